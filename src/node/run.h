@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace insula::node {
+
+/// How containers are run. kAuto takes the best that works here: runc, crun, then process.
+enum class RuntimeChoice : std::uint8_t { kAuto, kRunc, kCrun, kProcess };
+
+/// Everything that can be set about the node agent.
+struct NodeOptions {
+  /// The agent's own directory (pods, images, logs). Every parent must be searchable by others, or
+  /// user namespaces cannot reach the root file systems in it.
+  std::string data_dir;
+  /// Credentials of `system:node:<name>`.
+  std::string kubeconfig;
+  /// Where `control` reaches logs, exec and metrics.
+  std::string socket_path;
+  /// This binary, for shims and the built-in image. Empty: /proc/self/exe.
+  std::string binary;
+  /// Empty: the host name in lower case.
+  std::string node_name;
+  /// Quantities, e.g. "8" and "64Gi". Empty: what the machine has.
+  std::string cpu;
+  std::string memory;
+  int max_pods = 250;
+  /// Above 0: that many GPUs are simulated and marked as such; real ones are then ignored.
+  int simulate_gpus = 0;
+
+  RuntimeChoice runtime = RuntimeChoice::kAuto;
+  /// IPv4, between /8 and /28. Used where pods get network namespaces.
+  std::string pod_cidr = "10.244.0.0/16";
+
+  /// A file of `image name = source` lines, and further such lines. See image_map.h.
+  std::string image_map_file;
+  std::vector<std::string> map_images;
+
+  std::chrono::milliseconds restart_backoff_initial = std::chrono::seconds(10);
+  std::chrono::milliseconds restart_backoff_max = std::chrono::minutes(5);
+  std::int64_t log_bytes_max = 10L * 1024 * 1024;  // a container's log is rotated at this size
+  int log_files_max = 5;                           // that many are kept, the current one included
+};
+
+/// The node process: serves until SIGTERM or SIGINT, then returns. Pods run on and are found again by
+/// the next run over the same data_dir. Returns the exit status; what went wrong is logged.
+int run(const NodeOptions& options);
+
+/// `insula shim ...`: owns one container's output and exit status. Called before anything else of
+/// the binary starts up, since there is one such process for every container.
+int shim_main(int argc, char** argv);
+
+}  // namespace insula::node
