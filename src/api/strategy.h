@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace insula::api {
+
+struct Kind;
+struct ObjectMeta;
+
+/// One column of a server-side Table. `format` and `priority` as in Kubernetes' TableColumnDefinition:
+/// priority 0 is always shown, 1 only by `kubectl get -o wide`.
+struct Column {
+  std::string_view name;
+  std::string_view type;    // "string" or "integer"
+  std::string_view format;  // "name" for the first column, else empty
+  std::string_view description;
+  int priority = 0;
+};
+
+using Cell = std::variant<std::string, std::int64_t>;
+
+/// A field that `fieldSelector` may name, besides metadata.name and metadata.namespace, which every
+/// kind has.
+struct SelectableField {
+  std::string_view path;
+  std::string (*value)(const void* object);
+};
+
+/// What makes one kind different from the others: everything the generic registry must ask.
+///
+/// Objects are passed as pointers to the kind's generated struct. All functions are pure; the table
+/// and everything it points to lives as long as the process. A null function means "nothing to do".
+/// Adding a kind is one entry in schema/*.fields, one file in strategies/ and one line in
+/// strategies/all.cc.
+struct KindStrategy {
+  std::string_view kind;
+  std::string_view group;
+
+  ObjectMeta& (*metadata)(void* object) = nullptr;
+
+  /// Fills what the user left out with what it means. Idempotent.
+  void (*set_defaults)(void* object) = nullptr;
+  /// Drops what a creator may not set (status) and sets what creation means (phase, generation).
+  void (*prepare_for_create)(void* object) = nullptr;
+  /// Keeps from `old` what this write may not change: the status of a write to the object itself
+  /// (`subresource` empty), everything but the status of a write to "status".
+  void (*prepare_for_update)(void* object, const void* old, std::string_view subresource) = nullptr;
+  /// Whether the desired state differs; then metadata.generation grows by one. Null: the kind has
+  /// no generation.
+  bool (*spec_changed)(const void* object, const void* old) = nullptr;
+
+  std::vector<FieldCause> (*validate)(const void* object) = nullptr;
+  std::vector<FieldCause> (*validate_update)(const void* object, const void* old,
+                                             std::string_view subresource) = nullptr;
+  /// Texts for `Warning: 299` headers of an accepted write.
+  std::vector<std::string> (*warnings)(const void* object) = nullptr;
+
+  std::span<const Column> columns;
+  /// One cell per column. Ages are counted to `now`.
+  std::vector<Cell> (*cells)(const void* object, WallTime now) = nullptr;
+
+  std::span<const SelectableField> selectable_fields;
+
+  /// Seconds between the request to delete an object and its removal, which then is the work of
+  /// whoever stops it (the node agent). Null, or a result of 0: removed at once.
+  std::int64_t (*grace_period_seconds)(const void* object,
+                                       std::optional<std::int64_t> requested) = nullptr;
+};
+
+/// Requires: `kind` is one of kinds() that is stored (has a plural).
+[[nodiscard]] const KindStrategy& strategy_of(const Kind& kind);
+
+/// The four steps of a write, in the order the registry takes them. The object must be decoded, and
+/// its name, namespace, uid, creationTimestamp and generated name set, before check_create().
+///
+/// prepare_create: defaults, then what creation means (status dropped, generation 1).
+/// check_create:   kInvalid with `Kind "name" is invalid: ...` and all causes.
+/// prepare_update: defaults, system metadata and the untouched half carried over, generation.
+/// check_update:   as check_create, with the rules on what may change.
+void prepare_create(const Kind& kind, void* object);
+[[nodiscard]] Result<> check_create(const Kind& kind, const void* object);
+void prepare_update(const Kind& kind, void* object, const void* old, std::string_view subresource);
+[[nodiscard]] Result<> check_update(const Kind& kind, const void* object, const void* old,
+                                    std::string_view subresource);
+
+/// The text of the field that a field selector names, or nullopt when the kind does not know it
+/// (`field label not supported: X`).
+[[nodiscard]] std::optional<std::string> selectable_field(const Kind& kind, const void* object,
+                                                          std::string_view path);
+/// Whether selectable_field() knows `path`.
+[[nodiscard]] bool is_selectable_field(const Kind& kind, std::string_view path);
+
+}  // namespace insula::api
