@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# tools/prometheus.sh: prints the folder that holds Debian's `prometheus` and `promtool`. Where the
+# package is not installed it is unpacked into a cache: installing it would start a service.
+set -euo pipefail
+if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+  dirname "$(command -v prometheus)"
+  exit 0
+fi
+cache=${INSULA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/insula}/prometheus
+if [ ! -x "$cache/usr/bin/prometheus" ]; then
+  mkdir -p "$cache"
+  work=$(mktemp -d "$cache/get.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  (cd "$work" && apt-get download -q prometheus >/dev/null)
+  dpkg-deb -x "$work"/prometheus_*.deb "$cache"
+fi
+echo "$cache/usr/bin"
