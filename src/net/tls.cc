@@ -1,0 +1,282 @@
+#include "net/tls.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "async/deadline.h"
+#include "net/tls_session.h"
+
+namespace insula::net {
+namespace {
+
+std::string openssl_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  if (code == 0) return "no further detail";
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : fmt::format("OpenSSL error {:#x}", code);
+}
+
+struct BioFree {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+struct X509Free {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
+struct KeyFree {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+
+using BioPtr = std::unique_ptr<BIO, BioFree>;
+using X509Ptr = std::unique_ptr<X509, X509Free>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, KeyFree>;
+
+BioPtr memory_bio(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+std::unexpected<Error> unusable(std::string_view what) {
+  return fail(ErrorCode::kInvalid, fmt::format("{}: {}", what, openssl_error()));
+}
+
+Result<> use_certificate(SSL_CTX* context, const std::string& chain, const std::string& key) {
+  const BioPtr chain_bio = memory_bio(chain);
+  const X509Ptr leaf(PEM_read_bio_X509_AUX(chain_bio.get(), nullptr, nullptr, nullptr));
+  if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) return unusable("TLS certificate");
+  while (X509* next = PEM_read_bio_X509(chain_bio.get(), nullptr, nullptr, nullptr)) {
+    if (SSL_CTX_add0_chain_cert(context, next) != 1) {
+      X509_free(next);
+      return unusable("TLS certificate chain");
+    }
+  }
+  ERR_clear_error();  // the end of the PEM text is reported as an error
+  const KeyPtr private_key(PEM_read_bio_PrivateKey(memory_bio(key).get(), nullptr, nullptr, nullptr));
+  if (private_key == nullptr || SSL_CTX_use_PrivateKey(context, private_key.get()) != 1) {
+    return unusable("TLS private key");
+  }
+  if (SSL_CTX_check_private_key(context) != 1) return unusable("TLS private key does not fit its certificate");
+  return {};
+}
+
+Result<> trust(SSL_CTX* context, const std::string& ca) {
+  const BioPtr bio = memory_bio(ca);
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  int count = 0;
+  while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
+    const X509Ptr certificate(next);
+    if (X509_STORE_add_cert(store, next) != 1) return unusable("TLS CA certificate");
+    ++count;
+  }
+  ERR_clear_error();
+  if (count == 0) return fail(ErrorCode::kInvalid, "TLS CA: no certificate in it");
+  return {};
+}
+
+std::string alpn_wire(const std::vector<std::string>& protocols) {
+  std::string wire;
+  for (const std::string& protocol : protocols) {
+    wire += static_cast<char>(protocol.size());
+    wire += protocol;
+  }
+  return wire;
+}
+
+int select_alpn(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
+                unsigned in_size, void* wire) {
+  const auto& ours = *static_cast<const std::string*>(wire);
+  unsigned char* chosen = nullptr;
+  const int rc = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
+                                       static_cast<unsigned>(ours.size()), in, in_size);
+  *out = chosen;
+  return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+void set_common(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_read_ahead(context, 1);
+  // Partial writes and moving buffers suit our retry; released buffers keep idle connections small.
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+
+}  // namespace
+
+struct TlsContextMaker {
+  static std::shared_ptr<TlsContext> make(const SSL_METHOD* method) {
+    // OpenSSL writes to the socket without MSG_NOSIGNAL.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::shared_ptr<TlsContext> context(new TlsContext(SSL_CTX_new(method)));
+    set_common(context->context_);
+    return context;
+  }
+
+  static std::string& wire(TlsContext& context) { return context.alpn_wire_; }
+};
+
+Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& options) {
+  auto context = TlsContextMaker::make(TLS_server_method());
+  SSL_CTX* native = context->context_;
+  INSULA_TRY_VOID(use_certificate(native, options.certificate_chain, options.private_key));
+  if (!options.client_ca.empty()) {
+    INSULA_TRY_VOID(trust(native, options.client_ca));
+    SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  }
+  SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>("insula"), 6);
+  if (!options.alpn.empty()) {
+    TlsContextMaker::wire(*context) = alpn_wire(options.alpn);
+    SSL_CTX_set_alpn_select_cb(native, select_alpn, &TlsContextMaker::wire(*context));
+  }
+  return context;
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& options) {
+  auto context = TlsContextMaker::make(TLS_client_method());
+  SSL_CTX* native = context->context_;
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  if (options.ca.empty()) {
+    SSL_CTX_set_default_verify_paths(native);
+  } else {
+    INSULA_TRY_VOID(trust(native, options.ca));
+  }
+  if (!options.certificate_chain.empty()) {
+    INSULA_TRY_VOID(use_certificate(native, options.certificate_chain, options.private_key));
+  }
+  if (!options.alpn.empty()) {
+    const std::string wire = alpn_wire(options.alpn);
+    SSL_CTX_set_alpn_protos(native, reinterpret_cast<const unsigned char*>(wire.data()),
+                            static_cast<unsigned>(wire.size()));
+  }
+  return context;
+}
+
+TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+
+TlsSession::TlsSession(Stream& stream, ssl_st* ssl) : stream_(stream), ssl_(ssl) { SSL_set_fd(ssl_, stream.fd()); }
+
+TlsSession::~TlsSession() { SSL_free(ssl_); }
+
+std::optional<Result<std::size_t>> TlsSession::outcome(int rc, std::string_view what) {
+  if (rc > 0) return static_cast<std::size_t>(rc);
+  const int saved_errno = errno;
+  switch (SSL_get_error(ssl_, rc)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return std::nullopt;
+    case SSL_ERROR_ZERO_RETURN: return std::size_t{0};
+    case SSL_ERROR_SYSCALL:
+      ERR_clear_error();
+      return fail(ErrorCode::kUpstream,
+                  fmt::format("{}: {}", stream_.peer().text(), fail_errno(what, saved_errno).error().message()));
+    default: {
+      const long verified = SSL_get_verify_result(ssl_);
+      const std::string reason =
+          verified != X509_V_OK ? std::string(X509_verify_cert_error_string(verified)) : openssl_error();
+      ERR_clear_error();
+      return fail(ErrorCode::kUpstream, fmt::format("{}: {}: {}", stream_.peer().text(), what, reason));
+    }
+  }
+}
+
+std::optional<Result<std::size_t>> TlsSession::handshake() {
+  ERR_clear_error();
+  auto result = outcome(SSL_do_handshake(ssl_), "TLS handshake");
+  if (result && *result && **result == 0) {
+    return fail(ErrorCode::kUpstream, fmt::format("{}: closed during the TLS handshake", stream_.peer().text()));
+  }
+  if (result && *result) read_peer();
+  return result;
+}
+
+std::optional<Result<std::size_t>> TlsSession::read(std::span<char> buffer) {
+  ERR_clear_error();
+  const int size = static_cast<int>(std::min<std::size_t>(buffer.size(), INT_MAX));
+  return outcome(SSL_read(ssl_, buffer.data(), size), "TLS read");
+}
+
+std::optional<Result<std::size_t>> TlsSession::write(std::string_view bytes) {
+  ERR_clear_error();
+  const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
+  return outcome(SSL_write(ssl_, bytes.data(), size), "TLS write");
+}
+
+bool TlsSession::has_pending() const { return SSL_pending(ssl_) > 0; }
+
+void TlsSession::shutdown() {
+  if (SSL_is_init_finished(ssl_) != 0) SSL_shutdown(ssl_);
+  ERR_clear_error();
+}
+
+std::string_view TlsSession::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+void TlsSession::read_peer() {
+  const X509* certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr || SSL_get_verify_result(ssl_) != X509_V_OK) return;
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);
+    const int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
+    unsigned char* utf8 = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+    if (size < 0) continue;
+    std::string value(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+    OPENSSL_free(utf8);
+    if (nid == NID_commonName) peer_.common_name = std::move(value);
+    if (nid == NID_organizationName) peer_.organizations.push_back(std::move(value));
+  }
+}
+
+namespace {
+
+struct SslFree {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+
+Task<Result<std::size_t>> shake_hands(Stream& stream) { co_return co_await stream.handshake(); }
+
+Task<Result<std::unique_ptr<Stream>>> secure(std::unique_ptr<SSL, SslFree> ssl, std::unique_ptr<Stream> stream,
+                                             Deadline deadline) {
+  stream->adopt_tls(std::make_unique<TlsSession>(*stream, ssl.release()));
+  auto shaken = co_await with_deadline(deadline, shake_hands(*stream));
+  if (!shaken) co_return std::unexpected(std::move(shaken).error());
+  co_return std::move(stream);
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+                                                 Deadline deadline) {
+  std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
+  SSL_set_accept_state(ssl.get());
+  co_return co_await secure(std::move(ssl), std::move(stream), deadline);
+}
+
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+                                                  std::string server_name, Deadline deadline) {
+  std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
+  SSL_set_connect_state(ssl.get());
+  X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
+  if (X509_VERIFY_PARAM_set1_ip_asc(verify, server_name.c_str()) != 1) {
+    X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size());
+    SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+  }
+  co_return co_await secure(std::move(ssl), std::move(stream), deadline);
+}
+
+}  // namespace insula::net

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/stream.h"
+
+struct ssl_ctx_st;
+
+namespace insula::net {
+
+/// PEM texts, not paths: who calls knows where they come from.
+struct TlsServerOptions {
+  std::string certificate_chain;
+  std::string private_key;
+  /// When set, client certificates are asked for (never demanded) and must chain to these.
+  std::string client_ca;
+  std::vector<std::string> alpn;  // in order of preference
+};
+
+struct TlsClientOptions {
+  std::string ca;                 // empty: the machine's trust store
+  std::string certificate_chain;  // empty: no client certificate
+  std::string private_key;
+  std::vector<std::string> alpn;
+};
+
+/// Keys and rules for many connections. TLS 1.2 and 1.3 only. Making one ignores SIGPIPE for the
+/// process, which OpenSSL would raise on a closed connection.
+///
+/// Threads: shared freely once made.
+class TlsContext {
+ public:
+  /// Errors: kInvalid, which says which of the PEM texts cannot be used and why.
+  static Result<std::shared_ptr<TlsContext>> server(const TlsServerOptions& options);
+  static Result<std::shared_ptr<TlsContext>> client(const TlsClientOptions& options);
+
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  ~TlsContext();
+
+  [[nodiscard]] ssl_ctx_st* native() const { return context_; }
+
+ private:
+  explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
+
+  ssl_ctx_st* context_;
+  std::string alpn_wire_;  // referenced by the server's selection callback
+  friend struct TlsContextMaker;
+};
+
+/// Shakes hands as a server on an accepted stream. Errors: kUpstream (the peer's fault), kTimeout.
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+                                                 Deadline deadline);
+
+/// Shakes hands as a client and verifies that the peer is `server_name` (a DNS name or an IP address).
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+                                                  std::string server_name, Deadline deadline);
+
+}  // namespace insula::net
