@@ -6,11 +6,6 @@
 namespace insula::frame_pool {
 namespace {
 
-constexpr std::size_t kClassBytes = 64;
-constexpr std::size_t kClasses = 64;
-// Bounds what an idle thread keeps after a burst: at most 64 frames of a size.
-constexpr std::size_t kKeptMax = 64;
-
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define INSULA_FRAMES_ON_HEAP 1
@@ -18,6 +13,11 @@ constexpr std::size_t kKeptMax = 64;
 #endif
 
 #ifndef INSULA_FRAMES_ON_HEAP
+constexpr std::size_t kClassBytes = 64;
+constexpr std::size_t kClasses = 64;
+// Bounds what an idle thread keeps after a burst: at most 64 frames of a size.
+constexpr std::size_t kKeptMax = 64;
+
 struct Free {
   Free* next;
 };
