@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "async/deadline.h"
+#include "base/fd.h"
 #include "net/tls_session.h"
 
 namespace insula::net {
@@ -116,24 +117,6 @@ std::optional<Result<std::size_t>> Stream::try_handshake() { return tls_->handsh
 
 namespace {
 
-class UniqueFd {
- public:
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(const UniqueFd&) = delete;
-  UniqueFd& operator=(const UniqueFd&) = delete;
-
-  ~UniqueFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  [[nodiscard]] int get() const { return fd_; }
-
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 Task<Result<>> finish_connect(int fd) {
   FdWatch watch(Loop::current(), fd);
   co_await retry_on(watch.writers, [&watch] {
@@ -156,7 +139,7 @@ std::unexpected<Error> unreachable(const Address& address, const Error& cause) {
 }  // namespace
 
 Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline) {
-  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) co_return fail_errno("socket");
   if (::connect(fd.get(), address.data(), address.size()) != 0) {
     if (errno != EINPROGRESS) co_return unreachable(address, fail_errno("connect").error());
