@@ -1,0 +1,117 @@
+#include "store/history.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace insula::store {
+
+namespace {
+
+/// Bookkeeping of one superseded version beside its value: entry, key, list and map slots.
+constexpr std::size_t kVersionOverheadBytes = 256;
+
+}  // namespace
+
+const EntryPtr* History::version_at(const Versions& versions, Revision at) {
+  if (versions.newest->revision <= at) return &versions.newest;
+  for (auto it = versions.older.rbegin(); it != versions.older.rend(); ++it) {
+    if ((*it)->revision <= at) return &*it;
+  }
+  return nullptr;
+}
+
+EntryPtr History::find(std::string_view key, Revision at) const {
+  const auto it = keys_.find(key);
+  if (it == keys_.end()) return nullptr;
+  const EntryPtr* version = version_at(it->second, at);
+  if (version == nullptr || (*version)->deleted) return nullptr;
+  return *version;
+}
+
+std::size_t History::weight(const Change& change) {
+  std::size_t bytes = kVersionOverheadBytes;
+  if (change.previous) bytes += change.previous->value.size();
+  if (change.entry->deleted) bytes += change.entry->value.size();
+  return bytes;
+}
+
+void History::append(EntryPtr entry) {
+  INSULA_CHECK(log_.empty() || log_.back().entry->revision < entry->revision);
+  Versions& versions = keys_[entry->key];
+  Change change{.entry = entry, .previous = nullptr};
+  if (versions.newest) {
+    if (!versions.newest->deleted) change.previous = versions.newest;
+    versions.older.push_back(std::move(versions.newest));
+  }
+  versions.newest = std::move(entry);
+  superseded_bytes_ += weight(change);
+  log_.push_back(std::move(change));
+}
+
+void History::rollback(Revision to) {
+  while (!log_.empty() && log_.back().entry->revision > to) {
+    const auto it = keys_.find(log_.back().entry->key);
+    Versions& versions = it->second;
+    if (versions.older.empty()) {
+      keys_.erase(it);
+    } else {
+      versions.newest = std::move(versions.older.back());
+      versions.older.pop_back();
+    }
+    superseded_bytes_ -= weight(log_.back());
+    log_.pop_back();
+  }
+}
+
+void History::restore(EntryPtr entry) { keys_[entry->key].newest = std::move(entry); }
+
+void History::scan(std::string_view prefix,
+                   std::string_view after,
+                   Revision at,
+                   const std::function<bool(const EntryPtr&)>& visit) const {
+  auto it = after > prefix ? keys_.upper_bound(after) : keys_.lower_bound(prefix);
+  for (; it != keys_.end() && it->first.starts_with(prefix); ++it) {
+    const EntryPtr* version = version_at(it->second, at);
+    if (version == nullptr || (*version)->deleted) continue;
+    if (!visit(*version)) return;
+  }
+}
+
+void History::replay(Revision after,
+                     Revision upto,
+                     const std::function<void(const Change&)>& visit) const {
+  auto it = std::ranges::upper_bound(log_, after, {}, [](const Change& c) { return c.entry->revision; });
+  for (; it != log_.end() && it->entry->revision <= upto; ++it) visit(*it);
+}
+
+void History::drop_before(Keys::iterator key, const Entry& change, std::vector<EntryPtr>& gone) {
+  Versions& versions = key->second;
+  auto end = versions.older.begin();
+  while (end != versions.older.end() && ((*end)->revision < change.revision ||
+                                         ((*end)->revision == change.revision && change.deleted))) {
+    gone.push_back(std::move(*end));
+    ++end;
+  }
+  versions.older.erase(versions.older.begin(), end);
+  if (versions.older.empty()) versions.older.shrink_to_fit();
+  if (change.deleted && versions.newest->revision == change.revision) {
+    gone.push_back(std::move(versions.newest));
+    keys_.erase(key);
+  }
+}
+
+std::vector<EntryPtr> History::compact(Revision upto, std::size_t changes_max, std::size_t bytes_max) {
+  std::vector<EntryPtr> gone;
+  while (!log_.empty() && log_.front().entry->revision <= upto &&
+         (log_.size() > changes_max || superseded_bytes_ > bytes_max)) {
+    const Change change = std::move(log_.front());
+    log_.pop_front();
+    superseded_bytes_ -= weight(change);
+    floor_ = change.entry->revision;
+    drop_before(keys_.find(change.entry->key), *change.entry, gone);
+  }
+  return gone;
+}
+
+}  // namespace insula::store
