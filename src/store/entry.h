@@ -14,7 +14,7 @@ using Revision = std::int64_t;
 struct Entry {
   std::string key;
   Revision revision = 0;
-  std::string value;     // of a deletion: the last state, as watchers should see it
+  std::string value;  // of a deletion: the last state, as watchers should see it
   bool deleted = false;
   /// What the owner of the bytes made of them, so that it is made once. Not stored on disk, empty
   /// after a restart. Threads: the store's loop only, unlike everything else here.
@@ -23,8 +23,8 @@ struct Entry {
 
 using EntryPtr = std::shared_ptr<const Entry>;
 
-/// What a watcher sees: the new version (a deletion when `entry->deleted`) and the one before it, null
-/// when the key did not exist.
+/// What a watcher sees: the new version (a deletion when `entry->deleted`) and the one before it,
+/// null when the key did not exist.
 struct Change {
   EntryPtr entry;
   EntryPtr previous;

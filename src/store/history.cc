@@ -64,7 +64,15 @@ void History::rollback(Revision to) {
   }
 }
 
-void History::restore(EntryPtr entry) { keys_[entry->key].newest = std::move(entry); }
+EntryPtr History::restore(EntryPtr entry) {
+  const auto it = keys_.try_emplace(entry->key).first;
+  EntryPtr replaced = std::move(it->second.newest);
+  if (entry->deleted)
+    keys_.erase(it);
+  else
+    it->second.newest = std::move(entry);
+  return replaced;
+}
 
 void History::scan(std::string_view prefix,
                    std::string_view after,
@@ -81,8 +89,10 @@ void History::scan(std::string_view prefix,
 void History::replay(Revision after,
                      Revision upto,
                      const std::function<void(const Change&)>& visit) const {
-  auto it = std::ranges::upper_bound(log_, after, {}, [](const Change& c) { return c.entry->revision; });
-  for (; it != log_.end() && it->entry->revision <= upto; ++it) visit(*it);
+  auto it =
+      std::ranges::upper_bound(log_, after, {}, [](const Change& c) { return c.entry->revision; });
+  for (; it != log_.end() && it->entry->revision <= upto; ++it)
+    visit(*it);
 }
 
 void History::drop_before(Keys::iterator key, const Entry& change, std::vector<EntryPtr>& gone) {
@@ -101,7 +111,9 @@ void History::drop_before(Keys::iterator key, const Entry& change, std::vector<E
   }
 }
 
-std::vector<EntryPtr> History::compact(Revision upto, std::size_t changes_max, std::size_t bytes_max) {
+std::vector<EntryPtr> History::compact(Revision upto,
+                                       std::size_t changes_max,
+                                       std::size_t bytes_max) {
   std::vector<EntryPtr> gone;
   while (!log_.empty() && log_.front().entry->revision <= upto &&
          (log_.size() > changes_max || superseded_bytes_ > bytes_max)) {

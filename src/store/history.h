@@ -14,8 +14,9 @@ namespace insula::store {
 
 /// All versions of all keys since the compaction floor, in memory: what is, and what changed.
 ///
-/// Versions are appended in order of revision. A read names the revision it wants to see; any revision
-/// from floor() on can be read. Compaction drops the oldest changes and the versions they replaced.
+/// Versions are appended in order of revision. A read names the revision it wants to see; any
+/// revision from floor() on can be read. Compaction drops the oldest changes and the versions they
+/// replaced.
 ///
 /// Threads: one loop.
 class History {
@@ -29,11 +30,12 @@ class History {
   /// Takes back every version above `to`. Requires: to >= floor().
   void rollback(Revision to);
 
-  /// Puts back what was live at the floor, when loading. Before the first append(), any key once.
-  void restore(EntryPtr entry);
+  /// Puts back a version from at or below the floor, when loading, before the first append().
+  /// Returns what it replaces: normally nothing, but a failed commit can have left versions behind.
+  EntryPtr restore(EntryPtr entry);
 
-  /// Visits keys that begin with `prefix` and sort after `after`, in order, as of revision `at`, until
-  /// the visitor returns false.
+  /// Visits keys that begin with `prefix` and sort after `after`, in order, as of revision `at`,
+  /// until the visitor returns false.
   void scan(std::string_view prefix,
             std::string_view after,
             Revision at,
@@ -42,8 +44,8 @@ class History {
   /// Visits the changes with after < revision <= upto, in order.
   void replay(Revision after, Revision upto, const std::function<void(const Change&)>& visit) const;
 
-  /// Drops the oldest changes at or below `upto` until at most `changes_max` remain and the versions
-  /// kept only for history weigh at most `bytes_max`. Returns the versions that are gone.
+  /// Drops the oldest changes at or below `upto` until at most `changes_max` remain and the
+  /// versions kept only for history weigh at most `bytes_max`. Returns the versions that are gone.
   std::vector<EntryPtr> compact(Revision upto, std::size_t changes_max, std::size_t bytes_max);
 
   /// Reads and watches below this revision are no longer possible.

@@ -1,11 +1,10 @@
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
-
 #include <string_view>
 #include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
 
 #include "store/journal.h"
 
@@ -14,8 +13,8 @@ namespace insula::store {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
-/// Pages of 4 KiB in the WAL before it is folded into the database. Folding costs two more fsyncs, so
-/// rarely; but a start after a crash reads the whole WAL.
+/// Pages of 4 KiB in the WAL before it is folded into the database. Folding costs two more fsyncs,
+/// so rarely; but a start after a crash reads the whole WAL.
 constexpr int kCheckpointPages = 8000;
 
 constexpr std::int64_t kRowPut = 0;
@@ -34,7 +33,8 @@ using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(std::string path, Database database) : path_(std::move(path)), database_(std::move(database)) {}
+  SqliteJournal(std::string path, Database database)
+      : path_(std::move(path)), database_(std::move(database)) {}
 
   Result<> prepare_database();
   Result<JournalState> load() override;
@@ -58,20 +58,25 @@ class SqliteJournal final : public Journal {
 
 std::unexpected<Error> SqliteJournal::failure(std::string_view doing) const {
   const int code = sqlite3_errcode(database_.get());
-  const std::string message = fmt::format("{} {}: {}", doing, path_, sqlite3_errmsg(database_.get()));
-  if (code == SQLITE_FULL) return fail(ErrorCode::kInsufficientStorage, message + ": the disk is full");
-  if (code == SQLITE_BUSY) return fail(ErrorCode::kUnavailable, message + ": another process has it open");
+  const std::string message =
+      fmt::format("{} {}: {}", doing, path_, sqlite3_errmsg(database_.get()));
+  if (code == SQLITE_FULL)
+    return fail(ErrorCode::kInsufficientStorage, message + ": the disk is full");
+  if (code == SQLITE_BUSY)
+    return fail(ErrorCode::kUnavailable, message + ": another process has it open");
   return fail(ErrorCode::kInternal, message);
 }
 
 Result<> SqliteJournal::execute(const char* sql) {
-  if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return failure(sql);
+  if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return failure(sql);
   return {};
 }
 
 Result<Statement> SqliteJournal::statement(const char* sql) {
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
+  if (sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) !=
+      SQLITE_OK)
     return failure("prepare for");
   return Statement(raw);
 }
@@ -95,7 +100,8 @@ Result<> SqliteJournal::prepare_database() {
   INSULA_TRY_VOID(execute(fmt::format("PRAGMA wal_autocheckpoint={}", kCheckpointPages).c_str()));
   INSULA_TRY_VOID(
       execute("BEGIN IMMEDIATE;"
-              "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+              "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) "
+              "WITHOUT ROWID;"
               "CREATE TABLE IF NOT EXISTS log(revision INTEGER PRIMARY KEY, key TEXT NOT NULL,"
               " kind INTEGER NOT NULL, value BLOB NOT NULL);"
               "COMMIT"));
@@ -107,8 +113,8 @@ Result<> SqliteJournal::prepare_database() {
   if (!format) return set_meta("format", kFormat);
   if (*format > kFormat) {
     return fail(ErrorCode::kInternal,
-                fmt::format("{} has store format {}, written by a newer version; this one knows {}", path_,
-                            *format, kFormat));
+                fmt::format("{} has store format {}, written by a newer version; this one knows {}",
+                            path_, *format, kFormat));
   }
   return {};
 }
@@ -140,7 +146,8 @@ Result<JournalState> SqliteJournal::load() {
   INSULA_TRY(const auto reserved, meta("reserved"));
   state.floor = floor.value_or(0);
   state.reserved = reserved.value_or(0);
-  INSULA_TRY(const Statement rows, statement("SELECT revision, key, kind, value FROM log ORDER BY revision"));
+  INSULA_TRY(const Statement rows,
+             statement("SELECT revision, key, kind, value FROM log ORDER BY revision"));
   int code = SQLITE_ROW;
   while ((code = sqlite3_step(rows.get())) == SQLITE_ROW) {
     auto entry = std::make_shared<Entry>();
@@ -158,7 +165,8 @@ Result<> SqliteJournal::write(const JournalBatch& batch) {
   for (const EntryPtr& entry : batch.add) {
     sqlite3_stmt* add = add_.get();
     sqlite3_bind_int64(add, 1, entry->revision);
-    sqlite3_bind_text(add, 2, entry->key.data(), static_cast<int>(entry->key.size()), SQLITE_STATIC);
+    sqlite3_bind_text(add, 2, entry->key.data(), static_cast<int>(entry->key.size()),
+                      SQLITE_STATIC);
     sqlite3_bind_int64(add, 3, entry->deleted ? kRowDeleted : kRowPut);
     sqlite3_bind_blob64(add, 4, entry->value.data(), entry->value.size(), SQLITE_STATIC);
     INSULA_TRY_VOID(step(add, "write to"));
@@ -190,11 +198,13 @@ Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path) {
   if (fd < 0) return fail_errno("open " + path);
   ::close(fd);
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) {
     return fail(ErrorCode::kInternal,
-                fmt::format("open {}: {}", path, raw == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(raw)));
+                fmt::format("open {}: {}", path,
+                            raw == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(raw)));
   }
   sqlite3_extended_result_codes(raw, 0);
   auto journal = std::make_unique<SqliteJournal>(path, std::move(database));
