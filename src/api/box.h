@@ -1,0 +1,81 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+
+namespace insula::api {
+
+/// An optional struct on the heap, with the interface of std::optional.
+///
+/// A Pod has some hundred optional structs and uses a handful: kept inline, one pod would take tens
+/// of kilobytes. Copies are deep, equality compares what is inside. T may be incomplete where the
+/// Box is declared, so types may contain themselves.
+template <class T>
+class Box {
+ public:
+  Box() = default;
+
+  // The conversions make `.spec = PodSpec{...}` and `= std::nullopt` work as with std::optional.
+  Box(std::nullopt_t) {}  // NOLINT(google-explicit-constructor): as above
+
+  Box(T value)
+      : value_(std::make_unique<T>(std::move(value))) {
+  }  // NOLINT(google-explicit-constructor): as above
+
+  Box(const Box& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
+
+  Box(Box&& other) noexcept = default;
+
+  Box& operator=(const Box& other) {
+    if (this != &other) value_ = other ? std::make_unique<T>(*other) : nullptr;
+    return *this;
+  }
+
+  Box& operator=(Box&& other) noexcept = default;
+  ~Box() = default;
+
+  template <class... Args>
+  T& emplace(Args&&... args) {
+    value_ = std::make_unique<T>(std::forward<Args>(args)...);
+    return *value_;
+  }
+
+  void reset() { value_.reset(); }
+
+  [[nodiscard]] bool has_value() const { return value_ != nullptr; }
+
+  explicit operator bool() const { return has_value(); }
+
+  [[nodiscard]] T& operator*() { return value(); }
+
+  [[nodiscard]] const T& operator*() const { return value(); }
+
+  [[nodiscard]] T* operator->() { return &value(); }
+
+  [[nodiscard]] const T* operator->() const { return &value(); }
+
+  [[nodiscard]] T& value() {
+    INSULA_CHECK(has_value());
+    return *value_;
+  }
+
+  [[nodiscard]] const T& value() const {
+    INSULA_CHECK(has_value());
+    return *value_;
+  }
+
+  /// The value, made first when there is none.
+  [[nodiscard]] T& ensure() { return has_value() ? *value_ : emplace(); }
+
+  friend bool operator==(const Box& a, const Box& b) {
+    return a.has_value() == b.has_value() && (!a.has_value() || *a == *b);
+  }
+
+ private:
+  std::unique_ptr<T> value_;
+};
+
+}  // namespace insula::api
