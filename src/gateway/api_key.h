@@ -1,0 +1,62 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+
+namespace insula::gateway {
+
+/// The two parts of `ins_<id>_<secret>`. Views into the text that was parsed.
+struct ApiKeyText {
+  std::string_view id;
+  std::string_view secret;
+};
+
+inline constexpr std::string_view kApiKeyPrefix = "ins_";
+inline constexpr std::size_t kApiKeyIdLength = 10;
+inline constexpr std::size_t kApiKeySecretLength = 32;
+
+/// Nothing when `text` does not have the form of a key: 10 and 32 characters of [0-9A-Za-z].
+[[nodiscard]] std::optional<ApiKeyText> parse_api_key(std::string_view text);
+
+/// What is kept of an API key: whose it is, and the hash of its secret part.
+struct ApiKeyRecord {
+  std::string tenant;
+  /// SHA-256 of the secret part, 32 bytes.
+  std::string hash;
+
+  bool operator==(const ApiKeyRecord&) const = default;
+};
+
+/// By key id.
+class ApiKeys {
+ public:
+  /// `hash_hex`: 64 hexadecimal digits. Errors: kInvalid for anything else.
+  Result<> add(std::string id, std::string tenant, std::string_view hash_hex);
+
+  /// The record of a presented key. Takes the same time whether the id or the secret is wrong.
+  /// Errors: kUnauthenticated.
+  [[nodiscard]] Result<const ApiKeyRecord*> verify(const ApiKeyText& key) const;
+
+  [[nodiscard]] std::size_t size() const { return records_.size(); }
+
+  bool operator==(const ApiKeys&) const = default;
+
+  struct TextHash {
+    using is_transparent = void;
+
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+
+  using Records = std::unordered_map<std::string, ApiKeyRecord, TextHash, std::equal_to<>>;
+
+  [[nodiscard]] const Records& records() const { return records_; }
+
+ private:
+  Records records_;
+};
+
+}  // namespace insula::gateway

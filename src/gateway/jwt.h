@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/jws_key.h"
+
+namespace insula::gateway {
+
+/// Longer tokens are refused unread.
+inline constexpr std::size_t kTokenBytesMax = 8192;
+/// How far a peer's clock may be off when `exp` and `nbf` are compared with ours.
+inline constexpr std::chrono::seconds kTokenLeeway{60};
+/// Keys of one issuer that are tried for one token.
+inline constexpr std::size_t kIssuerKeysMax = 16;
+
+/// What the built-in issuer writes into its tokens.
+inline constexpr std::string_view kBuiltinIssuer = "insula";
+inline constexpr std::string_view kBuiltinAudience = "insula-gateway";
+
+/// Whose tokens are accepted, and with which keys.
+struct JwtIssuer {
+  std::string issuer;
+  /// At least one of these must be in the token's `aud`.
+  std::vector<std::string> audiences;
+  std::vector<JwsKey> keys;
+};
+
+/// The registered claims of a verified token, and ours.
+struct JwtClaims {
+  std::string issuer;
+  std::string subject;
+  /// The claim `tenant`; empty when the token has none.
+  std::string tenant;
+  WallTime expires;
+
+  bool operator==(const JwtClaims&) const = default;
+};
+
+/// A signature that was verified with one of the keys given, and what it covers.
+struct VerifiedJws {
+  std::string payload;
+  JwsAlgorithm algorithm;
+};
+
+/// Verifies a compact JWS with those of `keys` that are of the algorithm the header names.
+///
+/// Refused: anything but three strict base64url parts, a header that is not a JSON object with
+/// unique members, an `alg` that is no string or none of JwsAlgorithm, any `crit`. `kid`, `jwk`,
+/// `jku` and `x5*` are not read. Errors: kUnauthenticated.
+/// Spec: RFC 7515 section 5.2, RFC 8725.
+[[nodiscard]] Result<VerifiedJws> verify_jws(std::string_view token, std::span<const JwsKey> keys);
+
+/// Verifies a token of one of `issuers` and its claims: `iss`, `aud` and `exp` are required, `nbf`
+/// is obeyed. The issuer is picked by the token's own `iss`, and then only its keys count.
+///
+/// Errors: kUnauthenticated, with a message that may be shown to the caller.
+/// Spec: RFC 7519 section 7.2.
+[[nodiscard]] Result<JwtClaims> verify_jwt(std::string_view token,
+                                           std::span<const JwtIssuer> issuers,
+                                           WallTime now);
+
+/// What mint_token() writes beside `iss`, `aud`, `iat` and `exp`.
+struct TokenRequest {
+  std::string tenant;
+  std::string subject;
+  std::chrono::seconds lifetime = std::chrono::hours(24);
+};
+
+/// A token of the built-in issuer. Errors: kInvalid for an empty tenant or a lifetime below one
+/// second or above ten years.
+[[nodiscard]] Result<std::string> mint_token(const JwsSigner& signer,
+                                             const TokenRequest& request,
+                                             WallTime now);
+
+}  // namespace insula::gateway

@@ -1,0 +1,185 @@
+#include "gateway/rate_window.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "gateway/rate_ring.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::int64_t kWindowNs = std::chrono::nanoseconds(kRateWindow).count();
+
+}  // namespace
+
+std::string current_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+RateWindow::RateWindow(std::filesystem::path file, const Clock& clock)
+    : file_(std::move(file)),
+      clock_(clock) {}
+
+RateWindow::~RateWindow() = default;
+
+Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
+                                                     std::int64_t limit,
+                                                     const Clock& clock,
+                                                     std::string_view boot) {
+  std::unique_ptr<RateWindow> window(new RateWindow(std::move(file), clock));
+  std::error_code ignored;
+  if (std::filesystem::exists(window->file_, ignored)) {
+    INSULA_TRY(window->newest_, Ring::open(window->file_));
+    window->newest_->recover();
+    window->newest_->resume_axis(clock, boot);
+  } else {
+    // Under another name until it is whole, so that no half-made ring is ever found.
+    const std::filesystem::path unfinished = window->file_.string() + ".new";
+    INSULA_TRY(window->newest_, Ring::create(unfinished, limit));
+    window->newest_->resume_axis(clock, boot);
+    if (::rename(unfinished.c_str(), window->file_.c_str()) != 0) {
+      return fail_errno("rename " + unfinished.string());
+    }
+  }
+  window->ring_ = window->newest_.get();
+  window->flushed_head_ = window->newest_->head;
+  INSULA_TRY_VOID(window->grow(limit));
+  return window;
+}
+
+std::int64_t RateWindow::axis_now(const Ring& ring) const {
+  return std::chrono::nanoseconds(clock_.now().time_since_epoch()).count() + ring.axis_offset();
+}
+
+namespace {
+
+/// Sequence number of the oldest admission after `since` among the `count` before `end`; `end`
+/// when there is none. Times grow with the sequence, so this is a binary search.
+template <class Ring>
+std::uint64_t first_after(const Ring& ring, std::int64_t since, std::uint64_t end, std::uint64_t count) {
+  std::uint64_t begin = end - count;
+  while (begin < end) {
+    const std::uint64_t middle = begin + (end - begin) / 2;
+    if (ring.slot(middle) > since) {
+      end = middle;
+    } else {
+      begin = middle + 1;
+    }
+  }
+  return begin;
+}
+
+/// The decision's numbers, seen at `now` with `head` admissions made.
+template <class Ring>
+RateDecision decide(const Ring& ring, std::int64_t limit, std::uint64_t head, std::int64_t now) {
+  RateDecision decision;
+  decision.limit = limit;
+  const auto slots = static_cast<std::uint64_t>(limit);
+  const std::uint64_t first = first_after(ring, now - kWindowNs, head, slots);
+  const auto counted = static_cast<std::int64_t>(head - first);
+  decision.remaining = limit - counted;
+  if (counted > 0) decision.reset = std::chrono::nanoseconds(ring.slot(first) + kWindowNs - now);
+  return decision;
+}
+
+}  // namespace
+
+RateDecision RateWindow::admit(std::int64_t limit) {
+  if (limit <= 0) return {.reset = kRateWindow};
+  for (;;) {
+    Ring& ring = *ring_.load();
+    const auto slots = std::min<std::uint64_t>(static_cast<std::uint64_t>(limit), ring.capacity() - 1);
+    std::uint64_t head = ring.head;
+    const std::int64_t last = ring.slot(head - 1);
+    std::int64_t mine = ring.slot(head);
+    if (mine == Ring::kSealed) {
+      // grow() is copying; it publishes the new ring in a moment.
+      ::sched_yield();
+      continue;
+    }
+    if (mine > last) {
+      // Its writer has not moved the head on yet.
+      ring.head.compare_exchange_strong(head, head + 1);
+      continue;
+    }
+    const std::int64_t now = std::max(axis_now(ring), last + 1);
+    const std::int64_t blocking = ring.slot(head - slots);
+    if (blocking > now - kWindowNs) {
+      if (ring.head != head) continue;
+      return {.limit = limit, .reset = std::chrono::nanoseconds(blocking + kWindowNs - now)};
+    }
+    if (!ring.slot(head).compare_exchange_strong(mine, now)) continue;
+    std::uint64_t expected = head;
+    ring.head.compare_exchange_strong(expected, head + 1);
+    RateDecision decision = decide(ring, static_cast<std::int64_t>(slots), head + 1, now);
+    decision.admitted = true;
+    return decision;
+  }
+}
+
+RateDecision RateWindow::look(std::int64_t limit) const {
+  if (limit <= 0) return {.reset = kRateWindow};
+  const Ring& ring = *ring_.load();
+  const auto slots = std::min<std::int64_t>(limit, static_cast<std::int64_t>(ring.capacity()) - 1);
+  RateDecision decision = decide(ring, slots, ring.head, axis_now(ring));
+  decision.admitted = decision.remaining > 0;
+  return decision;
+}
+
+Result<> RateWindow::grow(std::int64_t limit) {
+  Ring& old = *ring_.load();
+  if (std::min(limit, kRateLimitMax) < static_cast<std::int64_t>(old.capacity())) return {};
+  const std::filesystem::path unfinished = file_.string() + ".new";
+  INSULA_TRY(auto larger, Ring::create(unfinished, limit));
+
+  std::uint64_t head = 0;
+  for (;;) {
+    head = old.head;
+    std::int64_t free = old.slot(head);
+    if (free > old.slot(head - 1)) {
+      old.head.compare_exchange_strong(head, head + 1);
+    } else if (old.slot(head).compare_exchange_strong(free, Ring::kSealed)) {
+      break;
+    }
+  }
+  std::vector<std::int64_t> times;
+  for (std::uint64_t i = head - (old.capacity() - 1); i != head; ++i) {
+    if (const std::int64_t time = old.slot(i); time > 0) times.push_back(time);
+  }
+  larger->copy_axis(old);
+  larger->fill(times);
+  if (::rename(unfinished.c_str(), file_.c_str()) != 0) {
+    old.slot(head) = 0;  // The slot that no limit of this ring ever looks at.
+    return fail_errno("rename " + unfinished.string());
+  }
+  larger->replaced = std::move(newest_);
+  newest_ = std::move(larger);
+  ring_ = newest_.get();
+  return {};
+}
+
+void RateWindow::flush() {
+  Ring& ring = *ring_.load();
+  const std::uint64_t head = ring.head;
+  const bool wall_moved = ring.note_wall(clock_);
+  if (head == flushed_head_ && !wall_moved) return;
+  flushed_head_ = head;
+  ring.sync();
+}
+
+bool RateWindow::idle() const {
+  const Ring& ring = *ring_.load();
+  return ring.slot(ring.head - 1) <= axis_now(ring) - kWindowNs;
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace insula::gateway {
+
+/// The window over which requests are counted.
+inline constexpr std::chrono::seconds kRateWindow{3600};
+/// The largest limit that is kept as an exact log: 128 MiB of (sparse) file. A larger one is
+/// enforced as this one.
+inline constexpr std::int64_t kRateLimitMax = (std::int64_t{1} << 24) - 1;
+
+/// The running kernel's /proc/sys/kernel/random/boot_id; empty when it cannot be read, which makes
+/// every start look like one after a reboot.
+[[nodiscard]] std::string current_boot_id();
+
+/// What the limiter decided, with the numbers that the reply's headers carry.
+struct RateDecision {
+  bool admitted = false;
+  std::int64_t limit = 0;
+  std::int64_t remaining = 0;
+  /// Until the oldest counted request leaves the window; when none remain, until one more is
+  /// admitted. Zero when nothing is counted.
+  std::chrono::nanoseconds reset{};
+};
+
+/// An exact sliding log: at most N admissions in any window of kRateWindow, however many threads
+/// ask, and whenever the process dies.
+///
+/// The log is a ring of slots in a memory-mapped file, each the time of one admission; times are
+/// strictly increasing around the ring. Admission number h may happen at time t when admission
+/// h - N was at or before t - window, and it happens by one compare-and-swap of slot h. That swap
+/// is the only step that counts: the head index beside it is a hint that any thread moves on, so a
+/// kill -9 between the two loses nothing. The ring has more slots than N, so a changed limit only
+/// changes which slot is looked at; a limit beyond the ring replaces the file by a larger one.
+///
+/// Time is the machine's monotonic clock, carried over restarts by an offset in the file: a step
+/// of the wall clock changes nothing while the machine is up. After a reboot the time that passed
+/// is taken from the wall clock, and never less than none, so that a clock set back admits too few
+/// for a while and never too many.
+///
+/// Threads: admit() and look() from any, without locks; grow() from one at a time.
+/// Durability: a killed process loses nothing; a crashed machine what the kernel had not yet
+/// written, at most what came since the last flush().
+class RateWindow {
+ public:
+  /// Opens or creates the ring in `file`, with room for `limit`. `boot` names this run of the
+  /// machine, see current_boot_id().
+  ///
+  /// Errors: fail_errno of the system call; kInternal when the file is not a ring. The caller
+  /// decides what then becomes of the tenant; a fresh ring would admit too many.
+  /// Lifetime: the clock outlives the window.
+  static Result<std::unique_ptr<RateWindow>> open(std::filesystem::path file,
+                                                  std::int64_t limit,
+                                                  const Clock& clock,
+                                                  std::string_view boot);
+  ~RateWindow();
+  RateWindow(const RateWindow&) = delete;
+  RateWindow& operator=(const RateWindow&) = delete;
+
+  /// Admits one request if fewer than `limit` were admitted in the last window.
+  /// Requires: grow(limit) has returned for a limit at least as large, or open() was given one.
+  RateDecision admit(std::int64_t limit);
+
+  /// The same numbers without admitting anything; `admitted` says whether one would be.
+  [[nodiscard]] RateDecision look(std::int64_t limit) const;
+
+  /// Makes room for `limit`. Admissions by other threads wait while the log is copied, about a
+  /// microsecond a thousand entries. Errors: fail_errno; the old ring then serves on.
+  Result<> grow(std::int64_t limit);
+
+  /// Writes the ring to the disk, and how the monotonic and the wall clock relate now. Blocking;
+  /// call it about once a second from a thread that may block. Does nothing when nothing changed.
+  void flush();
+
+  /// Whether no admission is left in the window, so that the file says nothing any more.
+  [[nodiscard]] bool idle() const;
+
+ private:
+  class Ring;
+
+  RateWindow(std::filesystem::path file, const Clock& clock);
+
+  /// Admission time on the ring's own axis, in nanoseconds.
+  [[nodiscard]] std::int64_t axis_now(const Ring& ring) const;
+
+  std::filesystem::path file_;
+  const Clock& clock_;
+  std::atomic<Ring*> ring_{nullptr};
+  // Owns the present ring, which owns those it replaced: another thread may still be looking at
+  // one. Each is at least twice as large as the one before.
+  std::unique_ptr<Ring> newest_;
+  std::uint64_t flushed_head_ = 0;
+};
+
+}  // namespace insula::gateway
