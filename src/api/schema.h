@@ -64,8 +64,8 @@ enum FieldFlag : std::uint8_t {
   kPatchReplace = 16,
 };
 
-/// One member of a struct, as JSON shows it: the members of an inline struct (a volume's source) stand
-/// in its place, with their offsets in the outer struct.
+/// One member of a struct, as JSON shows it: the members of an inline struct (a volume's source)
+/// stand in its place, with their offsets in the outer struct.
 struct FieldInfo {
   std::string_view name;           // in JSON
   std::string_view doc;            // one line for users
