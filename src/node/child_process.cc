@@ -1,0 +1,176 @@
+#include "node/child_process.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <fmt/format.h>
+
+#include "async/deadline.h"
+
+namespace insula::node {
+namespace {
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+class FileActions {
+ public:
+  FileActions() { posix_spawn_file_actions_init(&actions_); }
+
+  FileActions(const FileActions&) = delete;
+  FileActions& operator=(const FileActions&) = delete;
+
+  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
+
+  posix_spawn_file_actions_t* get() { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+};
+
+class Attributes {
+ public:
+  Attributes() {
+    posix_spawnattr_init(&attributes_);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes_, &none);
+    posix_spawnattr_setsigdefault(&attributes_, &all);
+    constexpr int kFlags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    posix_spawnattr_setflags(&attributes_, static_cast<short>(kFlags));
+  }
+
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+
+  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
+
+  posix_spawnattr_t* get() { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_{};
+};
+
+// Kills the group of a child that nobody waits for any more, and reaps it.
+class KillOnUnwind {
+ public:
+  explicit KillOnUnwind(pid_t pid) : pid_(pid) {}
+
+  KillOnUnwind(const KillOnUnwind&) = delete;
+  KillOnUnwind& operator=(const KillOnUnwind&) = delete;
+
+  ~KillOnUnwind() {
+    if (pid_ <= 0) return;
+    kill(-pid_, SIGKILL);
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  void release() { pid_ = 0; }
+
+ private:
+  pid_t pid_;
+};
+
+Task<Result<CommandResult>> collect(pid_t pid, UniqueFd output) {
+  KillOnUnwind guard(pid);
+  CommandResult result;
+  FdWatch watch(Loop::current(), output.get());
+  std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+  while (true) {
+    INSULA_CO_TRY(const std::size_t n, co_await read_some(watch, buffer.data(), buffer.size()));
+    if (n == 0) break;
+    const std::size_t room = kCommandOutputMax - result.output.size();
+    result.output.append(buffer.data(), std::min(n, room));
+  }
+  INSULA_CO_TRY(const UniqueFd pid_fd, watch_process(pid));
+  co_await process_ended(pid_fd.get());
+  guard.release();
+  INSULA_CO_TRY(const ExitStatus status, co_await reap(pid));
+  result.exit_code = status.code;
+  co_return result;
+}
+
+}  // namespace
+
+Result<UniqueFd> watch_process(pid_t pid) {
+  // O_NONBLOCK has the meaning of PIDFD_NONBLOCK and matters only to waitid.
+  UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (fd) return fd;
+  if (errno == ESRCH) return fail(ErrorCode::kNotFound, fmt::format("no process {}", pid));
+  return fail_errno(fmt::format("watch process {}", pid));
+}
+
+Task<> process_ended(int pid_fd) {
+  FdWatch watch(Loop::current(), pid_fd);
+  co_await Readable(watch);
+}
+
+Result<pid_t> spawn(const SpawnOptions& options) {
+  FileActions actions;
+  for (int standard = 0; standard < 3; ++standard) {
+    posix_spawn_file_actions_addopen(actions.get(), standard, "/dev/null", O_RDWR, 0);
+  }
+  for (const auto& [number, ours] : options.fds) {
+    posix_spawn_file_actions_adddup2(actions.get(), ours, number);
+  }
+  if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(actions.get(), options.cwd.c_str());
+  Attributes attributes;
+  const std::vector<char*> argv = pointers(options.argv);
+  const std::vector<char*> env = pointers(options.env);
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, argv[0], actions.get(), attributes.get(), argv.data(), env.data());
+  if (error != 0) return fail_errno("run " + options.argv.front(), error);
+  return pid;
+}
+
+Task<Result<ExitStatus>> reap(pid_t pid) {
+  if (const Result<UniqueFd> fd = watch_process(pid); fd) co_await process_ended(fd->get());
+  int status = 0;
+  if (waitpid(pid, &status, 0) < 0) co_return fail_errno(fmt::format("wait for process {}", pid));
+  co_return ExitStatus{WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline) {
+  INSULA_CO_TRY(Pipe pipe, make_pipe());
+  options.fds.emplace_back(STDOUT_FILENO, pipe.write_end.get());
+  options.fds.emplace_back(STDERR_FILENO, pipe.write_end.get());
+  INSULA_CO_TRY(const pid_t pid, spawn(options));
+  pipe.write_end.reset();
+  co_return co_await with_deadline(deadline, collect(pid, std::move(pipe.read_end)));
+}
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
+  Pipe out{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return fail_errno("make a pipe non-blocking");
+  return out;
+}
+
+Task<Result<std::size_t>> read_some(FdWatch& watch, char* into, std::size_t size) {
+  while (true) {
+    const ssize_t n = ::read(watch.fd(), into, size);
+    if (n >= 0) co_return static_cast<std::size_t>(n);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) co_return fail_errno("read a pipe");
+    watch.readable = false;
+    if (watch.hung_up) co_return std::size_t{0};
+    co_await Readable(watch);
+  }
+}
+
+}  // namespace insula::node

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "async/loop.h"
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "node/unique_fd.h"
+
+namespace insula::node {
+
+/// Waits until `watch`'s descriptor may be read (for a pidfd: until the process has ended).
+class Readable {
+ public:
+  explicit Readable(FdWatch& watch) : watch_(watch) {}
+
+  [[nodiscard]] bool await_ready() const { return watch_.readable || watch_.hung_up; }
+
+  void await_suspend(std::coroutine_handle<> handle) {
+    waiter_.set_handle(handle);
+    watch_.readers.push_back(waiter_);
+  }
+
+  void await_resume() const noexcept {}
+
+ private:
+  FdWatch& watch_;
+  Waiter waiter_;
+};
+
+/// A pidfd of any process, ours or not. Errors: kNotFound.
+[[nodiscard]] Result<UniqueFd> watch_process(pid_t pid);
+
+/// Resolves when the process has ended. `pid_fd` is borrowed.
+Task<> process_ended(int pid_fd);
+
+struct SpawnOptions {
+  std::vector<std::string> argv;  // argv[0] is looked up in our PATH when it has no slash
+  std::vector<std::string> env;   // NAME=value, all of it
+  std::string cwd;                // empty: ours
+  /// {number in the child, ours}. 0, 1 and 2 are /dev/null unless named.
+  std::vector<std::pair<int, int>> fds;
+};
+
+/// Starts a program in a session of its own; our descriptors are not passed on.
+[[nodiscard]] Result<pid_t> spawn(const SpawnOptions& options);
+
+struct ExitStatus {
+  int code = 0;  // 128 + signal when a signal ended it
+};
+
+/// Reaps a child once it has ended (waits for that). Requires: `pid` is our child.
+Task<Result<ExitStatus>> reap(pid_t pid);
+
+struct CommandResult {
+  int exit_code = 0;
+  std::string output;  // stdout and stderr together, its beginning
+};
+
+inline constexpr std::size_t kCommandOutputMax = 16U * 1024;
+
+/// Runs a program to its end; at the deadline (kTimeout) or on cancellation it is killed with its
+/// whole process group.
+Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline);
+
+/// A pipe, both ends close-on-exec. The read end does not block.
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+[[nodiscard]] Result<Pipe> make_pipe();
+
+/// Reads what there is, waiting for the first byte; 0 at the end.
+Task<Result<std::size_t>> read_some(FdWatch& watch, char* into, std::size_t size);
+
+}  // namespace insula::node

@@ -1,0 +1,137 @@
+#include "node/ip_pool.h"
+
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/files.h"
+
+namespace insula::node {
+namespace {
+
+constexpr int kPrefixMin = 8;
+constexpr int kPrefixMax = 28;
+
+// The next word of a line of blank-separated words.
+std::string_view take_word(std::string_view& line) {
+  const std::size_t end = line.find(' ');
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(end == std::string_view::npos ? line.size() : end + 1);
+  return word;
+}
+
+}  // namespace
+
+std::string Ipv4::text() const {
+  return fmt::format("{}.{}.{}.{}", value >> 24U, (value >> 16U) & 0xffU, (value >> 8U) & 0xffU, value & 0xffU);
+}
+
+std::optional<Ipv4> parse_ipv4(std::string_view text) {
+  std::uint32_t value = 0;
+  for (int part = 0; part < 4; ++part) {
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || number > 255) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    value = (value << 8U) | number;
+    if (part == 3) break;
+    if (!text.starts_with('.')) return std::nullopt;
+    text.remove_prefix(1);
+  }
+  if (!text.empty()) return std::nullopt;
+  return Ipv4{value};
+}
+
+bool Ipv4Range::contains(Ipv4 address) const { return address.value - first.value < size(); }
+
+std::string Ipv4Range::text() const { return fmt::format("{}/{}", first.text(), prefix_length); }
+
+Result<Ipv4Range> parse_ipv4_range(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::optional<Ipv4> first = parse_ipv4(text.substr(0, slash));
+  int prefix = 0;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
+    if (error != std::errc() || end != digits.data() + digits.size()) prefix = 0;
+  }
+  if (!first || prefix < kPrefixMin || prefix > kPrefixMax) {
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not an IPv4 network between /8 and /28", text));
+  }
+  const Ipv4Range range{*first, prefix};
+  if ((first->value & (range.size() - 1)) != 0) {
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" has bits set beyond its prefix", text));
+  }
+  return range;
+}
+
+Result<IpPool> IpPool::open(std::string file, Ipv4Range range, Random& random) {
+  IpPool pool(std::move(file), range);
+  pool.next_ = 1 + static_cast<std::uint32_t>(random.below(range.size() - 2));
+  const Result<std::string> text = read_file(pool.file_);
+  if (!text && text.error().code() == ErrorCode::kNotFound) return pool;
+  if (!text) return std::unexpected(text.error());
+  std::string_view rest = *text;
+  bool header = true;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view first = take_word(line);
+    if (header) {
+      header = false;
+      // Another range: the addresses of the old one mean nothing any more.
+      if (first != range.text()) return pool;
+      std::from_chars(line.data(), line.data() + line.size(), pool.next_);
+      if (pool.next_ == 0 || pool.next_ >= range.size() - 1) pool.next_ = 1;
+      continue;
+    }
+    const std::optional<Ipv4> address = parse_ipv4(first);
+    if (!address || !range.contains(*address) || line.empty()) continue;
+    pool.by_pod_[std::string(line)] = *address;
+    pool.by_address_[*address] = std::string(line);
+  }
+  return pool;
+}
+
+std::optional<Ipv4> IpPool::next_free() {
+  const std::uint32_t usable = range_.size() - 2;
+  for (std::uint32_t tried = 0; tried < usable; ++tried) {
+    const Ipv4 candidate{range_.first.value + next_};
+    next_ = next_ >= usable ? 1 : next_ + 1;
+    if (!by_address_.contains(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+Result<Ipv4> IpPool::acquire(const std::string& pod_uid) {
+  if (const auto found = by_pod_.find(pod_uid); found != by_pod_.end()) return found->second;
+  const std::optional<Ipv4> address = next_free();
+  if (!address) return fail(ErrorCode::kUnavailable, fmt::format("no free pod address in {}", range_.text()));
+  by_pod_[pod_uid] = *address;
+  by_address_[*address] = pod_uid;
+  INSULA_TRY_VOID(save());
+  return *address;
+}
+
+Result<Ipv4> IpPool::replace(const std::string& pod_uid) {
+  INSULA_TRY_VOID(release(pod_uid));
+  return acquire(pod_uid);
+}
+
+Result<> IpPool::release(const std::string& pod_uid) {
+  const auto found = by_pod_.find(pod_uid);
+  if (found == by_pod_.end()) return {};
+  by_address_.erase(found->second);
+  by_pod_.erase(found);
+  return save();
+}
+
+Result<> IpPool::save() const {
+  std::string text = fmt::format("{} {}\n", range_.text(), next_);
+  for (const auto& [pod, address] : by_pod_) text += fmt::format("{} {}\n", address.text(), pod);
+  return replace_file(file_, text, 0600);
+}
+
+}  // namespace insula::node

@@ -1,0 +1,275 @@
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node/cri_log.h"
+#include "node/files.h"
+#include "node/run.h"
+#include "node/shim.h"
+#include "node/unique_fd.h"
+
+// Everything here is plain system calls: one such process runs for every container, so it pulls in
+// nothing that allocates or starts threads.
+namespace insula::node {
+namespace {
+
+constexpr int kExecFailed = 127;
+constexpr std::size_t kReadBytes = 16U * 1024;
+constexpr std::size_t kReasonBytesMax = 2048;
+
+struct ShimOptions {
+  std::string dir;
+  std::string log;
+  std::int64_t log_bytes = 0;
+  int log_files = 1;
+  std::string pid_file;  // empty: the command is the container
+  std::string cwd;
+  bool hide_unified = false;
+  bool exec_only = false;
+  char** command = nullptr;
+};
+
+bool parse(int argc, char** argv, ShimOptions& out) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    if (flag == "--") {
+      out.command = argv + i + 1;
+      return i + 1 < argc;
+    }
+    if (flag == "--hide-unified") {
+      out.hide_unified = true;
+      continue;
+    }
+    if (flag == "--exec") {
+      out.exec_only = true;
+      continue;
+    }
+    if (i + 1 == argc) return false;
+    const char* value = argv[++i];
+    if (flag == "--dir") {
+      out.dir = value;
+    } else if (flag == "--log") {
+      out.log = value;
+    } else if (flag == "--log-bytes") {
+      out.log_bytes = std::strtoll(value, nullptr, 10);
+    } else if (flag == "--log-files") {
+      out.log_files = static_cast<int>(std::strtol(value, nullptr, 10));
+    } else if (flag == "--pid-file") {
+      out.pid_file = value;
+    } else if (flag == "--cwd") {
+      out.cwd = value;
+    } else {
+      return false;
+    }
+  }
+  return false;
+}
+
+std::timespec wall_time() {
+  std::timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
+void report(std::string_view verb, std::string_view detail) {
+  const std::string line = std::string(verb) + " " + std::string(detail) + "\n";
+  static_cast<void>(!write(kShimStatusFd, line.data(), line.size()));
+  close(kShimStatusFd);
+}
+
+int failed(std::string_view why) {
+  report("failed", why);
+  return 1;
+}
+
+std::string with_errno(std::string_view what) { return std::string(what) + ": " + std::strerror(errno); }
+
+// crun refuses a hybrid hierarchy; in a mount namespace without the cgroup2 part it sees plain v1.
+void hide_unified_cgroup() {
+  if (unshare(CLONE_NEWNS) != 0) return;
+  mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+  umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+}
+
+struct Pipes {
+  UniqueFd out_read, out_write, err_read, err_write, exec_read, exec_write;
+};
+
+bool open_pipes(Pipes& pipes) {
+  const auto make = [](UniqueFd& read_end, UniqueFd& write_end) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+    read_end = UniqueFd(ends[0]);
+    write_end = UniqueFd(ends[1]);
+    return true;
+  };
+  return make(pipes.out_read, pipes.out_write) && make(pipes.err_read, pipes.err_write) &&
+         make(pipes.exec_read, pipes.exec_write);
+}
+
+[[noreturn]] void become_command(const ShimOptions& options, const Pipes& pipes) {
+  setsid();
+  if (options.pid_file.empty()) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (options.hide_unified) hide_unified_cgroup();
+  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_DFL);
+  dup2(pipes.out_write.get(), STDOUT_FILENO);
+  dup2(pipes.err_write.get(), STDERR_FILENO);
+  if (options.cwd.empty() || chdir(options.cwd.c_str()) == 0) execvp(options.command[0], options.command);
+  const int error = errno;
+  static_cast<void>(!write(pipes.exec_write.get(), &error, sizeof error));
+  _exit(kExecFailed);
+}
+
+// The errno of a failed exec; 0 once the command runs.
+int exec_error(const UniqueFd& fd) {
+  int error = 0;
+  while (read(fd.get(), &error, sizeof error) < 0 && errno == EINTR) {
+  }
+  return error;
+}
+
+// What an OCI runtime printed before it gave up, for the event that tells the user.
+std::string last_words(const UniqueFd& fd) {
+  fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+  std::string text(kReasonBytesMax, '\0');
+  const ssize_t n = read(fd.get(), text.data(), text.size());
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  while (text.ends_with(' ')) text.pop_back();
+  return text;
+}
+
+int wait_status(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
+  }
+  return status;
+}
+
+// The container's pid, once the OCI runtime has started it; 0 and a report when it could not.
+pid_t adopt(const ShimOptions& options, pid_t runtime, const Pipes& pipes) {
+  const int status = wait_status(runtime);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    const std::string words = last_words(pipes.err_read);
+    failed(words.empty() ? "the OCI runtime failed and said nothing" : words);
+    return 0;
+  }
+  const Result<std::string> text = read_file(options.pid_file);
+  const pid_t pid = text ? static_cast<pid_t>(std::strtol(text->c_str(), nullptr, 10)) : 0;
+  if (pid <= 0) failed("the OCI runtime left no pid");
+  return pid;
+}
+
+// Copies both pipes to the log until the container has ended and what it wrote before is read. The
+// container is its first process: `group`, where no pid namespace does it, is killed after that one.
+void relay(int pid_fd, pid_t group, const Pipes& pipes, LogWriter& log) {
+  LineSplitter out(log, LogStream::kStdout);
+  LineSplitter err(log, LogStream::kStderr);
+  std::array<pollfd, 3> fds = {
+      {{pid_fd, POLLIN, 0}, {pipes.out_read.get(), POLLIN, 0}, {pipes.err_read.get(), POLLIN, 0}}};
+  static std::array<char, kReadBytes> buffer;
+  bool ended = false;
+  while (true) {
+    const int ready = poll(fds.data(), fds.size(), ended ? 0 : -1);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) break;
+    if (fds[0].revents != 0) {
+      ended = true;
+      fds[0].fd = -1;
+      if (group > 0) kill(-group, SIGKILL);
+    }
+    for (std::size_t i = 1; i < fds.size(); ++i) {
+      if (fds[i].revents == 0) continue;
+      const ssize_t n = read(fds[i].fd, buffer.data(), buffer.size());
+      if (n > 0) {
+        (i == 1 ? out : err).feed({buffer.data(), static_cast<std::size_t>(n)}, wall_time());
+      } else if (n == 0 || errno != EINTR) {
+        fds[i].fd = -1;
+      }
+    }
+  }
+  out.finish(wall_time());
+  err.finish(wall_time());
+}
+
+void leave_exit_record(const ShimOptions& options, int status) {
+  ExitRecord record;
+  if (WIFSIGNALED(status)) {
+    record.signal = WTERMSIG(status);
+    record.exit_code = 128 + record.signal;
+  } else {
+    record.exit_code = WEXITSTATUS(status);
+  }
+  const std::timespec now = wall_time();
+  record.finished_unix_ns = (now.tv_sec * 1'000'000'000L) + now.tv_nsec;
+  static_cast<void>(replace_file(options.dir + "/exit", to_text(record)).has_value());
+}
+
+int supervise(const ShimOptions& options) {
+  LogWriter log(options.log, options.log_bytes, options.log_files);
+  if (!log.open()) return failed(with_errno("open " + options.log));
+  Pipes pipes;
+  if (!open_pipes(pipes)) return failed(with_errno("make pipes"));
+  const pid_t child = fork();
+  if (child < 0) return failed(with_errno("fork"));
+  if (child == 0) become_command(options, pipes);
+  pipes.out_write.reset();
+  pipes.err_write.reset();
+  pipes.exec_write.reset();
+  if (const int error = exec_error(pipes.exec_read); error != 0) {
+    errno = error;
+    return failed(with_errno(std::string("exec ") + options.command[0]));
+  }
+  const pid_t container = options.pid_file.empty() ? child : adopt(options, child, pipes);
+  if (container == 0) return 1;
+  const UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, container, 0)));
+  if (!pid_fd) return failed(with_errno("watch the container"));
+  const Result<ProcessIdentity> self = identify(getpid());
+  const Result<ProcessIdentity> other = identify(container);
+  // A container that has already ended still has an exit status to collect below.
+  const ShimIdentity identity{self ? *self : ProcessIdentity{}, other ? *other : ProcessIdentity{container, 0}};
+  if (!replace_file(options.dir + "/shim", to_text(identity))) return failed("write the shim's identity");
+  report("started", std::to_string(container));
+  relay(pid_fd.get(), options.pid_file.empty() ? container : 0, pipes, log);
+  leave_exit_record(options, wait_status(container));
+  return 0;
+}
+
+}  // namespace
+
+int shim_main(int argc, char** argv) {
+  ShimOptions options;
+  if (!parse(argc, argv, options)) {
+    static_cast<void>(std::fputs("insula shim: for the node agent's use\n", stderr));
+    return 2;
+  }
+  if (options.exec_only) {
+    if (options.hide_unified) hide_unified_cgroup();
+    execvp(options.command[0], options.command);
+    return kExecFailed;
+  }
+  // Children must not hold the status pipe open, or the agent would wait for its end.
+  fcntl(kShimStatusFd, F_SETFD, FD_CLOEXEC);
+  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  return supervise(options);
+}
+
+}  // namespace insula::node
