@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
+#include <variant>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "async/deadline.h"
+#include "async/retry.h"
 
 namespace insula::node {
 namespace {
@@ -85,7 +88,23 @@ class KillOnUnwind {
   pid_t pid_;
 };
 
-Task<Result<CommandResult>> collect(pid_t pid, UniqueFd output) {
+std::optional<std::monostate> ready_or_nothing(const FdWatch& watch) {
+  if (watch.readable || watch.hung_up) return std::monostate();
+  return std::nullopt;
+}
+
+std::optional<Result<std::size_t>> try_read(FdWatch& watch, char* into, std::size_t size) {
+  while (true) {
+    const ssize_t n = ::read(watch.fd(), into, size);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return fail_errno("read a pipe");
+    watch.readable = false;
+    return std::nullopt;
+  }
+}
+
+Task<Result<CommandResult>> collect(pid_t pid, Fd output) {
   KillOnUnwind guard(pid);
   CommandResult result;
   FdWatch watch(Loop::current(), output.get());
@@ -96,7 +115,7 @@ Task<Result<CommandResult>> collect(pid_t pid, UniqueFd output) {
     const std::size_t room = kCommandOutputMax - result.output.size();
     result.output.append(buffer.data(), std::min(n, room));
   }
-  INSULA_CO_TRY(const UniqueFd pid_fd, watch_process(pid));
+  INSULA_CO_TRY(const Fd pid_fd, watch_process(pid));
   co_await process_ended(pid_fd.get());
   guard.release();
   INSULA_CO_TRY(const ExitStatus status, co_await reap(pid));
@@ -106,9 +125,9 @@ Task<Result<CommandResult>> collect(pid_t pid, UniqueFd output) {
 
 }  // namespace
 
-Result<UniqueFd> watch_process(pid_t pid) {
+Result<Fd> watch_process(pid_t pid) {
   // O_NONBLOCK has the meaning of PIDFD_NONBLOCK and matters only to waitid.
-  UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (fd) return fd;
   if (errno == ESRCH) return fail(ErrorCode::kNotFound, fmt::format("no process {}", pid));
   return fail_errno(fmt::format("watch process {}", pid));
@@ -116,7 +135,7 @@ Result<UniqueFd> watch_process(pid_t pid) {
 
 Task<> process_ended(int pid_fd) {
   FdWatch watch(Loop::current(), pid_fd);
-  co_await Readable(watch);
+  co_await retry_on(watch.readers, [&watch] { return ready_or_nothing(watch); });
 }
 
 Result<pid_t> spawn(const SpawnOptions& options) {
@@ -138,7 +157,7 @@ Result<pid_t> spawn(const SpawnOptions& options) {
 }
 
 Task<Result<ExitStatus>> reap(pid_t pid) {
-  if (const Result<UniqueFd> fd = watch_process(pid); fd) co_await process_ended(fd->get());
+  if (const Result<Fd> fd = watch_process(pid); fd) co_await process_ended(fd->get());
   int status = 0;
   if (waitpid(pid, &status, 0) < 0) co_return fail_errno(fmt::format("wait for process {}", pid));
   co_return ExitStatus{WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
@@ -149,28 +168,20 @@ Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline)
   options.fds.emplace_back(STDOUT_FILENO, pipe.write_end.get());
   options.fds.emplace_back(STDERR_FILENO, pipe.write_end.get());
   INSULA_CO_TRY(const pid_t pid, spawn(options));
-  pipe.write_end.reset();
+  pipe.write_end.close();
   co_return co_await with_deadline(deadline, collect(pid, std::move(pipe.read_end)));
 }
 
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
-  Pipe out{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  Pipe out{Fd(ends[0]), Fd(ends[1])};
   if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return fail_errno("make a pipe non-blocking");
   return out;
 }
 
 Task<Result<std::size_t>> read_some(FdWatch& watch, char* into, std::size_t size) {
-  while (true) {
-    const ssize_t n = ::read(watch.fd(), into, size);
-    if (n >= 0) co_return static_cast<std::size_t>(n);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return fail_errno("read a pipe");
-    watch.readable = false;
-    if (watch.hung_up) co_return std::size_t{0};
-    co_await Readable(watch);
-  }
+  co_return co_await retry_on(watch.readers, [=, &watch] { return try_read(watch, into, size); });
 }
 
 }  // namespace insula::node

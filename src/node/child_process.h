@@ -12,31 +12,12 @@
 #include "async/task.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "node/unique_fd.h"
+#include "base/fd.h"
 
 namespace insula::node {
 
-/// Waits until `watch`'s descriptor may be read (for a pidfd: until the process has ended).
-class Readable {
- public:
-  explicit Readable(FdWatch& watch) : watch_(watch) {}
-
-  [[nodiscard]] bool await_ready() const { return watch_.readable || watch_.hung_up; }
-
-  void await_suspend(std::coroutine_handle<> handle) {
-    waiter_.set_handle(handle);
-    watch_.readers.push_back(waiter_);
-  }
-
-  void await_resume() const noexcept {}
-
- private:
-  FdWatch& watch_;
-  Waiter waiter_;
-};
-
 /// A pidfd of any process, ours or not. Errors: kNotFound.
-[[nodiscard]] Result<UniqueFd> watch_process(pid_t pid);
+[[nodiscard]] Result<Fd> watch_process(pid_t pid);
 
 /// Resolves when the process has ended. `pid_fd` is borrowed.
 Task<> process_ended(int pid_fd);
@@ -72,8 +53,8 @@ Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline)
 
 /// A pipe, both ends close-on-exec. The read end does not block.
 struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
+  Fd read_end;
+  Fd write_end;
 };
 
 [[nodiscard]] Result<Pipe> make_pipe();

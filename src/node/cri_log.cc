@@ -64,7 +64,7 @@ LogWriter::LogWriter(std::string path, std::int64_t bytes_max, int files_max)
     : path_(std::move(path)), bytes_max_(bytes_max), files_max_(files_max) {}
 
 bool LogWriter::open() {
-  fd_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));
+  fd_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));
   struct stat info{};
   bytes_ = fd_ && fstat(fd_.get(), &info) == 0 ? info.st_size : 0;
   return static_cast<bool>(fd_);

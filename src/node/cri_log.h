@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "node/unique_fd.h"
+#include "base/fd.h"
 
 namespace insula::node {
 
@@ -63,7 +63,7 @@ class LogWriter {
   std::int64_t bytes_max_;
   int files_max_;
   std::int64_t bytes_ = 0;
-  UniqueFd fd_;
+  Fd fd_;
 };
 
 /// Cuts a stream of bytes into records. One per stream of a container.

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <fmt/format.h>
 
-#include "node/unique_fd.h"
+#include "base/fd.h"
 
 namespace insula::node {
 namespace {
@@ -46,7 +46,7 @@ Result<> remove_below(int parent, const std::string& name, dev_t device, int dep
   }
   if (info.st_dev != device) return fail(ErrorCode::kInternal, name + " is a mount point and is not removed");
   if (depth > kTreeDepthMax) return fail(ErrorCode::kTooLarge, name + ": directories nest too deep to remove");
-  UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail_errno("open " + name);
   const int dir_fd = fd.get();
   const Directory dir(fdopendir(fd.release()));
@@ -62,7 +62,7 @@ Result<> remove_below(int parent, const std::string& name, dev_t device, int dep
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT) return fail(ErrorCode::kNotFound, path + ": no such file");
     return fail_errno("open " + path);
@@ -81,7 +81,7 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
 }
 
 Result<> write_file(const std::string& path, std::string_view text, mode_t mode) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return fail_errno("create " + path);
   return write_all(fd.get(), text, path);
 }
@@ -106,7 +106,7 @@ Result<> make_dirs(const std::string& path, mode_t mode) {
 Result<> remove_tree(const std::string& path) {
   const std::filesystem::path whole(path);
   const std::string parent = whole.parent_path().string();
-  const UniqueFd fd(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd fd(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT) return {};
     return fail_errno("open " + parent);

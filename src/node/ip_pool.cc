@@ -1,25 +1,15 @@
 #include "node/ip_pool.h"
 
 #include <charconv>
-#include <utility>
 
 #include <fmt/format.h>
 
-#include "node/files.h"
 
 namespace insula::node {
 namespace {
 
 constexpr int kPrefixMin = 8;
 constexpr int kPrefixMax = 28;
-
-// The next word of a line of blank-separated words.
-std::string_view take_word(std::string_view& line) {
-  const std::size_t end = line.find(' ');
-  const std::string_view word = line.substr(0, end);
-  line.remove_prefix(end == std::string_view::npos ? line.size() : end + 1);
-  return word;
-}
 
 }  // namespace
 
@@ -66,34 +56,8 @@ Result<Ipv4Range> parse_ipv4_range(std::string_view text) {
   return range;
 }
 
-Result<IpPool> IpPool::open(std::string file, Ipv4Range range, Random& random) {
-  IpPool pool(std::move(file), range);
-  pool.next_ = 1 + static_cast<std::uint32_t>(random.below(range.size() - 2));
-  const Result<std::string> text = read_file(pool.file_);
-  if (!text && text.error().code() == ErrorCode::kNotFound) return pool;
-  if (!text) return std::unexpected(text.error());
-  std::string_view rest = *text;
-  bool header = true;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    const std::string_view first = take_word(line);
-    if (header) {
-      header = false;
-      // Another range: the addresses of the old one mean nothing any more.
-      if (first != range.text()) return pool;
-      std::from_chars(line.data(), line.data() + line.size(), pool.next_);
-      if (pool.next_ == 0 || pool.next_ >= range.size() - 1) pool.next_ = 1;
-      continue;
-    }
-    const std::optional<Ipv4> address = parse_ipv4(first);
-    if (!address || !range.contains(*address) || line.empty()) continue;
-    pool.by_pod_[std::string(line)] = *address;
-    pool.by_address_[*address] = std::string(line);
-  }
-  return pool;
-}
+IpPool::IpPool(Ipv4Range range, Random& random)
+    : range_(range), next_(1 + static_cast<std::uint32_t>(random.below(range.size() - 2))) {}
 
 std::optional<Ipv4> IpPool::next_free() {
   const std::uint32_t usable = range_.size() - 2;
@@ -111,27 +75,26 @@ Result<Ipv4> IpPool::acquire(const std::string& pod_uid) {
   if (!address) return fail(ErrorCode::kUnavailable, fmt::format("no free pod address in {}", range_.text()));
   by_pod_[pod_uid] = *address;
   by_address_[*address] = pod_uid;
-  INSULA_TRY_VOID(save());
   return *address;
 }
 
 Result<Ipv4> IpPool::replace(const std::string& pod_uid) {
-  INSULA_TRY_VOID(release(pod_uid));
+  release(pod_uid);
   return acquire(pod_uid);
 }
 
-Result<> IpPool::release(const std::string& pod_uid) {
-  const auto found = by_pod_.find(pod_uid);
-  if (found == by_pod_.end()) return {};
-  by_address_.erase(found->second);
-  by_pod_.erase(found);
-  return save();
+bool IpPool::reserve(const std::string& pod_uid, Ipv4 address) {
+  if (!range_.contains(address) || by_address_.contains(address) || by_pod_.contains(pod_uid)) return false;
+  by_pod_[pod_uid] = address;
+  by_address_[address] = pod_uid;
+  return true;
 }
 
-Result<> IpPool::save() const {
-  std::string text = fmt::format("{} {}\n", range_.text(), next_);
-  for (const auto& [pod, address] : by_pod_) text += fmt::format("{} {}\n", address.text(), pod);
-  return replace_file(file_, text, 0600);
+void IpPool::release(const std::string& pod_uid) {
+  const auto found = by_pod_.find(pod_uid);
+  if (found == by_pod_.end()) return;
+  by_address_.erase(found->second);
+  by_pod_.erase(found);
 }
 
 }  // namespace insula::node

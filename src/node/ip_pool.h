@@ -35,15 +35,14 @@ struct Ipv4Range {
 /// Errors: kInvalid unless it is a network between /8 and /28 with no host bits set.
 [[nodiscard]] Result<Ipv4Range> parse_ipv4_range(std::string_view text);
 
-/// Addresses of a range, each given to one pod (by uid) at a time, and remembered in a file, so that
-/// a restarted agent neither loses nor reuses one. The first and the last of a range are never given.
+/// Addresses of a range, each given to one pod (by uid) at a time. The first and the last of a range
+/// are never given. Memory only: each pod's directory remembers its address, see PodStore.
 ///
 /// A new pool begins at a random place, and an address given back is not given again until all others
 /// were: another platform on the same machine, and clients with old addresses, are then met rarely.
 class IpPool {
  public:
-  /// Reads `file`, or begins anew where it is absent or of another range.
-  static Result<IpPool> open(std::string file, Ipv4Range range, Random& random);
+  IpPool(Ipv4Range range, Random& random);
 
   /// The pod's address: the one it has, or the next free one.
   /// Errors: kUnavailable when the range is used up.
@@ -52,19 +51,18 @@ class IpPool {
   /// Gives the pod's address up for another that is still free, for one that turned out to be taken.
   Result<Ipv4> replace(const std::string& pod_uid);
 
-  Result<> release(const std::string& pod_uid);
+  /// The pod had this address before the agent started. False when it is of another range or taken.
+  bool reserve(const std::string& pod_uid, Ipv4 address);
+
+  void release(const std::string& pod_uid);
 
   [[nodiscard]] std::size_t in_use() const { return by_pod_.size(); }
 
  private:
-  IpPool(std::string file, Ipv4Range range) : file_(std::move(file)), range_(range) {}
-
-  Result<> save() const;
   [[nodiscard]] std::optional<Ipv4> next_free();
 
-  std::string file_;
   Ipv4Range range_;
-  std::uint32_t next_ = 1;  // offset into the range
+  std::uint32_t next_;  // offset into the range
   std::map<std::string, Ipv4> by_pod_;
   std::map<Ipv4, std::string> by_address_;
 };

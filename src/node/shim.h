@@ -16,7 +16,7 @@ namespace insula::node {
 /// status in a file. Started as `insula shim`; the protocol below is between two runs of one binary.
 ///
 ///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
-///               [--hide-unified] -- COMMAND...
+///               [--user UID] [--hide-unified] -- COMMAND...
 ///
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
 /// With it the command is an OCI runtime that leaves the container's pid there and ends; the

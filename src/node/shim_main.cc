@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -20,7 +21,7 @@
 #include "node/files.h"
 #include "node/run.h"
 #include "node/shim.h"
-#include "node/unique_fd.h"
+#include "base/fd.h"
 
 // Everything here is plain system calls: one such process runs for every container, so it pulls in
 // nothing that allocates or starts threads.
@@ -38,6 +39,7 @@ struct ShimOptions {
   int log_files = 1;
   std::string pid_file;  // empty: the command is the container
   std::string cwd;
+  uid_t user = 0;  // 0: as the agent
   bool hide_unified = false;
   bool exec_only = false;
   char** command = nullptr;
@@ -72,6 +74,8 @@ bool parse(int argc, char** argv, ShimOptions& out) {
       out.pid_file = value;
     } else if (flag == "--cwd") {
       out.cwd = value;
+    } else if (flag == "--user") {
+      out.user = static_cast<uid_t>(std::strtoul(value, nullptr, 10));
     } else {
       return false;
     }
@@ -106,19 +110,26 @@ void hide_unified_cgroup() {
 }
 
 struct Pipes {
-  UniqueFd out_read, out_write, err_read, err_write, exec_read, exec_write;
+  Fd out_read, out_write, err_read, err_write, exec_read, exec_write;
 };
 
 bool open_pipes(Pipes& pipes) {
-  const auto make = [](UniqueFd& read_end, UniqueFd& write_end) {
+  const auto make = [](Fd& read_end, Fd& write_end) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-    read_end = UniqueFd(ends[0]);
-    write_end = UniqueFd(ends[1]);
+    read_end = Fd(ends[0]);
+    write_end = Fd(ends[1]);
     return true;
   };
   return make(pipes.out_read, pipes.out_write) && make(pipes.err_read, pipes.err_write) &&
          make(pipes.exec_read, pipes.exec_write);
+}
+
+bool become_user(uid_t user) {
+  if (user == 0) return true;
+  const gid_t group = user;
+  return setgroups(0, nullptr) == 0 && setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0 &&
+         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
 [[noreturn]] void become_command(const ShimOptions& options, const Pipes& pipes) {
@@ -128,14 +139,15 @@ bool open_pipes(Pipes& pipes) {
   for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_DFL);
   dup2(pipes.out_write.get(), STDOUT_FILENO);
   dup2(pipes.err_write.get(), STDERR_FILENO);
-  if (options.cwd.empty() || chdir(options.cwd.c_str()) == 0) execvp(options.command[0], options.command);
+  const bool placed = options.cwd.empty() || chdir(options.cwd.c_str()) == 0;
+  if (placed && become_user(options.user)) execvp(options.command[0], options.command);
   const int error = errno;
   static_cast<void>(!write(pipes.exec_write.get(), &error, sizeof error));
   _exit(kExecFailed);
 }
 
 // The errno of a failed exec; 0 once the command runs.
-int exec_error(const UniqueFd& fd) {
+int exec_error(const Fd& fd) {
   int error = 0;
   while (read(fd.get(), &error, sizeof error) < 0 && errno == EINTR) {
   }
@@ -143,7 +155,7 @@ int exec_error(const UniqueFd& fd) {
 }
 
 // What an OCI runtime printed before it gave up, for the event that tells the user.
-std::string last_words(const UniqueFd& fd) {
+std::string last_words(const Fd& fd) {
   fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   std::string text(kReasonBytesMax, '\0');
   const ssize_t n = read(fd.get(), text.data(), text.size());
@@ -230,16 +242,16 @@ int supervise(const ShimOptions& options) {
   const pid_t child = fork();
   if (child < 0) return failed(with_errno("fork"));
   if (child == 0) become_command(options, pipes);
-  pipes.out_write.reset();
-  pipes.err_write.reset();
-  pipes.exec_write.reset();
+  pipes.out_write.close();
+  pipes.err_write.close();
+  pipes.exec_write.close();
   if (const int error = exec_error(pipes.exec_read); error != 0) {
     errno = error;
     return failed(with_errno(std::string("exec ") + options.command[0]));
   }
   const pid_t container = options.pid_file.empty() ? child : adopt(options, child, pipes);
   if (container == 0) return 1;
-  const UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, container, 0)));
+  const Fd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, container, 0)));
   if (!pid_fd) return failed(with_errno("watch the container"));
   const Result<ProcessIdentity> self = identify(getpid());
   const Result<ProcessIdentity> other = identify(container);

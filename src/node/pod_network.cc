@@ -1,0 +1,134 @@
+#include "node/pod_network.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+
+#include "base/fd.h"
+#include "node/files.h"
+#include "node/netlink.h"
+
+namespace insula::node {
+namespace {
+
+// Link-local, so it can meet no address that a pod wants to reach. The same on every node end.
+constexpr Ipv4 kGateway{(169U << 24U) | (254U << 16U) | (1U << 8U) | 1U};
+constexpr int kLoopbackIndex = 1;
+
+bool is_namespace_file(const std::string& path) {
+  struct statfs info{};
+  return statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
+}
+
+// Runs `work` on a thread of its own: entering a namespace changes the thread for good, so it ends.
+Result<> on_own_thread(std::function<Result<>()> work) {
+  Result<> outcome;
+  std::thread([&] { outcome = work(); }).join();
+  return outcome;
+}
+
+Result<> make_namespace(const std::string& path) {
+  if (is_namespace_file(path)) return {};
+  INSULA_TRY_VOID(write_file(path, "", 0444));
+  return on_own_thread([&]() -> Result<> {
+    if (unshare(CLONE_NEWNET) != 0) return fail_errno("make a network namespace");
+    const std::string self = fmt::format("/proc/self/task/{}/ns/net", gettid());
+    if (mount(self.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail_errno("keep the network namespace at " + path);
+    return {};
+  });
+}
+
+Result<> configure_inside(int ns, Ipv4 address) {
+  return on_own_thread([&]() -> Result<> {
+    if (setns(ns, CLONE_NEWNET) != 0) return fail_errno("enter the pod's network namespace");
+    INSULA_TRY(Netlink inside, Netlink::open());
+    const int eth0 = link_index("eth0");
+    INSULA_TRY_VOID(inside.set_up(kLoopbackIndex));
+    INSULA_TRY_VOID(inside.add_address(eth0, address));
+    INSULA_TRY_VOID(inside.set_up(eth0));
+    INSULA_TRY_VOID(inside.add_host_route(eth0, kGateway));
+    return inside.add_default_route(eth0, kGateway);
+  });
+}
+
+// Takes the half-made interface away when a later step fails.
+class RemoveOnFailure {
+ public:
+  RemoveOnFailure(Netlink& netlink, int index) : netlink_(netlink), index_(index) {}
+
+  RemoveOnFailure(const RemoveOnFailure&) = delete;
+  RemoveOnFailure& operator=(const RemoveOnFailure&) = delete;
+
+  ~RemoveOnFailure() {
+    if (index_ != 0) static_cast<void>(netlink_.remove_link(index_).has_value());
+  }
+
+  void release() { index_ = 0; }
+
+ private:
+  Netlink& netlink_;
+  int index_;
+};
+
+Result<> make_links(const std::string& name, const std::string& ns_path, Ipv4 address) {
+  const Fd ns(open(ns_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!ns) return fail_errno("open " + ns_path);
+  INSULA_TRY(Netlink host, Netlink::open());
+  // An interface left by an agent that died half way: its other end may be anywhere.
+  if (const int stale = link_index(name); stale != 0) INSULA_TRY_VOID(host.remove_link(stale));
+  INSULA_TRY_VOID(host.add_veth(name, "eth0", ns.get()));
+  const int index = link_index(name);
+  RemoveOnFailure undo(host, index);
+  INSULA_TRY_VOID(host.set_up(index));
+  INSULA_TRY_VOID(host.add_address(index, kGateway));
+  INSULA_TRY_VOID(host.add_host_route(index, address));
+  INSULA_TRY_VOID(configure_inside(ns.get(), address));
+  undo.release();
+  return {};
+}
+
+}  // namespace
+
+std::string host_link_name(std::string_view pod_uid) {
+  const std::uint64_t hash = std::hash<std::string_view>{}(pod_uid);
+  return fmt::format("ins{:011x}", hash & 0xfffffffffffU);
+}
+
+Result<> PodNetwork::prepare() const {
+  INSULA_TRY_VOID(make_dirs(dir_));
+  // Without forwarding pods reach the node only. It is on already on many machines, and then a
+  // read-only /proc/sys does not matter.
+  const Result<std::string> forwarding = read_file("/proc/sys/net/ipv4/ip_forward");
+  if (forwarding && forwarding->starts_with('1')) return {};
+  return write_file("/proc/sys/net/ipv4/ip_forward", "1\n");
+}
+
+Result<> PodNetwork::add(const std::string& pod_uid, Ipv4 address) const {
+  const std::string path = namespace_path(pod_uid);
+  INSULA_TRY_VOID(make_namespace(path));
+  return make_links(host_link_name(pod_uid), path, address);
+}
+
+Result<> PodNetwork::remove(const std::string& pod_uid) const {
+  const std::string path = namespace_path(pod_uid);
+  const std::string name = host_link_name(pod_uid);
+  if (const int index = link_index(name); index != 0) {
+    INSULA_TRY(Netlink host, Netlink::open());
+    if (Result<> removed = host.remove_link(index); !removed && removed.error().code() != ErrorCode::kNotFound) return removed;
+  }
+  if (is_namespace_file(path) && umount2(path.c_str(), MNT_DETACH) != 0) return fail_errno("release " + path);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path);
+  return {};
+}
+
+}  // namespace insula::node

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "node/ip_pool.h"
+
+namespace insula::node {
+
+/// A network namespace with one address for each pod, routed: no bridge, no address translation.
+///
+/// The pod has `eth0` with its address as a /32 and a default route over 169.254.1.1, the same in
+/// every pod. Its other end on the node carries that gateway address, and the node has a /32 route to
+/// the pod. All traffic between pods is thus forwarded by the node's kernel, where rules see it.
+///
+/// A namespace is a file, `<dir>/<uid>`, held by a bind mount; so it outlives the agent. `ip netns`
+/// sees it when `dir` is /run/netns. Blocking; a few milliseconds. See docs/decisions/0012.
+class PodNetwork {
+ public:
+  /// `dir`: where the namespaces' files are.
+  explicit PodNetwork(std::string dir) : dir_(std::move(dir)) {}
+
+  /// Makes the directory and lets the kernel forward packets.
+  /// Errors: kForbidden without the right to make namespaces.
+  Result<> prepare() const;
+
+  /// Makes namespace, interfaces, addresses and routes. What an agent that died left half made under
+  /// the same uid is made anew, so this is not for a pod that runs.
+  /// Errors: kAlreadyExists when something else on this machine has a route to `address`.
+  Result<> add(const std::string& pod_uid, Ipv4 address) const;
+
+  /// Removes all of it; fine when it is gone.
+  Result<> remove(const std::string& pod_uid) const;
+
+  /// For the OCI configuration.
+  [[nodiscard]] std::string namespace_path(const std::string& pod_uid) const { return dir_ + "/" + pod_uid; }
+
+ private:
+  std::string dir_;
+};
+
+/// The node's name of a pod's interface: `ins` and eleven digits that depend on the pod's uid.
+[[nodiscard]] std::string host_link_name(std::string_view pod_uid);
+
+}  // namespace insula::node

@@ -1,0 +1,104 @@
+#include "node/process_runtime.h"
+
+#include <csignal>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <fmt/format.h>
+
+#include "node/files.h"
+#include "node/shim_launch.h"
+
+namespace insula::node {
+namespace {
+
+// Where the agent is root, containers still are not: they could read every key of the platform.
+constexpr std::int64_t kUnprivilegedUser = 65534;
+
+// A container's path on the machine, when one of the mounts covers it.
+std::string on_the_machine(const std::string& path, const std::vector<Mount>& mounts) {
+  const Mount* best = nullptr;
+  for (const Mount& mount : mounts) {
+    const bool covers = !mount.source.empty() && path.starts_with(mount.target) &&
+                        (path.size() == mount.target.size() || path[mount.target.size()] == '/');
+    if (covers && (best == nullptr || mount.target.size() > best->target.size())) best = &mount;
+  }
+  return best == nullptr ? path : best->source + path.substr(best->target.size());
+}
+
+// `/a/b` -> `<dir>/mounts/a/b`, so that a program can be pointed at its volumes.
+Result<> link_mounts(const std::string& dir, const std::vector<Mount>& mounts) {
+  for (const Mount& mount : mounts) {
+    if (mount.source.empty()) continue;
+    const std::filesystem::path link(dir + mount.target);
+    INSULA_TRY_VOID(make_dirs(link.parent_path().string()));
+    if (symlink(mount.source.c_str(), link.c_str()) != 0 && errno != EEXIST) return fail_errno("link " + link.string());
+  }
+  return {};
+}
+
+std::int64_t effective_user(const Security& security) {
+  if (geteuid() != 0) return 0;
+  return security.uid != 0 ? security.uid : kUnprivilegedUser;
+}
+
+std::vector<std::string> translated(const std::vector<std::string>& words, const std::vector<Mount>& mounts) {
+  std::vector<std::string> out;
+  for (const std::string& word : words) out.push_back(on_the_machine(word, mounts));
+  return out;
+}
+
+}  // namespace
+
+ProcessRuntime::ProcessRuntime(std::string binary, std::string reason) : binary_(std::move(binary)) {
+  isolation_.reason = std::move(reason);
+}
+
+Task<Result<Sandbox>> ProcessRuntime::create_sandbox(Sandbox sandbox) { co_return sandbox; }
+
+Task<Result<>> ProcessRuntime::remove_sandbox(Sandbox /*sandbox*/) { co_return Result<>{}; }
+
+Task<Result<Container>> ProcessRuntime::start(ContainerPlan plan, Sandbox sandbox) {
+  if (std::holds_alternative<ImageRoot>(plan.root)) {
+    co_return fail(ErrorCode::kInvalid,
+                   "imported images need namespaces, which this machine does not allow: " + isolation_.reason);
+  }
+  const std::string mounts = plan.dir + "/mounts";
+  INSULA_CO_TRY_VOID(link_mounts(mounts, plan.mounts));
+  ShimLaunch launch;
+  launch.binary = binary_;
+  if (!plan.cwd.empty()) launch.flags = {"--cwd", on_the_machine(plan.cwd, plan.mounts)};
+  if (const std::int64_t user = effective_user(plan.security); user != 0) {
+    launch.flags.emplace_back("--user");
+    launch.flags.push_back(fmt::format("{}", user));
+  }
+  launch.command = translated(plan.argv, plan.mounts);
+  if (std::holds_alternative<BinaryRoot>(plan.root)) launch.command.front() = binary_;
+  launch.env = plan.env;
+  launch.env.push_back("INSULA_MOUNTS=" + mounts);
+  static_cast<void>(sandbox);
+  co_return co_await launch_shim(std::move(launch), plan);
+}
+
+void ProcessRuntime::signal(const Container& container, int number) {
+  const ProcessIdentity& process = container.identity.container;
+  if (!is_alive(process)) return;
+  // The whole session on SIGKILL; otherwise the first process decides what its children are told.
+  kill(number == SIGKILL ? -process.pid : process.pid, number);
+}
+
+Task<Result<>> ProcessRuntime::remove(Container container) { co_return remove_tree(container.dir); }
+
+Result<SpawnOptions> ProcessRuntime::exec(const Container& container, const ExecRequest& request) {
+  SpawnOptions options;
+  options.argv = request.argv;
+  options.env = request.env;
+  options.env.push_back("INSULA_MOUNTS=" + container.dir + "/mounts");
+  options.cwd = request.cwd;
+  return options;
+}
+
+}  // namespace insula::node

@@ -1,0 +1,124 @@
+#include "node/process_runtime.h"
+
+#include <csignal>
+
+#include <sys/stat.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/loop.h"
+#include "async/task_group.h"
+#include "node/files.h"
+#include "node/shim_launch.h"
+#include "testing/temp_dir.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ProcessRuntimeTest : public ::testing::Test {
+ protected:
+  ContainerPlan shell(const std::string& script, const std::string& name = "c") {
+    ContainerPlan plan;
+    plan.id = name;
+    plan.dir = dir_ / name;
+    plan.log_path = dir_ / (name + ".log");
+    plan.log_bytes_max = 1 << 20;
+    plan.log_files_max = 2;
+    plan.root = HostRoot{};
+    plan.argv = {"/bin/sh", "-c", script};
+    plan.env = {"PATH=/usr/bin:/bin", "GREETING=hello"};
+    EXPECT_TRUE(make_dirs(plan.dir));
+    return plan;
+  }
+
+  template <class T>
+  T run(Task<T> task) {
+    std::optional<T> out;
+    run_until_complete(loop_, detail::store(std::move(task), &out));
+    return *std::move(out);
+  }
+
+  std::string log_of(const std::string& name = "c") { return read_file(dir_ / (name + ".log")).value(); }
+
+  insula::testing::TempDir dir_;
+  Loop loop_;
+  ProcessRuntime runtime_{NODE_TEST_SHIM, "chosen by the test"};
+};
+
+TEST_F(ProcessRuntimeTest, RunsAProgramAndKeepsItsOutputAndExitStatus) {
+  const auto container = run(runtime_.start(shell("echo $GREETING; echo bad >&2; exit 7"), {}));
+  ASSERT_TRUE(container) << container.error().message();
+  const ExitRecord record = run(wait_for_exit(*container));
+  EXPECT_EQ(record.exit_code, 7);
+  EXPECT_EQ(record.signal, 0);
+  EXPECT_THAT(log_of(), HasSubstr(" stdout F hello\n"));
+  EXPECT_THAT(log_of(), HasSubstr(" stderr F bad\n"));
+}
+
+TEST_F(ProcessRuntimeTest, SaysWhyAProgramCannotBeRun) {
+  ContainerPlan plan = shell("");
+  plan.argv = {"/no/such/program"};
+  const auto container = run(runtime_.start(plan, {}));
+  ASSERT_FALSE(container);
+  EXPECT_THAT(container.error().message(), HasSubstr("exec /no/such/program: No such file or directory"));
+}
+
+TEST_F(ProcessRuntimeTest, ASignalEndsTheContainerWithItsNumber) {
+  const auto container = run(runtime_.start(shell("sleep 100"), {}));
+  ASSERT_TRUE(container);
+  runtime_.signal(*container, SIGKILL);
+  const ExitRecord record = run(wait_for_exit(*container));
+  EXPECT_EQ(record.exit_code, 137);
+  EXPECT_EQ(record.signal, SIGKILL);
+}
+
+TEST_F(ProcessRuntimeTest, IsFoundAgainByAnAgentThatDidNotStartIt) {
+  ASSERT_TRUE(run(runtime_.start(shell("sleep 100"), {})));
+  const auto found = find_container("c", dir_ / "c");
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_TRUE(is_alive(found->identity.shim));
+  runtime_.signal(*found, SIGTERM);
+  EXPECT_EQ(run(wait_for_exit(*found)).exit_code, 128 + SIGTERM);
+}
+
+TEST_F(ProcessRuntimeTest, ALostShimCountsAsKilledAndItsContainerGoesToo) {
+  const auto container = run(runtime_.start(shell("sleep 100"), {}));
+  ASSERT_TRUE(container);
+  kill(container->identity.shim.pid, SIGKILL);
+  EXPECT_EQ(run(wait_for_exit(*container)).exit_code, 137);
+  const auto gone = watch_process(container->identity.container.pid);
+  if (gone) run_until_complete(loop_, process_ended(gone->get()));
+  EXPECT_FALSE(is_alive(container->identity.container));
+}
+
+TEST_F(ProcessRuntimeTest, LeftOverChildrenDoNotKeepTheContainer) {
+  const auto container = run(runtime_.start(shell("sleep 1000 & exit 0"), {}));
+  ASSERT_TRUE(container);
+  EXPECT_EQ(run(wait_for_exit(*container)).exit_code, 0);
+}
+
+TEST_F(ProcessRuntimeTest, PointsArgumentsAtTheVolumesOfTheMachine) {
+  ASSERT_TRUE(make_dirs(dir_ / "volume"));
+  ASSERT_TRUE(write_file(dir_ / "volume/config", "from the volume\n"));
+  chmod(dir_.path().c_str(), 0755);
+  ContainerPlan plan = shell("");
+  plan.argv = {"/bin/cat", "/app/config"};
+  plan.mounts = {{dir_ / "volume", "/app", true}};
+  const auto container = run(runtime_.start(plan, {}));
+  ASSERT_TRUE(container);
+  EXPECT_EQ(run(wait_for_exit(*container)).exit_code, 0);
+  EXPECT_THAT(log_of(), HasSubstr("from the volume"));
+}
+
+TEST_F(ProcessRuntimeTest, ACommandIsKilledAtItsDeadline) {
+  SpawnOptions options;
+  options.argv = {"/bin/sh", "-c", "sleep 100"};
+  const auto result = run(run_command(options, loop_.now() + std::chrono::milliseconds(50)));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kTimeout);
+}
+
+}  // namespace
+}  // namespace insula::node
