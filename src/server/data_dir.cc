@@ -1,0 +1,152 @@
+#include "server/data_dir.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+
+namespace insula::server {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 4U << 20;
+
+std::unexpected<Error> disk_failed(const std::string& what, int error) {
+  if (error == ENOSPC || error == EDQUOT) {
+    return fail(ErrorCode::kInsufficientStorage, what + ": the disk is full");
+  }
+  return fail_errno(what, error);
+}
+
+// getenv is safe here: nothing sets the environment after main() has begun.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+pid_t pid_in(int fd) {
+  char text[32] = {};
+  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+  pid_t pid = 0;
+  if (size > 0) std::from_chars(text, text + size, pid);
+  return pid;
+}
+
+Result<> check_space(const Layout& layout) {
+  struct statvfs status {};
+  if (::statvfs(layout.root.c_str(), &status) != 0) return fail_errno("look at " + layout.root);
+  const std::uint64_t free_bytes = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  if (free_bytes >= kFreeBytesMin) return {};
+  return fail(ErrorCode::kInsufficientStorage,
+              fmt::format("the disk of {} is full: {} MiB free, {} MiB needed", layout.root,
+                          free_bytes >> 20, kFreeBytesMin >> 20));
+}
+
+Result<> check_version(const Layout& layout) {
+  auto text = read_file(layout.version());
+  if (!text && text.error().code() == ErrorCode::kNotFound) {
+    return write_file(layout.version(), fmt::format("{}\n", kDataVersion), 0644);
+  }
+  if (!text) return std::unexpected(std::move(text).error());
+  int version = 0;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), version);
+  if (parsed.ec != std::errc() || version < 1) {
+    return fail(ErrorCode::kInvalid, layout.version() + " is not a version number: is this a data directory of insula?");
+  }
+  if (version > kDataVersion) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} was written by a newer insula (data version {}, this build reads up to {}): upgrade, "
+                            "or choose another --data-dir",
+                            layout.root, version, kDataVersion));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string default_data_dir() {
+  if (std::string chosen = environment("INSULA_DATA_DIR"); !chosen.empty()) return chosen;
+  if (::geteuid() == 0) return "/var/lib/insula";
+  if (std::string data = environment("XDG_DATA_HOME"); !data.empty()) return data + "/insula";
+  return environment("HOME") + "/.local/share/insula";
+}
+
+Result<Fd> open_data_dir(const Layout& layout) {
+  // Others may pass through (control and the gateway run as users of their own), not list.
+  INSULA_TRY_VOID(make_directory(layout.root, 0711, {::geteuid(), ::getegid()}));
+  Fd lock(::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock) return disk_failed("open " + layout.lock(), errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail_errno("lock " + layout.lock());
+    return fail(ErrorCode::kConflict,
+                fmt::format("already running on {} (pid {}): insula down stops it, or choose another --data-dir",
+                            layout.root, pid_in(lock.get())));
+  }
+  INSULA_TRY_VOID(check_version(layout));
+  INSULA_TRY_VOID(check_space(layout));
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+    return disk_failed("write " + layout.lock(), errno);
+  }
+  return lock;
+}
+
+pid_t lock_holder(const Layout& layout) {
+  const Fd lock(::open(layout.lock().c_str(), O_RDONLY | O_CLOEXEC));
+  if (!lock) return 0;
+  if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return 0;
+  return pid_in(lock.get());
+}
+
+Result<> write_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = path + ".new";
+  Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (!file) return disk_failed("write " + path, errno);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0) return disk_failed("write " + path, errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) return disk_failed("write " + path, errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return disk_failed("write " + path, errno);
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
+    if (errno == ENOENT) return fail(ErrorCode::kNotFound, path + " does not exist");
+    return fail_errno("open " + path);
+  }
+  std::string out;
+  char buffer[16384];
+  while (true) {
+    const ssize_t size = ::read(file.get(), buffer, sizeof buffer);
+    if (size < 0) return fail_errno("read " + path);
+    if (size == 0) return out;
+    out.append(buffer, static_cast<std::size_t>(size));
+    if (out.size() > kFileBytesMax) return fail(ErrorCode::kTooLarge, path + " is too large");
+  }
+}
+
+Result<> make_directory(const std::string& path, mode_t mode, Account owner) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return disk_failed("create " + path, error.value());
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno("look at " + path);
+  const bool owned = status.st_uid == owner.uid && status.st_gid == owner.gid;
+  if (!owned && ::chown(path.c_str(), owner.uid, owner.gid) != 0) return fail_errno("take over " + path);
+  if ((status.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0) {
+    return fail_errno("set the mode of " + path);
+  }
+  return {};
+}
+
+}  // namespace insula::server

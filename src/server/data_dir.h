@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace insula::server {
+
+/// What VERSION holds; raised when an older build could not read what this one writes.
+inline constexpr int kDataVersion = 1;
+
+/// Below this much free space `insula up` refuses to start: nothing could be acknowledged.
+inline constexpr std::uint64_t kFreeBytesMin = 16ULL << 20;
+
+/// Paths inside the data directory. Nothing here touches the disk.
+///
+///   VERSION lock pki/ kubeconfig logs/ run/   the supervisor's
+///   state.db*                                 control's, in control/
+///   gateway/                                  the gateway's
+///   node/                                     the node agent's
+struct Layout {
+  std::string root;
+
+  [[nodiscard]] std::string version() const { return root + "/VERSION"; }
+
+  [[nodiscard]] std::string lock() const { return root + "/lock"; }
+
+  [[nodiscard]] std::string kubeconfig() const { return root + "/kubeconfig"; }
+
+  [[nodiscard]] std::string pki() const { return root + "/pki"; }
+
+  [[nodiscard]] std::string control() const { return root + "/control"; }
+
+  [[nodiscard]] std::string gateway() const { return root + "/gateway"; }
+
+  [[nodiscard]] std::string node() const { return root + "/node"; }
+
+  [[nodiscard]] std::string run() const { return root + "/run"; }
+
+  [[nodiscard]] std::string logs() const { return root + "/logs"; }
+
+  /// What `insula status` reads; written by the supervisor.
+  [[nodiscard]] std::string state() const { return run() + "/state.json"; }
+};
+
+/// /var/lib/insula for root, else $XDG_DATA_HOME/insula or ~/.local/share/insula; INSULA_DATA_DIR
+/// goes first.
+[[nodiscard]] std::string default_data_dir();
+
+/// Creates what is missing, checks VERSION and free space, and takes the lock, which is held until
+/// the descriptor is closed. Each failure is one line an operator can act on.
+///
+/// Errors: kConflict when another instance holds it (its pid is in the message), kInvalid when a newer
+/// build wrote it, kInsufficientStorage when the disk is full.
+[[nodiscard]] Result<Fd> open_data_dir(const Layout& layout);
+
+/// The pid in the lock file, when somebody holds the lock; 0 when nobody does.
+[[nodiscard]] pid_t lock_holder(const Layout& layout);
+
+/// Replaces the file in one step: a crash leaves the old or the new content.
+[[nodiscard]] Result<> write_file(const std::string& path, std::string_view content, mode_t mode);
+[[nodiscard]] Result<std::string> read_file(const std::string& path);
+
+/// Who runs a process and owns its files.
+struct Account {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// Creates `path` (with its parents) if it is not there, and gives it this mode and owner.
+[[nodiscard]] Result<> make_directory(const std::string& path, mode_t mode, Account owner);
+
+}  // namespace insula::server

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace insula::server {
+
+/// A certificate and its private key, as PEM.
+struct KeyPair {
+  std::string certificate;
+  std::string key;
+};
+
+/// Whom a certificate speaks for: Kubernetes reads the common name as the user and the organizations
+/// as groups.
+struct Subject {
+  std::string common_name;
+  std::vector<std::string> organizations;
+};
+
+/// Leaf certificates are written anew at every start; this is for copies of the kubeconfig.
+inline constexpr std::chrono::days kLeafLifetime{365};
+inline constexpr std::chrono::days kAuthorityLifetime{3650};
+
+/// The platform's own certificate authority: ECDSA P-256, SHA-256.
+class Authority {
+ public:
+  /// A new authority. Errors: OpenSSL has no entropy.
+  static Result<Authority> create(const Clock& clock);
+  /// One that was stored. Errors: kInvalid when the PEM cannot be read, has expired, or key and
+  /// certificate do not belong together.
+  static Result<Authority> load(KeyPair stored, const Clock& clock);
+
+  [[nodiscard]] const KeyPair& pair() const { return pair_; }
+
+  /// `names`: DNS names and IP addresses under which the server is reached.
+  [[nodiscard]] Result<KeyPair> issue_server(const Subject& subject,
+                                             const std::vector<std::string>& names) const;
+  [[nodiscard]] Result<KeyPair> issue_client(const Subject& subject) const;
+
+ private:
+  Authority(KeyPair pair, const Clock& clock) : pair_(std::move(pair)), clock_(&clock) {}
+
+  [[nodiscard]] Result<KeyPair> issue(const Subject& subject,
+                                      std::string_view usage,
+                                      std::string_view alternative_names) const;
+
+  KeyPair pair_;
+  const Clock* clock_;
+};
+
+/// A kubeconfig with one cluster, user and context, all named `insula`, everything inline.
+[[nodiscard]] std::string kubeconfig(std::string_view server_url,
+                                     std::string_view authority_certificate,
+                                     const KeyPair& client);
+
+/// An Ed25519 key pair for the built-in token issuer: private key (PKCS#8) and public key, as PEM.
+struct SigningKey {
+  std::string private_key;
+  std::string public_key;
+};
+[[nodiscard]] Result<SigningKey> create_signing_key();
+
+}  // namespace insula::server

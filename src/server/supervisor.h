@@ -1,0 +1,100 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "server/data_dir.h"
+#include "telemetry/log.h"
+
+namespace insula::server {
+
+/// The environment variable that names the descriptor on which a child says `READY\n`, once.
+inline constexpr const char* kNotifyVariable = "INSULA_NOTIFY_FD";
+
+/// How one child is started.
+struct ProcessSpec {
+  std::string name;
+  std::vector<std::string> arguments;  // after argv[0]
+  std::vector<int> descriptors;        // open in the child under the same numbers
+  /// Set: the child runs as this account, with no way back (no_new_privs). Not set: as we do.
+  std::optional<Account> account;
+  std::chrono::milliseconds stop_grace = std::chrono::seconds(10);
+};
+
+/// Starts processes, starts them again when they die, stops them in reverse order.
+///
+/// A child that ran for kSteadyAfter is started again at once; one that keeps dying waits twice as
+/// long each time, up to kRestartDelayMax. Children are in sessions of their own, so that Ctrl-C
+/// reaches only the supervisor; they get SIGTERM when it dies, however it dies.
+///
+/// Threads: none but its own; run() blocks SIGTERM, SIGINT and SIGCHLD for the whole process.
+class Supervisor {
+ public:
+  static constexpr std::chrono::milliseconds kRestartDelayMin{100};
+  static constexpr std::chrono::milliseconds kRestartDelayMax{10'000};
+  static constexpr std::chrono::milliseconds kSteadyAfter{5'000};
+
+  struct Status {
+    std::string name;
+    pid_t pid = 0;  // 0: not running at the moment
+    bool ready = false;
+    int restarts = 0;
+  };
+
+  struct Options {
+    int executable_fd = -1;  // every child is this file
+    std::string executable_name;
+    /// Called after every change of a Status, from run().
+    std::function<void(const std::vector<Status>&)> on_change;
+  };
+
+  Supervisor(std::vector<ProcessSpec> processes, Options options, Log log, const Clock& clock);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Runs the children until SIGTERM or SIGINT arrives, then stops them.
+  /// Errors: signals cannot be taken, or a child cannot even be forked at the start.
+  Result<> run();
+
+ private:
+  struct Child {
+    ProcessSpec spec;
+    Status status;
+    Fd notify;
+    SteadyTime started{};
+    std::optional<SteadyTime> restart_at;
+    std::chrono::milliseconds delay = kRestartDelayMin;
+  };
+
+  Result<> start(Child& child);
+  [[noreturn]] void become(const Child& child, int notify_fd, pid_t parent) const;
+  void restart_due();
+  void wait_for_events(std::chrono::milliseconds limit);
+  void take_signals();
+  void take_notification(Child& child);
+  void reap();
+  void on_exit(Child& child, int wait_status);
+  void stop_all();
+  [[nodiscard]] std::chrono::milliseconds until_next_restart() const;
+  void changed();
+
+  std::vector<Child> children_;
+  Options options_;
+  Log log_;
+  const Clock& clock_;
+  Fd signals_;
+  bool stopping_ = false;
+};
+
+/// Says READY to the supervisor that started this process; nothing when there is none.
+void notify_ready();
+
+}  // namespace insula::server

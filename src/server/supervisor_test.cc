@@ -1,0 +1,160 @@
+#include "server/supervisor.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace insula::server {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+/// Runs a supervisor over shell scripts in a process of its own, as in real life, because it takes
+/// the process's signals and children.
+class SupervisorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = ::testing::TempDir() + "/insula-supervisor-XXXXXX";
+    ASSERT_NE(::mkdtemp(dir_.data()), nullptr);
+  }
+
+  void TearDown() override {
+    if (supervisor_ > 0) {
+      ::kill(supervisor_, SIGKILL);
+      ::waitpid(supervisor_, nullptr, 0);
+    }
+    std::filesystem::remove_all(dir_);
+  }
+
+  /// Shell text that waits without end and runs `on_term` when it is told to stop.
+  static std::string wait_then(const std::string& on_term) {
+    return "sleep 1000 & p=$!; trap 'kill $p; " + on_term + "' TERM; echo $$ >> waiting; " +
+           "while :; do wait $p; done";
+  }
+
+  static ProcessSpec shell(std::string name, const std::string& script) {
+    ProcessSpec spec;
+    spec.name = std::move(name);
+    spec.arguments = {"-c", script};
+    return spec;
+  }
+
+  void launch(std::vector<ProcessSpec> specs) {
+    supervisor_ = ::fork();
+    ASSERT_GE(supervisor_, 0);
+    if (supervisor_ != 0) return;
+    ::chdir(dir_.c_str());
+    const int shell_fd = ::open("/bin/sh", O_RDONLY | O_CLOEXEC);
+    Supervisor::Options options;
+    options.executable_fd = shell_fd;
+    options.executable_name = "sh";
+    options.on_change = [](const std::vector<Supervisor::Status>& all) {
+      std::ofstream out("changes", std::ios::app);
+      for (const auto& s : all) out << s.name << (s.ready ? ":ready " : ":- ");
+      out << "\n";
+    };
+    Supervisor supervisor(std::move(specs), std::move(options), {}, system_clock());
+    ::_exit(supervisor.run() ? 0 : 1);
+  }
+
+  std::string content(const std::string& file) const {
+    std::ifstream in(dir_ + "/" + file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  /// Waits until `file` satisfies the predicate.
+  template <class Predicate>
+  bool eventually(const std::string& file, Predicate predicate) const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (predicate(content(file))) return true;
+      ::usleep(2000);
+    }
+    return false;
+  }
+
+  int stop() {
+    ::kill(supervisor_, SIGTERM);
+    int status = 0;
+    ::waitpid(supervisor_, &status, 0);
+    supervisor_ = 0;
+    return status;
+  }
+
+  std::string dir_;
+  pid_t supervisor_ = 0;
+};
+
+std::ptrdiff_t lines(const std::string& text) { return std::ranges::count(text, '\n'); }
+
+TEST_F(SupervisorTest, ReportsAChildReadyWhenItSaysSo) {
+  launch({shell("a", "echo READY >&$INSULA_NOTIFY_FD; exec sleep 1000")});
+  EXPECT_TRUE(eventually("changes", [](const std::string& t) { return t.find("a:ready") != std::string::npos; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, StartsAChildAgainWhenItDies) {
+  launch({shell("a", "echo $$ >> starts; exit 3"), shell("b", "echo $$ >> others; exec sleep 1000")});
+  EXPECT_TRUE(eventually("starts", [](const std::string& t) { return lines(t) >= 3; }));
+  EXPECT_EQ(lines(content("others")), 1);
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, StopsInReverseOrderAndWaitsForEach) {
+  const auto child = [](const std::string& name) {
+    return shell(name, wait_then("echo " + name + " >> stopped; exit 0"));
+  };
+  launch({child("first"), child("second")});
+  ASSERT_TRUE(eventually("waiting", [](const std::string& t) { return lines(t) == 2; }));
+  EXPECT_EQ(stop(), 0);
+  EXPECT_EQ(content("stopped"), "second\nfirst\n");
+}
+
+TEST_F(SupervisorTest, KillsAChildThatDoesNotStopInTime) {
+  ProcessSpec deaf = shell("deaf", "trap '' TERM; echo $$ > pid; exec sleep 1000");
+  deaf.stop_grace = std::chrono::milliseconds(50);
+  launch({deaf});
+  ASSERT_TRUE(eventually("pid", [](const std::string& t) { return lines(t) == 1; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, ItsChildrenEndWhenItIsKilled) {
+  launch({shell("a", wait_then("echo over >> stopped; exit 0"))});
+  ASSERT_TRUE(eventually("waiting", [](const std::string& t) { return lines(t) == 1; }));
+  ::kill(supervisor_, SIGKILL);
+  EXPECT_TRUE(eventually("stopped", [](const std::string& t) { return t == "over\n"; }));
+}
+
+TEST_F(SupervisorTest, PassesDescriptorsUnderTheirNumbers) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ProcessSpec spec = shell("a", "echo hello >&" + std::to_string(ends[1]) + "; exec sleep 1000");
+  spec.descriptors = {ends[1]};
+  launch({spec});
+  char buffer[16] = {};
+  EXPECT_EQ(::read(ends[0], buffer, sizeof buffer), 6);
+  EXPECT_STREQ(buffer, "hello\n");
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, DropsPrivilegesForAChildWithAnAccount) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  std::filesystem::permissions(dir_, std::filesystem::perms::all);
+  ProcessSpec spec = shell("a", "id -u > uid.new; grep NoNewPrivs /proc/self/status >> uid.new; mv uid.new uid; exec sleep 1000");
+  spec.account = Account{.uid = 61234, .gid = 61234};
+  launch({spec});
+  EXPECT_TRUE(eventually("uid", [](const std::string& t) { return t == "61234\nNoNewPrivs:\t1\n"; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+}  // namespace
+}  // namespace insula::server
