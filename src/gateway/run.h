@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct GatewayOptions {
   std::size_t body_bytes_max = 32U << 20U;
   /// How long SIGTERM waits for requests that are being answered.
   std::chrono::seconds drain_time = std::chrono::seconds(30);
+  /// Called once, when connections are accepted and routes are known.
+  std::function<void()> on_ready = {};
 };
 
 /// Serves until SIGTERM or SIGINT, then drains. Says on stderr what keeps it from starting.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct NodeOptions {
   std::chrono::milliseconds restart_backoff_max = std::chrono::minutes(5);
   std::int64_t log_bytes_max = 10L * 1024 * 1024;  // a container's log is rotated at this size
   int log_files_max = 5;                           // that many are kept, the current one included
+
+  /// Called once, when the Node object is written and pods are accepted.
+  std::function<void()> on_ready = {};
 };
 
 /// The node process: serves until SIGTERM or SIGINT, then returns. Pods run on and are found again by
