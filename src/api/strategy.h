@@ -14,7 +14,6 @@
 namespace insula::api {
 
 struct Kind;
-struct ObjectMeta;
 
 /// One column of a server-side Table. `format` and `priority` as in Kubernetes' TableColumnDefinition:
 /// priority 0 is always shown, 1 only by `kubectl get -o wide`.
@@ -44,8 +43,6 @@ struct SelectableField {
 struct KindStrategy {
   std::string_view kind;
   std::string_view group;
-
-  ObjectMeta& (*metadata)(void* object) = nullptr;
 
   /// Fills what the user left out with what it means. Idempotent.
   void (*set_defaults)(void* object) = nullptr;
