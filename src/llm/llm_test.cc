@@ -1,0 +1,218 @@
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "llm/openai_error.h"
+#include "llm/request.h"
+#include "llm/sse.h"
+#include "llm/usage.h"
+
+namespace insula::llm {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Request : public ::testing::Test {
+ protected:
+  Result<RequestPeek> read(std::string_view body, Operation operation = Operation::kChatCompletions) {
+    body_.assign(body);
+    body_.append(RequestReader::kPadding, '\0');
+    return reader_.read(operation, std::string_view(body_).substr(0, body.size()));
+  }
+
+  /// The body with the edit made that a stream without usage gets.
+  std::string edited(std::string_view body) {
+    const auto peek = read(body);
+    std::string out(body);
+    if (peek && peek->ask_for_usage) {
+      out.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase, peek->ask_for_usage->insert);
+    }
+    return out;
+  }
+
+  std::string body_;
+  RequestReader reader_;
+};
+
+TEST_F(Request, ReadsWhatRoutingNeedsAndSkipsTheRest) {
+  const auto peek = read(
+      R"({"messages":[{"role":"user","content":"model: \"x\" {[\\"}],"model":"llama-3","max_tokens":50,)"
+      R"("max_completion_tokens":40,"temperature":1e3,"nested":{"model":"no","stream":true}})");
+  ASSERT_TRUE(peek) << peek.error().message();
+  EXPECT_EQ(peek->model, "llama-3");
+  EXPECT_FALSE(peek->stream);
+  EXPECT_EQ(peek->max_tokens, 40);
+  EXPECT_FALSE(peek->ask_for_usage);
+}
+
+TEST_F(Request, SeesThroughEscapedNames) {
+  EXPECT_EQ(read(R"({"mod\u0065l":"a\u0062c"})")->model, "abc");
+  EXPECT_FALSE(read(R"({"model":"a","mod\u0065l":"b"})"));
+}
+
+TEST_F(Request, RefusesWhatTwoReadersCouldReadDifferently) {
+  for (const std::string_view body :
+       {R"({"model":"a","model":"b"})", R"({"model":5})", R"({"model":null})", R"({"stream":"yes"})",
+        R"({"max_tokens":-1})", R"({"max_tokens":1.5})", R"({"max_tokens":"1"})", R"([])", R"("model")", "", " ",
+        "{", R"({"model":"a")", R"({"model":"a"} x)", R"({"model" "a"})", "{\"model\":\"\xff\"}",
+        R"({"stream":true,"stream_options":{"include_usage":true,"include_usage":false}})"}) {
+    const auto peek = read(body);
+    ASSERT_FALSE(peek) << body;
+    EXPECT_EQ(peek.error().code(), ErrorCode::kBadRequest);
+    EXPECT_THAT(peek.error().message(), HasSubstr("the request body"));
+  }
+}
+
+TEST_F(Request, AsksForTheUsageOfAStreamWhoseClientDidNot) {
+  EXPECT_EQ(edited(R"( {"model":"a","stream":true})"),
+            R"( {"stream_options":{"include_usage":true},"model":"a","stream":true})");
+  EXPECT_EQ(edited(R"({"stream":true,"stream_options":null})"),
+            R"({"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_EQ(edited(R"({"stream":true,"stream_options": {}})"),
+            R"({"stream":true,"stream_options": {"include_usage":true}})");
+  EXPECT_EQ(edited(R"({"stream_options":{ "include_usage" : false },"stream":true})"),
+            R"({"stream_options":{ "include_usage" : true },"stream":true})");
+  EXPECT_EQ(edited(R"({"stream_options":{"x":[1]},"stream":true})"),
+            R"({"stream_options":{"include_usage":true,"x":[1]},"stream":true})");
+}
+
+TEST_F(Request, LeavesABodyAloneThatNeedsNothing) {
+  for (const std::string_view body :
+       {R"({"model":"a"})", R"({"model":"a","stream":false})", R"({"stream":null})",
+        R"({"stream":true,"stream_options":{"include_usage":true}})", R"({"stream":true,"stream_options":7})"}) {
+    EXPECT_EQ(edited(body), body);
+  }
+  EXPECT_FALSE(read(R"({"model":"a","stream":true})", Operation::kResponses)->ask_for_usage);
+}
+
+TEST(Operation, IsToldByThePath) {
+  EXPECT_EQ(operation_of("/v1/chat/completions"), Operation::kChatCompletions);
+  EXPECT_EQ(operation_of("/v1/models/x"), Operation::kModels);
+  EXPECT_EQ(operation_of("/v1/chat/completions/"), Operation::kOther);
+  EXPECT_TRUE(has_json_body(Operation::kEmbeddings));
+  EXPECT_FALSE(has_json_body(Operation::kModels));
+}
+
+constexpr std::string_view kCompletion =
+    R"({"id":"c","object":"chat.completion","choices":[{"message":{"content":"\"usage\":{\"prompt_tokens\":9}",)"
+    R"("tool":{"usage":{"prompt_tokens":8}}}}],"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,)"
+    R"("details":{"cached":{"prompt_tokens":1}}},"x":1})";
+
+TEST(UsageScanner, FindsTheUsageHoweverTheTextIsCut) {
+  const Usage expected{12, 9, false};
+  for (std::size_t cut = 0; cut <= kCompletion.size(); ++cut) {
+    UsageScanner scanner;
+    scanner.feed(kCompletion.substr(0, cut));
+    scanner.feed(kCompletion.substr(cut));
+    ASSERT_EQ(scanner.usage(), expected) << "cut at " << cut;
+    ASSERT_FALSE(scanner.choices_empty());
+  }
+  UsageScanner bytewise;
+  for (const char c : kCompletion) bytewise.feed({&c, 1});
+  EXPECT_EQ(bytewise.usage(), expected);
+}
+
+TEST(UsageScanner, ReadsBothSpellingsAndIgnoresNull) {
+  const auto usage_of = [](std::string_view text) {
+    UsageScanner scanner;
+    scanner.feed(text);
+    return scanner.usage();
+  };
+  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":3,"total_tokens":3}})"), (Usage{3, 0, false}));
+  EXPECT_EQ(usage_of(R"({"response":{"usage":{"input_tokens":3,"output_tokens":4}}})"), (Usage{3, 4, false}));
+  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"usage":null})"), (Usage{1, 2, false}));
+  for (const std::string_view none :
+       {R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})", R"({"a":"usage","b":{"x":1}})",
+        R"([{"usage":{"prompt_tokens":1}}])", R"({"choices":[{"usage":{"prompt_tokens":1}}]})",
+        R"({"usage":{"prompt_tokens":1)", R"({"us\u0061ge":{"prompt_tokens":1}})", ""}) {
+    EXPECT_EQ(usage_of(none), std::nullopt) << none;
+  }
+}
+
+TEST(UsageScanner, SeesTheChunkThatHasNoChoices) {
+  for (const std::string_view text : {R"({"choices":[],"usage":{"prompt_tokens":1}})", R"({"choices" : [ ] })"}) {
+    UsageScanner scanner;
+    scanner.feed(text);
+    EXPECT_TRUE(scanner.choices_empty()) << text;
+  }
+  UsageScanner other;
+  other.feed(R"({"choices":[{}],"y":{"choices":[]}})");
+  EXPECT_FALSE(other.choices_empty());
+}
+
+TEST(UsageScanner, AnEndlessUsageIsGivenUp) {
+  UsageScanner scanner;
+  scanner.feed(R"({"usage":{"prompt_tokens":1,"pad":")");
+  for (int i = 0; i < 1000; ++i) scanner.feed("aaaaaaaaaaaaaaaaaaaa");
+  scanner.feed("\"}}");
+  EXPECT_EQ(scanner.usage(), std::nullopt);
+}
+
+const std::string kFirst = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n";
+const std::string kSecond = ": ping\r\ndata:{\"choices\":[{\"delta\":{\"content\":\" you\"}}]}\r\n\r\n";
+const std::string kUsageEvent =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
+const std::string kDone = "data: [DONE]\n\n";
+
+/// Relays the pieces and returns what came out, in the order it came.
+std::string relay(SseRelay& relay, const std::vector<std::string>& pieces) {
+  std::string out;
+  for (const std::string& piece : pieces) out += relay.feed(piece);
+  out += relay.finish();
+  return out;
+}
+
+TEST(Sse, HidesTheUsageChunkAndNothingElseHoweverTheStreamIsCut) {
+  const std::string stream = kFirst + kSecond + kUsageEvent + kDone;
+  for (std::size_t a = 0; a <= stream.size(); ++a) {
+    for (std::size_t b = a; b <= stream.size(); b += 7) {
+      SseRelay hiding(UsageChunk::kHide);
+      ASSERT_EQ(relay(hiding, {stream.substr(0, a), stream.substr(a, b - a), stream.substr(b)}),
+                kFirst + kSecond + kDone)
+          << "cut at " << a << " and " << b;
+      ASSERT_EQ(hiding.usage(), (Usage{5, 2, false}));
+      ASSERT_EQ(hiding.content_events(), 2);
+      ASSERT_TRUE(hiding.done());
+    }
+  }
+}
+
+TEST(Sse, ForwardsEveryByteAtOnceWhenTheClientWantsUsage) {
+  const std::string stream = kFirst + kSecond + kUsageEvent + kDone;
+  SseRelay forwarding(UsageChunk::kForward);
+  for (const char c : stream) ASSERT_EQ(forwarding.feed({&c, 1}), std::string_view(&c, 1));
+  EXPECT_EQ(forwarding.finish(), "");
+  EXPECT_EQ(forwarding.usage(), (Usage{5, 2, false}));
+}
+
+TEST(Sse, WhatIsUnfinishedAtTheEndStillReachesTheClient) {
+  SseRelay hiding(UsageChunk::kHide);
+  EXPECT_EQ(relay(hiding, {kFirst, "data: {\"cho"}), kFirst + "data: {\"cho");
+  EXPECT_FALSE(hiding.done());
+}
+
+TEST(Sse, AnEndlessEventIsPassedOnUnread) {
+  SseRelay hiding(UsageChunk::kHide);
+  std::string sent;
+  std::string received;
+  for (int i = 0; i < 40; ++i) {
+    const std::string piece(64 * 1024, 'x');
+    sent += piece;
+    received += hiding.feed(piece);
+  }
+  received += hiding.finish();
+  EXPECT_EQ(received, sent);
+}
+
+TEST(OpenAiError, IsJsonWhateverTheMessageHolds) {
+  EXPECT_EQ(to_json({.message = "a \"b\"\n\xff", .type = "server_error"}),
+            "{\"error\":{\"message\":\"a \\\"b\\\"\\u000a\xef\xbf\xbd\",\"type\":\"server_error\",\"param\":null,"
+            "\"code\":null}}");
+  EXPECT_EQ(to_json({.message = "é", .type = "t", .code = "c", .param = "model"}),
+            R"({"error":{"message":"é","type":"t","param":"model","code":"c"}})");
+}
+
+}  // namespace
+}  // namespace insula::llm

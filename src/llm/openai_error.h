@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace insula::llm {
+
+/// The error object of OpenAI's API. Views are borrowed.
+struct OpenAiError {
+  std::string_view message;
+  /// `invalid_request_error`, `authentication_error`, `rate_limit_error`, `server_error`, ...
+  std::string_view type;
+  /// For programs: `invalid_api_key`, `rate_limit_exceeded`, ...; empty becomes null.
+  std::string_view code = {};
+  /// The member of the request that is wrong; empty becomes null.
+  std::string_view param = {};
+};
+
+/// `{"error":{"message":...,"type":...,"param":...,"code":...}}`
+[[nodiscard]] std::string to_json(const OpenAiError& error);
+
+/// `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace insula::llm

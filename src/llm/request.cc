@@ -1,0 +1,185 @@
+#include "llm/request.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+namespace insula::llm {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+constexpr std::array<std::pair<std::string_view, Operation>, 5> kPaths = {{
+    {"/v1/chat/completions", Operation::kChatCompletions},
+    {"/v1/completions", Operation::kCompletions},
+    {"/v1/embeddings", Operation::kEmbeddings},
+    {"/v1/responses", Operation::kResponses},
+    {"/v1/models", Operation::kModels},
+}};
+
+constexpr std::string_view kOptionsMember = R"("stream_options":{"include_usage":true},)";
+constexpr std::string_view kOptionsValue = R"({"include_usage":true})";
+constexpr std::string_view kUsageMember = R"("include_usage":true,)";
+constexpr std::string_view kUsageOnlyMember = R"("include_usage":true)";
+constexpr std::string_view kTrue = "true";
+
+static_assert(RequestReader::kPadding >= simdjson::SIMDJSON_PADDING);
+
+std::unexpected<Error> refuse(std::string_view what) {
+  return fail(ErrorCode::kBadRequest, fmt::format("the request body {}", what));
+}
+
+/// Members seen so far, as bits: each may occur once.
+enum Member : unsigned { kModel = 1, kStream = 2, kStreamOptions = 4, kMaxTokens = 8, kMaxCompletionTokens = 16 };
+
+unsigned member_of(std::string_view key) {
+  if (key == "model") return kModel;
+  if (key == "stream") return kStream;
+  if (key == "stream_options") return kStreamOptions;
+  if (key == "max_tokens") return kMaxTokens;
+  if (key == "max_completion_tokens") return kMaxCompletionTokens;
+  return 0;
+}
+
+std::size_t skip_space(std::string_view text, std::size_t from) {
+  const std::size_t at = text.find_first_not_of(" \t\r\n", from);
+  return at == text.npos ? text.size() : at;
+}
+
+struct Walk {
+  std::string_view body;
+  RequestPeek peek;
+  /// The options' own include_usage.
+  bool usage_wanted = false;
+  std::optional<BodyEdit> options_edit;
+
+  Result<> read_member(unsigned member, ondemand::value value);
+  Result<> read_max_tokens(ondemand::value value);
+  Result<> read_options(ondemand::value value);
+
+  [[nodiscard]] std::size_t offset_of(std::string_view part) const {
+    return static_cast<std::size_t>(part.data() - body.data());
+  }
+};
+
+Result<> Walk::read_max_tokens(ondemand::value value) {
+  bool null = false;
+  if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};
+  std::int64_t tokens = 0;
+  if (value.get_int64().get(tokens) != simdjson::SUCCESS || tokens < 0) {
+    return refuse("has a max_tokens that is not a whole number");
+  }
+  peek.max_tokens = peek.max_tokens ? std::min(*peek.max_tokens, tokens) : tokens;
+  return {};
+}
+
+Result<> Walk::read_options(ondemand::value value) {
+  bool null = false;
+  const std::string_view token = value.raw_json_token();
+  if (value.is_null().get(null) == simdjson::SUCCESS && null) {
+    options_edit = BodyEdit{offset_of(token), 4, kOptionsValue};
+    return {};
+  }
+  ondemand::object options;
+  // What is no object is for the upstream to complain about.
+  if (value.get_object().get(options) != simdjson::SUCCESS) return {};
+  const std::size_t inside = offset_of(token) + 1;
+  const bool empty = body.substr(skip_space(body, inside)).starts_with('}');
+  options_edit = BodyEdit{inside, 0, empty ? kUsageOnlyMember : kUsageMember};
+  bool seen = false;
+  for (auto member : options) {
+    std::string_view key;
+    if (member.unescaped_key().get(key) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    if (key != "include_usage") continue;
+    if (std::exchange(seen, true)) return refuse("has include_usage twice");
+    std::string_view text;
+    if (member.value().raw_json_token().get(text) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    bool wanted = false;
+    if (member.value().get_bool().get(wanted) != simdjson::SUCCESS) {
+      options_edit.reset();
+    } else if (wanted) {
+      usage_wanted = true;
+    } else {
+      options_edit = BodyEdit{offset_of(text), 5, kTrue};
+    }
+  }
+  return {};
+}
+
+Result<> Walk::read_member(unsigned member, ondemand::value value) {
+  switch (member) {
+    case kModel:
+      if (value.get_string().get(peek.model) != simdjson::SUCCESS) return refuse("has a model that is not a string");
+      return {};
+    case kStream: {
+      bool null = false;
+      if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};
+      if (value.get_bool().get(peek.stream) != simdjson::SUCCESS) return refuse("has a stream that is not true or false");
+      return {};
+    }
+    case kStreamOptions: return read_options(value);
+    default: return read_max_tokens(value);
+  }
+}
+
+}  // namespace
+
+Operation operation_of(std::string_view path) {
+  for (const auto& [known, operation] : kPaths) {
+    if (path == known) return operation;
+  }
+  return path.starts_with("/v1/models/") ? Operation::kModels : Operation::kOther;
+}
+
+bool has_json_body(Operation operation) {
+  return operation != Operation::kModels && operation != Operation::kOther;
+}
+
+struct RequestReader::Parser {
+  ondemand::parser parser;
+};
+
+RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {}
+
+RequestReader::~RequestReader() = default;
+
+Result<RequestPeek> RequestReader::read(Operation operation, std::string_view body) {
+  ondemand::document document;
+  ondemand::object object;
+  if (parser_->parser.iterate(body.data(), body.size(), body.size() + kPadding).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS) {
+    return refuse("is not a JSON object");
+  }
+  Walk walk{.body = body};
+  unsigned seen = 0;
+  for (auto field : object) {
+    std::string_view key;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    const unsigned member = member_of(key);
+    if (member == 0) continue;
+    if ((seen & member) != 0) return refuse(fmt::format("has {} twice", key));
+    seen |= member;
+    ondemand::value value;
+    if (field.value().get(value) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    INSULA_TRY_VOID(walk.read_member(member, value));
+  }
+  const char* rest = nullptr;
+  if (document.current_location().get(rest) == simdjson::SUCCESS && rest < body.data() + body.size()) {
+    return refuse("is not a JSON object");
+  }
+
+  const bool completions = operation == Operation::kChatCompletions || operation == Operation::kCompletions;
+  if (completions && walk.peek.stream && !walk.usage_wanted) {
+    if ((seen & kStreamOptions) != 0) {
+      walk.peek.ask_for_usage = walk.options_edit;
+    } else {
+      walk.peek.ask_for_usage = BodyEdit{skip_space(body, 0) + 1, 0, kOptionsMember};
+    }
+  }
+  return walk.peek;
+}
+
+}  // namespace insula::llm

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace insula::llm {
+
+/// The OpenAI operations that differ in how their bodies are read.
+enum class Operation : std::uint8_t {
+  kChatCompletions,
+  kCompletions,
+  kEmbeddings,
+  kResponses,
+  kModels,
+  kOther,
+};
+
+/// By the path below a tenant's prefix: `/v1/chat/completions`.
+[[nodiscard]] Operation operation_of(std::string_view path);
+
+/// True for operations whose body is a JSON object that names a model.
+[[nodiscard]] bool has_json_body(Operation operation);
+
+/// A change of a request body: `erase` bytes at `offset` become `insert`.
+struct BodyEdit {
+  std::size_t offset = 0;
+  std::size_t erase = 0;
+  std::string_view insert;
+};
+
+/// What a relay needs to know of a request. Everything else is forwarded unread.
+struct RequestPeek {
+  /// Empty when the body names none. Valid until the reader's next call.
+  std::string_view model;
+  bool stream = false;
+  /// The smaller of `max_tokens` and `max_completion_tokens`.
+  std::optional<std::int64_t> max_tokens;
+  /// Set for a stream of completions whose client did not ask for its usage: this edit makes the
+  /// upstream report it, in one more chunk that the client must not see.
+  std::optional<BodyEdit> ask_for_usage;
+};
+
+/// Reads the few members it needs out of a request body, in place, and skips the rest.
+///
+/// A member of interest that occurs twice is refused: which one counts would differ between
+/// readers. Values that are skipped are not validated beyond UTF-8 and nesting.
+///
+/// Keep one per loop: it reuses its memory. Threads: one at a time.
+class RequestReader {
+ public:
+  /// Bytes behind the body that may be read (not used): simdjson loads whole vectors.
+  static constexpr std::size_t kPadding = 64;
+
+  RequestReader();
+  ~RequestReader();
+
+  /// Requires: kPadding bytes behind `body` are readable memory.
+  /// Errors: kBadRequest, which names the member that is wrong.
+  Result<RequestPeek> read(Operation operation, std::string_view body);
+
+ private:
+  struct Parser;
+
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace insula::llm

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llm/usage.h"
+
+namespace insula::llm {
+
+/// Whether the chunk that only carries usage is for the client.
+enum class UsageChunk : std::uint8_t { kForward, kHide };
+
+/// Reads a stream of server-sent events of OpenAI's dialect while it passes through.
+///
+/// With kForward every byte is forwarded the moment it comes. With kHide, whole events are: an
+/// unfinished one waits for its end, and the one that has a `usage` and no choices is left out.
+///
+/// Spec: WHATWG HTML, "Server-sent events"; OpenAI's chat.completion.chunk.
+class SseRelay {
+ public:
+  /// An event beyond this is passed on unread.
+  static constexpr std::size_t kEventBytesMax = 1U << 20U;
+
+  explicit SseRelay(UsageChunk usage_chunk) : usage_chunk_(usage_chunk) {}
+
+  /// What to forward of `bytes` and what came before. Valid until the next call and as long as
+  /// `bytes`; may be empty.
+  [[nodiscard]] std::string_view feed(std::string_view bytes);
+
+  /// What is left when the stream has ended without finishing its last event.
+  [[nodiscard]] std::string_view finish();
+
+  [[nodiscard]] const std::optional<Usage>& usage() const { return usage_; }
+
+  /// Events with data that were neither usage nor the end mark: about one token each.
+  [[nodiscard]] std::int64_t content_events() const { return content_events_; }
+
+  /// The stream said `data: [DONE]`.
+  [[nodiscard]] bool done() const { return done_; }
+
+ private:
+  [[nodiscard]] std::size_t end_of_event(std::string_view bytes, std::size_t from) const;
+  bool read_event(std::string_view event);
+  std::string_view relay_events(std::string_view bytes);
+  void keep(std::string_view rest);
+
+  UsageChunk usage_chunk_;
+  bool done_ = false;
+  bool oversized_ = false;
+  std::int64_t content_events_ = 0;
+  std::optional<Usage> usage_;
+  std::string pending_;  // The unfinished event.
+  std::size_t searched_ = 0;  // How far pending_ has been searched for its end.
+  std::string joined_;
+  std::string kept_;  // What is forwarded when something was left out.
+};
+
+}  // namespace insula::llm

@@ -1,0 +1,148 @@
+#include "llm/usage.h"
+
+#include <bit>
+#include <utility>
+
+#include <simdjson.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace insula::llm {
+namespace {
+
+/// First quote or backslash; `end` when there is none.
+const char* find_quote(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto hits = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash))));
+    if (hits != 0) return p + std::countr_zero(hits);
+  }
+#endif
+  while (p < end && *p != '"' && *p != '\\') ++p;
+  return p;
+}
+
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+}  // namespace
+
+const char* UsageScanner::skip_string(const char* p, const char* end) {
+  if (std::exchange(escaped_, false)) {
+    if (is_key_ && key_.size() < kKeyBytesMax) key_ += '\\';  // No key of ours has an escape.
+    return p + 1;
+  }
+  const char* stop = find_quote(p, end);
+  if (is_key_ && key_.size() < kKeyBytesMax) key_.append(p, stop);
+  if (stop == end) return end;
+  escaped_ = *stop == '\\';
+  in_string_ = escaped_;
+  return stop + 1;
+}
+
+bool UsageScanner::in_tracked_object() const {
+  if (depth_ == 0 || depth_ > kDepthTracked) return false;
+  return (arrays_ & ((2U << depth_) - 1U)) == 0;  // Neither this level nor one above is an array.
+}
+
+void UsageScanner::open(char c) {
+  if (c == '[' && value_of_ == Key::kChoices && depth_ == 1) {
+    choices_open_ = true;
+    choices_empty_ = false;
+  }
+  ++depth_;
+  if (depth_ <= kDepthTracked) {
+    const std::uint32_t bit = 1U << depth_;
+    arrays_ = c == '[' ? arrays_ | bit : arrays_ & ~bit;
+  }
+  expect_key_ = c == '{' && in_tracked_object();
+}
+
+void UsageScanner::close() {
+  if (depth_ > 0) --depth_;
+  expect_key_ = false;
+}
+
+void UsageScanner::step(char c) {
+  if (is_space(c)) return;
+  if (std::exchange(choices_open_, false) && c == ']') choices_empty_ = true;
+  switch (c) {
+    case '"':
+      in_string_ = true;
+      is_key_ = std::exchange(expect_key_, false);
+      if (is_key_) key_.clear();
+      break;
+    case ':':
+      if (std::exchange(is_key_, false)) {
+        value_of_ = key_ == "usage" ? Key::kUsage : key_ == "choices" ? Key::kChoices : Key::kOther;
+        return;
+      }
+      break;
+    case ',': expect_key_ = in_tracked_object(); break;
+    case '{':
+    case '[': open(c); break;
+    case '}':
+    case ']': close(); break;
+    default: break;
+  }
+  value_of_ = Key::kOther;
+}
+
+void UsageScanner::capture(const char* from, const char* to) {
+  const auto size = static_cast<std::size_t>(to - from);
+  if (captured_.size() + size <= kUsageBytesMax) {
+    captured_.append(from, size);
+  } else {
+    captured_.assign(kUsageBytesMax, ' ');  // Too long to be one; stays too long.
+  }
+}
+
+void UsageScanner::feed(std::string_view json) {
+  const char* p = json.data();
+  const char* const end = p + json.size();
+  const char* from = p;
+  while (p < end) {
+    if (in_string_) {
+      p = skip_string(p, end);
+      continue;
+    }
+    const char c = *p++;
+    if (c == '{' && value_of_ == Key::kUsage && !capturing_) {
+      capturing_ = true;
+      capture_depth_ = depth_;
+      captured_.clear();
+      from = p - 1;
+    }
+    step(c);
+    if (capturing_ && depth_ == capture_depth_) {
+      capturing_ = false;
+      capture(from, p);
+      if (auto found = parse_usage(captured_)) usage_ = found;
+    }
+  }
+  if (capturing_) capture(from, end);
+}
+
+std::optional<Usage> parse_usage(std::string_view object) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object members;
+  if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS) return std::nullopt;
+  const auto count = [&](std::string_view name, std::string_view other) -> std::optional<std::int64_t> {
+    for (const std::string_view key : {name, other}) {
+      std::int64_t value = 0;
+      if (members[key].get_int64().get(value) == simdjson::SUCCESS && value >= 0) return value;
+    }
+    return std::nullopt;
+  };
+  const auto prompt = count("prompt_tokens", "input_tokens");
+  const auto completion = count("completion_tokens", "output_tokens");
+  if (!prompt && !completion) return std::nullopt;
+  return Usage{prompt.value_or(0), completion.value_or(0), false};
+}
+
+}  // namespace insula::llm
