@@ -436,9 +436,11 @@ def emit_source(schema, types):
         out.append(f"constexpr TypeOps kOps{item.name} = type_ops<{item.name}>();")
     out += ["", "}  // namespace", ""]
     package = quoted(openapi_package(schema))
+    kinds = {kind.name for kind in schema.kinds}
     for item in schema.types:
+        kind = f"&kKind{item.name}" if item.name in kinds else "nullptr"
         fields, order = (f"kFields{item.name}", f"kOrder{item.name}") if item.fields else ("{}", "{}")
-        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.name)}, {package}, {quoted(item.doc)}, {fields}, {order}, kOps{item.name}}};")
+        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.name)}, {package}, {quoted(item.doc)}, {fields}, {order}, kOps{item.name}, {kind}}};")
     for kind in schema.kinds:
         out += ["namespace {", *emit_kind(schema, kind)[:-1], "}  // namespace", emit_kind(schema, kind)[-1]]
     out += ["", "}  // namespace gen", ""]

@@ -8,6 +8,7 @@
 
 namespace insula::api {
 
+struct Kind;
 struct TypeInfo;
 struct ValueInfo;
 
@@ -106,6 +107,7 @@ struct TypeInfo {
   std::span<const FieldInfo> fields;          // in the order of the schema file
   std::span<const std::uint16_t> name_order;  // indexes of fields, sorted by name
   TypeOps ops;
+  const Kind* kind;  // null for a struct that is only part of others
 
   /// The field with this JSON name, case-sensitive, or null. `hint` is the index where it is
   /// probably found (the one after the last); it is moved past the field that was found.

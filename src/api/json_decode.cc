@@ -1,0 +1,338 @@
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "api/int_or_string.h"
+#include "api/quantity.h"
+#include "api/raw_json.h"
+#include "api/time.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+namespace insula::api {
+namespace {
+
+using json::Value;
+
+/// A step of the path to the value being read. Lives on the stack; the text is only built for
+/// errors.
+struct Path {
+  const Path* outer = nullptr;
+  std::string_view name;
+  std::optional<std::size_t> index;
+
+  [[nodiscard]] std::string text() const {
+    if (outer == nullptr) return {};
+    std::string out = outer->text();
+    if (index) return fmt::format("{}[{}]", out, *index);
+    if (!out.empty()) out += '.';
+    return out.append(name);
+  }
+};
+
+std::string type_name(const ValueInfo& info) {
+  switch (info.kind) {
+    case ValueKind::kString:
+      return "string";
+    case ValueKind::kBool:
+      return "bool";
+    case ValueKind::kInt32:
+      return "int32";
+    case ValueKind::kInt64:
+      return "int64";
+    case ValueKind::kDouble:
+      return "float64";
+    case ValueKind::kBytes:
+      return "[]byte";
+    case ValueKind::kTime:
+      return "Time";
+    case ValueKind::kMicroTime:
+      return "MicroTime";
+    case ValueKind::kQuantity:
+      return "Quantity";
+    case ValueKind::kIntOrString:
+      return "IntOrString";
+    case ValueKind::kRawJson:
+      return "object";
+    case ValueKind::kStruct:
+      return std::string(info.type->name);
+    case ValueKind::kList:
+      return "[]" + type_name(*info.element);
+    case ValueKind::kMap:
+      return "map[string]" + type_name(*info.element);
+    case ValueKind::kPointer:
+      return type_name(*info.element);
+  }
+  return {};
+}
+
+std::string json_kind(const Value& value) {
+  switch (value.type()) {
+    case Value::Type::kNull:
+      return "null";
+    case Value::Type::kBool:
+      return "bool";
+    case Value::Type::kInt64:
+    case Value::Type::kUint64:
+    case Value::Type::kDouble:
+      return "number " + json::write(value);
+    case Value::Type::kString:
+      return "string";
+    case Value::Type::kArray:
+      return "array";
+    case Value::Type::kObject:
+      return "object";
+  }
+  return {};
+}
+
+class Decoder {
+ public:
+  explicit Decoder(Strictness strictness) : strictness_(strictness) {}
+
+  Result<> read_struct(const TypeInfo& type, void* object, const Value& value, const Path& path) {
+    const json::Object* members = value.as_object();
+    if (members == nullptr) return mismatch(value, path, type.name);
+    std::size_t hint = 0;
+    for (const auto& [key, member] : *members) {
+      const FieldInfo* field = type.find(key, &hint);
+      const Path inner{&path, key, {}};
+      if (field == nullptr) {
+        const bool type_meta = type.kind != nullptr && (key == "apiVersion" || key == "kind");
+        if (!type_meta) unknown(inner);
+        continue;
+      }
+      INSULA_TRY_VOID(read(*field->value, field->in(object), member, inner));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::vector<std::string>& problems() { return problems_; }
+
+ private:
+  /// `target` is in its default state, so null needs no work but for elements, which are.
+  Result<> read(const ValueInfo& info, void* target, const Value& value, const Path& path) {
+    if (value.is_null() && info.kind != ValueKind::kRawJson) return {};
+    switch (info.kind) {
+      case ValueKind::kStruct:
+        return read_struct(*info.type, target, value, path);
+      case ValueKind::kPointer:
+        return read(*info.element, info.ops->add(target, {}), value, path);
+      case ValueKind::kList:
+        return read_list(info, target, value, path);
+      case ValueKind::kMap:
+        return read_map(info, target, value, path);
+      case ValueKind::kString:
+        return read_string(*static_cast<std::string*>(target), value, path);
+      case ValueKind::kBool: {
+        const auto flag = value.as_bool();
+        if (!flag) return mismatch(value, path, "bool");
+        *static_cast<bool*>(target) = *flag;
+        return {};
+      }
+      case ValueKind::kInt32:
+      case ValueKind::kInt64:
+      case ValueKind::kDouble:
+        return read_number(info, target, value, path);
+      default:
+        return read_text_form(info, target, value, path);
+    }
+  }
+
+  Result<> read_list(const ValueInfo& info, void* target, const Value& value, const Path& path) {
+    const json::Array* elements = value.as_array();
+    if (elements == nullptr) return mismatch(value, path, type_name(info));
+    info.ops->reserve(target, elements->size());
+    for (std::size_t i = 0; i < elements->size(); ++i) {
+      const Path inner{&path, {}, i};
+      INSULA_TRY_VOID(read(*info.element, info.ops->add(target, {}), (*elements)[i], inner));
+    }
+    return {};
+  }
+
+  Result<> read_map(const ValueInfo& info, void* target, const Value& value, const Path& path) {
+    const json::Object* members = value.as_object();
+    if (members == nullptr) return mismatch(value, path, type_name(info));
+    for (const auto& [key, member] : *members) {
+      const Path inner{&path, key, {}};
+      INSULA_TRY_VOID(read(*info.element, info.ops->add(target, key), member, inner));
+    }
+    return {};
+  }
+
+  static Result<> read_string(std::string& target, const Value& value, const Path& path) {
+    const std::string* text = value.as_string();
+    if (text == nullptr) return mismatch(value, path, "string");
+    target = *text;
+    return {};
+  }
+
+  static Result<> read_number(const ValueInfo& info,
+                              void* target,
+                              const Value& value,
+                              const Path& path) {
+    if (info.kind == ValueKind::kDouble) {
+      const auto number = value.as_double();
+      if (!number) return mismatch(value, path, "float64");
+      *static_cast<double*>(target) = *number;
+      return {};
+    }
+    const auto number = value.as_int64();
+    if (info.kind == ValueKind::kInt64) {
+      if (!number) return mismatch(value, path, "int64");
+      *static_cast<std::int64_t*>(target) = *number;
+      return {};
+    }
+    if (!number || !std::in_range<std::int32_t>(*number)) return mismatch(value, path, "int32");
+    *static_cast<std::int32_t*>(target) = static_cast<std::int32_t>(*number);
+    return {};
+  }
+
+  /// Scalars that JSON writes as a string, and RawJson.
+  static Result<> read_text_form(const ValueInfo& info,
+                                 void* target,
+                                 const Value& value,
+                                 const Path& path) {
+    if (info.kind == ValueKind::kRawJson) {
+      static_cast<RawJson*>(target)->text = json::write(value);
+      return {};
+    }
+    const bool number = value.as_double().has_value();
+    if (info.kind == ValueKind::kIntOrString && number) {
+      const auto whole = value.as_int64();
+      if (!whole || !std::in_range<std::int32_t>(*whole)) return mismatch(value, path, "int32");
+      *static_cast<IntOrString*>(target) = static_cast<std::int32_t>(*whole);
+      return {};
+    }
+    const std::string written =
+        info.kind == ValueKind::kQuantity && number ? json::write(value) : std::string();
+    if (!value.is_string() && written.empty()) return mismatch(value, path, type_name(info));
+    const std::string_view text = written.empty() ? value.text() : std::string_view(written);
+    switch (info.kind) {
+      case ValueKind::kBytes:
+        return take(*static_cast<std::string*>(target), base64_decode(text), path);
+      case ValueKind::kTime:
+        return take(*static_cast<Time*>(target), Time::parse(text), path);
+      case ValueKind::kMicroTime:
+        return take(*static_cast<MicroTime*>(target), MicroTime::parse(text), path);
+      case ValueKind::kQuantity:
+        return take(*static_cast<Quantity*>(target), Quantity::parse(text), path);
+      default:
+        *static_cast<IntOrString*>(target) = std::string(text);
+        return {};
+    }
+  }
+
+  template <class T>
+  static Result<> take(T& target, Result<T> parsed, const Path& path) {
+    if (!parsed) return std::unexpected(std::move(parsed).error().in(path.text()));
+    target = *std::move(parsed);
+    return {};
+  }
+
+  static std::unexpected<Error> mismatch(const Value& value,
+                                         const Path& path,
+                                         std::string_view wanted) {
+    const std::string at = path.text();
+    return fail(ErrorCode::kBadRequest,
+                at.empty() ? fmt::format("json: cannot unmarshal {} into a value of type {}",
+                                         json_kind(value), wanted)
+                           : fmt::format("json: cannot unmarshal {} into field {} of type {}",
+                                         json_kind(value), at, wanted));
+  }
+
+  void unknown(const Path& path) {
+    if (strictness_ == Strictness::kIgnore || problems_.size() >= kStrictProblemsMax) return;
+    problems_.push_back(fmt::format("unknown field \"{}\"", path.text()));
+  }
+
+  Strictness strictness_;
+  std::vector<std::string> problems_;
+};
+
+/// apiVersion and kind, where the value has them, must be those of the kind. Bodies of the meta
+/// group (DeleteOptions) come under any group's name.
+Result<> check_type_meta(const Kind& kind, const Value& value) {
+  const Value* name = value.find("kind");
+  const Value* version = value.find("apiVersion");
+  if (name != nullptr && !name->text().empty() && name->text() != kind.kind) {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("the object provided is unrecognized (must be of type {}): it is a {}",
+                            kind.kind, name->text().substr(0, 128)));
+  }
+  if (kind.group == "meta.k8s.io" || version == nullptr || version->text().empty()) return {};
+  if (version->text() != kind.api_version()) {
+    return fail(
+        ErrorCode::kBadRequest,
+        fmt::format("the API version in the data ({}) does not match the expected API version ({})",
+                    version->text().substr(0, 128), kind.api_version()));
+  }
+  return {};
+}
+
+Error in_kind(Error error, const TypeInfo& type) {
+  if (type.kind == nullptr) return error;
+  const Kind& kind = *type.kind;
+  return std::move(error).in(fmt::format("{} in version \"{}\" cannot be handled as a {}",
+                                         kind.kind, kind.version, kind.kind));
+}
+
+Result<> decode(const TypeInfo& type,
+                void* object,
+                const Value& value,
+                Strictness strictness,
+                DecodeReport* report,
+                const std::vector<std::string>& duplicates) {
+  if (type.kind != nullptr) INSULA_TRY_VOID(check_type_meta(*type.kind, value));
+  Decoder decoder(strictness);
+  Result<> read = decoder.read_struct(type, object, value, Path{});
+  if (!read) return std::unexpected(in_kind(std::move(read).error(), type));
+  std::vector<std::string>& problems = decoder.problems();
+  for (const auto& path : duplicates) {
+    if (problems.size() < kStrictProblemsMax)
+      problems.push_back(fmt::format("duplicate field \"{}\"", path));
+  }
+  if (problems.empty()) return {};
+  if (strictness == Strictness::kStrict) {
+    return std::unexpected(
+        in_kind(Error(ErrorCode::kBadRequest,
+                      fmt::format("strict decoding error: {}", fmt::join(problems, ", "))),
+                type));
+  }
+  if (report != nullptr) std::ranges::move(problems, std::back_inserter(report->warnings));
+  return {};
+}
+
+}  // namespace
+
+Result<> decode_json(const TypeInfo& type,
+                     void* object,
+                     const Value& value,
+                     Strictness strictness,
+                     DecodeReport* report) {
+  return decode(type, object, value, strictness, report, {});
+}
+
+Result<> decode_json(const TypeInfo& type,
+                     void* object,
+                     std::string_view text,
+                     Strictness strictness,
+                     DecodeReport* report) {
+  std::vector<std::string> duplicates;
+  json::ParseOptions options;
+  if (strictness != Strictness::kIgnore) options.duplicates = &duplicates;
+  auto value = json::parse(text, options);
+  if (!value) {
+    if (value.error().code() == ErrorCode::kTooLarge)
+      return std::unexpected(std::move(value).error());
+    return std::unexpected(std::move(value).error().in(fmt::format(
+        "the object provided is unrecognized (must be of type {}): json parse error", type.name)));
+  }
+  return decode(type, object, *value, strictness, report, duplicates);
+}
+
+}  // namespace insula::api
