@@ -13,8 +13,12 @@ namespace {
 using Int128 = Quantity::Int128;
 using Format = Quantity::Format;
 
-constexpr Int128 kMax = (static_cast<Int128>(std::numeric_limits<std::int64_t>::max()) << 64) +
-                        static_cast<Int128>(std::numeric_limits<std::uint64_t>::max());
+/// 10^38 nano-units: the largest power of ten in 128 bits, so that the limit has a text of its own.
+constexpr Int128 kMax = [] {
+  Int128 limit = 1;
+  for (int i = 0; i < 38; ++i) limit *= 10;
+  return limit;
+}();
 constexpr Int128 kNanosPerUnit = 1'000'000'000;
 constexpr Int128 kNanosPerMilli = 1'000'000;
 constexpr int kNanoExponent = 9;
@@ -78,13 +82,13 @@ std::optional<Suffix> read_suffix(std::string_view text) {
 Int128 saturating_multiply(Int128 a, Int128 b) {
   Int128 product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return (a < 0) == (b < 0) ? kMax : -kMax;
-  return std::max(product, -kMax);
+  return std::clamp(product, -kMax, kMax);
 }
 
 Int128 saturating_add(Int128 a, Int128 b) {
   Int128 sum = 0;
   if (__builtin_add_overflow(a, b, &sum)) return a < 0 ? -kMax : kMax;
-  return std::max(sum, -kMax);
+  return std::clamp(sum, -kMax, kMax);
 }
 
 /// `value` * 10^exponent; a remainder, or `inexact` digits cut off before, round away from zero.

@@ -13,7 +13,7 @@ namespace insula::api {
 ///
 /// Exact: kept as a whole number of nano-units in 128 bits, rounded up at parsing as Kubernetes
 /// does. Remembers its notation, so that 1Gi + 1Gi is written 2Gi. Compared by value: 1000m == 1.
-/// Arithmetic beyond +-1.7e29 stays at that limit.
+/// Arithmetic beyond +-1e29 stays at that limit.
 class Quantity {
  public:
   enum class Format : std::uint8_t { kDecimalSi, kBinarySi, kDecimalExponent };

@@ -80,6 +80,7 @@ TEST(Quantity, StaysAtItsLimitInsteadOfOverflowing) {
   const Quantity huge = quantity("99999999999999999999999999999999999999999999999999E");
   EXPECT_EQ(huge + huge, huge);
   EXPECT_EQ(huge * -2, Quantity() - huge);
+  EXPECT_EQ(huge.text(), "100000000000E");
   EXPECT_EQ(huge.value(), std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(quantity("1e99999999999999999999"), huge);
 }
