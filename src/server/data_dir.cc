@@ -1,16 +1,15 @@
 #include "server/data_dir.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace insula::server {
 namespace {
@@ -30,6 +29,14 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+// Of the open file, not of the process, so that a look at the lock from elsewhere never takes it.
+struct flock whole_file() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 pid_t pid_in(int fd) {
   char text[32] = {};
   const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
@@ -38,8 +45,36 @@ pid_t pid_in(int fd) {
   return pid;
 }
 
+struct FileAttributes {
+  mode_t mode = 0600;
+  std::optional<Account> owner;
+  bool sync = false;
+};
+
+Result<> replace_file(const std::string& path,
+                      std::string_view content,
+                      const FileAttributes& attributes) {
+  const std::string temporary = path + ".new";
+  const Fd file(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, attributes.mode));
+  if (!file) return disk_failed("write " + path, errno);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0) return disk_failed("write " + path, errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  const auto& owner = attributes.owner;
+  if (owner && ::fchown(file.get(), owner->uid, owner->gid) != 0)
+    return fail_errno("give away " + path);
+  const bool ok = ::fchmod(file.get(), attributes.mode) == 0 &&
+                  (!attributes.sync || ::fsync(file.get()) == 0) &&
+                  ::rename(temporary.c_str(), path.c_str()) == 0;
+  if (!ok) return disk_failed("write " + path, errno);
+  return {};
+}
+
 Result<> check_space(const Layout& layout) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(layout.root.c_str(), &status) != 0) return fail_errno("look at " + layout.root);
   const std::uint64_t free_bytes = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
   if (free_bytes >= kFreeBytesMin) return {};
@@ -51,19 +86,20 @@ Result<> check_space(const Layout& layout) {
 Result<> check_version(const Layout& layout) {
   auto text = read_file(layout.version());
   if (!text && text.error().code() == ErrorCode::kNotFound) {
-    return write_file(layout.version(), fmt::format("{}\n", kDataVersion), 0644);
+    return write_file_durably(layout.version(), fmt::format("{}\n", kDataVersion), 0644);
   }
   if (!text) return std::unexpected(std::move(text).error());
   int version = 0;
   const auto parsed = std::from_chars(text->data(), text->data() + text->size(), version);
   if (parsed.ec != std::errc() || version < 1) {
-    return fail(ErrorCode::kInvalid, layout.version() + " is not a version number: is this a data directory of insula?");
+    return fail(ErrorCode::kInvalid,
+                layout.version() + " is not a version number: is this a data directory of insula?");
   }
   if (version > kDataVersion) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("{} was written by a newer insula (data version {}, this build reads up to {}): upgrade, "
-                            "or choose another --data-dir",
-                            layout.root, version, kDataVersion));
+    return fail(ErrorCode::kInvalid, fmt::format("{} was written by a newer insula (data version "
+                                                 "{}, this build reads up to {}): upgrade, "
+                                                 "or choose another --data-dir",
+                                                 layout.root, version, kDataVersion));
   }
   return {};
 }
@@ -77,16 +113,27 @@ std::string default_data_dir() {
   return environment("HOME") + "/.local/share/insula";
 }
 
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  std::string normal = std::filesystem::absolute(path, error).lexically_normal().string();
+  while (normal.size() > 1 && normal.back() == '/')
+    normal.pop_back();
+  return normal;
+}
+
 Result<Fd> open_data_dir(const Layout& layout) {
   // Others may pass through (control and the gateway run as users of their own), not list.
   INSULA_TRY_VOID(make_directory(layout.root, 0711, {::geteuid(), ::getegid()}));
   Fd lock(::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!lock) return disk_failed("open " + layout.lock(), errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail_errno("lock " + layout.lock());
-    return fail(ErrorCode::kConflict,
-                fmt::format("already running on {} (pid {}): insula down stops it, or choose another --data-dir",
-                            layout.root, pid_in(lock.get())));
+  struct flock whole = whole_file();
+  if (::fcntl(lock.get(), F_OFD_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return fail_errno("lock " + layout.lock());
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format(
+            "already running on {} (pid {}): insula down stops it, or choose another --data-dir",
+            layout.root, pid_in(lock.get())));
   }
   INSULA_TRY_VOID(check_version(layout));
   INSULA_TRY_VOID(check_space(layout));
@@ -100,22 +147,23 @@ Result<Fd> open_data_dir(const Layout& layout) {
 pid_t lock_holder(const Layout& layout) {
   const Fd lock(::open(layout.lock().c_str(), O_RDONLY | O_CLOEXEC));
   if (!lock) return 0;
-  if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return 0;
+  struct flock whole = whole_file();
+  if (::fcntl(lock.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
   return pid_in(lock.get());
 }
 
-Result<> write_file(const std::string& path, std::string_view content, mode_t mode) {
-  const std::string temporary = path + ".new";
-  Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (!file) return disk_failed("write " + path, errno);
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0) return disk_failed("write " + path, errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) return disk_failed("write " + path, errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return disk_failed("write " + path, errno);
-  return {};
+Result<> write_file(const std::string& path,
+                    std::string_view content,
+                    mode_t mode,
+                    std::optional<Account> owner) {
+  return replace_file(path, content, {.mode = mode, .owner = owner, .sync = false});
+}
+
+Result<> write_file_durably(const std::string& path,
+                            std::string_view content,
+                            mode_t mode,
+                            std::optional<Account> owner) {
+  return replace_file(path, content, {.mode = mode, .owner = owner, .sync = true});
 }
 
 Result<std::string> read_file(const std::string& path) {
@@ -139,10 +187,11 @@ Result<> make_directory(const std::string& path, mode_t mode, Account owner) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) return disk_failed("create " + path, error.value());
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return fail_errno("look at " + path);
   const bool owned = status.st_uid == owner.uid && status.st_gid == owner.gid;
-  if (!owned && ::chown(path.c_str(), owner.uid, owner.gid) != 0) return fail_errno("take over " + path);
+  if (!owned && ::chown(path.c_str(), owner.uid, owner.gid) != 0)
+    return fail_errno("take over " + path);
   if ((status.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0) {
     return fail_errno("set the mode of " + path);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,22 +56,35 @@ struct Layout {
 /// Creates what is missing, checks VERSION and free space, and takes the lock, which is held until
 /// the descriptor is closed. Each failure is one line an operator can act on.
 ///
-/// Errors: kConflict when another instance holds it (its pid is in the message), kInvalid when a newer
-/// build wrote it, kInsufficientStorage when the disk is full.
+/// Errors: kConflict when another instance holds it (its pid is in the message), kInvalid when a
+/// newer build wrote it, kInsufficientStorage when the disk is full.
 [[nodiscard]] Result<Fd> open_data_dir(const Layout& layout);
 
 /// The pid in the lock file, when somebody holds the lock; 0 when nobody does.
 [[nodiscard]] pid_t lock_holder(const Layout& layout);
 
-/// Replaces the file in one step: a crash leaves the old or the new content.
-[[nodiscard]] Result<> write_file(const std::string& path, std::string_view content, mode_t mode);
-[[nodiscard]] Result<std::string> read_file(const std::string& path);
+/// `path` from the root, without `.` and `..`; whether it exists does not matter.
+[[nodiscard]] std::string absolute_path(const std::string& path);
 
 /// Who runs a process and owns its files.
 struct Account {
   uid_t uid = 0;
   gid_t gid = 0;
+
+  bool operator==(const Account&) const = default;
 };
+
+/// Replaces the file in one step: another process sees the old or the new content.
+[[nodiscard]] Result<> write_file(const std::string& path,
+                                  std::string_view content,
+                                  mode_t mode,
+                                  std::optional<Account> owner = {});
+/// The same, and the new content survives a crash of the machine.
+[[nodiscard]] Result<> write_file_durably(const std::string& path,
+                                          std::string_view content,
+                                          mode_t mode,
+                                          std::optional<Account> owner = {});
+[[nodiscard]] Result<std::string> read_file(const std::string& path);
 
 /// Creates `path` (with its parents) if it is not there, and gives it this mode and owner.
 [[nodiscard]] Result<> make_directory(const std::string& path, mode_t mode, Account owner);

@@ -1,11 +1,11 @@
 #include "server/data_dir.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <filesystem>
 
 namespace insula::server {
 namespace {
@@ -20,7 +20,9 @@ class DataDir : public ::testing::Test {
     layout_.root = dir + "/data";
   }
 
-  void TearDown() override { std::filesystem::remove_all(std::filesystem::path(layout_.root).parent_path()); }
+  void TearDown() override {
+    std::filesystem::remove_all(std::filesystem::path(layout_.root).parent_path());
+  }
 
   Layout layout_;
 };
@@ -41,13 +43,17 @@ TEST_F(DataDir, ASecondInstanceIsToldWhoHoldsIt) {
 }
 
 TEST_F(DataDir, IsFreeAgainWhenItsHolderIsGone) {
-  { const auto lock = open_data_dir(layout_); }
+  {
+    const auto lock = open_data_dir(layout_);
+  }
   EXPECT_EQ(lock_holder(layout_), 0);
   EXPECT_TRUE(open_data_dir(layout_));
 }
 
 TEST_F(DataDir, OfANewerBuildIsRefused) {
-  { const auto lock = open_data_dir(layout_); }
+  {
+    const auto lock = open_data_dir(layout_);
+  }
   ASSERT_TRUE(write_file(layout_.version(), "99\n", 0644));
   EXPECT_THAT(open_data_dir(layout_).error().message(), HasSubstr("newer insula (data version 99"));
   ASSERT_TRUE(write_file(layout_.version(), "nonsense", 0644));
@@ -55,16 +61,19 @@ TEST_F(DataDir, OfANewerBuildIsRefused) {
 }
 
 TEST_F(DataDir, FilesAreReplacedWhole) {
-  { const auto lock = open_data_dir(layout_); }
+  {
+    const auto lock = open_data_dir(layout_);
+  }
   const std::string path = layout_.root + "/secret";
   ASSERT_TRUE(write_file(path, "one", 0600));
   ASSERT_TRUE(write_file(path, "two", 0600));
   EXPECT_EQ(*read_file(path), "two");
-  struct stat status {};
+  struct stat status{};
   ::stat(path.c_str(), &status);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   EXPECT_FALSE(std::filesystem::exists(path + ".new"));
-  EXPECT_EQ(write_file("/dev/full/x", "y", 0600).error().code(), fail_errno("", ENOTDIR).error().code());
+  EXPECT_EQ(write_file("/dev/full/x", "y", 0600).error().code(),
+            fail_errno("", ENOTDIR).error().code());
 }
 
 TEST_F(DataDir, AMissingFileIsNotFound) {

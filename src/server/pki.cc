@@ -1,5 +1,8 @@
 #include "server/pki.h"
 
+#include <array>
+#include <memory>
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -8,9 +11,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#include <array>
-#include <memory>
 
 #include "base/random.h"
 
@@ -37,7 +37,8 @@ std::unexpected<Error> openssl_failed(std::string_view what) {
   const unsigned long code = ERR_get_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   ERR_clear_error();
-  return fail(ErrorCode::kInternal, fmt::format("{}: {}", what, reason == nullptr ? "OpenSSL error" : reason));
+  return fail(ErrorCode::kInternal,
+              fmt::format("{}: {}", what, reason == nullptr ? "OpenSSL error" : reason));
 }
 
 template <class Write>
@@ -78,7 +79,9 @@ Result<Certificate> read_certificate(const std::string& pem) {
   return certificate;
 }
 
-std::time_t seconds_of(WallTime time) { return std::chrono::system_clock::to_time_t(time); }
+std::time_t seconds_of(WallTime time) {
+  return std::chrono::system_clock::to_time_t(time);
+}
 
 bool set_serial(X509* certificate) {
   std::array<std::uint8_t, kSerialBytes> bytes{};
@@ -119,16 +122,19 @@ struct Validity {
 Certificate blank(EVP_PKEY* key, const Subject& subject, Validity validity) {
   Certificate certificate(X509_new());
   X509* c = certificate.get();
-  const bool ok = c != nullptr && X509_set_version(c, X509_VERSION_3) == 1 && set_serial(c) &&
-                  ASN1_TIME_set(X509_getm_notBefore(c), seconds_of(validity.now - kClockSlack)) != nullptr &&
-                  ASN1_TIME_set(X509_getm_notAfter(c), seconds_of(validity.now + validity.lifetime)) != nullptr &&
-                  X509_set_pubkey(c, key) == 1 && set_subject(c, subject);
+  const bool ok =
+      c != nullptr && X509_set_version(c, X509_VERSION_3) == 1 && set_serial(c) &&
+      ASN1_TIME_set(X509_getm_notBefore(c), seconds_of(validity.now - kClockSlack)) != nullptr &&
+      ASN1_TIME_set(X509_getm_notAfter(c), seconds_of(validity.now + validity.lifetime)) !=
+          nullptr &&
+      X509_set_pubkey(c, key) == 1 && set_subject(c, subject);
   return ok ? std::move(certificate) : nullptr;
 }
 
 bool is_ip(const std::string& name) {
   std::array<unsigned char, sizeof(in6_addr)> out{};
-  return ::inet_pton(AF_INET, name.c_str(), out.data()) == 1 || ::inet_pton(AF_INET6, name.c_str(), out.data()) == 1;
+  return ::inet_pton(AF_INET, name.c_str(), out.data()) == 1 ||
+         ::inet_pton(AF_INET6, name.c_str(), out.data()) == 1;
 }
 
 std::string base64(std::string_view bytes) {
@@ -152,7 +158,8 @@ Result<Authority> Authority::create(const Clock& clock) {
   if (c == nullptr || X509_set_issuer_name(c, X509_get_subject_name(c)) != 1 ||
       !add_extension(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
       !add_extension(c, c, NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature") ||
-      !add_extension(c, c, NID_subject_key_identifier, "hash") || X509_sign(c, key.get(), EVP_sha256()) == 0) {
+      !add_extension(c, c, NID_subject_key_identifier, "hash") ||
+      X509_sign(c, key.get(), EVP_sha256()) == 0) {
     return openssl_failed("create authority certificate");
   }
   INSULA_TRY(KeyPair pair, pair_of(c, key.get()));
@@ -173,7 +180,8 @@ Result<Authority> Authority::load(KeyPair stored, const Clock& clock) {
   return Authority(std::move(stored), clock);
 }
 
-Result<KeyPair> Authority::issue_server(const Subject& subject, const std::vector<std::string>& names) const {
+Result<KeyPair> Authority::issue_server(const Subject& subject,
+                                        const std::vector<std::string>& names) const {
   std::string alternative;
   for (const std::string& name : names) {
     if (!alternative.empty()) alternative += ',';
@@ -182,7 +190,9 @@ Result<KeyPair> Authority::issue_server(const Subject& subject, const std::vecto
   return issue(subject, "serverAuth", alternative);
 }
 
-Result<KeyPair> Authority::issue_client(const Subject& subject) const { return issue(subject, "clientAuth", ""); }
+Result<KeyPair> Authority::issue_client(const Subject& subject) const {
+  return issue(subject, "clientAuth", "");
+}
 
 Result<KeyPair> Authority::issue(const Subject& subject,
                                  std::string_view usage,
@@ -194,15 +204,14 @@ Result<KeyPair> Authority::issue(const Subject& subject,
   const Certificate certificate = blank(key.get(), subject, {clock_->wall(), kLeafLifetime});
   X509* c = certificate.get();
   X509* issuer = authority.get();
-  const bool ok =
-      c != nullptr && X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
-      add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-      add_extension(c, issuer, NID_key_usage, "critical,digitalSignature") &&
-      add_extension(c, issuer, NID_ext_key_usage, std::string(usage)) &&
-      add_extension(c, issuer, NID_authority_key_identifier, "keyid") &&
-      (alternative_names.empty() ||
-       add_extension(c, issuer, NID_subject_alt_name, std::string(alternative_names))) &&
-      X509_sign(c, authority_key.get(), EVP_sha256()) != 0;
+  const bool ok = c != nullptr && X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
+                  add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+                  add_extension(c, issuer, NID_key_usage, "critical,digitalSignature") &&
+                  add_extension(c, issuer, NID_ext_key_usage, std::string(usage)) &&
+                  add_extension(c, issuer, NID_authority_key_identifier, "keyid") &&
+                  (alternative_names.empty() || add_extension(c, issuer, NID_subject_alt_name,
+                                                              std::string(alternative_names))) &&
+                  X509_sign(c, authority_key.get(), EVP_sha256()) != 0;
   if (!ok) return openssl_failed("issue certificate for " + subject.common_name);
   return pair_of(c, key.get());
 }
@@ -229,7 +238,8 @@ contexts:
     user: insula
 current-context: insula
 )",
-                     server_url, base64(authority_certificate), base64(client.certificate), base64(client.key));
+                     server_url, base64(authority_certificate), base64(client.certificate),
+                     base64(client.key));
 }
 
 Result<SigningKey> create_signing_key() {
@@ -237,8 +247,9 @@ Result<SigningKey> create_signing_key() {
   if (!key) return openssl_failed("create signing key");
   SigningKey out;
   INSULA_TRY(out.private_key, private_pem(key.get()));
-  INSULA_TRY(out.public_key,
-             to_pem("write public key", [&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key.get()); }));
+  INSULA_TRY(out.public_key, to_pem("write public key", [&](BIO* bio) {
+               return PEM_write_bio_PUBKEY(bio, key.get());
+             }));
   return out;
 }
 

@@ -15,8 +15,8 @@ struct KeyPair {
   std::string key;
 };
 
-/// Whom a certificate speaks for: Kubernetes reads the common name as the user and the organizations
-/// as groups.
+/// Whom a certificate speaks for: Kubernetes reads the common name as the user and the
+/// organizations as groups.
 struct Subject {
   std::string common_name;
   std::vector<std::string> organizations;
@@ -63,6 +63,7 @@ struct SigningKey {
   std::string private_key;
   std::string public_key;
 };
+
 [[nodiscard]] Result<SigningKey> create_signing_key();
 
 }  // namespace insula::server

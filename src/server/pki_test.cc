@@ -1,11 +1,11 @@
 #include "server/pki.h"
 
+#include <memory>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
-#include <memory>
 
 #include "testing/fake_clock.h"
 
@@ -50,7 +50,8 @@ TEST_F(Pki, AServerCertificateIsTrustedForItsNamesOnly) {
   ASSERT_TRUE(authority);
   const auto pair = authority->issue_server({"insula-api", {}}, {"localhost", "127.0.0.1", "::1"});
   ASSERT_TRUE(pair);
-  EXPECT_TRUE(verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_SERVER, now()));
+  EXPECT_TRUE(
+      verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_SERVER, now()));
   const auto certificate = parse(pair->certificate);
   EXPECT_EQ(X509_check_host(certificate.get(), "localhost", 0, 0, nullptr), 1);
   EXPECT_EQ(X509_check_ip_asc(certificate.get(), "127.0.0.1", 0), 1);
@@ -63,8 +64,10 @@ TEST_F(Pki, AClientCertificateNamesUserAndGroupsAndServesNothing) {
   ASSERT_TRUE(authority);
   const auto pair = authority->issue_client({"insula-admin", {"system:masters"}});
   ASSERT_TRUE(pair);
-  EXPECT_TRUE(verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
-  EXPECT_FALSE(verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_SERVER, now()));
+  EXPECT_TRUE(
+      verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
+  EXPECT_FALSE(
+      verifies(authority->pair().certificate, pair->certificate, X509_PURPOSE_SSL_SERVER, now()));
   char subject[256];
   X509_NAME_oneline(X509_get_subject_name(parse(pair->certificate).get()), subject, sizeof subject);
   EXPECT_STREQ(subject, "/O=system:masters/CN=insula-admin");
@@ -74,7 +77,8 @@ TEST_F(Pki, AnotherAuthorityIsNotTrusted) {
   const auto ours = Authority::create(clock_);
   const auto theirs = Authority::create(clock_);
   const auto pair = theirs->issue_client({"insula-admin", {"system:masters"}});
-  EXPECT_FALSE(verifies(ours->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
+  EXPECT_FALSE(
+      verifies(ours->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
 }
 
 TEST_F(Pki, AStoredAuthorityIssuesUnderTheSameRootUntilItExpires) {
@@ -82,10 +86,12 @@ TEST_F(Pki, AStoredAuthorityIssuesUnderTheSameRootUntilItExpires) {
   const auto loaded = Authority::load(created->pair(), clock_);
   ASSERT_TRUE(loaded);
   const auto pair = loaded->issue_client({"x", {}});
-  EXPECT_TRUE(verifies(created->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
+  EXPECT_TRUE(
+      verifies(created->pair().certificate, pair->certificate, X509_PURPOSE_SSL_CLIENT, now()));
 
   clock_.advance(kAuthorityLifetime);
-  EXPECT_EQ(Authority::load(created->pair(), clock_).error().message(), "the authority's certificate has expired");
+  EXPECT_EQ(Authority::load(created->pair(), clock_).error().message(),
+            "the authority's certificate has expired");
 }
 
 TEST_F(Pki, AKeyThatIsNotTheCertificatesIsRefused) {

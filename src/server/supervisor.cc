@@ -1,5 +1,13 @@
 #include "server/supervisor.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -8,14 +16,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <string_view>
 
 namespace insula::server {
 namespace {
@@ -41,7 +41,8 @@ std::string exit_text(int wait_status) {
 
 bool drop_to(const Account& account) {
   return ::setgroups(0, nullptr) == 0 && ::setresgid(account.gid, account.gid, account.gid) == 0 &&
-         ::setresuid(account.uid, account.uid, account.uid) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+         ::setresuid(account.uid, account.uid, account.uid) == 0 &&
+         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 void keep_open(int fd) {
@@ -51,7 +52,10 @@ void keep_open(int fd) {
 
 }  // namespace
 
-Supervisor::Supervisor(std::vector<ProcessSpec> processes, Options options, Log log, const Clock& clock)
+Supervisor::Supervisor(std::vector<ProcessSpec> processes,
+                       Options options,
+                       Log log,
+                       const Clock& clock)
     : options_(std::move(options)), log_(std::move(log)), clock_(clock) {
   children_.reserve(processes.size());
   for (ProcessSpec& spec : processes) {
@@ -67,7 +71,8 @@ Result<> Supervisor::run() {
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
   signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return fail_errno("take signals");
-  for (Child& child : children_) INSULA_TRY_VOID(start(child));
+  for (Child& child : children_)
+    INSULA_TRY_VOID(start(child));
   while (!stopping_) {
     restart_due();
     wait_for_events(until_next_restart());
@@ -101,20 +106,24 @@ void Supervisor::become(const Child& child, int notify_fd, pid_t parent) const {
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   ::setsid();
   if (child.spec.account && !drop_to(*child.spec.account)) {
-    fmt::print(stderr, "insula {}: cannot become user {}: {}\n", child.spec.name, child.spec.account->uid,
+    fmt::print(stderr, "insula {}: cannot become user {}: {}\n", child.spec.name,
+               child.spec.account->uid,
                std::strerror(errno));  // NOLINT(concurrency-mt-unsafe): one thread
     ::_exit(kCannotStart);
   }
   // After the change of user, which clears it.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(0);
-  for (const int fd : child.spec.descriptors) keep_open(fd);
+  for (const int fd : child.spec.descriptors)
+    keep_open(fd);
   keep_open(notify_fd);
-  ::setenv(kNotifyVariable, fmt::format("{}", notify_fd).c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
+  ::setenv(kNotifyVariable, fmt::format("{}", notify_fd).c_str(),
+           1);  // NOLINT(concurrency-mt-unsafe): one thread
 
   std::vector<char*> argv;
   argv.push_back(const_cast<char*>(options_.executable_name.c_str()));
-  for (const std::string& argument : child.spec.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : child.spec.arguments)
+    argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   // By descriptor: a binary replaced on disk must not mix two versions in one platform.
   ::fexecve(options_.executable_fd, argv.data(), environ);
@@ -139,7 +148,8 @@ std::chrono::milliseconds Supervisor::until_next_restart() const {
   auto left = kForever;
   for (const Child& child : children_) {
     if (!child.restart_at) continue;
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*child.restart_at - clock_.now());
+    const auto wait =
+        std::chrono::ceil<std::chrono::milliseconds>(*child.restart_at - clock_.now());
     const auto bounded = std::max(wait, std::chrono::milliseconds(0));
     left = left == kForever ? bounded : std::min(left, bounded);
   }
@@ -204,8 +214,8 @@ void Supervisor::on_exit(Child& child, int wait_status) {
       child.restart_at = now + child.delay;
       child.delay = std::min(child.delay * 2, kRestartDelayMax);
     }
-    log_.error("process died", "process", child.spec.name, "exit", exit_text(wait_status), "restarts",
-               child.status.restarts);
+    log_.error("process died", "process", child.spec.name, "exit", exit_text(wait_status),
+               "restarts", child.status.restarts);
   }
   changed();
 }
@@ -233,12 +243,14 @@ void Supervisor::stop_all() {
 void Supervisor::changed() {
   if (!options_.on_change) return;
   std::vector<Status> all;
-  for (const Child& child : children_) all.push_back(child.status);
+  for (const Child& child : children_)
+    all.push_back(child.status);
   options_.on_change(all);
 }
 
 void notify_ready() {
-  const char* text = std::getenv(kNotifyVariable);  // NOLINT(concurrency-mt-unsafe): before any thread
+  const char* text =
+      std::getenv(kNotifyVariable);  // NOLINT(concurrency-mt-unsafe): before any thread
   if (text == nullptr) return;
   int fd = -1;
   const auto parsed = std::from_chars(text, text + std::strlen(text), fd);

@@ -1,15 +1,15 @@
 #include "server/supervisor.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 namespace insula::server {
 namespace {
@@ -57,7 +57,8 @@ class SupervisorTest : public ::testing::Test {
     options.executable_name = "sh";
     options.on_change = [](const std::vector<Supervisor::Status>& all) {
       std::ofstream out("changes", std::ios::app);
-      for (const auto& s : all) out << s.name << (s.ready ? ":ready " : ":- ");
+      for (const auto& s : all)
+        out << s.name << (s.ready ? ":ready " : ":- ");
       out << "\n";
     };
     Supervisor supervisor(std::move(specs), std::move(options), {}, system_clock());
@@ -92,16 +93,20 @@ class SupervisorTest : public ::testing::Test {
   pid_t supervisor_ = 0;
 };
 
-std::ptrdiff_t lines(const std::string& text) { return std::ranges::count(text, '\n'); }
+std::ptrdiff_t lines(const std::string& text) {
+  return std::ranges::count(text, '\n');
+}
 
 TEST_F(SupervisorTest, ReportsAChildReadyWhenItSaysSo) {
   launch({shell("a", "echo READY >&$INSULA_NOTIFY_FD; exec sleep 1000")});
-  EXPECT_TRUE(eventually("changes", [](const std::string& t) { return t.find("a:ready") != std::string::npos; }));
+  EXPECT_TRUE(eventually(
+      "changes", [](const std::string& t) { return t.find("a:ready") != std::string::npos; }));
   EXPECT_EQ(stop(), 0);
 }
 
 TEST_F(SupervisorTest, StartsAChildAgainWhenItDies) {
-  launch({shell("a", "echo $$ >> starts; exit 3"), shell("b", "echo $$ >> others; exec sleep 1000")});
+  launch(
+      {shell("a", "echo $$ >> starts; exit 3"), shell("b", "echo $$ >> others; exec sleep 1000")});
   EXPECT_TRUE(eventually("starts", [](const std::string& t) { return lines(t) >= 3; }));
   EXPECT_EQ(lines(content("others")), 1);
   EXPECT_EQ(stop(), 0);
@@ -149,10 +154,13 @@ TEST_F(SupervisorTest, PassesDescriptorsUnderTheirNumbers) {
 TEST_F(SupervisorTest, DropsPrivilegesForAChildWithAnAccount) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
   std::filesystem::permissions(dir_, std::filesystem::perms::all);
-  ProcessSpec spec = shell("a", "id -u > uid.new; grep NoNewPrivs /proc/self/status >> uid.new; mv uid.new uid; exec sleep 1000");
+  ProcessSpec spec = shell("a",
+                           "id -u > uid.new; grep NoNewPrivs /proc/self/status >> uid.new; mv "
+                           "uid.new uid; exec sleep 1000");
   spec.account = Account{.uid = 61234, .gid = 61234};
   launch({spec});
-  EXPECT_TRUE(eventually("uid", [](const std::string& t) { return t == "61234\nNoNewPrivs:\t1\n"; }));
+  EXPECT_TRUE(
+      eventually("uid", [](const std::string& t) { return t == "61234\nNoNewPrivs:\t1\n"; }));
   EXPECT_EQ(stop(), 0);
 }
 

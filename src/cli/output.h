@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/value.h"
+
+namespace insula::cli {
+
+/// Columns as wide as their widest cell, three blanks apart, as kubectl prints them.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header);
+  void row(std::vector<std::string> cells);
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// YAML of a JSON value, in block style.
+[[nodiscard]] std::string to_yaml(const json::Value& value);
+
+/// Prints to stdout as `json` or `yaml`.
+void print(const json::Value& value, std::string_view form);
+
+/// The folder in which the program that was typed lies (a symbolic link counts, not its target);
+/// empty when it was found through PATH.
+[[nodiscard]] std::string program_folder();
+
+}  // namespace insula::cli

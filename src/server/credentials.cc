@@ -1,0 +1,99 @@
+#include "server/credentials.h"
+
+#include <algorithm>
+#include <array>
+
+#include <unistd.h>
+
+#include "server/pki.h"
+
+namespace insula::server {
+namespace {
+
+constexpr mode_t kPrivate = 0600;
+constexpr mode_t kPublic = 0644;
+
+Result<Authority> load_or_create_authority(const Layout& layout,
+                                           const Accounts& accounts,
+                                           const Clock& clock) {
+  auto certificate = read_file(pki_path(layout, "ca.crt"));
+  auto key = read_file(pki_path(layout, "ca.key"));
+  if (certificate && key) {
+    auto loaded = Authority::load({*std::move(certificate), *std::move(key)}, clock);
+    if (!loaded) return std::unexpected(std::move(loaded).error().in(layout.pki()));
+    return loaded;
+  }
+  for (const auto* stored : {&certificate, &key}) {
+    if (!*stored && stored->error().code() != ErrorCode::kNotFound)
+      return std::unexpected(stored->error());
+  }
+  INSULA_TRY(Authority created, Authority::create(clock));
+  // The key first: a certificate without its key would be taken for a damaged directory.
+  INSULA_TRY_VOID(
+      write_file_durably(pki_path(layout, "ca.key"), created.pair().key, kPrivate, accounts.self));
+  INSULA_TRY_VOID(write_file_durably(pki_path(layout, "ca.crt"), created.pair().certificate,
+                                     kPublic, accounts.self));
+  return created;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
+                                                          : std::string();
+}
+
+std::vector<std::string> names_of(const std::string& bound_host, std::vector<std::string> names) {
+  for (const std::string& name : {std::string("localhost"), std::string("127.0.0.1"),
+                                  std::string("::1"), host_name(), bound_host}) {
+    const bool unspecified = name.empty() || name == "0.0.0.0" || name == "::";
+    if (!unspecified && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+Result<> write_pair(const Layout& layout,
+                    const std::string& name,
+                    const KeyPair& pair,
+                    const Account& owner) {
+  INSULA_TRY_VOID(write_file(pki_path(layout, name + ".crt"), pair.certificate, kPublic, owner));
+  return write_file(pki_path(layout, name + ".key"), pair.key, kPrivate, owner);
+}
+
+}  // namespace
+
+std::string pki_path(const Layout& layout, std::string_view file) {
+  return layout.pki() + "/" + std::string(file);
+}
+
+Result<> write_credentials(const Layout& layout,
+                           const Accounts& accounts,
+                           const Endpoints& endpoints,
+                           const Clock& clock) {
+  INSULA_TRY(const Authority authority, load_or_create_authority(layout, accounts, clock));
+  const std::string& ca = authority.pair().certificate;
+
+  INSULA_TRY(
+      const KeyPair server,
+      authority.issue_server({"insula-api", {}},
+                             names_of(endpoints.api_host,
+                                      {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
+                                       "kubernetes.default.svc.cluster.local"})));
+  INSULA_TRY_VOID(write_pair(layout, "server", server, accounts.control));
+  INSULA_TRY(const KeyPair gateway_server,
+             authority.issue_server({"insula-gateway", {}}, names_of(endpoints.gateway_host, {})));
+  INSULA_TRY_VOID(write_pair(layout, "gateway", gateway_server, accounts.gateway));
+
+  INSULA_TRY(const KeyPair admin, authority.issue_client({"insula-admin", {"system:masters"}}));
+  INSULA_TRY(const KeyPair node,
+             authority.issue_client({"system:node:" + endpoints.node_name, {"system:nodes"}}));
+  INSULA_TRY(const KeyPair gateway, authority.issue_client({"insula-gateway", {"insula:gateway"}}));
+  INSULA_TRY_VOID(write_file(pki_path(layout, "node.kubeconfig"),
+                             kubeconfig(endpoints.api_server, ca, node), kPrivate, accounts.self));
+  INSULA_TRY_VOID(write_file(pki_path(layout, "gateway.kubeconfig"),
+                             kubeconfig(endpoints.api_server, ca, gateway), kPrivate,
+                             accounts.gateway));
+  return write_file(layout.kubeconfig(), kubeconfig(endpoints.api_server, ca, admin), kPrivate,
+                    accounts.self);
+}
+
+}  // namespace insula::server

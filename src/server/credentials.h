@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "server/accounts.h"
+#include "server/data_dir.h"
+
+namespace insula::server {
+
+/// Where the certificates are good for.
+struct Endpoints {
+  std::string api_server;  // URL
+  std::string api_host;    // the address it is bound to
+  std::string gateway_host;
+  std::string node_name;
+};
+
+/// Files below pki/, and who may read them:
+///
+///   ca.crt all, ca.key supervisor            the authority, made once
+///   server.crt, server.key control           for the API's listener
+///   gateway.crt, gateway.key gateway         for the gateway's listener under --gateway-tls
+///   node.kubeconfig supervisor and node      system:node:NAME
+///   gateway.kubeconfig gateway               insula-gateway
+///
+/// and `kubeconfig`, the administrator's, mode 0600. All but the authority is written anew at every
+/// start, so that no certificate grows old and a changed address is always in its names.
+///
+/// Errors: kInvalid when the stored authority cannot be used; the disk's.
+[[nodiscard]] Result<> write_credentials(const Layout& layout,
+                                         const Accounts& accounts,
+                                         const Endpoints& endpoints,
+                                         const Clock& clock);
+
+/// Paths of the above.
+[[nodiscard]] std::string pki_path(const Layout& layout, std::string_view file);
+
+}  // namespace insula::server

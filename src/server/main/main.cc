@@ -1,0 +1,51 @@
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/version.h"
+#include "cli/command.h"
+#include "server/commands.h"
+
+namespace {
+
+using insula::cli::Command;
+
+int print_version(std::span<const std::string> /*arguments*/) {
+  fmt::print("insula {}\n", insula::version());
+  return insula::cli::kOk;
+}
+
+constexpr std::array kCommands = {
+    Command{"up", "start the platform on this machine", insula::server::up},
+    Command{"down", "stop it", insula::server::down},
+    Command{"env", "print shell lines that point kubectl and curl at it", insula::server::env},
+    Command{"status", "tell whether it runs, where, and what it uses", insula::server::status},
+    Command{"version", "print the version", print_version},
+};
+
+int print_help() {
+  fmt::print(
+      "insula turns a GPU server into a multi-tenant LLM cloud.\n\nusage: insula COMMAND ... "
+      "(--help after any of them)\n\n");
+  for (const Command& command : kCommands) {
+    if (!command.summary.empty()) fmt::print("  {:<10}{}\n", command.name, command.summary);
+  }
+  return insula::cli::kOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h")
+    return print_help();
+  const auto found = std::ranges::find(kCommands, words[0], &Command::name);
+  if (found != kCommands.end()) return found->run(std::span(words).subspan(1));
+  if (words[0] == "--version") return print_version({});
+  fmt::print(stderr, "insula: no command \"{}\" (insula help lists them)\n", words[0]);
+  return insula::cli::kUsage;
+}

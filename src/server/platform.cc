@@ -1,0 +1,186 @@
+#include "server/platform.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/version.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "server/credentials.h"
+
+namespace insula::server {
+namespace {
+
+constexpr unsigned kGatewayLoopsMax = 64;
+
+Result<net::Address> parse_address(std::string_view flag, std::string_view text) {
+  auto address = net::Address::parse(text);
+  if (!address) return std::unexpected(std::move(address).error().in(flag));
+  return address;
+}
+
+net::Address bound_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+  return net::Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+}
+
+Result<Fd> listen_on(std::string_view flag,
+                     const net::Address& address,
+                     net::ListenOptions options = {}) {
+  auto fd = net::listen_socket(address, options);
+  if (!fd) {
+    return std::unexpected(std::move(fd).error().in(fmt::format("{} {}", flag, address.text())));
+  }
+  return Fd(*fd);
+}
+
+/// One socket for each event loop of the gateway, all on one port.
+Result<std::vector<Fd>> listen_for_gateway(const net::Address& wanted) {
+  // SO_REUSEPORT would let a second platform of this user join the port in silence; a plain socket
+  // finds out whether anybody is there.
+  net::Address address;
+  {
+    INSULA_TRY(const Fd probe, listen_on("--gateway-address", wanted));
+    address = bound_address(probe.get());
+  }
+  std::vector<Fd> sockets;
+  const unsigned loops = std::clamp(std::thread::hardware_concurrency(), 1U, kGatewayLoopsMax);
+  for (unsigned i = 0; i < loops; ++i) {
+    INSULA_TRY(Fd fd, listen_on("--gateway-address", address, {.reuse_port = true}));
+    sockets.push_back(std::move(fd));
+  }
+  return sockets;
+}
+
+/// Where a client on this machine reaches a listener: an unspecified address becomes loopback.
+std::string reach(const net::Address& address) {
+  if (address.host() == "0.0.0.0") return fmt::format("127.0.0.1:{}", address.port());
+  if (address.host() == "::" || address.host() == "[::]")
+    return fmt::format("[::1]:{}", address.port());
+  return address.text();
+}
+
+Result<> make_directories(const Layout& layout, const Accounts& accounts) {
+  INSULA_TRY_VOID(make_directory(layout.pki(), 0711, accounts.self));
+  INSULA_TRY_VOID(make_directory(layout.control(), 0700, accounts.control));
+  INSULA_TRY_VOID(make_directory(layout.gateway(), 0700, accounts.gateway));
+  INSULA_TRY_VOID(make_directory(layout.node(), 0711, accounts.self));
+  // Control and the gateway create sockets here, and cannot touch each other's.
+  INSULA_TRY_VOID(make_directory(layout.run(), 01771, {accounts.self.uid, accounts.control.gid}));
+  return make_directory(layout.logs(), 01771, {accounts.self.uid, accounts.control.gid});
+}
+
+void add_flag(ProcessSpec& spec, std::string_view flag, std::string_view value) {
+  if (!value.empty()) spec.arguments.push_back(fmt::format("{}={}", flag, value));
+}
+
+ProcessSpec process(std::string name, const UpOptions& options, const Layout& layout) {
+  ProcessSpec spec;
+  spec.name = std::move(name);
+  spec.arguments = {spec.name};
+  add_flag(spec, "--data-dir", layout.root);
+  add_flag(spec, "--log-level", options.log_level);
+  add_flag(spec, "--log-format", options.log_format);
+  if (options.detach)
+    add_flag(spec, "--log-file", fmt::format("{}/{}.log", layout.logs(), spec.name));
+  return spec;
+}
+
+ProcessSpec control_process(const UpOptions& options, const Platform& platform, int api_fd) {
+  ProcessSpec spec = process("control", options, platform.layout);
+  add_flag(spec, "--listen-fd", fmt::format("{}", api_fd));
+  spec.descriptors = {api_fd};
+  if (platform.accounts.separate()) spec.account = platform.accounts.control;
+  return spec;
+}
+
+ProcessSpec node_process(const UpOptions& options, const Platform& platform) {
+  ProcessSpec spec = process("node", options, platform.layout);
+  add_flag(spec, "--node-name", options.node_name);
+  add_flag(spec, "--cpu", options.node_cpu);
+  add_flag(spec, "--memory", options.node_memory);
+  add_flag(spec, "--runtime", options.runtime);
+  add_flag(spec, "--pod-cidr", options.pod_cidr);
+  add_flag(spec, "--simulate-gpus", fmt::format("{}", options.simulate_gpus));
+  add_flag(spec, "--image-map", options.image_map_file);
+  for (const std::string& line : options.map_images)
+    add_flag(spec, "--map-image", line);
+  return spec;
+}
+
+ProcessSpec gateway_process(const UpOptions& options,
+                            const Platform& platform,
+                            const std::vector<int>& listeners) {
+  ProcessSpec spec = process("gateway", options, platform.layout);
+  for (const int fd : listeners)
+    add_flag(spec, "--listen-fd", fmt::format("{}", fd));
+  add_flag(spec, "--metrics-address", options.gateway_metrics_address);
+  if (options.gateway_tls) spec.arguments.emplace_back("--tls");
+  spec.descriptors = listeners;
+  if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
+  spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little
+  return spec;
+}
+
+}  // namespace
+
+Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
+  INSULA_TRY(const net::Address api_wanted, parse_address("--api-address", options.api_address));
+  INSULA_TRY(const net::Address gateway_wanted,
+             parse_address("--gateway-address", options.gateway_address));
+  INSULA_TRY(const net::Address metrics_wanted,
+             parse_address("--gateway-metrics-address", options.gateway_metrics_address));
+
+  Platform platform;
+  platform.layout.root = options.data_dir;
+  platform.accounts = choose_accounts();
+  INSULA_TRY(platform.lock, open_data_dir(platform.layout));
+  INSULA_TRY_VOID(make_directories(platform.layout, platform.accounts));
+
+  INSULA_TRY(Fd api, listen_on("--api-address", api_wanted));
+  INSULA_TRY(std::vector<Fd> gateway, listen_for_gateway(gateway_wanted));
+  // The gateway opens this one itself; a busy port is found out here.
+  net::Address metrics_address;
+  {
+    INSULA_TRY(const Fd probe, listen_on("--gateway-metrics-address", metrics_wanted));
+    metrics_address = bound_address(probe.get());
+  }
+
+  PlatformState& state = platform.state;
+  state.version = version();
+  state.data_dir = platform.layout.root;
+  state.kubeconfig = platform.layout.kubeconfig();
+  state.api_server = "https://" + reach(bound_address(api.get()));
+  state.gateway =
+      (options.gateway_tls ? "https://" : "http://") + reach(bound_address(gateway.front().get()));
+  state.control_metrics = state.api_server + "/metrics";
+  state.gateway_metrics = fmt::format("http://{}/metrics", metrics_address.text());
+  INSULA_TRY_VOID(write_credentials(platform.layout, platform.accounts,
+                                    {.api_server = state.api_server,
+                                     .api_host = bound_address(api.get()).host(),
+                                     .gateway_host = bound_address(gateway.front().get()).host(),
+                                     .node_name = options.node_name},
+                                    clock));
+
+  UpOptions resolved = options;
+  resolved.gateway_metrics_address = metrics_address.text();
+  std::vector<int> gateway_fds;
+  for (const Fd& fd : gateway)
+    gateway_fds.push_back(fd.get());
+  platform.processes.push_back(control_process(resolved, platform, api.get()));
+  platform.processes.push_back(node_process(resolved, platform));
+  platform.processes.push_back(gateway_process(resolved, platform, gateway_fds));
+  state.node_metrics =
+      fmt::format("{}/api/v1/nodes/{}/proxy/metrics", state.api_server, options.node_name);
+  platform.sockets = std::move(gateway);
+  platform.sockets.push_back(std::move(api));
+  return platform;
+}
+
+}  // namespace insula::server
