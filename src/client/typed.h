@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/codec.h"
+#include "api/gen/meta_v1.h"
 #include "api/kind.h"
 #include "client/client.h"
 #include "json/value.h"
@@ -26,12 +27,14 @@ struct ObjectList {
 
 /// The parts of a `...List` object, before its items become structs.
 struct RawList {
-  json::Value root;  // owns the items
-  const json::Value* items = nullptr;
+  json::Array items;
   std::string resource_version;
   std::string continue_token;
 };
 [[nodiscard]] Result<RawList> decode_list(std::string_view text);
+
+/// The metadata of any object.
+[[nodiscard]] Result<api::ObjectMeta> decode_metadata(const json::Value& object);
 
 template <class T>
 [[nodiscard]] Target target_of(std::string name_space, std::string name = {}, std::string subresource = {}) {
@@ -61,11 +64,10 @@ Task<Result<ObjectList<T>>> list(Client& client, std::string name_space = {}, Li
                 co_await client.list(target_of<T>(std::move(name_space)), std::move(options)));
   INSULA_CO_TRY(RawList raw, decode_list(text));
   ObjectList<T> out{{}, std::move(raw.resource_version), std::move(raw.continue_token)};
-  if (raw.items != nullptr) {
-    for (const json::Value& item : raw.items->as_array()) {
-      INSULA_CO_TRY(T object, api::decode_json<T>(item));
-      out.items.push_back(std::move(object));
-    }
+  out.items.reserve(raw.items.size());
+  for (const json::Value& item : raw.items) {
+    INSULA_CO_TRY(T object, api::decode_json<T>(item));
+    out.items.push_back(std::move(object));
   }
   co_return out;
 }
