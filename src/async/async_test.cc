@@ -33,7 +33,9 @@ Task<Result<int>> answer_after(std::chrono::seconds delay, bool* unwound) {
   co_return 42;
 }
 
-Task<Result<int>> answer_at_once() { co_return 7; }
+Task<Result<int>> answer_at_once() {
+  co_return 7;
+}
 
 // Moves a fake clock on after everything else has come to rest.
 Task<> advance(testing::FakeClock& clock, std::chrono::seconds by) {
@@ -49,7 +51,10 @@ class AsyncTest : public ::testing::Test {
   bool unwound_ = false;
 };
 
-Task<> run_with_deadline(testing::FakeClock& clock, std::chrono::seconds limit, bool* unwound, Result<int>* result) {
+Task<> run_with_deadline(testing::FakeClock& clock,
+                         std::chrono::seconds limit,
+                         bool* unwound,
+                         Result<int>* result) {
   TaskGroup group;
   group.spawn(advance(clock, 5s));
   const Deadline deadline = Loop::current().now() + limit;
@@ -100,7 +105,9 @@ Task<> cancel_a_group(bool* unwound) {
   co_await group.drained();
 }
 
-TEST_F(AsyncTest, CancellingAGroupUnwindsItsTasks) { run_until_complete(loop_, cancel_a_group(&unwound_)); }
+TEST_F(AsyncTest, CancellingAGroupUnwindsItsTasks) {
+  run_until_complete(loop_, cancel_a_group(&unwound_));
+}
 
 Task<> count_to(Channel<int>& channel, int last) {
   for (int i = 1; i <= last; ++i) {
@@ -113,7 +120,8 @@ Task<> sum_of_a_channel(int* sum) {
   Channel<int> channel(2);
   TaskGroup group;
   group.spawn(count_to(channel, 10));
-  while (auto item = co_await channel.receive()) *sum += *item;
+  while (auto item = co_await channel.receive())
+    *sum += *item;
   EXPECT_FALSE(channel.try_send(1));
 }
 
@@ -124,7 +132,8 @@ TEST_F(AsyncTest, ChannelHoldsItsSenderBackAndDeliversInOrderUntilClosed) {
 }
 
 Task<int> number(int value, int turns) {
-  for (int i = 0; i < turns; ++i) co_await yield();
+  for (int i = 0; i < turns; ++i)
+    co_await yield();
   co_return value;
 }
 
@@ -187,7 +196,8 @@ Task<> record(std::vector<int>* order, int id, std::chrono::seconds delay) {
 
 Task<> wake_in_order(testing::FakeClock& clock, std::vector<int>* order) {
   TaskGroup group;
-  for (const int id : {5, 3, 9, 1, 7, 2, 8, 4, 6}) group.spawn(record(order, id, std::chrono::seconds(id)));
+  for (const int id : {5, 3, 9, 1, 7, 2, 8, 4, 6})
+    group.spawn(record(order, id, std::chrono::seconds(id)));
   group.spawn(advance(clock, 100s));
   co_await group.drained();
 }

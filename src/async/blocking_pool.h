@@ -49,14 +49,15 @@ class BlockingPool {
  private:
   template <class T>
   struct Exchange {
-    std::optional<T> value;     // written by the pool, read after the post
-    Waiter* waiter = nullptr;   // the loop's thread only; null when the caller is gone
+    std::optional<T> value;    // written by the pool, read after the post
+    Waiter* waiter = nullptr;  // the loop's thread only; null when the caller is gone
   };
 
   template <class T>
   class Awaiter {
    public:
     explicit Awaiter(Exchange<T>& exchange) : exchange_(exchange) {}
+
     Awaiter(const Awaiter&) = delete;
     Awaiter& operator=(const Awaiter&) = delete;
 

@@ -95,7 +95,8 @@ Task<Result<T>> with_deadline(Deadline deadline, Task<Result<T>> operation) {
 }
 
 /// Runs both until one has finished, cancels the other, and returns the first's result (index 0 or
-/// 1; void becomes std::monostate). If both end in the same turn, A's result counts and B's is lost.
+/// 1; void becomes std::monostate). If both end in the same turn, A's result counts and B's is
+/// lost.
 template <class A, class B>
 Task<std::variant<detail::NonVoid<A>, detail::NonVoid<B>>> race(Task<A> a, Task<B> b) {
   co_return co_await detail::RaceAwaiter<A, B>(std::move(a), std::move(b));

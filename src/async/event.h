@@ -7,7 +7,8 @@
 
 namespace insula {
 
-/// A flag that tasks of one loop can wait for. set() wakes every waiter; it stays set until reset().
+/// A flag that tasks of one loop can wait for. set() wakes every waiter; it stays set until
+/// reset().
 class Event {
  public:
   class Awaiter {
@@ -30,7 +31,8 @@ class Event {
 
   void set() {
     set_ = true;
-    while (Waiter* waiter = waiters_.pop_front()) Loop::current().make_ready(*waiter);
+    while (Waiter* waiter = waiters_.pop_front())
+      Loop::current().make_ready(*waiter);
   }
 
   void reset() { set_ = false; }

@@ -1,14 +1,14 @@
 #include "async/loop.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -54,14 +54,17 @@ void FdWatch::on_events(std::uint32_t events) {
   readable = readable || in;
   writable = writable || out;
   const auto wake = [this](WaiterList& list) {
-    while (Waiter* waiter = list.pop_front()) loop_.make_ready(*waiter);
+    while (Waiter* waiter = list.pop_front())
+      loop_.make_ready(*waiter);
   };
   if (in || crossed) wake(readers);
   if (out || crossed) wake(writers);
   if (closed) wake(hangup_waiters);
 }
 
-Timer::~Timer() { cancel(); }
+Timer::~Timer() {
+  cancel();
+}
 
 void Timer::start(Loop& loop, Deadline deadline, std::coroutine_handle<> handle) {
   INSULA_CHECK(index_ == kNotQueued && !waiter_.linked());
@@ -110,7 +113,8 @@ Loop& Loop::current() {
 
 void Loop::run() {
   Loop* outer = std::exchange(current_loop, this);
-  while (!stopped_.load(std::memory_order_acquire)) turn();
+  while (!stopped_.load(std::memory_order_acquire))
+    turn();
   stopped_.store(false, std::memory_order_release);
   current_loop = outer;
 }
@@ -160,13 +164,15 @@ void Loop::run_posted() {
     const std::scoped_lock lock(posted_mutex_);
     calls.swap(posted_);
   }
-  for (auto& call : calls) call();
+  for (auto& call : calls)
+    call();
 }
 
 void Loop::run_ready() {
   // A batch at a time: what becomes ready meanwhile waits for the descriptors' turn.
   WaiterList batch;
-  while (Waiter* waiter = ready_.pop_front()) batch.push_back(*waiter);
+  while (Waiter* waiter = ready_.pop_front())
+    batch.push_back(*waiter);
   while (Waiter* waiter = batch.pop_front()) {
     if (waiter->attempt_ == nullptr || waiter->attempt_(*waiter)) waiter->handle_.resume();
   }
@@ -214,7 +220,8 @@ void Loop::sift_down(std::size_t index) {
   for (;;) {
     std::size_t child = 2 * index + 1;
     if (child >= timers_.size()) break;
-    if (child + 1 < timers_.size() && timers_[child + 1]->deadline_ < timers_[child]->deadline_) ++child;
+    if (child + 1 < timers_.size() && timers_[child + 1]->deadline_ < timers_[child]->deadline_)
+      ++child;
     if (timer->deadline_ <= timers_[child]->deadline_) break;
     place(index, timers_[child]);
     index = child;
@@ -258,14 +265,18 @@ Task<> then_stop(Task<> task, Loop* loop) {
 
 }  // namespace
 
-Task<> sleep_until(Deadline deadline) { co_await SleepAwaiter{Loop::current(), deadline, {}}; }
+Task<> sleep_until(Deadline deadline) {
+  co_await SleepAwaiter{Loop::current(), deadline, {}};
+}
 
 Task<> sleep_for(std::chrono::nanoseconds duration) {
   Loop& loop = Loop::current();
   co_await SleepAwaiter{loop, loop.now() + duration, {}};
 }
 
-Task<> yield() { co_await YieldAwaiter{}; }
+Task<> yield() {
+  co_await YieldAwaiter{};
+}
 
 void run_until_complete(Loop& loop, Task<> task) {
   const Task<> root = then_stop(std::move(task), &loop);

@@ -17,8 +17,8 @@ namespace insula {
 
 class Loop;
 
-/// What epoll said about one file descriptor, and who waits for it. Edge-triggered: a flag stays set
-/// until the operation says "would block". Owned by the object that owns the descriptor.
+/// What epoll said about one file descriptor, and who waits for it. Edge-triggered: a flag stays
+/// set until the operation says "would block". Owned by the object that owns the descriptor.
 class FdWatch {
  public:
   /// Registers `fd`, which must be non-blocking and outlive the watch.
@@ -88,7 +88,8 @@ class Loop {
   /// Any thread. Makes run() return after the present turn.
   void stop();
 
-  /// Any thread. Runs `call` on the loop, in order of posting. Dropped unrun if the loop ends first.
+  /// Any thread. Runs `call` on the loop, in order of posting. Dropped unrun if the loop ends
+  /// first.
   void post(std::move_only_function<void()> call);
 
   /// The loop of this thread. Requires: there is one.

@@ -8,13 +8,15 @@
 
 namespace insula {
 
-/// `co_await retry_on(list, attempt)`: calls `attempt` until it returns a filled optional, and gives
-/// what is in it. Between two tries the coroutine waits in `list`. The loop makes the tries, so a
-/// coroutine that is woken too early costs no switch.
+/// `co_await retry_on(list, attempt)`: calls `attempt` until it returns a filled optional, and
+/// gives what is in it. Between two tries the coroutine waits in `list`. The loop makes the tries,
+/// so a coroutine that is woken too early costs no switch.
 template <class F>
 class [[nodiscard]] RetryAwaiter {
  public:
-  RetryAwaiter(WaiterList& list, F attempt) : wait_(*this), list_(list), attempt_(std::move(attempt)) {}
+  RetryAwaiter(WaiterList& list, F attempt)
+      : wait_(*this), list_(list), attempt_(std::move(attempt)) {}
+
   RetryAwaiter(const RetryAwaiter&) = delete;
   RetryAwaiter& operator=(const RetryAwaiter&) = delete;
 

@@ -67,9 +67,9 @@ struct Promise<void> : PromiseCore {
 
 /// A coroutine that starts when it is awaited or spawned into a TaskGroup.
 ///
-/// Destroying a suspended Task cancels it: its frame goes, its locals' destructors run, and whatever
-/// it waited for forgets it; tasks it awaits go with it. Nothing is thrown and nobody is told, so
-/// what must happen on cancellation belongs in a destructor. (The model of KJ's promises.)
+/// Destroying a suspended Task cancels it: its frame goes, its locals' destructors run, and
+/// whatever it waited for forgets it; tasks it awaits go with it. Nothing is thrown and nobody is
+/// told, so what must happen on cancellation belongs in a destructor. (The model of KJ's promises.)
 ///
 /// Parameters are taken by value, or by reference to objects that outlive the task.
 ///

@@ -6,9 +6,13 @@
 
 namespace insula {
 
-TaskGroup::TaskGroup() { empty_.set(); }
+TaskGroup::TaskGroup() {
+  empty_.set();
+}
 
-TaskGroup::~TaskGroup() { cancel(); }
+TaskGroup::~TaskGroup() {
+  cancel();
+}
 
 void TaskGroup::spawn(Task<> body) {
   const auto self = running_.emplace(running_.end());
@@ -30,7 +34,9 @@ bool TaskGroup::reap(Waiter& waiter) {
   return false;
 }
 
-Task<> TaskGroup::drained() { co_await empty_.wait(); }
+Task<> TaskGroup::drained() {
+  co_await empty_.wait();
+}
 
 void TaskGroup::cancel() {
   // One at a time: a destructor may spawn or wake others of this group.

@@ -70,11 +70,13 @@ template <class T>
 Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
   std::vector<std::optional<T>> results(tasks.size());
   TaskGroup group;
-  for (std::size_t i = 0; i < tasks.size(); ++i) group.spawn(detail::store(std::move(tasks[i]), &results[i]));
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    group.spawn(detail::store(std::move(tasks[i]), &results[i]));
   co_await group.drained();
   std::vector<T> values;
   values.reserve(results.size());
-  for (auto& result : results) values.push_back(*std::move(result));
+  for (auto& result : results)
+    values.push_back(*std::move(result));
   co_return values;
 }
 

@@ -16,6 +16,7 @@ class Waiter {
   using Attempt = bool (*)(Waiter&);
 
   explicit Waiter(Attempt attempt = nullptr) : attempt_(attempt) {}
+
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
@@ -46,6 +47,7 @@ class Waiter {
 class WaiterList {
  public:
   WaiterList() { root_.prev_ = root_.next_ = &root_; }
+
   WaiterList(const WaiterList&) = delete;
   WaiterList& operator=(const WaiterList&) = delete;
 

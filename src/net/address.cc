@@ -1,16 +1,15 @@
 #include "net/address.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/un.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/un.h>
 
 namespace insula::net {
 namespace {
@@ -65,8 +64,8 @@ Result<Address> Address::ip(std::string_view host, std::uint16_t port) {
 Result<Address> Address::unix_path(std::string_view path) {
   sockaddr_un un{};
   if (path.empty() || path.size() >= sizeof un.sun_path) {
-    return fail(ErrorCode::kInvalid, fmt::format("unix socket path \"{}\": 1 to {} bytes expected", path,
-                                                 sizeof un.sun_path - 1));
+    return fail(ErrorCode::kInvalid, fmt::format("unix socket path \"{}\": 1 to {} bytes expected",
+                                                 path, sizeof un.sun_path - 1));
   }
   un.sun_family = AF_UNIX;
   std::ranges::copy(path, un.sun_path);
@@ -108,7 +107,8 @@ std::uint16_t Address::port() const {
 Address Address::with_port(std::uint16_t port) const {
   Address result = *this;
   const std::uint16_t network = htons(port);
-  std::memcpy(reinterpret_cast<char*>(&result.storage_) + offsetof(sockaddr_in, sin_port), &network, sizeof network);
+  std::memcpy(reinterpret_cast<char*>(&result.storage_) + offsetof(sockaddr_in, sin_port), &network,
+              sizeof network);
   return result;
 }
 

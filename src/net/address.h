@@ -1,10 +1,10 @@
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -15,14 +15,16 @@ class Address {
  public:
   Address() = default;
 
-  /// `127.0.0.1:80`, `[::1]:80`, `localhost:80` (127.0.0.1), `:80` (any IPv4 address), `unix:/path`.
-  /// Names are not resolved. Errors: kInvalid, which says what would be right.
+  /// `127.0.0.1:80`, `[::1]:80`, `localhost:80` (127.0.0.1), `:80` (any IPv4 address),
+  /// `unix:/path`. Names are not resolved. Errors: kInvalid, which says what would be right.
   static Result<Address> parse(std::string_view text);
   static Result<Address> ip(std::string_view host, std::uint16_t port);
   static Result<Address> unix_path(std::string_view path);
   static Address from_sockaddr(const sockaddr* address, socklen_t length);
 
-  [[nodiscard]] const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  [[nodiscard]] const sockaddr* data() const {
+    return reinterpret_cast<const sockaddr*>(&storage_);
+  }
 
   [[nodiscard]] socklen_t size() const { return length_; }
 

@@ -1,12 +1,11 @@
 #include "net/listener.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace insula::net {
 namespace {
@@ -30,7 +29,8 @@ std::unexpected<Error> close_and_fail(int fd, const Address& address, const char
   const int error_number = errno;
   ::close(fd);
   if (error_number == EADDRINUSE) {
-    return fail(ErrorCode::kConflict, fmt::format("{} is in use by another process", address.text()));
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} is in use by another process", address.text()));
   }
   return std::unexpected(fail_errno(what, error_number).error().in(address.text()));
 }
@@ -55,9 +55,13 @@ Result<int> listen_socket(const Address& address, ListenOptions options) {
 
 Listener::Listener(Loop& loop, int fd) : watch_(loop, fd), address_(local_address(fd)) {}
 
-Listener::~Listener() { ::close(watch_.fd()); }
+Listener::~Listener() {
+  ::close(watch_.fd());
+}
 
-Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop, const Address& address, ListenOptions options) {
+Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop,
+                                                 const Address& address,
+                                                 ListenOptions options) {
   INSULA_TRY(const int fd, listen_socket(address, options));
   return std::make_unique<Listener>(loop, fd);
 }

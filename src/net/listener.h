@@ -17,8 +17,9 @@ struct ListenOptions {
   bool reuse_port = false;
 };
 
-/// Binds and listens; the socket is non-blocking and belongs to the caller. A stale Unix socket file
-/// is replaced when nobody answers on it. Errors: kConflict when the address is in use, kForbidden.
+/// Binds and listens; the socket is non-blocking and belongs to the caller. A stale Unix socket
+/// file is replaced when nobody answers on it. Errors: kConflict when the address is in use,
+/// kForbidden.
 Result<int> listen_socket(const Address& address, ListenOptions options = {});
 
 /// A listening socket on a loop.
@@ -30,7 +31,9 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   ~Listener();
 
-  static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, ListenOptions options = {});
+  static Result<std::unique_ptr<Listener>> bind(Loop& loop,
+                                                const Address& address,
+                                                ListenOptions options = {});
 
   /// The next connection. Errors: kUnavailable when descriptors or memory have run out; wait before
   /// the next try. Connections that died in the queue are passed over.

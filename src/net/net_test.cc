@@ -1,5 +1,3 @@
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -8,6 +6,7 @@
 #include <variant>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -21,7 +20,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Deadline soon() { return Loop::current().now() + 10s; }
+Deadline soon() {
+  return Loop::current().now() + 10s;
+}
 
 TEST(Address, ReadsAndWritesEveryForm) {
   for (const char* text : {"127.0.0.1:80", "[::1]:443", "unix:/run/x.sock"}) {

@@ -1,15 +1,14 @@
 #include "net/stream.h"
 
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-
-#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "base/fd.h"
@@ -51,12 +50,15 @@ std::optional<Result<std::size_t>> Stream::try_read(std::span<char> buffer) {
     return std::nullopt;
   }
   if (n < 0) return broken("read", peer_, errno);
-  // A short read has emptied the socket; what comes later raises a new edge. Saves one recv a message.
-  if (n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_.hung_up) watch_.readable = false;
+  // A short read has emptied the socket; what comes later raises a new edge. Saves one recv a
+  // message.
+  if (n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_.hung_up)
+    watch_.readable = false;
   return static_cast<std::size_t>(n);
 }
 
-std::optional<Result<std::size_t>> Stream::try_write(std::string_view first, std::string_view second) {
+std::optional<Result<std::size_t>> Stream::try_write(std::string_view first,
+                                                     std::string_view second) {
   if (tls_ != nullptr) return tls_->write(first.empty() ? second : first);
   if (!watch_.writable) return std::nullopt;
   ssize_t n = 0;
@@ -92,9 +94,13 @@ void Stream::shutdown_write() {
   ::shutdown(watch_.fd(), SHUT_WR);
 }
 
-const TlsPeer* Stream::tls() const { return tls_ == nullptr ? nullptr : &tls_->peer(); }
+const TlsPeer* Stream::tls() const {
+  return tls_ == nullptr ? nullptr : &tls_->peer();
+}
 
-std::string_view Stream::alpn() const { return tls_ == nullptr ? std::string_view() : tls_->alpn(); }
+std::string_view Stream::alpn() const {
+  return tls_ == nullptr ? std::string_view() : tls_->alpn();
+}
 
 void Stream::adopt_tls(std::unique_ptr<TlsSession> session) {
   tls_ = std::move(session);
@@ -113,7 +119,9 @@ std::optional<Result<>> Stream::write_rest(std::string_view& first, std::string_
   return Result<>();
 }
 
-std::optional<Result<std::size_t>> Stream::try_handshake() { return tls_->handshake(); }
+std::optional<Result<std::size_t>> Stream::try_handshake() {
+  return tls_->handshake();
+}
 
 namespace {
 
@@ -130,7 +138,8 @@ Task<Result<>> finish_connect(int fd) {
 }
 
 std::unexpected<Error> unreachable(const Address& address, const Error& cause) {
-  const ErrorCode code = cause.code() == ErrorCode::kTimeout ? ErrorCode::kTimeout : ErrorCode::kUpstream;
+  const ErrorCode code =
+      cause.code() == ErrorCode::kTimeout ? ErrorCode::kTimeout : ErrorCode::kUpstream;
   return std::unexpected(
       Error(code, ErrorOrigin::kUpstream, fmt::format("{}: {}", address.text(), cause.message()))
           .with_retry(Retry::kSafe));

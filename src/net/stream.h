@@ -50,17 +50,18 @@ class Stream {
     return retry_on(watch_.readers, [this, buffer] { return try_read(buffer); });
   }
 
-  /// `co_await` gives what `attempt` returns once that optional is filled; tried whenever there may be
-  /// bytes. For readers that take a buffer only when they read, so that waiting ones hold none.
+  /// `co_await` gives what `attempt` returns once that optional is filled; tried whenever there may
+  /// be bytes. For readers that take a buffer only when they read, so that waiting ones hold none.
   template <class F>
   [[nodiscard]] auto read_with(F attempt) {
     return retry_on(watch_.readers, std::move(attempt));
   }
 
-  /// `co_await` gives Result<>: everything was handed to the kernel. The bytes must stay alive until
-  /// then. The second part follows the first (head and body, without joining them).
+  /// `co_await` gives Result<>: everything was handed to the kernel. The bytes must stay alive
+  /// until then. The second part follows the first (head and body, without joining them).
   [[nodiscard]] auto write(std::string_view first, std::string_view second = {}) {
-    return retry_on(watch_.writers, [this, first, second]() mutable { return write_rest(first, second); });
+    return retry_on(watch_.writers,
+                    [this, first, second]() mutable { return write_rest(first, second); });
   }
 
   /// `co_await` returns when the peer has closed its side or the connection broke, even while

@@ -54,7 +54,8 @@ std::unexpected<Error> unusable(std::string_view what) {
 Result<> use_certificate(SSL_CTX* context, const std::string& chain, const std::string& key) {
   const BioPtr chain_bio = memory_bio(chain);
   const X509Ptr leaf(PEM_read_bio_X509_AUX(chain_bio.get(), nullptr, nullptr, nullptr));
-  if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) return unusable("TLS certificate");
+  if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1)
+    return unusable("TLS certificate");
   while (X509* next = PEM_read_bio_X509(chain_bio.get(), nullptr, nullptr, nullptr)) {
     if (SSL_CTX_add0_chain_cert(context, next) != 1) {
       X509_free(next);
@@ -62,11 +63,13 @@ Result<> use_certificate(SSL_CTX* context, const std::string& chain, const std::
     }
   }
   ERR_clear_error();  // the end of the PEM text is reported as an error
-  const KeyPtr private_key(PEM_read_bio_PrivateKey(memory_bio(key).get(), nullptr, nullptr, nullptr));
+  const KeyPtr private_key(
+      PEM_read_bio_PrivateKey(memory_bio(key).get(), nullptr, nullptr, nullptr));
   if (private_key == nullptr || SSL_CTX_use_PrivateKey(context, private_key.get()) != 1) {
     return unusable("TLS private key");
   }
-  if (SSL_CTX_check_private_key(context) != 1) return unusable("TLS private key does not fit its certificate");
+  if (SSL_CTX_check_private_key(context) != 1)
+    return unusable("TLS private key does not fit its certificate");
   return {};
 }
 
@@ -93,12 +96,17 @@ std::string alpn_wire(const std::vector<std::string>& protocols) {
   return wire;
 }
 
-int select_alpn(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
-                unsigned in_size, void* wire) {
+int select_alpn(SSL* /*ssl*/,
+                const unsigned char** out,
+                unsigned char* out_size,
+                const unsigned char* in,
+                unsigned in_size,
+                void* wire) {
   const auto& ours = *static_cast<const std::string*>(wire);
   unsigned char* chosen = nullptr;
-  const int rc = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
-                                       static_cast<unsigned>(ours.size()), in, in_size);
+  const int rc =
+      SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned>(ours.size()), in, in_size);
   *out = chosen;
   return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -109,7 +117,8 @@ void set_common(SSL_CTX* context) {
   // Partial writes and moving buffers suit our retry; released buffers keep idle connections small.
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 
 }  // namespace
@@ -162,29 +171,40 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& o
   return context;
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
 
-TlsSession::TlsSession(Stream& stream, ssl_st* ssl) : stream_(stream), ssl_(ssl) { SSL_set_fd(ssl_, stream.fd()); }
+TlsSession::TlsSession(Stream& stream, ssl_st* ssl) : stream_(stream), ssl_(ssl) {
+  SSL_set_fd(ssl_, stream.fd());
+}
 
-TlsSession::~TlsSession() { SSL_free(ssl_); }
+TlsSession::~TlsSession() {
+  SSL_free(ssl_);
+}
 
 std::optional<Result<std::size_t>> TlsSession::outcome(int rc, std::string_view what) {
   if (rc > 0) return static_cast<std::size_t>(rc);
   const int saved_errno = errno;
   switch (SSL_get_error(ssl_, rc)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: return std::nullopt;
-    case SSL_ERROR_ZERO_RETURN: return std::size_t{0};
+    case SSL_ERROR_WANT_WRITE:
+      return std::nullopt;
+    case SSL_ERROR_ZERO_RETURN:
+      return std::size_t{0};
     case SSL_ERROR_SYSCALL:
       ERR_clear_error();
       return fail(ErrorCode::kUpstream,
-                  fmt::format("{}: {}", stream_.peer().text(), fail_errno(what, saved_errno).error().message()));
+                  fmt::format("{}: {}", stream_.peer().text(),
+                              fail_errno(what, saved_errno).error().message()));
     default: {
       const long verified = SSL_get_verify_result(ssl_);
-      const std::string reason =
-          verified != X509_V_OK ? std::string(X509_verify_cert_error_string(verified)) : openssl_error();
+      const std::string reason = verified != X509_V_OK
+                                     ? std::string(X509_verify_cert_error_string(verified))
+                                     : openssl_error();
       ERR_clear_error();
-      return fail(ErrorCode::kUpstream, fmt::format("{}: {}: {}", stream_.peer().text(), what, reason));
+      return fail(ErrorCode::kUpstream,
+                  fmt::format("{}: {}: {}", stream_.peer().text(), what, reason));
     }
   }
 }
@@ -193,7 +213,8 @@ std::optional<Result<std::size_t>> TlsSession::handshake() {
   ERR_clear_error();
   auto result = outcome(SSL_do_handshake(ssl_), "TLS handshake");
   if (result && *result && **result == 0) {
-    return fail(ErrorCode::kUpstream, fmt::format("{}: closed during the TLS handshake", stream_.peer().text()));
+    return fail(ErrorCode::kUpstream,
+                fmt::format("{}: closed during the TLS handshake", stream_.peer().text()));
   }
   if (result && *result) read_peer();
   return result;
@@ -211,7 +232,9 @@ std::optional<Result<std::size_t>> TlsSession::write(std::string_view bytes) {
   return outcome(SSL_write(ssl_, bytes.data(), size), "TLS write");
 }
 
-bool TlsSession::has_pending() const { return SSL_pending(ssl_) > 0; }
+bool TlsSession::has_pending() const {
+  return SSL_pending(ssl_) > 0;
+}
 
 void TlsSession::shutdown() {
   if (SSL_is_init_finished(ssl_) != 0) SSL_shutdown(ssl_);
@@ -248,9 +271,12 @@ struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
 
-Task<Result<std::size_t>> shake_hands(Stream& stream) { co_return co_await stream.handshake(); }
+Task<Result<std::size_t>> shake_hands(Stream& stream) {
+  co_return co_await stream.handshake();
+}
 
-Task<Result<std::unique_ptr<Stream>>> secure(std::unique_ptr<SSL, SslFree> ssl, std::unique_ptr<Stream> stream,
+Task<Result<std::unique_ptr<Stream>>> secure(std::unique_ptr<SSL, SslFree> ssl,
+                                             std::unique_ptr<Stream> stream,
                                              Deadline deadline) {
   stream->adopt_tls(std::make_unique<TlsSession>(*stream, ssl.release()));
   auto shaken = co_await with_deadline(deadline, shake_hands(*stream));
@@ -260,15 +286,18 @@ Task<Result<std::unique_ptr<Stream>>> secure(std::unique_ptr<SSL, SslFree> ssl, 
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context,
+                                                 std::unique_ptr<Stream> stream,
                                                  Deadline deadline) {
   std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
   SSL_set_accept_state(ssl.get());
   co_return co_await secure(std::move(ssl), std::move(stream), deadline);
 }
 
-Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
-                                                  std::string server_name, Deadline deadline) {
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context,
+                                                  std::unique_ptr<Stream> stream,
+                                                  std::string server_name,
+                                                  Deadline deadline) {
   std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
   SSL_set_connect_state(ssl.get());
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());

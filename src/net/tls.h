@@ -54,11 +54,15 @@ class TlsContext {
 };
 
 /// Shakes hands as a server on an accepted stream. Errors: kUpstream (the peer's fault), kTimeout.
-Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
+Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context,
+                                                 std::unique_ptr<Stream> stream,
                                                  Deadline deadline);
 
-/// Shakes hands as a client and verifies that the peer is `server_name` (a DNS name or an IP address).
-Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream,
-                                                  std::string server_name, Deadline deadline);
+/// Shakes hands as a client and verifies that the peer is `server_name` (a DNS name or an IP
+/// address).
+Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context,
+                                                  std::unique_ptr<Stream> stream,
+                                                  std::string server_name,
+                                                  Deadline deadline);
 
 }  // namespace insula::net

@@ -50,7 +50,8 @@ Pem make_certificate(const char* common_name, const char* organization) {
   X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
   X509_NAME* name = X509_get_subject_name(certificate);
   const auto add = [name](const char* field, const char* value) {
-    X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
   };
   add("O", organization);
   add("CN", common_name);
@@ -93,18 +94,22 @@ class TlsTest : public ::testing::Test {
 };
 
 Task<> answer(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream, TlsPeer* peer) {
-  auto secured = co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
+  auto secured =
+      co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
   if (!secured) co_return;
   *peer = *(*secured)->tls();
   std::array<char, 100> buffer;
   auto n = co_await (*secured)->read(buffer);
   if (!n) co_return;
-  EXPECT_TRUE((co_await (*secured)->write("you said ", std::string_view(buffer.data(), *n))).has_value());
+  EXPECT_TRUE(
+      (co_await (*secured)->write("you said ", std::string_view(buffer.data(), *n))).has_value());
 }
 
-Task<Result<std::string>> ask(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream, std::string name) {
-  INSULA_CO_TRY(auto secured, co_await tls_connect(std::move(context), std::move(stream), std::move(name),
-                                                   Loop::current().now() + 10s));
+Task<Result<std::string>> ask(std::shared_ptr<TlsContext> context,
+                              std::unique_ptr<Stream> stream,
+                              std::string name) {
+  INSULA_CO_TRY(auto secured, co_await tls_connect(std::move(context), std::move(stream),
+                                                   std::move(name), Loop::current().now() + 10s));
   EXPECT_EQ(secured->alpn(), "http/1.1");
   INSULA_CO_TRY_VOID(co_await secured->write("hello"));
   std::string reply;
@@ -149,7 +154,8 @@ TEST_F(TlsTest, RefusesAServerOfAnotherName) {
   Talk talk{server(), client(true), "other.test", {}, {}};
   run_until_complete(loop_, converse(talk));
   ASSERT_FALSE(talk.reply.has_value());
-  EXPECT_NE(talk.reply.error().message().find("hostname mismatch"), std::string::npos) << talk.reply.error().message();
+  EXPECT_NE(talk.reply.error().message().find("hostname mismatch"), std::string::npos)
+      << talk.reply.error().message();
 }
 
 TEST_F(TlsTest, RefusesAClientCertificateOfAnotherAuthority) {
@@ -165,9 +171,11 @@ TEST_F(TlsTest, RefusesAClientCertificateOfAnotherAuthority) {
 }
 
 TEST_F(TlsTest, SaysWhichPemTextIsUnusable) {
-  const auto context = TlsContext::server({.certificate_chain = "junk", .private_key = server_pem_.key});
+  const auto context =
+      TlsContext::server({.certificate_chain = "junk", .private_key = server_pem_.key});
   ASSERT_FALSE(context.has_value());
-  EXPECT_TRUE(context.error().message().starts_with("TLS certificate: ")) << context.error().message();
+  EXPECT_TRUE(context.error().message().starts_with("TLS certificate: "))
+      << context.error().message();
 }
 
 }  // namespace

@@ -1,0 +1,152 @@
+// Load on a Kubernetes API server: durable creates or reads of one ConfigMap, from N connections
+// with a client certificate, for a fixed time. bench/apiserver.py runs it against Insula and a
+// peer.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "async/loop.h"
+#include "async/task_group.h"
+#include "base/error.h"
+#include "http/client.h"
+
+namespace insula {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kValueBytes = 1000;  // with its metadata an object of about 1.2 KB
+
+struct LoadOptions {
+  std::string server;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+  std::string operation = "create";
+  std::string run = "0";  // keeps the names of two runs apart
+  unsigned connections = 64;
+  unsigned seconds = 5;
+};
+
+struct Tally {
+  std::vector<std::chrono::nanoseconds> latencies;
+  std::uint64_t failed = 0;
+  std::string first_failure;
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+http::Request make_request(const LoadOptions& options, unsigned worker, std::uint64_t number) {
+  http::Request request;
+  request.headers.set("Accept", "application/json");
+  if (options.operation == "get") {
+    request.target = "/api/v1/namespaces/default/configmaps/load-get";
+    return request;
+  }
+  request.method = "POST";
+  request.target = "/api/v1/namespaces/default/configmaps?fieldManager=load";
+  request.headers.set("Content-Type", "application/json");
+  const std::string name = options.operation == "seed"
+                               ? std::string("load-get")
+                               : fmt::format("load-{}-{}-{}", options.run, worker, number);
+  request.body = fmt::format(
+      R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}","namespace":"default"}},"data":{{"v":"{}"}}}})",
+      name, std::string(kValueBytes, 'x'));
+  return request;
+}
+
+struct Work {
+  const LoadOptions& options;
+  http::Client& client;
+  http::Origin origin;
+  Deadline end;
+  Tally& tally;
+};
+
+Task<> work(const Work& shared, unsigned worker) {
+  Loop& loop = Loop::current();
+  std::uint64_t number = 0;
+  do {
+    auto request = make_request(shared.options, worker, number++);
+    const SteadyTime start = loop.now();
+    auto answer = co_await shared.client.send(shared.origin, std::move(request), start + 30s);
+    if (answer && answer->ok()) {
+      shared.tally.latencies.push_back(loop.now() - start);
+    } else if (shared.tally.failed++ == 0) {
+      shared.tally.first_failure = answer ? answer->body : answer.error().message();
+    }
+  } while (loop.now() < shared.end);
+}
+
+Task<> work_all(const Work& shared) {
+  TaskGroup group;
+  for (unsigned i = 0; i < shared.options.connections; ++i)
+    group.spawn(work(shared, i));
+  co_await group.drained();
+}
+
+double milliseconds(const std::vector<std::chrono::nanoseconds>& sorted, double quantile) {
+  if (sorted.empty()) return 0;
+  const auto index = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1));
+  return std::chrono::duration<double, std::milli>(sorted[index]).count();
+}
+
+Result<> run(const LoadOptions& options) {
+  INSULA_TRY(auto tls,
+             net::TlsContext::client({.ca = read_file(options.ca_file),
+                                      .certificate_chain = read_file(options.certificate_file),
+                                      .private_key = read_file(options.key_file)}));
+  INSULA_TRY(auto origin, http::Origin::parse(options.server));
+  Loop loop;
+  http::Client client({.tls = tls,
+                       .connections_per_origin = options.connections,
+                       .idle_per_origin = options.connections});
+  Tally tally;
+  const SteadyTime start = loop.now();
+  const Deadline end =
+      start + std::chrono::seconds(options.operation == "seed" ? 0 : options.seconds);
+  run_until_complete(loop, work_all({options, client, origin, end, tally}));
+  const double seconds = std::chrono::duration<double>(loop.now() - start).count();
+  std::ranges::sort(tally.latencies);
+  fmt::print(
+      R"({{"operation":"{}","connections":{},"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f},"failed":{}}})"
+      "\n",
+      options.operation, options.connections, static_cast<double>(tally.latencies.size()) / seconds,
+      milliseconds(tally.latencies, 0.5), milliseconds(tally.latencies, 0.99), tally.failed);
+  if (tally.failed != 0) fmt::print(stderr, "first failure: {}\n", tally.first_failure);
+  if (tally.latencies.empty()) return fail(ErrorCode::kUpstream, "no request succeeded");
+  return {};
+}
+
+}  // namespace
+}  // namespace insula
+
+int main(int argc, char** argv) {
+  insula::LoadOptions options;
+  CLI::App app("load on a Kubernetes API server");
+  app.add_option("--server", options.server, "https://IP:PORT")->required();
+  app.add_option("--ca", options.ca_file, "PEM of the server's authority")->required();
+  app.add_option("--cert", options.certificate_file, "PEM of the client certificate")->required();
+  app.add_option("--key", options.key_file, "PEM of its key")->required();
+  app.add_option("--operation", options.operation)->check(CLI::IsMember({"create", "get", "seed"}));
+  app.add_option("--run", options.run, "part of the names created");
+  app.add_option("--connections", options.connections);
+  app.add_option("--seconds", options.seconds);
+  CLI11_PARSE(app, argc, argv);
+  const auto done = insula::run(options);
+  if (!done) fmt::print(stderr, "{}\n", done.error().message());
+  return done ? 0 : 1;
+}
