@@ -309,9 +309,7 @@ ParseStatus check_request(RequestHead& head) {
   for (const Field& field : head.fields()) {
     if (field.id == FieldId::kHost) {
       if (head.host.data() != nullptr) return refuse(head, Refusal::kHostRepeated);
-      const bool valid =
-          std::ranges::all_of(field.value, [](char c) { return kChars.is(c, CharTable::kHost); });
-      if (field.value.empty() || !valid) return refuse(head, Refusal::kHostInvalid);
+      if (!split_host(field.value)) return refuse(head, Refusal::kHostInvalid);
       head.host = field.value;
     } else if (field.id == FieldId::kExpect) {
       if (!equals_ignoring_case(field.value, "100-continue"))

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #if defined(__SSE2__)
@@ -14,19 +15,22 @@ namespace insula::http {
 /// Character classes of RFC 9110 section 5.6.2, as bits, so that one table serves all scans.
 struct CharTable {
   static constexpr std::uint8_t kToken = 1;
-  static constexpr std::uint8_t kHost = 2;
+  static constexpr std::uint8_t kName = 2;       // a host name or IPv4 address
+  static constexpr std::uint8_t kIpLiteral = 4;  // between the brackets of an IPv6 address
 
   std::uint8_t bits[256]{};
 
   constexpr CharTable() {
     for (int c = 0; c < 256; ++c) {
       const bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-      if (alnum) bits[c] = kToken | kHost;
+      if (alnum) bits[c] = kToken | kName;
     }
     for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
       bits[static_cast<unsigned char>(c)] |= kToken;
-    for (const char c : std::string_view("-._~:[]%"))
-      bits[static_cast<unsigned char>(c)] |= kHost;
+    for (const char c : std::string_view("-._~"))
+      bits[static_cast<unsigned char>(c)] |= kName;
+    for (const char c : std::string_view("0123456789abcdefABCDEF:."))
+      bits[static_cast<unsigned char>(c)] |= kIpLiteral;
   }
 
   [[nodiscard]] constexpr bool is(char c, std::uint8_t set) const {
@@ -36,11 +40,40 @@ struct CharTable {
 
 inline constexpr CharTable kChars;
 
-[[nodiscard]] inline bool is_token(std::string_view text) {
+/// True when all of a text is of one class, and there is some.
+[[nodiscard]] inline bool is_all(std::string_view text, std::uint8_t set) {
   for (const char c : text) {
-    if (!kChars.is(c, CharTable::kToken)) return false;
+    if (!kChars.is(c, set)) return false;
   }
   return !text.empty();
+}
+
+[[nodiscard]] inline bool is_token(std::string_view text) {
+  return is_all(text, CharTable::kToken);
+}
+
+/// A host and port, taken apart but not understood: `name`, `name:80`, `[::1]:80`.
+struct HostAndPort {
+  std::string_view host;  // without brackets
+  std::string_view port;  // digits; empty when there is none
+};
+
+/// nullopt for anything else: user names, lists, percent-encoding, IP literals of the future.
+[[nodiscard]] inline std::optional<HostAndPort> split_host(std::string_view text) {
+  HostAndPort parts;
+  const bool literal = text.starts_with('[');
+  const std::size_t end = literal ? text.find(']') : text.find(':');
+  if (literal && end == std::string_view::npos) return std::nullopt;
+  parts.host = literal ? text.substr(1, end - 1) : text.substr(0, end);
+  if (!is_all(parts.host, literal ? CharTable::kIpLiteral : CharTable::kName)) return std::nullopt;
+  std::string_view rest = text.substr(parts.host.size() + (literal ? 2 : 0));
+  if (rest.empty()) return parts;
+  if (rest.front() != ':') return std::nullopt;
+  parts.port = rest.substr(1);
+  for (const char c : parts.port) {
+    if (c < '0' || c > '9') return std::nullopt;
+  }
+  return parts;
 }
 
 #if defined(__SSE2__)

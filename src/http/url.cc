@@ -140,28 +140,18 @@ Result<Url> Url::parse(std::string_view text) {
 
   std::string_view rest = text.substr(mark + 3);
   const std::size_t path = rest.find_first_of("/?#");
-  std::string_view authority = rest.substr(0, path);
+  const std::string_view authority = rest.substr(0, path);
   rest = path == std::string_view::npos ? std::string_view{} : rest.substr(path);
   if (authority.contains('@')) return invalid("user names are not supported");
-  std::string_view host = authority.substr(0, authority.find(':'));
-  std::string_view port = authority.substr(host.size());
-  if (authority.starts_with('[')) {
-    const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos) return invalid("bracket without end");
-    host = authority.substr(1, close - 1);
-    port = authority.substr(close + 1);
+  const auto parts = split_host(authority);
+  if (!parts) return invalid("bad host or port");
+  if (authority.ends_with(':')) return invalid("no port after the colon");
+  if (!parts->port.empty()) {
+    const char* end = parts->port.data() + parts->port.size();
+    const auto [stop, error] = std::from_chars(parts->port.data(), end, url.port);
+    if (error != std::errc{} || stop != end || url.port == 0) return invalid("port out of range");
   }
-  if (host.empty()) return invalid("no host");
-  for (const char c : host) {
-    if (!kChars.is(c, CharTable::kHost)) return invalid("bad character in the host");
-  }
-  if (!port.empty()) {
-    const char* end = port.data() + port.size();
-    const auto [stop, error] = std::from_chars(port.data() + 1, end, url.port);
-    if (port.front() != ':' || error != std::errc{} || stop != end || url.port == 0)
-      return invalid("bad port");
-  }
-  url.host = host;
+  url.host = parts->host;
   const std::string_view target = rest.substr(0, rest.find('#'));
   url.target = target.starts_with('/') ? std::string(target) : fmt::format("/{}", target);
   return url;

@@ -50,9 +50,9 @@ TEST(Url, IsTakenApart) {
 }
 
 TEST(Url, IsRefusedWithAReason) {
-  for (const char* text :
-       {"example.com", "ftp://a/", "http://", "http://u@a/", "http://a:0/", "http://a:65536/",
-        "http://a:/", "http://a:8x/", "http://[::1/", "http://[::1]8/", "http://a b/"}) {
+  for (const char* text : {"example.com", "ftp://a/", "http://", "http://u@a/", "http://a:0/",
+                           "http://a:65536/", "http://a:/", "http://a:8x/", "http://[::1/",
+                           "http://[[1]/", "http://a]b/", "http://[::1]8/", "http://a b/"}) {
     const auto url = Url::parse(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().code(), ErrorCode::kInvalid);
