@@ -23,12 +23,6 @@ std::unexpected<Error> disk_failed(const std::string& what, int error) {
   return fail_errno(what, error);
 }
 
-// getenv is safe here: nothing sets the environment after main() has begun.
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 // Of the open file, not of the process, so that a look at the lock from elsewhere never takes it.
 struct flock whole_file() {
   struct flock lock{};
@@ -105,21 +99,6 @@ Result<> check_version(const Layout& layout) {
 }
 
 }  // namespace
-
-std::string default_data_dir() {
-  if (std::string chosen = environment("INSULA_DATA_DIR"); !chosen.empty()) return chosen;
-  if (::geteuid() == 0) return "/var/lib/insula";
-  if (std::string data = environment("XDG_DATA_HOME"); !data.empty()) return data + "/insula";
-  return environment("HOME") + "/.local/share/insula";
-}
-
-std::string absolute_path(const std::string& path) {
-  std::error_code error;
-  std::string normal = std::filesystem::absolute(path, error).lexically_normal().string();
-  while (normal.size() > 1 && normal.back() == '/')
-    normal.pop_back();
-  return normal;
-}
 
 Result<Fd> open_data_dir(const Layout& layout) {
   // Others may pass through (control and the gateway run as users of their own), not list.

@@ -49,10 +49,6 @@ struct Layout {
   [[nodiscard]] std::string state() const { return run() + "/state.json"; }
 };
 
-/// /var/lib/insula for root, else $XDG_DATA_HOME/insula or ~/.local/share/insula; INSULA_DATA_DIR
-/// goes first.
-[[nodiscard]] std::string default_data_dir();
-
 /// Creates what is missing, checks VERSION and free space, and takes the lock, which is held until
 /// the descriptor is closed. Each failure is one line an operator can act on.
 ///
@@ -62,9 +58,6 @@ struct Layout {
 
 /// The pid in the lock file, when somebody holds the lock; 0 when nobody does.
 [[nodiscard]] pid_t lock_holder(const Layout& layout);
-
-/// `path` from the root, without `.` and `..`; whether it exists does not matter.
-[[nodiscard]] std::string absolute_path(const std::string& path);
 
 /// Who runs a process and owns its files.
 struct Account {

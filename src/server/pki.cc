@@ -242,15 +242,4 @@ current-context: insula
                      base64(client.key));
 }
 
-Result<SigningKey> create_signing_key() {
-  const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  if (!key) return openssl_failed("create signing key");
-  SigningKey out;
-  INSULA_TRY(out.private_key, private_pem(key.get()));
-  INSULA_TRY(out.public_key, to_pem("write public key", [&](BIO* bio) {
-               return PEM_write_bio_PUBKEY(bio, key.get());
-             }));
-  return out;
-}
-
 }  // namespace insula::server

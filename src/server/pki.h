@@ -58,12 +58,4 @@ class Authority {
                                      std::string_view authority_certificate,
                                      const KeyPair& client);
 
-/// An Ed25519 key pair for the built-in token issuer: private key (PKCS#8) and public key, as PEM.
-struct SigningKey {
-  std::string private_key;
-  std::string public_key;
-};
-
-[[nodiscard]] Result<SigningKey> create_signing_key();
-
 }  // namespace insula::server

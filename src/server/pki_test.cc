@@ -108,12 +108,5 @@ TEST_F(Pki, TheKubeconfigCarriesEverythingInline) {
   EXPECT_THAT(text, ::testing::HasSubstr("client-key-data: S0VZ\n"));
 }
 
-TEST_F(Pki, ASigningKeyHasAPrivateAndAPublicHalf) {
-  const auto key = create_signing_key();
-  ASSERT_TRUE(key);
-  EXPECT_THAT(key->private_key, ::testing::StartsWith("-----BEGIN PRIVATE KEY-----\n"));
-  EXPECT_THAT(key->public_key, ::testing::StartsWith("-----BEGIN PUBLIC KEY-----\n"));
-}
-
 }  // namespace
 }  // namespace insula::server

@@ -7,6 +7,7 @@
 
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/location.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "json/value.h"
@@ -78,14 +79,14 @@ std::string shell_quoted(const std::string& text) {
 }  // namespace
 
 int status(std::span<const std::string> arguments) {
-  Layout layout{default_data_dir()};
+  Layout layout{cli::default_data_dir()};
   std::string output = "table";
   cli::Options options("status",
                        "Tells whether the platform runs, where, and what its processes use.");
   options.text("--data-dir", layout.root, "where everything is kept")
       .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
   if (const auto over = options.parse(arguments)) return *over;
-  layout.root = absolute_path(layout.root);
+  layout.root = cli::absolute_path(layout.root);
   const auto state = read_platform_state(layout);
   if (output != "table") {
     cli::print(status_json(layout, state), output);
@@ -98,12 +99,12 @@ int status(std::span<const std::string> arguments) {
 }
 
 int env(std::span<const std::string> arguments) {
-  Layout layout{default_data_dir()};
+  Layout layout{cli::default_data_dir()};
   cli::Options options(
       "env", "Prints shell lines that point kubectl and curl here: eval \"$(insula env)\"");
   options.text("--data-dir", layout.root, "where everything is kept");
   if (const auto over = options.parse(arguments)) return *over;
-  layout.root = absolute_path(layout.root);
+  layout.root = cli::absolute_path(layout.root);
   const auto state = read_platform_state(layout);
   if (!state) return failed("env", state.error());
   if (const std::string folder = cli::program_folder(); !folder.empty()) {
@@ -116,11 +117,11 @@ int env(std::span<const std::string> arguments) {
 }
 
 int down(std::span<const std::string> arguments) {
-  Layout layout{default_data_dir()};
+  Layout layout{cli::default_data_dir()};
   cli::Options options("down", "Stops the platform, pods included; data is kept.");
   options.text("--data-dir", layout.root, "where everything is kept");
   if (const auto over = options.parse(arguments)) return *over;
-  layout.root = absolute_path(layout.root);
+  layout.root = cli::absolute_path(layout.root);
   const pid_t pid = lock_holder(layout);
   if (pid == 0) {
     fmt::print("not running on {}\n", layout.root);

@@ -12,6 +12,7 @@
 
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/location.h"
 #include "cli/options.h"
 #include "server/commands.h"
 #include "server/demo.h"
@@ -224,14 +225,14 @@ int up_detached(const UpOptions& options) {
 
 int up(std::span<const std::string> arguments) {
   UpOptions options;
-  options.data_dir = default_data_dir();
+  options.data_dir = cli::default_data_dir();
   cli::Options parser("up",
                       "Starts the platform: Kubernetes API, node and gateway of this machine.");
   declare(parser, options);
   if (const auto over = parser.parse(arguments)) return *over;
   if (options.node_name.empty()) options.node_name = host_name();
   if (options.demo && options.simulate_gpus == 0) options.simulate_gpus = kDemoGpus;
-  options.data_dir = absolute_path(options.data_dir);
+  options.data_dir = cli::absolute_path(options.data_dir);
   if (options.detach) return up_detached(options);
   TerminalReporter reporter(options);
   return run_platform(options, reporter);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/error.h"
+#include "cli/options.h"
+#include "client/client.h"
+
+namespace insula::cli {
+
+/// What every command that talks to the API can be told.
+struct SessionOptions {
+  std::string kubeconfig;  // empty: default_kubeconfig()
+  std::string output = "table";
+
+  void declare(Options& options);
+};
+
+/// How long a command waits for the platform before it gives up, unless told otherwise.
+inline constexpr std::chrono::seconds kAnswerWithin{30};
+
+/// Connects with the kubeconfig, runs `body` to its end and prints its error as one line. Returns the
+/// exit code: 2 for what the user got wrong (kInvalid, kBadRequest), 1 for everything else.
+int run_session(std::string_view path,
+                const SessionOptions& options,
+                std::function<Task<Result<>>(client::Client&)> body);
+
+/// As run_session() reports it.
+int report(std::string_view path, const Error& error);
+
+}  // namespace insula::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/gen/insula_v1alpha1.h"
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "client/client.h"
+
+namespace insula::cli {
+
+/// What `insula tenant create` was told.
+struct TenantRequest {
+  std::string name;
+  std::optional<long> gpus;
+  std::string memory;  // quantities; empty: not limited
+  std::string cpu;
+  std::optional<long> requests_per_hour;
+  std::string serve;  // image of a model server; empty: none is run
+  std::optional<long> replicas;
+  std::string model;
+};
+
+/// The object that a request asks for. Errors: kInvalid, naming the flag.
+[[nodiscard]] Result<api::Tenant> tenant_of(const TenantRequest& request);
+
+/// Creates the tenant and waits until its model answers, or until `deadline` when it has one.
+/// Errors: kAlreadyExists; kTimeout, with what the tenant is waiting for.
+Task<Result<api::Tenant>> create_tenant(client::Client& client, api::Tenant tenant, Deadline deadline);
+
+/// As create_tenant(), and one that is there already is brought to this state.
+Task<Result<api::Tenant>> apply_tenant(client::Client& client, api::Tenant tenant, Deadline deadline);
+
+/// Deletes the tenant with all it owns and waits until it is gone.
+Task<Result<>> delete_tenant(client::Client& client, std::string name, Deadline deadline);
+
+}  // namespace insula::cli

@@ -1,0 +1,46 @@
+#include "cli/tokens.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "cli/keys.h"
+#include "client/typed.h"
+#include "gateway/jws_key.h"
+#include "gateway/jwt.h"
+
+namespace insula::cli {
+
+Task<Result<std::string>> create_token(client::Client& client, const Clock& clock, TokenOrder order) {
+  // A token for nobody would be refused at the gateway only: say it here.
+  INSULA_CO_TRY(const api::Tenant tenant, co_await client::get<api::Tenant>(client, "", order.tenant));
+  INSULA_CO_TRY(const api::Secret issuer, co_await client::get<api::Secret>(client, kSystemNamespace, kTokenIssuer));
+  const auto key = issuer.data.find(kPrivateKeyEntry);
+  if (key == issuer.data.end()) {
+    co_return fail(ErrorCode::kInternal,
+                   fmt::format("Secret {}/{} has no {}", kSystemNamespace, kTokenIssuer, kPrivateKeyEntry));
+  }
+  INSULA_CO_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(key->second));
+  const gateway::TokenRequest request{.tenant = tenant.metadata.name,
+                                      .subject = order.subject.empty() ? tenant.metadata.name : order.subject,
+                                      .lifetime = order.lifetime};
+  co_return gateway::mint_token(signer, request, clock.wall());
+}
+
+Result<std::chrono::seconds> parse_duration(std::string_view text) {
+  long count = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit(parsed.ptr, text.data() + text.size());
+  constexpr long kCountMax = 1'000'000'000;
+  if (parsed.ec == std::errc() && count > 0 && count <= kCountMax) {
+    if (unit == "s") return std::chrono::seconds(count);
+    if (unit == "m") return std::chrono::minutes(count);
+    if (unit == "h") return std::chrono::hours(count);
+    if (unit == "d") return std::chrono::days(count);
+  }
+  return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no duration such as 90s, 30m, 24h or 30d", text));
+}
+
+}  // namespace insula::cli

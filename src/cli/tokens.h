@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "client/client.h"
+
+namespace insula::cli {
+
+/// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with
+/// its public half, which is all the gateway may read.
+inline constexpr const char* kTokenIssuer = "token-issuer";
+inline constexpr const char* kTokenIssuerPublic = "token-issuer-public";
+inline constexpr const char* kPrivateKeyEntry = "private.pem";
+inline constexpr const char* kPublicKeyEntry = "public.pem";
+
+struct TokenOrder {
+  std::string tenant;
+  std::string subject;
+  std::chrono::seconds lifetime = std::chrono::hours(24);
+};
+
+/// A token of the built-in issuer, signed here with the key that only administrators can read.
+/// Errors: kNotFound when there is no such tenant; kInvalid for a lifetime out of bounds.
+Task<Result<std::string>> create_token(client::Client& client, const Clock& clock, TokenOrder order);
+
+/// `90s`, `30m`, `24h`, `30d`. Errors: kInvalid.
+[[nodiscard]] Result<std::chrono::seconds> parse_duration(std::string_view text);
+
+}  // namespace insula::cli
