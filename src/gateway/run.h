@@ -11,7 +11,8 @@ namespace insula::gateway {
 
 /// What the gateway process is told on its command line.
 struct GatewayOptions {
-  /// The platform's data directory. The gateway writes `gateway/` and `run/gateway.sock` in it.
+  /// The platform's data directory. The gateway writes `gateway/` in it, its admin socket
+  /// `gateway/admin.sock` included: the only folder that is its own.
   std::filesystem::path data_dir;
   /// Where Tenants, Services, EndpointSlices and Secrets are read. Empty: the snapshot on disk is
   /// all there is, and nothing changes while the process runs.

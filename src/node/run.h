@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct NodeOptions {
   std::string kubeconfig;
   /// Where `control` reaches logs, exec and metrics.
   std::string socket_path;
+  /// The group that may connect to it beside the agent's own user: `control` is another user. The
+  /// socket then has mode 0660 and this group.
+  std::optional<unsigned> socket_group = {};
   /// This binary, for shims and the built-in image. Empty: /proc/self/exe.
   std::string binary;
   /// Empty: the host name in lower case.

@@ -15,9 +15,9 @@ struct Accounts {
   [[nodiscard]] bool separate() const { return control != self; }
 };
 
-/// Numbers without an entry in /etc/passwd, above Debian's ranges for people and below systemd's
-/// dynamic users; both processes share the group, which owns run/.
-inline constexpr gid_t kServiceGroup = 60900;
+/// Users, and groups of the same number, without an entry in /etc/passwd: above Debian's ranges for
+/// people and below systemd's dynamic users. They share nothing, so that neither reaches the
+/// other's files and sockets.
 inline constexpr uid_t kControlUser = 60901;
 inline constexpr uid_t kGatewayUser = 60902;
 

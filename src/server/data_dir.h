@@ -20,10 +20,11 @@ inline constexpr std::uint64_t kFreeBytesMin = 16ULL << 20;
 
 /// Paths inside the data directory. Nothing here touches the disk.
 ///
-///   VERSION lock pki/ kubeconfig logs/ run/   the supervisor's
-///   state.db*                                 control's, in control/
-///   gateway/                                  the gateway's
-///   node/                                     the node agent's
+///   VERSION lock pki/ kubeconfig run/   the supervisor's
+///   control/                            control's: the store
+///   gateway/                            the gateway's: snapshot, rate windows, usage, its socket
+///   node/                               the node agent's: pods, images, logs, its socket
+///   logs/                               a folder for each process
 struct Layout {
   std::string root;
 
@@ -44,6 +45,9 @@ struct Layout {
   [[nodiscard]] std::string run() const { return root + "/run"; }
 
   [[nodiscard]] std::string logs() const { return root + "/logs"; }
+
+  /// Where control reaches the node agent for logs, exec and metrics.
+  [[nodiscard]] std::string node_socket() const { return node() + "/agent.sock"; }
 
   /// What `insula status` reads; written by the supervisor.
   [[nodiscard]] std::string state() const { return run() + "/state.json"; }

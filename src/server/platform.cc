@@ -66,14 +66,20 @@ std::string reach(const net::Address& address) {
   return address.text();
 }
 
+std::string log_folder(const Layout& layout, std::string_view process) {
+  return fmt::format("{}/{}", layout.logs(), process);
+}
+
 Result<> make_directories(const Layout& layout, const Accounts& accounts) {
   INSULA_TRY_VOID(make_directory(layout.pki(), 0711, accounts.self));
   INSULA_TRY_VOID(make_directory(layout.control(), 0700, accounts.control));
   INSULA_TRY_VOID(make_directory(layout.gateway(), 0700, accounts.gateway));
   INSULA_TRY_VOID(make_directory(layout.node(), 0711, accounts.self));
-  // Control and the gateway create sockets here, and cannot touch each other's.
-  INSULA_TRY_VOID(make_directory(layout.run(), 01771, {accounts.self.uid, accounts.control.gid}));
-  return make_directory(layout.logs(), 01771, {accounts.self.uid, accounts.control.gid});
+  INSULA_TRY_VOID(make_directory(layout.run(), 0711, accounts.self));
+  INSULA_TRY_VOID(make_directory(layout.logs(), 0711, accounts.self));
+  INSULA_TRY_VOID(make_directory(log_folder(layout, "control"), 0700, accounts.control));
+  INSULA_TRY_VOID(make_directory(log_folder(layout, "gateway"), 0700, accounts.gateway));
+  return make_directory(log_folder(layout, "node"), 0700, accounts.self);
 }
 
 void add_flag(ProcessSpec& spec, std::string_view flag, std::string_view value) {
@@ -88,7 +94,7 @@ ProcessSpec process(std::string name, const UpOptions& options, const Layout& la
   add_flag(spec, "--log-level", options.log_level);
   add_flag(spec, "--log-format", options.log_format);
   if (options.detach)
-    add_flag(spec, "--log-file", fmt::format("{}/{}.log", layout.logs(), spec.name));
+    add_flag(spec, "--log-file", fmt::format("{}/{}.log", log_folder(layout, spec.name), spec.name));
   return spec;
 }
 
@@ -102,6 +108,9 @@ ProcessSpec control_process(const UpOptions& options, const Platform& platform, 
 
 ProcessSpec node_process(const UpOptions& options, const Platform& platform) {
   ProcessSpec spec = process("node", options, platform.layout);
+  if (platform.accounts.separate()) {
+    add_flag(spec, "--socket-group", fmt::format("{}", platform.accounts.control.gid));
+  }
   add_flag(spec, "--node-name", options.node_name);
   add_flag(spec, "--cpu", options.node_cpu);
   add_flag(spec, "--memory", options.node_memory);
