@@ -19,6 +19,8 @@ int image(std::span<const std::string> arguments);
 
 /// Picks the command named by the first word out of `commands`; `group` is the word before it.
 struct Command;
-int dispatch(std::string_view group, std::span<const Command> commands, std::span<const std::string> arguments);
+int dispatch(std::string_view group,
+             std::span<const Command> commands,
+             std::span<const std::string> arguments);
 
 }  // namespace insula::cli

@@ -1,8 +1,8 @@
 #include "cli/keys.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
@@ -14,23 +14,30 @@
 namespace insula::cli {
 namespace {
 
-constexpr std::string_view kBase62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kBase62 =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 // Ids are part of object names, which are lower case.
 constexpr std::string_view kBase36 = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 std::string hex(std::string_view bytes) {
   std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  for (const char c : bytes)
+    out += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return out;
 }
 
-std::string secret_name(std::string_view id) { return fmt::format("key-{}", id); }
+std::string secret_name(std::string_view id) {
+  return fmt::format("key-{}", id);
+}
 
 }  // namespace
 
-Task<Result<NewKey>> create_key(
-    client::Client& client, Random& random, const Clock& clock, std::string tenant, std::string name) {
+Task<Result<NewKey>> create_key(client::Client& client,
+                                Random& random,
+                                const Clock& clock,
+                                std::string tenant,
+                                std::string name) {
   INSULA_CO_TRY(const api::Tenant owner, co_await client::get<api::Tenant>(client, "", tenant));
   NewKey key;
   key.id = random_text(random, kBase36, gateway::kApiKeyIdLength);
@@ -63,7 +70,8 @@ Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string 
   client::ListOptions options;
   options.field_selector = fmt::format("type={}", kApiKeyType);
   if (!tenant.empty()) options.label_selector = fmt::format("{}={}", kTenantLabel, tenant);
-  INSULA_CO_TRY(const auto secrets, co_await client::list<api::Secret>(client, kSystemNamespace, std::move(options)));
+  INSULA_CO_TRY(const auto secrets,
+                co_await client::list<api::Secret>(client, kSystemNamespace, std::move(options)));
   std::vector<KeyRow> rows;
   for (const api::Secret& secret : secrets.items) {
     if (secret.type != kApiKeyType || !secret.metadata.name.starts_with(secret_name(""))) continue;

@@ -31,8 +31,11 @@ struct KeyRow {
 
 /// Makes an API key and stores its hash. `name` says what the key is for; may be empty.
 /// Errors: kNotFound when there is no such tenant.
-Task<Result<NewKey>> create_key(
-    client::Client& client, Random& random, const Clock& clock, std::string tenant, std::string name);
+Task<Result<NewKey>> create_key(client::Client& client,
+                                Random& random,
+                                const Clock& clock,
+                                std::string tenant,
+                                std::string name);
 
 /// Keys of one tenant, or of all when `tenant` is empty; oldest first.
 Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string tenant);

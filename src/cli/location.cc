@@ -1,9 +1,9 @@
 #include "cli/location.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
+
+#include <unistd.h>
 
 namespace insula::cli {
 namespace {
@@ -31,7 +31,8 @@ std::string default_kubeconfig() {
 std::string absolute_path(const std::string& path) {
   std::error_code error;
   std::string normal = std::filesystem::absolute(path, error).lexically_normal().string();
-  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  while (normal.size() > 1 && normal.back() == '/')
+    normal.pop_back();
   return normal;
 }
 

@@ -23,8 +23,8 @@ struct SessionOptions {
 /// How long a command waits for the platform before it gives up, unless told otherwise.
 inline constexpr std::chrono::seconds kAnswerWithin{30};
 
-/// Connects with the kubeconfig, runs `body` to its end and prints its error as one line. Returns the
-/// exit code: 2 for what the user got wrong (kInvalid, kBadRequest), 1 for everything else.
+/// Connects with the kubeconfig, runs `body` to its end and prints its error as one line. Returns
+/// the exit code: 2 for what the user got wrong (kInvalid, kBadRequest), 1 for everything else.
 int run_session(std::string_view path,
                 const SessionOptions& options,
                 std::function<Task<Result<>>(client::Client&)> body);

@@ -1,9 +1,9 @@
 #include "cli/tenants.h"
 
-#include <fmt/format.h>
-
 #include <memory>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "client/typed.h"
@@ -30,7 +30,8 @@ std::string reason_of(const api::Tenant& tenant) {
 }
 
 bool is_ready(const api::Tenant& tenant) {
-  return tenant.status.phase == kReady && tenant.status.observed_generation >= tenant.metadata.generation;
+  return tenant.status.phase == kReady &&
+         tenant.status.observed_generation >= tenant.metadata.generation;
 }
 
 client::WatchOptions only(const std::string& name) {
@@ -39,7 +40,8 @@ client::WatchOptions only(const std::string& name) {
   return options;
 }
 
-/// Follows one tenant, from its present state on, until `wanted` says so. `last` keeps what was seen.
+/// Follows one tenant, from its present state on, until `wanted` says so. `last` keeps what was
+/// seen.
 Task<Result<>> follow(client::Client& client,
                       std::string name,
                       bool (*wanted)(const std::optional<api::Tenant>&),
@@ -48,27 +50,36 @@ Task<Result<>> follow(client::Client& client,
     auto stream = co_await client.watch(client::target_of<api::Tenant>(""), only(name));
     if (!stream) co_return std::unexpected(std::move(stream).error());
     auto now = co_await client::get<api::Tenant>(client, "", name);
-    if (!now && now.error().code() != ErrorCode::kNotFound) co_return std::unexpected(std::move(now).error());
+    if (!now && now.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(std::move(now).error());
     last = now ? std::optional(*std::move(now)) : std::nullopt;
     while (!wanted(last)) {
       auto event = co_await (*stream)->next();
       if (!event) break;  // the stream has ended: look again
       if (event->type == client::WatchEventType::kBookmark) continue;
-      INSULA_CO_TRY(api::Tenant seen, api::decode_json<api::Tenant>(std::string_view(event->object)));
-      last = event->type == client::WatchEventType::kDeleted ? std::nullopt : std::optional(std::move(seen));
+      INSULA_CO_TRY(api::Tenant seen,
+                    api::decode_json<api::Tenant>(std::string_view(event->object)));
+      last = event->type == client::WatchEventType::kDeleted ? std::nullopt
+                                                             : std::optional(std::move(seen));
     }
     if (wanted(last)) co_return Result<>{};
   }
 }
 
-Task<Result<api::Tenant>> wait_until_ready(client::Client& client, std::string name, Deadline deadline) {
+Task<Result<api::Tenant>> wait_until_ready(client::Client& client,
+                                           std::string name,
+                                           Deadline deadline) {
   std::optional<api::Tenant> last;
-  const auto settled = [](const std::optional<api::Tenant>& tenant) { return !tenant || is_ready(*tenant); };
+  const auto settled = [](const std::optional<api::Tenant>& tenant) {
+    return !tenant || is_ready(*tenant);
+  };
   auto followed = co_await with_deadline(deadline, follow(client, name, settled, last));
   if (followed && last) co_return *std::move(last);
-  if (followed) co_return fail(ErrorCode::kNotFound, fmt::format("tenant \"{}\" was deleted meanwhile", name));
+  if (followed)
+    co_return fail(ErrorCode::kNotFound, fmt::format("tenant \"{}\" was deleted meanwhile", name));
   if (followed.error().code() == ErrorCode::kTimeout && last) {
-    co_return fail(ErrorCode::kTimeout, fmt::format("tenant \"{}\" is made but not ready: {}", name, reason_of(*last)));
+    co_return fail(ErrorCode::kTimeout,
+                   fmt::format("tenant \"{}\" is made but not ready: {}", name, reason_of(*last)));
   }
   co_return std::unexpected(std::move(followed).error());
 }
@@ -81,7 +92,8 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   if (request.gpus) tenant.spec.quota.gpus = *request.gpus;
   INSULA_TRY(tenant.spec.quota.memory, quantity("--memory", request.memory));
   INSULA_TRY(tenant.spec.quota.cpu, quantity("--cpu", request.cpu));
-  if (request.requests_per_hour) tenant.spec.gateway.rate_limit.requests_per_hour = *request.requests_per_hour;
+  if (request.requests_per_hour)
+    tenant.spec.gateway.rate_limit.requests_per_hour = *request.requests_per_hour;
   if (request.serve.empty()) {
     if (!request.model.empty() || request.replicas) {
       return fail(ErrorCode::kInvalid, "--model and --replicas need --serve IMAGE");
@@ -96,12 +108,16 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   return tenant;
 }
 
-Task<Result<api::Tenant>> create_tenant(client::Client& client, api::Tenant tenant, Deadline deadline) {
+Task<Result<api::Tenant>> create_tenant(client::Client& client,
+                                        api::Tenant tenant,
+                                        Deadline deadline) {
   INSULA_CO_TRY(const api::Tenant created, co_await client::create(client, std::move(tenant)));
   co_return co_await wait_until_ready(client, created.metadata.name, deadline);
 }
 
-Task<Result<api::Tenant>> apply_tenant(client::Client& client, api::Tenant tenant, Deadline deadline) {
+Task<Result<api::Tenant>> apply_tenant(client::Client& client,
+                                       api::Tenant tenant,
+                                       Deadline deadline) {
   std::string name = tenant.metadata.name;
   const api::TenantSpec spec = tenant.spec;
   auto created = co_await client::create(client, std::move(tenant));
@@ -113,7 +129,8 @@ Task<Result<api::Tenant>> apply_tenant(client::Client& client, api::Tenant tenan
       present.spec = spec;
       return true;
     };
-    INSULA_CO_TRY(const api::Tenant changed, co_await client::modify<api::Tenant>(client, "", name, std::move(change)));
+    INSULA_CO_TRY(const api::Tenant changed,
+                  co_await client::modify<api::Tenant>(client, "", name, std::move(change)));
   }
   co_return co_await wait_until_ready(client, std::move(name), deadline);
 }
@@ -124,7 +141,8 @@ Task<Result<>> delete_tenant(client::Client& client, std::string name, Deadline 
   const auto gone = [](const std::optional<api::Tenant>& tenant) { return !tenant; };
   auto followed = co_await with_deadline(deadline, follow(client, name, gone, last));
   if (!followed && followed.error().code() == ErrorCode::kTimeout) {
-    co_return fail(ErrorCode::kTimeout, fmt::format("tenant \"{}\" is being deleted and not gone yet", name));
+    co_return fail(ErrorCode::kTimeout,
+                   fmt::format("tenant \"{}\" is being deleted and not gone yet", name));
   }
   co_return followed;
 }

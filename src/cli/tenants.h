@@ -31,10 +31,14 @@ struct TenantRequest {
 
 /// Creates the tenant and waits until its model answers, or until `deadline` when it has one.
 /// Errors: kAlreadyExists; kTimeout, with what the tenant is waiting for.
-Task<Result<api::Tenant>> create_tenant(client::Client& client, api::Tenant tenant, Deadline deadline);
+Task<Result<api::Tenant>> create_tenant(client::Client& client,
+                                        api::Tenant tenant,
+                                        Deadline deadline);
 
 /// As create_tenant(), and one that is there already is brought to this state.
-Task<Result<api::Tenant>> apply_tenant(client::Client& client, api::Tenant tenant, Deadline deadline);
+Task<Result<api::Tenant>> apply_tenant(client::Client& client,
+                                       api::Tenant tenant,
+                                       Deadline deadline);
 
 /// Deletes the tenant with all it owns and waits until it is gone.
 Task<Result<>> delete_tenant(client::Client& client, std::string name, Deadline deadline);

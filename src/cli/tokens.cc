@@ -1,8 +1,8 @@
 #include "cli/tokens.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
@@ -13,19 +13,24 @@
 
 namespace insula::cli {
 
-Task<Result<std::string>> create_token(client::Client& client, const Clock& clock, TokenOrder order) {
+Task<Result<std::string>> create_token(client::Client& client,
+                                       const Clock& clock,
+                                       TokenOrder order) {
   // A token for nobody would be refused at the gateway only: say it here.
-  INSULA_CO_TRY(const api::Tenant tenant, co_await client::get<api::Tenant>(client, "", order.tenant));
-  INSULA_CO_TRY(const api::Secret issuer, co_await client::get<api::Secret>(client, kSystemNamespace, kTokenIssuer));
+  INSULA_CO_TRY(const api::Tenant tenant,
+                co_await client::get<api::Tenant>(client, "", order.tenant));
+  INSULA_CO_TRY(const api::Secret issuer,
+                co_await client::get<api::Secret>(client, kSystemNamespace, kTokenIssuer));
   const auto key = issuer.data.find(kPrivateKeyEntry);
   if (key == issuer.data.end()) {
-    co_return fail(ErrorCode::kInternal,
-                   fmt::format("Secret {}/{} has no {}", kSystemNamespace, kTokenIssuer, kPrivateKeyEntry));
+    co_return fail(ErrorCode::kInternal, fmt::format("Secret {}/{} has no {}", kSystemNamespace,
+                                                     kTokenIssuer, kPrivateKeyEntry));
   }
   INSULA_CO_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(key->second));
-  const gateway::TokenRequest request{.tenant = tenant.metadata.name,
-                                      .subject = order.subject.empty() ? tenant.metadata.name : order.subject,
-                                      .lifetime = order.lifetime};
+  const gateway::TokenRequest request{
+      .tenant = tenant.metadata.name,
+      .subject = order.subject.empty() ? tenant.metadata.name : order.subject,
+      .lifetime = order.lifetime};
   co_return gateway::mint_token(signer, request, clock.wall());
 }
 
@@ -40,7 +45,8 @@ Result<std::chrono::seconds> parse_duration(std::string_view text) {
     if (unit == "h") return std::chrono::hours(count);
     if (unit == "d") return std::chrono::days(count);
   }
-  return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no duration such as 90s, 30m, 24h or 30d", text));
+  return fail(ErrorCode::kInvalid,
+              fmt::format("\"{}\" is no duration such as 90s, 30m, 24h or 30d", text));
 }
 
 }  // namespace insula::cli

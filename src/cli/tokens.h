@@ -26,7 +26,9 @@ struct TokenOrder {
 
 /// A token of the built-in issuer, signed here with the key that only administrators can read.
 /// Errors: kNotFound when there is no such tenant; kInvalid for a lifetime out of bounds.
-Task<Result<std::string>> create_token(client::Client& client, const Clock& clock, TokenOrder order);
+Task<Result<std::string>> create_token(client::Client& client,
+                                       const Clock& clock,
+                                       TokenOrder order);
 
 /// `90s`, `30m`, `24h`, `30d`. Errors: kInvalid.
 [[nodiscard]] Result<std::chrono::seconds> parse_duration(std::string_view text);

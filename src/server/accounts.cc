@@ -44,7 +44,8 @@ Accounts choose_accounts() {
   const bool able = self.uid == 0 && (effective_capabilities() & kNeeded) == kNeeded &&
                     is_mapped("/proc/self/uid_map", kControlUser) &&
                     is_mapped("/proc/self/uid_map", kGatewayUser) &&
-                    is_mapped("/proc/self/gid_map", kControlUser) && is_mapped("/proc/self/gid_map", kGatewayUser);
+                    is_mapped("/proc/self/gid_map", kControlUser) &&
+                    is_mapped("/proc/self/gid_map", kGatewayUser);
   if (!able) return {.self = self, .control = self, .gateway = self};
   return {.self = self,
           .control = {.uid = kControlUser, .gid = kControlUser},

@@ -94,7 +94,8 @@ ProcessSpec process(std::string name, const UpOptions& options, const Layout& la
   add_flag(spec, "--log-level", options.log_level);
   add_flag(spec, "--log-format", options.log_format);
   if (options.detach)
-    add_flag(spec, "--log-file", fmt::format("{}/{}.log", log_folder(layout, spec.name), spec.name));
+    add_flag(spec, "--log-file",
+             fmt::format("{}/{}.log", log_folder(layout, spec.name), spec.name));
   return spec;
 }
 

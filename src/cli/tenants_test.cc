@@ -1,0 +1,182 @@
+#include "cli/tenants.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/gen/core_v1.h"
+#include "async/loop.h"
+#include "async/task_group.h"
+#include "cli/keys.h"
+#include "cli/tokens.h"
+#include "client/testing/fake_api.h"
+#include "client/typed.h"
+#include "gateway/api_key.h"
+#include "gateway/jws_key.h"
+#include "gateway/jwt.h"
+#include "testing/fake_clock.h"
+
+namespace insula::cli {
+namespace {
+
+class TenantCommands : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    api::Namespace system;
+    system.metadata.name = kSystemNamespace;
+    ASSERT_TRUE(wait(client::create(api_, system)));
+  }
+
+  /// Stands in for the tenant controller: reports each generation of the tenant ready.
+  Task<> report_ready(std::string name) {
+    while (true) {
+      auto tenant = co_await client::get<api::Tenant>(api_, "", name);
+      if (tenant && tenant->status.observed_generation < tenant->metadata.generation) {
+        tenant->status.phase = "Ready";
+        tenant->status.url = "http://gateway/" + name;
+        tenant->status.observed_generation = tenant->metadata.generation;
+        (void)co_await client::update_status(api_, *tenant);
+      }
+      co_await yield();
+    }
+  }
+
+  template <class T>
+  Result<T> wait(Task<Result<T>> task) {
+    std::optional<Result<T>> out;
+    run_until_complete(loop_, [](Task<Result<T>> t, std::optional<Result<T>>& slot) -> Task<> {
+      slot.emplace(co_await std::move(t));
+    }(std::move(task), out));
+    return *std::move(out);
+  }
+
+  api::Tenant make(const std::string& name) {
+    TaskGroup controller;
+    controller.spawn(report_ready(name));
+    const auto made = wait(create_tenant(api_, *tenant_of({.name = name}), soon()));
+    EXPECT_TRUE(made);
+    return *made;
+  }
+
+  Deadline soon() const { return system_clock().now() + std::chrono::seconds(20); }
+
+  Loop loop_;
+  testing::FakeClock clock_;
+  client::testing::FakeApi api_{clock_};
+  SeededRandom random_{1};
+};
+
+TEST_F(TenantCommands, TurnFlagsIntoATenant) {
+  const auto tenant = tenant_of({.name = "tenant-c",
+                                 .gpus = 1,
+                                 .memory = "8Gi",
+                                 .requests_per_hour = 500,
+                                 .serve = "insula/llm-sim",
+                                 .replicas = 2});
+  ASSERT_TRUE(tenant);
+  EXPECT_EQ(tenant->spec.quota.gpus, 1);
+  EXPECT_EQ(tenant->spec.quota.memory->text(), "8Gi");
+  EXPECT_EQ(tenant->spec.quota.cpu, std::nullopt);
+  EXPECT_EQ(tenant->spec.gateway.rate_limit.requests_per_hour, 500);
+  EXPECT_EQ(tenant->spec.serve->image, "insula/llm-sim");
+  EXPECT_EQ(tenant->spec.serve->replicas, 2);
+}
+
+TEST_F(TenantCommands, NameTheFlagThatIsWrong) {
+  EXPECT_THAT(tenant_of({.name = "a", .memory = "lots"}).error().message(),
+              ::testing::StartsWith("--memory: "));
+  EXPECT_THAT(tenant_of({.name = "a", .replicas = 2}).error().message(),
+              ::testing::HasSubstr("need --serve"));
+}
+
+TEST_F(TenantCommands, CreateReturnsWhenTheTenantIsReady) {
+  EXPECT_EQ(make("a").status.url, "http://gateway/a");
+}
+
+TEST_F(TenantCommands, CreateSaysWhatATenantWaitsFor) {
+  const auto made = wait(create_tenant(api_, *tenant_of({.name = "a"}), system_clock().now()));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), ErrorCode::kTimeout);
+}
+
+TEST_F(TenantCommands, ApplyChangesATenantThatIsThere) {
+  make("a");
+  api::Tenant wanted = *tenant_of({.name = "a", .gpus = 3});
+  TaskGroup controller;
+  controller.spawn(report_ready("a"));
+  const auto changed = wait(apply_tenant(api_, wanted, soon()));
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->spec.quota.gpus, 3);
+}
+
+TEST_F(TenantCommands, DeleteReturnsWhenTheTenantIsGone) {
+  make("a");
+  EXPECT_TRUE(wait(delete_tenant(api_, "a", soon())));
+  EXPECT_EQ(wait(delete_tenant(api_, "a", soon())).error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(TenantCommands, AKeyIsStoredAsAHashThatTheGatewayAccepts) {
+  make("a");
+  const auto key = wait(create_key(api_, random_, clock_, "a", "ci"));
+  ASSERT_TRUE(key) << key.error().message();
+  EXPECT_EQ(key->url, "http://gateway/a");
+
+  const auto secret = wait(client::get<api::Secret>(api_, kSystemNamespace, "key-" + key->id));
+  ASSERT_TRUE(secret) << secret.error().message();
+  for (const auto& [name, value] : secret->data)
+    EXPECT_EQ(value.find(key->text.substr(15)), std::string::npos);
+  gateway::ApiKeys keys;
+  ASSERT_TRUE(keys.add(key->id, secret->data.at("tenant"), secret->data.at("hash")));
+  const auto parsed = gateway::parse_api_key(key->text);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ((*keys.verify(*parsed))->tenant, "a");
+}
+
+TEST_F(TenantCommands, KeysAreListedAndRevoked) {
+  make("a");
+  const auto key = wait(create_key(api_, random_, clock_, "a", "ci"));
+  const auto rows = wait(list_keys(api_, "a"));
+  ASSERT_TRUE(rows) << rows.error().message();
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().id, key->id);
+  EXPECT_EQ(rows->front().name, "ci");
+  EXPECT_TRUE(wait(revoke_key(api_, key->id)));
+  EXPECT_EQ(wait(list_keys(api_, "a"))->size(), 0u);
+  EXPECT_EQ(wait(revoke_key(api_, key->id)).error().message(), "no key \"" + key->id + "\"");
+}
+
+TEST_F(TenantCommands, NobodyGetsAKeyForATenantThatIsNot) {
+  EXPECT_EQ(wait(create_key(api_, random_, clock_, "nobody", "")).error().code(),
+            ErrorCode::kNotFound);
+}
+
+TEST_F(TenantCommands, ATokenIsSignedByTheBuiltInIssuer) {
+  make("a");
+  const auto pair = gateway::generate_ed25519_keys();
+  api::Secret issuer;
+  issuer.metadata.name = kTokenIssuer;
+  issuer.metadata.namespace_ = kSystemNamespace;
+  issuer.data[kPrivateKeyEntry] = pair->private_pem;
+  ASSERT_TRUE(wait(client::create(api_, issuer)));
+
+  const auto token = wait(create_token(
+      api_, clock_, {.tenant = "a", .subject = "alice", .lifetime = std::chrono::hours(1)}));
+  ASSERT_TRUE(token) << token.error().message();
+  std::vector<gateway::JwtIssuer> issuers(1);
+  issuers[0].issuer = gateway::kBuiltinIssuer;
+  issuers[0].audiences = {std::string(gateway::kBuiltinAudience)};
+  issuers[0].keys = {*gateway::JwsKey::from_public_pem(pair->public_pem)};
+  const auto claims = gateway::verify_jwt(*token, issuers, clock_.wall());
+  ASSERT_TRUE(claims) << claims.error().message();
+  EXPECT_EQ(claims->tenant, "a");
+  EXPECT_EQ(claims->subject, "alice");
+}
+
+TEST(Durations, AreANumberAndAUnit) {
+  EXPECT_EQ(*parse_duration("90s"), std::chrono::seconds(90));
+  EXPECT_EQ(*parse_duration("30d"), std::chrono::days(30));
+  for (const char* wrong : {"", "10", "h", "-1h", "1h30m", "0s", "99999999999d"})
+    EXPECT_FALSE(parse_duration(wrong)) << wrong;
+}
+
+}  // namespace
+}  // namespace insula::cli
