@@ -272,7 +272,8 @@ Result<json::Value> FakeApi::create_object(const Target& target, json::Value obj
     object["status"]["phase"] = "Active";
   }
   if (target.kind->plural == "pods") object["status"]["phase"] = "Pending";
-  metadata["resourceVersion"] = std::to_string(++revision_);
+  // Not through `metadata`: members added to the object may have moved it.
+  object["metadata"]["resourceVersion"] = std::to_string(++revision_);
   objects_[target.kind].insert_or_assign({name_space, named.name}, object);
   publish(*target.kind, WatchEventType::kAdded, object);
   return object;

@@ -1,0 +1,180 @@
+#include "client/kubeconfig.h"
+
+#include <fmt/format.h>
+#include <libfyaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "api/codec.h"
+#include "json/value.h"
+
+namespace insula::client {
+
+namespace {
+
+struct DestroyDocument {
+  void operator()(fy_document* document) const { fy_document_destroy(document); }
+};
+
+using Document = std::unique_ptr<fy_document, DestroyDocument>;
+
+struct DestroyDiagnostics {
+  void operator()(fy_diag* diagnostics) const { fy_diag_destroy(diagnostics); }
+};
+
+using Diagnostics = std::unique_ptr<fy_diag, DestroyDiagnostics>;
+
+Error not_yaml(fy_diag* diagnostics) {
+  void* position = nullptr;
+  const fy_diag_error* error = fy_diag_errors_iterate(diagnostics, &position);
+  if (error == nullptr || error->msg == nullptr) return {ErrorCode::kInvalid, "not YAML"};
+  return {ErrorCode::kInvalid, fmt::format("not YAML: line {}, column {}: {}", error->line, error->column, error->msg)};
+}
+
+std::string scalar(fy_node* node) {
+  std::size_t length = 0;
+  const char* text = fy_node_get_scalar(node, &length);
+  return text == nullptr ? std::string() : std::string(text, length);
+}
+
+// Every scalar stays text: a kubeconfig has no numbers, and a token of digits must keep its zeros.
+Result<json::Value> to_json(fy_node* node, std::size_t depth) {
+  if (depth > 32) return fail(ErrorCode::kInvalid, "nested too deeply");
+  if (fy_node_is_alias(node)) return fail(ErrorCode::kInvalid, "aliases are not supported");
+  if (fy_node_is_scalar(node)) return json::Value(scalar(node));
+  if (fy_node_is_sequence(node)) {
+    json::Array array;
+    void* position = nullptr;
+    while (fy_node* item = fy_node_sequence_iterate(node, &position)) {
+      INSULA_TRY(json::Value value, to_json(item, depth + 1));
+      array.push_back(std::move(value));
+    }
+    return json::Value(std::move(array));
+  }
+  json::Object object;
+  void* position = nullptr;
+  while (fy_node_pair* pair = fy_node_mapping_iterate(node, &position)) {
+    fy_node* content = fy_node_pair_value(pair);
+    if (content == nullptr) continue;
+    INSULA_TRY(json::Value value, to_json(content, depth + 1));
+    object.set(scalar(fy_node_pair_key(pair)), std::move(value));
+  }
+  return json::Value(std::move(object));
+}
+
+Result<json::Value> parse_yaml(std::string_view text) {
+  if (text.size() > kKubeconfigBytesMax) return fail(ErrorCode::kTooLarge, "larger than 4 MiB");
+  fy_diag_cfg silent;
+  fy_diag_cfg_default(&silent);
+  const Diagnostics diagnostics(fy_diag_create(&silent));
+  fy_diag_set_collect_errors(diagnostics.get(), true);
+  fy_parse_cfg config{};
+  config.diag = diagnostics.get();
+  const Document document(fy_document_build_from_string(&config, text.data(), text.size()));
+  fy_node* root = document ? fy_document_root(document.get()) : nullptr;
+  if (root == nullptr) return std::unexpected(not_yaml(diagnostics.get()));
+  return to_json(root, 0);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail_errno("open " + path, errno);
+  std::string text(kKubeconfigBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return fail_errno("read " + path, errno);
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kKubeconfigBytesMax) return fail(ErrorCode::kTooLarge, path + ": larger than 4 MiB");
+  return text;
+}
+
+// The `member` of the entry called `name` in the list `list`.
+Result<const json::Value*> find_entry(const json::Value& root, const char* list, const char* member,
+                                      std::string_view name) {
+  if (const json::Array* entries = root[list].as_array()) {
+    for (const json::Value& entry : *entries) {
+      if (entry["name"].text() == name) return &entry[member];
+    }
+  }
+  return fail(ErrorCode::kInvalid, fmt::format("{}: no entry named \"{}\"", list, name));
+}
+
+// `key-data` holds it in base64, `key` names a file.
+Result<std::string> read_pem(const json::Value& entry, const std::string& key, const std::string& directory) {
+  if (const json::Value* inline_data = entry.find(key + "-data"); inline_data != nullptr) {
+    Result<std::string> pem = api::base64_decode(inline_data->text());
+    if (!pem) return std::unexpected(std::move(pem).error().in(key + "-data"));
+    return pem;
+  }
+  const std::string_view path = entry[key].text();
+  if (path.empty()) return std::string();
+  return read_file((std::filesystem::path(directory) / path).string());
+}
+
+Result<> refuse(const json::Value& entry, std::string_view key) {
+  const json::Value* value = entry.find(key);
+  if (value == nullptr || value->text("x").empty() || value->text() == "false") return {};
+  return fail(ErrorCode::kInvalid, fmt::format("{} is not supported", key));
+}
+
+Result<> read_cluster(const json::Value& cluster, const std::string& directory, Kubeconfig& config) {
+  INSULA_TRY_VOID(refuse(cluster, "insecure-skip-tls-verify"));
+  INSULA_TRY_VOID(refuse(cluster, "proxy-url"));
+  config.server = cluster["server"].text();
+  config.tls_server_name = cluster["tls-server-name"].text();
+  if (config.server.empty()) return fail(ErrorCode::kInvalid, "server is missing");
+  INSULA_TRY(config.ca_pem, read_pem(cluster, "certificate-authority", directory));
+  return {};
+}
+
+Result<> read_user(const json::Value& user, const std::string& directory, Kubeconfig& config) {
+  for (const char* key : {"exec", "auth-provider", "username", "password", "as"}) {
+    INSULA_TRY_VOID(refuse(user, key));
+  }
+  INSULA_TRY(config.client_certificate_pem, read_pem(user, "client-certificate", directory));
+  INSULA_TRY(config.client_key_pem, read_pem(user, "client-key", directory));
+  config.token = user["token"].text();
+  const std::string_view token_file = user["tokenFile"].text();
+  if (config.token.empty() && !token_file.empty()) {
+    INSULA_TRY(config.token, read_file((std::filesystem::path(directory) / token_file).string()));
+    while (!config.token.empty() && config.token.back() == '\n') config.token.pop_back();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& directory, const std::string& context) {
+  INSULA_TRY(const json::Value root, parse_yaml(text));
+  Kubeconfig config;
+  config.context = context.empty() ? std::string(root["current-context"].text()) : context;
+  if (config.context.empty()) return fail(ErrorCode::kInvalid, "current-context is not set");
+  INSULA_TRY(const json::Value* chosen, find_entry(root, "contexts", "context", config.context));
+  config.name_space = (*chosen)["namespace"].text();
+  const std::string cluster_name((*chosen)["cluster"].text());
+  const std::string user_name((*chosen)["user"].text());
+  INSULA_TRY(const json::Value* cluster, find_entry(root, "clusters", "cluster", cluster_name));
+  if (Result<> read = read_cluster(*cluster, directory, config); !read) {
+    return std::unexpected(std::move(read).error().in(fmt::format("cluster \"{}\"", cluster_name)));
+  }
+  if (user_name.empty()) return config;
+  INSULA_TRY(const json::Value* user, find_entry(root, "users", "user", user_name));
+  if (Result<> read = read_user(*user, directory, config); !read) {
+    return std::unexpected(std::move(read).error().in(fmt::format("user \"{}\"", user_name)));
+  }
+  return config;
+}
+
+Result<Kubeconfig> load_kubeconfig(const std::string& path, const std::string& context) {
+  INSULA_TRY(const std::string text, read_file(path));
+  Result<Kubeconfig> config = parse_kubeconfig(text, std::filesystem::path(path).parent_path().string(), context);
+  if (!config) return std::unexpected(std::move(config).error().in(path));
+  return config;
+}
+
+}  // namespace insula::client
