@@ -8,6 +8,7 @@
 
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/commands.h"
 #include "server/commands.h"
 
 namespace {
@@ -24,6 +25,9 @@ constexpr std::array kCommands = {
     Command{"down", "stop it", insula::server::down},
     Command{"env", "print shell lines that point kubectl and curl at it", insula::server::env},
     Command{"status", "tell whether it runs, where, and what it uses", insula::server::status},
+    Command{"tenant", "create, show, list and delete tenants", insula::cli::tenant},
+    Command{"key", "create, list and revoke API keys", insula::cli::key},
+    Command{"token", "create signed tokens", insula::cli::token},
     Command{"version", "print the version", print_version},
 };
 

@@ -1,0 +1,125 @@
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/keys.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/tokens.h"
+#include "json/value.h"
+
+namespace insula::cli {
+namespace {
+
+int create(std::span<const std::string> arguments) {
+  std::string tenant;
+  std::string name;
+  SessionOptions session;
+  Options options("key create",
+                  "Makes an API key for a tenant and prints it: it is not shown again.");
+  options.word("TENANT", tenant, "whose key").text("--name", name, "what the key is for");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("key create", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const NewKey key,
+                  co_await create_key(client, system_random(), system_clock(), tenant, name));
+    if (session.output == "table") {
+      fmt::print("{}\n", key.text);
+    } else {
+      const json::Object answer{{"tenant", tenant}, {"key", key.text}, {"url", key.url}};
+      print(answer, session.output);
+    }
+    co_return Result<>{};
+  });
+}
+
+int list(std::span<const std::string> arguments) {
+  std::vector<std::string> tenants;
+  SessionOptions session;
+  Options options("key list", "Lists API keys; their secret part is not kept.");
+  options.words("TENANT", tenants, "only this tenant's");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("key list", session, [&](client::Client& client) -> Task<Result<>> {
+    const std::string tenant = tenants.empty() ? "" : tenants.front();
+    INSULA_CO_TRY(const auto rows, co_await list_keys(client, tenant));
+    if (session.output == "table") {
+      Table table({"ID", "TENANT", "NAME", "CREATED"});
+      for (const KeyRow& row : rows)
+        table.row({row.id, row.tenant, row.name, row.created});
+      fmt::print("{}", table.text());
+      co_return Result<>{};
+    }
+    json::Array items;
+    for (const KeyRow& row : rows) {
+      items.emplace_back(json::Object{
+          {"id", row.id}, {"tenant", row.tenant}, {"name", row.name}, {"created", row.created}});
+    }
+    print(items, session.output);
+    co_return Result<>{};
+  });
+}
+
+int revoke(std::span<const std::string> arguments) {
+  std::string id;
+  SessionOptions session;
+  Options options("key revoke", "Ends an API key; the gateway refuses it within a second.");
+  options.word("ID", id, "the part between the underscores, as key list shows it");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("key revoke", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY_VOID(co_await revoke_key(client, id));
+    fmt::print("key \"{}\" revoked\n", id);
+    co_return Result<>{};
+  });
+}
+
+int create_token_command(std::span<const std::string> arguments) {
+  TokenOrder order;
+  std::string lifetime = "24h";
+  SessionOptions session;
+  Options options("token create", "Makes a signed token (JWT) for a tenant and prints it.");
+  options.word("TENANT", order.tenant, "whose token")
+      .text("--subject", order.subject, "who it is for; written into the token")
+      .text("--ttl", lifetime, "how long it is good, such as 90s, 30m, 24h or 30d");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  const auto seconds = parse_duration(lifetime);
+  if (!seconds) return report("token create", Error(seconds.error()).in("--ttl"));
+  order.lifetime = *seconds;
+  return run_session("token create", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const std::string token, co_await create_token(client, system_clock(), order));
+    if (session.output == "table") {
+      fmt::print("{}\n", token);
+    } else {
+      const json::Object answer{{"tenant", order.tenant}, {"token", token}};
+      print(answer, session.output);
+    }
+    co_return Result<>{};
+  });
+}
+
+constexpr std::array kKeyCommands = {
+    Command{"create", "make an API key and print it", create},
+    Command{"list", "list keys", list},
+    Command{"revoke", "end a key", revoke},
+};
+constexpr std::array kTokenCommands = {
+    Command{"create", "make a signed token and print it", create_token_command},
+};
+
+}  // namespace
+
+int key(std::span<const std::string> arguments) {
+  return dispatch("key", kKeyCommands, arguments);
+}
+
+int token(std::span<const std::string> arguments) {
+  return dispatch("token", kTokenCommands, arguments);
+}
+
+}  // namespace insula::cli

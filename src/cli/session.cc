@@ -1,0 +1,53 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "async/loop.h"
+#include "cli/command.h"
+#include "cli/location.h"
+#include "client/http_client.h"
+#include "client/kubeconfig.h"
+
+namespace insula::cli {
+namespace {
+
+Task<> run_to_end(Task<Result<>> body, std::optional<Result<>>& outcome) { outcome.emplace(co_await std::move(body)); }
+
+Result<std::unique_ptr<client::HttpClient>> connect(const SessionOptions& options) {
+  INSULA_TRY(const client::Kubeconfig config,
+             client::load_kubeconfig(options.kubeconfig.empty() ? default_kubeconfig() : options.kubeconfig));
+  return client::HttpClient::make(config);
+}
+
+}  // namespace
+
+void SessionOptions::declare(Options& options) {
+  options.text("--kubeconfig", kubeconfig, "how to reach the API; $KUBECONFIG, or the platform's own by default")
+      .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
+}
+
+int report(std::string_view path, const Error& error) {
+  std::string message = error.message();
+  std::ranges::replace(message, '\n', ' ');
+  fmt::print(stderr, "insula {}: {}\n", path, message);
+  const bool mistake = error.code() == ErrorCode::kInvalid || error.code() == ErrorCode::kBadRequest;
+  return mistake ? kUsage : kFailed;
+}
+
+int run_session(std::string_view path,
+                const SessionOptions& options,
+                std::function<Task<Result<>>(client::Client&)> body) {
+  Loop loop;
+  auto client = connect(options);
+  if (!client) return report(path, client.error());
+  std::optional<Result<>> outcome;
+  run_until_complete(loop, run_to_end(body(**client), outcome));
+  if (*outcome) return kOk;
+  return report(path, outcome->error());
+}
+
+}  // namespace insula::cli

@@ -1,0 +1,138 @@
+#include <array>
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/tenants.h"
+#include "client/typed.h"
+
+namespace insula::cli {
+namespace {
+
+std::string text_of(const std::optional<std::int64_t>& number) {
+  return number ? std::to_string(*number) : "-";
+}
+
+std::string text_of(const std::optional<api::Quantity>& quantity) {
+  return quantity ? quantity->text() : "-";
+}
+
+void print_tenants(const std::vector<api::Tenant>& tenants) {
+  Table table({"NAME", "PHASE", "GPUS", "MEMORY", "CPU", "REQUESTS/H", "URL"});
+  for (const api::Tenant& tenant : tenants) {
+    const auto& quota = tenant.spec.quota;
+    table.row({tenant.metadata.name, tenant.status.phase.empty() ? "Pending" : tenant.status.phase,
+               text_of(quota.gpus), text_of(quota.memory), text_of(quota.cpu),
+               text_of(tenant.spec.gateway.rate_limit.requests_per_hour),
+               tenant.status.url.empty() ? "-" : tenant.status.url});
+  }
+  fmt::print("{}", table.text());
+}
+
+int create(std::span<const std::string> arguments) {
+  TenantRequest request;
+  SessionOptions session;
+  int timeout_seconds = static_cast<int>(kAnswerWithin.count());
+  Options options("tenant create",
+                  "Creates a tenant: namespace, quota, gateway path and, with --serve, a model.");
+  options.word("TENANT", request.name, "its name, and the first part of its URL")
+      .maybe_number("--gpus", request.gpus, "GPUs its pods may hold together")
+      .text("--memory", request.memory, "memory its pods may hold together, such as 8Gi")
+      .text("--cpu", request.cpu, "CPU its pods may hold together, such as 4")
+      .maybe_number("--requests-per-hour", request.requests_per_hour,
+                    "requests admitted in any hour; 1000 by default")
+      .text("--serve", request.serve,
+            "image of a model server to run for it, such as insula/llm-sim")
+      .maybe_number("--replicas", request.replicas, "pods of that server")
+      .text("--model", request.model, "model that it serves")
+      .number("--timeout", timeout_seconds, "seconds to wait until it is ready");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  const auto wanted = tenant_of(request);
+  if (!wanted) return report("tenant create", wanted.error());
+  return run_session("tenant create", session, [&](client::Client& client) -> Task<Result<>> {
+    const Deadline deadline = system_clock().now() + std::chrono::seconds(timeout_seconds);
+    INSULA_CO_TRY(const api::Tenant tenant, co_await create_tenant(client, *wanted, deadline));
+    if (session.output == "table") {
+      print_tenants({tenant});
+    } else {
+      print(api::to_json(tenant), session.output);
+    }
+    co_return Result<>{};
+  });
+}
+
+int get(std::span<const std::string> arguments) {
+  std::string name;
+  SessionOptions session;
+  Options options("tenant get", "Shows one tenant.");
+  options.word("TENANT", name, "its name");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("tenant get", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const api::Tenant tenant, co_await client::get<api::Tenant>(client, "", name));
+    if (session.output == "table") {
+      print_tenants({tenant});
+    } else {
+      print(api::to_json(tenant), session.output);
+    }
+    co_return Result<>{};
+  });
+}
+
+int list(std::span<const std::string> arguments) {
+  SessionOptions session;
+  Options options("tenant list", "Lists the tenants.");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("tenant list", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const auto tenants, co_await client::list<api::Tenant>(client));
+    if (session.output == "table") {
+      print_tenants(tenants.items);
+      co_return Result<>{};
+    }
+    json::Array items;
+    for (const api::Tenant& tenant : tenants.items)
+      items.push_back(api::to_json(tenant));
+    print(items, session.output);
+    co_return Result<>{};
+  });
+}
+
+int remove(std::span<const std::string> arguments) {
+  std::string name;
+  SessionOptions session;
+  int timeout_seconds = 2 * static_cast<int>(kAnswerWithin.count());
+  Options options("tenant delete",
+                  "Deletes a tenant with its namespaces, keys and everything in them.");
+  options.word("TENANT", name, "its name")
+      .number("--timeout", timeout_seconds, "seconds to wait until it is gone");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("tenant delete", session, [&](client::Client& client) -> Task<Result<>> {
+    const Deadline deadline = system_clock().now() + std::chrono::seconds(timeout_seconds);
+    INSULA_CO_TRY_VOID(co_await delete_tenant(client, name, deadline));
+    fmt::print("tenant \"{}\" deleted\n", name);
+    co_return Result<>{};
+  });
+}
+
+constexpr std::array kCommands = {
+    Command{"create", "create a tenant and wait until it is ready", create},
+    Command{"get", "show one", get},
+    Command{"list", "list all", list},
+    Command{"delete", "delete one with all it owns", remove},
+};
+
+}  // namespace
+
+int tenant(std::span<const std::string> arguments) {
+  return dispatch("tenant", kCommands, arguments);
+}
+
+}  // namespace insula::cli

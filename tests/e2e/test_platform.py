@@ -1,0 +1,161 @@
+"""Starting and stopping: one clear line for each thing that can be wrong."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from platform_under_test import BINARY, Platform, eventually
+
+
+class Starting(unittest.TestCase):
+    def refused(self, *flags, data_dir=None, env=None):
+        with tempfile.TemporaryDirectory(prefix="insula-e2e-") as folder:
+            done = subprocess.run(
+                [BINARY, "up", f"--data-dir={data_dir or folder}", "--api-address=127.0.0.1:0",
+                 "--gateway-address=127.0.0.1:0", "--gateway-metrics-address=127.0.0.1:0", *flags],
+                capture_output=True, text=True, timeout=60, env=env)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("insula up: "), done.stderr)
+        return done.returncode, done.stderr
+
+    def test_a_second_instance_on_the_same_data_is_told_who_runs(self):
+        with Platform() as platform:
+            code, line = self.refused("--detach", data_dir=platform.data_dir)
+            self.assertEqual(code, 1)
+            self.assertIn(f"pid {platform.pid('supervisor')}", line)
+
+    def test_a_busy_port_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for flag in ("--api-address", "--gateway-address", "--gateway-metrics-address"):
+                code, line = self.refused(f"{flag}={address}")
+                self.assertEqual(code, 1)
+                self.assertIn(f"{flag} {address}", line)
+
+    def test_two_platforms_cannot_share_the_gateways_port(self):
+        with Platform() as platform:
+            address = platform.status["gateway"].removeprefix("http://")
+            code, line = self.refused(f"--gateway-address={address}")
+            self.assertEqual(code, 1)
+            self.assertIn("in use", line)
+
+    def test_data_of_a_newer_build_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "VERSION").write_text("99\n")
+            code, line = self.refused(data_dir=folder)
+            self.assertEqual(code, 1)
+            self.assertIn("newer", line)
+            self.assertEqual(Path(folder, "VERSION").read_text(), "99\n")
+
+    def test_a_full_disk_is_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to mount a small file system")
+        with tempfile.TemporaryDirectory() as folder:
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
+                self.skipTest("cannot mount here")
+            try:
+                code, line = self.refused(data_dir=folder)
+            finally:
+                subprocess.run(["umount", folder], check=True)
+            self.assertEqual(code, 1)
+            self.assertIn("disk", line)
+            self.assertIn("full", line)
+
+    def test_mistakes_on_the_command_line_are_one_line_and_code_two(self):
+        for words in (["up", "--nonsense"], ["up", "--simulate-gpus", "many"], ["nonsense"], ["tenant", "create"],
+                      ["tenant", "nonsense"], ["key", "create"], ["status", "-o", "xml"], ["token"]):
+            done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 2, words)
+            if words != ["token"]:
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+
+class Running(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.platform = Platform().start()
+        cls.addClassCleanup(cls.platform.stop)
+
+    def test_status_has_the_promised_shape(self):
+        status = self.platform.read_status()
+        self.assertEqual(sorted(status), ["apiServer", "dataDir", "gateway", "kubeconfig", "processes", "ready", "version"])
+        self.assertIs(status["ready"], True)
+        self.assertEqual(status["dataDir"], self.platform.data_dir)
+        names = [p["name"] for p in status["processes"]]
+        self.assertEqual(names[:4], ["supervisor", "control", "node", "gateway"])
+        for process in status["processes"]:
+            self.assertEqual(sorted(process), ["metrics", "name", "pid", "pssBytes"])
+            self.assertGreater(process["pssBytes"], 100_000, process)
+            os.kill(process["pid"], 0)
+
+    def test_secrets_are_readable_by_their_owner_only(self):
+        root = Path(self.platform.data_dir)
+        for path in [root / "kubeconfig", *root.glob("pki/*.key"), *root.glob("pki/*.kubeconfig")]:
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+
+    def test_control_and_gateway_are_unprivileged(self):
+        if os.geteuid() != 0:
+            self.skipTest("everything runs as one user without root")
+        users = {}
+        for name in ("control", "node", "gateway"):
+            text = Path(f"/proc/{self.platform.pid(name)}/status").read_text()
+            fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+            users[name] = fields["Uid"].split()[0]
+            if name != "node":
+                self.assertEqual(fields["NoNewPrivs"], "1")
+                self.assertEqual(int(fields["CapEff"], 16), 0)
+        self.assertEqual(len(set(users.values())), 3, users)
+        self.assertEqual(users["node"], "0")
+
+    def test_env_points_a_shell_here(self):
+        lines = self.platform.insula("env").stdout
+        shown = subprocess.run(["bash", "-c", f'{lines} echo "$KUBECONFIG $GATEWAY"; command -v insula'],
+                               capture_output=True, text=True).stdout.splitlines()
+        self.assertEqual(shown[0], f"{self.platform.status['kubeconfig']} {self.platform.status['gateway']}")
+        self.assertTrue(shown[1].endswith("/insula"))
+
+    def test_strangers_are_refused(self):
+        import http.client
+        import ssl
+        import urllib.parse
+        url = urllib.parse.urlsplit(self.platform.status["apiServer"])
+        connection = http.client.HTTPSConnection(url.hostname, url.port, context=ssl._create_unverified_context())
+        connection.request("GET", "/api/v1/secrets")
+        answer = connection.getresponse()
+        self.assertIn(answer.status, (401, 403))
+        self.assertEqual(json.loads(answer.read())["kind"], "Status")
+
+
+class Stopping(unittest.TestCase):
+    def test_down_ends_every_process_and_is_repeatable(self):
+        platform = Platform().start()
+        pids = [p["pid"] for p in platform.read_status()["processes"]]
+        try:
+            platform.insula("down")
+            for pid in pids:
+                eventually(lambda: not Path(f"/proc/{pid}").exists(), 10, message=f"{pid} gone")
+            self.assertIn("not running", platform.insula("down").stdout)
+            self.assertEqual(platform.insula("status", check=False).returncode, 1)
+        finally:
+            platform.stop()
+
+    def test_data_is_there_after_a_restart(self):
+        platform = Platform().start()
+        try:
+            platform.kubectl("create", "namespace", "kept")
+            uid = platform.get("namespace", "kept")["metadata"]["uid"]
+            platform.insula("down")
+            platform.start()
+            self.assertEqual(platform.get("namespace", "kept")["metadata"]["uid"], uid)
+        finally:
+            platform.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
