@@ -1,28 +1,32 @@
 #!/usr/bin/env bash
-# tools/bench.sh [BUILD_DIR]: runs every benchmark and prints each one's last line, which is JSON.
-# The whole output of each goes to BUILD_DIR/bench-NAME.log. A benchmark that fails fails the run.
-set -uo pipefail
+# tools/bench.sh BUILD_DIR [NAME...]: runs the benchmarks (all, or those named) one after another. Each
+# ends with one line of JSON: its figures, the peer's, the ratio; those lines are repeated at the end.
+set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:-build/release}
-failed=0
-
+build=${1:?usage: tools/bench.sh BUILD_DIR [NAME...]}
+shift
+lines=()
 run() {
   local name=$1
   shift
-  echo "== $name" >&2
-  if "$@" >"$build/bench-$name.log" 2>&1; then
-    tail -1 "$build/bench-$name.log"
+  echo "== $name"
+  local out
+  if out=$("$@" 2>&1 | tee /dev/stderr); then
+    lines+=("$name $(tail -n 1 <<<"$out")")
   else
-    echo "$name failed; see $build/bench-$name.log" >&2
-    failed=1
+    lines+=("$name failed")
   fi
 }
-
-for program in bench/*_bench.cc; do
-  name=$(basename "$program" .cc)
-  [ -x "$build/bench/$name" ] && run "$name" "$build/bench/$name"
+wanted() { [ $# -eq 1 ] || { local name=$1; shift; printf '%s\n' "$@" | grep -qx -- "$name"; }; }
+for program in "$build"/bench/*_bench; do
+  [ -x "$program" ] || continue
+  name=$(basename "$program")
+  if wanted "$name" "$@"; then run "$name" "$program"; fi
 done
-for script in bench/*.py; do
-  run "$(basename "$script" .py)" "$script" --build "$build"
+for script in bench/*.py bench/*.sh; do
+  [ -x "$script" ] || continue
+  name=$(basename "$script")
+  if wanted "$name" "$@"; then INSULA_BIN=$build/src/server/insula run "$name" "$script"; fi
 done
-exit $failed
+printf '\n'
+printf '%s\n' "${lines[@]}"
