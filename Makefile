@@ -1,6 +1,8 @@
 # The commands of a working day; `make help` lists them.
-#   BUILD  the preset that `make build`, `test` and `bench` use
+#   BUILD     the preset that `make up`, `build`, `test` and `bench` use
+#   UP_FLAGS  further flags for `insula up`
 BUILD ?= release
+UP_FLAGS ?=
 JOBS ?= $(shell nproc)
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache
@@ -15,7 +17,7 @@ up: ## Install what is needed, build, start with the demo tenants, wait until re
 	@tools/deps.sh build run
 	@$(MAKE) --no-print-directory insula
 	@if ./insula status >/dev/null 2>&1; then echo "already running; make down stops it"; ./insula status; \
-	else ./insula up --demo --detach; fi
+	else ./insula up --demo --detach $(UP_FLAGS); fi
 
 .PHONY: down
 down: ## Stop what make up started; data is kept

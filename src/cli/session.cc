@@ -17,9 +17,13 @@ namespace {
 
 Task<> run_to_end(Task<Result<>> body, std::optional<Result<>>& outcome) { outcome.emplace(co_await std::move(body)); }
 
+std::string kubeconfig_path(const SessionOptions& options) {
+  if (!options.kubeconfig.empty()) return options.kubeconfig;
+  return options.data_dir.empty() ? default_kubeconfig() : options.data_dir + "/kubeconfig";
+}
+
 Result<std::unique_ptr<client::HttpClient>> connect(const SessionOptions& options) {
-  INSULA_TRY(const client::Kubeconfig config,
-             client::load_kubeconfig(options.kubeconfig.empty() ? default_kubeconfig() : options.kubeconfig));
+  INSULA_TRY(const client::Kubeconfig config, client::load_kubeconfig(kubeconfig_path(options)));
   return client::HttpClient::make(config);
 }
 
@@ -27,6 +31,7 @@ Result<std::unique_ptr<client::HttpClient>> connect(const SessionOptions& option
 
 void SessionOptions::declare(Options& options) {
   options.text("--kubeconfig", kubeconfig, "how to reach the API; $KUBECONFIG, or the platform's own by default")
+      .text("--data-dir", data_dir, "data directory of the platform whose kubeconfig is used")
       .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
 }
 

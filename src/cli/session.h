@@ -14,7 +14,8 @@ namespace insula::cli {
 
 /// What every command that talks to the API can be told.
 struct SessionOptions {
-  std::string kubeconfig;  // empty: default_kubeconfig()
+  std::string data_dir;    // whose kubeconfig; empty: see kubeconfig
+  std::string kubeconfig;  // empty: that of data_dir, else default_kubeconfig()
   std::string output = "table";
 
   void declare(Options& options);

@@ -87,6 +87,9 @@ Result<> write_credentials(const Layout& layout,
   INSULA_TRY(const KeyPair node,
              authority.issue_client({"system:node:" + endpoints.node_name, {"system:nodes"}}));
   INSULA_TRY(const KeyPair gateway, authority.issue_client({"insula-gateway", {"insula:gateway"}}));
+  INSULA_TRY(const KeyPair metrics, authority.issue_client({"insula-metrics", {"insula:metrics"}}));
+  INSULA_TRY_VOID(write_pair(layout, "admin", admin, accounts.self));
+  INSULA_TRY_VOID(write_pair(layout, "metrics", metrics, accounts.self));
   INSULA_TRY_VOID(write_file(pki_path(layout, "node.kubeconfig"),
                              kubeconfig(endpoints.api_server, ca, node), kPrivate, accounts.self));
   INSULA_TRY_VOID(write_file(pki_path(layout, "gateway.kubeconfig"),

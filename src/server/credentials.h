@@ -22,6 +22,8 @@ struct Endpoints {
 ///   ca.crt all, ca.key supervisor            the authority, made once
 ///   server.crt, server.key control           for the API's listener
 ///   gateway.crt, gateway.key gateway         for the gateway's listener under --gateway-tls
+///   admin.crt, admin.key supervisor          what the kubeconfig carries, for other clients
+///   metrics.crt, metrics.key supervisor      insula-metrics: reads metrics, nothing else
 ///   node.kubeconfig supervisor and node      system:node:NAME
 ///   gateway.kubeconfig gateway               insula-gateway
 ///
