@@ -19,7 +19,4 @@ struct OpenAiError {
 /// `{"error":{"message":...,"type":...,"param":...,"code":...}}`
 [[nodiscard]] std::string to_json(const OpenAiError& error);
 
-/// `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace insula::llm

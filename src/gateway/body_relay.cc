@@ -1,0 +1,115 @@
+#include "gateway/body_relay.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "http/scan.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+bool is_media_type(const http::ResponseHead& head, std::string_view type) {
+  const std::string_view value = head.find(http::FieldId::kContentType).value_or(std::string_view());
+  return value.size() >= type.size() && http::equals_ignoring_case(value.substr(0, type.size()), type);
+}
+
+/// A body whose length is unknown must be chunked or end with the connection.
+ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan, bool hides) {
+  if (body.done()) return ReplyFraming::kAsReceived;
+  const bool length_known = !body.is_chunked() && !body.is_until_close();
+  if (length_known && !hides) return ReplyFraming::kAsReceived;
+  if (!plan.client_chunks) return ReplyFraming::kUntilClose;
+  return body.is_chunked() && !hides ? ReplyFraming::kAsReceived : ReplyFraming::kChunked;
+}
+
+}  // namespace
+
+BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
+    : framer_(http::BodyFramer::of(head, plan.method)),
+      success_(head.status >= 200 && head.status < 300),
+      events_(plan.usage_chunk) {
+  if (plan.metered && success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
+  if (plan.metered && success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
+  const bool hides = content_ == Content::kEvents && plan.usage_chunk == llm::UsageChunk::kHide;
+  framing_ = choose_framing(framer_, plan, hides);
+}
+
+void BodyRelay::scan(std::string_view payload) {
+  payload_bytes_ += static_cast<std::int64_t>(payload.size());
+  if (content_ == Content::kJson) json_.feed(payload);
+}
+
+std::string_view BodyRelay::feed(std::span<char> bytes) {
+  if (framing_ == ReplyFraming::kAsReceived) return feed_as_received({bytes.data(), bytes.size()});
+  return feed_reframed(bytes);
+}
+
+std::string_view BodyRelay::feed_as_received(std::string_view bytes) {
+  std::string_view rest = bytes;
+  while (!rest.empty() && !framer_.done() && framer_.refusal() == http::Refusal::kNone) {
+    const http::BodyFramer::Step step = framer_.next(rest);
+    scan(step.data);
+    // Every byte is for the client, so what feed() returns is what it was given.
+    if (content_ == Content::kEvents && !step.data.empty()) static_cast<void>(events_.feed(step.data));
+    rest.remove_prefix(step.used);
+  }
+  surplus_ = surplus_ || (framer_.done() && !rest.empty());
+  return bytes.substr(0, bytes.size() - rest.size());
+}
+
+std::string_view BodyRelay::feed_reframed(std::span<char> bytes) {
+  if (framer_.is_until_close()) {
+    scan({bytes.data(), bytes.size()});
+    std::string_view payload(bytes.data(), bytes.size());
+    if (content_ == Content::kEvents) payload = events_.feed(payload);
+    return frame(payload, false);
+  }
+  const http::BodyFramer::Decoded decoded = framer_.decode(bytes);
+  surplus_ = surplus_ || (framer_.done() && decoded.used < bytes.size());
+  std::string_view payload(bytes.data(), decoded.payload);
+  scan(payload);
+  if (content_ != Content::kEvents) return frame(payload, framer_.done());
+  payload = events_.feed(payload);
+  if (!framer_.done()) return frame(payload, false);
+  const std::string_view rest = events_.finish();
+  if (rest.empty()) return frame(payload, true);
+  std::string whole(payload);
+  whole.append(rest);
+  return frame(whole, true);
+}
+
+std::string_view BodyRelay::frame(std::string_view payload, bool last) {
+  if (framing_ == ReplyFraming::kUntilClose && !last) return payload;
+  framed_.clear();
+  const bool chunked = framing_ == ReplyFraming::kChunked;
+  if (!payload.empty()) {
+    if (chunked) {
+      std::array<char, 16> digits{};
+      const auto end = std::to_chars(digits.begin(), digits.end(), payload.size(), 16).ptr;
+      framed_.append(digits.data(), static_cast<std::size_t>(end - digits.data())).append("\r\n");
+    }
+    framed_.append(payload);
+    if (chunked) framed_.append("\r\n");
+  }
+  if (last && chunked) framed_.append(kLastChunk);
+  return framed_;
+}
+
+std::optional<std::string_view> BodyRelay::finish() {
+  if (!framer_.is_until_close()) return std::nullopt;
+  return frame(content_ == Content::kEvents ? events_.finish() : std::string_view(), true);
+}
+
+llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
+  if (!success_ || content_ == Content::kOpaque) return {};
+  const auto& told = content_ == Content::kJson ? json_.usage() : events_.usage();
+  if (told) return *told;
+  const std::int64_t completion =
+      content_ == Content::kEvents ? events_.content_events() : payload_bytes_ / llm::kBytesPerToken;
+  return {static_cast<std::int64_t>(request_bytes) / llm::kBytesPerToken, completion, true};
+}
+
+}  // namespace insula::gateway

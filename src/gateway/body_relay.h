@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "gateway/message_text.h"
+#include "http/framing.h"
+#include "http/parser.h"
+#include "llm/sse.h"
+#include "llm/usage.h"
+
+namespace insula::gateway {
+
+/// What of the request decides how the reply is relayed.
+struct RelayPlan {
+  std::string_view method;
+  /// The client speaks HTTP/1.1, so that a body of unknown length can be chunked.
+  bool client_chunks = true;
+  /// Token usage is looked for in the reply.
+  bool metered = true;
+  llm::UsageChunk usage_chunk = llm::UsageChunk::kForward;
+};
+
+/// The body of one reply on its way from upstream to client: finds its end, changes its framing
+/// where the two sides need different ones, and reads token usage as it passes.
+///
+/// Holds no bytes, but for what SseRelay does. Pure: no I/O, no clock.
+class BodyRelay {
+ public:
+  BodyRelay(const http::ResponseHead& head, const RelayPlan& plan);
+
+  [[nodiscard]] ReplyFraming framing() const { return framing_; }
+
+  /// Takes bytes that the upstream sent; returns what to send to the client for them, framing
+  /// included, which may be nothing. Valid until the next call and as long as `bytes`, which may
+  /// be changed.
+  [[nodiscard]] std::string_view feed(std::span<char> bytes);
+
+  /// The upstream has closed: returns what is left to send, or nothing when the body was cut off.
+  [[nodiscard]] std::optional<std::string_view> finish();
+
+  /// The whole body has passed.
+  [[nodiscard]] bool done() const { return framer_.done(); }
+
+  /// The upstream's framing is broken; the connections cannot be used any further.
+  [[nodiscard]] http::Refusal refusal() const { return framer_.refusal(); }
+
+  /// The upstream sent more than the body: its connection must not be used again.
+  [[nodiscard]] bool has_surplus() const { return surplus_; }
+
+  /// What the reply says it cost, or an estimate of what of it has passed.
+  [[nodiscard]] llm::Usage usage(std::size_t request_bytes) const;
+
+ private:
+  enum class Content : std::uint8_t { kOpaque, kJson, kEvents };
+
+  std::string_view feed_as_received(std::string_view bytes);
+  std::string_view feed_reframed(std::span<char> bytes);
+  void scan(std::string_view payload);
+  std::string_view frame(std::string_view payload, bool last);
+
+  http::BodyFramer framer_;
+  ReplyFraming framing_ = ReplyFraming::kAsReceived;
+  Content content_ = Content::kOpaque;
+  bool success_ = false;
+  bool surplus_ = false;
+  std::int64_t payload_bytes_ = 0;
+  llm::UsageScanner json_;
+  llm::SseRelay events_;
+  std::string framed_;
+};
+
+}  // namespace insula::gateway

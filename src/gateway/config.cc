@@ -1,0 +1,154 @@
+#include "gateway/config.h"
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "json/parse.h"
+#include "json/value.h"
+#include "json/write.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+
+json::Value strings_to_json(const std::vector<std::string>& strings) {
+  json::Array array;
+  for (const std::string& text : strings) array.emplace_back(text);
+  return array;
+}
+
+std::string string_in(const json::Object& object, std::string_view key) {
+  const json::Value* value = object.find(key);
+  const std::string* text = value == nullptr ? nullptr : value->as_string();
+  return text == nullptr ? std::string() : *text;
+}
+
+std::vector<std::string> strings_in(const json::Object& object, std::string_view key) {
+  std::vector<std::string> strings;
+  const json::Value* value = object.find(key);
+  const json::Array* array = value == nullptr ? nullptr : value->as_array();
+  if (array == nullptr) return strings;
+  for (const json::Value& entry : *array) {
+    if (const std::string* text = entry.as_string(); text != nullptr) strings.push_back(*text);
+  }
+  return strings;
+}
+
+/// Calls `read` for every object in the array `key`.
+template <class F>
+void for_each_object(const json::Object& object, std::string_view key, F read) {
+  const json::Value* value = object.find(key);
+  const json::Array* array = value == nullptr ? nullptr : value->as_array();
+  if (array == nullptr) return;
+  for (const json::Value& entry : *array) {
+    if (const json::Object* member = entry.as_object(); member != nullptr) read(*member);
+  }
+}
+
+json::Value to_value(const IssuerConfig& issuer) {
+  return json::Object{{"issuer", issuer.issuer},
+                      {"audiences", strings_to_json(issuer.audiences)},
+                      {"publicKeys", strings_to_json(issuer.public_keys)},
+                      {"secrets", strings_to_json(issuer.secrets)},
+                      {"algorithms", strings_to_json(issuer.algorithms)}};
+}
+
+json::Value to_value(const TenantConfig& tenant) {
+  json::Array issuers;
+  for (const IssuerConfig& issuer : tenant.issuers) issuers.push_back(to_value(issuer));
+  return json::Object{{"name", tenant.name},
+                      {"serviceHost", tenant.service_host},
+                      {"endpoints", strings_to_json(tenant.endpoints)},
+                      {"requestsPerHour", tenant.requests_per_hour},
+                      {"issuers", std::move(issuers)}};
+}
+
+TenantConfig tenant_from(const json::Object& object) {
+  TenantConfig tenant;
+  tenant.name = string_in(object, "name");
+  tenant.service_host = string_in(object, "serviceHost");
+  tenant.endpoints = strings_in(object, "endpoints");
+  if (const json::Value* limit = object.find("requestsPerHour"); limit != nullptr) {
+    tenant.requests_per_hour = limit->as_int64().value_or(kRequestsPerHourDefault);
+  }
+  for_each_object(object, "issuers", [&](const json::Object& issuer) {
+    tenant.issuers.push_back({string_in(issuer, "issuer"), strings_in(issuer, "audiences"),
+                              strings_in(issuer, "publicKeys"), strings_in(issuer, "secrets"),
+                              strings_in(issuer, "algorithms")});
+  });
+  return tenant;
+}
+
+}  // namespace
+
+std::string to_json(const GatewayConfig& config) {
+  json::Array tenants;
+  for (const TenantConfig& tenant : config.tenants) tenants.push_back(to_value(tenant));
+  json::Array keys;
+  for (const ApiKeyConfig& key : config.api_keys) {
+    keys.push_back(json::Object{{"id", key.id}, {"tenant", key.tenant}, {"hash", key.hash}});
+  }
+  return json::write(json::Object{{"format", kFormat},
+                                  {"tenants", std::move(tenants)},
+                                  {"apiKeys", std::move(keys)},
+                                  {"builtinKeys", strings_to_json(config.builtin_keys)}});
+}
+
+Result<GatewayConfig> config_from_json(std::string_view text) {
+  INSULA_TRY(const json::Value value, json::parse(text));
+  const json::Object* object = value.as_object();
+  const json::Value* format = object == nullptr ? nullptr : object->find("format");
+  if (format == nullptr || format->as_int64() != kFormat) {
+    return fail(ErrorCode::kBadRequest, "not a snapshot of a gateway of this version");
+  }
+  GatewayConfig config;
+  for_each_object(*object, "tenants", [&](const json::Object& tenant) { config.tenants.push_back(tenant_from(tenant)); });
+  for_each_object(*object, "apiKeys", [&](const json::Object& key) {
+    config.api_keys.push_back({string_in(key, "id"), string_in(key, "tenant"), string_in(key, "hash")});
+  });
+  config.builtin_keys = strings_in(*object, "builtinKeys");
+  return config;
+}
+
+Result<> save_config(const std::filesystem::path& file, const GatewayConfig& config) {
+  const std::filesystem::path unfinished = file.string() + ".new";
+  const std::string text = to_json(config);
+  const Fd fd(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (fd.get() < 0) return fail_errno("create " + unfinished.string());
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(fd.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno("write " + unfinished.string());
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fdatasync(fd.get()) != 0) return fail_errno("sync " + unfinished.string());
+  if (::rename(unfinished.c_str(), file.c_str()) != 0) return fail_errno("rename " + unfinished.string());
+  return {};
+}
+
+Result<GatewayConfig> load_config(const std::filesystem::path& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0 && errno == ENOENT) return fail(ErrorCode::kNotFound, file.string() + ": no such file");
+  if (fd.get() < 0) return fail_errno("open " + file.string());
+  std::string text;
+  std::array<char, 16 * 1024> buffer{};
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("read " + file.string());
+    if (got == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  auto config = config_from_json(text);
+  if (!config) return std::unexpected(std::move(config).error().in(file.string()));
+  return config;
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace insula::gateway {
+
+/// Requests of a tenant in any hour unless its Tenant object says otherwise.
+inline constexpr std::int64_t kRequestsPerHourDefault = 1000;
+
+/// An issuer of tokens as a Tenant names it, with the keys already looked up.
+struct IssuerConfig {
+  std::string issuer;
+  std::vector<std::string> audiences;
+  std::vector<std::string> public_keys;  // PEM
+  std::vector<std::string> secrets;      // for HS256
+  /// When not empty, only keys of these algorithms count.
+  std::vector<std::string> algorithms;
+
+  bool operator==(const IssuerConfig&) const = default;
+};
+
+/// What the gateway does for one tenant.
+struct TenantConfig {
+  std::string name;
+  /// What upstreams see as Host: `llm-service.demo-a.svc:8000`.
+  std::string service_host;
+  /// Ready ones only, as `ip:port`.
+  std::vector<std::string> endpoints;
+  std::int64_t requests_per_hour = kRequestsPerHourDefault;
+  std::vector<IssuerConfig> issuers;
+
+  bool operator==(const TenantConfig&) const = default;
+};
+
+struct ApiKeyConfig {
+  std::string id;
+  std::string tenant;
+  std::string hash;  // SHA-256 of the secret part, hexadecimal
+
+  bool operator==(const ApiKeyConfig&) const = default;
+};
+
+/// Everything that the gateway knows of the platform, as plain values: what is written to disk and
+/// what a Snapshot is built from. Sorted by name and id, so that equal means unchanged.
+struct GatewayConfig {
+  std::vector<TenantConfig> tenants;
+  std::vector<ApiKeyConfig> api_keys;
+  /// PEM keys of the built-in issuer of tokens.
+  std::vector<std::string> builtin_keys;
+
+  bool operator==(const GatewayConfig&) const = default;
+};
+
+[[nodiscard]] std::string to_json(const GatewayConfig& config);
+/// Errors: kBadRequest. Members that are missing are empty.
+[[nodiscard]] Result<GatewayConfig> config_from_json(std::string_view text);
+
+/// Writes the file anew, readable by its owner only: it holds HS256 secrets. Never half of it is
+/// seen. Errors: fail_errno.
+[[nodiscard]] Result<> save_config(const std::filesystem::path& file, const GatewayConfig& config);
+/// Errors: kNotFound when there is no such file; as config_from_json().
+[[nodiscard]] Result<GatewayConfig> load_config(const std::filesystem::path& file);
+
+}  // namespace insula::gateway

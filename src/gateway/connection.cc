@@ -1,0 +1,378 @@
+#include "gateway/connection.h"
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "async/deadline.h"
+#include "gateway/credentials.h"
+#include "gateway/worker.h"
+#include "http/refusal.h"
+#include "http/scan.h"
+#include "net/tls.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::chrono::seconds kHandshakeTime{10};
+/// How long a client may go on sending a body that was refused before the connection is closed.
+constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::size_t kLingerBytesMax = 1U << 20U;
+/// On drain, how long an idle connection may still bring a request that was already on its way.
+constexpr std::chrono::milliseconds kDrainIdleTime{300};
+/// Memory that an idle connection may keep for its next request.
+constexpr std::size_t kIdleBytesMax = 4096;
+constexpr std::size_t kRequestIdBytesMax = 128;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+struct ErrorWords {
+  ErrorCode code;
+  std::string_view type;
+  std::string_view openai_code;
+};
+
+/// OpenAI's words for our errors: its client libraries decide by status, type and code.
+constexpr std::array<ErrorWords, 10> kErrorWords = {{
+    {ErrorCode::kBadRequest, "invalid_request_error", "invalid_request"},
+    {ErrorCode::kUnauthenticated, "invalid_request_error", "invalid_api_key"},
+    {ErrorCode::kForbidden, "permission_error", "tenant_mismatch"},
+    {ErrorCode::kNotFound, "invalid_request_error", "unknown_tenant"},
+    {ErrorCode::kMethodNotAllowed, "invalid_request_error", "method_not_allowed"},
+    {ErrorCode::kTooLarge, "invalid_request_error", "request_too_large"},
+    {ErrorCode::kTooManyRequests, "requests", "rate_limit_exceeded"},
+    {ErrorCode::kUpstream, "server_error", "upstream_failed"},
+    {ErrorCode::kUnavailable, "server_error", "no_ready_endpoint"},
+    {ErrorCode::kTimeout, "server_error", "upstream_timeout"},
+}};
+
+ErrorWords words_of(ErrorCode code) {
+  for (const ErrorWords& words : kErrorWords) {
+    if (words.code == code) return words;
+  }
+  return {code, "server_error", "internal_error"};
+}
+
+bool is_request_id(std::string_view id) {
+  return id.size() <= kRequestIdBytesMax && http::is_token(id);
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, std::unique_ptr<net::Stream> client)
+    : worker_(worker),
+      client_(std::move(client)),
+      client_address_(client_->peer().is_unix() ? "unix" : client_->peer().host()),
+      deadline_(worker.coarse_now() + worker.settings().timeouts.idle) {}
+
+Connection::~Connection() = default;
+
+void Connection::wait_for(Phase phase, std::chrono::nanoseconds patience) {
+  phase_ = phase;
+  deadline_ = worker_.coarse_now() + patience;
+}
+
+void Connection::check_deadline(SteadyTime now) {
+  if (now < deadline_) return;
+  if (phase_ == Phase::kUpstream) {
+    // The relay finds its upstream closed, and that it was us.
+    if (upstream_ == nullptr) return;
+    expired_ = true;
+    ::shutdown(upstream_->fd(), SHUT_RDWR);
+  } else if (client_ != nullptr) {
+    ::shutdown(client_->fd(), SHUT_RDWR);
+  }
+}
+
+void Connection::begin_drain(SteadyTime now) {
+  if (phase_ == Phase::kIdle) deadline_ = std::min(deadline_, now + kDrainIdleTime);
+}
+
+Task<> Connection::watch_hangup() {
+  co_await client_->hangup();
+  client_gone_ = true;
+  if (upstream_ != nullptr) ::shutdown(upstream_->fd(), SHUT_RDWR);
+}
+
+Task<Result<>> Connection::shake_hands() {
+  const auto& tls = worker_.settings().tls;
+  if (tls == nullptr) co_return Result<>();
+  INSULA_CO_TRY(client_, co_await net::tls_accept(tls, std::move(client_), Loop::current().now() + kHandshakeTime));
+  co_return Result<>();
+}
+
+Task<> Connection::serve() {
+  if (const auto shaken = co_await shake_hands(); !shaken) co_return;
+  watchers_.spawn(watch_hangup());
+  while (co_await read_head()) {
+    const bool keep_alive = co_await answer();
+    upstream_.reset();
+    if (!keep_alive || client_gone_) break;
+    in_.erase(0, used_);
+    shrink();
+  }
+  watchers_.cancel();
+}
+
+void Connection::shrink() {
+  payload_ = {};
+  for (std::string* text : {&in_, &body_, &upstream_head_, &reply_head_, &overflow_}) {
+    if (text->capacity() <= kIdleBytesMax) continue;
+    if (text == &in_) {
+      in_.shrink_to_fit();
+    } else {
+      std::string().swap(*text);
+    }
+  }
+}
+
+/// Reads until in_ begins with a whole request head; false when there is none to come.
+Task<bool> Connection::read_head() {
+  const Timeouts& timeouts = worker_.settings().timeouts;
+  std::size_t seen = 0;
+  wait_for(in_.empty() ? Phase::kIdle : Phase::kClient, in_.empty() ? timeouts.idle : timeouts.head);
+  for (;;) {
+    if (!in_.empty()) {
+      http::RequestHead& head = worker_.request_head();
+      switch (http::parse_request(in_, seen, {}, head)) {
+        case http::ParseStatus::kComplete: co_return true;
+        case http::ParseStatus::kNeedMore: seen = in_.size(); break;
+        case http::ParseStatus::kRefused: {
+          Request request(worker_.snapshot(), worker_.settings().metrics.nobody, worker_.journal(),
+                          worker_.settings().clock);
+          body_pending_ = true;
+          co_await refuse(request, http::request_error(head.refusal));
+          co_return false;
+        }
+      }
+    } else if (worker_.draining()) {
+      begin_drain(worker_.coarse_now());
+    }
+    const auto got = co_await client_->read(worker_.buffer());
+    if (!got || *got == 0) co_return false;
+    if (in_.empty()) wait_for(Phase::kClient, timeouts.head);
+    in_.append(worker_.buffer().data(), *got);
+  }
+}
+
+/// The life of a request. Returns whether the connection may carry another.
+Task<bool> Connection::answer() {
+  const WorkerSettings& settings = worker_.settings();
+  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.journal(), settings.clock);
+  if (auto accepted = accept(request, worker_.request_head()); !accepted) {
+    co_return co_await refuse(request, std::move(accepted).error());
+  }
+  if (body_pending_) {
+    if (auto read = co_await read_body(request); !read) co_return co_await refuse(request, std::move(read).error());
+  }
+  if (auto inspected = inspect(request); !inspected) {
+    co_return co_await refuse(request, std::move(inspected).error());
+  }
+  if (auto admitted = admit(request); !admitted) co_return co_await refuse(request, std::move(admitted).error());
+  co_return co_await route(request);
+}
+
+/// Everything that needs the parsed head, which is gone at the first wait.
+Result<> Connection::accept(Request& request, const http::RequestHead& head) {
+  request.is_head = head.method == "HEAD";
+  request.client_chunks = head.minor_version >= 1;
+  request.keep_alive = head.keep_alive && !worker_.draining();
+  const std::string_view given_id = head.find(http::FieldId::kXRequestId).value_or(std::string_view());
+  if (is_request_id(given_id)) {
+    request.id = given_id;
+  } else {
+    worker_.append_request_id(request.id);
+  }
+  own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
+
+  body_framer_ = http::BodyFramer::of(head);
+  used_ = head.size;
+  const std::size_t received = in_.size() - head.size;
+  const std::uint64_t announced = head.content_length.value_or(0);
+  body_pending_ = head.chunked || announced > received;
+  if (!body_pending_) used_ += announced;
+  expect_continue_ = head.expect_continue && received == 0;
+
+  if (head.method == "CONNECT" || head.method == "TRACE") {
+    return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
+  }
+  const auto target = split_target(head.target);
+  if (!target) return fail(ErrorCode::kNotFound, "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
+  const Tenant* tenant = request.snapshot->find(target->tenant);
+  if (tenant == nullptr) return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target->tenant));
+  request.assign(*tenant);
+  INSULA_TRY(request.principal, authenticate(head, *request.snapshot, *tenant, worker_.tokens(),
+                                             worker_.settings().clock.wall()));
+  if (announced > worker_.settings().body_bytes_max) {
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("the request body may have at most {} bytes", worker_.settings().body_bytes_max));
+  }
+  request.operation = llm::operation_of(target->path);
+  request.has_body = head.chunked || head.content_length.has_value();
+  upstream_head_.clear();
+  write_upstream_head(upstream_head_, {.head = head,
+                                       .target = *target,
+                                       .service_host = tenant->service_host,
+                                       .client_address = client_address_,
+                                       .scheme = worker_.settings().tls == nullptr ? "http" : "https",
+                                       .request_id = request.id});
+  if (!body_pending_) {
+    in_.reserve(in_.size() + llm::RequestReader::kPadding);
+    payload_ = std::string_view(in_).substr(head.size, announced);
+  }
+  return {};
+}
+
+Result<> Connection::read_framed(http::BodyFramer& framer, std::span<char> bytes) {
+  const http::BodyFramer::Decoded decoded = framer.decode(bytes);
+  if (framer.refusal() != http::Refusal::kNone) return std::unexpected(http::request_error(framer.refusal()));
+  body_.append(bytes.data(), decoded.payload);
+  if (body_.size() > worker_.settings().body_bytes_max) {
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("the request body may have at most {} bytes", worker_.settings().body_bytes_max));
+  }
+  const std::size_t surplus = bytes.size() - decoded.used;
+  // What follows the body is the next request.
+  if (bytes.data() == in_.data() + used_) {
+    used_ += decoded.used;
+  } else if (surplus > 0) {
+    in_.append(bytes.data() + decoded.used, surplus);
+  }
+  return {};
+}
+
+Task<Result<>> Connection::read_body(Request& request) {
+  body_.clear();
+  if (request.has_body && expect_continue_ && !co_await send(kContinue, {})) {
+    co_return fail(ErrorCode::kBadRequest, "the client left before its body");
+  }
+  INSULA_CO_TRY_VOID(read_framed(body_framer_, std::span(in_).subspan(used_)));
+  while (!body_framer_.done()) {
+    wait_for(Phase::kClient, worker_.settings().timeouts.body_gap);
+    const auto got = co_await client_->read(worker_.buffer());
+    if (!got || *got == 0) co_return fail(ErrorCode::kBadRequest, "the request body ended early");
+    INSULA_CO_TRY_VOID(read_framed(body_framer_, worker_.buffer().first(*got)));
+  }
+  body_pending_ = false;
+  body_.reserve(body_.size() + llm::RequestReader::kPadding);
+  payload_ = body_;
+  co_return Result<>();
+}
+
+/// Reads what routing and metering need out of the body, and completes the upstream's head.
+Result<> Connection::inspect(Request& request) {
+  if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
+    INSULA_TRY(const llm::RequestPeek peek, worker_.reader().read(request.operation, payload_));
+    request.model = peek.model;
+    if (peek.ask_for_usage) {
+      request.hide_usage = true;
+      if (payload_.data() != body_.data()) body_.assign(payload_);
+      body_.replace(peek.ask_for_usage->offset, peek.ask_for_usage->erase, peek.ask_for_usage->insert);
+      payload_ = body_;
+    }
+  }
+  request.body_bytes = payload_.size();
+  finish_upstream_head(upstream_head_, request.has_body ? std::optional(payload_.size()) : std::nullopt);
+  return {};
+}
+
+/// Takes one request from the tenant's window. A tenant that nobody serves keeps its allowance.
+Result<> Connection::admit(Request& request) {
+  const Tenant& tenant = *request.tenant;
+  if (tenant.endpoints.empty()) {
+    own_headers_.append("Retry-After: 1\r\n");
+    return fail(ErrorCode::kUnavailable, fmt::format("{} has no ready endpoint", tenant.service_host));
+  }
+  request.decision = tenant.window->admit(tenant.requests_per_hour);
+  append_rate_headers(own_headers_, request.decision);
+  if (!request.decision.admitted) {
+    tenant.metrics->rate_limited->add();
+    return fail(ErrorCode::kTooManyRequests,
+                fmt::format("the rate limit of {} requests per hour is reached; see Retry-After",
+                            tenant.requests_per_hour));
+  }
+  request.admitted = true;
+  return {};
+}
+
+Task<bool> Connection::refuse(Request& request, Error error) {
+  const ErrorWords words = words_of(error.code());
+  OwnReply reply{.status = http_status(error.code()),
+                 .type = words.type,
+                 .code = words.openai_code,
+                 .message = error.message()};
+  co_return co_await send_own(request, reply);
+}
+
+/// Answers by ourselves. A body that was not read makes the connection unfit for more.
+Task<bool> Connection::send_own(Request& request, OwnReply reply) {
+  request.status = reply.status;
+  request.settle();
+  reply.own_headers = own_headers_;
+  reply.keep_alive = request.keep_alive && !body_pending_ && !worker_.draining();
+  reply.without_body = request.is_head;
+  reply_head_.clear();
+  write_own_reply(reply_head_, reply);
+  own_headers_.clear();
+  const bool sent = co_await send(reply_head_, {});
+  if (sent && body_pending_) co_await linger();
+  co_return sent && reply.keep_alive;
+}
+
+/// Lets the client finish sending, so that the reply is not lost to a reset.
+Task<> Connection::linger() {
+  client_->shutdown_write();
+  wait_for(Phase::kClient, kLingerTime);
+  const SteadyTime end = deadline_;
+  for (std::size_t total = 0; total < kLingerBytesMax && worker_.coarse_now() < end;) {
+    const auto got = co_await client_->read(worker_.buffer());
+    if (!got || *got == 0) co_return;
+    total += *got;
+  }
+}
+
+/// Sends what can be sent at once; the rest is copied to overflow_, since the caller's bytes may be
+/// the worker's buffer. Returns whether nothing is left.
+bool Connection::send_now(std::string_view first, std::string_view second, bool& failed) {
+  while (!first.empty() || !second.empty()) {
+    const auto written = client_->try_write(first, second);
+    if (!written) {
+      overflow_.assign(first).append(second);
+      return false;
+    }
+    if (!*written) {
+      failed = true;
+      return true;
+    }
+    const std::size_t of_first = std::min(**written, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(**written - of_first);
+  }
+  return true;
+}
+
+/// False when the client is gone.
+Task<bool> Connection::send(std::string_view first, std::string_view second) {
+  bool failed = false;
+  if (send_now(first, second, failed)) co_return !failed;
+  co_return co_await flush();
+}
+
+/// Waits until the client has taken overflow_. False when it is gone.
+Task<bool> Connection::flush() {
+  const Phase before = phase_;
+  wait_for(Phase::kClient, worker_.settings().timeouts.client_write);
+  const auto written = co_await client_->write(overflow_);
+  phase_ = before;
+  co_return written.has_value();
+}
+
+/// Ends the connection with a reset: a reply that was cut off must not look complete.
+void Connection::abort_client() {
+  const ::linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client_->fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "async/task_group.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/body_relay.h"
+#include "gateway/message_text.h"
+#include "gateway/request.h"
+#include "net/stream.h"
+
+namespace insula::gateway {
+
+class Worker;
+
+/// One client connection and the requests that come over it.
+///
+/// The life of a request is answer(): accept, authenticate, admit, route, relay; it settles when
+/// its Request goes. While it runs, a second task waits for the client to leave and then shuts the
+/// upstream connection down, which ends the relay at once and stops the work there.
+///
+/// Lifetime: the worker outlives it. Threads: the worker's loop.
+class Connection {
+ public:
+  Connection(Worker& worker, std::unique_ptr<net::Stream> client);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  /// Serves requests until either side is done.
+  Task<> serve();
+
+  /// Ends whatever the connection waits for, if its deadline has passed.
+  void check_deadline(SteadyTime now);
+
+  /// No request after the present one; an idle connection gets a moment for one that is under way.
+  void begin_drain(SteadyTime now);
+
+ private:
+  /// What an attempt to have a request answered came to.
+  enum class Attempt : std::uint8_t {
+    kDone,
+    kClientGone,
+    kCutOff,     // the reply had begun; nothing can be put right
+    kUnsent,     // no connection: nothing was sent
+    kStale,      // a pooled connection had been closed by its upstream
+    kLost,       // sent, and the connection ended without a byte of reply
+    kMalformed,  // the reply is not HTTP
+    kTimedOut,
+  };
+
+  enum class Phase : std::uint8_t { kIdle, kClient, kUpstream };
+
+  Task<Result<>> shake_hands();
+  Task<> watch_hangup();
+  Task<bool> read_head();
+  Task<bool> answer();
+
+  Result<> accept(Request& request, const http::RequestHead& head);
+  Task<Result<>> read_body(Request& request);
+  Result<> read_framed(http::BodyFramer& framer, std::span<char> bytes);
+  Result<> inspect(Request& request);
+  Result<> admit(Request& request);
+  Task<bool> route(Request& request);
+  Task<Attempt> attempt(Request& request, Endpoint& endpoint);
+  Task<Attempt> relay(Request& request, Endpoint& endpoint, bool reused);
+  Task<std::optional<Attempt>> read_reply_head(std::string& partial, bool reused, std::span<char>& rest);
+  Task<Attempt> relay_body(Request& request, BodyRelay& body);
+  Task<bool> finish_attempt(Request& request, Attempt result);
+
+  Task<bool> refuse(Request& request, Error error);
+  Task<bool> send_own(Request& request, OwnReply reply);
+  Task<bool> send(std::string_view first, std::string_view second);
+  Task<bool> flush();
+  bool send_now(std::string_view first, std::string_view second, bool& failed);
+  Task<> linger();
+  void abort_client();
+  void wait_for(Phase phase, std::chrono::nanoseconds patience);
+  void shrink();
+
+  Worker& worker_;
+  std::unique_ptr<net::Stream> client_;
+  std::unique_ptr<net::Stream> upstream_;
+  std::string client_address_;
+
+  std::string in_;            // received and not used up; begins with the present request's head
+  std::string body_;          // the request's body when it is not a part of in_
+  std::string_view payload_;  // the request's body
+  std::size_t used_ = 0;      // how much of in_ the present request takes
+  bool body_pending_ = false;  // some of the request's body has not been read
+  bool expect_continue_ = false;
+  http::BodyFramer body_framer_;
+
+  std::string upstream_head_;
+  std::string reply_head_;
+  std::string own_headers_;
+  std::string overflow_;
+
+  Phase phase_ = Phase::kIdle;
+  SteadyTime deadline_;
+  bool client_gone_ = false;
+  bool expired_ = false;
+
+  TaskGroup watchers_;
+};
+
+}  // namespace insula::gateway

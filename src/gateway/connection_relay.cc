@@ -1,0 +1,241 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "gateway/connection.h"
+#include "gateway/worker.h"
+#include "net/stream.h"
+
+namespace insula::gateway {
+namespace {
+
+/// After a refused connection, how long the endpoint's siblings are preferred.
+constexpr std::chrono::seconds kAvoidTime{1};
+/// Endpoints that may refuse the connection before the request fails.
+constexpr int kUnsentMax = 4;
+/// Pooled connections that may turn out closed before the request fails.
+constexpr int kStaleMax = 3;
+/// Retries of a request that was sent and lost.
+constexpr int kLostMax = 1;
+
+/// Counts a request at its endpoint while it runs.
+class Load {
+ public:
+  explicit Load(Endpoint& endpoint) : endpoint_(endpoint) {
+    endpoint_.in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  ~Load() { endpoint_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  Endpoint& endpoint_;
+};
+
+/// What has been tried for one request.
+struct Tries {
+  static constexpr std::size_t kMax = kUnsentMax + kLostMax;
+
+  std::array<Endpoint*, kMax> endpoints{};
+  std::size_t count = 0;
+  int unsent = 0;
+  int stale = 0;
+  int lost = 0;
+
+  void note(Endpoint* endpoint) {
+    if (count < kMax) endpoints[count++] = endpoint;
+  }
+};
+
+}  // namespace
+
+/// Sends the request to an endpoint, and to another as long as none has begun to answer and that is
+/// safe. Returns whether the client connection may carry another request.
+Task<bool> Connection::route(Request& request) {
+  const TenantMetrics& metrics = *request.tenant->metrics;
+  Tries tries;
+  for (;;) {
+    Endpoint* endpoint = worker_.choose(*request.tenant, std::span(tries.endpoints).first(tries.count));
+    const Attempt result = co_await attempt(request, *endpoint);
+    upstream_.reset();
+    switch (result) {
+      case Attempt::kUnsent:
+        metrics.connect_errors->add();
+        endpoint->avoid_until = (worker_.coarse_now() + kAvoidTime).time_since_epoch().count();
+        tries.note(endpoint);
+        if (++tries.unsent < kUnsentMax) continue;
+        break;
+      case Attempt::kStale:
+        if (++tries.stale < kStaleMax) continue;
+        break;
+      case Attempt::kLost:
+        metrics.lost_errors->add();
+        tries.note(endpoint);
+        if (++tries.lost <= kLostMax) {
+          metrics.retries->add();
+          continue;
+        }
+        break;
+      default: co_return co_await finish_attempt(request, result);
+    }
+    co_return co_await refuse(request, Error(ErrorCode::kUpstream, "no endpoint answered the request"));
+  }
+}
+
+Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
+  const TenantMetrics& metrics = *request.tenant->metrics;
+  switch (result) {
+    case Attempt::kDone: co_return request.keep_alive;
+    case Attempt::kTimedOut:
+      metrics.timeout_errors->add();
+      co_return co_await refuse(request, Error(ErrorCode::kTimeout, "the upstream did not answer in time"));
+    case Attempt::kMalformed:
+      metrics.protocol_errors->add();
+      co_return co_await refuse(request, Error(ErrorCode::kUpstream, "the upstream's answer is not valid HTTP"));
+    case Attempt::kCutOff:
+      metrics.lost_errors->add();
+      request.status = 502;
+      abort_client();
+      co_return false;
+    default: co_return false;
+  }
+}
+
+Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoint) {
+  const Load load(endpoint);
+  const Timeouts& timeouts = worker_.settings().timeouts;
+  expired_ = false;
+  upstream_ = worker_.pool().take(endpoint);
+  const bool reused = upstream_ != nullptr;
+  if (!reused) {
+    wait_for(Phase::kUpstream, timeouts.connect);
+    auto dialed = co_await net::dial(endpoint.address, Loop::current().now() + timeouts.connect);
+    if (client_gone_) co_return Attempt::kClientGone;
+    if (!dialed) co_return Attempt::kUnsent;
+    upstream_ = *std::move(dialed);
+  }
+  wait_for(Phase::kUpstream, timeouts.first_byte);
+  const auto written = co_await upstream_->write(upstream_head_, payload_);
+  if (client_gone_) co_return Attempt::kClientGone;
+  if (expired_) co_return Attempt::kTimedOut;
+  if (!written) co_return reused ? Attempt::kStale : Attempt::kLost;
+  co_return co_await relay(request, endpoint, reused);
+}
+
+/// Reads until a final reply's head is in worker_.response_head(); `rest` is what came after it.
+/// Returns an attempt's end when there is none.
+Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string& partial,
+                                                                     bool reused,
+                                                                     std::span<char>& rest) {
+  http::ResponseHead& head = worker_.response_head();
+  std::size_t seen = 0;
+  for (;;) {
+    const auto got = co_await upstream_->read(worker_.buffer());
+    if (client_gone_) co_return Attempt::kClientGone;
+    if (!got || *got == 0) {
+      if (expired_) co_return Attempt::kTimedOut;
+      if (!partial.empty()) co_return Attempt::kMalformed;
+      co_return reused ? Attempt::kStale : Attempt::kLost;
+    }
+    rest = worker_.buffer().first(*got);
+    if (!partial.empty()) {
+      partial.append(rest.data(), rest.size());
+      rest = partial;
+    }
+    for (;;) {
+      const auto status = http::parse_response({rest.data(), rest.size()}, seen, {}, head);
+      if (status == http::ParseStatus::kRefused) co_return Attempt::kMalformed;
+      if (status == http::ParseStatus::kNeedMore) break;
+      if (head.status == 101) co_return Attempt::kMalformed;
+      rest = rest.subspan(head.size);
+      if (head.status >= 200) co_return std::nullopt;
+      seen = 0;  // An interim reply; ours to the client was sent, if it asked for one.
+    }
+    std::string unread(rest.data(), rest.size());
+    partial = std::move(unread);
+    seen = partial.size();
+  }
+}
+
+Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint, bool reused) {
+  std::string partial;
+  std::span<char> rest;
+  if (const auto ended = co_await read_reply_head(partial, reused, rest); ended) co_return *ended;
+
+  const http::ResponseHead& head = worker_.response_head();
+  BodyRelay body(head, {.method = request.is_head ? "HEAD" : "",
+                        .client_chunks = request.client_chunks,
+                        .metered = llm::has_json_body(request.operation),
+                        .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward});
+  request.status = head.status;
+  request.keep_alive = request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
+  const bool reusable = head.keep_alive;
+  reply_head_.clear();
+  write_reply_head(reply_head_, head, body.framing(), request.keep_alive, own_headers_);
+
+  const std::string_view first = body.done() ? std::string_view() : body.feed(rest);
+  const bool surplus = body.has_surplus() || (rest.size() > 0 && body.done() && first.empty());
+  request.usage = body.usage(request.body_bytes);
+  if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
+  if (body.done()) {
+    request.settle();
+    if (reusable && !surplus && request.snapshot == worker_.snapshot()) {
+      worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
+    }
+  }
+  bool failed = false;
+  if (!send_now(reply_head_, first, failed)) failed = !co_await flush();
+  if (failed) {
+    request.status = 499;
+    co_return Attempt::kClientGone;
+  }
+  if (body.done()) co_return Attempt::kDone;
+
+  const Attempt ended = co_await relay_body(request, body);
+  if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() && !body.has_surplus() &&
+      request.snapshot == worker_.snapshot()) {
+    worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
+  }
+  co_return ended;
+}
+
+Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& body) {
+  const Timeouts& timeouts = worker_.settings().timeouts;
+  while (!body.done()) {
+    wait_for(Phase::kUpstream, timeouts.reply_gap);
+    const auto got = co_await upstream_->read(worker_.buffer());
+    request.usage = body.usage(request.body_bytes);
+    if (client_gone_) {
+      request.status = 499;
+      co_return Attempt::kClientGone;
+    }
+    std::string_view out;
+    if (!got || *got == 0) {
+      const auto last = got && !expired_ ? body.finish() : std::nullopt;
+      if (!last) co_return Attempt::kCutOff;
+      out = *last;
+      upstream_.reset();
+    } else {
+      out = body.feed(worker_.buffer().first(*got));
+      if (body.refusal() != http::Refusal::kNone) co_return Attempt::kCutOff;
+    }
+    const bool ended = body.done() || upstream_ == nullptr;
+    request.usage = body.usage(request.body_bytes);
+    if (ended) request.settle();
+    bool failed = false;
+    if (!send_now(out, {}, failed)) failed = !co_await flush();
+    if (failed) {
+      request.status = 499;
+      co_return Attempt::kClientGone;
+    }
+    if (ended) co_return Attempt::kDone;
+  }
+  co_return Attempt::kDone;
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,85 @@
+#include "gateway/credentials.h"
+
+#include <optional>
+
+#include "http/scan.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::string_view kBearer = "bearer";
+
+bool is_key_header(std::string_view name) {
+  return http::token_is(name, "x-api-key") || http::token_is(name, "api-key");
+}
+
+std::unexpected<Error> refuse(std::string_view why) {
+  return fail(ErrorCode::kUnauthenticated, std::string(why));
+}
+
+Result<std::string_view> bearer_of(std::string_view value) {
+  const std::size_t space = value.find(' ');
+  if (space == value.npos || !http::equals_ignoring_case(value.substr(0, space), kBearer)) {
+    return refuse("the Authorization header must be `Bearer` and an API key or a token");
+  }
+  return http::trim(value.substr(space + 1));
+}
+
+/// The one credential in the headers.
+Result<std::string_view> credential_of(const http::RequestHead& head) {
+  std::optional<std::string_view> found;
+  for (const http::Field& field : head.fields()) {
+    const bool bearer = field.id == http::FieldId::kAuthorization;
+    if (!bearer && (field.id != http::FieldId::kOther || !is_key_header(field.name))) continue;
+    if (found) return refuse("several credentials were given; send one");
+    if (bearer) {
+      INSULA_TRY(found, bearer_of(field.value));
+    } else {
+      found = field.value;
+    }
+  }
+  if (!found || found->empty()) return refuse("no API key or token was given; send `Authorization: Bearer <key>`");
+  return *found;
+}
+
+Result<Principal> check_key(const ApiKeyText& key, const Snapshot& snapshot, const Tenant& tenant) {
+  INSULA_TRY(const ApiKeyRecord* record, snapshot.api_keys.verify(key));
+  if (record->tenant != tenant.name) {
+    return fail(ErrorCode::kForbidden, "this API key does not belong to the tenant in the path");
+  }
+  return Principal{snapshot.api_keys.records().find(key.id)->first};
+}
+
+Result<Principal> check_claims(const Result<JwtClaims>& claims, const Tenant& tenant) {
+  if (!claims) return std::unexpected(claims.error());
+  const bool builtin = claims->issuer == kBuiltinIssuer;
+  if ((builtin || !claims->tenant.empty()) && claims->tenant != tenant.name) {
+    return fail(ErrorCode::kForbidden, "this token does not belong to the tenant in the path");
+  }
+  return Principal{kTokenKey};
+}
+
+}  // namespace
+
+Result<Principal> authenticate(const http::RequestHead& head,
+                               const Snapshot& snapshot,
+                               const Tenant& tenant,
+                               TokenCache& cache,
+                               WallTime now) {
+  INSULA_TRY(const std::string_view credential, credential_of(head));
+  if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant);
+  if (credential.starts_with(kApiKeyPrefix)) return refuse("the API key is not valid");
+  if (const Result<JwtClaims>* known = cache.find(tenant.auth_scope, credential, now)) return check_claims(*known, tenant);
+  Result<JwtClaims> claims = verify_jwt(credential, tenant.issuers, now);
+  const Result<Principal> principal = check_claims(claims, tenant);
+  cache.put(tenant.auth_scope, credential, std::move(claims), now);
+  return principal;
+}
+
+bool is_credential(const http::Field& field) {
+  if (field.id == http::FieldId::kAuthorization || field.id == http::FieldId::kProxyAuthorization) return true;
+  if (field.id != http::FieldId::kOther) return false;
+  return is_key_header(field.name) || http::token_is(field.name, "cookie");
+}
+
+}  // namespace insula::gateway

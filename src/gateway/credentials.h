@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/snapshot.h"
+#include "gateway/token_cache.h"
+#include "http/parser.h"
+
+namespace insula::gateway {
+
+/// Who a request is from, once that is proven.
+struct Principal {
+  /// What usage is counted under: the id of the API key, or kTokenKey. Valid as long as the
+  /// snapshot.
+  std::string_view key;
+};
+
+inline constexpr std::string_view kTokenKey = "token";
+
+/// Checks the credentials in `head`: `Authorization: Bearer` with an API key or a token, or
+/// `X-Api-Key` or `Api-Key` with an API key.
+///
+/// Errors: kUnauthenticated when there are none, several, or wrong ones; kForbidden when they are
+/// good and another tenant's. Messages may be shown to the caller.
+[[nodiscard]] Result<Principal> authenticate(const http::RequestHead& head,
+                                             const Snapshot& snapshot,
+                                             const Tenant& tenant,
+                                             TokenCache& cache,
+                                             WallTime now);
+
+/// True for headers that may carry a credential for the gateway; upstreams never see them.
+[[nodiscard]] bool is_credential(const http::Field& field);
+
+}  // namespace insula::gateway

@@ -1,0 +1,182 @@
+#include "gateway/message_text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "gateway/credentials.h"
+#include "http/message.h"
+#include "http/scan.h"
+#include "http/url.h"
+#include "llm/openai_error.h"
+
+namespace insula::gateway {
+namespace {
+
+using http::Field;
+using http::FieldId;
+
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+/// Headers that the gateway writes itself, or that only it may say.
+bool is_ours_upstream(const Field& field) {
+  switch (field.id) {
+    case FieldId::kHost:
+    case FieldId::kContentLength:
+    case FieldId::kTransferEncoding:
+    case FieldId::kExpect:
+    case FieldId::kForwarded:
+    case FieldId::kXForwardedFor:
+    case FieldId::kXForwardedHost:
+    case FieldId::kXForwardedProto:
+    case FieldId::kXRequestId:
+      return true;
+    case FieldId::kOther: {
+      const std::string_view name = field.name;
+      if (name.empty() || (name.front() | 0x20) != 'x') return false;
+      const auto starts = [&](std::string_view prefix) {
+        return name.size() >= prefix.size() && http::token_is(name.substr(0, prefix.size()), prefix);
+      };
+      return starts("x-forwarded-") || starts("x-insula-") || starts("x-real-ip");
+    }
+    default: return false;
+  }
+}
+
+/// Headers of a reply that ours replace.
+bool is_ours_downstream(const Field& field) {
+  if (field.id == FieldId::kXRequestId) return true;
+  if (field.id != FieldId::kOther) return false;
+  const std::string_view name = field.name;
+  const auto starts = [&](std::string_view prefix) {
+    return name.size() >= prefix.size() && http::token_is(name.substr(0, prefix.size()), prefix);
+  };
+  return starts("x-ratelimit-") || starts("ratelimit");
+}
+
+}  // namespace
+
+std::optional<TenantTarget> split_target(std::string_view target) {
+  if (!target.starts_with('/')) return std::nullopt;
+  const std::size_t slash = target.find_first_of("/?", 1);
+  if (slash == target.npos || target[slash] != '/' || slash == 1) return std::nullopt;
+  const std::string_view path = http::target_path(target);
+  if (!http::is_unambiguous_path(path)) return std::nullopt;
+  return TenantTarget{target.substr(1, slash - 1), path.substr(slash), target.substr(slash)};
+}
+
+void write_upstream_head(std::string& out, const UpstreamHead& parts) {
+  out.append(parts.head.method).append(" ").append(parts.target.target).append(" HTTP/1.1\r\n");
+  append_header(out, "Host", parts.service_host);
+  for (const Field& field : parts.head.fields()) {
+    if (is_ours_upstream(field) || is_credential(field) || http::is_hop_by_hop(parts.head, field)) continue;
+    append_header(out, field.name, field.value);
+  }
+  append_header(out, "X-Forwarded-For", parts.client_address);
+  append_header(out, "X-Forwarded-Proto", parts.scheme);
+  if (!parts.head.host.empty()) append_header(out, "X-Forwarded-Host", parts.head.host);
+  out.append("X-Forwarded-Prefix: /").append(parts.target.tenant).append("\r\n");
+  append_header(out, "X-Insula-Tenant", parts.target.tenant);
+  append_header(out, "X-Request-Id", parts.request_id);
+}
+
+void finish_upstream_head(std::string& out, std::optional<std::size_t> body_bytes) {
+  if (body_bytes) {
+    out.append("Content-Length: ");
+    append_number(out, static_cast<std::int64_t>(*body_bytes));
+    out.append("\r\n");
+  }
+  out.append("\r\n");
+}
+
+void write_reply_head(std::string& out,
+                      const http::ResponseHead& head,
+                      ReplyFraming framing,
+                      bool keep_alive,
+                      std::string_view own_headers) {
+  const std::array<char, 3> status = {static_cast<char>('0' + head.status / 100),
+                                      static_cast<char>('0' + head.status / 10 % 10),
+                                      static_cast<char>('0' + head.status % 10)};
+  out.append("HTTP/1.1 ").append(status.data(), status.size()).append(" ").append(head.reason).append("\r\n");
+  for (const Field& field : head.fields()) {
+    if (is_ours_downstream(field)) continue;
+    if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding) {
+      if (framing != ReplyFraming::kAsReceived) continue;
+    } else if (http::is_hop_by_hop(head, field)) {
+      continue;
+    }
+    append_header(out, field.name, field.value);
+  }
+  if (framing == ReplyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+  out.append(own_headers);
+  out.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+}
+
+void write_own_reply(std::string& out, const OwnReply& reply) {
+  const std::string body =
+      llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
+  out.append("HTTP/1.1 ");
+  append_number(out, reply.status);
+  out.append(" ").append(http::reason_phrase(reply.status)).append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  append_number(out, static_cast<std::int64_t>(body.size()));
+  out.append("\r\n");
+  if (reply.status == 401) out.append("WWW-Authenticate: Bearer realm=\"insula\"\r\n");
+  out.append(reply.own_headers);
+  out.append(reply.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+  if (!reply.without_body) out.append(body);
+}
+
+void append_number(std::string& out, std::int64_t number) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+void append_duration(std::string& out, std::chrono::nanoseconds duration) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  if (duration < seconds(1)) {
+    append_number(out, std::chrono::ceil<milliseconds>(duration).count());
+    out.append("ms");
+    return;
+  }
+  std::int64_t left = std::chrono::ceil<seconds>(duration).count();
+  if (left >= 3600) {
+    append_number(out, left / 3600);
+    out.append("h");
+  }
+  if (left >= 60) {
+    append_number(out, left % 3600 / 60);
+    out.append("m");
+  }
+  append_number(out, left % 60);
+  out.append("s");
+}
+
+void append_rate_headers(std::string& out, const RateDecision& decision) {
+  const std::int64_t reset_seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset).count();
+  const std::int64_t remaining = std::max<std::int64_t>(decision.remaining, 0);
+  out.append("RateLimit-Policy: \"tenant\";q=");
+  append_number(out, decision.limit);
+  out.append(";w=");
+  append_number(out, kRateWindow.count());
+  out.append("\r\nRateLimit: \"tenant\";r=");
+  append_number(out, remaining);
+  out.append(";t=");
+  append_number(out, reset_seconds);
+  out.append("\r\nx-ratelimit-limit-requests: ");
+  append_number(out, decision.limit);
+  out.append("\r\nx-ratelimit-remaining-requests: ");
+  append_number(out, remaining);
+  out.append("\r\nx-ratelimit-reset-requests: ");
+  append_duration(out, decision.reset);
+  out.append("\r\n");
+  if (decision.admitted) return;
+  out.append("Retry-After: ");
+  append_number(out, std::max<std::int64_t>(reset_seconds, 1));
+  out.append("\r\n");
+}
+
+}  // namespace insula::gateway

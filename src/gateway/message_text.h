@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gateway/rate_window.h"
+#include "http/parser.h"
+
+namespace insula::gateway {
+
+/// The parts of a request line's target: `/tenant-a/v1/models?x=1` is of tenant-a and goes upstream
+/// as `/v1/models?x=1`. Views into the target.
+struct TenantTarget {
+  std::string_view tenant;
+  std::string_view path;    // without query
+  std::string_view target;  // with query
+};
+
+/// Nothing when the target does not begin with a tenant and a path below it, or when two servers
+/// could read its path differently.
+[[nodiscard]] std::optional<TenantTarget> split_target(std::string_view target);
+
+/// What the request head that goes upstream is made of, beside the client's own headers.
+struct UpstreamHead {
+  const http::RequestHead& head;
+  const TenantTarget& target;
+  std::string_view service_host;
+  std::string_view client_address;
+  std::string_view scheme;
+  std::string_view request_id;
+};
+
+/// Writes the request head for the upstream, up to and without Content-Length and the empty line.
+/// Left out: hop-by-hop headers, credentials, and what the client may not claim (X-Forwarded-*,
+/// Forwarded, X-Insula-*); ours take their place.
+void write_upstream_head(std::string& out, const UpstreamHead& parts);
+/// Ends it. `body_bytes`: nothing when the request has no body.
+void finish_upstream_head(std::string& out, std::optional<std::size_t> body_bytes);
+
+/// How the end of a reply's body is told to the client.
+enum class ReplyFraming : std::uint8_t { kAsReceived, kChunked, kUntilClose };
+
+/// Writes the head of a relayed reply, the empty line included.
+void write_reply_head(std::string& out,
+                      const http::ResponseHead& head,
+                      ReplyFraming framing,
+                      bool keep_alive,
+                      std::string_view own_headers);
+
+/// A reply of the gateway's own.
+struct OwnReply {
+  int status = 500;
+  std::string_view type;     // OpenAI's error type
+  std::string_view code;     // OpenAI's error code
+  std::string_view message;
+  std::string_view own_headers;
+  bool keep_alive = true;
+  bool without_body = false;  // the answer to a HEAD request
+};
+
+/// Writes it as a whole, with OpenAI's error body.
+void write_own_reply(std::string& out, const OwnReply& reply);
+
+/// Appends `RateLimit-Policy`, `RateLimit`, `x-ratelimit-*-requests` and, when nothing remains and
+/// the request was refused, `Retry-After`.
+/// Spec: draft-ietf-httpapi-ratelimit-headers; OpenAI's rate limit guide.
+void append_rate_headers(std::string& out, const RateDecision& decision);
+
+/// `1s`, `6m0s`, `12ms`, as OpenAI writes durations.
+void append_duration(std::string& out, std::chrono::nanoseconds duration);
+
+void append_number(std::string& out, std::int64_t number);
+
+}  // namespace insula::gateway

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "telemetry/metrics.h"
+
+namespace insula::gateway {
+
+/// The series of one tenant. Members are the registry's and live as long as it.
+struct TenantMetrics {
+  static constexpr std::array<int, 12> kStatuses = {200, 400, 401, 403, 404, 413, 429, 499, 500, 502, 503, 504};
+
+  /// In the order of kStatuses, and at last those of every other status.
+  std::array<Counter*, kStatuses.size() + 1> requests{};
+  Counter* prompt_tokens = nullptr;
+  Counter* completion_tokens = nullptr;
+  Counter* rate_limited = nullptr;
+  Counter* retries = nullptr;
+  Counter* connect_errors = nullptr;
+  Counter* lost_errors = nullptr;
+  Counter* timeout_errors = nullptr;
+  Counter* protocol_errors = nullptr;
+  Gauge* in_flight = nullptr;
+  Histogram* duration = nullptr;
+
+  void count(int status) const {
+    for (std::size_t i = 0; i < kStatuses.size(); ++i) {
+      if (kStatuses[i] == status) return requests[i]->add();
+    }
+    requests.back()->add();
+  }
+};
+
+/// Series of a tenant, all at zero. `tenant` is `none` for requests that no tenant owns.
+[[nodiscard]] TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view tenant);
+
+/// The series that belong to no tenant.
+struct GatewayMetrics {
+  explicit GatewayMetrics(MetricsRegistry& registry);
+
+  TenantMetrics nobody;
+  Counter& connections;
+  Gauge& open_connections;
+  Counter& snapshots;
+  Gauge& snapshot_tenants;
+};
+
+}  // namespace insula::gateway

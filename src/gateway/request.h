@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "gateway/credentials.h"
+#include "gateway/rate_window.h"
+#include "gateway/snapshot.h"
+#include "gateway/usage_journal.h"
+#include "llm/request.h"
+#include "llm/usage.h"
+
+namespace insula::gateway {
+
+/// One request on its way through the gateway: what each step found out. Its destructor settles:
+/// metrics and usage are recorded exactly once, whatever ended the request.
+class Request {
+ public:
+  Request(std::shared_ptr<const Snapshot> snapshot,
+          const TenantMetrics& nobody,
+          UsageJournal& journal,
+          const Clock& clock);
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+  ~Request() { settle(); }
+
+  /// From here on the request is this tenant's.
+  void assign(const Tenant& owner);
+
+  /// Records the request. Called before the last bytes of the reply leave, so that what a client
+  /// has seen is counted even if the process is killed in the next instant. Further calls do
+  /// nothing.
+  void settle();
+
+  // Kept for as long as the request lives: tenant and principal point into it.
+  std::shared_ptr<const Snapshot> snapshot;
+  const Tenant* tenant = nullptr;
+  Principal principal;
+
+  llm::Operation operation = llm::Operation::kOther;
+  std::string id;
+  std::string model;
+  bool is_head = false;
+  bool client_chunks = true;
+  bool keep_alive = true;
+  bool hide_usage = false;
+  bool has_body = false;
+  std::size_t body_bytes = 0;
+
+  RateDecision decision;
+  bool admitted = false;
+
+  /// Of the reply; 499 while there is none and the client may leave.
+  int status = 499;
+  llm::Usage usage;
+
+ private:
+  const TenantMetrics* metrics_;
+  UsageJournal& journal_;
+  const Clock& clock_;
+  SteadyTime started_;
+  bool settled_ = false;
+};
+
+}  // namespace insula::gateway

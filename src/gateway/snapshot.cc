@@ -1,0 +1,144 @@
+#include "gateway/snapshot.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace insula::gateway {
+namespace {
+
+/// Tenant names become file names, so nothing but DNS labels may pass.
+bool is_label(std::string_view name) {
+  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !name.empty() && name.size() <= 63 && name.front() != '-' && std::ranges::all_of(name, allowed);
+}
+
+bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
+  return issuer.algorithms.empty() || std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
+}
+
+/// Changes with everything that decides whether a token is accepted.
+std::uint64_t scope_of(const TenantConfig& config, const std::vector<std::string>& builtin) {
+  GatewayConfig part;
+  part.tenants.push_back({.name = config.name, .issuers = config.issuers});
+  part.builtin_keys = builtin;
+  return std::hash<std::string>()(to_json(part));
+}
+
+}  // namespace
+
+SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
+                                 const Clock& clock,
+                                 MetricsRegistry& registry,
+                                 Log log)
+    : directory_(std::move(directory)),
+      clock_(clock),
+      registry_(registry),
+      log_(std::move(log)) {}
+
+std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
+  auto snapshot = std::make_shared<Snapshot>();
+  std::vector<JwsKey> builtin;
+  for (const std::string& pem : config.builtin_keys) {
+    auto key = JwsKey::from_public_pem(pem);
+    if (key) {
+      builtin.push_back(*std::move(key));
+    } else {
+      log_.warn("key of the built-in token issuer ignored", "err", key.error());
+    }
+  }
+  for (const TenantConfig& tenant_config : config.tenants) {
+    auto tenant = build_tenant(tenant_config, builtin);
+    if (!tenant) {
+      log_.error("tenant has no route", "tenant", tenant_config.name, "err", tenant.error());
+      continue;
+    }
+    tenant->auth_scope = scope_of(tenant_config, config.builtin_keys);
+    snapshot->tenants.emplace(tenant_config.name, *std::move(tenant));
+  }
+  for (const ApiKeyConfig& key : config.api_keys) {
+    if (const auto added = snapshot->api_keys.add(key.id, key.tenant, key.hash); !added) {
+      log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
+    }
+  }
+  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
+  return snapshot;
+}
+
+Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config, const std::vector<JwsKey>& builtin) {
+  if (!is_label(config.name)) return fail(ErrorCode::kInvalid, "its name is not a DNS label");
+  Tenant tenant;
+  tenant.name = config.name;
+  tenant.service_host = config.service_host;
+  for (const std::string& text : config.endpoints) {
+    if (auto endpoint = endpoint_of(text); endpoint != nullptr) tenant.endpoints.push_back(std::move(endpoint));
+  }
+  tenant.issuers = build_issuers(config, builtin);
+  tenant.requests_per_hour = std::clamp<std::int64_t>(config.requests_per_hour, 0, kRateLimitMax);
+  if (tenant.requests_per_hour != config.requests_per_hour) {
+    log_.warn("rate limit out of range", "tenant", config.name, "asked", config.requests_per_hour, "used",
+              tenant.requests_per_hour);
+  }
+  INSULA_TRY(tenant.window, window_of(config.name, tenant.requests_per_hour));
+  auto& metrics = metrics_[config.name];
+  if (metrics == nullptr) metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
+  tenant.metrics = metrics;
+  return tenant;
+}
+
+std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config, const std::vector<JwsKey>& builtin) {
+  std::vector<JwtIssuer> issuers;
+  for (const IssuerConfig& issuer_config : config.issuers) {
+    // The built-in issuer's name is not for tenants: its tokens open by their own `tenant` claim.
+    if (issuer_config.issuer.empty() || issuer_config.audiences.empty() || issuer_config.issuer == kBuiltinIssuer) {
+      log_.warn("token issuer ignored: it needs a name of its own and an audience", "tenant", config.name, "issuer",
+                issuer_config.issuer);
+      continue;
+    }
+    JwtIssuer issuer{issuer_config.issuer, issuer_config.audiences, {}};
+    const auto add = [&](Result<JwsKey> key) {
+      if (!key) {
+        log_.warn("token key ignored", "tenant", config.name, "issuer", issuer.issuer, "err", key.error());
+      } else if (is_allowed(issuer_config, key->algorithm())) {
+        issuer.keys.push_back(*std::move(key));
+      }
+    };
+    for (const std::string& pem : issuer_config.public_keys) add(JwsKey::from_public_pem(pem));
+    for (const std::string& secret : issuer_config.secrets) add(JwsKey::from_secret(secret));
+    issuers.push_back(std::move(issuer));
+  }
+  if (!builtin.empty()) {
+    issuers.push_back({std::string(kBuiltinIssuer), {std::string(kBuiltinAudience)}, builtin});
+  }
+  return issuers;
+}
+
+Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant, std::int64_t limit) {
+  if (const auto known = windows_.find(tenant); known != windows_.end()) {
+    INSULA_TRY_VOID(known->second->grow(limit));
+    return known->second;
+  }
+  INSULA_TRY(std::shared_ptr<RateWindow> window,
+             RateWindow::open(directory_ / (tenant + ".ring"), limit, clock_, boot_));
+  windows_.emplace(tenant, window);
+  return window;
+}
+
+std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) {
+  auto& known = endpoints_[text];
+  if (auto endpoint = known.lock(); endpoint != nullptr) return endpoint;
+  const auto address = net::Address::parse(text);
+  if (!address) {
+    log_.warn("endpoint ignored", "endpoint", text, "err", address.error());
+    return nullptr;
+  }
+  auto endpoint = std::make_shared<Endpoint>(*address);
+  known = endpoint;
+  return endpoint;
+}
+
+void SnapshotBuilder::flush() {
+  for (const auto& [tenant, window] : windows_) window->flush();
+}
+
+}  // namespace insula::gateway

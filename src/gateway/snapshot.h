@@ -1,0 +1,95 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/api_key.h"
+#include "gateway/config.h"
+#include "gateway/jwt.h"
+#include "gateway/metrics.h"
+#include "gateway/rate_window.h"
+#include "net/address.h"
+#include "telemetry/log.h"
+
+namespace insula::gateway {
+
+/// One address that serves, and how it is doing. Snapshots that name the same address share it.
+struct Endpoint {
+  explicit Endpoint(net::Address where) : address(where), text(where.text()) {}
+
+  net::Address address;
+  std::string text;
+  std::atomic<int> in_flight{0};
+  /// Steady nanoseconds until which other endpoints are preferred: it refused a connection.
+  std::atomic<std::int64_t> avoid_until{0};
+};
+
+/// How requests of one tenant are checked and where they go.
+struct Tenant {
+  std::string name;
+  std::string service_host;
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  /// The tenant's own issuers and, last, the built-in one.
+  std::vector<JwtIssuer> issuers;
+  /// Names `issuers`: verified tokens are cached under it. Equal only if they are.
+  std::uint64_t auth_scope = 0;
+  std::int64_t requests_per_hour = 0;
+  std::shared_ptr<RateWindow> window;
+  std::shared_ptr<const TenantMetrics> metrics;
+};
+
+/// The gateway's whole knowledge at one moment. Immutable; a request keeps the one it began with.
+struct Snapshot {
+  std::unordered_map<std::string, Tenant, ApiKeys::TextHash, std::equal_to<>> tenants;
+  ApiKeys api_keys;
+
+  /// nullptr: no such tenant.
+  [[nodiscard]] const Tenant* find(std::string_view tenant) const {
+    const auto found = tenants.find(tenant);
+    return found == tenants.end() ? nullptr : &found->second;
+  }
+};
+
+/// Turns configurations into snapshots. Keeps what outlives a snapshot: the log of admissions of
+/// each tenant, and endpoints by address.
+///
+/// What cannot be used (a key, an address) is left out and logged; the rest works on. A tenant
+/// whose log of admissions cannot be opened gets no route: an unlimited one would be worse.
+///
+/// Threads: one at a time.
+class SnapshotBuilder {
+ public:
+  /// `directory` gets one file a tenant. All outlive the builder.
+  SnapshotBuilder(std::filesystem::path directory, const Clock& clock, MetricsRegistry& registry, Log log);
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
+
+  /// Writes the logs of admissions to disk. Blocking.
+  void flush();
+
+ private:
+  [[nodiscard]] Result<Tenant> build_tenant(const TenantConfig& config, const std::vector<JwsKey>& builtin);
+  [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config, const std::vector<JwsKey>& builtin);
+  [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant, std::int64_t limit);
+  [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
+
+  std::filesystem::path directory_;
+  const Clock& clock_;
+  MetricsRegistry& registry_;
+  Log log_;
+  std::string boot_ = current_boot_id();
+  std::map<std::string, std::shared_ptr<RateWindow>> windows_;
+  std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
+  std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
+};
+
+}  // namespace insula::gateway

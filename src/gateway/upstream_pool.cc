@@ -1,0 +1,57 @@
+#include "gateway/upstream_pool.h"
+
+#include <array>
+#include <unordered_set>
+#include <utility>
+
+namespace insula::gateway {
+namespace {
+
+/// An end, an error or bytes that nobody asked for: the next reply could not be told from them.
+/// Costs no system call while nothing has happened on the connection.
+bool is_stale(net::Stream& stream) {
+  std::array<char, 1> byte{};
+  return stream.hung_up() || stream.try_read(byte).has_value();
+}
+
+}  // namespace
+
+std::unique_ptr<net::Stream> UpstreamPool::take(const Endpoint& endpoint) {
+  const auto found = idle_.find(&endpoint);
+  if (found == idle_.end()) return nullptr;
+  auto& streams = found->second;
+  while (!streams.empty()) {
+    std::unique_ptr<net::Stream> stream = std::move(streams.back().stream);
+    streams.pop_back();
+    if (!is_stale(*stream)) return stream;
+  }
+  return nullptr;
+}
+
+void UpstreamPool::give(const Endpoint& endpoint, std::unique_ptr<net::Stream> stream, SteadyTime now) {
+  auto& streams = idle_[&endpoint];
+  if (streams.size() >= kIdlePerEndpointMax || is_stale(*stream)) return;
+  streams.push_back({std::move(stream), now});
+}
+
+void UpstreamPool::sweep(SteadyTime now) {
+  for (auto& [endpoint, streams] : idle_) {
+    std::erase_if(streams, [&](Idle& idle) { return now - idle.since >= kIdleTime || is_stale(*idle.stream); });
+  }
+}
+
+void UpstreamPool::keep_only(const Snapshot& snapshot) {
+  std::unordered_set<const Endpoint*> known;
+  for (const auto& [name, tenant] : snapshot.tenants) {
+    for (const auto& endpoint : tenant.endpoints) known.insert(endpoint.get());
+  }
+  std::erase_if(idle_, [&](const auto& entry) { return !known.contains(entry.first); });
+}
+
+std::size_t UpstreamPool::size() const {
+  std::size_t count = 0;
+  for (const auto& [endpoint, streams] : idle_) count += streams.size();
+  return count;
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "gateway/snapshot.h"
+#include "net/stream.h"
+
+namespace insula::gateway {
+
+/// Idle keep-alive connections to upstreams, last used first.
+///
+/// Threads: one loop's own.
+class UpstreamPool {
+ public:
+  static constexpr std::size_t kIdlePerEndpointMax = 256;
+  static constexpr std::chrono::seconds kIdleTime{50};
+
+  /// A connection that the upstream has not closed and on which it has said nothing since its last
+  /// reply; null when there is none.
+  [[nodiscard]] std::unique_ptr<net::Stream> take(const Endpoint& endpoint);
+
+  void give(const Endpoint& endpoint, std::unique_ptr<net::Stream> stream, SteadyTime now);
+
+  /// Closes what was idle for kIdleTime or has been closed by its upstream.
+  void sweep(SteadyTime now);
+
+  /// Closes the connections of endpoints that `snapshot` does not have. Streams that serve a
+  /// request are not here, so none is cut.
+  void keep_only(const Snapshot& snapshot);
+
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Idle {
+    std::unique_ptr<net::Stream> stream;
+    SteadyTime since;
+  };
+
+  // Keyed by address of an Endpoint. keep_only() runs before a snapshot is let go, so the key of a
+  // freed one is never looked up.
+  std::unordered_map<const Endpoint*, std::vector<Idle>> idle_;
+};
+
+}  // namespace insula::gateway

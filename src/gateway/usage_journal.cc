@@ -1,0 +1,199 @@
+#include "gateway/usage_journal.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/random.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x314c4e524a4c4e49;  // "INLJRNL1"
+constexpr std::size_t kHeaderBytes = 4096;
+constexpr std::size_t kTenantBytes = 64;
+constexpr std::size_t kModelBytes = 112;
+constexpr std::size_t kKeyBytes = 16;
+
+template <std::size_t N>
+void put(std::array<char, N>& to, std::string_view text) {
+  to.fill('\0');
+  std::memcpy(to.data(), text.data(), std::min(text.size(), N - 1));
+}
+
+template <std::size_t N>
+std::string text_of(const std::array<char, N>& from) {
+  return {from.data(), ::strnlen(from.data(), N)};
+}
+
+std::int64_t hour_of(WallTime now) {
+  return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
+}
+
+}  // namespace
+
+UsageCounts& UsageCounts::operator+=(const UsageCounts& other) {
+  requests += other.requests;
+  failed += other.failed;
+  prompt_tokens += other.prompt_tokens;
+  completion_tokens += other.completion_tokens;
+  estimated += other.estimated;
+  return *this;
+}
+
+UsageCounts UsageCounts::minus(const UsageCounts& other) const {
+  return {requests - other.requests, failed - other.failed, prompt_tokens - other.prompt_tokens,
+          completion_tokens - other.completion_tokens, estimated - other.estimated};
+}
+
+struct UsageJournal::Header {
+  std::uint64_t magic;
+};
+
+struct UsageJournal::Cell {
+  /// 0: free. Written last when a cell is taken, first when it is given up.
+  std::atomic<std::uint64_t> use;
+  /// Number of updates; copy `updates % 2` holds.
+  std::atomic<std::uint64_t> updates;
+  std::array<std::atomic<std::int64_t>, 5> copies[2];
+  std::int64_t hour;
+  std::array<char, kTenantBytes> tenant;
+  std::array<char, kModelBytes> model;
+  std::array<char, kKeyBytes> key;
+
+  [[nodiscard]] UsageCounts load(std::uint64_t version) const {
+    const auto& copy = copies[version % 2];
+    return {copy[0], copy[1], copy[2], copy[3], copy[4]};
+  }
+
+  void store(std::uint64_t version, const UsageCounts& counts) {
+    auto& copy = copies[version % 2];
+    copy[0] = counts.requests;
+    copy[1] = counts.failed;
+    copy[2] = counts.prompt_tokens;
+    copy[3] = counts.completion_tokens;
+    copy[4] = counts.estimated;
+  }
+
+  /// Consistent although the loop may be adding: a copy is only overwritten two updates later.
+  [[nodiscard]] UsageCounts read() const {
+    for (;;) {
+      const std::uint64_t version = updates;
+      const UsageCounts counts = load(version);
+      if (updates - version < 1) return counts;
+    }
+  }
+};
+
+UsageJournal::UsageJournal(std::filesystem::path file, void* memory)
+    : file_(std::move(file)),
+      memory_(memory) {}
+
+UsageJournal::~UsageJournal() {
+  ::munmap(memory_, kHeaderBytes + kCells * sizeof(Cell));
+}
+
+std::span<UsageJournal::Cell> UsageJournal::cells() const {
+  return {reinterpret_cast<Cell*>(static_cast<char*>(memory_) + kHeaderBytes), kCells};
+}
+
+Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::path& file) {
+  constexpr std::size_t kBytes = kHeaderBytes + kCells * sizeof(Cell);
+  const Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (fd.get() < 0) return fail_errno("open " + file.string());
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + file.string());
+  const bool fresh = status.st_size == 0;
+  if (!fresh && static_cast<std::size_t>(status.st_size) != kBytes) {
+    return fail(ErrorCode::kInternal, file.string() + ": not a usage journal of this version");
+  }
+  // Allocated, so that a full disk is an error here and not a signal in add().
+  if (const int error = ::posix_fallocate(fd.get(), 0, kBytes); error != 0) {
+    return fail_errno("allocate " + file.string(), error);
+  }
+  void* memory = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (memory == MAP_FAILED) return fail_errno("map " + file.string());
+  std::unique_ptr<UsageJournal> journal(new UsageJournal(file, memory));
+  auto& magic = static_cast<Header*>(memory)->magic;
+  if (magic == 0) magic = kMagic;
+  if (magic != kMagic) return fail(ErrorCode::kInternal, file.string() + ": not a usage journal");
+  return journal;
+}
+
+void UsageJournal::add(const UsageEntry& entry, WallTime now) {
+  Cell* cell = find_or_take(entry, hour_of(now));
+  const std::uint64_t version = cell->updates;
+  UsageCounts counts = cell->load(version);
+  counts += {1, entry.failed ? 1 : 0, entry.usage.prompt_tokens, entry.usage.completion_tokens,
+             entry.usage.estimated ? 1 : 0};
+  cell->store(version + 1, counts);
+  cell->updates.store(version + 1, std::memory_order_release);
+  changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void UsageJournal::forget_old_hours(std::int64_t hour) {
+  known_hour_ = hour;
+  known_.clear();
+  models_.clear();
+}
+
+UsageJournal::Cell* UsageJournal::find_or_take(const UsageEntry& entry, std::int64_t hour) {
+  if (hour != known_hour_) forget_old_hours(hour);
+  scratch_.assign(entry.tenant).append(1, '\0').append(entry.key).append(1, '\0').append(entry.model);
+  if (const auto found = known_.find(scratch_); found != known_.end()) return found->second;
+  std::size_t& models = models_[std::string(entry.tenant)];
+  const bool crowded = ++models > kModelsPerTenantMax;
+  if (crowded && entry.model != kOtherModel) {
+    return find_or_take({entry.tenant, kOtherModel, entry.key, entry.failed, entry.usage}, hour);
+  }
+  Cell* cell = take({std::string(entry.tenant), std::string(entry.model), std::string(entry.key), hour});
+  known_.emplace(scratch_, cell);
+  return cell;
+}
+
+UsageJournal::Cell* UsageJournal::take(const UsageKey& key) {
+  // The last cell is nobody's: where entries go when all others are taken.
+  for (Cell& cell : cells().first(kCells - 1)) {
+    if (cell.use != 0) continue;
+    cell.updates = 0;
+    cell.store(0, {});
+    cell.hour = key.hour;
+    put(cell.tenant, key.tenant);
+    put(cell.model, key.model);
+    put(cell.key, key.key);
+    cell.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
+    return &cell;
+  }
+  Cell& last = cells().back();
+  if (last.use == 0) {
+    put(last.model, kOtherModel);
+    last.hour = key.hour;
+    last.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
+  }
+  return &last;
+}
+
+std::vector<UsageJournal::Reading> UsageJournal::read() const {
+  std::vector<Reading> readings;
+  for (std::size_t i = 0; i < kCells; ++i) {
+    const Cell& cell = cells()[i];
+    const std::uint64_t use = cell.use.load(std::memory_order_acquire);
+    if (use == 0) continue;
+    readings.push_back({i, use, {text_of(cell.tenant), text_of(cell.model), text_of(cell.key), cell.hour}, cell.read()});
+  }
+  return readings;
+}
+
+void UsageJournal::release(const Reading& reading) {
+  Cell& cell = cells()[reading.cell];
+  if (cell.use == reading.use && cell.read() == reading.counts) cell.use = 0;
+}
+
+}  // namespace insula::gateway

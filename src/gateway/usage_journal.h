@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "llm/usage.h"
+
+namespace insula::gateway {
+
+/// What one request adds to its tenant's bill. Views are borrowed for the call.
+struct UsageEntry {
+  std::string_view tenant;
+  std::string_view model;
+  std::string_view key;
+  bool failed = false;
+  llm::Usage usage;
+};
+
+/// Sums of entries.
+struct UsageCounts {
+  std::int64_t requests = 0;
+  std::int64_t failed = 0;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  /// Requests whose tokens were estimated.
+  std::int64_t estimated = 0;
+
+  UsageCounts& operator+=(const UsageCounts& other);
+  [[nodiscard]] UsageCounts minus(const UsageCounts& other) const;
+
+  bool operator==(const UsageCounts&) const = default;
+};
+
+/// Whose sums they are, and of which hour (hours since 1970).
+struct UsageKey {
+  std::string tenant;
+  std::string model;
+  std::string key;
+  std::int64_t hour = 0;
+
+  auto operator<=>(const UsageKey&) const = default;
+};
+
+/// Running sums of one event loop, in a memory-mapped file, so that a killed process loses none and
+/// the request path never waits for a disk.
+///
+/// The file is a table of cells, one for each (tenant, model, key, hour). A cell has its sums twice
+/// and a counter that says which copy holds: an update writes the other copy and then moves the
+/// counter on, so every kill leaves a cell that is right before or after the update. The ledger
+/// copies sums to the database and notes per cell how much of it was copied, in one transaction:
+/// that is what makes a request count once.
+///
+/// A cell is given up for reuse once its hour is over and the ledger has copied it. When the table
+/// is full, entries are counted under the model kOtherModel, of which there is one cell for each
+/// tenant, and at worst in a cell of the file's own that no tenant has.
+///
+/// Threads: add() from one loop; read() and release() from the ledger's thread.
+class UsageJournal {
+ public:
+  static constexpr std::size_t kCells = 2048;
+  static constexpr std::size_t kModelsPerTenantMax = 100;
+  static constexpr std::string_view kOtherModel = "other";
+
+  /// Opens or creates the file. Errors: fail_errno; kInternal when it is not a journal.
+  static Result<std::unique_ptr<UsageJournal>> open(const std::filesystem::path& file);
+  ~UsageJournal();
+  UsageJournal(const UsageJournal&) = delete;
+  UsageJournal& operator=(const UsageJournal&) = delete;
+
+  void add(const UsageEntry& entry, WallTime now);
+
+  /// A cell's sums since it was taken into use.
+  struct Reading {
+    std::size_t cell = 0;
+    /// Differs for every use of a cell, over restarts as well.
+    std::uint64_t use = 0;
+    UsageKey key;
+    UsageCounts counts;
+  };
+
+  /// All cells in use.
+  [[nodiscard]] std::vector<Reading> read() const;
+
+  /// Gives a cell up if its sums are still those of `reading`. Requires: its hour is long over, so
+  /// that add() does not look for it any more.
+  void release(const Reading& reading);
+
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
+
+  /// Changes with every add(); equal means that there is nothing new to read.
+  [[nodiscard]] std::uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Cell;
+  struct Header;
+
+  UsageJournal(std::filesystem::path file, void* memory);
+  [[nodiscard]] std::span<Cell> cells() const;
+  Cell* find_or_take(const UsageEntry& entry, std::int64_t hour);
+  Cell* take(const UsageKey& key);
+  void forget_old_hours(std::int64_t hour);
+
+  std::filesystem::path file_;
+  void* memory_;
+  // The loop's own view: cells of the present hour by key, and models by tenant.
+  struct KeyHash;
+  std::unordered_map<std::string, Cell*> known_;
+  std::unordered_map<std::string, std::size_t> models_;
+  std::int64_t known_hour_ = -1;
+  std::string scratch_;
+  std::atomic<std::uint64_t> changes_{0};
+};
+
+}  // namespace insula::gateway

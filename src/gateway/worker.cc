@@ -1,0 +1,133 @@
+#include "gateway/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "async/deadline.h"
+#include "base/random.h"
+#include "gateway/connection.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+std::uint64_t random_seed() {
+  return system_random().below(UINT64_MAX);
+}
+
+}  // namespace
+
+/// A connection's entry in the worker's list, for as long as its task lives.
+class Worker::Place {
+ public:
+  Place(Worker& worker, Connection& connection)
+      : worker_(worker),
+        place_(worker.connections_.insert(worker.connections_.end(), &connection)) {
+    worker_.settings_.metrics.open_connections.add(1);
+  }
+
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  ~Place() {
+    worker_.connections_.erase(place_);
+    worker_.settings_.metrics.open_connections.add(-1);
+  }
+
+ private:
+  Worker& worker_;
+  std::list<Connection*>::iterator place_;
+};
+
+Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageJournal& journal)
+    : loop_(loop),
+      settings_(settings),
+      journal_(journal),
+      coarse_now_(loop.now()),
+      id_state_(random_seed()) {
+  accepting_.spawn(sweep());
+}
+
+Worker::~Worker() = default;
+
+void Worker::serve(std::unique_ptr<net::Listener> listener) {
+  accepting_.spawn(accept_all(std::move(listener)));
+}
+
+void Worker::apply(std::shared_ptr<const Snapshot> snapshot) {
+  pool_.keep_only(*snapshot);
+  snapshot_ = std::move(snapshot);
+}
+
+Task<> Worker::accept_all(std::unique_ptr<net::Listener> listener) {
+  for (;;) {
+    auto accepted = co_await listener->accept();
+    if (!accepted) {
+      settings_.log.warn("connections not accepted", "err", accepted.error());
+      co_await sleep_for(kAcceptPause);
+    } else if (connections_.size() < settings_.connections_max) {
+      settings_.metrics.connections.add();
+      running_.spawn(run(*std::move(accepted)));
+    }
+  }
+}
+
+Task<> Worker::run(std::unique_ptr<net::Stream> stream) {
+  Connection connection(*this, std::move(stream));
+  const Place place(*this, connection);
+  co_await connection.serve();
+}
+
+Task<> Worker::sweep() {
+  for (;;) {
+    co_await sleep_for(kSweepInterval);
+    coarse_now_ = loop_.now();
+    // expire() only wakes connections, so the list stays as it is.
+    for (Connection* connection : connections_) connection->check_deadline(coarse_now_);
+    pool_.sweep(coarse_now_);
+  }
+}
+
+Task<> Worker::drain(Deadline deadline) {
+  draining_ = true;
+  accepting_.cancel();
+  accepting_.spawn(sweep());
+  coarse_now_ = loop_.now();
+  for (Connection* connection : connections_) connection->begin_drain(coarse_now_);
+  co_await race(running_.drained(), sleep_until(deadline));
+  running_.cancel();
+}
+
+Endpoint* Worker::choose(const Tenant& tenant, std::span<Endpoint* const> tried) {
+  const auto& endpoints = tenant.endpoints;
+  const std::int64_t now = coarse_now_.time_since_epoch().count();
+  Endpoint* best = nullptr;
+  auto best_cost = std::make_pair(0, 0);
+  ++turn_;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    Endpoint* endpoint = endpoints[(turn_ + i) % endpoints.size()].get();
+    const bool was_tried = std::ranges::find(tried, endpoint) != tried.end();
+    const bool avoided = endpoint->avoid_until.load(std::memory_order_relaxed) > now;
+    const auto cost = std::make_pair((was_tried ? 2 : 0) + (avoided ? 1 : 0),
+                                     endpoint->in_flight.load(std::memory_order_relaxed));
+    if (best != nullptr && cost >= best_cost) continue;
+    best = endpoint;
+    best_cost = cost;
+  }
+  return best;
+}
+
+void Worker::append_request_id(std::string& out) {
+  // splitmix64 from a random seed: unique, and cheaper than asking the kernel for each request.
+  out.append("req_");
+  id_state_ += 0x9e3779b97f4a7c15U;
+  std::uint64_t z = id_state_;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  z ^= z >> 31U;
+  for (int shift = 60; shift >= 0; shift -= 4) out += kHexDigits[z >> static_cast<unsigned>(shift) & 15U];
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "async/event.h"
+#include "async/loop.h"
+#include "async/task.h"
+#include "async/task_group.h"
+#include "base/clock.h"
+#include "gateway/metrics.h"
+#include "gateway/snapshot.h"
+#include "gateway/token_cache.h"
+#include "gateway/upstream_pool.h"
+#include "gateway/usage_journal.h"
+#include "http/parser.h"
+#include "llm/request.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "telemetry/log.h"
+
+namespace insula::gateway {
+
+class Connection;
+
+/// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
+/// longer.
+struct Timeouts {
+  std::chrono::nanoseconds idle = std::chrono::seconds(75);         // between two requests
+  std::chrono::nanoseconds head = std::chrono::seconds(10);         // for a whole request head
+  std::chrono::nanoseconds body_gap = std::chrono::seconds(30);     // between two pieces of a body
+  std::chrono::nanoseconds client_write = std::chrono::seconds(60);  // a client that does not read
+  std::chrono::nanoseconds connect = std::chrono::seconds(5);
+  std::chrono::nanoseconds first_byte = std::chrono::seconds(600);  // of an upstream's reply
+  std::chrono::nanoseconds reply_gap = std::chrono::seconds(300);   // between two pieces of it
+};
+
+/// What all loops of a gateway share. Everything outlives the workers.
+struct WorkerSettings {
+  const Clock& clock;
+  GatewayMetrics& metrics;
+  Log log;
+  std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
+  std::size_t body_bytes_max = 32U << 20U;
+  std::size_t connections_max = 20'000;
+  Timeouts timeouts;
+};
+
+/// One event loop of the gateway with its connections, pools and caches. Nothing in it is shared
+/// with another loop but what the snapshot holds, so a request takes no lock.
+///
+/// Threads: made and run on one thread; post() work to its loop from others.
+class Worker {
+ public:
+  static constexpr std::chrono::milliseconds kSweepInterval{250};
+
+  Worker(Loop& loop, const WorkerSettings& settings, UsageJournal& journal);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Accepts from `listener` until drain().
+  void serve(std::unique_ptr<net::Listener> listener);
+
+  /// New requests follow `snapshot`; those that run keep theirs.
+  void apply(std::shared_ptr<const Snapshot> snapshot);
+
+  /// Stops accepting, closes idle connections and returns when every request has been answered or
+  /// `deadline` has passed; what then still runs is cut off.
+  Task<> drain(Deadline deadline);
+
+  // What connections use.
+  [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
+
+  [[nodiscard]] const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+
+  [[nodiscard]] bool draining() const { return draining_; }
+
+  /// The time as of the last sweep; for deadlines that need no more precision.
+  [[nodiscard]] SteadyTime coarse_now() const { return coarse_now_; }
+
+  /// 64 KiB into which a connection reads. What is in it is gone when the connection next waits.
+  [[nodiscard]] std::span<char> buffer() { return buffer_; }
+
+  /// Parsed heads; valid until the connection next waits, as buffer() is.
+  [[nodiscard]] http::RequestHead& request_head() { return request_head_; }
+
+  [[nodiscard]] http::ResponseHead& response_head() { return response_head_; }
+
+  [[nodiscard]] llm::RequestReader& reader() { return reader_; }
+
+  [[nodiscard]] TokenCache& tokens() { return tokens_; }
+
+  [[nodiscard]] UpstreamPool& pool() { return pool_; }
+
+  [[nodiscard]] UsageJournal& journal() { return journal_; }
+
+  /// The ready endpoint with the fewest requests, none of `tried` if there is another, in turn
+  /// among equals. nullptr when the tenant has none.
+  [[nodiscard]] Endpoint* choose(const Tenant& tenant, std::span<Endpoint* const> tried);
+
+  /// Appends a fresh request id.
+  void append_request_id(std::string& out);
+
+ private:
+  Task<> accept_all(std::unique_ptr<net::Listener> listener);
+  Task<> run(std::unique_ptr<net::Stream> stream);
+  Task<> sweep();
+  class Place;
+
+  Loop& loop_;
+  const WorkerSettings& settings_;
+  UsageJournal& journal_;
+  std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
+  SteadyTime coarse_now_;
+  bool draining_ = false;
+  std::uint64_t id_state_;
+  std::size_t turn_ = 0;
+  std::array<char, 64 * 1024> buffer_;
+  http::RequestHead request_head_;
+  http::ResponseHead response_head_;
+  llm::RequestReader reader_;
+  TokenCache tokens_;
+  UpstreamPool pool_;
+  std::list<Connection*> connections_;
+  TaskGroup running_;
+  TaskGroup accepting_;
+};
+
+}  // namespace insula::gateway
