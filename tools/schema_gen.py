@@ -386,6 +386,8 @@ def emit_type_table(item, tables, types):
     if rows:
         lines += [f"constexpr FieldInfo kFields{item.name}[] = {{", *rows, "};"]
         lines.append(f"constexpr std::uint16_t kOrder{item.name}[] = {{{', '.join(map(str, order))}}};")
+        order = sorted(range(len(flats)), key=lambda i: (flats[i].outer, flats[i].field.number))
+        lines.append(f"constexpr std::uint16_t kNumbers{item.name}[] = {{{', '.join(map(str, order))}}};")
     return lines
 
 
@@ -440,8 +442,8 @@ def emit_source(schema, types):
     kinds = {kind.name for kind in schema.kinds}
     for item in schema.types:
         kind = f"&kKind{item.name}" if item.name in kinds else "nullptr"
-        fields, order = (f"kFields{item.name}", f"kOrder{item.name}") if item.fields else ("{}", "{}")
-        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.name)}, {package}, {quoted(item.doc)}, {fields}, {order}, kOps{item.name}, {kind}}};")
+        names = [f"k{table}{item.name}" if item.fields else "{}" for table in ("Fields", "Order", "Numbers")]
+        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.name)}, {package}, {quoted(item.doc)}, {', '.join(names)}, kOps{item.name}, {kind}}};")
     for kind in schema.kinds:
         out += ["namespace {", *emit_kind(schema, kind)[:-1], "}  // namespace", emit_kind(schema, kind)[-1]]
     out += ["", "}  // namespace gen", ""]

@@ -44,6 +44,15 @@ struct DecodeReport {
                                    Strictness strictness = Strictness::kIgnore,
                                    DecodeReport* report = nullptr);
 
+/// A std::string converts to a json::Value as well as to a text: a text is meant.
+[[nodiscard]] inline Result<> decode_json(const TypeInfo& type,
+                                          void* object,
+                                          const std::string& text,
+                                          Strictness strictness = Strictness::kIgnore,
+                                          DecodeReport* report = nullptr) {
+  return decode_json(type, object, std::string_view(text), strictness, report);
+}
+
 /// Appends the JSON form: no blanks, empty members left out unless required, apiVersion and kind
 /// first when the struct is a kind.
 void encode_json(const TypeInfo& type, const void* object, std::string& out);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/decode_budget.h"
 #include "api/int_or_string.h"
 #include "api/quantity.h"
 #include "api/raw_json.h"
@@ -149,6 +150,7 @@ class Decoder {
     info.ops->reserve(target, elements->size());
     for (std::size_t i = 0; i < elements->size(); ++i) {
       const Path inner{&path, {}, i};
+      INSULA_TRY_VOID(budget_.spend(*info.element));
       INSULA_TRY_VOID(read(*info.element, info.ops->add(target, {}), (*elements)[i], inner));
     }
     return {};
@@ -159,6 +161,7 @@ class Decoder {
     if (members == nullptr) return mismatch(value, path, type_name(info));
     for (const auto& [key, member] : *members) {
       const Path inner{&path, key, {}};
+      INSULA_TRY_VOID(budget_.spend(*info.element));
       INSULA_TRY_VOID(read(*info.element, info.ops->add(target, key), member, inner));
     }
     return {};
@@ -252,6 +255,7 @@ class Decoder {
 
   Strictness strictness_;
   std::vector<std::string> problems_;
+  DecodeBudget budget_;
 };
 
 /// apiVersion and kind, where the value has them, must be those of the kind. Bodies of the meta

@@ -147,7 +147,7 @@ bool is_empty(const ValueInfo& info, const void* value) {
     case ValueKind::kMicroTime:
       return static_cast<const MicroTime*>(value)->is_zero();
     case ValueKind::kQuantity:
-      return static_cast<const Quantity*>(value)->is_zero();
+      return false;  // without a pointer it is always written, as in Kubernetes
     case ValueKind::kIntOrString:
       return static_cast<const IntOrString*>(value)->is_zero();
     case ValueKind::kRawJson:

@@ -104,8 +104,9 @@ struct TypeInfo {
   std::string_view name;     // "PodSpec"
   std::string_view package;  // "io.k8s.api.core.v1", for OpenAPI
   std::string_view doc;
-  std::span<const FieldInfo> fields;          // in the order of the schema file
-  std::span<const std::uint16_t> name_order;  // indexes of fields, sorted by name
+  std::span<const FieldInfo> fields;            // in the order of the schema file
+  std::span<const std::uint16_t> name_order;    // indexes of fields, sorted by name
+  std::span<const std::uint16_t> number_order;  // sorted by (outer, number)
   TypeOps ops;
   const Kind* kind;  // null for a struct that is only part of others
 
@@ -113,6 +114,12 @@ struct TypeInfo {
   /// probably found (the one after the last); it is moved past the field that was found.
   [[nodiscard]] const FieldInfo* find(std::string_view json_name,
                                       std::size_t* hint = nullptr) const;
+
+  /// The field with this protobuf number in the message of the inline member `outer` (0: in the
+  /// message itself), or null.
+  [[nodiscard]] const FieldInfo* find_number(std::uint32_t outer, std::uint32_t number) const;
+  /// Whether an inline member has this number.
+  [[nodiscard]] bool has_outer(std::uint32_t number) const;
 };
 
 /// Table of a generated struct. Specialised by the generated headers.

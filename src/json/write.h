@@ -17,6 +17,7 @@ namespace insula::json {
 void append(std::string& out, const Value& value);
 /// A quoted string. Requires: valid UTF-8, else each stray byte is written as U+FFFD.
 void append_string(std::string& out, std::string_view text);
+[[nodiscard]] bool is_utf8(std::string_view text);
 void append_number(std::string& out, double value);
 void append_number(std::string& out, std::int64_t value);
 

@@ -1,0 +1,208 @@
+#include <bit>
+#include <map>
+
+#include "api/int_or_string.h"
+#include "api/protobuf.h"
+#include "api/protobuf_wire.h"
+#include "api/quantity.h"
+#include "api/raw_json.h"
+#include "api/time.h"
+#include "base/check.h"
+
+namespace insula::api {
+namespace {
+
+constexpr std::string_view kMagic{"k8s\0", 4};
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+
+/// Writes values as fields of the message at the end of `out_`.
+class Encoder {
+ public:
+  explicit Encoder(std::string& out) : out_(out) {}
+
+  void write_struct(const TypeInfo& type, const void* object) {
+    for (std::size_t i = 0; i < type.fields.size();) {
+      const std::uint32_t outer = type.fields[i].outer;
+      if (outer == 0) {
+        write_field(type.fields[i++], object);
+        continue;
+      }
+      // The members of one inline struct follow each other.
+      const std::size_t before = out_.size();
+      bool empty = true;
+      {
+        const wire::MessageField nested(out_, outer);
+        const std::size_t start = out_.size();
+        for (; i < type.fields.size() && type.fields[i].outer == outer; ++i)
+          write_field(type.fields[i], object);
+        empty = out_.size() == start;
+      }
+      if (empty) out_.resize(before);
+    }
+  }
+
+ private:
+  void write_field(const FieldInfo& field, const void* object) {
+    if (field.number != 0) write(*field.value, field.in(object), field.number);
+  }
+
+  /// Leaves out what is empty.
+  void write(const ValueInfo& info, const void* value, std::uint32_t tag) {
+    if (info.ops != nullptr) {
+      write_elements(info, value, tag);
+      return;
+    }
+    switch (info.kind) {
+      case ValueKind::kString:
+      case ValueKind::kBytes:
+        if (static_cast<const std::string*>(value)->empty()) return;
+        break;
+      case ValueKind::kBool:
+        if (!*static_cast<const bool*>(value)) return;
+        break;
+      case ValueKind::kInt32:
+        if (*static_cast<const std::int32_t*>(value) == 0) return;
+        break;
+      case ValueKind::kInt64:
+        if (*static_cast<const std::int64_t*>(value) == 0) return;
+        break;
+      case ValueKind::kTime:
+        if (static_cast<const Time*>(value)->is_zero()) return;
+        break;
+      case ValueKind::kMicroTime:
+        if (static_cast<const MicroTime*>(value)->is_zero()) return;
+        break;
+      case ValueKind::kRawJson:
+        if (static_cast<const RawJson*>(value)->empty()) return;
+        break;
+      default:
+        break;
+    }
+    write_present(info, value, tag);
+  }
+
+  struct Elements {
+    Encoder* encoder;
+    const ValueInfo* container;
+    std::uint32_t tag;
+  };
+
+  void write_elements(const ValueInfo& info, const void* value, std::uint32_t tag) {
+    Elements elements{this, &info, tag};
+    info.ops->each(value, &elements, [](void* context, std::string_view key, const void* element) {
+      const auto& to = *static_cast<Elements*>(context);
+      const ValueInfo& inner = *to.container->element;
+      std::string& out = to.encoder->out_;
+      if (to.container->kind != ValueKind::kMap) {
+        to.encoder->write_present(inner, element, to.tag);
+        return;
+      }
+      const wire::MessageField entry(out, to.tag);
+      wire::append_bytes_field(out, 1, key);
+      if (inner.kind == ValueKind::kList) {
+        const wire::MessageField list(out, 2);
+        to.encoder->write_elements(inner, element, 1);
+      } else {
+        to.encoder->write_present(inner, element, 2);
+      }
+    });
+  }
+
+  void write_present(const ValueInfo& info, const void* value, std::uint32_t tag) {
+    switch (info.kind) {
+      case ValueKind::kString:
+      case ValueKind::kBytes:
+        wire::append_bytes_field(out_, tag, *static_cast<const std::string*>(value));
+        return;
+      case ValueKind::kBool:
+        wire::append_varint_field(out_, tag, *static_cast<const bool*>(value) ? 1 : 0);
+        return;
+      case ValueKind::kInt32:
+        write_int(tag, *static_cast<const std::int32_t*>(value));
+        return;
+      case ValueKind::kInt64:
+        write_int(tag, *static_cast<const std::int64_t*>(value));
+        return;
+      case ValueKind::kDouble:
+        wire::append_fixed64_field(
+            out_, tag, std::bit_cast<std::uint64_t>(*static_cast<const double*>(value)));
+        return;
+      case ValueKind::kList:
+      case ValueKind::kMap:
+      case ValueKind::kPointer:
+        write_elements(info, value, tag);
+        return;
+      default:
+        break;
+    }
+    const wire::MessageField message(out_, tag);
+    switch (info.kind) {
+      case ValueKind::kTime:
+        write_time(static_cast<const Time*>(value)->seconds, 0);
+        return;
+      case ValueKind::kMicroTime: {
+        const std::int64_t micros = static_cast<const MicroTime*>(value)->micros;
+        const std::int64_t seconds =
+            micros / kMicrosPerSecond - (micros % kMicrosPerSecond < 0 ? 1 : 0);
+        write_time(seconds, (micros - seconds * kMicrosPerSecond) * 1000);
+        return;
+      }
+      case ValueKind::kQuantity:
+        wire::append_bytes_field(out_, 1, static_cast<const Quantity*>(value)->text());
+        return;
+      case ValueKind::kIntOrString:
+        write_int_or_string(*static_cast<const IntOrString*>(value));
+        return;
+      case ValueKind::kRawJson:
+        wire::append_bytes_field(out_, 1, static_cast<const RawJson*>(value)->text);
+        return;
+      default:
+        write_struct(*info.type, value);
+        return;
+    }
+  }
+
+  void write_int(std::uint32_t tag, std::int64_t value) {
+    wire::append_varint_field(out_, tag, static_cast<std::uint64_t>(value));
+  }
+
+  /// 0 is no time at all, an empty message.
+  void write_time(std::int64_t seconds, std::int64_t nanos) {
+    if (seconds == 0 && nanos == 0) return;
+    write_int(1, seconds);
+    write_int(2, nanos);
+  }
+
+  void write_int_or_string(const IntOrString& value) {
+    write_int(1, value.is_string() ? 1 : 0);
+    write_int(2, value.number());
+    wire::append_bytes_field(out_, 3, value.name());
+  }
+
+  std::string& out_;
+};
+
+}  // namespace
+
+void encode_protobuf_message(const TypeInfo& type, const void* object, std::string& out) {
+  Encoder(out).write_struct(type, object);
+}
+
+std::string encode_protobuf(const TypeInfo& type, const void* object) {
+  INSULA_CHECK(type.kind != nullptr, type.name);
+  std::string out(kMagic);
+  {
+    const wire::MessageField meta(out, 1);
+    wire::append_bytes_field(out, 1, type.kind->api_version());
+    wire::append_bytes_field(out, 2, type.kind->kind);
+  }
+  {
+    const wire::MessageField message(out, 2);
+    encode_protobuf_message(type, object, out);
+  }
+  wire::append_bytes_field(out, 3, {});
+  wire::append_bytes_field(out, 4, {});
+  return out;
+}
+
+}  // namespace insula::api
