@@ -172,7 +172,9 @@ Refusal why_not_a_name(char c, bool at_line_start) {
 }
 
 /// One `name: value` line.
-ParseStatus take_field(Cursor& in, MessageHead& head, const HeadLimits& limits) {
+[[gnu::always_inline]] inline ParseStatus take_field(Cursor& in,
+                                                     MessageHead& head,
+                                                     const HeadLimits& limits) {
   const char* start = in.p;
   in.p = find_token_end(in.p, in.end);
   if (in.p == in.end) return ParseStatus::kNeedMore;

@@ -146,7 +146,7 @@ inline unsigned mask(__m128i x) {
       continue;
     }
     p += std::countr_zero(other);
-    if (!kChars.is(*p, CharTable::kToken)) return p;
+    if (*p == ':' || !kChars.is(*p, CharTable::kToken)) return p;
     ++p;
   }
 #endif
