@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "server/commands.h"
+#include "simulator/simulator.h"
 
 namespace {
 
@@ -20,6 +21,11 @@ int print_version(std::span<const std::string> /*arguments*/) {
   return insula::cli::kOk;
 }
 
+int llm_sim(std::span<const std::string> arguments) {
+  const std::vector<std::string_view> words(arguments.begin(), arguments.end());
+  return insula::simulator::run_command(words);
+}
+
 constexpr std::array kCommands = {
     Command{"up", "start the platform on this machine", insula::server::up},
     Command{"down", "stop it", insula::server::down},
@@ -28,6 +34,7 @@ constexpr std::array kCommands = {
     Command{"tenant", "create, show, list and delete tenants", insula::cli::tenant},
     Command{"key", "create, list and revoke API keys", insula::cli::key},
     Command{"token", "create signed tokens", insula::cli::token},
+    Command{"llm-sim", "serve an OpenAI-compatible API with invented replies", llm_sim},
     Command{"version", "print the version", print_version},
 };
 
