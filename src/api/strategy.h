@@ -13,14 +13,15 @@
 
 namespace insula::api {
 
+class FieldErrors;
 struct Kind;
 
-/// One column of a server-side Table. `format` and `priority` as in Kubernetes' TableColumnDefinition:
-/// priority 0 is always shown, 1 only by `kubectl get -o wide`.
+/// One column of a server-side Table. `format` and `priority` as in Kubernetes'
+/// TableColumnDefinition: priority 0 is always shown, 1 only by `kubectl get -o wide`.
 struct Column {
   std::string_view name;
-  std::string_view type;    // "string" or "integer"
-  std::string_view format;  // "name" for the first column, else empty
+  std::string_view type;    // "string", "integer" or "date"
+  std::string_view format;  // "name" for the column with the name, else empty
   std::string_view description;
   int priority = 0;
 };
@@ -34,6 +35,9 @@ struct SelectableField {
   std::string (*value)(const void* object);
 };
 
+/// What names of a kind must look like.
+enum class NameRule : std::uint8_t { kDnsSubdomain, kDnsLabel, kPathSegment };
+
 /// What makes one kind different from the others: everything the generic registry must ask.
 ///
 /// Objects are passed as pointers to the kind's generated struct. All functions are pure; the table
@@ -41,8 +45,8 @@ struct SelectableField {
 /// Adding a kind is one entry in schema/*.fields, one file in strategies/ and one line in
 /// strategies/all.cc.
 struct KindStrategy {
-  std::string_view kind;
-  std::string_view group;
+  const Kind& (*kind)() = nullptr;
+  NameRule name_rule = NameRule::kDnsSubdomain;
 
   /// Fills what the user left out with what it means. Idempotent.
   void (*set_defaults)(void* object) = nullptr;
@@ -55,13 +59,18 @@ struct KindStrategy {
   /// no generation.
   bool (*spec_changed)(const void* object, const void* old) = nullptr;
 
-  std::vector<FieldCause> (*validate)(const void* object) = nullptr;
-  std::vector<FieldCause> (*validate_update)(const void* object, const void* old,
-                                             std::string_view subresource) = nullptr;
+  /// Everything but metadata, which has the same rules for all kinds.
+  void (*validate)(const void* object, FieldErrors& errors) = nullptr;
+  /// What holds at creation only.
+  void (*validate_create)(const void* object, FieldErrors& errors) = nullptr;
+  void (*validate_update)(const void* object,
+                          const void* old,
+                          std::string_view subresource,
+                          FieldErrors& errors) = nullptr;
   /// Texts for `Warning: 299` headers of an accepted write.
   std::vector<std::string> (*warnings)(const void* object) = nullptr;
 
-  std::span<const Column> columns;
+  std::span<const Column> (*columns)() = nullptr;
   /// One cell per column. Ages are counted to `now`.
   std::vector<Cell> (*cells)(const void* object, WallTime now) = nullptr;
 
@@ -76,22 +85,26 @@ struct KindStrategy {
 /// Requires: `kind` is one of kinds() that is stored (has a plural).
 [[nodiscard]] const KindStrategy& strategy_of(const Kind& kind);
 
-/// The four steps of a write, in the order the registry takes them. The object must be decoded, and
-/// its name, namespace, uid, creationTimestamp and generated name set, before check_create().
+/// The four steps of a write, in the order the registry takes them.
 ///
-/// prepare_create: defaults, then what creation means (status dropped, generation 1).
+/// prepare_create: defaults, then what creation means (status dropped, generation 1). The name,
+/// also
+///                 a generated one, and the namespace must be set before.
 /// check_create:   kInvalid with `Kind "name" is invalid: ...` and all causes.
 /// prepare_update: defaults, system metadata and the untouched half carried over, generation.
 /// check_update:   as check_create, with the rules on what may change.
 void prepare_create(const Kind& kind, void* object);
 [[nodiscard]] Result<> check_create(const Kind& kind, const void* object);
 void prepare_update(const Kind& kind, void* object, const void* old, std::string_view subresource);
-[[nodiscard]] Result<> check_update(const Kind& kind, const void* object, const void* old,
+[[nodiscard]] Result<> check_update(const Kind& kind,
+                                    const void* object,
+                                    const void* old,
                                     std::string_view subresource);
 
 /// The text of the field that a field selector names, or nullopt when the kind does not know it
 /// (`field label not supported: X`).
-[[nodiscard]] std::optional<std::string> selectable_field(const Kind& kind, const void* object,
+[[nodiscard]] std::optional<std::string> selectable_field(const Kind& kind,
+                                                          const void* object,
                                                           std::string_view path);
 /// Whether selectable_field() knows `path`.
 [[nodiscard]] bool is_selectable_field(const Kind& kind, std::string_view path);

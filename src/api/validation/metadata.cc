@@ -18,9 +18,12 @@ constexpr std::string_view kForegroundFinalizer = "foregroundDeletion";
 
 Complaints check_name(NameRule rule, std::string_view name) {
   switch (rule) {
-    case NameRule::kDnsSubdomain: return check_dns1123_subdomain(name);
-    case NameRule::kDnsLabel: return check_dns1123_label(name);
-    case NameRule::kPathSegment: return check_path_segment(name);
+    case NameRule::kDnsSubdomain:
+      return check_dns1123_subdomain(name);
+    case NameRule::kDnsLabel:
+      return check_dns1123_label(name);
+    case NameRule::kPathSegment:
+      return check_path_segment(name);
   }
   return {};
 }
@@ -52,18 +55,20 @@ void validate_owner(const OwnerReference& owner, const FieldPath& path, FieldErr
   if (owner.api_version.empty()) {
     errors.required(path.child("apiVersion"), kEmpty);
   } else if (std::ranges::count(owner.api_version, '/') > 1 || owner.api_version.ends_with('/')) {
-    errors.invalid(path.child("apiVersion"), owner.api_version, "must be <group>/<version> or <version>");
+    errors.invalid(path.child("apiVersion"), owner.api_version,
+                   "must be <group>/<version> or <version>");
   }
   if (owner.kind.empty()) errors.required(path.child("kind"), kEmpty);
   if (owner.name.empty()) errors.required(path.child("name"), kEmpty);
   if (owner.uid.empty()) errors.required(path.child("uid"), kEmpty);
   if (owner.api_version == "v1" && owner.kind == "Event") {
-    errors.invalid(path, shown(owner),
-                   "/v1, Kind=Event is disallowed from being an owner");
+    errors.invalid(path, shown(owner), "/v1, Kind=Event is disallowed from being an owner");
   }
 }
 
-void validate_owners(const std::vector<OwnerReference>& owners, const FieldPath& path, FieldErrors& errors) {
+void validate_owners(const std::vector<OwnerReference>& owners,
+                     const FieldPath& path,
+                     FieldErrors& errors) {
   std::string controller;
   for (std::size_t i = 0; i < owners.size(); ++i) {
     validate_owner(owners[i], path.index(i), errors);
@@ -78,10 +83,11 @@ void validate_owners(const std::vector<OwnerReference>& owners, const FieldPath&
       list += list.empty() ? "[" : ",";
       list += shown(owner).text();
     }
-    errors.invalid(path, ShownValue::json(list + "]"),
-                   fmt::format("Only one reference can have Controller set to true. Found \"true\" in "
-                               "references for {} and {}",
-                               controller, name));
+    errors.invalid(
+        path, ShownValue::json(list + "]"),
+        fmt::format("Only one reference can have Controller set to true. Found \"true\" in "
+                    "references for {} and {}",
+                    controller, name));
   }
 }
 
@@ -91,15 +97,15 @@ void validate_finalizers(const std::vector<std::string>& finalizers,
   for (std::size_t i = 0; i < finalizers.size(); ++i) {
     const std::string& finalizer = finalizers[i];
     errors.invalid_each(path, finalizer, check_qualified_name(finalizer));
-    if (!finalizer.contains('/') && finalizer != kOrphanFinalizer && finalizer != kForegroundFinalizer &&
-        finalizer != "kubernetes") {
+    if (!finalizer.contains('/') && finalizer != kOrphanFinalizer &&
+        finalizer != kForegroundFinalizer && finalizer != "kubernetes") {
       errors.invalid(path.index(i), finalizer,
                      "name is neither a standard finalizer name nor is it fully qualified");
     }
   }
   if (std::ranges::find(finalizers, kOrphanFinalizer) != finalizers.end() &&
       std::ranges::find(finalizers, kForegroundFinalizer) != finalizers.end()) {
-    errors.invalid(path, ShownValue::json(fmt::format("[\"{}\"]", fmt::join(finalizers, "\",\""))),
+    errors.invalid(path, shown_list(finalizers),
                    fmt::format("finalizer {} and {} cannot be both set", kOrphanFinalizer,
                                kForegroundFinalizer));
   }
@@ -127,7 +133,8 @@ void validate_managed_fields(const std::vector<ManagedFieldsEntry>& entries,
 /// The parts of metadata that have the same rules at creation and at every update.
 void validate_common(const ObjectMeta& metadata, const FieldPath& path, FieldErrors& errors) {
   if (metadata.generation < 0) {
-    errors.invalid(path.child("generation"), metadata.generation, "must be greater than or equal to 0");
+    errors.invalid(path.child("generation"), metadata.generation,
+                   "must be greater than or equal to 0");
   }
   validate_labels(metadata.labels, path.child("labels"), errors);
   validate_annotations(metadata.annotations, path.child("annotations"), errors);
@@ -142,7 +149,10 @@ ShownValue shown_time(const Time& time) {
 
 }  // namespace
 
-void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, FieldErrors& errors) {
+void validate_metadata(const ObjectMeta& metadata,
+                       NameRule rule,
+                       Scope scope,
+                       FieldErrors& errors) {
   const FieldPath path("metadata");
   if (!metadata.generate_name.empty()) {
     errors.invalid_each(path.child("generateName"), metadata.generate_name,
@@ -154,7 +164,8 @@ void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, F
     errors.invalid_each(path.child("name"), metadata.name, check_name(rule, metadata.name));
   }
   if (scope == Scope::kCluster) {
-    if (!metadata.namespace_.empty()) errors.forbidden(path.child("namespace"), "not allowed on this type");
+    if (!metadata.namespace_.empty())
+      errors.forbidden(path.child("namespace"), "not allowed on this type");
   } else if (metadata.namespace_.empty()) {
     errors.required(path.child("namespace"));
   } else {
@@ -164,7 +175,9 @@ void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, F
   validate_common(metadata, path, errors);
 }
 
-void validate_metadata_update(const ObjectMeta& metadata, const ObjectMeta& old, FieldErrors& errors) {
+void validate_metadata_update(const ObjectMeta& metadata,
+                              const ObjectMeta& old,
+                              FieldErrors& errors) {
   const FieldPath path("metadata");
   if (old.deletion_timestamp) {
     const std::set<std::string> before(old.finalizers.begin(), old.finalizers.end());
@@ -173,23 +186,26 @@ void validate_metadata_update(const ObjectMeta& metadata, const ObjectMeta& old,
       if (!before.contains(finalizer)) added.insert(finalizer);
     }
     if (!added.empty()) {
-      errors.forbidden(path.child("finalizers"),
-                       fmt::format("no new finalizers can be added if the object is being deleted, found new "
-                                   "finalizers []string{{\"{}\"}}",
-                                   fmt::join(added, "\", \"")));
+      errors.forbidden(
+          path.child("finalizers"),
+          fmt::format("no new finalizers can be added if the object is being deleted, found new "
+                      "finalizers []string{{\"{}\"}}",
+                      fmt::join(added, "\", \"")));
     }
   }
   if (metadata.generation < old.generation) {
     errors.invalid(path.child("generation"), metadata.generation, "must not be decremented");
   }
-  const auto immutable = [&](std::string_view field, const std::string& now, const std::string& before) {
+  const auto immutable = [&](std::string_view field, const std::string& now,
+                             const std::string& before) {
     if (now != before) errors.invalid(path.child(field), now, kFieldImmutable);
   };
   immutable("name", metadata.name, old.name);
   immutable("namespace", metadata.namespace_, old.namespace_);
   immutable("uid", metadata.uid, old.uid);
   if (metadata.creation_timestamp != old.creation_timestamp) {
-    errors.invalid(path.child("creationTimestamp"), shown_time(metadata.creation_timestamp), kFieldImmutable);
+    errors.invalid(path.child("creationTimestamp"), shown_time(metadata.creation_timestamp),
+                   kFieldImmutable);
   }
   if (metadata.deletion_timestamp != old.deletion_timestamp) {
     errors.invalid(path.child("deletionTimestamp"),
@@ -205,7 +221,9 @@ void validate_metadata_update(const ObjectMeta& metadata, const ObjectMeta& old,
   validate_common(metadata, path, errors);
 }
 
-void validate_template_metadata(const ObjectMeta& metadata, const FieldPath& path, FieldErrors& errors) {
+void validate_template_metadata(const ObjectMeta& metadata,
+                                const FieldPath& path,
+                                FieldErrors& errors) {
   validate_labels(metadata.labels, path.child("labels"), errors);
   validate_annotations(metadata.annotations, path.child("annotations"), errors);
 }
@@ -219,7 +237,9 @@ void validate_labels(const std::map<std::string, std::string>& labels,
   }
 }
 
-void validate_label_selector(const LabelSelector& selector, const FieldPath& path, FieldErrors& errors) {
+void validate_label_selector(const LabelSelector& selector,
+                             const FieldPath& path,
+                             FieldErrors& errors) {
   validate_labels(selector.match_labels, path.child("matchLabels"), errors);
   for (std::size_t i = 0; i < selector.match_expressions.size(); ++i) {
     const LabelSelectorRequirement& rule = selector.match_expressions[i];
@@ -230,14 +250,16 @@ void validate_label_selector(const LabelSelector& selector, const FieldPath& pat
       }
     } else if (rule.operator_ == "Exists" || rule.operator_ == "DoesNotExist") {
       if (!rule.values.empty()) {
-        errors.forbidden(at.child("values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        errors.forbidden(at.child("values"),
+                         "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
       }
     } else {
       errors.invalid(at.child("operator"), rule.operator_, "not a valid selector operator");
     }
     errors.invalid_each(at.child("key"), rule.key, check_qualified_name(rule.key));
     for (std::size_t j = 0; j < rule.values.size(); ++j) {
-      errors.invalid_each(at.child("values").index(j), rule.values[j], check_label_value(rule.values[j]));
+      errors.invalid_each(at.child("values").index(j), rule.values[j],
+                          check_label_value(rule.values[j]));
     }
   }
 }
@@ -257,7 +279,8 @@ void validate_conditions(const std::vector<Condition>& conditions,
     }
     if (condition.status.empty()) {
       errors.required(at.child("status"));
-    } else if (condition.status != "True" && condition.status != "False" && condition.status != "Unknown") {
+    } else if (condition.status != "True" && condition.status != "False" &&
+               condition.status != "Unknown") {
       errors.not_supported(at.child("status"), condition.status, {"False", "True", "Unknown"});
     }
     if (condition.last_transition_time.is_zero()) errors.required(at.child("lastTransitionTime"));
@@ -279,7 +302,8 @@ bool matches(const LabelSelector& selector, const std::map<std::string, std::str
     const bool present = found != labels.end();
     if (rule.operator_ == "Exists") return present;
     if (rule.operator_ == "DoesNotExist") return !present;
-    const bool among = present && std::ranges::find(rule.values, found->second) != rule.values.end();
+    const bool among =
+        present && std::ranges::find(rule.values, found->second) != rule.values.end();
     return rule.operator_ == "In" ? among : !among;
   });
 }

@@ -4,33 +4,39 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
+#include "api/strategy.h"
 
 namespace insula::api {
-
-/// What names of a kind must look like.
-enum class NameRule : std::uint8_t { kDnsSubdomain, kDnsLabel, kPathSegment };
 
 enum class Scope : std::uint8_t { kNamespaced, kCluster };
 
 inline constexpr std::size_t kAnnotationsMax = 256 << 10;  // bytes of all keys and values
 
-/// `metadata` of an object that is to be created. The name must be set; generateName alone is an error.
+/// `metadata` of an object that is to be created. The name must be set; generateName alone is an
+/// error.
 void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, FieldErrors& errors);
 
 /// What may not change between `old` and `metadata`, and the rules on what may.
-void validate_metadata_update(const ObjectMeta& metadata, const ObjectMeta& old, FieldErrors& errors);
+void validate_metadata_update(const ObjectMeta& metadata,
+                              const ObjectMeta& old,
+                              FieldErrors& errors);
 
 /// Labels and annotations of a template, which has no name.
-void validate_template_metadata(const ObjectMeta& metadata, const FieldPath& path, FieldErrors& errors);
+void validate_template_metadata(const ObjectMeta& metadata,
+                                const FieldPath& path,
+                                FieldErrors& errors);
 
 void validate_labels(const std::map<std::string, std::string>& labels,
                      const FieldPath& path,
                      FieldErrors& errors);
 
-void validate_label_selector(const LabelSelector& selector, const FieldPath& path, FieldErrors& errors);
+void validate_label_selector(const LabelSelector& selector,
+                             const FieldPath& path,
+                             FieldErrors& errors);
 
 /// `status.conditions` of our own kinds.
 void validate_conditions(const std::vector<Condition>& conditions,
@@ -40,7 +46,8 @@ void validate_conditions(const std::vector<Condition>& conditions,
 [[nodiscard]] bool is_empty(const LabelSelector& selector);
 
 /// Whether `labels` meet every condition of `selector`. An empty selector is met by all labels.
-[[nodiscard]] bool matches(const LabelSelector& selector, const std::map<std::string, std::string>& labels);
+[[nodiscard]] bool matches(const LabelSelector& selector,
+                           const std::map<std::string, std::string>& labels);
 
 inline constexpr std::string_view kFieldImmutable = "field is immutable";
 

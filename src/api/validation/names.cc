@@ -1,11 +1,10 @@
 #include "api/validation/names.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 namespace insula::api {
@@ -15,15 +14,25 @@ namespace {
 constexpr std::string_view kDnsLabelRegex = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 constexpr std::string_view kQualifiedRegex = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
-bool is_lower_or_digit(char c) { return is_lower(c) || is_digit(c); }
+bool is_lower_or_digit(char c) {
+  return is_lower(c) || is_digit(c);
+}
 
-bool is_alnum(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
+bool is_alnum(char c) {
+  return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+}
 
-bool is_label_char(char c) { return is_lower_or_digit(c) || c == '-'; }
+bool is_label_char(char c) {
+  return is_lower_or_digit(c) || c == '-';
+}
 
 bool matches_dns_label(std::string_view value) {
   return !value.empty() && is_lower_or_digit(value.front()) && is_lower_or_digit(value.back()) &&
@@ -41,7 +50,8 @@ bool matches_subdomain(std::string_view value) {
 
 bool matches_qualified_part(std::string_view value) {
   return !value.empty() && is_alnum(value.front()) && is_alnum(value.back()) &&
-         std::ranges::all_of(value, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+         std::ranges::all_of(
+             value, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 /// `what (e.g. 'a',  or 'b', regex used for validation is '...')`, spacing included.
@@ -94,10 +104,11 @@ Complaints check_dns1123_label(std::string_view value) {
   if (matches_subdomain(value)) {
     out.emplace_back("must not contain dots");
   } else {
-    out.push_back(regex_complaint(
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
-        "start and end with an alphanumeric character",
-        kDnsLabelRegex, {"my-name", "123-abc"}));
+    out.push_back(
+        regex_complaint("a lowercase RFC 1123 label must consist of lower case alphanumeric "
+                        "characters or '-', and must "
+                        "start and end with an alphanumeric character",
+                        kDnsLabelRegex, {"my-name", "123-abc"}));
   }
   return out;
 }
@@ -106,10 +117,11 @@ Complaints check_dns1123_subdomain(std::string_view value) {
   Complaints out;
   if (value.size() > kSubdomainMax) out.push_back(name_length_complaint(kSubdomainMax));
   if (!matches_subdomain(value)) {
-    out.push_back(regex_complaint(
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-        "and must start and end with an alphanumeric character",
-        fmt::format("{0}(\\.{0})*", kDnsLabelRegex), {"example.com"}));
+    out.push_back(
+        regex_complaint("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+                        "characters, '-' or '.', "
+                        "and must start and end with an alphanumeric character",
+                        fmt::format("{0}(\\.{0})*", kDnsLabelRegex), {"example.com"}));
   }
   return out;
 }
@@ -167,10 +179,11 @@ Complaints check_label_value(std::string_view value) {
   Complaints out;
   if (value.size() > kLabelMax) out.push_back(length_complaint(kLabelMax));
   if (!value.empty() && !matches_qualified_part(value)) {
-    out.push_back(regex_complaint(
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-        "and must start and end with an alphanumeric character",
-        fmt::format("({})?", kQualifiedRegex), {"MyValue", "my_value", "12345"}));
+    out.push_back(
+        regex_complaint("a valid label must be an empty string or consist of alphanumeric "
+                        "characters, '-', '_' or '.', "
+                        "and must start and end with an alphanumeric character",
+                        fmt::format("({})?", kQualifiedRegex), {"MyValue", "my_value", "12345"}));
   }
   return out;
 }
@@ -184,8 +197,9 @@ Complaints check_config_key(std::string_view value) {
     return is_alnum(c) || c == '-' || c == '_' || c == '.';
   });
   if (!plain) {
-    out.push_back(regex_complaint("a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-                                  "[-._a-zA-Z0-9]+", {"key.name", "KEY_NAME", "key-name"}));
+    out.push_back(regex_complaint(
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+        "[-._a-zA-Z0-9]+", {"key.name", "KEY_NAME", "key-name"}));
   }
   add_directory_complaints(value, out);
   return out;
@@ -196,15 +210,17 @@ Complaints check_env_name(std::string_view value) {
   if (value.empty()) out.emplace_back("environment variable name must be non-empty");
   if (std::ranges::any_of(value, [](char c) { return c < 0x20 || c > 0x7e || c == '='; })) {
     out.emplace_back(
-        "a valid environment variable name must consist only of printable ASCII characters other than '='");
+        "a valid environment variable name must consist only of printable ASCII characters other "
+        "than '='");
   }
   return out;
 }
 
 Complaints check_http_header_name(std::string_view value) {
-  if (!value.empty() && std::ranges::all_of(value, [](char c) { return is_alnum(c) || c == '-'; })) return {};
-  return {regex_complaint("a valid HTTP header must consist of alphanumeric characters or '-'", "[-A-Za-z0-9]+",
-                          {"X-Header-Name"})};
+  if (!value.empty() && std::ranges::all_of(value, [](char c) { return is_alnum(c) || c == '-'; }))
+    return {};
+  return {regex_complaint("a valid HTTP header must consist of alphanumeric characters or '-'",
+                          "[-A-Za-z0-9]+", {"X-Header-Name"})};
 }
 
 Complaints check_port_number(std::int64_t value) {
@@ -218,7 +234,8 @@ Complaints check_port_name(std::string_view value) {
   if (value.empty() || !std::ranges::all_of(value, is_label_char)) {
     out.emplace_back("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
   }
-  if (!std::ranges::any_of(value, is_lower)) out.emplace_back("must contain at least one letter (a-z)");
+  if (!std::ranges::any_of(value, is_lower))
+    out.emplace_back("must contain at least one letter (a-z)");
   if (value.contains("--")) out.emplace_back("must not contain consecutive hyphens");
   if (value.starts_with('-') || value.ends_with('-')) {
     out.emplace_back("must not begin or end with a hyphen");
@@ -231,8 +248,9 @@ Complaints check_percent(std::string_view value) {
       std::ranges::all_of(value.substr(0, value.size() - 1), is_digit)) {
     return {};
   }
-  return {regex_complaint("a valid percent string must be a numeric string followed by an ending '%'", "[0-9]+%",
-                          {"1%", "93%"})};
+  return {
+      regex_complaint("a valid percent string must be a numeric string followed by an ending '%'",
+                      "[0-9]+%", {"1%", "93%"})};
 }
 
 bool is_ipv4(std::string_view value) {
@@ -258,9 +276,31 @@ Complaints check_cidr(std::string_view value) {
     unsigned bits = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), bits);
     const unsigned bits_max = is_ipv4(address) ? 32 : is_ipv6(address) ? 128 : 0;
-    if (bits_max != 0 && code == std::errc() && end == text.data() + text.size() && bits <= bits_max) return {};
+    if (bits_max != 0 && code == std::errc() && end == text.data() + text.size() &&
+        bits <= bits_max)
+      return {};
   }
   return {"must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"};
+}
+
+bool cidr_contains(std::string_view outer, std::string_view inner) {
+  const std::string_view outer_ip = outer.substr(0, outer.find('/'));
+  const std::string_view inner_ip = inner.substr(0, inner.find('/'));
+  const int family = is_ipv4(outer_ip) ? AF_INET : AF_INET6;
+  std::array<unsigned char, 16> a{};
+  std::array<unsigned char, 16> b{};
+  if (inet_pton(family, std::string(outer_ip).c_str(), a.data()) != 1 ||
+      inet_pton(family, std::string(inner_ip).c_str(), b.data()) != 1) {
+    return false;
+  }
+  unsigned bits = 0;
+  const std::string_view text = outer.substr(outer_ip.size() + 1);
+  std::from_chars(text.data(), text.data() + text.size(), bits);
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    const unsigned mask = 0x80U >> (bit % 8);
+    if ((a[bit / 8] & mask) != (b[bit / 8] & mask)) return false;
+  }
+  return true;
 }
 
 std::string range_complaint(std::int64_t low, std::int64_t high) {

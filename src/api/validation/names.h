@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-/// Rules on single words: names, keys, ports, addresses. Each function returns what is wrong with the
-/// value, in Kubernetes' words, and nothing when it is right.
+/// Rules on single words: names, keys, ports, addresses. Each function returns what is wrong with
+/// the value, in Kubernetes' words, and nothing when it is right.
 namespace insula::api {
 
 using Complaints = std::vector<std::string>;
@@ -40,5 +40,8 @@ inline constexpr std::size_t kSubdomainMax = 253;  // bytes of a DNS subdomain
 
 [[nodiscard]] bool is_ipv4(std::string_view value);
 [[nodiscard]] bool is_ipv6(std::string_view value);
+/// Whether the range `outer` holds the first address of the range `inner`. Requires: both pass
+/// check_cidr().
+[[nodiscard]] bool cidr_contains(std::string_view outer, std::string_view inner);
 
 }  // namespace insula::api

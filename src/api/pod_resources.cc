@@ -1,0 +1,95 @@
+#include "api/pod_resources.h"
+
+#include <algorithm>
+
+namespace insula::api {
+
+namespace {
+
+using Amounts = std::map<std::string, Quantity>;
+using List = Amounts ResourceRequirements::*;
+
+void add(Amounts& sum, const Amounts& more) {
+  for (const auto& [name, amount] : more) {
+    const auto [at, fresh] = sum.try_emplace(name, amount);
+    if (!fresh) at->second += amount;
+  }
+}
+
+void raise(Amounts& peak, const Amounts& other) {
+  for (const auto& [name, amount] : other) {
+    const auto [at, fresh] = peak.try_emplace(name, amount);
+    if (!fresh) at->second = std::max(at->second, amount);
+  }
+}
+
+Amounts total(const PodSpec& spec, List list) {
+  Amounts running;
+  for (const Container& container : spec.containers)
+    add(running, container.resources.*list);
+  Amounts sidecars;
+  Amounts starting;
+  for (const Container& container : spec.init_containers) {
+    if (container.restart_policy == "Always") {
+      // From its turn on a sidecar runs beside everything that comes later.
+      add(sidecars, container.resources.*list);
+      add(running, container.resources.*list);
+      raise(starting, sidecars);
+    } else {
+      Amounts now = sidecars;
+      add(now, container.resources.*list);
+      raise(starting, now);
+    }
+  }
+  raise(running, starting);
+  if (spec.resources) {
+    for (const auto& [name, amount] : (*spec.resources).*list)
+      running.insert_or_assign(name, amount);
+  }
+  return running;
+}
+
+}  // namespace
+
+std::map<std::string, Quantity> pod_requests(const PodSpec& spec) {
+  Amounts sum = total(spec, &ResourceRequirements::requests);
+  add(sum, spec.overhead);
+  return sum;
+}
+
+std::map<std::string, Quantity> pod_limits(const PodSpec& spec) {
+  Amounts sum = total(spec, &ResourceRequirements::limits);
+  // The overhead raises limits that exist and makes no new ones.
+  for (const auto& [name, amount] : spec.overhead) {
+    if (const auto found = sum.find(name); found != sum.end()) found->second += amount;
+  }
+  return sum;
+}
+
+std::string_view qos_class(const PodSpec& spec) {
+  bool some = false;
+  bool all_equal = true;
+  const auto look = [&](const ResourceRequirements& resources) {
+    for (const char* name : {"cpu", "memory"}) {
+      const auto request = resources.requests.find(name);
+      const auto limit = resources.limits.find(name);
+      const bool has_request = request != resources.requests.end() && !request->second.is_zero();
+      const bool has_limit = limit != resources.limits.end() && !limit->second.is_zero();
+      some = some || has_request || has_limit;
+      // A request that is left out is the limit.
+      all_equal = all_equal && has_limit && (!has_request || request->second == limit->second);
+    }
+  };
+  if (spec.resources) {
+    look(*spec.resources);
+  } else {
+    for (const Container& container : spec.init_containers)
+      look(container.resources);
+    for (const Container& container : spec.containers)
+      look(container.resources);
+  }
+  if (!some) return "BestEffort";
+  return all_equal ? "Guaranteed" : "Burstable";
+}
+
+}  // namespace insula::api

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "api/gen/core_v1.h"
+#include "api/quantity.h"
+
+/// What a pod costs, for quota, placement and quality of service.
+namespace insula::api {
+
+/// What must be free for the pod: the sum over its containers and sidecars, or what its init
+/// containers need at once if that is more, plus the overhead. The pod's own resources win.
+/// Spec: Kubernetes 1.36, component-helpers/resource.
+[[nodiscard]] std::map<std::string, Quantity> pod_requests(const PodSpec& spec);
+[[nodiscard]] std::map<std::string, Quantity> pod_limits(const PodSpec& spec);
+
+/// Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory.
+[[nodiscard]] std::string_view qos_class(const PodSpec& spec);
+
+}  // namespace insula::api

@@ -1,0 +1,30 @@
+#include "api/kind.h"
+#include "api/strategies/strategies.h"
+#include "base/check.h"
+
+namespace insula::api {
+
+namespace {
+
+constexpr const KindStrategy& (*kAll[])() = {
+    namespace_strategy,      pod_strategy,
+    service_strategy,        endpoints_strategy,
+    endpoint_slice_strategy, config_map_strategy,
+    secret_strategy,         service_account_strategy,
+    event_strategy,          node_strategy,
+    lease_strategy,          resource_quota_strategy,
+    limit_range_strategy,    network_policy_strategy,
+    deployment_strategy,     replica_set_strategy,
+    tenant_strategy,
+};
+
+}  // namespace
+
+const KindStrategy& strategy_of(const Kind& kind) {
+  for (const auto strategy : kAll) {
+    if (&strategy().kind() == &kind) return strategy();
+  }
+  check_failed(__FILE__, __LINE__, "kind has a strategy", kind.kind);
+}
+
+}  // namespace insula::api

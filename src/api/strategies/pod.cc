@@ -1,0 +1,95 @@
+#include "api/columns/columns.h"
+#include "api/defaults.h"
+#include "api/pod_resources.h"
+#include "api/strategies/erased.h"
+#include "api/strategies/strategies.h"
+#include "api/validation/kinds.h"
+
+namespace insula::api {
+
+namespace {
+
+const Pod& pod(const void* object) {
+  return *static_cast<const Pod*>(object);
+}
+
+constexpr SelectableField kFields[] = {
+    {"spec.nodeName", [](const void* object) { return pod(object).spec.node_name; }},
+    {"spec.restartPolicy", [](const void* object) { return pod(object).spec.restart_policy; }},
+    {"spec.schedulerName", [](const void* object) { return pod(object).spec.scheduler_name; }},
+    {"spec.serviceAccountName",
+     [](const void* object) { return pod(object).spec.service_account_name; }},
+    {"spec.hostNetwork",
+     [](const void* object) {
+       return std::string(pod(object).spec.host_network ? "true" : "false");
+     }},
+    {"status.phase", [](const void* object) { return pod(object).status.phase; }},
+    {"status.podIP",
+     [](const void* object) {
+       const PodStatus& status = pod(object).status;
+       return status.pod_ips.empty() ? status.pod_ip : status.pod_ips.front().ip;
+     }},
+    {"status.podIPs",
+     [](const void* object) {
+       const PodStatus& status = pod(object).status;
+       return status.pod_ips.empty() ? status.pod_ip : status.pod_ips.front().ip;
+     }},
+    {"status.nominatedNodeName",
+     [](const void* object) { return pod(object).status.nominated_node_name; }},
+};
+
+void prepare_for_create(Pod& object) {
+  object.status = {.phase = "Pending", .qos_class = std::string(qos_class(object.spec))};
+  if (!object.spec.scheduling_gates.empty()) {
+    object.status.conditions.push_back(
+        {.type = "PodScheduled",
+         .status = "False",
+         .reason = "SchedulingGated",
+         .message = "Scheduling is blocked due to non-empty scheduling gates"});
+  }
+}
+
+void prepare_for_update(Pod& object, const Pod& old, std::string_view subresource) {
+  if (subresource == "status") {
+    object.spec = old.spec;
+    // Who reports on a pod has no say in who owns it.
+    object.metadata.owner_references = old.metadata.owner_references;
+    if (object.status.qos_class.empty()) object.status.qos_class = old.status.qos_class;
+  } else {
+    object.status = old.status;
+  }
+}
+
+/// A pod that no node has taken on, or that has ended, is gone at once.
+std::int64_t grace_period_seconds(const void* object, std::optional<std::int64_t> requested) {
+  constexpr std::int64_t kDefaultSeconds = 30;
+  const Pod& it = pod(object);
+  if (it.spec.node_name.empty() || it.status.phase == "Failed" || it.status.phase == "Succeeded")
+    return 0;
+  const std::int64_t seconds =
+      requested.value_or(it.spec.termination_grace_period_seconds.value_or(kDefaultSeconds));
+  return seconds < 0 ? 1 : seconds;
+}
+
+constexpr KindStrategy kStrategy{
+    .kind = kind_of<Pod>,
+    .set_defaults = erased::change<Pod, set_defaults>,
+    .prepare_for_create = erased::change<Pod, prepare_for_create>,
+    .prepare_for_update = erased::change_from<Pod, prepare_for_update>,
+    .spec_changed = erased::spec_changed<Pod>,
+    .validate = erased::check<Pod, validate>,
+    .validate_create = erased::check<Pod, validate_create>,
+    .validate_update = erased::check_from<Pod, validate_update>,
+    .columns = pod_columns,
+    .cells = erased::row<Pod, cells>,
+    .selectable_fields = kFields,
+    .grace_period_seconds = grace_period_seconds,
+};
+
+}  // namespace
+
+const KindStrategy& pod_strategy() {
+  return kStrategy;
+}
+
+}  // namespace insula::api

@@ -1,0 +1,100 @@
+#include "api/strategy.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "api/field_errors.h"
+#include "api/gen/meta_v1.h"
+#include "api/invalid.h"
+#include "api/kind.h"
+#include "api/validation/metadata.h"
+
+namespace insula::api {
+
+namespace {
+
+Result<> verdict(const Kind& kind, const void* object, FieldErrors errors) {
+  if (errors.empty()) return {};
+  return std::unexpected(
+      invalid(kind.kind, kind.group, kind.metadata(object).name, std::move(errors).take()));
+}
+
+/// What only the server sets; a client may leave it out.
+void carry_over(ObjectMeta& metadata, const ObjectMeta& old) {
+  if (metadata.uid.empty()) metadata.uid = old.uid;
+  if (metadata.creation_timestamp.is_zero()) metadata.creation_timestamp = old.creation_timestamp;
+  // Once set, a deletion cannot be taken back or given another time.
+  if (old.deletion_timestamp) {
+    metadata.deletion_timestamp = old.deletion_timestamp;
+    metadata.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+  }
+  metadata.generation = old.generation;
+  metadata.self_link.clear();
+}
+
+}  // namespace
+
+void prepare_create(const Kind& kind, void* object) {
+  const KindStrategy& strategy = strategy_of(kind);
+  if (strategy.set_defaults != nullptr) strategy.set_defaults(object);
+  if (strategy.prepare_for_create != nullptr) strategy.prepare_for_create(object);
+  ObjectMeta& metadata = kind.metadata(object);
+  metadata.generation = strategy.spec_changed != nullptr ? 1 : 0;
+  metadata.deletion_timestamp.reset();
+  metadata.deletion_grace_period_seconds.reset();
+  metadata.self_link.clear();
+}
+
+Result<> check_create(const Kind& kind, const void* object) {
+  const KindStrategy& strategy = strategy_of(kind);
+  FieldErrors errors;
+  validate_metadata(kind.metadata(object), strategy.name_rule,
+                    kind.namespaced ? Scope::kNamespaced : Scope::kCluster, errors);
+  if (strategy.validate != nullptr) strategy.validate(object, errors);
+  if (strategy.validate_create != nullptr) strategy.validate_create(object, errors);
+  return verdict(kind, object, std::move(errors));
+}
+
+void prepare_update(const Kind& kind, void* object, const void* old, std::string_view subresource) {
+  const KindStrategy& strategy = strategy_of(kind);
+  if (strategy.set_defaults != nullptr) strategy.set_defaults(object);
+  ObjectMeta& metadata = kind.metadata(object);
+  carry_over(metadata, kind.metadata(old));
+  if (strategy.prepare_for_update != nullptr) strategy.prepare_for_update(object, old, subresource);
+  if (strategy.spec_changed != nullptr && strategy.spec_changed(object, old)) ++metadata.generation;
+}
+
+Result<> check_update(const Kind& kind,
+                      const void* object,
+                      const void* old,
+                      std::string_view subresource) {
+  const KindStrategy& strategy = strategy_of(kind);
+  FieldErrors errors;
+  validate_metadata_update(kind.metadata(object), kind.metadata(old), errors);
+  // A status is written by controllers, and must not be held up by rules on the spec that came
+  // later.
+  if (subresource != "status" && strategy.validate != nullptr) strategy.validate(object, errors);
+  if (strategy.validate_update != nullptr)
+    strategy.validate_update(object, old, subresource, errors);
+  return verdict(kind, object, std::move(errors));
+}
+
+std::optional<std::string> selectable_field(const Kind& kind,
+                                            const void* object,
+                                            std::string_view path) {
+  if (path == "metadata.name") return kind.metadata(object).name;
+  if (path == "metadata.namespace") return kind.metadata(object).namespace_;
+  for (const SelectableField& field : strategy_of(kind).selectable_fields) {
+    if (field.path == path) return field.value(object);
+  }
+  return std::nullopt;
+}
+
+bool is_selectable_field(const Kind& kind, std::string_view path) {
+  if (path == "metadata.name" || path == "metadata.namespace") return true;
+  return std::ranges::any_of(strategy_of(kind).selectable_fields,
+                             [&](const SelectableField& field) { return field.path == path; });
+}
+
+}  // namespace insula::api

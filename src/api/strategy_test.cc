@@ -1,0 +1,157 @@
+#include "api/strategy.h"
+
+#include <memory>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "api/codec.h"
+#include "api/gen/apps_v1.h"
+#include "api/gen/core_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "api/kind.h"
+
+namespace insula::api {
+namespace {
+
+template <class T>
+T read(std::string_view json) {
+  auto object = decode_json<T>(json, Strictness::kStrict);
+  EXPECT_TRUE(object) << object.error().message();
+  return *std::move(object);
+}
+
+/// A pod as the registry would store it first.
+Pod stored_pod() {
+  Pod pod = read<Pod>(R"({"metadata":{"name":"p","namespace":"n","uid":"u","resourceVersion":"1"},
+    "spec":{"nodeName":"here","containers":[{"name":"c","image":"i:1"}]}})");
+  prepare_create(kind_of<Pod>(), &pod);
+  return pod;
+}
+
+TEST(Strategy, EveryServedKindHasOneWithColumnsAndCellsThatFit) {
+  for (const Kind* kind : kinds()) {
+    const KindStrategy& strategy = strategy_of(*kind);
+    EXPECT_EQ(&strategy.kind(), kind);
+    const auto object =
+        std::unique_ptr<void, void (*)(void*)>(kind->type.ops.create(), kind->type.ops.destroy);
+    EXPECT_EQ(strategy.columns().size(), strategy.cells(object.get(), WallTime{}).size())
+        << kind->kind;
+    std::set<std::string_view> names;
+    for (const Column& column : strategy.columns())
+      EXPECT_TRUE(names.insert(column.name).second) << kind->kind;
+  }
+}
+
+TEST(Strategy, DefaultsAreIdempotent) {
+  for (const Kind* kind : kinds()) {
+    const KindStrategy& strategy = strategy_of(*kind);
+    if (strategy.set_defaults == nullptr) continue;
+    const auto once =
+        std::unique_ptr<void, void (*)(void*)>(kind->type.ops.create(), kind->type.ops.destroy);
+    strategy.set_defaults(once.get());
+    const auto twice = std::unique_ptr<void, void (*)(void*)>(kind->type.ops.copy(once.get()),
+                                                              kind->type.ops.destroy);
+    strategy.set_defaults(twice.get());
+    EXPECT_TRUE(kind->type.ops.equal(once.get(), twice.get())) << kind->kind;
+  }
+}
+
+TEST(Strategy, CreationDropsStatusAndStartsTheGeneration) {
+  Pod pod = read<Pod>(R"({"metadata":{"name":"p","namespace":"n","generation":7},
+    "spec":{"containers":[{"name":"c","image":"i"}]},"status":{"phase":"Running","podIP":"1.2.3.4"}})");
+  prepare_create(kind_of<Pod>(), &pod);
+  EXPECT_EQ(pod.status.phase, "Pending");
+  EXPECT_EQ(pod.status.pod_ip, "");
+  EXPECT_EQ(pod.status.qos_class, "BestEffort");
+  EXPECT_EQ(pod.metadata.generation, 1);
+  EXPECT_TRUE(check_create(kind_of<Pod>(), &pod));
+}
+
+TEST(Strategy, AWriteToTheObjectKeepsTheStatus) {
+  Pod old = stored_pod();
+  old.status.phase = "Running";
+  Pod now = old;
+  now.status.phase = "Failed";
+  now.spec.containers[0].image = "i:2";
+  prepare_update(kind_of<Pod>(), &now, &old, "");
+  EXPECT_EQ(now.status.phase, "Running");
+  EXPECT_EQ(now.metadata.generation, 2);
+  EXPECT_TRUE(check_update(kind_of<Pod>(), &now, &old, ""));
+}
+
+TEST(Strategy, AWriteToTheStatusKeepsEverythingElse) {
+  const Pod old = stored_pod();
+  Pod now = old;
+  now.status.phase = "Running";
+  now.spec.containers[0].image = "other";
+  now.metadata.owner_references.push_back(
+      {.kind = "Node", .name = "n", .uid = "u", .api_version = "v1"});
+  prepare_update(kind_of<Pod>(), &now, &old, "status");
+  EXPECT_EQ(now.status.phase, "Running");
+  EXPECT_EQ(now.spec, old.spec);
+  EXPECT_TRUE(now.metadata.owner_references.empty());
+  EXPECT_EQ(now.metadata.generation, 1);
+}
+
+TEST(Strategy, ADeletionCannotBeTakenBack) {
+  Pod old = stored_pod();
+  old.metadata.deletion_timestamp = Time{100};
+  old.metadata.deletion_grace_period_seconds = 30;
+  Pod now = old;
+  now.metadata.deletion_timestamp.reset();
+  now.metadata.deletion_grace_period_seconds.reset();
+  prepare_update(kind_of<Pod>(), &now, &old, "");
+  EXPECT_EQ(now.metadata.deletion_timestamp, Time{100});
+  EXPECT_TRUE(check_update(kind_of<Pod>(), &now, &old, ""));
+}
+
+TEST(Strategy, AnInvalidObjectIsAnsweredInKubernetesWords) {
+  Deployment deployment = read<Deployment>(R"({"metadata":{"name":"Web","namespace":"n"},"spec":{
+    "selector":{"matchLabels":{"app":"a"}},"template":{"metadata":{"labels":{"app":"b"}},
+    "spec":{"containers":[{"name":"c","image":"i"}]}}}})");
+  prepare_create(kind_of<Deployment>(), &deployment);
+  const auto result = check_create(kind_of<Deployment>(), &deployment);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kInvalid);
+  EXPECT_EQ(result.error().message(),
+            "Deployment.apps \"Web\" is invalid: [metadata.name: Invalid value: \"Web\": a "
+            "lowercase RFC 1123 "
+            "subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+            "start and end with "
+            "an alphanumeric character (e.g. 'example.com', regex used for validation is "
+            "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), "
+            "spec.template.metadata.labels: Invalid value: {\"app\":\"b\"}: `selector` does not "
+            "match template "
+            "`labels`]");
+  ASSERT_EQ(result.error().causes().size(), 2U);
+  EXPECT_EQ(result.error().causes()[1].field, "spec.template.metadata.labels");
+  EXPECT_EQ(result.error().causes()[1].reason, "FieldValueInvalid");
+}
+
+TEST(Strategy, PodsThatNobodyRunsAreDeletedAtOnce) {
+  const KindStrategy& strategy = strategy_of(kind_of<Pod>());
+  Pod pod = stored_pod();
+  EXPECT_EQ(strategy.grace_period_seconds(&pod, std::nullopt), 30);
+  EXPECT_EQ(strategy.grace_period_seconds(&pod, 5), 5);
+  EXPECT_EQ(strategy.grace_period_seconds(&pod, -5), 1);
+  pod.status.phase = "Succeeded";
+  EXPECT_EQ(strategy.grace_period_seconds(&pod, std::nullopt), 0);
+  pod.status.phase = "Running";
+  pod.spec.node_name.clear();
+  EXPECT_EQ(strategy.grace_period_seconds(&pod, std::nullopt), 0);
+}
+
+TEST(Strategy, FieldsCanBeSelectedByTheirPath) {
+  const Pod pod = stored_pod();
+  const Kind& kind = kind_of<Pod>();
+  EXPECT_EQ(selectable_field(kind, &pod, "metadata.name"), "p");
+  EXPECT_EQ(selectable_field(kind, &pod, "spec.nodeName"), "here");
+  EXPECT_EQ(selectable_field(kind, &pod, "status.phase"), "Pending");
+  EXPECT_EQ(selectable_field(kind, &pod, "spec.hostNetwork"), "false");
+  EXPECT_EQ(selectable_field(kind, &pod, "spec.containers"), std::nullopt);
+  EXPECT_FALSE(is_selectable_field(kind, "spec.containers"));
+}
+
+}  // namespace
+}  // namespace insula::api
