@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/controller.h"
+#include "controller/reflector.h"
+#include "controllers/garbage/graph.h"
+
+namespace insula::controllers {
+
+/// Deletes what has lost its owners, and carries out foreground and orphaning deletion.
+///
+/// Watches the metadata of every kind but Events. Before anything is deleted for a missing owner the
+/// server is asked whether the owner is really gone: the mirrors of different kinds do not advance
+/// together.
+class GarbageCollector final : private controller::Reconciler {
+ public:
+  GarbageCollector(client::Client& client, const controller::Runtime& runtime);
+  ~GarbageCollector() override;
+
+  void start();
+
+  [[nodiscard]] bool idle() const { return controller_.idle(); }
+
+ private:
+  class KindMirror;
+
+  Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  Task<Result<>> act(OwnedObject object, std::vector<OwnerView> owners, GarbageAction action);
+  /// Looks the kUnknown owners up.
+  Task<Result<std::vector<OwnerView>>> ask(std::string name_space, std::vector<OwnerView> owners);
+  Task<Result<>> remove(OwnedObject object, client::Propagation propagation);
+  /// Rewrites the owner references (or finalizers) of the object that `uid` still names.
+  Task<Result<>> patch_metadata(OwnedObject object, std::string member, std::string json_list);
+  Task<Result<>> drop_references(OwnedObject object, std::vector<std::string> owner_uids);
+  Task<Result<>> remove_finalizer(OwnedObject object, std::string_view finalizer);
+
+  [[nodiscard]] std::vector<OwnerView> view_owners(const OwnedObject& object) const;
+  void changed(const OwnedObject* before, const OwnedObject* after);
+
+  client::Client& client_;
+  OwnerGraph graph_;
+  std::vector<std::unique_ptr<KindMirror>> mirrors_;
+  controller::Controller controller_;
+};
+
+}  // namespace insula::controllers

@@ -1,0 +1,75 @@
+#include "controllers/garbage/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace insula::controllers {
+
+bool OwnedObject::has_finalizer(std::string_view name) const {
+  return std::ranges::find(metadata.finalizers, name) != metadata.finalizers.end();
+}
+
+bool OwnedObject::waits_for_dependents() const {
+  return metadata.deletion_timestamp.has_value() && has_finalizer(kForegroundFinalizer);
+}
+
+void OwnerGraph::put(OwnedObject object) {
+  const std::string uid = object.metadata.uid;
+  erase(uid);
+  for (const api::OwnerReference& owner : object.metadata.owner_references) dependents_[owner.uid].insert(uid);
+  objects_.insert_or_assign(uid, std::move(object));
+}
+
+void OwnerGraph::erase(const std::string& uid) {
+  const auto it = objects_.find(uid);
+  if (it == objects_.end()) return;
+  for (const api::OwnerReference& owner : it->second.metadata.owner_references) {
+    const auto of_owner = dependents_.find(owner.uid);
+    if (of_owner == dependents_.end()) continue;
+    of_owner->second.erase(uid);
+    if (of_owner->second.empty()) dependents_.erase(of_owner);
+  }
+  objects_.erase(it);
+}
+
+const OwnedObject* OwnerGraph::find(const std::string& uid) const {
+  const auto it = objects_.find(uid);
+  return it == objects_.end() ? nullptr : &it->second;
+}
+
+std::vector<std::string> OwnerGraph::dependents(const std::string& uid) const {
+  const auto it = dependents_.find(uid);
+  if (it == dependents_.end()) return {};
+  return {it->second.begin(), it->second.end()};
+}
+
+std::vector<std::string> OwnerGraph::blocking_dependents(const std::string& uid) const {
+  std::vector<std::string> blocking = dependents(uid);
+  std::erase_if(blocking, [this, &uid](const std::string& dependent) {
+    const auto& owners = objects_.at(dependent).metadata.owner_references;
+    const auto reference = std::ranges::find(owners, uid, &api::OwnerReference::uid);
+    return reference == owners.end() || !reference->block_owner_deletion.value_or(false);
+  });
+  return blocking;
+}
+
+GarbageAction plan_garbage(const OwnedObject& object, const std::vector<OwnerView>& owners, bool has_dependents,
+                           bool has_blocking_dependents) {
+  if (object.waits_for_dependents()) {
+    return has_blocking_dependents ? GarbageAction::kDeleteDependents : GarbageAction::kRemoveFinalizer;
+  }
+  if (object.metadata.deletion_timestamp) {
+    return object.has_finalizer(kOrphanFinalizer) ? GarbageAction::kOrphanDependents : GarbageAction::kNone;
+  }
+  if (owners.empty()) return GarbageAction::kNone;
+  const auto count = [&owners](OwnerState state) { return std::ranges::count(owners, state, &OwnerView::state); };
+  if (count(OwnerState::kUnknown) > 0) return GarbageAction::kAsk;
+  const auto gone = count(OwnerState::kAbsent);
+  const auto waiting = count(OwnerState::kWaiting);
+  if (count(OwnerState::kPresent) > 0) {
+    return gone + waiting > 0 ? GarbageAction::kDropReferences : GarbageAction::kNone;
+  }
+  return waiting > 0 && has_dependents ? GarbageAction::kDeleteForeground : GarbageAction::kDelete;
+}
+
+}  // namespace insula::controllers

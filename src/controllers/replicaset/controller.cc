@@ -1,0 +1,205 @@
+#include "controllers/replicaset/controller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "async/task_group.h"
+#include "client/typed.h"
+#include "controller/owner.h"
+#include "controller/selector.h"
+#include "controllers/pods.h"
+
+namespace insula::controllers {
+
+namespace {
+
+// Pods without a controller share one index entry per namespace.
+std::vector<std::string> owner_values(const api::Pod& pod) {
+  std::string uid = controller::controller_uid(pod.metadata);
+  if (uid.empty()) uid = "none/" + pod.metadata.namespace_;
+  return {std::move(uid)};
+}
+
+bool has_cause(const Error& error, std::string_view reason) {
+  return std::ranges::any_of(error.causes(), [reason](const FieldCause& cause) { return cause.reason == reason; });
+}
+
+std::string merge_patch_of_owners(const api::Pod& pod, const std::vector<api::OwnerReference>& owners) {
+  std::string list;
+  for (const api::OwnerReference& owner : owners) {
+    if (!list.empty()) list += ',';
+    list += api::encode_json(owner);
+  }
+  // The uid and resourceVersion make the patch fail when the pod is another one or has changed.
+  return fmt::format(R"({{"metadata":{{"uid":"{}","resourceVersion":"{}","ownerReferences":[{}]}}}})", pod.metadata.uid,
+                     pod.metadata.resource_version, list);
+}
+
+}  // namespace
+
+ReplicaSetController::ReplicaSetController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+                                           controller::EventRecorder& events)
+    : client_(client),
+      clock_(runtime.clock),
+      mirrors_(mirrors),
+      events_(events),
+      by_owner_(mirrors.pods.add_index(owner_values)),
+      controller_({.name = "replicaset"}, runtime, *this) {
+  mirrors_.sets.on_change([this](const api::ReplicaSet* before, const api::ReplicaSet* after) {
+    if (after == nullptr) return;
+    // A change of its status is our own, and must not cut the backoff of a failure short.
+    const bool same = before != nullptr && before->spec == after->spec &&
+                      before->metadata.deletion_timestamp == after->metadata.deletion_timestamp;
+    if (!same) controller_.enqueue(controller::key_of(*after));
+  });
+  mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
+  mirrors_.quotas.on_change([this](const api::ResourceQuota* before, const api::ResourceQuota* after) {
+    retry_failed((after != nullptr ? after : before)->metadata.namespace_);
+  });
+  mirrors_.limit_ranges.on_change([this](const api::LimitRange* before, const api::LimitRange* after) {
+    retry_failed((after != nullptr ? after : before)->metadata.namespace_);
+  });
+}
+
+void ReplicaSetController::start() {
+  controller_.start({&mirrors_.sets, &mirrors_.pods, &mirrors_.quotas, &mirrors_.limit_ranges});
+}
+
+void ReplicaSetController::pod_changed(const api::Pod* before, const api::Pod* after) {
+  if (before != nullptr) enqueue_owner(*before);
+  if (after == nullptr) return;
+  if (controller::controller_of(after->metadata) != nullptr) return enqueue_owner(*after);
+  for (const SetPtr& set : mirrors_.sets.list(after->metadata.namespace_)) {
+    if (set->spec.selector && controller::matches(*set->spec.selector, after->metadata.labels)) {
+      controller_.enqueue(controller::key_of(*set));
+    }
+  }
+}
+
+void ReplicaSetController::enqueue_owner(const api::Pod& pod) {
+  const api::OwnerReference* owner = controller::controller_of(pod.metadata);
+  if (owner != nullptr && owner->kind == "ReplicaSet") controller_.enqueue({pod.metadata.namespace_, owner->name});
+}
+
+void ReplicaSetController::retry_failed(const std::string& name_space) {
+  for (const SetPtr& set : mirrors_.sets.list(name_space)) {
+    if (!set->status.conditions.empty()) controller_.enqueue(controller::key_of(*set));
+  }
+}
+
+Task<Result<controller::Outcome>> ReplicaSetController::reconcile(controller::Key key) {
+  const SetPtr set = mirrors_.sets.get(key);
+  if (!set) co_return controller::kDone;
+  std::vector<PodPtr> pods = mirrors_.pods.by_index(by_owner_, set->metadata.uid);
+  std::ranges::move(mirrors_.pods.by_index(by_owner_, "none/" + key.name_space), std::back_inserter(pods));
+  ReplicaSetPlan plan = plan_replica_set(*set, pods, clock_.wall());
+
+  INSULA_CO_TRY_VOID(co_await claim(set, std::move(plan.adopt), std::move(plan.release)));
+  std::optional<Error> error;
+  std::string_view reason = "FailedCreate";
+  if (plan.create > 0) error = co_await create_pods(set, plan.create);
+  if (!plan.remove.empty()) {
+    reason = "FailedDelete";
+    error = co_await remove_pods(set, std::move(plan.remove));
+  }
+  const std::optional<ReplicaFailure> failure =
+      error ? std::optional(ReplicaFailure{std::string(reason), error->message()}) : std::nullopt;
+  set_replica_failure(plan.status, failure ? &*failure : nullptr, clock_.wall());
+  INSULA_CO_TRY_VOID(co_await write_status(set, std::move(plan.status)));
+  if (error) co_return std::unexpected(*std::move(error));
+  if (plan.again_after) co_return controller::again_after(*plan.again_after);
+  co_return controller::kDone;
+}
+
+Task<Result<>> ReplicaSetController::claim(SetPtr set, std::vector<PodPtr> adopt, std::vector<PodPtr> release) {
+  for (const PodPtr& pod : adopt) {
+    std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
+    owners.push_back(controller::controlled_by(*set));
+    INSULA_CO_TRY(const api::Pod adopted,
+                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_, pod->metadata.name,
+                                                   client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)));
+    mirrors_.pods.observe(adopted);
+  }
+  for (const PodPtr& pod : release) {
+    std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
+    std::erase_if(owners, [&set](const api::OwnerReference& owner) { return owner.uid == set->metadata.uid; });
+    INSULA_CO_TRY(const api::Pod released,
+                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_, pod->metadata.name,
+                                                   client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)));
+    mirrors_.pods.observe(released);
+  }
+  co_return Result<>{};
+}
+
+// In batches of 1, 2, 4, ...: when the server refuses the first, the others are not even asked for.
+Task<std::optional<Error>> ReplicaSetController::create_pods(SetPtr set, int count) {
+  for (int batch = 1; count > 0; batch *= 2) {
+    std::vector<Task<std::optional<Error>>> creates;
+    for (int i = 0; i < std::min(batch, count); ++i) creates.push_back(create_pod(set));
+    count -= static_cast<int>(creates.size());
+    std::optional<Error> first;
+    for (std::optional<Error>& error : co_await all(std::move(creates))) {
+      if (error && !first) first = std::move(error);
+    }
+    if (first) co_return first;
+  }
+  co_return std::nullopt;
+}
+
+Task<std::optional<Error>> ReplicaSetController::create_pod(SetPtr set) {
+  const Result<api::Pod> pod = co_await client::create(client_, pod_from_template(*set));
+  if (pod) {
+    mirrors_.pods.observe(*pod);
+    events_.record(*set, controller::EventType::kNormal, "SuccessfulCreate", "Created pod: " + pod->metadata.name);
+    co_return std::nullopt;
+  }
+  // The set goes with its namespace; nobody needs to hear about it.
+  if (has_cause(pod.error(), "NamespaceTerminating")) co_return std::nullopt;
+  events_.record(*set, controller::EventType::kWarning, "FailedCreate", "Error creating: " + pod.error().message());
+  co_return pod.error();
+}
+
+Task<std::optional<Error>> ReplicaSetController::remove_pods(SetPtr set, std::vector<PodPtr> pods) {
+  std::vector<Task<std::optional<Error>>> removals;
+  removals.reserve(pods.size());
+  for (PodPtr& pod : pods) removals.push_back(remove_pod(set, std::move(pod)));
+  for (std::optional<Error>& error : co_await all(std::move(removals))) {
+    if (error) co_return std::move(error);
+  }
+  co_return std::nullopt;
+}
+
+Task<std::optional<Error>> ReplicaSetController::remove_pod(SetPtr set, PodPtr pod) {
+  client::DeleteOptions options;
+  options.precondition_uid = pod->metadata.uid;
+  client::Target target = client::target_of(*pod);
+  const Result<std::string> answer = co_await client_.remove(std::move(target), std::move(options));
+  if (!answer) {
+    if (answer.error().code() == ErrorCode::kNotFound) co_return std::nullopt;
+    events_.record(*set, controller::EventType::kWarning, "FailedDelete",
+                   "Error deleting: " + answer.error().message());
+    co_return answer.error();
+  }
+  // Until the watch says so, too: or the next reconcile would count the pod as running.
+  const Result<api::Pod> terminating = api::decode_json<api::Pod>(std::string_view(*answer));
+  if (terminating && terminating->metadata.deletion_timestamp) {
+    mirrors_.pods.observe(*terminating);
+  } else {
+    mirrors_.pods.observe_gone(*pod);
+  }
+  events_.record(*set, controller::EventType::kNormal, "SuccessfulDelete", "Deleted pod: " + pod->metadata.name);
+  co_return std::nullopt;
+}
+
+Task<Result<>> ReplicaSetController::write_status(SetPtr set, api::ReplicaSetStatus status) {
+  if (status == set->status) co_return Result<>{};
+  api::ReplicaSet next = *set;
+  next.status = std::move(status);
+  INSULA_CO_TRY(const api::ReplicaSet written, co_await client::update_status(client_, std::move(next)));
+  mirrors_.sets.observe(written);
+  co_return Result<>{};
+}
+
+}  // namespace insula::controllers

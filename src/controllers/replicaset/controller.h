@@ -1,0 +1,60 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "api/gen/apps_v1.h"
+#include "api/gen/core_v1.h"
+#include "controller/controller.h"
+#include "controller/event_recorder.h"
+#include "controller/informer.h"
+#include "controllers/replicaset/plan.h"
+
+namespace insula::controllers {
+
+/// Keeps as many pods as each ReplicaSet asks for.
+///
+/// When the server refuses a pod (a quota, as a rule), the set gets the condition ReplicaFailure and an
+/// event with the server's words, and creation is tried again with growing delays, and at once when a
+/// quota or limit range of the namespace changes.
+class ReplicaSetController final : private controller::Reconciler {
+ public:
+  struct Mirrors {
+    controller::Informer<api::ReplicaSet>& sets;
+    controller::Informer<api::Pod>& pods;
+    controller::Informer<api::ResourceQuota>& quotas;
+    controller::Informer<api::LimitRange>& limit_ranges;
+  };
+
+  ReplicaSetController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+                       controller::EventRecorder& events);
+
+  void start();
+
+  [[nodiscard]] bool idle() const { return controller_.idle(); }
+
+ private:
+  using SetPtr = controller::Informer<api::ReplicaSet>::Object;
+
+  Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  Task<Result<>> claim(SetPtr set, std::vector<PodPtr> adopt, std::vector<PodPtr> release);
+  /// The first failure, after which no further batch is started.
+  Task<std::optional<Error>> create_pods(SetPtr set, int count);
+  Task<std::optional<Error>> create_pod(SetPtr set);
+  Task<std::optional<Error>> remove_pods(SetPtr set, std::vector<PodPtr> pods);
+  Task<std::optional<Error>> remove_pod(SetPtr set, PodPtr pod);
+  Task<Result<>> write_status(SetPtr set, api::ReplicaSetStatus status);
+
+  void pod_changed(const api::Pod* before, const api::Pod* after);
+  void enqueue_owner(const api::Pod& pod);
+  void retry_failed(const std::string& name_space);
+
+  client::Client& client_;
+  const Clock& clock_;
+  Mirrors mirrors_;
+  controller::EventRecorder& events_;
+  controller::Informer<api::Pod>::IndexId by_owner_;
+  controller::Controller controller_;
+};
+
+}  // namespace insula::controllers
