@@ -8,52 +8,13 @@
 #include <gtest/gtest.h>
 
 #include "async/loop.h"
-#include "store/journal.h"
+#include "store/memory_journal.h"
 
 namespace insula::store {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-/// A journal in memory whose next commits can be told to fail.
-class MemoryJournal final : public Journal {
- public:
-  struct Disk {
-    std::map<Revision, EntryPtr> rows;
-    Revision floor = 0;
-    Revision reserved = 0;
-    int commits = 0;
-    std::optional<Error> failure;
-  };
-
-  explicit MemoryJournal(std::shared_ptr<Disk> disk) : disk_(std::move(disk)) {}
-
-  Result<JournalState> load() override {
-    JournalState state{{}, disk_->floor, disk_->reserved};
-    for (const auto& [revision, entry] : disk_->rows) {
-      auto copy = std::make_shared<Entry>(*entry);
-      copy->decoded.reset();
-      state.rows.push_back(std::move(copy));
-    }
-    return state;
-  }
-
-  Result<> commit(const JournalBatch& batch) override {
-    ++disk_->commits;
-    if (disk_->failure) return std::unexpected(*disk_->failure);
-    for (const EntryPtr& entry : batch.add)
-      disk_->rows[entry->revision] = entry;
-    for (const Revision revision : batch.erase)
-      disk_->rows.erase(revision);
-    disk_->floor = batch.floor.value_or(disk_->floor);
-    disk_->reserved = batch.reserved.value_or(disk_->reserved);
-    return {};
-  }
-
- private:
-  std::shared_ptr<Disk> disk_;
-};
 
 Encoder text(std::string value) {
   return [value = std::move(value)](Revision) { return Encoded{value, nullptr}; };
@@ -113,7 +74,7 @@ class StoreTest : public ::testing::Test {
   }
 
   Loop loop_;
-  std::shared_ptr<MemoryJournal::Disk> disk_ = std::make_shared<MemoryJournal::Disk>();
+  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Store> store_;
 };
 

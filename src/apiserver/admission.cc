@@ -1,0 +1,94 @@
+#include "apiserver/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gen/core_v1.h"
+#include "apiserver/limit_range.h"
+#include "apiserver/object.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+/// How long a pod stays on a node that is not ready, as Kubernetes' DefaultTolerationSeconds sets
+/// it.
+constexpr std::int64_t kTolerationSeconds = 300;
+
+void tolerate(api::Pod& pod, std::string_view key) {
+  const bool has =
+      std::ranges::any_of(pod.spec.tolerations, [key](const api::Toleration& toleration) {
+        return (toleration.key == key ||
+                (toleration.key.empty() && toleration.operator_ == "Exists")) &&
+               (toleration.effect == "NoExecute" || toleration.effect.empty());
+      });
+  if (has) return;
+  api::Toleration toleration;
+  toleration.key = key;
+  toleration.operator_ = "Exists";
+  toleration.effect = "NoExecute";
+  toleration.toleration_seconds = kTolerationSeconds;
+  pod.spec.tolerations.push_back(std::move(toleration));
+}
+
+Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
+  if (pod.spec.service_account_name.empty()) pod.spec.service_account_name = "default";
+  pod.spec.service_account = pod.spec.service_account_name;
+  tolerate(pod, "node.kubernetes.io/not-ready");
+  tolerate(pod, "node.kubernetes.io/unreachable");
+  std::vector<std::shared_ptr<const api::LimitRange>> ranges;
+  const std::string prefix =
+      store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");
+  transaction.scan(prefix, [&](const store::EntryPtr& entry) {
+    ranges.push_back(object_of<api::LimitRange>(*entry));
+    return true;
+  });
+  for (const auto& range : ranges)
+    apply_limit_defaults(*range, pod);
+  for (const auto& range : ranges) {
+    const std::vector<std::string> wrong = limit_violations(*range, pod);
+    if (wrong.size() == 1) return forbidden(kind, pod.metadata.name, wrong.front());
+    if (!wrong.empty())
+      return forbidden(kind, pod.metadata.name, fmt::format("[{}]", fmt::join(wrong, ", ")));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unexpected<Error> forbidden(const api::Kind& kind,
+                                 std::string_view name,
+                                 std::string_view why) {
+  return fail(ErrorCode::kForbidden,
+              fmt::format("{} \"{}\" is forbidden: {}", kind.group_resource(), name, why));
+}
+
+Result<> namespace_lifecycle(const store::Transaction& transaction,
+                             const api::Kind& kind,
+                             std::string_view name_space,
+                             std::string_view name) {
+  if (!kind.namespaced) return {};
+  const store::EntryPtr entry =
+      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  if (!entry)
+    return fail(ErrorCode::kNotFound, fmt::format("namespaces \"{}\" not found", name_space));
+  const auto found = object_of<api::Namespace>(*entry);
+  if (!found->metadata.deletion_timestamp) return {};
+  Error error(ErrorCode::kForbidden, fmt::format("{} \"{}\" is forbidden: unable to create new "
+                                                 "content in namespace {} because it is being "
+                                                 "terminated",
+                                                 kind.group_resource(), name, name_space));
+  return std::unexpected(std::move(error).with_causes(
+      {{"metadata.namespace", "NamespaceTerminating",
+        fmt::format("namespace {} is being terminated", name_space)}}));
+}
+
+Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object) {
+  if (&kind == &api::kind_of<api::Pod>())
+    return admit_pod(transaction, kind, *static_cast<api::Pod*>(object));
+  return {};
+}
+
+}  // namespace insula::apiserver

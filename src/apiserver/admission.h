@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/kind.h"
+#include "base/error.h"
+#include "store/store.h"
+
+namespace insula::apiserver {
+
+/// The checks between authorisation and storage, on the pending head of the transaction that stores
+/// the object. In running order: namespace_lifecycle, admit_defaults, (validation), charge_quota
+/// (quota.h).
+
+/// The namespace exists and is not being deleted.
+/// Errors: kNotFound, kForbidden with cause NamespaceTerminating.
+Result<> namespace_lifecycle(const store::Transaction& transaction,
+                             const api::Kind& kind,
+                             std::string_view name_space,
+                             std::string_view name);
+
+/// Completes a new object from what its namespace prescribes, and refuses what it forbids: the
+/// default ServiceAccount and the tolerations of pods, and LimitRanges. Errors: kForbidden.
+Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object);
+
+/// `pods "x" is forbidden: why`.
+[[nodiscard]] std::unexpected<Error> forbidden(const api::Kind& kind,
+                                               std::string_view name,
+                                               std::string_view why);
+
+}  // namespace insula::apiserver

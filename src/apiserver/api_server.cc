@@ -1,0 +1,204 @@
+#include "apiserver/api_server.h"
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "apiserver/documents.h"
+#include "apiserver/node_relay.h"
+#include "apiserver/status.h"
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "json/value.h"
+#include "json/write.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+/// For a request with an end of its own.
+constexpr std::chrono::seconds kRequestTimeout{60};
+
+/// Those of a pod that its node answers, for as long as the client wants.
+constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv};
+
+bool is_relayed(const RequestInfo& info) {
+  return std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
+}
+
+std::unexpected<Error> no_resource() {
+  return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
+}
+
+Result<IncludeObject> include_of(const std::string& text) {
+  if (text.empty() || text == "Metadata") return IncludeObject::kMetadata;
+  if (text == "Object") return IncludeObject::kObject;
+  if (text == "None") return IncludeObject::kNone;
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("unrecognized includeObject value: \"{}\"", text));
+}
+
+/// Double quotes and backslashes as RFC 7234's quoted-string wants them.
+std::string warning_header(std::string_view text) {
+  std::string out = "299 - \"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' || c == '\r' ? ' ' : c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+ApiServer::ApiServer(Registry& registry,
+                     MetricsRegistry& metrics,
+                     Log log,
+                     ApiServerOptions options)
+    : registry_(registry),
+      metrics_registry_(metrics),
+      metrics_(metrics),
+      log_(std::move(log)),
+      options_(std::move(options)) {}
+
+Task<> ApiServer::handle(http::Exchange& exchange) {
+  Call call{exchange, Loop::current().now()};
+  const Result<> outcome = co_await serve(call);
+  if (!outcome && !exchange.answered()) {
+    const Error& error = outcome.error();
+    call.status = status_code(error);
+    if (call.status >= 500)
+      log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
+    (void)co_await send(call, call.status, status_json(error, call.info));
+  }
+  metrics_.record(call.info, call.status, Loop::current().now() - call.began);
+}
+
+/// The life of a request. Each step may end it with an error, which becomes a Status.
+Task<Result<>> ApiServer::serve(Call& call) {
+  const http::Request& request = call.exchange.request();
+  INSULA_CO_TRY(call.info, parse_request_info(request.method, request.target));
+  const net::Stream& stream = call.exchange.stream();
+  if (stream.tls() == nullptr && options_.plain_user) {
+    call.user = *options_.plain_user;
+  } else if (!is_public(call.info)) {
+    INSULA_CO_TRY(call.user, authenticate(stream.tls(), request.headers.get("Authorization")));
+  }
+  INSULA_CO_TRY_VOID(authorize(call.user, call.info, registry_.store()));
+  if (!call.info.is_resource) co_return co_await serve_document(call);
+
+  call.kind = api::find_kind(call.info.group, call.info.version, call.info.resource);
+  if (call.kind == nullptr) co_return no_resource();
+  if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource)) {
+    if (call.info.resource == "serviceaccounts" && call.info.subresource == "token")
+      co_return fail(ErrorCode::kNotImplemented,
+                     "this server does not issue ServiceAccount tokens yet");
+    co_return no_resource();
+  }
+  // A namespaced object without a namespace in the path exists in lists and watches only.
+  const bool collection = call.info.verb == "list" || call.info.verb == "watch";
+  const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
+  if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
+  if (is_relayed(call.info)) {
+    if (!options_.node_socket)
+      co_return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
+    INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
+    const Counted counted(metrics_.long_running);
+    co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
+  }
+  INSULA_CO_TRY(call.output.form, negotiate(request.headers.get("Accept")));
+  if (call.info.subresource == "scale") call.output.form = OutputForm::kObject;
+  INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
+  call.output.now = registry_.clock().wall();
+  if (call.info.verb == "watch") co_return co_await serve_watch(call);
+  co_return co_await with_deadline(call.began + kRequestTimeout, serve_object(call));
+}
+
+Task<Result<>> ApiServer::serve_object(Call& call) {
+  const std::string& verb = call.info.verb;
+  if (verb == "get" || verb == "list") co_return co_await serve_read(call);
+  if (verb == "create" || verb == "update") co_return co_await serve_write(call);
+  if (verb == "patch") co_return co_await serve_patch(call);
+  co_return co_await serve_delete(call);
+}
+
+Target ApiServer::target_of(const Call& call) const {
+  return {call.kind, call.kind->namespaced ? call.info.name_space : "", call.info.name,
+          call.info.subresource};
+}
+
+Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
+  http::Response response = http::make_response(status, type, std::move(body));
+  for (const std::string& text : call.warnings) {
+    const std::string header = warning_header(text);
+    if (http::is_field_value(header)) response.headers.add("Warning", header);
+  }
+  if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
+  if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
+  response.headers.set("Cache-Control", "no-cache, private");
+  call.status = status;
+  co_return co_await call.exchange.respond(std::move(response));
+}
+
+Task<Result<>> ApiServer::serve_document(Call& call) {
+  if (call.info.verb != "get" && call.info.verb != "head") {
+    co_return fail(ErrorCode::kMethodNotAllowed,
+                   "the server does not allow this method on the requested resource");
+  }
+  if (call.info.path == "/metrics")
+    co_return co_await send(call, 200, metrics_registry_.expose(), kPrometheusContentType);
+  if (is_public(call.info)) {
+    INSULA_CO_TRY(std::string text, health(call.info.path));
+    co_return co_await send(call, 200, std::move(text), "text/plain; charset=utf-8");
+  }
+  if (call.info.path == "/version" || call.info.path == "/version/")
+    co_return co_await send(call, 200, version_document());
+  auto document = api_document(call.info.path, call.exchange.request().headers.get("Accept"));
+  if (!document) co_return no_resource();
+  co_return co_await send(call, 200, std::move(document->body), document->content_type);
+}
+
+std::string ApiServer::version_document() const {
+  // Clients compare major and minor; gitVersion says what we are.
+  return json::write(
+      json::Object{{"major", "1"},
+                   {"minor", "36"},
+                   {"gitVersion", fmt::format("v1.36.0+insula.{}", options_.version)},
+                   {"gitCommit", options_.git_commit},
+                   {"gitTreeState", "clean"},
+                   {"buildDate", ""},
+                   {"goVersion", ""},
+                   {"compiler", "clang"},
+                   {"platform", "linux/amd64"}});
+}
+
+Result<std::string> ApiServer::health(std::string_view path) const {
+  if (!path.starts_with("/readyz")) return std::string("ok");
+  const std::vector<std::string> missing =
+      options_.not_ready ? options_.not_ready() : std::vector<std::string>{};
+  if (!missing.empty())
+    return fail(ErrorCode::kUnavailable, fmt::format("not ready: {}", fmt::join(missing, ", ")));
+  const std::string& read_only = registry_.store().read_only_reason();
+  if (!read_only.empty()) return fail(ErrorCode::kUnavailable, "not ready: " + read_only);
+  return std::string("ok");
+}
+
+Result<WriteContext> ApiServer::write_context(Call& call) const {
+  WriteContext context;
+  context.user = call.user;
+  context.field_manager = call.query("fieldManager");
+  context.warnings = &call.warnings;
+  const std::string dry_run = call.query("dryRun");
+  if (!dry_run.empty() && dry_run != "All") {
+    return fail(
+        ErrorCode::kBadRequest,
+        fmt::format("dryRun: Unsupported value: \"{}\": supported values: \"All\"", dry_run));
+  }
+  context.dry_run = !dry_run.empty();
+  return context;
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apiserver/authorizer.h"
+#include "apiserver/body.h"
+#include "apiserver/output.h"
+#include "apiserver/registry.h"
+#include "apiserver/request_info.h"
+#include "apiserver/server_metrics.h"
+#include "async/task.h"
+#include "base/error.h"
+#include "http/exchange.h"
+#include "net/address.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace insula::apiserver {
+
+struct ApiServerOptions {
+  /// Of this product, such as `0.1.0`.
+  std::string version = "0.0.0";
+  std::string git_commit = {};
+  /// Who a caller without TLS is; none: refused. For tests and Unix sockets.
+  std::optional<User> plain_user = {};
+  /// Where logs, exec and the like of pods are answered; empty: nowhere.
+  std::optional<net::Address> node_socket = {};
+  /// What is not ready yet, for /readyz; empty when everything is.
+  std::function<std::vector<std::string>()> not_ready = {};
+};
+
+/// One request on its way through the server; filled from top to bottom.
+struct Call {
+  http::Exchange& exchange;
+  SteadyTime began;
+  RequestInfo info = {};
+  User user = {};
+  const api::Kind* kind = nullptr;
+  OutputOptions output = {};
+  std::vector<std::string> warnings = {};
+  int status = 0;
+
+  [[nodiscard]] std::string query(std::string_view name) const {
+    return exchange.request().query(name).value_or("");
+  }
+};
+
+/// The Kubernetes API over HTTP.
+///
+/// Errors of every kind are answered with a Status. Reads, watches and writes of objects go to the
+/// Registry; what concerns running pods (log, exec, attach, portforward) is handed on to the node
+/// agent as it came.
+///
+/// Threads: one loop, the registry's. Lifetime: its collaborators outlive it.
+/// Spec: Kubernetes API Concepts.
+class ApiServer final : public http::Handler {
+ public:
+  ApiServer(Registry& registry, MetricsRegistry& metrics, Log log, ApiServerOptions options);
+
+  Task<> handle(http::Exchange& exchange) override;
+
+ private:
+  Task<Result<>> serve(Call& call);
+  Task<Result<>> serve_document(Call& call);
+  Task<Result<>> serve_object(Call& call);
+  Task<Result<>> serve_read(Call& call);
+  Task<Result<>> serve_watch(Call& call);
+  Task<Result<>> serve_write(Call& call);
+  Task<Result<>> serve_patch(Call& call);
+  Task<Result<>> serve_delete(Call& call);
+
+  [[nodiscard]] Target target_of(const Call& call) const;
+  [[nodiscard]] Result<WriteContext> write_context(Call& call) const;
+  Task<Result<Object>> read_object(Call& call, const api::TypeInfo& type);
+  Task<Result<>> send(Call& call,
+                      int status,
+                      std::string body,
+                      std::string_view type = "application/json");
+  Task<Result<>> send_written(Call& call, const Written& written);
+  [[nodiscard]] std::string version_document() const;
+  [[nodiscard]] Result<std::string> health(std::string_view path) const;
+
+  Registry& registry_;
+  MetricsRegistry& metrics_registry_;
+  ServerMetrics metrics_;
+  Log log_;
+  ApiServerOptions options_;
+};
+
+}  // namespace insula::apiserver

@@ -1,0 +1,267 @@
+#include "apiserver/api_server.h"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/discovery.h"
+#include "apiserver/test_server.h"
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
+
+std::string config_map(std::string_view name, std::string_view value, std::string_view extra = "") {
+  return fmt::format(
+      R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}"{}}},"data":{{"k":"{}"}}}})",
+      name, extra, value);
+}
+
+class ApiServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { make_namespace("a"); }
+
+  void make_namespace(const std::string& name) {
+    const auto made =
+        server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":")" + name + R"("}})");
+    ASSERT_EQ(made.status, 201) << made.body;
+  }
+
+  TestServer server;
+};
+
+TEST_F(ApiServerTest, CreatesAndReadsAnObject) {
+  const auto created = server.send("POST", kMaps, config_map("m", "v"));
+  ASSERT_EQ(created.status, 201) << created.body;
+  const json::Value object = server.parsed(created);
+  EXPECT_EQ(object["kind"].text(), "ConfigMap");
+  EXPECT_EQ(object["metadata"]["namespace"].text(), "a");
+  EXPECT_EQ(object["metadata"]["uid"].text().size(), 36U);
+  EXPECT_NE(object["metadata"]["resourceVersion"].text(), "");
+  EXPECT_THAT(std::string(object["metadata"]["creationTimestamp"].text()), StartsWith("20"));
+  EXPECT_EQ(server.send("GET", std::string(kMaps) + "/m").body, created.body);
+}
+
+TEST_F(ApiServerTest, AnswersInKubernetesWordsWhenThereIsNothing) {
+  const auto answer = server.send("GET", std::string(kMaps) + "/m");
+  EXPECT_EQ(answer.status, 404);
+  const json::Value status = server.parsed(answer);
+  EXPECT_EQ(status["kind"].text(), "Status");
+  EXPECT_EQ(status["reason"].text(), "NotFound");
+  EXPECT_EQ(status["message"].text(), "configmaps \"m\" not found");
+  EXPECT_EQ(status["details"]["kind"].text(), "configmaps");
+  EXPECT_EQ(status["details"]["name"].text(), "m");
+}
+
+TEST_F(ApiServerTest, RefusesASecondObjectOfTheSameName) {
+  server.send("POST", kMaps, config_map("m", "v"));
+  const auto answer = server.send("POST", kMaps, config_map("m", "v"));
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_EQ(server.parsed(answer)["reason"].text(), "AlreadyExists");
+  EXPECT_EQ(server.parsed(answer)["message"].text(), "configmaps \"m\" already exists");
+}
+
+TEST_F(ApiServerTest, RefusesAnUpdateOfAnOldVersion) {
+  const auto first = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
+  const std::string version(first["metadata"]["resourceVersion"].text());
+  const std::string url = std::string(kMaps) + "/m";
+  EXPECT_EQ(server.send("PUT", url, config_map("m", "2")).status, 200);
+  const auto answer = server.send(
+      "PUT", url, config_map("m", "3", fmt::format(R"(,"resourceVersion":"{}")", version)));
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_EQ(server.parsed(answer)["message"].text(),
+            "Operation cannot be fulfilled on configmaps \"m\": the object has been modified; "
+            "please apply your "
+            "changes to the latest version and try again");
+}
+
+TEST_F(ApiServerTest, LeavesAnObjectAloneThatAnUpdateDoesNotChange) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  const std::string url = std::string(kMaps) + "/m";
+  const auto before = server.send("GET", url);
+  EXPECT_EQ(server.send("PUT", url, config_map("m", "1")).body, before.body);
+}
+
+TEST_F(ApiServerTest, PatchesInThreeWays) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  const std::string url = std::string(kMaps) + "/m";
+  const auto merged =
+      server.send("PATCH", url, R"({"data":{"x":"2"}})", "application/merge-patch+json");
+  EXPECT_EQ(server.parsed(merged)["data"]["x"].text(), "2") << merged.body;
+  const auto patched =
+      server.send("PATCH", url, R"([{"op":"replace","path":"/data/k","value":"3"}])",
+                  "application/json-patch+json");
+  EXPECT_EQ(server.parsed(patched)["data"]["k"].text(), "3") << patched.body;
+  const auto strategic =
+      server.send("PATCH", url, R"({"data":{"x":null}})", "application/strategic-merge-patch+json");
+  EXPECT_TRUE(server.parsed(strategic)["data"]["x"].is_null()) << strategic.body;
+  EXPECT_EQ(server.send("PATCH", url, "{}", "text/plain").status, 415);
+}
+
+TEST_F(ApiServerTest, DeletesAndSaysWhat) {
+  const auto made = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
+  const auto answer =
+      server.send("DELETE", std::string(kMaps) + "/m", R"({"propagationPolicy":"Background"})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(server.parsed(answer)["status"].text(), "Success");
+  EXPECT_EQ(server.parsed(answer)["details"]["uid"].text(), made["metadata"]["uid"].text());
+  EXPECT_EQ(server.send("GET", std::string(kMaps) + "/m").status, 404);
+}
+
+TEST_F(ApiServerTest, HonoursPreconditionsOfADelete) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  const auto answer =
+      server.send("DELETE", std::string(kMaps) + "/m", R"({"preconditions":{"uid":"other"}})");
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_THAT(answer.body,
+              HasSubstr("Precondition failed: UID in precondition: other, UID in object meta: "));
+}
+
+TEST_F(ApiServerTest, KeepsAnObjectWithFinalizersUntilTheyAreGone) {
+  server.send("POST", kMaps, config_map("m", "1", R"(,"finalizers":["example.com/x"])"));
+  const std::string url = std::string(kMaps) + "/m";
+  EXPECT_EQ(server.send("DELETE", url).status, 200);
+  const auto held = server.parsed(server.send("GET", url));
+  EXPECT_NE(held["metadata"]["deletionTimestamp"].text(), "");
+  const auto freed = server.send("PATCH", url, R"({"metadata":{"finalizers":null}})",
+                                 "application/merge-patch+json");
+  EXPECT_EQ(freed.status, 200) << freed.body;
+  EXPECT_EQ(server.send("GET", url).status, 404);
+}
+
+TEST_F(ApiServerTest, ListsInPagesOfOneState) {
+  for (const char* name : {"c", "a", "b"})
+    server.send("POST", kMaps, config_map(name, "1"));
+  const auto first = server.parsed(server.send("GET", std::string(kMaps) + "?limit=2"));
+  EXPECT_EQ(first["kind"].text(), "ConfigMapList");
+  ASSERT_EQ(first["items"].as_array()->size(), 2U);
+  EXPECT_EQ(first["metadata"]["remainingItemCount"].as_int64(), 1);
+  server.send("POST", kMaps, config_map("d", "1"));
+  const auto rest =
+      server.parsed(server.send("GET", std::string(kMaps) + "?limit=2&continue=" +
+                                           std::string(first["metadata"]["continue"].text())));
+  ASSERT_EQ(rest["items"].as_array()->size(), 1U);
+  EXPECT_EQ((*rest["items"].as_array())[0]["metadata"]["name"].text(), "c");
+  EXPECT_EQ(rest["metadata"]["resourceVersion"].text(),
+            first["metadata"]["resourceVersion"].text());
+}
+
+TEST_F(ApiServerTest, SelectsByLabelAndField) {
+  server.send("POST", kMaps, config_map("x", "1", R"(,"labels":{"app":"web"})"));
+  server.send("POST", kMaps, config_map("y", "1", R"(,"labels":{"app":"db"})"));
+  const auto by_label =
+      server.parsed(server.send("GET", std::string(kMaps) + "?labelSelector=app%3Dweb"));
+  ASSERT_EQ(by_label["items"].as_array()->size(), 1U);
+  const auto by_field =
+      server.parsed(server.send("GET", std::string(kMaps) + "?fieldSelector=metadata.name%3Dy"));
+  ASSERT_EQ(by_field["items"].as_array()->size(), 1U);
+  const auto unknown = server.send("GET", std::string(kMaps) + "?fieldSelector=spec.x%3Dy");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_THAT(unknown.body, HasSubstr("field label not supported: spec.x"));
+}
+
+TEST_F(ApiServerTest, RunsADryRunWithoutATrace) {
+  const auto answer = server.send("POST", std::string(kMaps) + "?dryRun=All", config_map("m", "1"));
+  EXPECT_EQ(answer.status, 201);
+  EXPECT_EQ(server.send("GET", std::string(kMaps) + "/m").status, 404);
+}
+
+TEST_F(ApiServerTest, MakesNamesFromGenerateName) {
+  const auto made =
+      server.parsed(server.send("POST", kMaps, R"({"metadata":{"generateName":"web-"}})"));
+  EXPECT_THAT(std::string(made["metadata"]["name"].text()),
+              ::testing::MatchesRegex("web-[a-z0-9]{5}"));
+}
+
+TEST_F(ApiServerTest, RefusesUnknownFieldsWhenStrict) {
+  const std::string body = R"({"metadata":{"name":"m"},"data":{},"bogus":1})";
+  const auto strict = server.send("POST", std::string(kMaps) + "?fieldValidation=Strict", body);
+  EXPECT_EQ(strict.status, 400);
+  EXPECT_THAT(strict.body, HasSubstr(R"(strict decoding error: unknown field \"bogus\")"));
+  const auto warned = server.send("POST", kMaps, body);
+  EXPECT_EQ(warned.status, 201);
+  EXPECT_EQ(warned.headers.get("Warning"), R"(299 - "unknown field \"bogus\"")");
+}
+
+TEST_F(ApiServerTest, RefusesNewContentInANamespaceThatIsGoneOrGoing) {
+  const auto missing =
+      server.send("POST", "/api/v1/namespaces/nowhere/configmaps", config_map("m", "1"));
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_THAT(missing.body, HasSubstr(R"(namespaces \"nowhere\" not found)"));
+  EXPECT_EQ(server.send("DELETE", "/api/v1/namespaces/a").status, 200);
+  const auto going = server.send("POST", kMaps, config_map("m", "1"));
+  EXPECT_EQ(going.status, 403);
+  EXPECT_THAT(
+      going.body,
+      HasSubstr("unable to create new content in namespace a because it is being terminated"));
+  EXPECT_THAT(going.body, HasSubstr("NamespaceTerminating"));
+  const auto finalized =
+      server.send("PUT", "/api/v1/namespaces/a/finalize", R"({"metadata":{"name":"a"},"spec":{}})");
+  EXPECT_EQ(finalized.status, 200) << finalized.body;
+  EXPECT_EQ(server.send("GET", "/api/v1/namespaces/a").status, 404);
+}
+
+TEST_F(ApiServerTest, AnswersTablesAndPartialMetadata) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  auto request = server.request("GET", kMaps);
+  request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+  const auto table = server.parsed(server.send(request));
+  EXPECT_EQ(table["kind"].text(), "Table");
+  EXPECT_EQ((*table["columnDefinitions"].as_array())[0]["name"].text(), "Name");
+  const json::Value& row = (*table["rows"].as_array())[0];
+  EXPECT_EQ((*row["cells"].as_array())[0].text(), "m");
+  EXPECT_EQ(row["object"]["kind"].text(), "PartialObjectMetadata");
+  request.headers.set("Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
+  EXPECT_EQ(server.parsed(server.send(request))["kind"].text(), "PartialObjectMetadataList");
+  request.headers.set("Accept", "application/xml");
+  EXPECT_EQ(server.send(request).status, 406);
+}
+
+TEST_F(ApiServerTest, LimitsTheBody) {
+  const auto answer = server.send("POST", kMaps, config_map("m", std::string(kBodyBytesMax, 'x')));
+  EXPECT_EQ(answer.status, 413);
+}
+
+TEST_F(ApiServerTest, ServesDiscoveryVersionAndHealth) {
+  EXPECT_THAT(server.send("GET", "/version").body, HasSubstr(R"("gitVersion":"v1.36)"));
+  EXPECT_EQ(server.send("GET", "/readyz").body, "ok");
+  EXPECT_THAT(server.send("GET", "/api/v1").body, HasSubstr(R"("name":"configmaps")"));
+  EXPECT_THAT(server.send("GET", "/apis/apps/v1").body, HasSubstr(R"("name":"deployments/scale")"));
+  auto request = server.request("GET", "/apis");
+  request.headers.set(
+      "Accept",
+      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json");
+  const auto answer = server.send(request);
+  EXPECT_EQ(answer.headers.get("Content-Type"), api::kAggregatedDiscoveryType);
+  EXPECT_THAT(answer.body, HasSubstr(R"("resource":"tenants")"));
+  EXPECT_EQ(server.send("GET", "/nothing").status, 404);
+  EXPECT_THAT(server.send("GET", "/metrics").body, HasSubstr("apiserver_request_total"));
+}
+
+TEST(ApiServer, KnowsNobodyWithoutACertificate) {
+  TestServer server{ApiServerOptions{}};
+  EXPECT_EQ(server.send("GET", "/readyz").status, 200);
+  const auto answer = server.send("GET", "/api/v1/namespaces");
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(server.parsed(answer)["message"].text(), "Unauthorized");
+}
+
+TEST(ApiServer, RefusesStrangersInKubernetesWords) {
+  TestServer server{User{"eve", {"system:authenticated"}}};
+  const auto answer = server.send("GET", "/api/v1/namespaces/y/pods");
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(server.parsed(answer)["message"].text(),
+            "pods is forbidden: User \"eve\" cannot list resource \"pods\" in API group \"\" in "
+            "the namespace \"y\"");
+  EXPECT_EQ(server.send("GET", "/metrics").status, 403);
+  EXPECT_EQ(server.send("GET", "/apis").status, 200);
+}
+
+}  // namespace
+}  // namespace insula::apiserver

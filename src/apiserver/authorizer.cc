@@ -1,0 +1,172 @@
+#include "apiserver/authorizer.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "api/gen/core_v1.h"
+#include "apiserver/object.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view kTenantGroup = "insula:tenant:";
+constexpr std::string_view kTenantApi = "insula.dev";
+
+/// Resources whose name below the group is listed here, "group/resource".
+constexpr std::array kNodeReads = {"/pods"sv,
+                                   "/nodes"sv,
+                                   "/services"sv,
+                                   "/endpoints"sv,
+                                   "/secrets"sv,
+                                   "/configmaps"sv,
+                                   "/serviceaccounts"sv,
+                                   "/namespaces"sv,
+                                   "/events"sv,
+                                   "discovery.k8s.io/endpointslices"sv,
+                                   "coordination.k8s.io/leases"sv,
+                                   "networking.k8s.io/networkpolicies"sv,
+                                   "insula.dev/tenants"sv};
+constexpr std::array kNodeWrites = {"/nodes"sv, "/events"sv, "coordination.k8s.io/leases"sv};
+constexpr std::array kGatewayReads = {"/services"sv,
+                                      "/endpoints"sv,
+                                      "/secrets"sv,
+                                      "/namespaces"sv,
+                                      "discovery.k8s.io/endpointslices"sv,
+                                      "insula.dev/tenants"sv};
+constexpr std::array kMemberReads = {"/resourcequotas"sv,
+                                     "/limitranges"sv,
+                                     "/events"sv,
+                                     "/endpoints"sv,
+                                     "discovery.k8s.io/endpointslices"sv,
+                                     "networking.k8s.io/networkpolicies"sv};
+constexpr std::array kMemberWrites = {
+    "/pods"sv,           "/services"sv,        "/configmaps"sv,
+    "/secrets"sv,        "/serviceaccounts"sv, "apps/deployments"sv,
+    "apps/replicasets"sv};
+constexpr std::array kMemberSubresources = {"log"sv,         "exec"sv,     "attach"sv,
+                                            "portforward"sv, "eviction"sv, "scale"sv};
+
+bool is_read(std::string_view verb) {
+  return verb == "get" || verb == "list" || verb == "watch";
+}
+
+bool lists(std::span<const std::string_view> resources, const RequestInfo& request) {
+  return std::ranges::any_of(resources, [&](std::string_view entry) {
+    const std::size_t slash = entry.find('/');
+    return entry.substr(0, slash) == request.group && entry.substr(slash + 1) == request.resource;
+  });
+}
+
+bool node_may(const User& user, const RequestInfo& request) {
+  if (is_read(request.verb)) return lists(kNodeReads, request);
+  if (request.group.empty() && request.resource == "nodes" && request.verb != "create") {
+    // A node speaks for itself only: its user is system:node:<name>.
+    return user.name == "system:node:" + request.name && request.verb != "delete";
+  }
+  if (lists(kNodeWrites, request)) return true;
+  if (!request.group.empty() || request.resource != "pods") return false;
+  if (request.subresource == "status") return request.verb == "update" || request.verb == "patch";
+  return (request.subresource.empty() && request.verb == "delete") ||
+         request.subresource == "eviction";
+}
+
+bool gateway_may(const RequestInfo& request) {
+  if (is_read(request.verb)) return request.subresource.empty() && lists(kGatewayReads, request);
+  return request.group.empty() && request.resource == "events" && request.subresource.empty() &&
+         (request.verb == "create" || request.verb == "patch");
+}
+
+/// The namespace's controlling owner is this Tenant.
+bool owns(std::string_view tenant, std::string_view name_space, const store::Store& store) {
+  const store::EntryPtr entry =
+      store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  if (!entry) return false;
+  const auto found = object_of<api::Namespace>(*entry);
+  return std::ranges::any_of(
+      found->metadata.owner_references, [&](const api::OwnerReference& owner) {
+        return owner.controller.value_or(false) && owner.kind == "Tenant" && owner.name == tenant &&
+               owner.api_version.starts_with(fmt::format("{}/", kTenantApi));
+      });
+}
+
+bool member_may(std::string_view tenant, const RequestInfo& request, const store::Store& store) {
+  if (request.group == kTenantApi && request.resource == "tenants")
+    return request.verb == "get" && request.name == tenant && request.subresource.empty();
+  if (request.name_space.empty() || !owns(tenant, request.name_space, store)) return false;
+  if (request.resource == "namespaces") return request.verb == "get" && request.subresource.empty();
+  if (lists(kMemberWrites, request)) {
+    return request.subresource.empty() ||
+           (request.subresource == "status" && request.verb == "get") ||
+           std::ranges::find(kMemberSubresources, request.subresource) != kMemberSubresources.end();
+  }
+  return is_read(request.verb) && lists(kMemberReads, request);
+}
+
+/// Discovery and its like, open to every known user.
+bool is_discovery(const RequestInfo& request) {
+  const std::string_view path = request.path;
+  return request.verb == "get" && (path == "/" || path == "/version" || path == "/version/" ||
+                                   path == "/api" || path == "/apis" || path.starts_with("/api/") ||
+                                   path.starts_with("/apis/") || path.starts_with("/openapi"));
+}
+
+std::unexpected<Error> refuse(const User& user, const RequestInfo& request) {
+  if (!request.is_resource) {
+    return fail(ErrorCode::kForbidden, fmt::format("forbidden: User \"{}\" cannot {} path \"{}\"",
+                                                   user.name, request.verb, request.path));
+  }
+  const std::string what =
+      request.group_resource() + (request.name.empty() ? "" : " \"" + request.name + "\"");
+  const std::string resource =
+      request.subresource.empty() ? request.resource : request.resource + "/" + request.subresource;
+  const std::string where = request.name_space.empty()
+                                ? std::string("at the cluster scope")
+                                : fmt::format("in the namespace \"{}\"", request.name_space);
+  return fail(
+      ErrorCode::kForbidden,
+      fmt::format("{} is forbidden: User \"{}\" cannot {} resource \"{}\" in API group \"{}\" {}",
+                  what, user.name, request.verb, resource, request.group, where));
+}
+
+}  // namespace
+
+bool is_public(const RequestInfo& request) {
+  if (request.is_resource || request.verb != "get") return false;
+  const std::string_view path = request.path;
+  return path == "/healthz" || path == "/livez" || path == "/readyz" ||
+         path.starts_with("/livez/") || path.starts_with("/readyz/");
+}
+
+Result<User> authenticate(const net::TlsPeer* peer, std::string_view authorization) {
+  if (!authorization.empty() || peer == nullptr || peer->common_name.empty())
+    return fail(ErrorCode::kUnauthenticated, "Unauthorized");
+  User user{peer->common_name, peer->organizations};
+  user.groups.emplace_back("system:authenticated");
+  return user;
+}
+
+Result<> authorize(const User& user, const RequestInfo& request, const store::Store& store) {
+  if (is_public(request) || user.in("system:masters")) return {};
+  if (!request.is_resource) {
+    if (is_discovery(request)) return {};
+    return refuse(user, request);
+  }
+  if (user.in("system:nodes") && node_may(user, request)) return {};
+  if (user.in("insula:gateway") && gateway_may(request)) return {};
+  for (const std::string& group : user.groups) {
+    const std::string_view name = group;
+    if (name.starts_with(kTenantGroup) &&
+        member_may(name.substr(kTenantGroup.size()), request, store))
+      return {};
+  }
+  return refuse(user, request);
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,27 @@
+#include "apiserver/body.h"
+
+#include "api/protobuf.h"
+
+namespace insula::apiserver {
+
+Result<Object> decode_body(const api::TypeInfo& type,
+                           BodyFormat format,
+                           std::string_view body,
+                           api::Strictness strictness,
+                           api::DecodeReport& report) {
+  Object object = new_object(type);
+  switch (format) {
+    case BodyFormat::kJson:
+      INSULA_TRY_VOID(api::decode_json(type, object.get(), body, strictness, &report));
+      return object;
+    case BodyFormat::kProtobuf:
+      INSULA_TRY_VOID(api::decode_protobuf(type, object.get(), body));
+      return object;
+    case BodyFormat::kYaml:
+      return fail(ErrorCode::kUnsupportedMedia,
+                  "this server does not read YAML bodies yet; send application/json");
+  }
+  return object;
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,80 @@
+#include "apiserver/lifecycle.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/meta_v1.h"
+#include "api/strategy.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+constexpr std::string_view kForegroundFinalizer = "foregroundDeletion";
+constexpr std::string_view kOrphanFinalizer = "orphan";
+
+bool is_namespace(const api::Kind& kind) {
+  return &kind == &api::kind_of<api::Namespace>();
+}
+
+bool is_held(const api::Kind& kind, const void* object) {
+  if (!kind.metadata(object).finalizers.empty()) return true;
+  return is_namespace(kind) && !static_cast<const api::Namespace*>(object)->spec.finalizers.empty();
+}
+
+void set_propagation(api::ObjectMeta& meta, Propagation propagation) {
+  if (propagation == Propagation::kDefault) return;
+  std::erase_if(meta.finalizers, [](const std::string& name) {
+    return name == kForegroundFinalizer || name == kOrphanFinalizer;
+  });
+  if (propagation == Propagation::kForeground) meta.finalizers.emplace_back(kForegroundFinalizer);
+  if (propagation == Propagation::kOrphan) meta.finalizers.emplace_back(kOrphanFinalizer);
+}
+
+std::int64_t grace_of(const api::Kind& kind,
+                      const void* object,
+                      std::optional<std::int64_t> requested) {
+  const auto& strategy = api::strategy_of(kind);
+  return strategy.grace_period_seconds == nullptr
+             ? 0
+             : strategy.grace_period_seconds(object, requested);
+}
+
+}  // namespace
+
+void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query, WallTime now) {
+  api::ObjectMeta& meta = kind.metadata(object);
+  const std::int64_t grace = grace_of(kind, object, query.grace_period_seconds);
+  set_propagation(meta, query.propagation);
+  if (meta.deletion_timestamp) {
+    const std::int64_t left = meta.deletion_grace_period_seconds.value_or(0);
+    if (!query.grace_period_seconds || grace >= left) return;
+    // Both count from the first request, so the end moves by the difference.
+    meta.deletion_timestamp->seconds -= left - grace;
+    meta.deletion_grace_period_seconds = grace;
+    return;
+  }
+  meta.deletion_timestamp = api::Time::from(now + std::chrono::seconds(grace));
+  meta.deletion_grace_period_seconds = grace;
+  if (meta.generation > 0) ++meta.generation;
+  if (is_namespace(kind)) static_cast<api::Namespace*>(object)->status.phase = "Terminating";
+}
+
+bool is_finished(const api::Kind& kind, const void* object) {
+  const api::ObjectMeta& meta = kind.metadata(object);
+  return meta.deletion_timestamp && meta.deletion_grace_period_seconds.value_or(0) == 0 &&
+         !is_held(kind, object);
+}
+
+void keep_all_but_finalizers(void* object, const void* present) {
+  auto& next = *static_cast<api::Namespace*>(object);
+  std::vector<std::string> finalizers = std::move(next.spec.finalizers);
+  next = *static_cast<const api::Namespace*>(present);
+  next.spec.finalizers = std::move(finalizers);
+}
+
+}  // namespace insula::apiserver

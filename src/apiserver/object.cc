@@ -1,0 +1,47 @@
+#include "apiserver/object.h"
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "base/check.h"
+
+namespace insula::apiserver {
+
+Object new_object(const api::TypeInfo& type) {
+  return {type.ops.create(), type.ops.destroy};
+}
+
+Object copy_object(const api::TypeInfo& type, const void* object) {
+  return {type.ops.copy(object), type.ops.destroy};
+}
+
+ConstObject object_of(const api::Kind& kind, const store::Entry& entry) {
+  if (!entry.decoded) {
+    Object object = new_object(kind.type);
+    const Result<> decoded =
+        api::decode_json(kind.type, object.get(), std::string_view(entry.value));
+    INSULA_CHECK(decoded,
+                 fmt::format("{}: {}", entry.key, decoded ? "" : decoded.error().message()));
+    entry.decoded = std::move(object);
+  }
+  return entry.decoded;
+}
+
+std::string encode(const api::Kind& kind, const void* object) {
+  std::string out;
+  api::encode_json(kind.type, object, out);
+  return out;
+}
+
+std::string store_key(const api::Kind& kind, std::string_view name_space, std::string_view name) {
+  std::string key = kind.group_resource();
+  key += '/';
+  if (kind.namespaced && !name_space.empty()) {
+    key += name_space;
+    key += '/';
+  }
+  key += name;
+  return key;
+}
+
+}  // namespace insula::apiserver

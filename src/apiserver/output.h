@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/kind.h"
+#include "apiserver/negotiation.h"
+#include "apiserver/registry.h"
+#include "base/clock.h"
+
+namespace insula::apiserver {
+
+/// How the answer to one request looks.
+struct OutputOptions {
+  OutputForm form = OutputForm::kObject;
+  IncludeObject include = IncludeObject::kMetadata;
+  WallTime now;  // ages in Tables are counted to it
+};
+
+/// One object. Costs nothing but a copy in the form kObject: the stored bytes are sent as they are.
+[[nodiscard]] std::string object_output(const api::Kind& kind,
+                                        const store::EntryPtr& entry,
+                                        const OutputOptions& options);
+
+/// A `...List`, a Table or a PartialObjectMetadataList.
+[[nodiscard]] std::string list_output(const api::Kind& kind,
+                                      const ObjectList& list,
+                                      const OutputOptions& options);
+
+/// One line of a watch: `{"type":"ADDED","object":...}` and a newline.
+[[nodiscard]] std::string event_output(const api::Kind& kind,
+                                       const ObjectEvent& event,
+                                       const OutputOptions& options);
+
+/// A bookmark; `initial_events_end` marks the end of what a watch began with.
+[[nodiscard]] std::string bookmark_output(const api::Kind& kind,
+                                          store::Revision revision,
+                                          bool initial_events_end,
+                                          const OutputOptions& options);
+
+/// An ERROR event with this Status.
+[[nodiscard]] std::string error_event_output(std::string_view status);
+
+}  // namespace insula::apiserver

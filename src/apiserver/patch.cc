@@ -1,0 +1,56 @@
+#include "apiserver/patch.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/patch.h"
+#include "apiserver/subresource.h"
+
+namespace insula::apiserver {
+
+Result<PatchFormat> patch_format(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  if (type == "application/json-patch+json") return PatchFormat::kJson;
+  if (type == "application/merge-patch+json") return PatchFormat::kMerge;
+  if (type == "application/strategic-merge-patch+json") return PatchFormat::kStrategicMerge;
+  return fail(
+      ErrorCode::kUnsupportedMedia,
+      fmt::format(
+          "the body of the request was in an unknown format ({}) - accepted media types include: "
+          "application/json-patch+json, application/merge-patch+json, "
+          "application/strategic-merge-patch+json",
+          type));
+}
+
+Registry::Change patch_change(const Target& target,
+                              Patch patch,
+                              std::vector<std::string>& warnings) {
+  const api::TypeInfo& type = body_type(*target.kind, target.subresource);
+  return
+      [&type, &warnings, patch = std::move(patch)](const ConstObject& present) -> Result<Object> {
+        json::Value document = api::to_json(type, present.get());
+        switch (patch.format) {
+          case PatchFormat::kJson: {
+            INSULA_TRY(document, api::apply_json_patch(std::move(document), patch.content));
+            break;
+          }
+          case PatchFormat::kMerge:
+            document = api::apply_merge_patch(std::move(document), patch.content);
+            break;
+          case PatchFormat::kStrategicMerge: {
+            INSULA_TRY(document,
+                       api::apply_strategic_merge_patch(type, std::move(document), patch.content));
+            break;
+          }
+        }
+        Object object = new_object(type);
+        api::DecodeReport report;
+        INSULA_TRY_VOID(api::decode_json(type, object.get(), document, patch.strictness, &report));
+        for (std::string& text : report.warnings)
+          warnings.push_back(std::move(text));
+        return object;
+      };
+}
+
+}  // namespace insula::apiserver

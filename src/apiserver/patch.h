@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/codec.h"
+#include "apiserver/registry.h"
+#include "base/error.h"
+#include "json/value.h"
+
+namespace insula::apiserver {
+
+enum class PatchFormat : std::uint8_t { kJson, kMerge, kStrategicMerge };
+
+/// Errors: kUnsupportedMedia.
+[[nodiscard]] Result<PatchFormat> patch_format(std::string_view content_type);
+
+/// A patch as it was sent, and how strictly its result is read.
+struct Patch {
+  PatchFormat format = PatchFormat::kMerge;
+  json::Value content;
+  api::Strictness strictness = api::Strictness::kWarn;
+};
+
+/// The change that a patch makes, for Registry::change(). Texts for Warning headers go to
+/// `warnings`, which outlives the change.
+[[nodiscard]] Registry::Change patch_change(const Target& target,
+                                            Patch patch,
+                                            std::vector<std::string>& warnings);
+
+}  // namespace insula::apiserver

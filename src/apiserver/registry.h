@@ -1,0 +1,191 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/kind.h"
+#include "apiserver/object.h"
+#include "apiserver/selector.h"
+#include "apiserver/service_address.h"
+#include "apiserver/user.h"
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "store/store.h"
+
+namespace insula::apiserver {
+
+/// What an operation is about. `name` is empty for collections, `name_space` for cluster-scoped
+/// kinds and for lists and watches over all namespaces.
+struct Target {
+  const api::Kind* kind = nullptr;
+  std::string name_space;
+  std::string name;
+  std::string subresource;
+};
+
+struct Selectors {
+  LabelSelector labels;
+  FieldSelector fields;
+
+  [[nodiscard]] bool empty() const { return labels.empty() && fields.empty(); }
+
+  /// Errors: kBadRequest, also for a field that the kind does not know.
+  static Result<Selectors> parse(const api::Kind& kind,
+                                 std::string_view labels,
+                                 std::string_view fields);
+
+  [[nodiscard]] bool match(const api::Kind& kind, const store::Entry& entry) const;
+};
+
+enum class VersionMatch : std::uint8_t { kUnset, kExact, kNotOlderThan };
+
+struct ListQuery {
+  Selectors selectors;
+  std::size_t limit = 0;  // 0: all
+  std::string continue_token;
+  std::string resource_version;
+  VersionMatch match = VersionMatch::kUnset;
+};
+
+struct ObjectList {
+  store::Revision revision = 0;
+  std::vector<store::EntryPtr> entries;
+  std::string continue_token;             // empty: complete
+  std::optional<std::int64_t> remaining;  // known only without selectors
+};
+
+struct ObjectEvent {
+  enum class Type : std::uint8_t { kAdded, kModified, kDeleted };
+
+  Type type = Type::kAdded;
+  store::EntryPtr entry;
+};
+
+/// Changes of the objects that match, in order. An object that stops matching is reported as
+/// deleted.
+///
+/// Lifetime: the store outlives it.
+class ObjectWatch {
+ public:
+  ObjectWatch(const api::Kind& kind, Selectors selectors, store::Watch watch)
+      : kind_(kind), selectors_(std::move(selectors)), watch_(std::move(watch)) {}
+
+  /// Set while take() may have something to say.
+  [[nodiscard]] Event& ready() { return watch_.ready(); }
+
+  /// What happened since; may be empty. Errors: kExpired for a reader that is too slow.
+  Result<std::vector<ObjectEvent>> take();
+
+  /// Everything up to here has been taken.
+  [[nodiscard]] store::Revision revision() const { return watch_.revision(); }
+
+ private:
+  const api::Kind& kind_;
+  Selectors selectors_;
+  store::Watch watch_;
+};
+
+/// Circumstances of a write.
+struct WriteContext {
+  User user = system_user();
+  bool dry_run = false;
+  std::string field_manager = {};
+  /// Texts for Warning headers are added here when it is set.
+  std::vector<std::string>* warnings = nullptr;
+};
+
+enum class Propagation : std::uint8_t { kDefault, kBackground, kForeground, kOrphan };
+
+struct DeleteQuery {
+  std::optional<std::int64_t> grace_period_seconds = {};
+  Propagation propagation = Propagation::kDefault;
+  std::optional<std::string> uid = {};
+  std::optional<std::string> resource_version = {};
+};
+
+/// The object after a write; `gone` when the write removed it (then: its last state).
+struct Written {
+  store::EntryPtr entry;
+  bool created = false;
+  bool gone = false;
+};
+
+/// The generic half of the API server: the same operations for every kind, over the store. What
+/// differs between kinds comes from api::KindStrategy.
+///
+/// Writes run admission, validation, quota and the write itself in one transaction on the store's
+/// pending head. Errors carry Kubernetes' words.
+///
+/// Threads: the store's loop. Lifetime: its collaborators outlive it.
+class Registry {
+ public:
+  Registry(store::Store& store, const Clock& clock, Random& random, ServiceRange services = {});
+
+  /// Of the subresource scale: the Scale; of others: the object.
+  [[nodiscard]] Result<store::EntryPtr> get(const Target& target) const;
+  [[nodiscard]] Result<ObjectList> list(const Target& target, const ListQuery& query) const;
+  /// Changes after `since`. Errors: kExpired (see Store::watch()).
+  [[nodiscard]] Result<ObjectWatch> watch(const Target& target,
+                                          Selectors selectors,
+                                          store::Revision since) const;
+
+  /// The object's name may be empty if it has a generateName; its namespace may be empty and else
+  /// must be the target's. Subresources: binding and eviction of pods.
+  Task<Result<Written>> create(Target target, Object object, WriteContext context);
+
+  /// Makes the new state from the present one, within the transaction. The result may be the object
+  /// passed in. Called once.
+  using Change = std::function<Result<Object>(const ConstObject& present)>;
+
+  /// Update and patch. With the subresource scale, objects of the change and the answer are Scales.
+  /// Errors: kNotFound, kConflict for a resourceVersion or uid that is not the present one.
+  Task<Result<Written>> change(Target target, Change change, WriteContext context);
+
+  Task<Result<Written>> update(Target target, Object object, WriteContext context);
+
+  /// Server-side apply and friends: change() if the object exists, else create what `change` makes
+  /// of null.
+  Task<Result<Written>> create_or_change(Target target, Change change, WriteContext context);
+
+  Task<Result<Written>> remove(Target target, DeleteQuery query, WriteContext context);
+
+  /// The objects as they were. Errors: those of the first object that could not be deleted.
+  Task<Result<std::vector<store::EntryPtr>>> remove_collection(Target target,
+                                                               DeleteQuery query,
+                                                               Selectors selectors,
+                                                               WriteContext context);
+
+  [[nodiscard]] store::Store& store() { return store_; }
+
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+ private:
+  Task<Result<Written>> write(std::function<Result<Written>(store::Transaction&)> body,
+                              bool dry_run);
+  Result<Written> create_in(store::Transaction& transaction,
+                            const Target& target,
+                            const Object& object,
+                            const WriteContext& context);
+  Result<Written> change_in(store::Transaction& transaction,
+                            const Target& target,
+                            const Change& change,
+                            const WriteContext& context);
+  Result<Written> remove_in(store::Transaction& transaction,
+                            const Target& target,
+                            const DeleteQuery& query);
+  Result<> name_object(store::Transaction& transaction, const Target& target, void* object);
+
+  store::Store& store_;
+  const Clock& clock_;
+  Random& random_;
+  ServiceRange services_;
+};
+
+}  // namespace insula::apiserver

@@ -1,0 +1,155 @@
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gen/meta_v1.h"
+#include "api/strategy.h"
+#include "apiserver/registry.h"
+#include "apiserver/subresource.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+constexpr std::size_t kWatchTakeMax = 500;
+
+/// Where the next part of a list begins, and the state it must be of.
+struct Position {
+  store::Revision revision = 0;
+  std::string after;
+};
+
+std::string continue_token(store::Revision revision, std::string_view last_key) {
+  return fmt::format("{}:{}", revision, last_key);
+}
+
+Result<store::Revision> parse_revision(std::string_view text) {
+  store::Revision value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
+    return fail(
+        ErrorCode::kBadRequest,
+        fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
+  }
+  return value;
+}
+
+Result<Position> parse_continue(std::string_view token, std::string_view prefix) {
+  const std::size_t colon = token.find(':');
+  Result<store::Revision> revision = parse_revision(token.substr(0, std::min(colon, token.size())));
+  if (colon == std::string_view::npos || !revision || !token.substr(colon + 1).starts_with(prefix))
+    return fail(ErrorCode::kBadRequest, "continue key is not valid: it is not of this list");
+  return Position{*revision, std::string(token.substr(colon + 1))};
+}
+
+/// The state that a list without continue token reads; 0 for the newest.
+Result<store::Revision> revision_of(const ListQuery& query, store::Revision newest) {
+  if (query.resource_version.empty()) return store::Revision{0};
+  INSULA_TRY(const store::Revision asked, parse_revision(query.resource_version));
+  const bool exact = query.match == VersionMatch::kExact ||
+                     (query.match == VersionMatch::kUnset && query.limit > 0 && asked > 0);
+  if (exact) return asked;
+  if (asked > newest) {
+    return fail(ErrorCode::kTimeout,
+                fmt::format("Too large resource version: {}, current: {}", asked, newest));
+  }
+  return store::Revision{0};
+}
+
+}  // namespace
+
+Result<Selectors> Selectors::parse(const api::Kind& kind,
+                                   std::string_view labels,
+                                   std::string_view fields) {
+  Selectors out;
+  INSULA_TRY(out.labels, LabelSelector::parse(labels));
+  INSULA_TRY(out.fields, FieldSelector::parse(fields));
+  for (const auto& requirement : out.fields.requirements()) {
+    if (!api::is_selectable_field(kind, requirement.field))
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("field label not supported: {}", requirement.field));
+  }
+  return out;
+}
+
+bool Selectors::match(const api::Kind& kind, const store::Entry& entry) const {
+  if (empty()) return true;
+  const ConstObject object = object_of(kind, entry);
+  if (!labels.matches(kind.metadata(object.get()).labels)) return false;
+  return fields.empty() || fields.matches([&](std::string_view path) {
+    return api::selectable_field(kind, object.get(), path);
+  });
+}
+
+Registry::Registry(store::Store& store, const Clock& clock, Random& random, ServiceRange services)
+    : store_(store), clock_(clock), random_(random), services_(services) {}
+
+Result<store::EntryPtr> Registry::get(const Target& target) const {
+  store::EntryPtr entry = store_.find(store_key(*target.kind, target.name_space, target.name));
+  if (!entry) {
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
+  }
+  if (target.subresource == "scale") return scale_entry(*target.kind, *entry);
+  return entry;
+}
+
+Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) const {
+  const std::string prefix = store_key(*target.kind, target.name_space, "");
+  Position position;
+  if (query.continue_token.empty()) {
+    INSULA_TRY(position.revision, revision_of(query, store_.revision()));
+  } else {
+    INSULA_TRY(position, parse_continue(query.continue_token, prefix));
+  }
+  ObjectList out;
+  std::int64_t remaining = 0;
+  auto visit = [&](const store::EntryPtr& entry) {
+    if (query.limit > 0 && out.entries.size() >= query.limit) {
+      ++remaining;
+      return query.selectors.empty();
+    }
+    if (query.selectors.match(*target.kind, *entry)) out.entries.push_back(entry);
+    return true;
+  };
+  auto revision = store_.scan(prefix, position.after, position.revision, visit);
+  if (!revision) {
+    if (revision.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
+      return fail(ErrorCode::kExpired,
+                  "The provided continue parameter is too old to display a consistent list result. "
+                  "You must start a "
+                  "new list without the continue parameter.");
+    }
+    return std::unexpected(std::move(revision).error());
+  }
+  out.revision = *revision;
+  if (remaining > 0) {
+    out.continue_token = continue_token(out.revision, out.entries.back()->key);
+    if (query.selectors.empty()) out.remaining = remaining;
+  }
+  return out;
+}
+
+Result<ObjectWatch> Registry::watch(const Target& target,
+                                    Selectors selectors,
+                                    store::Revision since) const {
+  INSULA_TRY(store::Watch watch,
+             store_.watch(store_key(*target.kind, target.name_space, target.name), since));
+  return Result<ObjectWatch>(std::in_place, *target.kind, std::move(selectors), std::move(watch));
+}
+
+Result<std::vector<ObjectEvent>> ObjectWatch::take() {
+  using Type = ObjectEvent::Type;
+  INSULA_TRY(const std::vector<store::Change> changes, watch_.take(kWatchTakeMax));
+  std::vector<ObjectEvent> out;
+  for (const store::Change& change : changes) {
+    const bool is = !change.entry->deleted && selectors_.match(kind_, *change.entry);
+    const bool was = change.previous && selectors_.match(kind_, *change.previous);
+    if (!is && !was) continue;
+    out.push_back({is && was ? Type::kModified : is ? Type::kAdded : Type::kDeleted, change.entry});
+  }
+  return out;
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,303 @@
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/meta_v1.h"
+#include "api/strategy.h"
+#include "apiserver/admission.h"
+#include "apiserver/lifecycle.h"
+#include "apiserver/quota.h"
+#include "apiserver/registry.h"
+#include "apiserver/subresource.h"
+#include "base/check.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+// Kubernetes' alphabet for generated names: no vowels, so no words.
+constexpr std::string_view kNameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+constexpr std::size_t kGeneratedSuffix = 5;
+constexpr std::size_t kGeneratedBaseMax = 58;
+constexpr int kGenerateAttempts = 8;
+
+std::unexpected<Error> not_found(const Target& target) {
+  return fail(ErrorCode::kNotFound,
+              fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
+}
+
+std::unexpected<Error> conflict(const Target& target, std::string_view why) {
+  return fail(ErrorCode::kConflict, fmt::format("Operation cannot be fulfilled on {} \"{}\": {}",
+                                                target.kind->group_resource(), target.name, why));
+}
+
+/// What the writer says about the identity of the present object must be so.
+Result<> check_identity(const Target& target,
+                        const api::ObjectMeta& next,
+                        const api::ObjectMeta& present) {
+  if (next.name != present.name) {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("the name of the object ({}) does not match the name on the URL ({})",
+                            next.name, present.name));
+  }
+  if (next.namespace_ != present.namespace_) {
+    return fail(
+        ErrorCode::kBadRequest,
+        "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (!next.uid.empty() && next.uid != present.uid) {
+    return conflict(
+        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                            next.uid, present.uid));
+  }
+  if (!next.resource_version.empty() && next.resource_version != "0" &&
+      next.resource_version != present.resource_version) {
+    return conflict(target,
+                    "the object has been modified; please apply your changes to the latest version "
+                    "and try again");
+  }
+  return {};
+}
+
+void warn(const api::Kind& kind, const void* object, const WriteContext& context) {
+  const auto& strategy = api::strategy_of(kind);
+  if (context.warnings == nullptr || strategy.warnings == nullptr) return;
+  for (std::string& text : strategy.warnings(object))
+    context.warnings->push_back(std::move(text));
+}
+
+bool is_quota(const api::Kind& kind) {
+  return &kind == &api::kind_of<api::ResourceQuota>();
+}
+
+/// Stamps the object with its revision and encodes it. The object must not change afterwards.
+store::Encoder encoder_of(const api::Kind& kind, const Object& object) {
+  return [&kind, object](store::Revision revision) {
+    kind.metadata(object.get()).resource_version = std::to_string(revision);
+    return store::Encoded{encode(kind, object.get()), object};
+  };
+}
+
+}  // namespace
+
+Task<Result<Written>> Registry::write(std::function<Result<Written>(store::Transaction&)> body,
+                                      bool dry_run) {
+  std::optional<Written> written;
+  auto run = [&](store::Transaction& transaction) -> Result<> {
+    INSULA_TRY(written, body(transaction));
+    // Failing takes everything back, which is just what a dry run wants.
+    if (dry_run) return fail(ErrorCode::kInternal, "dry run");
+    return {};
+  };
+  const Result<store::Revision> outcome = co_await store_.transact(std::move(run));
+  if (!outcome && !(dry_run && written)) co_return std::unexpected(outcome.error());
+  co_return *std::move(written);
+}
+
+Result<> Registry::name_object(store::Transaction& transaction,
+                               const Target& target,
+                               void* object) {
+  api::ObjectMeta& meta = target.kind->metadata(object);
+  if (!target.name.empty() && meta.name.empty()) meta.name = target.name;
+  if (!target.name.empty() && meta.name != target.name) {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("the name of the object ({}) does not match the name on the URL ({})",
+                            meta.name, target.name));
+  }
+  if (!meta.name.empty() || meta.generate_name.empty()) return {};
+  const std::string base = meta.generate_name.substr(0, kGeneratedBaseMax);
+  for (int attempt = 0; attempt < kGenerateAttempts; ++attempt) {
+    meta.name = base + random_text(random_, kNameAlphabet, kGeneratedSuffix);
+    if (!transaction.find(store_key(*target.kind, meta.namespace_, meta.name))) return {};
+  }
+  return fail(ErrorCode::kAlreadyExists,
+              fmt::format("{} \"{}\" already exists, the server was not able to generate a "
+                          "unique name for the object",
+                          target.kind->group_resource(), meta.name));
+}
+
+Result<Written> Registry::create_in(store::Transaction& transaction,
+                                    const Target& target,
+                                    const Object& object,
+                                    const WriteContext& context) {
+  const api::Kind& kind = *target.kind;
+  api::ObjectMeta& meta = kind.metadata(object.get());
+  if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
+  if (meta.namespace_ != (kind.namespaced ? target.name_space : "")) {
+    return fail(
+        ErrorCode::kBadRequest,
+        "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (!meta.resource_version.empty())
+    return fail(ErrorCode::kBadRequest,
+                "resourceVersion should not be set on objects to be created");
+  INSULA_TRY_VOID(name_object(transaction, target, object.get()));
+  INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+  meta.uid = random_uuid(random_);
+  meta.creation_timestamp = api::Time::from(clock_.wall());
+  meta.deletion_timestamp.reset();
+  meta.deletion_grace_period_seconds.reset();
+  meta.self_link.clear();
+  api::prepare_create(kind, object.get());
+  INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
+  INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
+  INSULA_TRY_VOID(api::check_create(kind, object.get()));
+  warn(kind, object.get(), context);
+  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
+  if (is_quota(kind))
+    fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), true);
+  const std::string key = store_key(kind, meta.namespace_, meta.name);
+  if (transaction.find(key)) {
+    return fail(ErrorCode::kAlreadyExists,
+                fmt::format("{} \"{}\" already exists", kind.group_resource(), meta.name));
+  }
+  return Written{
+      .entry = transaction.put(key, encoder_of(kind, object)), .created = true, .gone = false};
+}
+
+Result<Written> Registry::change_in(store::Transaction& transaction,
+                                    const Target& target,
+                                    const Change& change,
+                                    const WriteContext& context) {
+  const api::Kind& kind = *target.kind;
+  const std::string key = store_key(kind, target.name_space, target.name);
+  const store::EntryPtr entry = transaction.find(key);
+  if (!entry) return not_found(target);
+  const ConstObject present = object_of(kind, *entry);
+  const api::ObjectMeta& before = kind.metadata(present.get());
+  INSULA_TRY(const Object object, change(present));
+  api::ObjectMeta& meta = kind.metadata(object.get());
+  if (meta.namespace_.empty()) meta.namespace_ = before.namespace_;
+  INSULA_TRY_VOID(check_identity(target, meta, before));
+  meta.resource_version = before.resource_version;
+  const bool own_rules = target.subresource == "binding" || target.subresource == "finalize";
+  if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
+  if (!own_rules) {
+    api::prepare_update(kind, object.get(), present.get(), target.subresource);
+    INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
+  }
+  if (is_quota(kind))
+    fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);
+  if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
+  if (!own_rules)
+    INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
+  warn(kind, object.get(), context);
+  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
+  if (is_finished(kind, object.get())) {
+    INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
+    INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
+    return Written{.entry = std::move(last), .created = false, .gone = true};
+  }
+  return Written{.entry = transaction.put(key, encoder_of(kind, object))};
+}
+
+Result<Written> Registry::remove_in(store::Transaction& transaction,
+                                    const Target& target,
+                                    const DeleteQuery& query) {
+  const api::Kind& kind = *target.kind;
+  const std::string key = store_key(kind, target.name_space, target.name);
+  const store::EntryPtr entry = transaction.find(key);
+  if (!entry) return not_found(target);
+  const ConstObject present = object_of(kind, *entry);
+  const api::ObjectMeta& before = kind.metadata(present.get());
+  if (query.uid && *query.uid != before.uid) {
+    return conflict(
+        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                            *query.uid, before.uid));
+  }
+  if (query.resource_version && *query.resource_version != before.resource_version) {
+    return conflict(
+        target,
+        fmt::format(
+            "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object "
+            "meta: {}",
+            *query.resource_version, before.resource_version));
+  }
+  const Object object = copy_object(kind.type, present.get());
+  mark_deleted(kind, object.get(), query, clock_.wall());
+  if (is_finished(kind, object.get())) {
+    INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, present.get()));
+    INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
+    return Written{.entry = std::move(last), .created = false, .gone = true};
+  }
+  if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
+  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
+  return Written{.entry = transaction.put(key, encoder_of(kind, object))};
+}
+
+Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
+  auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    if (target.subresource == "binding")
+      return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context);
+    if (target.subresource == "eviction")
+      return remove_in(transaction, pod_of(target), eviction_query(object));
+    return create_in(transaction, target, object, context);
+  };
+  co_return co_await write(std::move(body), context.dry_run);
+}
+
+Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
+  const bool scale = target.subresource == "scale";
+  if (scale) {
+    target.subresource.clear();
+    change = change_by_scale(*target.kind, std::move(change));
+  }
+  auto body = [&](store::Transaction& transaction) {
+    return change_in(transaction, target, change, context);
+  };
+  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
+  if (scale) written.entry = scale_entry(*target.kind, *written.entry);
+  co_return written;
+}
+
+Task<Result<Written>> Registry::update(Target target, Object object, WriteContext context) {
+  Change replace = [object](const ConstObject&) -> Result<Object> { return object; };
+  co_return co_await change(std::move(target), std::move(replace), std::move(context));
+}
+
+Task<Result<Written>> Registry::create_or_change(Target target,
+                                                 Change change,
+                                                 WriteContext context) {
+  auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    if (transaction.find(store_key(*target.kind, target.name_space, target.name)))
+      return change_in(transaction, target, change, context);
+    INSULA_TRY(const Object object, change(nullptr));
+    return create_in(transaction, target, object, context);
+  };
+  co_return co_await write(std::move(body), context.dry_run);
+}
+
+Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {
+  auto body = [&](store::Transaction& transaction) {
+    return remove_in(transaction, target, query);
+  };
+  co_return co_await write(std::move(body), context.dry_run);
+}
+
+Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target target,
+                                                                       DeleteQuery query,
+                                                                       Selectors selectors,
+                                                                       WriteContext context) {
+  std::vector<store::EntryPtr> removed;
+  auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    std::vector<store::EntryPtr> matching;
+    transaction.scan(store_key(*target.kind, target.name_space, ""),
+                     [&](const store::EntryPtr& entry) {
+                       if (selectors.match(*target.kind, *entry)) matching.push_back(entry);
+                       return true;
+                     });
+    for (const store::EntryPtr& entry : matching) {
+      const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
+      const Target one{target.kind, meta.namespace_, meta.name, ""};
+      INSULA_TRY(const Written written, remove_in(transaction, one, query));
+      removed.push_back(written.entry);
+    }
+    return Written{};
+  };
+  INSULA_CO_TRY_VOID(co_await write(std::move(body), context.dry_run));
+  co_return std::move(removed);
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,56 @@
+#include "apiserver/selector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+using Labels = std::map<std::string, std::string>;
+
+bool matches(std::string_view selector, const Labels& labels) {
+  const auto parsed = LabelSelector::parse(selector);
+  EXPECT_TRUE(parsed) << selector;
+  return parsed && parsed->matches(labels);
+}
+
+TEST(LabelSelector, MatchesByEqualityAndBySet) {
+  const Labels labels{{"app", "web"}, {"tier", "a"}, {"n", "7"}};
+  for (const char* yes :
+       {"", "app=web", "app==web,tier=a", "app!=db", "other!=x", "tier in (a, b)", "tier notin (c)",
+        "other notin (c)", "app", "!other", "n>6", "n<8", " app = web , tier in (a)"})
+    EXPECT_TRUE(matches(yes, labels)) << yes;
+  for (const char* no : {"app=db", "app!=web", "tier in (b,c)", "tier notin (a)", "other", "!app",
+                         "n>7", "app>1", "other in (x)"})
+    EXPECT_FALSE(matches(no, labels)) << no;
+}
+
+TEST(LabelSelector, RefusesWhatItCannotRead) {
+  for (const char* bad :
+       {"=x", "app=web=db", "app in web", "app in (a", "app like b", "n>x", ",", "app,", "a b"}) {
+    const auto parsed = LabelSelector::parse(bad);
+    ASSERT_FALSE(parsed) << bad;
+    EXPECT_EQ(parsed.error().code(), ErrorCode::kBadRequest);
+    EXPECT_THAT(parsed.error().message(), HasSubstr("unable to parse requirement: "));
+  }
+}
+
+TEST(FieldSelector, MatchesEqualityAndEscapes) {
+  const auto selector = FieldSelector::parse("metadata.name=a\\,b,status.phase!=Running");
+  ASSERT_TRUE(selector);
+  auto value_of = [](std::string_view field) -> std::optional<std::string> {
+    return field == "metadata.name" ? "a,b" : "Pending";
+  };
+  EXPECT_TRUE(selector->matches(value_of));
+  EXPECT_EQ(selector->required("metadata.name"), "a,b");
+  EXPECT_EQ(selector->required("status.phase"), std::nullopt);
+}
+
+TEST(FieldSelector, RefusesWhatItCannotRead) {
+  for (const char* bad : {"metadata.name", "a=b=c", "a=\\x"})
+    EXPECT_FALSE(FieldSelector::parse(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace insula::apiserver

@@ -1,0 +1,214 @@
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "api/gen/autoscaling_v1.h"
+#include "api/gen/meta_v1.h"
+#include "apiserver/api_server.h"
+#include "apiserver/patch.h"
+#include "apiserver/status.h"
+#include "apiserver/subresource.h"
+#include "json/parse.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+Result<std::int64_t> parse_number(std::string_view name, std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("{}: Invalid value: \"{}\": must be a whole number", name, text));
+  return value;
+}
+
+Result<VersionMatch> parse_match(const std::string& match, const std::string& version) {
+  if (match.empty()) return VersionMatch::kUnset;
+  if (version.empty()) {
+    return fail(ErrorCode::kBadRequest,
+                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
+                "resourceVersion is provided");
+  }
+  if (match == "NotOlderThan") return VersionMatch::kNotOlderThan;
+  if (match == "Exact" && version != "0") return VersionMatch::kExact;
+  return fail(
+      ErrorCode::kBadRequest,
+      fmt::format("resourceVersionMatch: Unsupported value: \"{}\": supported values: \"Exact\", "
+                  "\"NotOlderThan\"",
+                  match));
+}
+
+Result<ListQuery> list_query(const Call& call) {
+  ListQuery query;
+  INSULA_TRY(query.selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
+                                               call.query("fieldSelector")));
+  if (const std::string limit = call.query("limit"); !limit.empty()) {
+    INSULA_TRY(const std::int64_t value, parse_number("limit", limit));
+    query.limit = static_cast<std::size_t>(value);
+  }
+  query.continue_token = call.query("continue");
+  query.resource_version = call.query("resourceVersion");
+  INSULA_TRY(query.match, parse_match(call.query("resourceVersionMatch"), query.resource_version));
+  return query;
+}
+
+Result<api::Strictness> strictness_of(const std::string& text) {
+  if (text == "Strict") return api::Strictness::kStrict;
+  if (text.empty() || text == "Warn") return api::Strictness::kWarn;
+  if (text == "Ignore") return api::Strictness::kIgnore;
+  return fail(
+      ErrorCode::kBadRequest,
+      fmt::format("fieldValidation: Invalid value: \"{}\": must be Ignore, Warn or Strict", text));
+}
+
+Result<Propagation> parse_propagation(const std::string& text) {
+  if (text.empty()) return Propagation::kDefault;
+  if (text == "Background") return Propagation::kBackground;
+  if (text == "Foreground") return Propagation::kForeground;
+  if (text == "Orphan") return Propagation::kOrphan;
+  return fail(ErrorCode::kInvalid,
+              fmt::format("DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
+                          "Unsupported value: \"{}\": supported values: \"Foreground\", "
+                          "\"Background\", \"Orphan\"",
+                          text));
+}
+
+Result<DeleteQuery> delete_query(const api::DeleteOptions& options) {
+  DeleteQuery query;
+  query.grace_period_seconds = options.grace_period_seconds;
+  if (options.preconditions) {
+    query.uid = options.preconditions->uid;
+    query.resource_version = options.preconditions->resource_version;
+  }
+  INSULA_TRY(query.propagation, parse_propagation(options.propagation_policy.value_or("")));
+  if (query.propagation == Propagation::kDefault && options.orphan_dependents)
+    query.propagation =
+        *options.orphan_dependents ? Propagation::kOrphan : Propagation::kBackground;
+  return query;
+}
+
+/// What the answer to a request is: the object's kind, or Scale.
+const api::Kind& answer_kind(const Call& call) {
+  return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
+}
+
+}  // namespace
+
+Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& type) {
+  INSULA_CO_TRY(const BodyFormat format,
+                body_format(call.exchange.request().headers.get("Content-Type")));
+  INSULA_CO_TRY(const api::Strictness strictness, strictness_of(call.query("fieldValidation")));
+  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  api::DecodeReport report;
+  INSULA_CO_TRY(Object object, decode_body(type, format, body, strictness, report));
+  for (std::string& text : report.warnings)
+    call.warnings.push_back(std::move(text));
+  co_return std::move(object);
+}
+
+Task<Result<>> ApiServer::send_written(Call& call, const Written& written) {
+  const int status = written.created ? 201 : 200;
+  if (call.info.subresource == "binding" || call.info.subresource == "eviction") {
+    co_return co_await send(
+        call, 201,
+        R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})");
+  }
+  co_return co_await send(call, status,
+                          object_output(answer_kind(call), written.entry, call.output));
+}
+
+Task<Result<>> ApiServer::serve_read(Call& call) {
+  const Target target = target_of(call);
+  if (call.info.verb == "list") {
+    INSULA_CO_TRY(const ListQuery query, list_query(call));
+    INSULA_CO_TRY(const ObjectList list, registry_.list(target, query));
+    co_return co_await send(call, 200, list_output(*call.kind, list, call.output));
+  }
+  INSULA_CO_TRY(store::EntryPtr entry, registry_.get(target));
+  co_return co_await send(call, 200, object_output(answer_kind(call), entry, call.output));
+}
+
+Task<Result<>> ApiServer::serve_write(Call& call) {
+  const bool create = call.info.verb == "create";
+  const bool made_by_create =
+      call.info.subresource == "binding" || call.info.subresource == "eviction";
+  if (create ? !call.info.name.empty() && !made_by_create : call.info.name.empty())
+    co_return fail(ErrorCode::kMethodNotAllowed,
+                   "the server does not allow this method on the requested resource");
+  const api::TypeInfo& type = body_type(*call.kind, call.info.subresource);
+  INSULA_CO_TRY(const Object object, co_await read_object(call, type));
+  INSULA_CO_TRY(WriteContext context, write_context(call));
+  Target target = target_of(call);
+  if (create) {
+    INSULA_CO_TRY(const Written written,
+                  co_await registry_.create(std::move(target), object, std::move(context)));
+    co_return co_await send_written(call, written);
+  }
+  INSULA_CO_TRY(const Written written,
+                co_await registry_.update(std::move(target), object, std::move(context)));
+  co_return co_await send_written(call, written);
+}
+
+Task<Result<>> ApiServer::serve_patch(Call& call) {
+  if (call.info.name.empty())
+    co_return fail(ErrorCode::kMethodNotAllowed,
+                   "the server does not allow this method on the requested resource");
+  Patch patch;
+  INSULA_CO_TRY(patch.format, patch_format(call.exchange.request().headers.get("Content-Type")));
+  INSULA_CO_TRY(patch.strictness, strictness_of(call.query("fieldValidation")));
+  INSULA_CO_TRY(WriteContext context, write_context(call));
+  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  INSULA_CO_TRY(patch.content, json::parse(body));
+  Target target = target_of(call);
+  auto change = patch_change(target, std::move(patch), call.warnings);
+  INSULA_CO_TRY(
+      const Written written,
+      co_await registry_.change(std::move(target), std::move(change), std::move(context)));
+  co_return co_await send_written(call, written);
+}
+
+Task<Result<>> ApiServer::serve_delete(Call& call) {
+  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  api::DeleteOptions options;
+  if (!body.empty()) {
+    INSULA_CO_TRY(const BodyFormat format,
+                  body_format(call.exchange.request().headers.get("Content-Type")));
+    api::DecodeReport report;
+    INSULA_CO_TRY(const Object decoded, decode_body(api::type_of<api::DeleteOptions>(), format,
+                                                    body, api::Strictness::kIgnore, report));
+    options = *static_cast<const api::DeleteOptions*>(decoded.get());
+  }
+  if (const std::string grace = call.query("gracePeriodSeconds"); !grace.empty()) {
+    INSULA_CO_TRY(options.grace_period_seconds, parse_number("gracePeriodSeconds", grace));
+  }
+  if (const std::string policy = call.query("propagationPolicy"); !policy.empty())
+    options.propagation_policy = policy;
+  INSULA_CO_TRY(WriteContext context, write_context(call));
+  if (!options.dry_run.empty()) context.dry_run = true;
+  INSULA_CO_TRY(DeleteQuery query, delete_query(options));
+  Target target = target_of(call);
+  if (call.info.verb == "deletecollection") {
+    INSULA_CO_TRY(ListQuery select, list_query(call));
+    ObjectList list;
+    INSULA_CO_TRY(list.entries, co_await registry_.remove_collection(
+                                    std::move(target), std::move(query),
+                                    std::move(select.selectors), std::move(context)));
+    list.revision = registry_.store().revision();
+    co_return co_await send(call, 200, list_output(*call.kind, list, call.output));
+  }
+  if (!call.info.subresource.empty())
+    co_return fail(ErrorCode::kMethodNotAllowed,
+                   "the server does not allow this method on the requested resource");
+  INSULA_CO_TRY(const Written written,
+                co_await registry_.remove(std::move(target), std::move(query), std::move(context)));
+  if (!written.gone)
+    co_return co_await send(call, 200,
+                            object_output(answer_kind(call), written.entry, call.output));
+  const api::ObjectMeta& meta = call.kind->metadata(object_of(*call.kind, *written.entry).get());
+  co_return co_await send(call, 200, deleted_status(call.info, meta.name, meta.uid));
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gen/meta_v1.h"
+#include "apiserver/api_server.h"
+#include "apiserver/status.h"
+#include "async/deadline.h"
+#include "async/loop.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+/// How often an idle watch is told that it is up to date.
+constexpr std::chrono::seconds kBookmarkEvery{60};
+/// Without timeoutSeconds a watch ends after once to twice this, so that reconnects spread out.
+constexpr std::chrono::seconds kWatchTimeoutMin{1800};
+constexpr std::chrono::seconds kWatchTimeoutMax{24 * 3600};
+
+/// What the query of a watch asks for.
+struct WatchPlan {
+  bool initial_events = false;      // what is there comes first, as ADDED
+  bool initial_events_end = false;  // and then a bookmark that says so
+  bool bookmarks = false;
+  store::Revision since = 0;
+  std::chrono::seconds timeout{0};
+};
+
+bool is_true(const Call& call, std::string_view name) {
+  const std::string text = call.query(name);
+  return !text.empty() && text != "false" && text != "0";
+}
+
+Result<store::Revision> parse_version(const std::string& text) {
+  store::Revision value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || (error == std::errc() && end == text.data() + text.size() && value >= 0))
+    return value;
+  return fail(
+      ErrorCode::kBadRequest,
+      fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
+}
+
+/// Spec: KEP-3157, validation of sendInitialEvents.
+Result<WatchPlan> plan_watch(const Call& call, std::uint32_t spread) {
+  WatchPlan plan;
+  plan.bookmarks = is_true(call, "allowWatchBookmarks");
+  INSULA_TRY(plan.since, parse_version(call.query("resourceVersion")));
+  const bool send_given = !call.query("sendInitialEvents").empty();
+  const std::string match = call.query("resourceVersionMatch");
+  if (send_given && match != "NotOlderThan") {
+    return fail(ErrorCode::kInvalid,
+                "sendInitialEvents: Forbidden: sendInitialEvents requires setting "
+                "resourceVersionMatch to NotOlderThan");
+  }
+  if (!send_given && !match.empty()) {
+    return fail(ErrorCode::kInvalid,
+                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch "
+                "unless sendInitialEvents "
+                "is provided");
+  }
+  if (is_true(call, "sendInitialEvents") && !plan.bookmarks) {
+    return fail(
+        ErrorCode::kInvalid,
+        "sendInitialEvents: Forbidden: sendInitialEvents is forbidden without allowWatchBookmarks");
+  }
+  plan.initial_events_end = is_true(call, "sendInitialEvents");
+  plan.initial_events = plan.initial_events_end || (!send_given && plan.since == 0);
+  std::chrono::seconds timeout =
+      kWatchTimeoutMin + std::chrono::seconds(spread % kWatchTimeoutMin.count());
+  if (const std::string text = call.query("timeoutSeconds"); !text.empty()) {
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc() || end != text.data() + text.size() || seconds < 0)
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("timeoutSeconds: Invalid value: \"{}\"", text));
+    if (seconds > 0) timeout = std::min(std::chrono::seconds(seconds), kWatchTimeoutMax);
+  }
+  plan.timeout = timeout;
+  return plan;
+}
+
+/// Returns when there is something to send, when `until` comes, or (true) when the client has left.
+Task<bool> wait_for_news(Event& ready, Deadline until, http::Exchange& exchange) {
+  auto news = [](Event& event) -> Task<> { co_await event.wait(); };
+  auto either = [](Task<> a, Task<> b) -> Task<> {
+    (void)co_await race(std::move(a), std::move(b));
+  };
+  const auto first = co_await race(either(news(ready), sleep_until(until)), exchange.client_gone());
+  co_return first.index() == 1;
+}
+
+/// `fieldSelector=metadata.name=x` needs to look at one key only.
+Target narrowed(Target target, const Selectors& selectors) {
+  if (target.name.empty() && (!target.name_space.empty() || !target.kind->namespaced)) {
+    if (const auto name = selectors.fields.required("metadata.name")) target.name = *name;
+  }
+  return target;
+}
+
+/// What is there now, in one piece of text.
+std::string initial_events(const api::Kind& kind,
+                           const ObjectList& list,
+                           const OutputOptions& output) {
+  std::string out;
+  for (const store::EntryPtr& entry : list.entries)
+    out += event_output(kind, {ObjectEvent::Type::kAdded, entry}, output);
+  return out;
+}
+
+Task<Result<>> stream_changes(Call& call, ObjectWatch& watch, const WatchPlan& plan) {
+  Loop& loop = Loop::current();
+  const Deadline end = loop.now() + plan.timeout;
+  Deadline bookmark = loop.now() + kBookmarkEvery;
+  while (true) {
+    auto changes = watch.take();
+    if (!changes) {
+      co_return co_await call.exchange.write(error_event_output(status_json(changes.error(), {})));
+    }
+    std::string text;
+    for (const ObjectEvent& change : *changes)
+      text += event_output(*call.kind, change, call.output);
+    if (text.empty() && plan.bookmarks && loop.now() >= bookmark)
+      text = bookmark_output(*call.kind, watch.revision(), false, call.output);
+    if (!text.empty()) {
+      bookmark = loop.now() + kBookmarkEvery;
+      INSULA_CO_TRY_VOID(co_await call.exchange.write(text));
+    }
+    if (watch.ready().is_set()) continue;
+    if (loop.now() >= end) co_return Result<>{};
+    const Deadline until = plan.bookmarks ? std::min(bookmark, end) : end;
+    if (co_await wait_for_news(watch.ready(), until, call.exchange)) co_return Result<>{};
+  }
+}
+
+}  // namespace
+
+Task<Result<>> ApiServer::serve_watch(Call& call) {
+  INSULA_CO_TRY(
+      WatchPlan plan,
+      plan_watch(call, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
+  INSULA_CO_TRY(Selectors selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
+                                                      call.query("fieldSelector")));
+  const Target target = narrowed(target_of(call), selectors);
+  ObjectList list;
+  if (plan.initial_events) {
+    ListQuery query;
+    query.selectors = selectors;
+    INSULA_CO_TRY(list, registry_.list({target.kind, target.name_space, "", ""}, query));
+    plan.since = list.revision;
+  }
+  INSULA_CO_TRY(ObjectWatch watch, registry_.watch(target, std::move(selectors), plan.since));
+  http::Headers headers{{"Content-Type", "application/json"},
+                        {"Cache-Control", "no-cache, private"}};
+  INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));
+  call.status = 200;
+  const Counted counted(metrics_.long_running);
+  std::string first = initial_events(*call.kind, list, call.output);
+  if (plan.initial_events_end)
+    first += bookmark_output(*call.kind, list.revision, true, call.output);
+  Result<> outcome;
+  if (!first.empty()) outcome = co_await call.exchange.write(first);
+  if (outcome) outcome = co_await stream_changes(call, watch, plan);
+  if (!outcome) co_return outcome;
+  co_return co_await call.exchange.finish();
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,62 @@
+#include "apiserver/server_metrics.h"
+
+#include <chrono>
+#include <string>
+
+#include "api/kind.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+/// Label values come from closed sets: an unknown resource is `other`, whatever the path says.
+std::string resource_label(const RequestInfo& info) {
+  if (!info.is_resource) return "";
+  return api::find_kind(info.group, info.version, info.resource) == nullptr ? "other"
+                                                                            : info.resource;
+}
+
+std::string verb_label(const RequestInfo& info) {
+  constexpr std::string_view kVerbs[] = {"get",    "list",  "watch",  "create",
+                                         "update", "patch", "delete", "deletecollection",
+                                         "post",   "put"};
+  for (const std::string_view verb : kVerbs) {
+    if (info.verb != verb) continue;
+    std::string out(verb);
+    for (char& c : out)
+      c = static_cast<char>(c - 'a' + 'A');
+    return out;
+  }
+  return "other";
+}
+
+}  // namespace
+
+ServerMetrics::ServerMetrics(MetricsRegistry& registry)
+    : long_running(registry.gauge(
+          "apiserver_longrunning_requests",
+          "Watches, logs and terminals that are open; they cost memory and connections.")),
+      registry_(registry) {}
+
+void ServerMetrics::record(const RequestInfo& info, int status, std::chrono::nanoseconds took) {
+  const std::string verb = verb_label(info);
+  const std::string resource = resource_label(info);
+  registry_
+      .counter("apiserver_request_total",
+               "Requests by outcome; look at the log when codes of 500 and above rise.",
+               {{"verb", verb},
+                {"group", resource.empty() ? "" : info.group},
+                {"resource", resource},
+                {"code", std::to_string(status)}})
+      .add();
+  if (verb == "WATCH") return;
+  registry_
+      .histogram("apiserver_request_duration_seconds",
+                 "Time from the request's head to the end of the answer; when it grows, look at "
+                 "the disk and at large "
+                 "lists.",
+                 latency_bounds(), {{"verb", verb}, {"resource", resource}})
+      .observe(std::chrono::duration<double>(took).count());
+}
+
+}  // namespace insula::apiserver

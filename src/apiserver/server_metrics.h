@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string_view>
+
+#include "apiserver/request_info.h"
+#include "base/clock.h"
+#include "telemetry/metrics.h"
+
+namespace insula::apiserver {
+
+/// Raises a gauge for as long as it lives, cancellation included.
+class Counted {
+ public:
+  explicit Counted(Gauge& gauge) : gauge_(gauge) { gauge_.add(1); }
+
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+  ~Counted() { gauge_.add(-1); }
+
+ private:
+  Gauge& gauge_;
+};
+
+/// The server's series, under the names kube-apiserver uses.
+class ServerMetrics {
+ public:
+  explicit ServerMetrics(MetricsRegistry& registry);
+
+  /// Once for each request, when it is over.
+  void record(const RequestInfo& info, int status, std::chrono::nanoseconds took);
+
+  /// Watches and other requests without an end of their own, now.
+  Gauge& long_running;
+
+ private:
+  MetricsRegistry& registry_;
+};
+
+}  // namespace insula::apiserver

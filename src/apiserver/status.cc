@@ -1,0 +1,109 @@
+#include "apiserver/status.h"
+
+#include "api/kind.h"
+#include "json/value.h"
+#include "json/write.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+std::string_view reason(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kBadRequest:
+      return "BadRequest";
+    case ErrorCode::kUnauthenticated:
+      return "Unauthorized";
+    case ErrorCode::kForbidden:
+      return "Forbidden";
+    case ErrorCode::kNotFound:
+      return "NotFound";
+    case ErrorCode::kMethodNotAllowed:
+      return "MethodNotAllowed";
+    case ErrorCode::kNotAcceptable:
+      return "NotAcceptable";
+    case ErrorCode::kAlreadyExists:
+      return "AlreadyExists";
+    case ErrorCode::kConflict:
+      return "Conflict";
+    case ErrorCode::kExpired:
+      return "Expired";
+    case ErrorCode::kTooLarge:
+      return "RequestEntityTooLarge";
+    case ErrorCode::kUnsupportedMedia:
+      return "UnsupportedMediaType";
+    case ErrorCode::kInvalid:
+      return "Invalid";
+    case ErrorCode::kTooManyRequests:
+      return "TooManyRequests";
+    case ErrorCode::kTimeout:
+      return "Timeout";
+    case ErrorCode::kUnavailable:
+      return "ServiceUnavailable";
+    case ErrorCode::kInsufficientStorage:
+      return "InsufficientStorage";
+    case ErrorCode::kNotImplemented:
+      return "NotImplemented";
+    case ErrorCode::kInternal:
+    case ErrorCode::kUpstream:
+      return "InternalError";
+  }
+  return "InternalError";
+}
+
+/// Seconds after which a client should try again; 0: no advice.
+int retry_after(const Error& error) {
+  const bool soon =
+      error.code() == ErrorCode::kTooManyRequests || error.code() == ErrorCode::kUnavailable;
+  return soon ? 1 : 0;
+}
+
+json::Object status_head(std::string_view status) {
+  return {
+      {"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", json::Object()}, {"status", status}};
+}
+
+}  // namespace
+
+int status_code(const Error& error) {
+  return http_status(error.code());
+}
+
+std::string status_json(const Error& error, const RequestInfo& about) {
+  json::Object status = status_head("Failure");
+  status.set("message", error.message());
+  status.set("reason", reason(error));
+  json::Object details;
+  if (about.is_resource) {
+    const api::Kind* kind = api::find_kind(about.group, about.version, about.resource);
+    // A rule that was broken concerns the kind, everything else the resource of the URL.
+    const bool names_kind = error.code() == ErrorCode::kInvalid && kind != nullptr;
+    if (!about.name.empty()) details.set("name", about.name);
+    if (!about.group.empty()) details.set("group", about.group);
+    details.set("kind", names_kind ? kind->kind : std::string_view(about.resource));
+  }
+  if (!error.causes().empty()) {
+    json::Array causes;
+    for (const FieldCause& cause : error.causes())
+      causes.push_back(json::Object{
+          {"reason", cause.reason}, {"message", cause.message}, {"field", cause.field}});
+    details.set("causes", std::move(causes));
+  }
+  if (const int seconds = retry_after(error); seconds > 0)
+    details.set("retryAfterSeconds", seconds);
+  if (!details.empty()) status.set("details", std::move(details));
+  status.set("code", status_code(error));
+  return json::write(status);
+}
+
+std::string deleted_status(const RequestInfo& about, std::string_view name, std::string_view uid) {
+  json::Object status = status_head("Success");
+  json::Object details{{"name", name}};
+  if (!about.group.empty()) details.set("group", about.group);
+  details.set("kind", about.resource);
+  details.set("uid", uid);
+  status.set("details", std::move(details));
+  return json::write(status);
+}
+
+}  // namespace insula::apiserver

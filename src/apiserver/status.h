@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "apiserver/request_info.h"
+#include "base/error.h"
+
+namespace insula::apiserver {
+
+/// An Error as Kubernetes' Status, the one place where the two meet. `about` fills the details.
+/// Spec: Kubernetes API Conventions, "Response Status Kind".
+[[nodiscard]] std::string status_json(const Error& error, const RequestInfo& about);
+
+/// HTTP status that goes with it.
+[[nodiscard]] int status_code(const Error& error);
+
+/// The Status of a delete that removed the object at once.
+[[nodiscard]] std::string deleted_status(const RequestInfo& about,
+                                         std::string_view name,
+                                         std::string_view uid);
+
+}  // namespace insula::apiserver

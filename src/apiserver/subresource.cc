@@ -1,0 +1,165 @@
+#include "apiserver/subresource.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "api/gen/apps_v1.h"
+#include "api/gen/autoscaling_v1.h"
+#include "api/gen/core_v1.h"
+#include "api/gen/policy_v1.h"
+#include "api/invalid.h"
+#include "base/check.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+/// A LabelSelector as a query string spells it: `a=b,tier in (x,y)`.
+std::string selector_text(const api::LabelSelector& selector) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : selector.match_labels)
+    parts.push_back(fmt::format("{}={}", key, value));
+  for (const auto& rule : selector.match_expressions) {
+    if (rule.operator_ == "Exists")
+      parts.push_back(rule.key);
+    else if (rule.operator_ == "DoesNotExist")
+      parts.push_back("!" + rule.key);
+    else
+      parts.push_back(fmt::format("{} {} ({})", rule.key, rule.operator_ == "In" ? "in" : "notin",
+                                  fmt::join(rule.values, ",")));
+  }
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
+template <class Owner>
+void fill_scale(api::Scale& scale, const void* object) {
+  const auto& owner = *static_cast<const Owner*>(object);
+  const api::ObjectMeta& meta = owner.metadata;
+  scale.metadata.name = meta.name;
+  scale.metadata.namespace_ = meta.namespace_;
+  scale.metadata.uid = meta.uid;
+  scale.metadata.resource_version = meta.resource_version;
+  scale.metadata.creation_timestamp = meta.creation_timestamp;
+  scale.spec.replicas = owner.spec.replicas.value_or(1);
+  scale.status.replicas = owner.status.replicas;
+  if (owner.spec.selector) scale.status.selector = selector_text(*owner.spec.selector);
+}
+
+bool is_deployment(const api::Kind& kind) {
+  return &kind == &api::kind_of<api::Deployment>();
+}
+
+std::optional<std::int32_t>& replicas_of(const api::Kind& kind, void* object) {
+  if (is_deployment(kind)) return static_cast<api::Deployment*>(object)->spec.replicas;
+  return static_cast<api::ReplicaSet*>(object)->spec.replicas;
+}
+
+std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
+  auto scale = std::make_shared<api::Scale>();
+  if (is_deployment(kind))
+    fill_scale<api::Deployment>(*scale, object);
+  else
+    fill_scale<api::ReplicaSet>(*scale, object);
+  return scale;
+}
+
+Result<Object> scaled(const api::Kind& kind, const void* present, const api::Scale& scale) {
+  Object object = copy_object(kind.type, present);
+  api::ObjectMeta& meta = kind.metadata(object.get());
+  if (scale.spec.replicas < 0) {
+    return std::unexpected(
+        api::invalid("Scale", "autoscaling", meta.name,
+                     {{"spec.replicas", "FieldValueInvalid",
+                       fmt::format("Invalid value: {}: must be greater than or equal to 0",
+                                   scale.spec.replicas)}}));
+  }
+  if (!scale.metadata.uid.empty()) meta.uid = scale.metadata.uid;
+  if (!scale.metadata.resource_version.empty())
+    meta.resource_version = scale.metadata.resource_version;
+  replicas_of(kind, object.get()) = scale.spec.replicas;
+  return object;
+}
+
+}  // namespace
+
+Target pod_of(const Target& target) {
+  return {&api::kind_of<api::Pod>(), target.name_space, target.name, target.subresource};
+}
+
+Registry::Change bind_to(const Object& binding, WallTime now) {
+  return [binding, now](const ConstObject& present) -> Result<Object> {
+    const auto& asked = *static_cast<const api::Binding*>(binding.get());
+    auto pod = std::make_shared<api::Pod>(*static_cast<const api::Pod*>(present.get()));
+    auto refuse = [&](const std::string& why) {
+      return fail(ErrorCode::kConflict,
+                  fmt::format("Operation cannot be fulfilled on pods/binding \"{}\": {}",
+                              pod->metadata.name, why));
+    };
+    if (asked.target.name.empty() || (!asked.target.kind.empty() && asked.target.kind != "Node")) {
+      return std::unexpected(
+          api::invalid("Binding", "", pod->metadata.name,
+                       {{"target.name", "FieldValueRequired", "Required value"}}));
+    }
+    if (!asked.metadata.uid.empty() && asked.metadata.uid != pod->metadata.uid)
+      return refuse(
+          fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                      asked.metadata.uid, pod->metadata.uid));
+    if (pod->metadata.deletion_timestamp)
+      return refuse(
+          fmt::format("pod {} is being deleted, cannot be assigned to a host", pod->metadata.name));
+    if (!pod->spec.node_name.empty())
+      return refuse(fmt::format("pod {} is already assigned to node \"{}\"", pod->metadata.name,
+                                pod->spec.node_name));
+    pod->spec.node_name = asked.target.name;
+    for (const auto& [key, value] : asked.metadata.annotations)
+      pod->metadata.annotations[key] = value;
+    auto& conditions = pod->status.conditions;
+    std::erase_if(conditions, [](const api::PodCondition& c) { return c.type == "PodScheduled"; });
+    api::PodCondition scheduled;
+    scheduled.type = "PodScheduled";
+    scheduled.status = "True";
+    scheduled.last_transition_time = api::Time::from(now);
+    conditions.push_back(std::move(scheduled));
+    return Object(pod);
+  };
+}
+
+DeleteQuery eviction_query(const Object& eviction) {
+  DeleteQuery query;
+  const auto& asked = *static_cast<const api::Eviction*>(eviction.get());
+  if (!asked.delete_options) return query;
+  query.grace_period_seconds = asked.delete_options->grace_period_seconds;
+  if (asked.delete_options->preconditions) {
+    query.uid = asked.delete_options->preconditions->uid;
+    query.resource_version = asked.delete_options->preconditions->resource_version;
+  }
+  return query;
+}
+
+const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource) {
+  if (subresource == "scale") return api::type_of<api::Scale>();
+  if (subresource == "binding") return api::type_of<api::Binding>();
+  if (subresource == "eviction") return api::type_of<api::Eviction>();
+  return kind.type;
+}
+
+store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry) {
+  auto out = std::make_shared<store::Entry>();
+  const std::shared_ptr<api::Scale> scale = scale_of(kind, object_of(kind, entry).get());
+  out->key = entry.key;
+  out->revision = entry.revision;
+  out->value = encode(api::kind_of<api::Scale>(), scale.get());
+  out->decoded = scale;
+  return out;
+}
+
+Registry::Change change_by_scale(const api::Kind& kind, Registry::Change change) {
+  return [&kind, change = std::move(change)](const ConstObject& present) -> Result<Object> {
+    INSULA_TRY(const Object scale, change(scale_of(kind, present.get())));
+    return scaled(kind, present.get(), *static_cast<const api::Scale*>(scale.get()));
+  };
+}
+
+}  // namespace insula::apiserver

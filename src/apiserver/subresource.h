@@ -1,0 +1,28 @@
+#pragma once
+
+#include "apiserver/registry.h"
+
+namespace insula::apiserver {
+
+/// The pod that a request to one of its subresources is about.
+[[nodiscard]] Target pod_of(const Target& target);
+
+/// `pods/x/binding`: places the pod on the node that the Binding names.
+/// Errors of the change: kConflict when the pod is placed or being deleted.
+[[nodiscard]] Registry::Change bind_to(const Object& binding, WallTime now);
+
+/// `pods/x/eviction`: the delete that the Eviction asks for.
+[[nodiscard]] DeleteQuery eviction_query(const Object& eviction);
+
+/// The struct that requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
+[[nodiscard]] const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource);
+
+/// `deployments/x/scale`, `replicasets/x/scale`: the Scale that stands for a stored object, as an
+/// entry of its own. Requires: the kind has that subresource.
+[[nodiscard]] store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry);
+
+/// A change of Scales as one of the objects they stand for.
+/// Errors of the change: kInvalid for negative replicas, kConflict for another resourceVersion.
+[[nodiscard]] Registry::Change change_by_scale(const api::Kind& kind, Registry::Change change);
+
+}  // namespace insula::apiserver

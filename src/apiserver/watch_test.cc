@@ -1,0 +1,176 @@
+#include <array>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apiserver/test_server.h"
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
+
+/// Reads the lines of one watch.
+class WatchReader {
+ public:
+  WatchReader(TestServer& server, const std::string& target) : server_(server) {
+    stream_ = *server.run(
+        server.client.open(server.origin, server.request("GET", target), server.deadline()));
+  }
+
+  [[nodiscard]] int status() const { return stream_->status(); }
+
+  json::Value next() {
+    std::size_t end = 0;
+    while ((end = text_.find('\n')) == std::string::npos) {
+      std::array<char, 4096> buffer{};
+      const auto read = server_.run(stream_->read(buffer, server_.deadline()));
+      INSULA_CHECK(read && *read > 0, "the watch ended");
+      text_.append(buffer.data(), *read);
+    }
+    const std::string line = text_.substr(0, end);
+    text_.erase(0, end + 1);
+    return *json::parse(line);
+  }
+
+  [[nodiscard]] bool at_end() {
+    std::array<char, 64> buffer{};
+    const auto read = server_.run(stream_->read(buffer, server_.deadline()));
+    return read && *read == 0;
+  }
+
+ private:
+  TestServer& server_;
+  std::unique_ptr<http::ResponseStream> stream_;
+  std::string text_;
+};
+
+class WatchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
+  }
+
+  json::Value put(const std::string& name,
+                  const std::string& labels = "{}",
+                  const std::string& value = "1") {
+    const std::string body = fmt::format(
+        R"({{"metadata":{{"name":"{}","labels":{}}},"data":{{"k":"{}"}}}})", name, labels, value);
+    auto answer = server.send("POST", kMaps, body);
+    if (answer.status == 409) answer = server.send("PUT", std::string(kMaps) + "/" + name, body);
+    return server.parsed(answer);
+  }
+
+  std::string version() {
+    return std::string(
+        server.parsed(server.send("GET", kMaps))["metadata"]["resourceVersion"].text());
+  }
+
+  static std::string show(const json::Value& event) {
+    return std::string(event["type"].text()) + " " +
+           std::string(event["object"]["metadata"]["name"].text());
+  }
+
+  TestServer server;
+};
+
+TEST_F(WatchTest, DeliversChangesAfterAVersion) {
+  put("x");
+  const std::string since = version();
+  put("y");
+  WatchReader watch(server, fmt::format("{}?watch=true&resourceVersion={}", kMaps, since));
+  EXPECT_EQ(show(watch.next()), "ADDED y");
+  put("x", "{}", "2");
+  EXPECT_EQ(show(watch.next()), "MODIFIED x");
+  server.send("DELETE", std::string(kMaps) + "/y");
+  const json::Value gone = watch.next();
+  EXPECT_EQ(show(gone), "DELETED y");
+  EXPECT_EQ(gone["object"]["metadata"]["resourceVersion"].text(), version());
+}
+
+TEST_F(WatchTest, BeginsWithWhatIsThereWithoutAVersion) {
+  put("x");
+  WatchReader watch(server, fmt::format("{}?watch=true", kMaps));
+  EXPECT_EQ(show(watch.next()), "ADDED x");
+}
+
+TEST_F(WatchTest, MarksTheEndOfTheInitialEvents) {
+  put("x");
+  WatchReader watch(
+      server, fmt::format("{}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&"
+                          "allowWatchBookmarks=true",
+                          kMaps));
+  EXPECT_EQ(show(watch.next()), "ADDED x");
+  const json::Value bookmark = watch.next();
+  EXPECT_EQ(bookmark["type"].text(), "BOOKMARK");
+  EXPECT_EQ(bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"].text(),
+            "true");
+  EXPECT_EQ(bookmark["object"]["metadata"]["resourceVersion"].text(), version());
+}
+
+TEST_F(WatchTest, ReportsAnObjectThatLeavesTheSelectorAsDeleted) {
+  put("x", R"({"app":"web"})");
+  WatchReader watch(server, fmt::format("{}?watch=true&labelSelector=app%3Dweb&resourceVersion={}",
+                                        kMaps, version()));
+  put("x", R"({"app":"db"})");
+  EXPECT_EQ(show(watch.next()), "DELETED x");
+  put("x", R"({"app":"web"})");
+  EXPECT_EQ(show(watch.next()), "ADDED x");
+}
+
+TEST_F(WatchTest, WatchesOneObjectByItsName) {
+  put("x");
+  WatchReader watch(
+      server, fmt::format("{}?watch=true&fieldSelector=metadata.name%3Dy&resourceVersion={}", kMaps,
+                          version()));
+  put("x", "{}", "2");
+  put("y");
+  EXPECT_EQ(show(watch.next()), "ADDED y");
+}
+
+TEST_F(WatchTest, AnswersExpiredForAVersionThatIsCompacted) {
+  // The first version of a store that was restarted with nothing left of its history.
+  server.disk->floor = 1'000'000;
+  server.disk->reserved = 1'000'000;
+  const store::StoreOptions options;
+  auto later = *store::Store::open(std::make_unique<store::MemoryJournal>(server.disk), options);
+  Registry registry(*later, server.loop.clock(), server.random);
+  const auto watch = registry.watch({api::find_kind("", "v1", "configmaps"), "a", "", ""}, {}, 5);
+  ASSERT_FALSE(watch);
+  EXPECT_EQ(watch.error().code(), ErrorCode::kExpired);
+  EXPECT_EQ(watch.error().message(), "too old resource version: 5 (1000000)");
+}
+
+TEST_F(WatchTest, EndsAtItsTimeout) {
+  WatchReader watch(
+      server, fmt::format("{}?watch=true&timeoutSeconds=1&resourceVersion={}", kMaps, version()));
+  EXPECT_TRUE(watch.at_end());
+}
+
+TEST_F(WatchTest, SendsTableRowsToWhoAsksForThem) {
+  auto request = server.request("GET", fmt::format("{}?watch=true", kMaps));
+  request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+  put("x");
+  auto stream = *server.run(server.client.open(server.origin, request, server.deadline()));
+  std::array<char, 4096> buffer{};
+  const auto read = server.run(stream->read(buffer, server.deadline()));
+  ASSERT_TRUE(read);
+  EXPECT_THAT(std::string(buffer.data(), *read),
+              HasSubstr(R"({"type":"ADDED","object":{"kind":"Table")"));
+}
+
+TEST_F(WatchTest, RefusesCombinationsThatMakeNoSense) {
+  for (const char* query :
+       {"sendInitialEvents=true", "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+        "resourceVersionMatch=NotOlderThan&resourceVersion=5"}) {
+    const auto answer = server.send("GET", fmt::format("{}?watch=true&{}", kMaps, query));
+    EXPECT_EQ(answer.status, 422) << query;
+  }
+}
+
+}  // namespace
+}  // namespace insula::apiserver
