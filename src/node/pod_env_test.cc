@@ -1,0 +1,121 @@
+#include "node/pod_env.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "node/pod_facts.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+api::EnvVar plain(std::string name, std::string value) {
+  api::EnvVar out;
+  out.name = std::move(name);
+  out.value = std::move(value);
+  return out;
+}
+
+api::EnvVar from_field(std::string name, std::string path) {
+  api::EnvVar out;
+  out.name = std::move(name);
+  out.value_from.emplace().field_ref.emplace().field_path = std::move(path);
+  return out;
+}
+
+class PodEnvironment : public ::testing::Test {
+ protected:
+  PodEnvironment() {
+    pod_.metadata.name = "llm-0";
+    pod_.metadata.namespace_ = "team-a";
+    pod_.metadata.labels = {{"app", "llm"}};
+    facts_.pod_ip = "10.244.0.9";
+    facts_.node_memory = api::Quantity::parse("4Gi").value();
+    objects_.config_maps["settings"].data = {{"MODE", "fast"}, {"LEVEL", "3"}};
+    objects_.secrets["keys"].data = {{"token", "s3cret"}};
+  }
+
+  Result<Variables> environment() { return container_environment(pod_, container_, objects_, facts_); }
+
+  api::Pod pod_;
+  api::Container container_;
+  ReferencedObjects objects_;
+  PodFacts facts_;
+};
+
+TEST(Expansion, ReplacesKnownVariablesAndLeavesTheRest) {
+  const Variables variables = {{"A", "1"}, {"B", "x$(A)"}};
+  EXPECT_EQ(expanded("$(A)-$(B)-$(C)", variables), "1-x$(A)-$(C)");
+  EXPECT_EQ(expanded("$$(A) $A $( $", variables), "$(A) $A $( $");
+}
+
+TEST_F(PodEnvironment, LaterEntriesWinAndMayUseEarlierOnes) {
+  container_.env_from.emplace_back().config_map_ref.emplace().name = "settings";
+  container_.env_from.back().prefix = "X_";
+  container_.env = {plain("X_MODE", "slow"), plain("BOTH", "$(X_MODE)/$(X_LEVEL)"), from_field("IP", "status.podIP")};
+  const Variables variables = environment().value();
+  EXPECT_EQ(variables.at("BOTH"), "slow/3");
+  EXPECT_EQ(variables.at("IP"), "10.244.0.9");
+}
+
+TEST_F(PodEnvironment, MissingObjectsAndKeysAreNamedUnlessOptional) {
+  api::EnvVar variable;
+  variable.name = "K";
+  auto& selector = variable.value_from.emplace().secret_key_ref.emplace();
+  selector.name = "none";
+  selector.key = "token";
+  container_.env = {variable};
+  EXPECT_EQ(environment().error().message(), "secret \"none\" not found");
+  container_.env[0].value_from->secret_key_ref->name = "keys";
+  container_.env[0].value_from->secret_key_ref->key = "other";
+  EXPECT_EQ(environment().error().message(), "couldn't find key other in Secret team-a/keys");
+  container_.env[0].value_from->secret_key_ref->optional = true;
+  EXPECT_FALSE(environment().value().contains("K"));
+}
+
+TEST_F(PodEnvironment, ReadsLabelsBySubscriptAndRefusesUnknownFields) {
+  EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['app']").value(), "llm");
+  EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['no']").value(), "");
+  EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels").value(), "app=\"llm\"\n");
+  EXPECT_THAT(pod_field(pod_, facts_, "spec.nothing").error().message(), HasSubstr("unsupported fieldPath"));
+}
+
+TEST_F(PodEnvironment, DividesResourcesRoundingUpAndTakesTheNodeForAMissingLimit) {
+  api::Container& c = pod_.spec.containers.emplace_back();
+  c.name = "llm";
+  c.resources.limits["cpu"] = api::Quantity::parse("1500m").value();
+  api::ResourceFieldSelector selector;
+  selector.resource = "limits.cpu";
+  EXPECT_EQ(resource_field(pod_, selector, "llm", facts_).value(), "2");
+  selector.divisor = api::Quantity::parse("1m").value();
+  EXPECT_EQ(resource_field(pod_, selector, "llm", facts_).value(), "1500");
+  selector.resource = "limits.memory";
+  selector.divisor = api::Quantity::parse("1Mi").value();
+  EXPECT_EQ(resource_field(pod_, selector, "llm", facts_).value(), "4096");
+}
+
+TEST_F(PodEnvironment, FindsEveryObjectAPodRefersTo) {
+  api::Container& c = pod_.spec.containers.emplace_back();
+  c.env_from.emplace_back().secret_ref.emplace().name = "s1";
+  c.env.emplace_back().value_from.emplace().config_map_key_ref.emplace().name = "c1";
+  pod_.spec.volumes.emplace_back().projected.emplace().sources.emplace_back().secret.emplace().name = "s2";
+  pod_.spec.volumes.emplace_back().config_map.emplace().name = "c2";
+  EXPECT_EQ(references_of(pod_.spec), (References{{"c1", "c2"}, {"s1", "s2"}}));
+}
+
+TEST(QosClass, FollowsRequestsAndLimitsOfEveryContainer) {
+  api::PodSpec spec;
+  api::Container& c = spec.containers.emplace_back();
+  EXPECT_EQ(qos_class(spec), "BestEffort");
+  c.resources.requests["cpu"] = api::Quantity::of(1);
+  EXPECT_EQ(qos_class(spec), "Burstable");
+  c.resources.limits["cpu"] = api::Quantity::of(1);
+  c.resources.limits["memory"] = api::Quantity::of(1024);
+  EXPECT_EQ(qos_class(spec), "Guaranteed");
+  spec.containers.emplace_back();
+  EXPECT_EQ(qos_class(spec), "Burstable");
+}
+
+}  // namespace
+}  // namespace insula::node

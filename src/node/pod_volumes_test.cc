@@ -1,0 +1,118 @@
+#include "node/pod_volumes.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "node/files.h"
+#include "testing/temp_dir.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+api::Volume config_map_volume(const std::string& name) {
+  api::Volume volume;
+  volume.name = "config";
+  volume.config_map.emplace().name = name;
+  return volume;
+}
+
+TEST(VolumeFiles, AreAllKeysOrTheChosenOnesUnderTheirPaths) {
+  ReferencedObjects objects;
+  objects.config_maps["settings"].data = {{"a", "1"}, {"b", "2"}};
+  api::Volume volume = config_map_volume("settings");
+  EXPECT_THAT(volume_files(volume, {}, objects, {}).value(),
+              ElementsAre(VolumeFile{"a", "1", 0644}, VolumeFile{"b", "2", 0644}));
+  api::KeyToPath item;
+  item.key = "b";
+  item.path = "dir/b.txt";
+  item.mode = 0400;
+  volume.config_map->items = {item};
+  EXPECT_THAT(volume_files(volume, {}, objects, {}).value(), ElementsAre(VolumeFile{"dir/b.txt", "2", 0400}));
+}
+
+TEST(VolumeFiles, SayWhatIsMissingUnlessItIsOptional) {
+  api::Volume volume = config_map_volume("none");
+  EXPECT_EQ(volume_files(volume, {}, {}, {}).error().message(), "configmap \"none\" not found");
+  volume.config_map->optional = true;
+  EXPECT_TRUE(volume_files(volume, {}, {}, {}).value().empty());
+}
+
+TEST(VolumeFiles, CannotLeaveTheirVolume) {
+  ReferencedObjects objects;
+  objects.config_maps["x"].data = {{"a", "1"}};
+  api::Volume volume = config_map_volume("x");
+  api::KeyToPath item;
+  item.key = "a";
+  for (const char* path : {"../a", "/a", "b/../../a", ""}) {
+    item.path = path;
+    volume.config_map->items = {item};
+    EXPECT_FALSE(volume_files(volume, {}, objects, {})) << path;
+  }
+}
+
+TEST(PublishFiles, SwitchesToNewContentAndForgetsTheOld) {
+  const insula::testing::TempDir dir;
+  ASSERT_TRUE(publish_files(dir.path(), {{"a", "1", 0600}, {"d/b", "2", 0644}}, {}));
+  EXPECT_EQ(read_file(dir / "a").value(), "1");
+  EXPECT_EQ(read_file(dir / "d/b").value(), "2");
+  struct stat info{};
+  ASSERT_EQ(stat((dir / "a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+
+  ASSERT_TRUE(publish_files(dir.path(), {{"a", "one", 0600}, {"c", "3", 0644}}, {}));
+  EXPECT_EQ(read_file(dir / "a").value(), "one");
+  EXPECT_EQ(read_file(dir / "c").value(), "3");
+  EXPECT_FALSE(exists(dir / "d"));
+  EXPECT_EQ(names_in(dir.path()).size(), 4U);  // a, c, ..data and one generation
+}
+
+TEST(PublishFiles, LeavesTheSameContentAlone) {
+  const insula::testing::TempDir dir;
+  ASSERT_TRUE(publish_files(dir.path(), {{"a", "1", 0644}}, {}));
+  const auto before = std::filesystem::read_symlink(dir / "..data");
+  ASSERT_TRUE(publish_files(dir.path(), {{"a", "1", 0644}}, {}));
+  EXPECT_EQ(std::filesystem::read_symlink(dir / "..data"), before);
+}
+
+TEST(SetUpVolumes, RefusesWhatTheNodeCannotProvide) {
+  const insula::testing::TempDir dir;
+  api::Pod pod;
+  api::Volume& volume = pod.spec.volumes.emplace_back();
+  volume.name = "claim";
+  volume.persistent_volume_claim.emplace();
+  EXPECT_THAT(set_up_volumes(dir / "v", pod, {}, {}, {}).error().message(), HasSubstr("volume \"claim\""));
+}
+
+TEST(VolumeMounts, TakeASubPathButNotOutOfTheVolume) {
+  const insula::testing::TempDir dir;
+  api::Pod pod;
+  api::Volume& volume = pod.spec.volumes.emplace_back();
+  volume.name = "data";
+  volume.empty_dir.emplace();
+  ASSERT_TRUE(set_up_volumes(dir.path(), pod, {}, {}, {}));
+  api::Container container;
+  api::VolumeMount& mount = container.volume_mounts.emplace_back();
+  mount.name = "data";
+  mount.mount_path = "/data";
+  mount.sub_path_expr = "$(WHO)/x";
+  const auto mounts = volume_mounts(dir.path(), pod, container, {{"WHO", "me"}});
+  ASSERT_TRUE(mounts) << mounts.error().message();
+  EXPECT_EQ(mounts->front().source, std::filesystem::canonical(dir / "data/me/x").string());
+  EXPECT_EQ(mounts->front().target, "/data");
+
+  std::filesystem::create_symlink("/etc", dir / "data/out");
+  container.volume_mounts[0].sub_path_expr = "";
+  for (const char* path : {"../other", "out", "out/passwd"}) {
+    container.volume_mounts[0].sub_path = path;
+    EXPECT_FALSE(volume_mounts(dir.path(), pod, container, {})) << path;
+  }
+}
+
+}  // namespace
+}  // namespace insula::node
