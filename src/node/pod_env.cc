@@ -21,14 +21,14 @@ class EnvironmentBuilder {
 
   Result<> add_all(const api::EnvFromSource& from) {
     if (from.config_map_ref) {
-      const auto found = objects_.config_maps.find(from.config_map_ref->name);
+      const auto found = objects_.config_maps.find(from.config_map_ref->local_object_reference.name);
       if (found != objects_.config_maps.end()) return add_map(from.prefix, found->second.data);
-      if (!is_optional(from.config_map_ref->optional)) return not_found("configmap", from.config_map_ref->name);
+      if (!is_optional(from.config_map_ref->optional)) return not_found("configmap", from.config_map_ref->local_object_reference.name);
     }
     if (from.secret_ref) {
-      const auto found = objects_.secrets.find(from.secret_ref->name);
+      const auto found = objects_.secrets.find(from.secret_ref->local_object_reference.name);
       if (found != objects_.secrets.end()) return add_map(from.prefix, found->second.data);
-      if (!is_optional(from.secret_ref->optional)) return not_found("secret", from.secret_ref->name);
+      if (!is_optional(from.secret_ref->optional)) return not_found("secret", from.secret_ref->local_object_reference.name);
     }
     return {};
   }
@@ -74,15 +74,15 @@ class EnvironmentBuilder {
                                                  std::string_view type,
                                                  const Objects& objects,
                                                  const Selector& selector) const {
-    const auto object = objects.find(selector.name);
+    const auto object = objects.find(selector.local_object_reference.name);
     if (object == objects.end()) {
       if (is_optional(selector.optional)) return std::optional<std::string>();
-      return not_found(kind, selector.name);
+      return not_found(kind, selector.local_object_reference.name);
     }
     const auto value = object->second.data.find(selector.key);
     if (value != object->second.data.end()) return std::optional(value->second);
     if (is_optional(selector.optional)) return std::optional<std::string>();
-    return no_key(type, pod_.metadata.namespace_, selector.name, selector.key);
+    return no_key(type, pod_.metadata.namespace_, selector.local_object_reference.name, selector.key);
   }
 
   const api::Pod& pod_;

@@ -51,7 +51,7 @@ TEST(Expansion, ReplacesKnownVariablesAndLeavesTheRest) {
 }
 
 TEST_F(PodEnvironment, LaterEntriesWinAndMayUseEarlierOnes) {
-  container_.env_from.emplace_back().config_map_ref.emplace().name = "settings";
+  container_.env_from.emplace_back().config_map_ref.emplace().local_object_reference.name = "settings";
   container_.env_from.back().prefix = "X_";
   container_.env = {plain("X_MODE", "slow"), plain("BOTH", "$(X_MODE)/$(X_LEVEL)"), from_field("IP", "status.podIP")};
   const Variables variables = environment().value();
@@ -63,11 +63,11 @@ TEST_F(PodEnvironment, MissingObjectsAndKeysAreNamedUnlessOptional) {
   api::EnvVar variable;
   variable.name = "K";
   auto& selector = variable.value_from.emplace().secret_key_ref.emplace();
-  selector.name = "none";
+  selector.local_object_reference.name = "none";
   selector.key = "token";
   container_.env = {variable};
   EXPECT_EQ(environment().error().message(), "secret \"none\" not found");
-  container_.env[0].value_from->secret_key_ref->name = "keys";
+  container_.env[0].value_from->secret_key_ref->local_object_reference.name = "keys";
   container_.env[0].value_from->secret_key_ref->key = "other";
   EXPECT_EQ(environment().error().message(), "couldn't find key other in Secret team-a/keys");
   container_.env[0].value_from->secret_key_ref->optional = true;
@@ -97,10 +97,10 @@ TEST_F(PodEnvironment, DividesResourcesRoundingUpAndTakesTheNodeForAMissingLimit
 
 TEST_F(PodEnvironment, FindsEveryObjectAPodRefersTo) {
   api::Container& c = pod_.spec.containers.emplace_back();
-  c.env_from.emplace_back().secret_ref.emplace().name = "s1";
-  c.env.emplace_back().value_from.emplace().config_map_key_ref.emplace().name = "c1";
-  pod_.spec.volumes.emplace_back().projected.emplace().sources.emplace_back().secret.emplace().name = "s2";
-  pod_.spec.volumes.emplace_back().config_map.emplace().name = "c2";
+  c.env_from.emplace_back().secret_ref.emplace().local_object_reference.name = "s1";
+  c.env.emplace_back().value_from.emplace().config_map_key_ref.emplace().local_object_reference.name = "c1";
+  pod_.spec.volumes.emplace_back().volume_source.projected.emplace().sources.emplace_back().secret.emplace().local_object_reference.name = "s2";
+  pod_.spec.volumes.emplace_back().volume_source.config_map.emplace().local_object_reference.name = "c2";
   EXPECT_EQ(references_of(pod_.spec), (References{{"c1", "c2"}, {"s1", "s2"}}));
 }
 

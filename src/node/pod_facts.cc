@@ -11,23 +11,23 @@ namespace {
 
 void add_env_references(const api::Container& container, References& out) {
   for (const api::EnvFromSource& from : container.env_from) {
-    if (from.config_map_ref) out.config_maps.insert(from.config_map_ref->name);
-    if (from.secret_ref) out.secrets.insert(from.secret_ref->name);
+    if (from.config_map_ref) out.config_maps.insert(from.config_map_ref->local_object_reference.name);
+    if (from.secret_ref) out.secrets.insert(from.secret_ref->local_object_reference.name);
   }
   for (const api::EnvVar& variable : container.env) {
     if (!variable.value_from) continue;
-    if (variable.value_from->config_map_key_ref) out.config_maps.insert(variable.value_from->config_map_key_ref->name);
-    if (variable.value_from->secret_key_ref) out.secrets.insert(variable.value_from->secret_key_ref->name);
+    if (variable.value_from->config_map_key_ref) out.config_maps.insert(variable.value_from->config_map_key_ref->local_object_reference.name);
+    if (variable.value_from->secret_key_ref) out.secrets.insert(variable.value_from->secret_key_ref->local_object_reference.name);
   }
 }
 
 void add_volume_references(const api::Volume& volume, References& out) {
-  if (volume.config_map) out.config_maps.insert(volume.config_map->name);
-  if (volume.secret) out.secrets.insert(volume.secret->secret_name);
-  if (!volume.projected) return;
-  for (const api::VolumeProjection& source : volume.projected->sources) {
-    if (source.config_map) out.config_maps.insert(source.config_map->name);
-    if (source.secret) out.secrets.insert(source.secret->name);
+  if (volume.volume_source.config_map) out.config_maps.insert(volume.volume_source.config_map->local_object_reference.name);
+  if (volume.volume_source.secret) out.secrets.insert(volume.volume_source.secret->secret_name);
+  if (!volume.volume_source.projected) return;
+  for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
+    if (source.config_map) out.config_maps.insert(source.config_map->local_object_reference.name);
+    if (source.secret) out.secrets.insert(source.secret->local_object_reference.name);
   }
 }
 

@@ -171,13 +171,13 @@ Result<> check_host_path(const api::HostPathVolumeSource& source) {
 }
 
 std::string source_of(const std::string& dir, const api::Volume& volume) {
-  return volume.host_path ? volume.host_path->path : dir + "/" + volume.name;
+  return volume.volume_source.host_path ? volume.volume_source.host_path->path : dir + "/" + volume.name;
 }
 
 }  // namespace
 
 bool is_projection(const api::Volume& volume) {
-  return volume.config_map || volume.secret || volume.projected || volume.downward_api;
+  return volume.volume_source.config_map || volume.volume_source.secret || volume.volume_source.projected || volume.volume_source.downward_api;
 }
 
 Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
@@ -189,31 +189,31 @@ Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
     INSULA_TRY_VOID(add(files));
     return files.take();
   };
-  if (volume.config_map) {
-    const api::ConfigMapVolumeSource& source = *volume.config_map;
+  if (volume.volume_source.config_map) {
+    const api::ConfigMapVolumeSource& source = *volume.volume_source.config_map;
     return collect(source.default_mode, [&](FileCollector& files) {
-      return files.add_config_map(source.name, source.items, source.optional.value_or(false));
+      return files.add_config_map(source.local_object_reference.name, source.items, source.optional.value_or(false));
     });
   }
-  if (volume.secret) {
-    const api::SecretVolumeSource& source = *volume.secret;
+  if (volume.volume_source.secret) {
+    const api::SecretVolumeSource& source = *volume.volume_source.secret;
     return collect(source.default_mode, [&](FileCollector& files) {
       return files.add_secret(source.secret_name, source.items, source.optional.value_or(false));
     });
   }
-  if (volume.downward_api) {
-    return collect(volume.downward_api->default_mode,
-                   [&](FileCollector& files) { return files.add_downward(volume.downward_api->items); });
+  if (volume.volume_source.downward_api) {
+    return collect(volume.volume_source.downward_api->default_mode,
+                   [&](FileCollector& files) { return files.add_downward(volume.volume_source.downward_api->items); });
   }
-  if (!volume.projected) return std::vector<VolumeFile>();
-  return collect(volume.projected->default_mode, [&](FileCollector& files) -> Result<> {
-    for (const api::VolumeProjection& source : volume.projected->sources) {
+  if (!volume.volume_source.projected) return std::vector<VolumeFile>();
+  return collect(volume.volume_source.projected->default_mode, [&](FileCollector& files) -> Result<> {
+    for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
       if (source.config_map) {
-        INSULA_TRY_VOID(files.add_config_map(source.config_map->name, source.config_map->items,
+        INSULA_TRY_VOID(files.add_config_map(source.config_map->local_object_reference.name, source.config_map->items,
                                              source.config_map->optional.value_or(false)));
       } else if (source.secret) {
         INSULA_TRY_VOID(
-            files.add_secret(source.secret->name, source.secret->items, source.secret->optional.value_or(false)));
+            files.add_secret(source.secret->local_object_reference.name, source.secret->items, source.secret->optional.value_or(false)));
       } else if (source.downward_api) {
         INSULA_TRY_VOID(files.add_downward(source.downward_api->items));
       } else {
@@ -254,10 +254,10 @@ Result<> set_up_volumes(const std::string& dir,
   INSULA_TRY_VOID(make_dirs(dir, 0711));
   for (const api::Volume& volume : pod.spec.volumes) {
     const std::string path = dir + "/" + volume.name;
-    if (volume.empty_dir) {
-      if (!exists(path)) INSULA_TRY_VOID(make_empty_dir(path, *volume.empty_dir, owner));
-    } else if (volume.host_path) {
-      INSULA_TRY_VOID(check_host_path(*volume.host_path));
+    if (volume.volume_source.empty_dir) {
+      if (!exists(path)) INSULA_TRY_VOID(make_empty_dir(path, *volume.volume_source.empty_dir, owner));
+    } else if (volume.volume_source.host_path) {
+      INSULA_TRY_VOID(check_host_path(*volume.volume_source.host_path));
     } else if (is_projection(volume)) {
       INSULA_TRY_VOID(make_dirs(path));
       Result<std::vector<VolumeFile>> files = volume_files(volume, pod, objects, facts);

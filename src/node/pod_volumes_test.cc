@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 api::Volume config_map_volume(const std::string& name) {
   api::Volume volume;
   volume.name = "config";
-  volume.config_map.emplace().name = name;
+  volume.volume_source.config_map.emplace().local_object_reference.name = name;
   return volume;
 }
 
@@ -32,14 +32,14 @@ TEST(VolumeFiles, AreAllKeysOrTheChosenOnesUnderTheirPaths) {
   item.key = "b";
   item.path = "dir/b.txt";
   item.mode = 0400;
-  volume.config_map->items = {item};
+  volume.volume_source.config_map->items = {item};
   EXPECT_THAT(volume_files(volume, {}, objects, {}).value(), ElementsAre(VolumeFile{"dir/b.txt", "2", 0400}));
 }
 
 TEST(VolumeFiles, SayWhatIsMissingUnlessItIsOptional) {
   api::Volume volume = config_map_volume("none");
   EXPECT_EQ(volume_files(volume, {}, {}, {}).error().message(), "configmap \"none\" not found");
-  volume.config_map->optional = true;
+  volume.volume_source.config_map->optional = true;
   EXPECT_TRUE(volume_files(volume, {}, {}, {}).value().empty());
 }
 
@@ -51,7 +51,7 @@ TEST(VolumeFiles, CannotLeaveTheirVolume) {
   item.key = "a";
   for (const char* path : {"../a", "/a", "b/../../a", ""}) {
     item.path = path;
-    volume.config_map->items = {item};
+    volume.volume_source.config_map->items = {item};
     EXPECT_FALSE(volume_files(volume, {}, objects, {})) << path;
   }
 }
@@ -85,7 +85,7 @@ TEST(SetUpVolumes, RefusesWhatTheNodeCannotProvide) {
   api::Pod pod;
   api::Volume& volume = pod.spec.volumes.emplace_back();
   volume.name = "claim";
-  volume.persistent_volume_claim.emplace();
+  volume.volume_source.persistent_volume_claim.emplace();
   EXPECT_THAT(set_up_volumes(dir / "v", pod, {}, {}, {}).error().message(), HasSubstr("volume \"claim\""));
 }
 
@@ -94,7 +94,7 @@ TEST(VolumeMounts, TakeASubPathButNotOutOfTheVolume) {
   api::Pod pod;
   api::Volume& volume = pod.spec.volumes.emplace_back();
   volume.name = "data";
-  volume.empty_dir.emplace();
+  volume.volume_source.empty_dir.emplace();
   ASSERT_TRUE(set_up_volumes(dir.path(), pod, {}, {}, {}));
   api::Container container;
   api::VolumeMount& mount = container.volume_mounts.emplace_back();
