@@ -24,7 +24,8 @@ struct Sandbox {
   std::string dir;  // the pod's directory
   Ipv4 ip;
   bool host_network = false;
-  /// Set: containers run in a user namespace whose id 0 is this id of the machine.
+  bool wants_user_namespace = false;
+  /// Set by a runtime that can: containers run in a user namespace whose id 0 is this id here.
   std::optional<std::uint32_t> user_base;
 };
 

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/gen/core_v1.h"
+#include "base/error.h"
+#include "node/image_resolver.h"
+#include "node/pod_env.h"
+#include "node/runtime.h"
+
+namespace insula::node {
+
+/// What goes into the start of one container; borrowed for the call.
+struct PlanInput {
+  const api::Pod& pod;
+  const api::Container& container;
+  const ResolvedImage& image;
+  const Sandbox& sandbox;
+  Variables environment;          // from the pod's specification
+  std::vector<Mount> mounts;      // of its volumes
+  std::vector<std::string> gpus;  // UUIDs it holds
+  bool tenant = false;            // belongs to a tenant: gets fewer rights
+};
+
+/// Combines image, specification and node into what a runtime runs: arguments with `$(NAME)`
+/// replaced, environment, user, limits and protections. Identity, directories and logs are the
+/// caller's to fill in.
+///
+/// Errors: kInvalid in the kubelet's words, for CreateContainerConfigError.
+/// Spec: Kubernetes, "Define a Command and Arguments for a Container", "Configure a Security Context".
+[[nodiscard]] Result<ContainerPlan> plan_container(PlanInput input);
+
+}  // namespace insula::node

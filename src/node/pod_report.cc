@@ -1,0 +1,88 @@
+#include <utility>
+
+#include "api/codec.h"
+#include "async/loop.h"
+#include "client/typed.h"
+#include "json/value.h"
+#include "json/write.h"
+#include "node/pod_worker.h"
+
+// Telling the API: status and events.
+namespace insula::node {
+namespace {
+
+constexpr auto kWriteAgainMin = std::chrono::milliseconds(50);
+constexpr auto kWriteAgainMax = std::chrono::seconds(5);
+// A pod that is up sooner is reported once, as running, and not first as being created.
+constexpr auto kSlowStart = std::chrono::milliseconds(300);
+
+// A merge patch leaves out what is empty, so what may have been set before is cleared by name.
+void clear_what_is_unset(json::Value& status) {
+  for (const char* name : {"reason", "message", "podIP", "podIPs"}) {
+    if (status.find(name) == nullptr) status[name] = nullptr;
+  }
+}
+
+}  // namespace
+
+Task<> PodWorker::report_slow_start() {
+  co_await sleep_for(kSlowStart);
+  changed();
+}
+
+Task<> PodWorker::report() {
+  std::chrono::nanoseconds again = kWriteAgainMin;
+  while (true) {
+    co_await dirty_.wait();
+    dirty_.reset();
+    const Result<> written = co_await write_status();
+    if (written) {
+      again = kWriteAgainMin;
+      continue;
+    }
+    services_.log.debug("pod status not written", "pod", pod_.metadata.name, "err", written.error());
+    co_await sleep_for(again);
+    again = std::min<std::chrono::nanoseconds>(2 * again, kWriteAgainMax);
+    changed();
+  }
+}
+
+// One write at a time, so that an older status never lands on a newer one.
+Task<Result<>> PodWorker::write_status() {
+  while (writing_) {
+    write_done_.reset();
+    co_await write_done_.wait();
+  }
+  writing_ = true;
+  Result<> outcome = co_await write_status_now();
+  writing_ = false;
+  write_done_.set();
+  co_return outcome;
+}
+
+Task<Result<>> PodWorker::write_status_now() {
+  if (vanished_) co_return Result<>{};
+  const api::PodStatus status = pod_status(pod_, record_, now());
+  std::string text = api::encode_json(status);
+  if (text == written_) co_return Result<>{};
+  json::Value patch;
+  patch["metadata"]["uid"] = pod_.metadata.uid;
+  patch["status"] = api::to_json(status);
+  clear_what_is_unset(patch["status"]);
+  client::Target target = client::target_of<api::Pod>(pod_.metadata.namespace_, pod_.metadata.name, "status");
+  auto answer = co_await services_.client.patch(std::move(target), client::PatchType::kMerge, json::write(patch), {});
+  if (answer) {
+    written_ = std::move(text);
+    co_return Result<>{};
+  }
+  // Gone, or another pod of the same name: the watch will say so too, and nothing is left to report.
+  const ErrorCode code = answer.error().code();
+  if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) co_return Result<>{};
+  co_return std::unexpected(std::move(answer).error());
+}
+
+void PodWorker::event(const Slot& slot, EventType type, std::string reason, std::string message) {
+  services_.events.record(pod_, slot.spec.name, type, std::move(reason), std::move(message));
+}
+
+}  // namespace insula::node

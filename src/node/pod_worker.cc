@@ -1,0 +1,374 @@
+#include "node/pod_worker.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "client/typed.h"
+#include "node/files.h"
+#include "node/pod_store.h"
+#include "node/pod_volumes.h"
+#include "node/shim_launch.h"
+
+namespace insula::node {
+namespace {
+
+constexpr auto kPrepareAgainMin = std::chrono::milliseconds(250);
+constexpr auto kPrepareAgainMax = std::chrono::seconds(10);
+// How long a pod that stops waits for the API to know it is not ready, before its containers are told.
+constexpr auto kReportBeforeStop = std::chrono::seconds(1);
+constexpr auto kRemoveAgain = std::chrono::milliseconds(500);
+constexpr std::int64_t kGraceSeconds = 30;
+constexpr std::string_view kTenantKind = "Tenant";
+
+Task<> wait_for(Event& event) { co_await event.wait(); }
+
+}  // namespace
+
+std::string_view name_of(PodStage stage) {
+  switch (stage) {
+    case PodStage::kPreparing:
+      return "preparing";
+    case PodStage::kInitializing:
+      return "initializing";
+    case PodStage::kRunning:
+      return "running";
+    case PodStage::kStopping:
+      return "stopping";
+    case PodStage::kEnded:
+      return "ended";
+    case PodStage::kGone:
+      return "gone";
+  }
+  std::unreachable();
+}
+
+PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
+    : services_(services), pod_(std::move(pod)), ended_(ended), record_(record_of(pod_)) {
+  record_.host_ip = services_.host_ip;
+  const RestartBackoff backoff(services_.options.restart_backoff_initial, services_.options.restart_backoff_max);
+  const auto add = [&](const std::vector<api::Container>& specs, std::vector<ContainerRecord>& records, bool init) {
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      slots_.push_back(std::make_unique<Slot>(specs[i], records[i], init, backoff));
+      slots_.back()->exited.set();
+    }
+  };
+  add(pod_.spec.init_containers, record_.init_containers, true);
+  add(pod_.spec.containers, record_.containers, false);
+  sandbox_.pod_uid = pod_.metadata.uid;
+  sandbox_.hostname = pod_.spec.hostname.empty() ? pod_.metadata.name : pod_.spec.hostname;
+  sandbox_.host_network = pod_.spec.host_network;
+  sandbox_.dir = dir();
+}
+
+PodWorker::~PodWorker() = default;
+
+void PodWorker::start() {
+  tasks_.spawn(report());
+  tasks_.spawn(report_slow_start());
+  tasks_.spawn(enforce_deadline());
+  tasks_.spawn(run());
+  if (pod_.metadata.deletion_timestamp) update(pod_);
+}
+
+void PodWorker::update(api::Pod pod) {
+  pod_ = std::move(pod);
+  if (!pod_.metadata.deletion_timestamp) return;
+  const std::int64_t granted = pod_.metadata.deletion_grace_period_seconds.value_or(kGraceSeconds);
+  // After a restart of the agent part of the grace has passed already.
+  const std::int64_t left = pod_.metadata.deletion_timestamp->seconds - now().seconds;
+  begin_stop(std::chrono::seconds(std::clamp<std::int64_t>(left, 0, granted)));
+  deleted_.set();
+}
+
+void PodWorker::vanish() {
+  vanished_ = true;
+  begin_stop(std::chrono::nanoseconds::zero());
+  deleted_.set();
+}
+
+void PodWorker::begin_stop(std::chrono::nanoseconds grace) {
+  const Deadline deadline = Loop::current().now() + grace;
+  if (!stop_deadline_ || deadline < *stop_deadline_) stop_deadline_ = deadline;
+  if (stop_.is_set()) return;
+  record_.stopping = true;
+  stop_.set();
+  changed();
+}
+
+std::chrono::nanoseconds PodWorker::grace_left() const {
+  if (!stop_deadline_) return std::chrono::seconds(pod_.spec.termination_grace_period_seconds.value_or(kGraceSeconds));
+  return std::max<std::chrono::nanoseconds>(*stop_deadline_ - Loop::current().now(), std::chrono::nanoseconds::zero());
+}
+
+Task<> PodWorker::run() {
+  if (!ended_before()) {
+    co_await prepare();
+    if (stopping()) take_over();
+    if (!stopping()) co_await run_init_containers();
+    if (!stopping()) co_await run_containers();
+    co_await end_containers();
+  }
+  enter(PodStage::kEnded);
+  changed();
+  co_await release_sandbox();
+  co_await deleted_.wait();
+  co_await tear_down();
+  if (!vanished_) co_await remove_object();
+  enter(PodStage::kGone);
+  ended_.set();
+}
+
+// A pod whose status says that it is over; nothing of it may start again, whatever happened to us.
+bool PodWorker::ended_before() const { return pod_.status.phase == "Succeeded" || pod_.status.phase == "Failed"; }
+
+Task<> PodWorker::prepare() {
+  std::chrono::nanoseconds wait = kPrepareAgainMin;
+  if (record_.start_time.is_zero()) record_.start_time = now();
+  while (!stopping()) {
+    Result<> done = co_await try_prepare();
+    if (done) break;
+    const std::string message = done.error().message();
+    if (message != failed_preparation_) {
+      const bool volume = message.find("volume") != std::string::npos || message.find("hostPath") != std::string::npos;
+      services_.events.record(pod_, "", EventType::kWarning, volume ? "FailedMount" : "FailedCreatePodSandBox", message);
+      failed_preparation_ = message;
+    }
+    co_await race(sleep_for(wait), wait_for(stop_));
+    wait = std::min<std::chrono::nanoseconds>(2 * wait, kPrepareAgainMax);
+  }
+}
+
+// What an earlier agent left running in a pod that is to end: it must be watched to be stopped.
+void PodWorker::take_over() {
+  for (const auto& slot : slots_) {
+    if (has_run(*slot)) containers_.spawn(keep_running(*slot));
+  }
+}
+
+bool PodWorker::has_run(const Slot& slot) const { return newest_run(slot_dir(slot)) >= 0; }
+
+Task<Result<>> PodWorker::try_prepare() {
+  INSULA_CO_TRY(tenant_, co_await belongs_to_tenant());
+  INSULA_CO_TRY_VOID(check_rights());
+  INSULA_CO_TRY_VOID(make_dirs(sandbox_.dir, 0711));
+  INSULA_CO_TRY_VOID(co_await set_up_sandbox(tenant_));
+  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
+  VolumeOwner owner;
+  if (sandbox_.user_base) owner = {*sandbox_.user_base, *sandbox_.user_base, true};
+  if (pod_.spec.security_context && pod_.spec.security_context->fs_group) {
+    owner.gid = owner.uid + static_cast<std::uint32_t>(*pod_.spec.security_context->fs_group);
+    owner.change = true;
+  }
+  auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects), known = facts(), owner] {
+    return set_up_volumes(volumes, pod, objects, known, owner);
+  };
+  co_return co_await services_.pool.run(std::move(work));
+}
+
+Result<> PodWorker::check_rights() const {
+  if (!tenant_) return {};
+  if (pod_.spec.host_network || pod_.spec.host_pid || pod_.spec.host_ipc) {
+    return fail(ErrorCode::kForbidden, "a tenant's pod may not use the node's namespaces (hostNetwork, hostPID, hostIPC)");
+  }
+  for (const api::Volume& volume : pod_.spec.volumes) {
+    if (volume.volume_source.host_path) {
+      return fail(ErrorCode::kForbidden, fmt::format("a tenant's pod may not mount hostPath volumes (volume \"{}\")", volume.name));
+    }
+  }
+  return {};
+}
+
+Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
+  if (prepared_) co_return Result<>{};
+  const bool known = load_sandbox(sandbox_).has_value();
+  const bool runs = std::ranges::any_of(slots_, [&](const auto& slot) {
+    const std::string path = slot_dir(*slot);
+    const Result<Container> found = find_container("", fmt::format("{}/{}", path, newest_run(path)));
+    return found && is_alive(found->identity.container);
+  });
+  if (sandbox_.host_network) {
+    sandbox_.ip = parse_ipv4(services_.host_ip).value_or(Ipv4{});
+  } else if (!known || !runs) {
+    INSULA_CO_TRY(sandbox_.ip, services_.ips.acquire(sandbox_.pod_uid));
+    sandbox_.wants_user_namespace = tenant || !pod_.spec.host_users.value_or(true);
+    INSULA_CO_TRY(sandbox_, co_await services_.runtime.create_sandbox(sandbox_));
+    INSULA_CO_TRY_VOID(save_sandbox(sandbox_));
+  }
+  record_.pod_ip = sandbox_.ip.text();
+  prepared_ = true;
+  co_return Result<>{};
+}
+
+Task<Result<bool>> PodWorker::belongs_to_tenant() {
+  INSULA_CO_TRY(const api::Namespace name_space,
+                co_await client::get<api::Namespace>(services_.client, "", pod_.metadata.namespace_));
+  // Ownership decides, not a label: tenants may be able to set labels.
+  co_return std::ranges::any_of(name_space.metadata.owner_references,
+                                [](const api::OwnerReference& owner) { return owner.kind == kTenantKind; });
+}
+
+Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
+  ReferencedObjects out;
+  const References names = references_of(pod_.spec);
+  for (const std::string& name : names.config_maps) {
+    auto object = co_await client::get<api::ConfigMap>(services_.client, pod_.metadata.namespace_, name);
+    if (object) {
+      out.config_maps.emplace(name, *std::move(object));
+    } else if (object.error().code() != ErrorCode::kNotFound) {
+      co_return std::unexpected(std::move(object).error());
+    }
+  }
+  for (const std::string& name : names.secrets) {
+    auto object = co_await client::get<api::Secret>(services_.client, pod_.metadata.namespace_, name);
+    if (object) {
+      out.secrets.emplace(name, *std::move(object));
+    } else if (object.error().code() != ErrorCode::kNotFound) {
+      co_return std::unexpected(std::move(object).error());
+    }
+  }
+  co_return out;
+}
+
+Task<> PodWorker::run_init_containers() {
+  enter(PodStage::kInitializing);
+  const bool past = std::ranges::any_of(slots_, [&](const auto& slot) { return !slot->init && has_run(*slot); });
+  for (const auto& slot : slots_) {
+    if (!slot->init) continue;
+    if (past && !is_sidecar(slot->spec)) {
+      // The containers run already, so it ended well, even if nobody wrote that down in time.
+      slot->record.phase = ContainerPhase::kTerminated;
+      if (!slot->record.terminated) slot->record.terminated = Termination{0, 0, "Completed", "", now(), now(), ""};
+      continue;
+    }
+    containers_.spawn(keep_running(*slot));
+    Event& until = is_sidecar(slot->spec) ? slot->began : slot->done;
+    co_await race(wait_for(until), wait_for(stop_));
+    if (stopping()) co_return;
+    const auto& end = slot->record.terminated;
+    if (!is_sidecar(slot->spec) && (!end || end->exit_code != 0)) {
+      begin_stop(grace_left());
+      co_return;
+    }
+  }
+}
+
+Task<> PodWorker::run_containers() {
+  enter(PodStage::kRunning);
+  for (const auto& slot : slots_) {
+    if (!slot->init) containers_.spawn(keep_running(*slot));
+  }
+  for (const auto& slot : slots_) {
+    if (!slot->init) co_await race(wait_for(slot->done), wait_for(stop_));
+  }
+}
+
+// Ends whatever still runs: containers side by side, then sidecars, the last one first.
+Task<> PodWorker::end_containers() {
+  enter(PodStage::kStopping);
+  if (!vanished_ && stopping()) {
+    static_cast<void>(co_await with_deadline(Loop::current().now() + kReportBeforeStop, write_status()));
+  }
+  TaskGroup kills;
+  for (const auto& slot : slots_) {
+    if (!is_sidecar(slot->spec) || !slot->init) kills.spawn(kill(*slot, grace_left(), "Stopping container " + slot->spec.name));
+  }
+  co_await kills.drained();
+  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
+    Slot& sidecar = **slot;
+    if (sidecar.init && is_sidecar(sidecar.spec)) co_await kill(sidecar, grace_left(), "Stopping container " + sidecar.spec.name);
+  }
+  co_await containers_.drained();
+}
+
+Task<> PodWorker::release_sandbox() {
+  co_await cleanups_.drained();
+  if (!sandbox_.host_network) {
+    if (const auto removed = co_await services_.runtime.remove_sandbox(sandbox_); !removed) {
+      services_.log.warn("pod network not removed", "pod", pod_.metadata.name, "err", removed.error());
+    }
+  }
+  services_.ips.release(sandbox_.pod_uid);
+  services_.gpus.release(sandbox_.pod_uid);
+}
+
+Task<> PodWorker::tear_down() {
+  auto work = [path = dir()] {
+    release_volumes(path + "/volumes");
+    return remove_tree(path);
+  };
+  if (const Result<> removed = co_await services_.pool.run(std::move(work)); !removed) {
+    services_.log.warn("pod directory not removed", "pod", pod_.metadata.name, "err", removed.error());
+  }
+}
+
+Task<> PodWorker::remove_object() {
+  static_cast<void>(co_await write_status());
+  while (!vanished_) {
+    client::DeleteOptions options;
+    options.grace_period_seconds = 0;
+    options.precondition_uid = pod_.metadata.uid;
+    const Result<> removed = co_await client::remove<api::Pod>(services_.client, pod_.metadata.namespace_,
+                                                               pod_.metadata.name, std::move(options));
+    const auto code = removed ? ErrorCode::kNotFound : removed.error().code();
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) co_return;
+    co_await sleep_for(kRemoveAgain);
+  }
+}
+
+Task<> PodWorker::enforce_deadline() {
+  if (!pod_.spec.active_deadline_seconds) co_return;
+  const std::int64_t active = record_.start_time.is_zero() ? 0 : now().seconds - record_.start_time.seconds;
+  co_await sleep_for(std::chrono::seconds(std::max<std::int64_t>(0, *pod_.spec.active_deadline_seconds - active)));
+  if (stage_ < PodStage::kStopping) {
+    fail_pod("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+  }
+}
+
+void PodWorker::fail_pod(std::string reason, std::string message) {
+  services_.events.record(pod_, "", EventType::kNormal, reason, message);
+  record_.failure_reason = std::move(reason);
+  record_.failure_message = std::move(message);
+  begin_stop(grace_left());
+}
+
+std::string PodWorker::describe() const {
+  std::string out = fmt::format("{}/{} {}", pod_.metadata.namespace_, pod_.metadata.name, name_of(stage_));
+  for (const auto& slot : slots_) {
+    const ContainerRecord& record = slot->record;
+    const bool waits = record.phase == ContainerPhase::kWaiting;
+    const std::string_view phase = waits ? std::string_view(record.waiting_reason)
+                                         : record.phase == ContainerPhase::kRunning ? "running" : "terminated";
+    out += fmt::format(" {}={}{}#{}", record.name, phase, record.ready ? ",ready" : "", record.restart_count);
+  }
+  return out;
+}
+
+void PodWorker::enter(PodStage stage) {
+  if (stage <= stage_ && stage != PodStage::kPreparing) return;
+  stage_ = stage;
+  services_.log.debug("pod stage", "pod", pod_.metadata.name, "stage", name_of(stage));
+}
+
+PodWorker::Slot* PodWorker::find(std::string_view name) {
+  return const_cast<Slot*>(std::as_const(*this).find(name));
+}
+
+const PodWorker::Slot* PodWorker::find(std::string_view name) const {
+  for (const auto& slot : slots_) {
+    if (name.empty() ? !slot->init : slot->spec.name == name) return slot.get();
+  }
+  return nullptr;
+}
+
+api::Time PodWorker::now() const { return api::Time::from(Loop::current().clock().wall()); }
+
+PodFacts PodWorker::facts() const { return {record_.pod_ip, services_.host_ip, services_.cpu, services_.memory}; }
+
+std::string PodWorker::dir() const { return services_.options.data_dir + "/pods/" + pod_.metadata.uid; }
+
+}  // namespace insula::node

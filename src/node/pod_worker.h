@@ -1,0 +1,216 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/gen/core_v1.h"
+#include "async/blocking_pool.h"
+#include "async/event.h"
+#include "async/task.h"
+#include "async/task_group.h"
+#include "client/client.h"
+#include "http/client.h"
+#include "node/backoff.h"
+#include "node/events.h"
+#include "node/gpu_allocator.h"
+#include "node/image_resolver.h"
+#include "node/ip_pool.h"
+#include "node/pod_env.h"
+#include "node/pod_facts.h"
+#include "node/pod_status.h"
+#include "node/probe.h"
+#include "node/run.h"
+#include "node/runtime.h"
+#include "telemetry/log.h"
+
+namespace insula::node {
+
+/// What every worker of a node uses; made once and passed by reference. All of it outlives workers.
+struct NodeServices {
+  const NodeOptions& options;
+  client::Client& client;
+  Runtime& runtime;
+  ImageResolver& images;
+  IpPool& ips;
+  GpuAllocator& gpus;
+  EventRecorder& events;
+  BlockingPool& pool;
+  http::Client& http;
+  Log log;
+  std::string host_ip;
+  api::Quantity cpu;
+  api::Quantity memory;
+};
+
+/// Where a worker is in its pod's life. It only moves forward.
+enum class PodStage : std::uint8_t {
+  kPreparing,     // address, volumes
+  kInitializing,  // init containers, one after the other
+  kRunning,       // containers side by side
+  kStopping,      // hooks, SIGTERM, grace, SIGKILL
+  kEnded,         // nothing runs any more; the object is still there
+  kGone,          // everything is cleaned up; the worker can be dropped
+};
+
+[[nodiscard]] std::string_view name_of(PodStage stage);
+
+/// Makes one pod of the API real, from its binding to its removal, and reports its status.
+///
+/// Containers that an earlier agent started are found by their shims and taken over; nothing that
+/// runs is touched by a restart of the agent. Destroying a worker leaves its containers running.
+///
+/// Threads: the agent's loop.
+class PodWorker {
+ public:
+  /// `ended`: set whenever a worker becomes kGone, for the agent to drop it.
+  PodWorker(NodeServices& services, api::Pod pod, Event& ended);
+  ~PodWorker();
+
+  void start();
+
+  /// The object changed. A deletion timestamp begins the graceful end.
+  void update(api::Pod pod);
+
+  /// The object is gone from the API: end at once and report nothing.
+  void vanish();
+
+  [[nodiscard]] PodStage stage() const { return stage_; }
+
+  [[nodiscard]] const api::Pod& pod() const { return pod_; }
+
+  /// Stage and the state of each container, on one line.
+  [[nodiscard]] std::string describe() const;
+
+  /// The container to which `kubectl exec` goes; empty name: the first.
+  /// Errors: kNotFound, kBadRequest when it does not run.
+  struct ExecTarget {
+    Container container;
+    std::vector<std::string> env;
+    std::string cwd;
+  };
+
+  [[nodiscard]] Result<ExecTarget> exec_target(const std::string& container) const;
+
+  /// Logs of a container's runs, the newest last; empty name: the first.
+  /// Errors: kNotFound for an unknown container.
+  [[nodiscard]] Result<std::vector<std::string>> log_files(const std::string& container) const;
+
+  /// Whether a container of that name runs or will run again: following its log makes sense.
+  [[nodiscard]] bool may_log_more(const std::string& container) const;
+
+ private:
+  // One container: its specification, what is known of it, and the run that is under way.
+  struct Slot {
+    Slot(const api::Container& container, ContainerRecord& state, bool is_init, RestartBackoff pause)
+        : spec(container), record(state), init(is_init), backoff(pause) {}
+
+    api::Container spec;
+    ContainerRecord& record;
+    bool init;
+    RestartBackoff backoff;
+    std::optional<Container> running;
+    std::vector<std::string> env;
+    std::string cwd;
+    Event exited;  // set while nothing runs
+    Event done;    // set when it will not run again
+    Event began;   // set once it is past its startup probe
+    int attempt = 0;
+    bool no_restart = false;
+    std::unique_ptr<TaskGroup> probes = nullptr;
+  };
+
+  // pod_worker.cc: the pod as a whole
+  Task<> run();
+  Task<> prepare();
+  Task<Result<>> try_prepare();
+  Task<Result<>> set_up_sandbox(bool tenant);
+  Task<> run_init_containers();
+  Task<> run_containers();
+  Task<> end_containers();
+  Task<> release_sandbox();
+  Task<> tear_down();
+  Task<> remove_object();
+  void take_over();
+  [[nodiscard]] bool has_run(const Slot& slot) const;
+  [[nodiscard]] bool ended_before() const;
+  [[nodiscard]] Result<> check_rights() const;
+  Task<> enforce_deadline();
+  Task<Result<bool>> belongs_to_tenant();
+  Task<Result<ReferencedObjects>> fetch_references();
+  void fail_pod(std::string reason, std::string message);
+
+  // pod_containers.cc: one container
+  Task<> keep_running(Slot& slot);
+  Task<bool> adopt(Slot& slot);
+  Task<bool> start_once(Slot& slot);
+  Task<bool> wait_to_restart(Slot& slot);
+  Task<Result<ContainerPlan>> plan(Slot& slot);
+  Task<Result<Container>> launch(Slot& slot, ContainerPlan start);
+  Task<> run_to_exit(Slot& slot);
+  Task<> after_start(Slot& slot);
+  void record_exit(Slot& slot, const ExitRecord& exit);
+  [[nodiscard]] std::string termination_message(const Slot& slot, bool failed) const;
+  Task<> pause(Slot& slot, RestartBackoff::Duration wait, std::string reason, std::string message);
+  Task<> kill(Slot& slot, std::chrono::nanoseconds grace, std::string why);
+  Task<> remove_later(Container container);
+  void set_waiting(Slot& slot, std::string reason, std::string message);
+
+  // pod_probes.cc
+  Task<> probe_all(Slot& slot);
+  Task<> probe_startup(Slot& slot);
+  Task<> probe_readiness(Slot& slot);
+  Task<> probe_liveness(Slot& slot);
+  Task<Result<>> probe_once(Slot& slot, const api::Probe& probe);
+  void probe_failed(Slot& slot, std::string_view kind, const Error& error);
+  [[nodiscard]] ProbeTarget target_of(Slot& slot);
+
+  // pod_report.cc: what the API is told
+  void changed() { dirty_.set(); }
+
+  Task<> report();
+  Task<> report_slow_start();
+  Task<Result<>> write_status();
+  Task<Result<>> write_status_now();
+
+  void event(const Slot& slot, EventType type, std::string reason, std::string message);
+  void enter(PodStage stage);
+  [[nodiscard]] Slot* find(std::string_view name);
+  [[nodiscard]] const Slot* find(std::string_view name) const;
+  [[nodiscard]] bool stopping() const { return stop_.is_set(); }
+  void begin_stop(std::chrono::nanoseconds grace);
+  [[nodiscard]] std::chrono::nanoseconds grace_left() const;
+  [[nodiscard]] api::Time now() const;
+  [[nodiscard]] PodFacts facts() const;
+  [[nodiscard]] std::string dir() const;
+  [[nodiscard]] std::string slot_dir(const Slot& slot) const { return dir() + "/containers/" + slot.spec.name; }
+  [[nodiscard]] std::string log_path(const Slot& slot, int attempt) const;
+
+  NodeServices& services_;
+  api::Pod pod_;
+  Event& ended_;
+  PodStage stage_ = PodStage::kPreparing;
+  PodRecord record_;
+  std::vector<std::unique_ptr<Slot>> slots_;  // init containers first
+  Sandbox sandbox_;
+  bool tenant_ = false;
+  bool vanished_ = false;
+  bool prepared_ = false;
+  std::string failed_preparation_;  // the last reason, so that an event tells it once
+  std::optional<Deadline> stop_deadline_;
+  Event stop_;     // containers must end
+  Event deleted_;  // the object must go
+  Event dirty_;
+  bool writing_ = false;
+  Event write_done_;
+  std::string written_;  // the last status that the API took, as JSON
+  TaskGroup cleanups_;
+  TaskGroup containers_;
+  TaskGroup tasks_;
+};
+
+}  // namespace insula::node
