@@ -89,7 +89,8 @@ off_t tail_offset(int fd, off_t size, std::int64_t& lines) {
 
 Result<LogQuery> LogQuery::parse(std::string_view query, WallTime now) {
   LogQuery out;
-  for (const auto& [name, value] : http::parse_query(query)) {
+  while (const std::optional<http::QueryParameter> parameter = http::next_parameter(query)) {
+    const auto& [name, value] = *parameter;
     const bool yes = value == "true" || value == "1";
     if (name == "container") {
       out.container = value;

@@ -17,6 +17,9 @@
 
 // The life of one container inside its pod: start, wait, restart with backoff, stop.
 namespace insula::node {
+
+using controller::EventType;
+
 namespace {
 
 constexpr std::size_t kTerminationMessageMax = 4096;
@@ -29,8 +32,6 @@ constexpr auto kAfterHookMin = std::chrono::seconds(2);
 constexpr std::string_view kTerminationLog = "termination-log";
 
 Task<> wait_for(Event& event) { co_await event.wait(); }
-
-Task<> until(Deadline deadline) { co_await sleep_until(deadline); }
 
 std::string restart_policy(const api::PodSpec& pod, const api::Container& container, bool init) {
   if (!init) return pod.restart_policy;
@@ -264,18 +265,31 @@ Task<> PodWorker::kill(Slot& slot, std::chrono::nanoseconds grace, std::string w
   if (!slot.running) co_return;
   event(slot, EventType::kNormal, "Killing", std::move(why));
   Deadline deadline = Loop::current().now() + grace;
-  if (slot.spec.lifecycle && slot.spec.lifecycle->pre_stop && grace > std::chrono::nanoseconds::zero()) {
-    const Result<> done = co_await run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline);
-    if (!done) event(slot, EventType::kWarning, "FailedPreStopHook", "PreStopHook failed: " + done.error().message());
+  const bool graceful = grace > std::chrono::nanoseconds::zero();
+  if (graceful && slot.spec.lifecycle && slot.spec.lifecycle->pre_stop) {
+    const auto done = co_await race(run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline), grace_over(deadline));
+    if (const auto* result = std::get_if<Result<>>(&done); result != nullptr && !*result) {
+      event(slot, EventType::kWarning, "FailedPreStopHook", "PreStopHook failed: " + result->error().message());
+    }
     deadline = std::max<Deadline>(deadline, Loop::current().now() + kAfterHookMin);
   }
-  if (slot.running && grace > std::chrono::nanoseconds::zero()) {
+  if (graceful && slot.running) {
     const auto& lifecycle = slot.spec.lifecycle;
     services_.runtime.signal(*slot.running, signal_number(lifecycle ? lifecycle->stop_signal : std::nullopt));
-    co_await race(wait_for(slot.exited), until(deadline));
+    co_await race(wait_for(slot.exited), grace_over(deadline));
   }
   if (slot.running) services_.runtime.signal(*slot.running, SIGKILL);
   co_await slot.exited.wait();
+}
+
+// Returns at the deadline, or earlier when a later request to delete left less time.
+Task<> PodWorker::grace_over(Deadline deadline) {
+  while (true) {
+    const Deadline end = forced_deadline_ ? std::min(deadline, *forced_deadline_) : deadline;
+    if (Loop::current().now() >= end) co_return;
+    hurry_.reset();
+    co_await race(sleep_until(end), wait_for(hurry_));
+  }
 }
 
 Task<> PodWorker::remove_later(Container container) {

@@ -9,6 +9,9 @@
 
 // What is asked of a running container, and what follows from the answers.
 namespace insula::node {
+
+using controller::EventType;
+
 namespace {
 
 // Until a container was ready for the first time it is asked more often than its period says: no

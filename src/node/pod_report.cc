@@ -1,5 +1,7 @@
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "api/codec.h"
 #include "async/loop.h"
 #include "client/typed.h"
@@ -9,6 +11,9 @@
 
 // Telling the API: status and events.
 namespace insula::node {
+
+using controller::EventType;
+
 namespace {
 
 constexpr auto kWriteAgainMin = std::chrono::milliseconds(50);
@@ -82,7 +87,13 @@ Task<Result<>> PodWorker::write_status_now() {
 }
 
 void PodWorker::event(const Slot& slot, EventType type, std::string reason, std::string message) {
-  services_.events.record(pod_, slot.spec.name, type, std::move(reason), std::move(message));
+  api::ObjectReference about = controller::reference_to(api::kind_of<api::Pod>(), pod_.metadata);
+  about.field_path = fmt::format("spec.{}{{{}}}", slot.init ? "initContainers" : "containers", slot.spec.name);
+  services_.events.record(std::move(about), type, std::move(reason), std::move(message));
+}
+
+void PodWorker::event(EventType type, std::string reason, std::string message) {
+  services_.events.record(pod_, type, std::move(reason), std::move(message));
 }
 
 }  // namespace insula::node

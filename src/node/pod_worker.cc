@@ -15,6 +15,9 @@
 #include "node/shim_launch.h"
 
 namespace insula::node {
+
+using controller::EventType;
+
 namespace {
 
 constexpr auto kPrepareAgainMin = std::chrono::milliseconds(250);
@@ -93,6 +96,10 @@ void PodWorker::vanish() {
 
 void PodWorker::begin_stop(std::chrono::nanoseconds grace) {
   const Deadline deadline = Loop::current().now() + grace;
+  if (stop_deadline_ && deadline < *stop_deadline_) {
+    forced_deadline_ = deadline;
+    hurry_.set();
+  }
   if (!stop_deadline_ || deadline < *stop_deadline_) stop_deadline_ = deadline;
   if (stop_.is_set()) return;
   record_.stopping = true;
@@ -135,7 +142,7 @@ Task<> PodWorker::prepare() {
     const std::string message = done.error().message();
     if (message != failed_preparation_) {
       const bool volume = message.find("volume") != std::string::npos || message.find("hostPath") != std::string::npos;
-      services_.events.record(pod_, "", EventType::kWarning, volume ? "FailedMount" : "FailedCreatePodSandBox", message);
+      event(EventType::kWarning, volume ? "FailedMount" : "FailedCreatePodSandBox", message);
       failed_preparation_ = message;
     }
     co_await race(sleep_for(wait), wait_for(stop_));
@@ -330,7 +337,7 @@ Task<> PodWorker::enforce_deadline() {
 }
 
 void PodWorker::fail_pod(std::string reason, std::string message) {
-  services_.events.record(pod_, "", EventType::kNormal, reason, message);
+  event(EventType::kNormal, reason, message);
   record_.failure_reason = std::move(reason);
   record_.failure_message = std::move(message);
   begin_stop(grace_left());

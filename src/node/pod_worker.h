@@ -14,9 +14,9 @@
 #include "async/task.h"
 #include "async/task_group.h"
 #include "client/client.h"
+#include "controller/event_recorder.h"
 #include "http/client.h"
 #include "node/backoff.h"
-#include "node/events.h"
 #include "node/gpu_allocator.h"
 #include "node/image_resolver.h"
 #include "node/ip_pool.h"
@@ -38,7 +38,7 @@ struct NodeServices {
   ImageResolver& images;
   IpPool& ips;
   GpuAllocator& gpus;
-  EventRecorder& events;
+  controller::EventRecorder& events;
   BlockingPool& pool;
   http::Client& http;
   Log log;
@@ -157,6 +157,7 @@ class PodWorker {
   [[nodiscard]] std::string termination_message(const Slot& slot, bool failed) const;
   Task<> pause(Slot& slot, RestartBackoff::Duration wait, std::string reason, std::string message);
   Task<> kill(Slot& slot, std::chrono::nanoseconds grace, std::string why);
+  Task<> grace_over(Deadline deadline);
   Task<> remove_later(Container container);
   void set_waiting(Slot& slot, std::string reason, std::string message);
 
@@ -177,7 +178,8 @@ class PodWorker {
   Task<Result<>> write_status();
   Task<Result<>> write_status_now();
 
-  void event(const Slot& slot, EventType type, std::string reason, std::string message);
+  void event(const Slot& slot, controller::EventType type, std::string reason, std::string message);
+  void event(controller::EventType type, std::string reason, std::string message);
   void enter(PodStage stage);
   [[nodiscard]] Slot* find(std::string_view name);
   [[nodiscard]] const Slot* find(std::string_view name) const;
@@ -202,6 +204,8 @@ class PodWorker {
   bool prepared_ = false;
   std::string failed_preparation_;  // the last reason, so that an event tells it once
   std::optional<Deadline> stop_deadline_;
+  std::optional<Deadline> forced_deadline_;  // a later request left less time than the first
+  Event hurry_;
   Event stop_;     // containers must end
   Event deleted_;  // the object must go
   Event dirty_;

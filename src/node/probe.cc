@@ -23,7 +23,7 @@ Result<std::uint16_t> port_number(const api::IntOrString& port, const api::Conta
 
 bool is_sendable(const api::HTTPHeader& header) {
   constexpr std::string_view kNoToken = "()<>@,;:\\\"/[]?={} \t";
-  const bool name = !header.name.empty() && std::ranges::all_of(header.name, [](char c) {
+  const bool name = !header.name.empty() && std::ranges::all_of(header.name, [kNoToken](char c) {
     return c > ' ' && c < 127 && kNoToken.find(c) == std::string_view::npos;
   });
   return name && std::ranges::none_of(header.value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });

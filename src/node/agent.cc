@@ -1,0 +1,115 @@
+#include "node/agent.h"
+
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/files.h"
+#include "node/pod_store.h"
+#include "node/pod_volumes.h"
+#include "node/shim_launch.h"
+
+namespace insula::node {
+namespace {
+
+controller::ReflectorOptions of_node(const std::string& node_name) {
+  controller::ReflectorOptions options;
+  options.field_selector = "spec.nodeName=" + node_name;
+  return options;
+}
+
+std::string pods_dir(const NodeServices& services) { return services.options.data_dir + "/pods"; }
+
+}  // namespace
+
+Agent::Agent(NodeServices& services, std::string node_name)
+    : services_(services), pods_(services.client, of_node(node_name), services.log) {
+  pods_.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
+}
+
+void Agent::start() {
+  recover_holdings();
+  pods_.start();
+  tasks_.spawn(drop_finished());
+  tasks_.spawn(clear_orphans());
+}
+
+// Before the first worker asks for an address or a device, those in use must be known.
+void Agent::recover_holdings() {
+  for (const std::string& uid : names_in(pods_dir(services_))) {
+    Sandbox sandbox;
+    sandbox.dir = pods_dir(services_) + "/" + uid;
+    if (load_sandbox(sandbox)) services_.ips.reserve(uid, sandbox.ip);
+    for (const HeldGpus& held : load_gpus(sandbox.dir)) services_.gpus.reserve(uid, held.holder, held.uuids);
+  }
+}
+
+void Agent::pod_changed(const api::Pod* before, const api::Pod* after) {
+  const bool replaced = before != nullptr && (after == nullptr || after->metadata.uid != before->metadata.uid);
+  if (replaced) {
+    const auto worker = workers_.find(before->metadata.uid);
+    if (worker != workers_.end()) worker->second->vanish();
+  }
+  if (after == nullptr) return;
+  const auto known = workers_.find(after->metadata.uid);
+  if (known != workers_.end()) {
+    known->second->update(*after);
+    return;
+  }
+  auto worker = std::make_unique<PodWorker>(services_, *after, ended_);
+  PodWorker& started = *worker;
+  workers_.emplace(after->metadata.uid, std::move(worker));
+  started.start();
+}
+
+Task<> Agent::drop_finished() {
+  while (true) {
+    co_await ended_.wait();
+    ended_.reset();
+    std::erase_if(workers_, [](const auto& entry) { return entry.second->stage() == PodStage::kGone; });
+  }
+}
+
+// Pods that were deleted while no agent ran: nobody asks for them any more, so they end at once.
+Task<> Agent::clear_orphans() {
+  co_await pods_.synced().wait();
+  for (const std::string& uid : names_in(pods_dir(services_))) {
+    if (!workers_.contains(uid)) co_await remove_orphan(uid);
+  }
+}
+
+Task<> Agent::remove_orphan(std::string uid) {
+  const std::string dir = pods_dir(services_) + "/" + uid;
+  for (const std::string& name : names_in(dir + "/containers")) {
+    const std::string path = fmt::format("{}/containers/{}", dir, name);
+    const int run = newest_run(path);
+    Result<Container> found = find_container(fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run));
+    if (!found) continue;
+    services_.runtime.signal(*found, SIGKILL);
+    co_await wait_for_exit(*found);
+    static_cast<void>(co_await services_.runtime.remove(*std::move(found)));
+  }
+  Sandbox sandbox;
+  sandbox.pod_uid = uid;
+  sandbox.dir = dir;
+  static_cast<void>(load_sandbox(sandbox).has_value());
+  static_cast<void>(co_await services_.runtime.remove_sandbox(sandbox));
+  release_volumes(dir + "/volumes");
+  services_.ips.release(uid);
+  services_.gpus.release(uid);
+  if (const Result<> removed = remove_tree(dir); !removed) services_.log.warn("orphan not removed", "uid", uid, "err", removed.error());
+  services_.log.info("orphaned pod removed", "uid", uid);
+}
+
+const PodWorker* Agent::find(std::string_view name_space, std::string_view name) const {
+  const PodWorker* out = nullptr;
+  for (const auto& [uid, worker] : workers_) {
+    const api::ObjectMeta& meta = worker->pod().metadata;
+    if (meta.namespace_ != name_space || meta.name != name) continue;
+    if (out == nullptr || !meta.deletion_timestamp) out = worker.get();
+  }
+  return out;
+}
+
+}  // namespace insula::node

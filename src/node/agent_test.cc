@@ -1,0 +1,267 @@
+#include "node/agent.h"
+
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/deadline.h"
+#include "client/testing/fake_api.h"
+#include "client/typed.h"
+#include "gpu/device.h"
+#include "node/files.h"
+#include "node/process_runtime.h"
+#include "node/testing/test_node.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class AgentTest : public ::testing::Test {
+ protected:
+  void with_node(Task<> (*body)(TestNode&)) {
+    TestNode node;
+    run_until_complete(node.loop, body(node));
+  }
+};
+
+TEST_F(AgentTest, RunsAPodAndReportsItRunningAndReady) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "echo up; sleep 1000"));
+    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_EQ(pod.status.phase, "Running");
+    EXPECT_THAT(pod.status.pod_ip, HasSubstr("127."));
+    EXPECT_EQ(pod.status.qos_class, "BestEffort");
+    EXPECT_EQ(pod.status.container_statuses[0].image_id, "host:/bin/sh");
+    EXPECT_TRUE(pod.status.container_statuses[0].state.running);
+    EXPECT_THAT(co_await node.event_reasons("web"), ::testing::IsSupersetOf({"Pulled", "Created", "Started"}));
+  });
+}
+
+TEST_F(AgentTest, APodThatEndsWellSucceedsAndOneThatDoesNotFails) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod good = node.shell_pod("good", "exit 0");
+    api::Pod bad = node.shell_pod("bad", "exit 3");
+    good.spec.restart_policy = bad.spec.restart_policy = "Never";
+    co_await node.create(good);
+    co_await node.create(bad);
+    co_await node.until("good", [](const api::Pod& p) { return p.status.phase == "Succeeded"; });
+    const api::Pod failed = co_await node.until("bad", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    EXPECT_EQ(failed.status.container_statuses[0].state.terminated->exit_code, 3);
+    EXPECT_EQ(failed.status.container_statuses[0].state.terminated->reason, "Error");
+  });
+}
+
+TEST_F(AgentTest, RestartsAContainerThatFailsAndBacksOff) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("crash", "exit 1"));
+    const api::Pod pod = co_await node.until("crash", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() && p.status.container_statuses[0].restart_count >= 2 &&
+             p.status.container_statuses[0].state.waiting;
+    });
+    EXPECT_EQ(pod.status.phase, "Running");
+    EXPECT_EQ(pod.status.container_statuses[0].state.waiting->reason, "CrashLoopBackOff");
+    EXPECT_EQ(pod.status.container_statuses[0].last_state.terminated->exit_code, 1);
+    EXPECT_THAT(co_await node.event_reasons("crash"), Contains("BackOff"));
+  });
+}
+
+TEST_F(AgentTest, AKilledProcessIsReplaced) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    kill(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid, SIGKILL);
+    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) {
+      return TestNode::is_ready(p) && p.status.container_statuses[0].restart_count == 1;
+    });
+    EXPECT_EQ(pod.status.container_statuses[0].last_state.terminated->exit_code, 137);
+  });
+}
+
+TEST_F(AgentTest, AnImageThatIsNowhereSaysWhatToDo) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("nowhere", "true");
+    pod.spec.containers[0].image = "registry.example/x:1";
+    co_await node.create(pod);
+    const api::Pod seen = co_await node.until("nowhere", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.waiting &&
+             p.status.container_statuses[0].state.waiting->reason == "ImagePullBackOff";
+    });
+    EXPECT_EQ(seen.status.phase, "Pending");
+    EXPECT_THAT(seen.status.container_statuses[0].state.waiting->message, HasSubstr("insula image import"));
+  });
+}
+
+TEST_F(AgentTest, AMissingConfigMapHoldsTheContainerUntilItIsThere) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("needs", "test \"$MODE\" = fast && sleep 1000");
+    pod.spec.containers[0].env_from.emplace_back().config_map_ref.emplace().local_object_reference.name = "settings";
+    co_await node.create(pod);
+    co_await node.until("needs", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.waiting &&
+             p.status.container_statuses[0].state.waiting->reason == "CreateContainerConfigError" &&
+             p.status.container_statuses[0].state.waiting->message == "configmap \"settings\" not found";
+    });
+    api::ConfigMap settings;
+    settings.metadata.name = "settings";
+    settings.metadata.namespace_ = "default";
+    settings.data["MODE"] = "fast";
+    EXPECT_TRUE(co_await client::create(node.api, settings));
+    co_await node.until("needs", [](const api::Pod& p) { return TestNode::is_ready(p); });
+  });
+}
+
+TEST_F(AgentTest, InitContainersRunOneAfterTheOtherAndFirst) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "order";
+    api::Pod pod = node.shell_pod("init", "echo main >> " + file + "; sleep 1000");
+    for (const char* name : {"one", "two"}) {
+      api::Container init = pod.spec.containers[0];
+      init.name = name;
+      init.args[1] = std::string("echo ") + name + " >> " + file;
+      pod.spec.init_containers.push_back(init);
+    }
+    EXPECT_TRUE(write_file(file, "", 0666));
+    chmod(file.c_str(), 0666);
+    co_await node.create(pod);
+    co_await node.until("init", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    while (read_file(file).value() != "one\ntwo\nmain\n") co_await node.tick();
+  });
+}
+
+TEST_F(AgentTest, DeletionAsksTheContainerToStopAndThenRemovesThePod) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "stopped";
+    EXPECT_TRUE(write_file(file, "", 0666));
+    chmod(file.c_str(), 0666);
+    co_await node.create(node.shell_pod("web", "trap 'echo bye > " + file + "; exit 0' TERM; while true; do sleep 0.01; done"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
+    co_await node.until_gone("web");
+    EXPECT_EQ(read_file(file).value(), "bye\n");
+    EXPECT_THAT(names_in(node.options.data_dir + "/pods"), IsEmpty());
+    EXPECT_EQ(node.ips.in_use(), 0U);
+  });
+}
+
+TEST_F(AgentTest, APodThatIsToStopIsUnreadyBeforeItsContainerIsAskedTo) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "trap '' TERM; sleep 1000");
+    auto& hook = pod.spec.containers[0].lifecycle.emplace().pre_stop.emplace();
+    hook.sleep.emplace().seconds = 1000;
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
+    const api::Pod seen = co_await node.until("web", [](const api::Pod& p) { return !TestNode::is_ready(p); });
+    EXPECT_TRUE(seen.status.container_statuses[0].state.running);
+    client::DeleteOptions now;
+    now.grace_period_seconds = 0;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", now));
+    co_await node.until_gone("web");
+    while (!node.agent->workers().empty()) co_await node.tick();
+  });
+}
+
+TEST_F(AgentTest, TakesOverRunningPodsAfterARestart) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const pid_t before = node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
+    node.restart_agent();
+    while (node.agent->find("default", "web") == nullptr || !node.agent->find("default", "web")->exec_target("")) co_await node.tick();
+    const auto target = node.agent->find("default", "web")->exec_target("");
+    EXPECT_EQ(target->container.identity.container.pid, before);
+    kill(before, SIGKILL);
+    co_await node.until("web", [](const api::Pod& p) { return p.status.container_statuses[0].restart_count == 1; });
+  });
+}
+
+TEST_F(AgentTest, NoticesWhatEndedWhileNoAgentRan) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("job", "while ! test -e " + (node.dir / "go") + "; do sleep 0.01; done; exit 5");
+    pod.spec.restart_policy = "Never";
+    co_await node.create(pod);
+    co_await node.until("job", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const ProcessIdentity process = node.agent->find("default", "job")->exec_target("")->container.identity.shim;
+    node.stop_agent();
+    EXPECT_TRUE(write_file(node.dir / "go", ""));
+    while (is_alive(process)) co_await node.tick();
+    node.start_agent();
+    const api::Pod seen = co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    EXPECT_EQ(seen.status.container_statuses[0].state.terminated->exit_code, 5);
+  });
+}
+
+TEST_F(AgentTest, ClearsAwayPodsThatWereDeletedWhileNoAgentRan) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const ProcessIdentity process = node.agent->find("default", "web")->exec_target("")->container.identity.container;
+    node.stop_agent();
+    client::DeleteOptions now;
+    now.grace_period_seconds = 0;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", now));
+    node.start_agent();
+    while (is_alive(process) || !names_in(node.options.data_dir + "/pods").empty()) co_await node.tick();
+  });
+}
+
+TEST_F(AgentTest, ReadinessFollowsItsProbeAndLivenessRestarts) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "healthy";
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/usr/bin/test", "-e", file};
+    pod.spec.containers[0].readiness_probe->period_seconds = 1;
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.running; });
+    EXPECT_TRUE(write_file(file, ""));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+
+    api::Pod sick = node.shell_pod("sick", "sleep 1000");
+    sick.spec.termination_grace_period_seconds = 0;
+    sick.spec.containers[0].liveness_probe.emplace().handler.exec.emplace().command = {"/bin/false"};
+    sick.spec.containers[0].liveness_probe->failure_threshold = 1;
+    co_await node.create(sick);
+    co_await node.until("sick", [](const api::Pod& p) { return !p.status.container_statuses.empty() && p.status.container_statuses[0].restart_count > 0; });
+    EXPECT_THAT(co_await node.event_reasons("sick"), Contains("Unhealthy"));
+  });
+}
+
+TEST_F(AgentTest, GivesWholeGpusToContainersAndTakesThemBack) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("gpu", "echo $NVIDIA_VISIBLE_DEVICES > " + (node.dir / "uuid") + "; sleep 1000");
+    EXPECT_TRUE(write_file(node.dir / "uuid", "", 0666));
+    chmod((node.dir / "uuid").c_str(), 0666);
+    pod.spec.containers[0].resources.limits["nvidia.com/gpu"] = api::Quantity::of(1);
+    co_await node.create(pod);
+    co_await node.until("gpu", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const std::string expected = node.gpus.devices()[0].uuid + "\n";
+    while (read_file(node.dir / "uuid").value() != expected) co_await node.tick();
+    EXPECT_EQ(node.gpus.readings()[0].holder.pod, "gpu");
+    node.restart_agent();
+    EXPECT_EQ(node.gpus.readings()[0].holder.pod, "gpu");
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "gpu"));
+    co_await node.until_gone("gpu");
+    EXPECT_EQ(node.gpus.readings()[0].holder.pod, "");
+  });
+}
+
+TEST_F(AgentTest, RefusesATenantsPodThatReachesForTheNode) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("greedy", "sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    api::Volume& volume = pod.spec.volumes.emplace_back();
+    volume.name = "host";
+    volume.volume_source.host_path.emplace().path = "/";
+    co_await node.create(pod);
+    while (!(co_await node.has_event("greedy", "hostPath"))) co_await node.tick();
+  });
+}
+
+}  // namespace
+}  // namespace insula::node

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/stat.h>
+#include <gtest/gtest.h>
+
+#include "async/blocking_pool.h"
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "client/testing/fake_api.h"
+#include "client/typed.h"
+#include "controller/event_recorder.h"
+#include "gpu/device.h"
+#include "http/client.h"
+#include "node/agent.h"
+#include "node/process_runtime.h"
+#include "telemetry/metrics.h"
+#include "testing/temp_dir.h"
+
+namespace insula::node {
+
+/// A node over an API in memory and real processes, for tests. `test/sh` runs /bin/sh.
+class TestNode {
+ public:
+  TestNode() {
+    chmod(dir.path().c_str(), 0755);
+    EXPECT_TRUE(images.add("test/sh = host:/bin/sh"));
+    events.start();
+    start_agent();
+  }
+
+  ~TestNode() {
+    // What the test left running must not outlive it.
+    if (agent) {
+      for (const auto& [uid, worker] : agent->workers()) {
+        for (const api::Container& container : worker->pod().spec.containers) {
+          if (const auto target = worker->exec_target(container.name)) runtime.signal(target->container, SIGKILL);
+        }
+      }
+    }
+    stop_agent();
+  }
+
+  TestNode(const TestNode&) = delete;
+  TestNode& operator=(const TestNode&) = delete;
+
+  void start_agent() {
+    agent = std::make_unique<Agent>(services, "node-1");
+    agent->start();
+  }
+
+  void stop_agent() { agent.reset(); }
+
+  void restart_agent() {
+    stop_agent();
+    start_agent();
+  }
+
+  [[nodiscard]] api::Pod shell_pod(const std::string& name, const std::string& script) const {
+    api::Pod pod;
+    pod.metadata.name = name;
+    pod.metadata.namespace_ = "default";
+    pod.spec.node_name = "node-1";
+    pod.spec.restart_policy = "Always";
+    api::Container& container = pod.spec.containers.emplace_back();
+    container.name = "main";
+    container.image = "test/sh";
+    container.args = {"-c", script};
+    return pod;
+  }
+
+  Task<> create(api::Pod pod) {
+    const auto created = co_await client::create(api, std::move(pod));
+    EXPECT_TRUE(created) << (created ? "" : created.error().message());
+  }
+
+  /// Waits until the pod is as wanted; fails the test after ten seconds.
+  Task<api::Pod> until(std::string name, std::function<bool(const api::Pod&)> wanted) {
+    const SteadyTime limit = loop.now() + std::chrono::seconds(10);
+    while (true) {
+      auto pod = co_await client::get<api::Pod>(api, "default", name);
+      if (pod && wanted(*pod)) co_return *std::move(pod);
+      if (loop.now() > limit) {
+        ADD_FAILURE() << "pod " << name << " never became as wanted: "
+                      << (pod ? api::encode_json(pod->status) : pod.error().message()) << co_await event_texts();
+        co_return pod ? *pod : api::Pod{};
+      }
+      co_await tick();
+    }
+  }
+
+  Task<> until_gone(std::string name) {
+    const SteadyTime limit = loop.now() + std::chrono::seconds(10);
+    while (co_await client::get<api::Pod>(api, "default", name)) {
+      if (loop.now() > limit) {
+        ADD_FAILURE() << "pod " << name << " is still there";
+        co_return;
+      }
+      co_await tick();
+    }
+  }
+
+  /// Lets processes make progress.
+  Task<> tick() { return sleep_for(std::chrono::milliseconds(1)); }
+
+  Task<std::vector<std::string>> event_reasons(std::string pod) {
+    std::vector<std::string> out;
+    while (!events.idle()) co_await tick();
+    const auto list = co_await client::list<api::Event>(api);
+    if (!list) co_return out;
+    for (const api::Event& event : list->items) {
+      if (event.involved_object.name == pod) out.push_back(event.reason);
+    }
+    co_return out;
+  }
+
+  Task<std::string> event_texts() {
+    std::string out;
+    const auto list = co_await client::list<api::Event>(api);
+    if (!list) co_return out;
+    for (const api::Event& event : list->items) {
+      out += "\n" + event.involved_object.name + ": " + event.reason + ": " + event.message;
+    }
+    co_return out;
+  }
+
+  Task<bool> has_event(std::string pod, std::string text) {
+    const auto list = co_await client::list<api::Event>(api);
+    if (!list) co_return false;
+    for (const api::Event& event : list->items) {
+      if (event.involved_object.name == pod && event.message.find(text) != std::string::npos) co_return true;
+    }
+    co_return false;
+  }
+
+  Task<> make_tenant_namespace(std::string name) {
+    api::Namespace name_space;
+    name_space.metadata.name = name;
+    auto& owner = name_space.metadata.owner_references.emplace_back();
+    owner.api_version = "insula.dev/v1alpha1";
+    owner.kind = "Tenant";
+    owner.name = name;
+    owner.uid = "tenant-uid";
+    EXPECT_TRUE(co_await client::create(api, std::move(name_space)));
+  }
+
+  [[nodiscard]] static bool is_ready(const api::Pod& pod) {
+    for (const api::PodCondition& condition : pod.status.conditions) {
+      if (condition.type == "Ready") return condition.status == "True";
+    }
+    return false;
+  }
+
+  insula::testing::TempDir dir;
+  Loop loop;
+  client::testing::FakeApi api{system_clock()};
+  MetricsRegistry metrics;
+  NodeOptions options = make_options(dir.path());
+  ImageMap images;
+  ImageStore store{dir / "images"};
+  ImageResolver resolver{images, store};
+  ProcessRuntime runtime{NODE_TEST_SHIM, "chosen by the test"};
+  SeededRandom random{7};
+  IpPool ips{parse_ipv4_range("127.128.0.0/9").value(), random};
+  std::unique_ptr<gpu::Driver> driver = gpu::simulated_driver({2, "M", 1024, "test"}, system_clock());
+  GpuAllocator gpus{*driver};
+  controller::Runtime controllers{system_clock(), metrics, {}};
+  controller::EventRecorder events{api, controllers, "kubelet"};
+  BlockingPool pool{2};
+  http::Client http{{}};
+  NodeServices services{options, api, runtime, resolver, ips, gpus, events, pool, http, {}, "127.0.0.1",
+                        api::Quantity::of(4), api::Quantity::of(1 << 30)};
+  std::unique_ptr<Agent> agent;
+
+ private:
+  static NodeOptions make_options(const std::string& dir) {
+    NodeOptions out;
+    out.data_dir = dir + "/node";
+    out.restart_backoff_initial = std::chrono::milliseconds(20);
+    out.restart_backoff_max = std::chrono::milliseconds(50);
+    return out;
+  }
+};
+
+}  // namespace insula::node
