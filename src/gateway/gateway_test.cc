@@ -1,0 +1,455 @@
+#include "gateway/gateway.h"
+
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "gateway/credentials.h"
+#include "gateway/jwt.h"
+#include "gateway/message_text.h"
+#include "http/client.h"
+#include "net/listener.h"
+#include "simulator/simulator.h"
+
+namespace insula::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Secret part kSecret, hash by sha256sum.
+constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
+constexpr std::string_view kHash = "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
+constexpr std::string_view kChat = R"({"model":"m","messages":[{"role":"user","content":"one two three"}]})";
+constexpr std::string_view kStream =
+    R"({"model":"m","stream":true,"max_tokens":5,"messages":[{"role":"user","content":"one two three"}]})";
+
+std::string key_of(std::string_view id) {
+  return "ins_" + std::string(id) + "_" + std::string(kSecret);
+}
+
+http::Headers bearer(const std::string& credential) {
+  return {{"Authorization", "Bearer " + credential}, {"Content-Type", "application/json"}};
+}
+
+net::Address any_port() {
+  return net::Address::parse("127.0.0.1:0").value();
+}
+
+/// A model server on the test's loop.
+struct Model {
+  explicit Model(Loop& loop, simulator::SimulatorOptions options = quick())
+      : simulator(std::move(options), system_clock()) {
+    auto listener = net::Listener::bind(loop, any_port()).value();
+    address = listener->address();
+    simulator.serve(std::move(listener));
+  }
+
+  static simulator::SimulatorOptions quick() {
+    simulator::SimulatorOptions options;
+    options.time_to_first_token = {};
+    options.tokens_per_second = 0;
+    return options;
+  }
+
+  simulator::Simulator simulator;
+  net::Address address;
+};
+
+/// Tenants alpha and beta, each with one API key, and a gateway on a thread of its own.
+class GatewayTest : public ::testing::Test {
+ public:
+  GatewayTest() {
+    std::string name = ::testing::TempDir() + "gateway-XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    config_.tenants = {{.name = "alpha", .service_host = "llm-service.alpha.svc:8000"},
+                       {.name = "beta", .service_host = "llm-service.beta.svc:8000"}};
+    config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash)}, {"betabetabe", "beta", std::string(kHash)}};
+    config_.builtin_keys = {keys_.public_pem};
+    listener_ = net::listen_socket(any_port()).value();
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&storage), &size);
+    address_ = net::Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
+  }
+
+  ~GatewayTest() override {
+    gateway_.reset();
+    ::close(listener_);
+    std::filesystem::remove_all(directory_);
+  }
+
+  /// Runs `task` on the test's loop; fails the test when it takes a minute.
+  template <class T>
+  T wait(Task<T> task) {
+    std::optional<T> result;
+    run_until_complete(loop_, keep(std::move(task), result));
+    return *std::move(result);
+  }
+
+  template <class T>
+  static Task<> keep(Task<T> task, std::optional<T>& result) {
+    result = co_await std::move(task);
+  }
+
+  void start(const std::vector<net::Address>& endpoints, unsigned loops = 1) {
+    settings_.directory = directory_;
+    settings_.loops = loops;
+    gateway_ = Gateway::create(settings_, system_clock(), registry_, {}).value();
+    route_to(endpoints);
+    ASSERT_TRUE(gateway_->serve(listener_));
+  }
+
+  void route_to(const std::vector<net::Address>& endpoints) {
+    for (TenantConfig& tenant : config_.tenants) {
+      tenant.endpoints.clear();
+      for (const net::Address& endpoint : endpoints) tenant.endpoints.push_back(endpoint.text());
+    }
+    apply();
+  }
+
+  void apply() { ASSERT_TRUE(wait(gateway_->apply(config_))); }
+
+  Task<Result<http::Response>> send_task(http::Request request) {
+    co_return co_await client_.send({address_, "gateway", false}, std::move(request), loop_.now() + 20s);
+  }
+
+  http::Response send(std::string method, std::string target, http::Headers headers, std::string_view body = {}) {
+    auto response = wait(send_task({std::move(method), std::move(target), std::move(headers), std::string(body)}));
+    return response ? *response : http::Response{.status = 0, .headers = {}, .body = response.error().message()};
+  }
+
+  http::Response chat(std::string_view body = kChat) {
+    return send("POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), body);
+  }
+
+  /// The sums of alpha's usage.
+  UsageCounts usage() {
+    UsageCounts sum;
+    const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
+    for (const UsageRow& row : rows) sum += row.counts;
+    return sum;
+  }
+
+  Loop loop_;
+  std::filesystem::path directory_;
+  MetricsRegistry registry_;
+  GatewaySettings settings_;
+  GatewayConfig config_;
+  JwsKeyPair keys_ = generate_ed25519_keys().value();
+  int listener_;
+  net::Address address_;
+  http::Client client_{{}};
+  std::unique_ptr<Gateway> gateway_;
+};
+
+TEST_F(GatewayTest, RelaysACompletionAndSaysWhatIsLeftOfTheRateLimit) {
+  Model model(loop_);
+  start({model.address});
+  const auto response = chat();
+  ASSERT_EQ(response.status, 200) << response.body;
+  EXPECT_THAT(response.body, HasSubstr(R"("object":"chat.completion")"));
+  EXPECT_EQ(response.headers.get("RateLimit-Policy"), "\"tenant\";q=1000;w=3600");
+  EXPECT_EQ(response.headers.get("RateLimit"), "\"tenant\";r=999;t=3600");
+  EXPECT_EQ(response.headers.get("x-ratelimit-limit-requests"), "1000");
+  EXPECT_EQ(response.headers.get("x-ratelimit-remaining-requests"), "999");
+  EXPECT_EQ(response.headers.get("x-ratelimit-reset-requests"), "1h0m0s");
+  EXPECT_TRUE(response.headers.get("x-request-id").starts_with("req_"));
+  EXPECT_FALSE(response.headers.contains("Retry-After"));
+}
+
+TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
+  std::string seen;
+  auto listener = net::Listener::bind(loop_, any_port()).value();
+  const net::Address address = listener->address();
+  const auto upstream = [](net::Listener& accepting, std::string& text) -> Task<> {
+    auto stream = (co_await accepting.accept()).value();
+    std::array<char, 4096> buffer{};
+    const auto got = co_await stream->read(buffer);
+    text.assign(buffer.data(), *got);
+    static_cast<void>(co_await stream->write("HTTP/1.1 204 No Content\r\nx-ratelimit-limit-requests: 1\r\n\r\n"));
+  };
+  TaskGroup serving;
+  serving.spawn(upstream(*listener, seen));
+  start({address});
+  http::Headers headers = bearer(key_of("alphaalpha"));
+  headers.add("Cookie", "session=1");
+  headers.add("X-Forwarded-For", "6.6.6.6");
+  headers.add("X-Insula-Tenant", "beta");
+  headers.add("X-Request-Id", "mine");
+  headers.add("X-Other", "kept");
+  const auto response = send("GET", "/alpha/v1/models?x=%2f", headers);
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.headers.get("x-ratelimit-limit-requests"), "1000");
+  EXPECT_EQ(response.headers.get("x-request-id"), "mine");
+  EXPECT_THAT(seen, HasSubstr("GET /v1/models?x=%2f HTTP/1.1\r\nHost: llm-service.alpha.svc:8000\r\n"));
+  EXPECT_THAT(seen, HasSubstr("X-Other: kept\r\n"));
+  EXPECT_THAT(seen, HasSubstr("X-Forwarded-For: 127.0.0.1\r\n"));
+  EXPECT_THAT(seen, HasSubstr("X-Insula-Tenant: alpha\r\n"));
+  EXPECT_THAT(seen, HasSubstr("X-Request-Id: mine\r\n"));
+  for (const std::string_view gone : {"ins_", "Authorization", "Cookie", "6.6.6.6", "beta"}) {
+    EXPECT_THAT(seen, Not(HasSubstr(std::string(gone))));
+  }
+}
+
+TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
+  Model model(loop_);
+  config_.tenants[0].issuers = {{.issuer = "https://id.example", .audiences = {"llm"}, .public_keys = {keys_.public_pem}}};
+  start({model.address});
+  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const WallTime now = system_clock().wall();
+  const std::string good = mint_token(signer, {.tenant = "alpha", .subject = "ann"}, now).value();
+  const std::string expired = mint_token(signer, {.tenant = "alpha", .lifetime = 1h}, now - 3h).value();
+  const std::string none = "eyJhbGciOiJub25lIn0" + good.substr(good.find('.'), good.rfind('.') - good.find('.') + 1);
+  const auto status = [&](std::string_view tenant, const http::Headers& headers) {
+    return send("GET", "/" + std::string(tenant) + "/v1/models", headers).status;
+  };
+  EXPECT_EQ(status("alpha", bearer(key_of("alphaalpha"))), 200);
+  EXPECT_EQ(status("alpha", {{"X-Api-Key", key_of("alphaalpha")}}), 200);
+  EXPECT_EQ(status("alpha", bearer(good)), 200);
+  EXPECT_EQ(status("alpha", bearer(good)), 200);
+  EXPECT_EQ(status("beta", bearer(good)), 403);
+  EXPECT_EQ(status("beta", bearer(key_of("alphaalpha"))), 403);
+  EXPECT_EQ(status("alpha", {}), 401);
+  EXPECT_EQ(status("alpha", {{"Authorization", "Basic eDp5"}}), 401);
+  EXPECT_EQ(status("alpha", {{"Authorization", "Bearer " + good}, {"X-Api-Key", key_of("alphaalpha")}}), 401);
+  EXPECT_EQ(status("alpha", bearer(key_of("nobodynobo"))), 401);
+  EXPECT_EQ(status("alpha", bearer(key_of("alphaalpha").replace(20, 1, "x"))), 401);
+  EXPECT_EQ(status("alpha", bearer(expired)), 401);
+  EXPECT_EQ(status("alpha", bearer(none)), 401);
+  EXPECT_EQ(status("gamma", bearer(good)), 404);
+  EXPECT_EQ(send("GET", "/alpha", bearer(good)).status, 404);
+  EXPECT_EQ(send("GET", "/alpha/../beta/v1/models", bearer(good)).status, 404);
+  const auto refused = send("GET", "/alpha/v1/models", {});
+  EXPECT_THAT(refused.body, HasSubstr(R"("code":"invalid_api_key")"));
+  EXPECT_EQ(refused.headers.get("WWW-Authenticate"), "Bearer realm=\"insula\"");
+}
+
+TEST_F(GatewayTest, StreamsEventsAndHidesTheUsageItAskedFor) {
+  Model model(loop_);
+  start({model.address});
+  const auto response = chat(kStream);
+  ASSERT_EQ(response.status, 200);
+  EXPECT_THAT(response.body, HasSubstr("\"finish_reason\":\"length\""));
+  EXPECT_THAT(response.body, Not(HasSubstr("usage")));
+  EXPECT_TRUE(response.body.ends_with("data: [DONE]\n\n"));
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 1, .prompt_tokens = 3, .completion_tokens = 5}));
+
+  const auto asked = chat(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":2,)"
+                          R"("messages":[{"content":"x"}]})");
+  EXPECT_THAT(asked.body, HasSubstr(R"("usage":{"prompt_tokens":1,"completion_tokens":2)"));
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 2, .prompt_tokens = 4, .completion_tokens = 7}));
+}
+
+TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
+  Model model(loop_);
+  start({model.address});
+  for (int i = 0; i < 3; ++i) chat();
+  gateway_.reset();  // Without a drain: what the journal holds is brought in by the next start.
+  start({model.address});
+  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(), {.tenant = "alpha"},
+                                       system_clock().wall()).value();
+  send("POST", "/alpha/v1/completions", bearer(token), R"({"model":"other-model","prompt":"a b","max_tokens":1})");
+  const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].model, "m");
+  EXPECT_EQ(rows[0].key, "alphaalpha");
+  EXPECT_EQ(rows[0].counts.requests, 3);
+  EXPECT_EQ(rows[0].counts.prompt_tokens, 9);
+  EXPECT_EQ(rows[1].model, "other-model");
+  EXPECT_EQ(rows[1].key, kTokenKey);
+  EXPECT_EQ(rows[1].counts, (UsageCounts{.requests = 1, .prompt_tokens = 2, .completion_tokens = 1}));
+  EXPECT_THAT(usage_json(rows), HasSubstr(R"({"tenants":[{"tenant":"alpha","requests":4,)"));
+}
+
+TEST_F(GatewayTest, RefusesWhatItCannotServeInOpenAisWords) {
+  Model model(loop_);
+  settings_.body_bytes_max = 1000;
+  start({model.address});
+  EXPECT_EQ(chat("{").status, 400);
+  EXPECT_THAT(chat(R"({"model":1})").body, HasSubstr("model that is not a string"));
+  const auto large = chat(R"({"model":")" + std::string(2000, 'x') + "\"}");
+  EXPECT_EQ(large.status, 413);
+  EXPECT_THAT(large.body, HasSubstr("request_too_large"));
+  route_to({});
+  const auto nobody = chat();
+  EXPECT_EQ(nobody.status, 503);
+  EXPECT_EQ(nobody.headers.get("Retry-After"), "1");
+  route_to({any_port().with_port(1)});
+  EXPECT_EQ(chat().status, 502);
+}
+
+TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
+  Model model(loop_);
+  config_.tenants[0].requests_per_hour = 2;
+  start({model.address});
+  EXPECT_EQ(chat().status, 200);
+  EXPECT_EQ(chat().status, 200);
+  const auto refused = chat();
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.get("Retry-After"), "3600");
+  EXPECT_EQ(refused.headers.get("RateLimit"), "\"tenant\";r=0;t=3600");
+  EXPECT_THAT(refused.body, HasSubstr(R"("code":"rate_limit_exceeded")"));
+  config_.tenants[0].requests_per_hour = 3;
+  apply();
+  EXPECT_EQ(chat().status, 200);
+  EXPECT_EQ(chat().status, 429);
+  EXPECT_EQ(usage().requests, 3);
+}
+
+TEST_F(GatewayTest, TriesAnotherEndpointWhenAConnectionIsLostBeforeTheReplyAndBillsOnce) {
+  Model model(loop_);
+  // Accepts, reads, and closes without a word.
+  auto listener = net::Listener::bind(loop_, any_port()).value();
+  int dropped = 0;
+  const auto dropping = [](net::Listener& accepting, int& count) -> Task<> {
+    for (;;) {
+      auto stream = (co_await accepting.accept()).value();
+      std::array<char, 4096> buffer{};
+      static_cast<void>(co_await stream->read(buffer));
+      ++count;
+    }
+  };
+  TaskGroup serving;
+  serving.spawn(dropping(*listener, dropped));
+  start({listener->address(), model.address, any_port().with_port(1)});
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(chat().status, 200);
+  EXPECT_GT(dropped, 0);
+  EXPECT_EQ(usage().requests, 6);
+  EXPECT_EQ(usage().failed, 0);
+}
+
+TEST_F(GatewayTest, AReplyThatBreaksOffNeverLooksComplete) {
+  Model model(loop_);
+  start({model.address});
+  const auto cut = send("POST", "/alpha/v1/chat/completions",
+                        {{"Authorization", "Bearer " + key_of("alphaalpha")}, {"X-Sim-Error", "cut"}}, kChat);
+  EXPECT_EQ(cut.status, 0);
+  EXPECT_EQ(usage().failed, 1);
+}
+
+TEST_F(GatewayTest, StopsTheUpstreamAtOnceWhenTheClientLeaves) {
+  Model model(loop_);
+  start({model.address});
+  const auto leave = [](GatewayTest& test, Model& hanging) -> Task<bool> {
+    auto stream = (co_await net::dial(test.address_, test.loop_.now() + 5s)).value();
+    const std::string request = "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+                                key_of("alphaalpha") + "\r\nX-Sim-Error: hang\r\nContent-Length: " +
+                                std::to_string(kChat.size()) + "\r\n\r\n" + std::string(kChat);
+    static_cast<void>(co_await stream->write(request));
+    while (hanging.simulator.requests() == 0) co_await yield();
+    stream.reset();
+    const Deadline end = test.loop_.now() + 5s;
+    while (hanging.simulator.aborted() == 0 && test.loop_.now() < end) co_await yield();
+    co_return hanging.simulator.aborted() == 1;
+  };
+  EXPECT_TRUE(wait(leave(*this, model)));
+  EXPECT_EQ(usage().requests, 1);
+}
+
+TEST_F(GatewayTest, ARollingChangeOfEndpointsUnderLoadFailsNoRequest) {
+  auto first = std::make_unique<Model>(loop_);
+  auto second = std::make_unique<Model>(loop_);
+  config_.tenants[0].requests_per_hour = 100'000;
+  start({first->address, second->address}, 2);
+  std::map<int, int> statuses;
+  bool stop = false;
+  const auto load = [](GatewayTest& test, std::map<int, int>& seen, bool& stopped) -> Task<> {
+    while (!stopped) {
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kStream)};
+      const auto response = co_await test.send_task(std::move(request));
+      ++seen[response ? response->status : 0];
+    }
+  };
+  const auto roll = [&](std::unique_ptr<Model>& old, const net::Address& stays) -> Task<bool> {
+    auto fresh = std::make_unique<Model>(loop_);
+    for (TenantConfig& tenant : config_.tenants) tenant.endpoints = {stays.text(), fresh->address.text()};
+    // The pod goes before the gateway has heard of it, as in life.
+    co_await old->simulator.drain(loop_.now() + 5s);
+    old.swap(fresh);
+    co_return (co_await gateway_->apply(config_)).has_value();
+  };
+  const auto scenario = [&]() -> Task<bool> {
+    TaskGroup clients;
+    for (int i = 0; i < 20; ++i) clients.spawn(load(*this, statuses, stop));
+    for (int round = 0; round < 4; ++round) {
+      while (statuses[200] < (round + 1) * 200) co_await yield();
+      co_await roll(round % 2 == 0 ? first : second, round % 2 == 0 ? second->address : first->address);
+    }
+    stop = true;
+    co_await clients.drained();
+    co_return true;
+  };
+  wait(scenario());
+  EXPECT_EQ(statuses.size(), 1U) << ::testing::PrintToString(statuses);
+  EXPECT_GT(statuses[200], 800);
+}
+
+TEST_F(GatewayTest, ADrainFinishesWhatItHasBegun) {
+  simulator::SimulatorOptions slow = Model::quick();
+  slow.tokens_per_second = 40;
+  Model model(loop_, slow);
+  start({model.address});
+  const auto scenario = [&]() -> Task<bool> {
+    std::optional<Result<http::Response>> response;
+    const auto ask = [](GatewayTest& test, std::optional<Result<http::Response>>& answer) -> Task<> {
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kStream)};
+      answer = co_await test.send_task(std::move(request));
+    };
+    TaskGroup asking;
+    asking.spawn(ask(*this, response));
+    while (model.simulator.requests() == 0) co_await yield();
+    const auto drained = co_await gateway_->drain(loop_.now() + 10s);
+    co_await asking.drained();
+    co_return drained.has_value() && *response && (*response)->body.ends_with("data: [DONE]\n\n");
+  };
+  EXPECT_TRUE(wait(scenario()));
+}
+
+TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {
+  start({});
+  const auto second = Gateway::create(settings_, system_clock(), registry_, {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kConflict);
+}
+
+TEST_F(GatewayTest, TheSavedConfigurationReadsBackAsItWas) {
+  config_.tenants[0].issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\""}, {"RS256"}}};
+  config_.tenants[0].endpoints = {"10.0.0.1:8000"};
+  const auto file = directory_ / "snapshot.json";
+  ASSERT_TRUE(save_config(file, config_));
+  EXPECT_EQ(load_config(file).value(), config_);
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(load_config(directory_ / "none").error().code(), ErrorCode::kNotFound);
+  std::ofstream(file) << R"({"format":2})";
+  EXPECT_FALSE(load_config(file));
+}
+
+TEST(MessageText, WritesDurationsAsOpenAiDoes) {
+  const auto text = [](std::chrono::nanoseconds duration) {
+    std::string out;
+    append_duration(out, duration);
+    return out;
+  };
+  EXPECT_EQ(text(0ns), "0ms");
+  EXPECT_EQ(text(12ms), "12ms");
+  EXPECT_EQ(text(1s), "1s");
+  EXPECT_EQ(text(59s + 1ns), "1m0s");
+  EXPECT_EQ(text(360s), "6m0s");
+  EXPECT_EQ(text(3600s), "1h0m0s");
+}
+
+}  // namespace
+}  // namespace insula::gateway

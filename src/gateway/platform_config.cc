@@ -1,0 +1,154 @@
+#include "gateway/platform_config.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
+constexpr std::string_view kKeyNamePrefix = "key-";
+
+std::vector<std::string> namespaces_of(const api::Tenant& tenant) {
+  if (!tenant.spec.namespaces.empty()) return tenant.spec.namespaces;
+  return {tenant.metadata.name};
+}
+
+/// `asked`, or the first of the tenant's when empty; nothing when it is not the tenant's.
+std::optional<std::string> namespace_in(const api::Tenant& tenant, const std::string& asked) {
+  const std::vector<std::string> own = namespaces_of(tenant);
+  if (asked.empty()) return own.front();
+  if (std::ranges::find(own, asked) == own.end()) return std::nullopt;
+  return asked;
+}
+
+std::string value_or_empty(const std::map<std::string, std::string>& entries, std::string_view key) {
+  const auto found = entries.find(std::string(key));
+  return found == entries.end() ? std::string() : found->second;
+}
+
+const api::Secret* find_secret(const PlatformObjects& objects, const SecretRef& ref) {
+  for (const auto& secret : objects.secrets) {
+    if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name) return secret.get();
+  }
+  return nullptr;
+}
+
+/// The name that the slices give the Service's port; nothing when there is no such port.
+std::optional<std::string> port_name(const PlatformObjects& objects,
+                                     const std::string& name_space,
+                                     const api::TenantService& wanted) {
+  for (const auto& service : objects.services) {
+    if (service->metadata.namespace_ != name_space || service->metadata.name != wanted.name) continue;
+    for (const api::ServicePort& port : service->spec.ports) {
+      if (port.port == wanted.port) return port.name;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int32_t> port_number(const api::EndpointSlice& slice, const std::string& name) {
+  for (const api::EndpointSlicePort& port : slice.ports) {
+    if (port.name.value_or("") == name) return port.port;
+  }
+  return std::nullopt;
+}
+
+struct Addresses {
+  std::vector<std::string> ready;
+  std::vector<std::string> stopping;
+};
+
+void collect(const api::EndpointSlice& slice, std::int32_t port, Addresses& out) {
+  for (const api::Endpoint& endpoint : slice.endpoints) {
+    if (endpoint.addresses.empty()) continue;
+    const std::string& host = endpoint.addresses.front();
+    const std::string address = slice.address_type == "IPv6" ? fmt::format("[{}]:{}", host, port)
+                                                             : fmt::format("{}:{}", host, port);
+    const bool ready = endpoint.conditions.ready.value_or(true);
+    const bool terminating = endpoint.conditions.terminating.value_or(false);
+    if (ready && !terminating) {
+      out.ready.push_back(address);
+    } else if (terminating && endpoint.conditions.serving.value_or(ready)) {
+      out.stopping.push_back(address);
+    }
+  }
+}
+
+std::vector<std::string> endpoints_of(const PlatformObjects& objects,
+                                      const std::string& name_space,
+                                      const api::TenantService& service) {
+  const auto name = port_name(objects, name_space, service);
+  if (!name) return {};
+  Addresses addresses;
+  for (const auto& slice : objects.slices) {
+    if (slice->metadata.namespace_ != name_space || slice->address_type == "FQDN") continue;
+    if (value_or_empty(slice->metadata.labels, kServiceNameLabel) != service.name) continue;
+    if (const auto port = port_number(*slice, *name); port) collect(*slice, *port, addresses);
+  }
+  auto& chosen = addresses.ready.empty() ? addresses.stopping : addresses.ready;
+  std::ranges::sort(chosen);
+  chosen.erase(std::ranges::unique(chosen).begin(), chosen.end());
+  return chosen;
+}
+
+IssuerConfig issuer_of(const PlatformObjects& objects, const api::Tenant& tenant, const api::TenantJwt& jwt) {
+  IssuerConfig issuer{jwt.issuer, jwt.audiences, jwt.public_keys, {}, jwt.algorithms};
+  if (!jwt.secret_ref) return issuer;
+  const auto name_space = namespace_in(tenant, jwt.secret_ref->namespace_);
+  if (!name_space) return issuer;
+  const api::Secret* secret = find_secret(objects, {*name_space, jwt.secret_ref->name});
+  if (secret == nullptr) return issuer;
+  std::string key = value_or_empty(secret->data, jwt.secret_ref->key);
+  if (!key.empty()) issuer.secrets.push_back(std::move(key));
+  return issuer;
+}
+
+TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
+  TenantConfig config;
+  config.name = tenant.metadata.name;
+  const api::TenantGateway& gateway = tenant.spec.gateway;
+  config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
+  if (const auto name_space = namespace_in(tenant, gateway.service.namespace_); name_space) {
+    config.service_host = fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
+    config.endpoints = endpoints_of(objects, *name_space, gateway.service);
+  }
+  for (const api::TenantJwt& jwt : gateway.jwt) config.issuers.push_back(issuer_of(objects, tenant, jwt));
+  return config;
+}
+
+}  // namespace
+
+std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
+  std::vector<SecretRef> refs;
+  for (const api::TenantJwt& jwt : tenant.spec.gateway.jwt) {
+    if (!jwt.secret_ref) continue;
+    const auto name_space = namespace_in(tenant, jwt.secret_ref->namespace_);
+    if (name_space) refs.push_back({*name_space, jwt.secret_ref->name});
+  }
+  return refs;
+}
+
+GatewayConfig make_config(const PlatformObjects& objects) {
+  GatewayConfig config;
+  for (const auto& tenant : objects.tenants) {
+    if (!tenant->metadata.deletion_timestamp) config.tenants.push_back(tenant_config(objects, *tenant));
+  }
+  for (const auto& secret : objects.secrets) {
+    if (secret->metadata.namespace_ != kSystemNamespace) continue;
+    const std::string& name = secret->metadata.name;
+    if (secret->type == kApiKeyType && name.starts_with(kKeyNamePrefix)) {
+      config.api_keys.push_back({name.substr(kKeyNamePrefix.size()), value_or_empty(secret->data, "tenant"),
+                                 value_or_empty(secret->data, "hash")});
+    } else if (name == kTokenIssuerPublic) {
+      config.builtin_keys.push_back(value_or_empty(secret->data, kPublicKeyEntry));
+    }
+  }
+  std::ranges::sort(config.tenants, {}, &TenantConfig::name);
+  std::ranges::sort(config.api_keys, {}, &ApiKeyConfig::id);
+  return config;
+}
+
+}  // namespace insula::gateway

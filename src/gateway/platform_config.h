@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/discovery_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "gateway/config.h"
+
+namespace insula::gateway {
+
+/// Where API keys and the token issuer's public key are kept.
+inline constexpr std::string_view kSystemNamespace = "insula-system";
+inline constexpr std::string_view kApiKeyType = "insula.dev/api-key";
+inline constexpr std::string_view kTokenIssuerPublic = "token-issuer-public";
+inline constexpr std::string_view kPublicKeyEntry = "public.pem";
+
+/// The objects that routes are made of, as they are on the API server.
+struct PlatformObjects {
+  std::vector<std::shared_ptr<const api::Tenant>> tenants;
+  std::vector<std::shared_ptr<const api::Service>> services;
+  std::vector<std::shared_ptr<const api::EndpointSlice>> slices;
+  /// Those of kSystemNamespace and those that Tenants refer to.
+  std::vector<std::shared_ptr<const api::Secret>> secrets;
+};
+
+/// A Secret that a Tenant refers to.
+struct SecretRef {
+  std::string name_space;
+  std::string name;
+
+  auto operator<=>(const SecretRef&) const = default;
+};
+
+/// The Secrets that the tenant's token issuers need: in its own namespaces only, since a reference
+/// is no reason to be shown another tenant's Secret.
+[[nodiscard]] std::vector<SecretRef> secrets_of(const api::Tenant& tenant);
+
+/// What the gateway does for these objects. Pure.
+///
+/// Endpoints: the ready ones of the Service's slices; when there is none, those that are being
+/// stopped and still serve. A tenant being deleted has no route.
+[[nodiscard]] GatewayConfig make_config(const PlatformObjects& objects);
+
+}  // namespace insula::gateway

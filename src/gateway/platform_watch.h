@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "async/event.h"
+#include "client/client.h"
+#include "controller/informer.h"
+#include "gateway/config.h"
+#include "gateway/platform_config.h"
+#include "telemetry/log.h"
+
+namespace insula::gateway {
+
+/// Follows the objects that routes are made of.
+///
+/// Secrets are read where they must be: all of kSystemNamespace, and by name those that a Tenant
+/// refers to.
+///
+/// Lifetime: the client outlives it. Threads: one loop.
+class PlatformWatch {
+ public:
+  PlatformWatch(client::Client& client, Log log);
+
+  void start();
+
+  /// Waits until everything has been read once and then for the next change, and returns the
+  /// configuration after it. Never the same one twice in a row.
+  Task<GatewayConfig> next();
+
+ private:
+  [[nodiscard]] GatewayConfig config() const;
+  void follow_references();
+  Task<> wait_for_sync();
+
+  client::Client& client_;
+  Log log_;
+  Event changed_;
+  std::optional<GatewayConfig> last_;
+  controller::Informer<api::Tenant> tenants_;
+  controller::Informer<api::Service> services_;
+  controller::Informer<api::EndpointSlice> slices_;
+  controller::Informer<api::Secret> system_secrets_;
+  std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
+};
+
+}  // namespace insula::gateway

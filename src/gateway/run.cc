@@ -1,0 +1,214 @@
+#include "gateway/run.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "async/signals.h"
+#include "async/task_group.h"
+#include "client/http_client.h"
+#include "client/kubeconfig.h"
+#include "gateway/admin.h"
+#include "gateway/gateway.h"
+#include "gateway/platform_watch.h"
+#include "http/server.h"
+#include "net/listener.h"
+#include "net/tls.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::chrono::seconds kPersistInterval{1};
+constexpr std::string_view kComponent = "gateway";
+
+Result<std::string> read_text(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return fail_errno("open " + file.string());
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+Result<std::shared_ptr<net::TlsContext>> tls_of(const GatewayOptions& options) {
+  if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
+  if (options.tls_certificate.empty() || options.tls_key.empty()) {
+    return fail(ErrorCode::kInvalid, "TLS needs both a certificate and a key");
+  }
+  net::TlsServerOptions tls;
+  INSULA_TRY(tls.certificate_chain, read_text(options.tls_certificate));
+  INSULA_TRY(tls.private_key, read_text(options.tls_key));
+  tls.alpn = {"http/1.1"};
+  return net::TlsContext::server(tls);
+}
+
+/// The sockets to accept from, opened here when the supervisor gave none.
+Result<std::vector<Fd>> listening_sockets(const GatewayOptions& options) {
+  std::vector<Fd> sockets;
+  for (const int fd : options.listener_fds) sockets.emplace_back(fd);
+  if (!sockets.empty()) return sockets;
+  for (const std::string& text : options.listen) {
+    INSULA_TRY(const net::Address address, net::Address::parse(text));
+    INSULA_TRY(const int fd, net::listen_socket(address));
+    sockets.emplace_back(fd);
+  }
+  return sockets;
+}
+
+/// The parts of the process beside the gateway itself, on the main thread's loop.
+class Process {
+ public:
+  Process(GatewayOptions options, Loop& loop, Log log)
+      : options_(std::move(options)),
+        loop_(loop),
+        log_(std::move(log)),
+        process_metrics_(register_process_metrics(registry_)) {}
+
+  Task<> run(int& status) {
+    // Before the gateway's threads exist, so that none of them gets the signals.
+    StopSignals signals(loop_);
+    if (auto started = co_await start(); !started) {
+      log_.error("gateway not started", "err", started.error());
+      status = started.error().code() == ErrorCode::kInvalid ? 2 : 1;
+      co_return;
+    }
+    co_await signals.wait();
+    log_.info("gateway draining");
+    tasks_.cancel();
+    if (const auto drained = co_await gateway_->drain(loop_.now() + options_.drain_time); !drained) {
+      log_.error("usage not written", "err", drained.error());
+    }
+    log_.info("gateway stopped");
+    gateway_.reset();
+    status = 0;
+  }
+
+ private:
+  Task<Result<>> start() {
+    INSULA_CO_TRY(const auto tls, tls_of(options_));
+    INSULA_CO_TRY(std::vector<Fd> sockets, listening_sockets(options_));
+    const GatewaySettings settings{.directory = directory(),
+                                   .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
+                                   .tls = tls,
+                                   .body_bytes_max = options_.body_bytes_max,
+                                   .timeouts = {}};
+    INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
+    INSULA_CO_TRY_VOID(start_admin());
+    const bool routes_known = co_await apply_saved();
+    for (const Fd& socket : sockets) INSULA_CO_TRY_VOID(gateway_->serve(socket.get()));
+    tasks_.spawn(persist_forever());
+    if (routes_known || options_.kubeconfig.empty()) say_ready();
+    if (options_.kubeconfig.empty()) co_return Result<>();
+    INSULA_CO_TRY(const client::Kubeconfig config, client::load_kubeconfig(options_.kubeconfig));
+    INSULA_CO_TRY(client_, client::HttpClient::make(config));
+    watch_ = std::make_unique<PlatformWatch>(*client_, log_);
+    watch_->start();
+    tasks_.spawn(follow_platform());
+    co_return Result<>();
+  }
+
+  [[nodiscard]] std::filesystem::path directory() const { return options_.data_dir / "gateway"; }
+
+  [[nodiscard]] std::filesystem::path snapshot_file() const { return directory() / "snapshot.json"; }
+
+  Result<> start_admin() {
+    std::error_code failed;
+    std::filesystem::create_directories(options_.data_dir / "run", failed);
+    if (failed) return fail_errno("create " + (options_.data_dir / "run").string(), failed.value());
+    INSULA_TRY(const net::Address socket, net::Address::unix_path((options_.data_dir / "run" / "gateway.sock").string()));
+    const mode_t before = ::umask(0177);
+    auto listener = net::Listener::bind(loop_, socket);
+    ::umask(before);
+    INSULA_TRY(auto owner_listener, std::move(listener));
+    owner_ = std::make_unique<Admin>(*gateway_, registry_, AdminAccess::kOwner);
+    owner_server_ = std::make_unique<http::Server>(*owner_, http::ServerOptions{});
+    owner_server_->serve(std::move(owner_listener));
+    if (options_.metrics_address.empty()) return {};
+    INSULA_TRY(const net::Address address, net::Address::parse(options_.metrics_address));
+    INSULA_TRY(auto scraper_listener, net::Listener::bind(loop_, address));
+    scraper_ = std::make_unique<Admin>(*gateway_, registry_, AdminAccess::kScraper);
+    scraper_server_ = std::make_unique<http::Server>(*scraper_, http::ServerOptions{});
+    scraper_server_->serve(std::move(scraper_listener));
+    return {};
+  }
+
+  /// What was known when the last gateway stopped, so that this one serves without the API server.
+  Task<bool> apply_saved() {
+    auto saved = load_config(snapshot_file());
+    if (!saved && saved.error().code() == ErrorCode::kNotFound) co_return false;
+    auto applied = saved ? co_await gateway_->apply(*saved) : Result<>(std::unexpected(saved.error()));
+    if (!applied) {
+      log_.warn("saved routes ignored", "err", applied.error());
+      co_return false;
+    }
+    log_.info("saved routes applied", "tenants", saved->tenants.size());
+    co_return true;
+  }
+
+  Task<> follow_platform() {
+    for (;;) {
+      GatewayConfig config = co_await watch_->next();
+      if (const auto saved = save_config(snapshot_file(), config); !saved) {
+        log_.error("routes not saved", "err", saved.error());
+      }
+      if (const auto applied = co_await gateway_->apply(std::move(config)); !applied) {
+        log_.error("routes not applied", "err", applied.error());
+      }
+      say_ready();
+    }
+  }
+
+  Task<> persist_forever() {
+    bool failing = false;
+    for (;;) {
+      co_await sleep_for(kPersistInterval);
+      const auto persisted = co_await gateway_->persist();
+      // Once, not every second: the disk may stay full for a while. Nothing is lost meanwhile.
+      if (!persisted && !failing) log_.error("usage not written", "err", persisted.error());
+      failing = !persisted;
+    }
+  }
+
+  void say_ready() {
+    if (std::exchange(said_ready_, true)) return;
+    log_.info("gateway ready");
+    if (options_.on_ready) options_.on_ready();
+  }
+
+  GatewayOptions options_;
+  Loop& loop_;
+  Log log_;
+  MetricsRegistry registry_;
+  MetricsRegistry::Registration process_metrics_;
+  bool said_ready_ = false;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<Admin> owner_;
+  std::unique_ptr<Admin> scraper_;
+  std::unique_ptr<client::HttpClient> client_;
+  std::unique_ptr<PlatformWatch> watch_;
+  std::unique_ptr<http::Server> owner_server_;
+  std::unique_ptr<http::Server> scraper_server_;
+  TaskGroup tasks_;
+};
+
+}  // namespace
+
+int run(GatewayOptions options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto sink = fd_log_sink(STDERR_FILENO, {}, system_clock());
+  Loop loop;
+  int status = 1;
+  Process process(std::move(options), loop, Log(*sink, kComponent));
+  run_until_complete(loop, process.run(status));
+  return status;
+}
+
+}  // namespace insula::gateway
