@@ -14,8 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(
   const auto quantity = insula::api::Quantity::parse(text);
   if (!quantity) return 0;
   const auto again = insula::api::Quantity::parse(quantity->text());
-  INSULA_CHECK(again.has_value() && *again == *quantity && again->text() == quantity->text(),
-               quantity->text());
+  INSULA_CHECK(again.has_value() && *again == *quantity, quantity->text());
   const auto sum = *quantity + *quantity;
   INSULA_CHECK(sum.is_negative() == quantity->is_negative());
   INSULA_CHECK((sum * -3).is_negative() != quantity->is_negative() || quantity->is_zero());

@@ -16,16 +16,16 @@ using Format = Quantity::Format;
 /// 10^38 nano-units: the largest power of ten in 128 bits, so that the limit has a text of its own.
 constexpr Int128 kMax = [] {
   Int128 limit = 1;
-  for (int i = 0; i < 38; ++i) limit *= 10;
+  for (int i = 0; i < 38; ++i)
+    limit *= 10;
   return limit;
 }();
 constexpr Int128 kNanosPerUnit = 1'000'000'000;
 constexpr Int128 kNanosPerMilli = 1'000'000;
 constexpr int kNanoExponent = 9;
-/// As many digits as can be taken in before the suffix is applied without leaving 128 bits: 10^38 <
-/// 2^127, and 10^20 * 2^60 < 2^127.
+/// Digits that are taken in exactly: 10^38 < 2^127, and 10^19 * 2^60 < 2^127.
 constexpr int kDecimalDigits = 38;
-constexpr int kBinaryDigits = 20;
+constexpr int kFractionDigits = 19;
 /// Beyond 10^38 the sum is at the limit anyway; keeps hostile exponents small.
 constexpr int kExponentMax = 100;
 
@@ -103,6 +103,49 @@ Int128 scale(Int128 value, int exponent, bool inexact) {
   return remainder ? saturating_add(value, 1) : value;
 }
 
+/// A number as `mantissa` * 10^`exponent`, and a bit more when `inexact`.
+struct Decimal {
+  Int128 mantissa = 0;
+  int exponent = 0;
+  bool inexact = false;
+};
+
+Decimal read_decimal(std::string_view number, int digits_max) {
+  Decimal out;
+  int digits = 0;
+  bool after_point = false;
+  for (const char c : number) {
+    if (c == '.') {
+      after_point = true;
+    } else if (digits == digits_max) {
+      out.inexact = out.inexact || c != '0';
+      out.exponent = std::min(out.exponent + (after_point ? 0 : 1), kExponentMax);
+    } else {
+      out.mantissa = out.mantissa * 10 + (c - '0');
+      digits += out.mantissa != 0 ? 1 : 0;
+      out.exponent -= after_point ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+Int128 decimal_nanos(std::string_view number, int exponent) {
+  const Decimal decimal = read_decimal(number, kDecimalDigits);
+  return scale(decimal.mantissa, decimal.exponent + exponent + kNanoExponent, decimal.inexact);
+}
+
+/// The whole part and the fraction apart, since both with the suffix would not fit.
+Int128 binary_nanos(std::string_view number, int shift) {
+  const std::size_t point = std::min(number.find('.'), number.size());
+  const Int128 factor = static_cast<Int128>(1) << shift;
+  const Decimal whole = read_decimal(number.substr(0, point), kDecimalDigits);
+  const Decimal fraction = read_decimal(number.substr(point), kFractionDigits);
+  const Int128 whole_nanos = scale(saturating_multiply(whole.mantissa, factor),
+                                   whole.exponent + kNanoExponent, whole.inexact);
+  return saturating_add(whole_nanos, scale(fraction.mantissa * factor,
+                                           fraction.exponent + kNanoExponent, fraction.inexact));
+}
+
 Int128 divide_away_from_zero(Int128 value, Int128 divisor) {
   const Int128 quotient = value / divisor;
   if (value % divisor == 0) return quotient;
@@ -177,24 +220,9 @@ Result<Quantity> Quantity::parse(std::string_view text) {
   if (!suffix || number.empty() || number == "." || std::ranges::count(number, '.') > 1)
     return refuse(text);
 
-  const int digits_max = suffix->format == Format::kBinarySi ? kBinaryDigits : kDecimalDigits;
-  Int128 mantissa = 0;
-  int digits = 0, exponent = suffix->decimal_exponent + kNanoExponent;
-  bool inexact = false, after_point = false;
-  for (const char c : number) {
-    if (c == '.') {
-      after_point = true;
-    } else if (digits == digits_max) {
-      inexact = inexact || c != '0';
-      exponent = std::min(exponent + (after_point ? 0 : 1), 2 * kExponentMax);
-    } else {
-      mantissa = mantissa * 10 + (c - '0');
-      digits += mantissa != 0 ? 1 : 0;
-      exponent -= after_point ? 1 : 0;
-    }
-  }
-  mantissa = saturating_multiply(mantissa, static_cast<Int128>(1) << suffix->binary_shift);
-  const Int128 nanos = scale(mantissa, exponent, inexact);
+  const Int128 nanos = suffix->format == Format::kBinarySi
+                           ? binary_nanos(number, suffix->binary_shift)
+                           : decimal_nanos(number, suffix->decimal_exponent);
   return Quantity(negative ? -nanos : nanos, suffix->format);
 }
 

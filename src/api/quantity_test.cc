@@ -85,6 +85,16 @@ TEST(Quantity, StaysAtItsLimitInsteadOfOverflowing) {
   EXPECT_EQ(quantity("1e99999999999999999999"), huge);
 }
 
+TEST(Quantity, ReadsItsOwnTextWhateverTheSize) {
+  for (const char* text :
+       {"99999999999999991.5Gi", "102399999999999991296Mi", "1.0000000000000000000000000001Ei",
+        "9000000000062.5Ki", "99999999999999999999999999999",
+        "0.00000000000000000000000000000001Ei"}) {
+    EXPECT_EQ(quantity(quantity(text).text()), quantity(text)) << text;
+  }
+  EXPECT_EQ(quantity("1.0000000000000000000000000001Ei") - quantity("1Ei"), quantity("1n"));
+}
+
 TEST(Quantity, RoundsUpToWholeUnits) {
   EXPECT_EQ(quantity("1500m").value(), 2);
   EXPECT_EQ(quantity("-1500m").value(), -2);

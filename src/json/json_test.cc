@@ -129,6 +129,11 @@ TEST(Value, BuildsDocuments) {
   EXPECT_EQ(value.count(), 8U);
 }
 
+TEST(Write, KeepsLargeFractionsApartFromIntegers) {
+  EXPECT_EQ(write(Value(18446744073709551616.0)), "1.8446744073709552e+19");
+  EXPECT_EQ(read(write(Value(18446744073709551616.0))), Value(18446744073709551616.0));
+}
+
 TEST(Write, ReplacesBytesThatAreNotUtf8) {
   EXPECT_EQ(write(Value(std::string("a\xff\xc3"))), "\"a\xef\xbf\xbd\xef\xbf\xbd\"");
   EXPECT_EQ(write(Value(std::numeric_limits<double>::infinity())), "null");

@@ -186,7 +186,17 @@ void append_number(std::string& out, double value) {
     out += "null";
     return;
   }
-  append_chars(out, value);
+  // Digits alone would be read back as an integer, from 2^64 on as one that is out of range.
+  constexpr double exact_integers = 9007199254740992.0;
+  if (std::abs(value) < exact_integers) {
+    append_chars(out, value);
+    return;
+  }
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                 std::chars_format::scientific)
+                       .ptr;
+  out.append(buffer.data(), end);
 }
 
 void append_number(std::string& out, std::int64_t value) {

@@ -6,6 +6,8 @@
 #include <libfyaml.h>
 
 #include "json/parse.h"
+#include "json/scan.h"
+#include "json/write.h"
 #include "json/yaml.h"
 #include "json/yaml_scalar.h"
 
@@ -239,6 +241,20 @@ class YamlReader {
   bool ready_ = false;
 };
 
+/// Characters that YAML does not allow, and bytes that are no UTF-8. libfyaml 0.7 reads past the
+/// end of a block that has a NUL in its header, so nothing of the kind gets to it.
+Result<> check_characters(std::string_view text) {
+  if (!is_utf8(text)) return fail(ErrorCode::kBadRequest, "yaml: not UTF-8");
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool allowed = c >= 0x20 ? c != 0x7f : c == '\t' || c == '\n' || c == '\r';
+    if (!allowed)
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("yaml: control character ({})", position_text(text, i)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Value>> parse_yaml(std::string_view text) {
@@ -259,6 +275,7 @@ Result<std::vector<Value>> parse_yaml(std::string_view text) {
                   fmt::format("yaml: key \"{}\" is already set in map", duplicates.front()));
     if (json) return std::vector<Value>{*std::move(json)};
   }
+  INSULA_TRY_VOID(check_characters(text));
   return YamlReader(text).documents();
 }
 

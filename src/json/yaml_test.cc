@@ -84,6 +84,11 @@ TEST(Yaml, SaysWhereATextIsBroken) {
   EXPECT_EQ(read("? [a]\n: 1\n"), "yaml: a key must be a scalar (line 1, column 3)");
 }
 
+TEST(Yaml, RefusesControlCharactersAndBytesThatAreNotUtf8) {
+  EXPECT_EQ(read(std::string_view("a: |2\0x\n", 8)), "yaml: control character (line 1, column 6)");
+  EXPECT_EQ(read("a: \xff"), "yaml: not UTF-8");
+}
+
 TEST(Yaml, FollowsAnchorsAndMergeKeys) {
   EXPECT_EQ(read("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: [*b]\n"),
             R"({"base":{"x":1,"y":2},"use":{"y":3,"x":1},"list":[{"x":1,"y":2}]})");
