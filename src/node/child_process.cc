@@ -140,8 +140,10 @@ Task<> process_ended(int pid_fd) {
 
 Result<pid_t> spawn(const SpawnOptions& options) {
   FileActions actions;
+  // The first terminal that a session leader opens becomes its controlling one.
+  const char* standard_file = options.terminal.empty() ? "/dev/null" : options.terminal.c_str();
   for (int standard = 0; standard < 3; ++standard) {
-    posix_spawn_file_actions_addopen(actions.get(), standard, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(actions.get(), standard, standard_file, O_RDWR, 0);
   }
   for (const auto& [number, ours] : options.fds) {
     posix_spawn_file_actions_adddup2(actions.get(), ours, number);

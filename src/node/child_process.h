@@ -28,6 +28,8 @@ struct SpawnOptions {
   std::string cwd;                // empty: ours
   /// {number in the child, ours}. 0, 1 and 2 are /dev/null unless named.
   std::vector<std::pair<int, int>> fds;
+  /// A terminal's device, which becomes 0, 1 and 2 and the controlling terminal; empty: none.
+  std::string terminal;
 };
 
 /// Starts a program in a session of its own; our descriptors are not passed on.

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "telemetry/log.h"
+
 namespace insula::node {
 
 /// How containers are run. kAuto takes the best that works here: runc, crun, then process.
@@ -48,6 +50,8 @@ struct NodeOptions {
   std::int64_t log_bytes_max = 10L * 1024 * 1024;  // a container's log is rotated at this size
   int log_files_max = 5;                           // that many are kept, the current one included
 
+  /// Where the agent's log goes; nowhere by default.
+  Log log = {};
   /// Called once, when the Node object is written and pods are accepted.
   std::function<void()> on_ready = {};
 };

@@ -1,0 +1,143 @@
+#include "node/pod_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "http/client.h"
+#include "http/server.h"
+#include "http/websocket.h"
+#include "net/listener.h"
+#include "node/files.h"
+#include "node/testing/test_node.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A node, and its socket as the API server sees it.
+class ServedNode : public TestNode {
+ public:
+  ServedNode() {
+    auto listener = net::Listener::bind(loop, net::Address::unix_path(dir / "node.sock").value());
+    EXPECT_TRUE(listener);
+    origin = http::Origin::parse("unix:" + (dir / "node.sock")).value();
+    server.serve(*std::move(listener));
+  }
+
+  Task<http::Response> get(std::string target) {
+    http::Request request;
+    request.target = std::move(target);
+    auto answer = co_await client.send(origin, std::move(request), loop.now() + std::chrono::seconds(10));
+    EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
+    co_return answer ? *answer : http::Response{};
+  }
+
+  /// What the process wrote to stdout, and the final status.
+  struct Executed {
+    std::string output;
+    std::string status;
+  };
+
+  Task<Executed> exec(std::string query, std::string input) {
+    http::Request request;
+    request.target = "/api/v1/namespaces/default/pods/web/exec?" + query;
+    http::websocket::Options options;
+    options.protocols = {"v5.channel.k8s.io"};
+    const Deadline deadline = loop.now() + std::chrono::seconds(10);
+    auto socket = co_await http::websocket::connect(client, origin, std::move(request), std::move(options), deadline);
+    EXPECT_TRUE(socket) << (socket ? "" : socket.error().message());
+    Executed out;
+    if (!socket) co_return out;
+    if (!input.empty()) {
+      EXPECT_TRUE(co_await (*socket)->write_binary(std::string(1, '\0') + input));
+      EXPECT_TRUE(co_await (*socket)->write_binary(std::string("\xff\0", 2)));
+    }
+    while (true) {
+      auto message = co_await (*socket)->read();
+      if (!message || !*message) break;
+      const std::string& data = (*message)->data;
+      if (data[0] == '\1') out.output += data.substr(1);
+      if (data[0] == '\3') out.status = data.substr(1);
+    }
+    co_return out;
+  }
+
+  PodServer handler{services, *agent, metrics, "node-1", random};
+  http::Server server{handler, {}};
+  http::Client client{{}};
+  http::Origin origin;
+};
+
+void with_served_node(Task<> (*body)(ServedNode&)) {
+  ServedNode node;
+  run_until_complete(node.loop, body(node));
+}
+
+TEST(PodServer, ServesLogsWholeAndInPart) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "for i in 1 2 3 4; do echo line $i; done; sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    http::Response whole;
+    while (whole.body.find("line 4\n") == std::string::npos) whole = co_await node.get("/api/v1/namespaces/default/pods/web/log");
+    EXPECT_EQ(whole.body, "line 1\nline 2\nline 3\nline 4\n");
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?tailLines=2")).body, "line 3\nline 4\n");
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?limitBytes=9")).body, "line 1\nli");
+    const http::Response stamped = co_await node.get("/api/v1/namespaces/default/pods/web/log?timestamps=true&tailLines=1");
+    EXPECT_THAT(stamped.body, ::testing::MatchesRegex("20..-..-..T..:..:..\\..........Z line 4\n"));
+    const http::Response none = co_await node.get("/api/v1/namespaces/default/pods/web/log?previous=true");
+    EXPECT_EQ(none.status, 400);
+    EXPECT_THAT(none.body, HasSubstr("previous terminated container"));
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/none/log")).status, 404);
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?container=no")).status, 400);
+  });
+}
+
+TEST(PodServer, FollowsALogUntilItsContainerEnds) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    const std::string gate = node.dir / "gate";
+    api::Pod pod = node.shell_pod("web", "echo first; while ! test -e " + gate + "; do sleep 0.01; done; echo last");
+    pod.spec.restart_policy = "Never";
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    http::Request request;
+    request.target = "/api/v1/namespaces/default/pods/web/log?follow=true";
+    const Deadline deadline = node.loop.now() + std::chrono::seconds(10);
+    auto stream = co_await node.client.open(node.origin, std::move(request), deadline);
+    EXPECT_TRUE(stream);
+    std::array<char, 256> buffer{};
+    auto n = co_await (*stream)->read(buffer, deadline);
+    EXPECT_EQ(std::string_view(buffer.data(), n.value_or(0)), "first\n");
+    EXPECT_TRUE(write_file(gate, ""));
+    EXPECT_EQ((co_await (*stream)->read_all(1000, deadline)).value_or("?"), "last\n");
+  });
+}
+
+TEST(PodServer, RunsACommandWithItsInputAndReportsItsExitCode) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const auto echoed = co_await node.exec("command=cat&stdin=true&stdout=true", "hello\n");
+    EXPECT_EQ(echoed.output, "hello\n");
+    EXPECT_EQ(echoed.status, R"({"metadata":{},"status":"Success"})");
+    const auto failed = co_await node.exec("command=sh&command=-c&command=exit%207&stdout=true", "");
+    EXPECT_THAT(failed.status, HasSubstr(R"({"reason":"ExitCode","message":"7"})"));
+    const auto terminal = co_await node.exec("command=tty&stdin=true&stdout=true&tty=true", "");
+    EXPECT_THAT(terminal.output, HasSubstr("/dev/pts/"));
+    const auto missing = co_await node.exec("command=/no/such&stdout=true", "");
+    EXPECT_THAT(missing.status, HasSubstr("No such file"));
+  });
+}
+
+TEST(PodServer, ShowsGpusAndPodsInItsMetrics) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    const http::Response metrics = co_await node.get("/metrics");
+    EXPECT_THAT(metrics.body, HasSubstr("DCGM_FI_DEV_GPU_UTIL{gpu=\"0\""));
+    EXPECT_THAT(metrics.body, HasSubstr("simulated=\"true\""));
+    EXPECT_EQ((co_await node.get("/else")).status, 404);
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/portforward")).status, 501);
+  });
+}
+
+}  // namespace
+}  // namespace insula::node
