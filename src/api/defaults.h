@@ -23,8 +23,8 @@ void set_defaults(EndpointSlice& object);
 void set_defaults(NetworkPolicy& object);
 void set_defaults(Tenant& object);
 
-/// Whether requests are taken from limits: of a pod, but not of a template, whose pods get them when
-/// they are made.
+/// Whether requests are taken from limits: of a pod, but not of a template, whose pods get them
+/// when they are made.
 enum class RequestsFromLimits : bool { kNo, kYes };
 
 void set_pod_spec_defaults(PodSpec& spec, RequestsFromLimits requests);

@@ -11,11 +11,21 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) {
           out += fmt::format("\\x{:02x}", byte);
@@ -82,7 +92,8 @@ void FieldErrors::invalid(const FieldPath& path, const ShownValue& value, std::s
 void FieldErrors::invalid_each(const FieldPath& path,
                                const ShownValue& value,
                                const std::vector<std::string>& details) {
-  for (const std::string& detail : details) invalid(path, value, detail);
+  for (const std::string& detail : details)
+    invalid(path, value, detail);
 }
 
 void FieldErrors::not_supported(const FieldPath& path,
@@ -102,7 +113,9 @@ void FieldErrors::not_supported(const FieldPath& path,
   add(path, "FieldValueNotSupported", with_detail("Unsupported value: " + value.text(), detail));
 }
 
-void FieldErrors::not_found(const FieldPath& path, const ShownValue& value, std::string_view detail) {
+void FieldErrors::not_found(const FieldPath& path,
+                            const ShownValue& value,
+                            std::string_view detail) {
   add(path, "FieldValueNotFound", with_detail("Not found: " + value.text(), detail));
 }
 
@@ -116,12 +129,14 @@ void FieldErrors::forbidden(const FieldPath& path, std::string_view detail) {
 
 void FieldErrors::too_long(const FieldPath& path, std::size_t bytes_max) {
   add(path, "FieldValueTooLong",
-      fmt::format("Too long: may not be more than {} {}", bytes_max, bytes_max == 1 ? "byte" : "bytes"));
+      fmt::format("Too long: may not be more than {} {}", bytes_max,
+                  bytes_max == 1 ? "byte" : "bytes"));
 }
 
 void FieldErrors::too_many(const FieldPath& path, std::size_t actual, std::size_t items_max) {
   add(path, "FieldValueTooMany",
-      fmt::format("Too many: {}: must have at most {} {}", actual, items_max, items_max == 1 ? "item" : "items"));
+      fmt::format("Too many: {}: must have at most {} {}", actual, items_max,
+                  items_max == 1 ? "item" : "items"));
 }
 
 }  // namespace insula::api

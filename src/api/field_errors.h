@@ -33,12 +33,12 @@ class FieldPath {
 class ShownValue {
  public:
   // Every value that is compared with a rule is shown when it breaks it, so plain values convert.
-  ShownValue(std::string_view text);       // NOLINT(google-explicit-constructor): as above
-  ShownValue(const std::string& text);     // NOLINT(google-explicit-constructor): as above
-  ShownValue(const char* text);            // NOLINT(google-explicit-constructor): as above
-  ShownValue(std::int32_t number);         // NOLINT(google-explicit-constructor): as above
-  ShownValue(std::int64_t number);         // NOLINT(google-explicit-constructor): as above
-  ShownValue(bool value);                  // NOLINT(google-explicit-constructor): as above
+  ShownValue(std::string_view text);    // NOLINT(google-explicit-constructor): as above
+  ShownValue(const std::string& text);  // NOLINT(google-explicit-constructor): as above
+  ShownValue(const char* text);         // NOLINT(google-explicit-constructor): as above
+  ShownValue(std::int32_t number);      // NOLINT(google-explicit-constructor): as above
+  ShownValue(std::int64_t number);      // NOLINT(google-explicit-constructor): as above
+  ShownValue(bool value);               // NOLINT(google-explicit-constructor): as above
   [[nodiscard]] static ShownValue json(std::string text);
 
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -10,7 +10,9 @@
 
 namespace insula::api {
 
-Error invalid(std::string_view kind, std::string_view group, std::string_view name,
+Error invalid(std::string_view kind,
+              std::string_view group,
+              std::string_view name,
               std::vector<FieldCause> causes) {
   INSULA_CHECK(!causes.empty());
   std::vector<std::string> texts;
@@ -20,9 +22,12 @@ Error invalid(std::string_view kind, std::string_view group, std::string_view na
     // The same complaint twice tells nothing more, but every cause stays in the details.
     if (std::ranges::find(texts, text) == texts.end()) texts.push_back(std::move(text));
   }
-  const std::string joined = texts.size() == 1 ? texts[0] : fmt::format("[{}]", fmt::join(texts, ", "));
-  const std::string full_kind = group.empty() ? std::string(kind) : fmt::format("{}.{}", kind, group);
-  Error error(ErrorCode::kInvalid, fmt::format("{} \"{}\" is invalid: {}", full_kind, name, joined));
+  const std::string joined =
+      texts.size() == 1 ? texts[0] : fmt::format("[{}]", fmt::join(texts, ", "));
+  const std::string full_kind =
+      group.empty() ? std::string(kind) : fmt::format("{}.{}", kind, group);
+  Error error(ErrorCode::kInvalid,
+              fmt::format("{} \"{}\" is invalid: {}", full_kind, name, joined));
   return std::move(error).with_causes(std::move(causes));
 }
 

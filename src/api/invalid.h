@@ -11,7 +11,9 @@ namespace insula::api {
 /// `Pod "x" is invalid: spec.containers[0].image: Required value`, several causes in `[a, b]`.
 /// `kind` is written with its group: `Deployment.apps`.
 /// Requires: at least one cause.
-[[nodiscard]] Error invalid(std::string_view kind, std::string_view group, std::string_view name,
+[[nodiscard]] Error invalid(std::string_view kind,
+                            std::string_view group,
+                            std::string_view name,
                             std::vector<FieldCause> causes);
 
 }  // namespace insula::api

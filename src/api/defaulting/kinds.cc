@@ -33,7 +33,8 @@ void set_defaults(LimitRangeItem& item) {
 
 void set_defaults(ServicePort& port) {
   set_if_empty(port.protocol, "TCP");
-  if (port.target_port.is_zero() || (port.target_port.is_string() && port.target_port.name().empty())) {
+  if (port.target_port.is_zero() ||
+      (port.target_port.is_string() && port.target_port.name().empty())) {
     port.target_port = port.port;
   }
 }
@@ -41,14 +42,16 @@ void set_defaults(ServicePort& port) {
 void set_address_defaults(ServiceSpec& spec) {
   if (spec.type == "ExternalName") return;
   if (spec.cluster_ips.empty() && !spec.cluster_ip.empty()) spec.cluster_ips = {spec.cluster_ip};
-  if (spec.cluster_ip.empty() && !spec.cluster_ips.empty()) spec.cluster_ip = spec.cluster_ips.front();
+  if (spec.cluster_ip.empty() && !spec.cluster_ips.empty())
+    spec.cluster_ip = spec.cluster_ips.front();
   // The cluster has one address family, so preferring two means having one.
   set_if_absent(spec.ip_family_policy, "SingleStack");
   if (spec.ip_families.empty()) spec.ip_families = {"IPv4"};
 }
 
 void set_defaults(std::vector<NetworkPolicyPort>& ports) {
-  for (NetworkPolicyPort& port : ports) set_if_absent(port.protocol, "TCP");
+  for (NetworkPolicyPort& port : ports)
+    set_if_absent(port.protocol, "TCP");
 }
 
 }  // namespace
@@ -67,12 +70,15 @@ void set_defaults(Service& object) {
   if (spec.session_affinity == "None") {
     spec.session_affinity_config.reset();
   } else if (spec.session_affinity == "ClientIP") {
-    set_if_absent(spec.session_affinity_config.ensure().client_ip.ensure().timeout_seconds, kAffinitySeconds);
+    set_if_absent(spec.session_affinity_config.ensure().client_ip.ensure().timeout_seconds,
+                  kAffinitySeconds);
   }
-  for (ServicePort& port : spec.ports) set_defaults(port);
+  for (ServicePort& port : spec.ports)
+    set_defaults(port);
 
   const bool balanced = spec.type == "LoadBalancer";
-  if (balanced || spec.type == "NodePort" || (spec.type == "ClusterIP" && !spec.external_ips.empty())) {
+  if (balanced || spec.type == "NodePort" ||
+      (spec.type == "ClusterIP" && !spec.external_ips.empty())) {
     set_if_empty(spec.external_traffic_policy, "Cluster");
   }
   if (spec.type != "ExternalName") set_if_absent(spec.internal_traffic_policy, "Cluster");
@@ -87,14 +93,16 @@ void set_defaults(Service& object) {
 
 void set_defaults(Endpoints& object) {
   for (EndpointSubset& subset : object.subsets) {
-    for (EndpointPort& port : subset.ports) set_if_empty(port.protocol, "TCP");
+    for (EndpointPort& port : subset.ports)
+      set_if_empty(port.protocol, "TCP");
   }
 }
 
 void set_defaults(Secret& object) {
   set_if_empty(object.type, "Opaque");
   // stringData is a way to write data, and is never stored.
-  for (auto& [key, text] : object.string_data) object.data[key] = std::move(text);
+  for (auto& [key, text] : object.string_data)
+    object.data[key] = std::move(text);
   object.string_data.clear();
 }
 
@@ -103,7 +111,8 @@ void set_defaults(Node& object) {
 }
 
 void set_defaults(LimitRange& object) {
-  for (LimitRangeItem& item : object.spec.limits) set_defaults(item);
+  for (LimitRangeItem& item : object.spec.limits)
+    set_defaults(item);
 }
 
 void set_defaults(Deployment& object) {
@@ -134,8 +143,10 @@ void set_defaults(EndpointSlice& object) {
 
 void set_defaults(NetworkPolicy& object) {
   NetworkPolicySpec& spec = object.spec;
-  for (NetworkPolicyIngressRule& rule : spec.ingress) set_defaults(rule.ports);
-  for (NetworkPolicyEgressRule& rule : spec.egress) set_defaults(rule.ports);
+  for (NetworkPolicyIngressRule& rule : spec.ingress)
+    set_defaults(rule.ports);
+  for (NetworkPolicyEgressRule& rule : spec.egress)
+    set_defaults(rule.ports);
   if (spec.policy_types.empty()) {
     spec.policy_types = {"Ingress"};
     if (!spec.egress.empty()) spec.policy_types.emplace_back("Egress");
@@ -144,12 +155,14 @@ void set_defaults(NetworkPolicy& object) {
 
 void set_defaults(Tenant& object) {
   TenantSpec& spec = object.spec;
-  if (spec.namespaces.empty() && !object.metadata.name.empty()) spec.namespaces = {object.metadata.name};
+  if (spec.namespaces.empty() && !object.metadata.name.empty())
+    spec.namespaces = {object.metadata.name};
   set_if_empty(spec.gateway.service.name, "llm-service");
   if (spec.gateway.service.port == 0) spec.gateway.service.port = kTenantPort;
   set_if_absent(spec.gateway.rate_limit.requests_per_hour, kRequestsPerHour);
   for (TenantJwt& jwt : spec.gateway.jwt) {
-    // Shared and public keys take different algorithms, so that one cannot be passed off as the other.
+    // Shared and public keys take different algorithms, so that one cannot be passed off as the
+    // other.
     if (!jwt.algorithms.empty()) continue;
     if (jwt.secret_ref) {
       jwt.algorithms = {"HS256"};

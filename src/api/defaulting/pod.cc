@@ -73,7 +73,8 @@ void set_container_defaults(C& container) {
   set_if_empty(container.image_pull_policy, pull_policy(container.image));
   set_if_empty(container.termination_message_path, "/dev/termination-log");
   set_if_empty(container.termination_message_policy, "File");
-  for (ContainerPort& port : container.ports) set_if_empty(port.protocol, "TCP");
+  for (ContainerPort& port : container.ports)
+    set_if_empty(port.protocol, "TCP");
   for (EnvVar& variable : container.env) {
     if (variable.value_from) set_defaults(variable.value_from->field_ref);
   }
@@ -87,7 +88,8 @@ void set_container_defaults(C& container) {
 }
 
 void set_defaults(std::vector<DownwardAPIVolumeFile>& files) {
-  for (DownwardAPIVolumeFile& file : files) set_defaults(file.field_ref);
+  for (DownwardAPIVolumeFile& file : files)
+    set_defaults(file.field_ref);
 }
 
 void set_defaults(ProjectedVolumeSource& projected) {
@@ -126,7 +128,8 @@ void set_defaults(VolumeSource& source) {
 /// On the node's network a container port is the node's port.
 void set_host_ports(std::vector<Container>& containers) {
   for (Container& container : containers) {
-    for (ContainerPort& port : container.ports) set_if_zero(port.host_port, port.container_port);
+    for (ContainerPort& port : container.ports)
+      set_if_zero(port.host_port, port.container_port);
   }
 }
 
@@ -141,7 +144,8 @@ void set_pod_spec_defaults(PodSpec& spec, RequestsFromLimits requests) {
   // The old name is accepted and kept in step with the new one.
   set_if_empty(spec.service_account_name, spec.service_account);
   spec.service_account = spec.service_account_name;
-  for (Volume& volume : spec.volumes) set_defaults(volume.volume_source);
+  for (Volume& volume : spec.volumes)
+    set_defaults(volume.volume_source);
   for (std::vector<Container>* list : {&spec.init_containers, &spec.containers}) {
     for (Container& container : *list) {
       set_container_defaults(container);

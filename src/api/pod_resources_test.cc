@@ -1,0 +1,72 @@
+#include "api/pod_resources.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "api/codec.h"
+#include "json/yaml.h"
+
+namespace insula::api {
+namespace {
+
+PodSpec read(std::string_view yaml) {
+  return *decode_json<PodSpec>(*json::parse_yaml_document(yaml));
+}
+
+std::string text(const std::map<std::string, Quantity>& amounts) {
+  std::string out;
+  for (const auto& [name, amount] : amounts)
+    out += (out.empty() ? "" : " ") + name + "=" + amount.text();
+  return out;
+}
+
+TEST(PodRequests, AddContainersAndOverhead) {
+  const PodSpec spec = read(
+      "containers: [{resources: {requests: {cpu: 500m, memory: 1Gi}}}, {resources: {requests: "
+      "{cpu: 1, "
+      "nvidia.com/gpu: 1}}}]\noverhead: {cpu: 100m}");
+  EXPECT_EQ(text(pod_requests(spec)), "cpu=1600m memory=1Gi nvidia.com/gpu=1");
+}
+
+TEST(PodRequests, AreThePeakOfInitContainersWhenThatIsMore) {
+  const PodSpec spec = read(
+      "initContainers: [{resources: {requests: {cpu: 3, memory: 1Gi}}}, {resources: {requests: "
+      "{cpu: 2}}}]\n"
+      "containers: [{resources: {requests: {cpu: 1, memory: 2Gi}}}]");
+  EXPECT_EQ(text(pod_requests(spec)), "cpu=3 memory=2Gi");
+}
+
+TEST(PodRequests, CountSidecarsBesideEverythingAfterThem) {
+  const PodSpec spec = read(
+      "initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 1}}}, {resources: "
+      "{requests: {cpu: 3}}}]\n"
+      "containers: [{resources: {requests: {cpu: 2}}}]");
+  EXPECT_EQ(text(pod_requests(spec)), "cpu=4");
+}
+
+TEST(PodLimits, TakeOverheadOnlyWhereThereIsALimit) {
+  const PodSpec spec =
+      read("containers: [{resources: {limits: {memory: 1Gi}}}]\noverhead: {cpu: 1, memory: 1Gi}");
+  EXPECT_EQ(text(pod_limits(spec)), "memory=2Gi");
+}
+
+TEST(QosClass, FollowsRequestsAndLimitsOfCpuAndMemory) {
+  EXPECT_EQ(qos_class(read("containers: [{}]")), "BestEffort");
+  EXPECT_EQ(qos_class(read("containers: [{resources: {limits: {nvidia.com/gpu: 1}}}]")),
+            "BestEffort");
+  EXPECT_EQ(qos_class(read("containers: [{resources: {requests: {cpu: 1}}}]")), "Burstable");
+  EXPECT_EQ(qos_class(read("containers: [{resources: {limits: {cpu: 1, memory: 1Gi}}}]")),
+            "Guaranteed");
+  EXPECT_EQ(qos_class(read("containers: [{resources: {limits: {cpu: 1, memory: 1Gi}}}, {}]")),
+            "Burstable");
+  EXPECT_EQ(
+      qos_class(read(
+          "containers: [{resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 500m}}}]")),
+      "Burstable");
+}
+
+}  // namespace
+}  // namespace insula::api
