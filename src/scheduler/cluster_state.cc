@@ -1,7 +1,8 @@
 #include "scheduler/cluster_state.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "api/pod_resources.h"
 
 namespace insula::scheduler {
 
@@ -11,39 +12,11 @@ void add_to(Resources& sum, const Resources& more) {
   for (const auto& [name, amount] : more) sum[name] += amount;
 }
 
-void raise_to(Resources& peak, const Resources& other) {
-  for (const auto& [name, amount] : other) {
-    api::Quantity& highest = peak[name];
-    if (amount > highest) highest = amount;
-  }
-}
-
 bool counts(const api::Pod& pod) {
   return !pod.spec.node_name.empty() && pod.status.phase != "Succeeded" && pod.status.phase != "Failed";
 }
 
 }  // namespace
-
-Resources requests_of(const api::Pod& pod) {
-  Resources running;
-  for (const api::Container& container : pod.spec.containers) add_to(running, container.resources.requests);
-  // Sidecars stay; an ordinary init container needs its share beside the sidecars started before it.
-  Resources peak;
-  Resources sidecars;
-  for (const api::Container& container : pod.spec.init_containers) {
-    Resources now = sidecars;
-    add_to(now, container.resources.requests);
-    raise_to(peak, now);
-    if (container.restart_policy == "Always") sidecars = std::move(now);
-  }
-  add_to(running, sidecars);
-  raise_to(running, peak);
-  if (pod.spec.resources) {
-    for (const auto& [name, amount] : pod.spec.resources->requests) running[name] = amount;
-  }
-  add_to(running, pod.spec.overhead);
-  return running;
-}
 
 std::set<HostPort> host_ports_of(const api::Pod& pod) {
   std::set<HostPort> ports;
@@ -70,7 +43,7 @@ void ClusterState::pod_changed(const api::Pod* before, const api::Pod* after) {
     placed_.erase(it);
   }
   if (after == nullptr || !counts(*after)) return;
-  Placed placed{after->spec.node_name, requests_of(*after), host_ports_of(*after)};
+  Placed placed{after->spec.node_name, api::pod_requests(after->spec), host_ports_of(*after)};
   add(placed);
   placed_.emplace(key, std::move(placed));
 }
@@ -78,7 +51,7 @@ void ClusterState::pod_changed(const api::Pod* before, const api::Pod* after) {
 void ClusterState::assume(const api::Pod& pod, const std::string& node) {
   const controller::Key key = controller::key_of(pod);
   forget(key);
-  Placed placed{node, requests_of(pod), host_ports_of(pod)};
+  Placed placed{node, api::pod_requests(pod.spec), host_ports_of(pod)};
   add(placed);
   assumed_.emplace(key, std::move(placed));
 }

@@ -16,11 +16,6 @@ namespace insula::scheduler {
 /// Amounts by resource name: `cpu`, `memory`, `nvidia.com/gpu`.
 using Resources = std::map<std::string, api::Quantity>;
 
-/// What a pod needs of its node: the larger of what its containers request side by side and what each
-/// init container requests at its turn, plus overhead. Requests of the pod as a whole win.
-/// Spec: Kubernetes, "Sidecar containers", "Resource sharing within containers".
-[[nodiscard]] Resources requests_of(const api::Pod& pod);
-
 /// A port of the node itself that a container asks for: protocol, address, number.
 using HostPort = std::tuple<std::string, std::string, std::int32_t>;
 [[nodiscard]] std::set<HostPort> host_ports_of(const api::Pod& pod);

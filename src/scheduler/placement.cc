@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "api/pod_resources.h"
+
 namespace insula::scheduler {
 
 namespace {
@@ -104,7 +106,7 @@ void add_resource_misfits(const api::Pod& pod, const NodeState& state, std::vect
   if (const auto most = allocatable.find("pods"); most != allocatable.end() && state.pods >= most->second.value()) {
     reasons.emplace_back("Too many pods");
   }
-  for (const auto& [name, wanted] : requests_of(pod)) {
+  for (const auto& [name, wanted] : api::pod_requests(pod.spec)) {
     if (wanted.is_zero()) continue;
     const auto has = allocatable.find(name);
     const auto used = state.used.find(name);
@@ -116,7 +118,7 @@ void add_resource_misfits(const api::Pod& pod, const NodeState& state, std::vect
 
 // Free share of CPU and memory after the pod, 0 to 1 each, averaged.
 double room(const api::Pod& pod, const NodeState& state) {
-  const Resources wanted = requests_of(pod);
+  const Resources wanted = api::pod_requests(pod.spec);
   double sum = 0;
   for (const char* name : {"cpu", "memory"}) {
     const auto has = state.node->status.allocatable.find(name);

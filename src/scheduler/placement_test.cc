@@ -165,23 +165,5 @@ TEST_F(PlacementTest, AssumedPlacementsCountUntilSeenOrForgotten) {
   EXPECT_EQ(place(pod_, cluster_).node, "n");
 }
 
-TEST(Requests, AreTheLargerOfContainersAndInitContainers) {
-  api::Pod pod;
-  const auto add = [](std::vector<api::Container>& list, const char* cpu) -> api::Container& {
-    api::Container& container = list.emplace_back();
-    container.resources.requests["cpu"] = quantity(cpu);
-    return container;
-  };
-  add(pod.spec.containers, "1");
-  add(pod.spec.containers, "500m");
-  EXPECT_EQ(requests_of(pod).at("cpu"), quantity("1500m"));
-  add(pod.spec.init_containers, "3");
-  EXPECT_EQ(requests_of(pod).at("cpu"), quantity("3"));
-  add(pod.spec.init_containers, "2").restart_policy = "Always";
-  EXPECT_EQ(requests_of(pod).at("cpu"), quantity("3500m"));
-  pod.spec.overhead["cpu"] = quantity("100m");
-  EXPECT_EQ(requests_of(pod).at("cpu"), quantity("3600m"));
-}
-
 }  // namespace
 }  // namespace insula::scheduler
