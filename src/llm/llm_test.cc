@@ -208,7 +208,7 @@ TEST(Sse, AnEndlessEventIsPassedOnUnread) {
 
 TEST(OpenAiError, IsJsonWhateverTheMessageHolds) {
   EXPECT_EQ(to_json({.message = "a \"b\"\n\xff", .type = "server_error"}),
-            "{\"error\":{\"message\":\"a \\\"b\\\"\\u000a\xef\xbf\xbd\",\"type\":\"server_error\",\"param\":null,"
+            "{\"error\":{\"message\":\"a \\\"b\\\"\\n\xef\xbf\xbd\",\"type\":\"server_error\",\"param\":null,"
             "\"code\":null}}");
   EXPECT_EQ(to_json({.message = "é", .type = "t", .code = "c", .param = "model"}),
             R"({"error":{"message":"é","type":"t","param":"model","code":"c"}})");
