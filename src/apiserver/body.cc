@@ -1,6 +1,7 @@
 #include "apiserver/body.h"
 
 #include "api/protobuf.h"
+#include "json/yaml.h"
 
 namespace insula::apiserver {
 
@@ -17,9 +18,11 @@ Result<Object> decode_body(const api::TypeInfo& type,
     case BodyFormat::kProtobuf:
       INSULA_TRY_VOID(api::decode_protobuf(type, object.get(), body));
       return object;
-    case BodyFormat::kYaml:
-      return fail(ErrorCode::kUnsupportedMedia,
-                  "this server does not read YAML bodies yet; send application/json");
+    case BodyFormat::kYaml: {
+      INSULA_TRY(const json::Value value, json::parse_yaml_document(body));
+      INSULA_TRY_VOID(api::decode_json(type, object.get(), value, strictness, &report));
+      return object;
+    }
   }
   return object;
 }
