@@ -147,7 +147,8 @@ class StrategicMerge {
  public:
   Result<Value> merge_object(const ValueInfo* info, Value original, Value patch) {
     if (const Value* directive = patch.find(kPatch))
-      return replaced_or_deleted(directive->text(), info, std::move(original), std::move(patch));
+      return replaced_or_deleted(std::string(directive->text()), info, std::move(original),
+                                 std::move(patch));
     if (!original.is_object()) original = Object();
     Object& target = *original.as_object();
     Object& changes = *patch.as_object();
@@ -159,7 +160,7 @@ class StrategicMerge {
   }
 
  private:
-  Result<Value> replaced_or_deleted(std::string_view directive,
+  Result<Value> replaced_or_deleted(const std::string& directive,
                                     const ValueInfo* info,
                                     Value original,
                                     Value patch) {
