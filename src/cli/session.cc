@@ -1,10 +1,10 @@
 #include "cli/session.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "async/loop.h"
 #include "cli/command.h"
@@ -15,22 +15,21 @@
 namespace insula::cli {
 namespace {
 
-Task<> run_to_end(Task<Result<>> body, std::optional<Result<>>& outcome) { outcome.emplace(co_await std::move(body)); }
+Task<> run_to_end(Task<Result<>> body, std::optional<Result<>>& outcome) {
+  outcome.emplace(co_await std::move(body));
+}
 
 std::string kubeconfig_path(const SessionOptions& options) {
   if (!options.kubeconfig.empty()) return options.kubeconfig;
   return options.data_dir.empty() ? default_kubeconfig() : options.data_dir + "/kubeconfig";
 }
 
-Result<std::unique_ptr<client::HttpClient>> connect(const SessionOptions& options) {
-  INSULA_TRY(const client::Kubeconfig config, client::load_kubeconfig(kubeconfig_path(options)));
-  return client::HttpClient::make(config);
-}
-
 }  // namespace
 
 void SessionOptions::declare(Options& options) {
-  options.text("--kubeconfig", kubeconfig, "how to reach the API; $KUBECONFIG, or the platform's own by default")
+  options
+      .text("--kubeconfig", kubeconfig,
+            "how to reach the API; $KUBECONFIG, or the platform's own by default")
       .text("--data-dir", data_dir, "data directory of the platform whose kubeconfig is used")
       .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
 }
@@ -39,18 +38,26 @@ int report(std::string_view path, const Error& error) {
   std::string message = error.message();
   std::ranges::replace(message, '\n', ' ');
   fmt::print(stderr, "insula {}: {}\n", path, message);
-  const bool mistake = error.code() == ErrorCode::kInvalid || error.code() == ErrorCode::kBadRequest;
+  const bool mistake =
+      error.code() == ErrorCode::kInvalid || error.code() == ErrorCode::kBadRequest;
   return mistake ? kUsage : kFailed;
 }
 
 int run_session(std::string_view path,
                 const SessionOptions& options,
                 std::function<Task<Result<>>(client::Client&)> body) {
+  const auto config = client::load_kubeconfig(kubeconfig_path(options));
+  if (!config) return report(path, config.error());
+  return run_task(path, [&]() -> Task<Result<>> {
+    INSULA_CO_TRY(const auto client, client::HttpClient::make(*config));
+    co_return co_await body(*client);
+  });
+}
+
+int run_task(std::string_view path, std::function<Task<Result<>>()> body) {
   Loop loop;
-  auto client = connect(options);
-  if (!client) return report(path, client.error());
   std::optional<Result<>> outcome;
-  run_until_complete(loop, run_to_end(body(**client), outcome));
+  run_until_complete(loop, run_to_end(body(), outcome));
   if (*outcome) return kOk;
   return report(path, outcome->error());
 }

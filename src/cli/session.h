@@ -30,6 +30,9 @@ int run_session(std::string_view path,
                 const SessionOptions& options,
                 std::function<Task<Result<>>(client::Client&)> body);
 
+/// The same for a command that needs no client: `body` makes the task, on a loop.
+int run_task(std::string_view path, std::function<Task<Result<>>()> body);
+
 /// As run_session() reports it.
 int report(std::string_view path, const Error& error);
 

@@ -203,10 +203,11 @@ class Process {
 
 int run(GatewayOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
-  const auto sink = fd_log_sink(STDERR_FILENO, {}, system_clock());
+  const auto stderr_sink = fd_log_sink(STDERR_FILENO, {}, system_clock());
+  LogSink& sink = options.log == nullptr ? *stderr_sink : *options.log;
   Loop loop;
   int status = 1;
-  Process process(std::move(options), loop, Log(*sink, kComponent));
+  Process process(std::move(options), loop, Log(sink, kComponent));
   run_until_complete(loop, process.run(status));
   return status;
 }

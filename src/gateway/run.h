@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "telemetry/log.h"
+
 namespace insula::gateway {
 
 /// What the gateway process is told on its command line.
@@ -33,6 +35,8 @@ struct GatewayOptions {
   std::size_t body_bytes_max = 32U << 20U;
   /// How long SIGTERM waits for requests that are being answered.
   std::chrono::seconds drain_time = std::chrono::seconds(30);
+  /// Where lines go; stderr when null. Outlives run().
+  LogSink* log = nullptr;
   /// Called once, when connections are accepted and routes are known.
   std::function<void()> on_ready = {};
 };

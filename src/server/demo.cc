@@ -1,11 +1,11 @@
 #include "server/demo.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "async/loop.h"
 #include "async/task_group.h"
@@ -50,10 +50,13 @@ Task<Result<cli::NewKey>> make_tenant(client::Client& client, DemoTenant demo, D
   for (const cli::KeyRow& key : keys) {
     if (key.name == kKeyName) INSULA_CO_TRY_VOID(co_await cli::revoke_key(client, key.id));
   }
-  co_return co_await cli::create_key(client, system_random(), system_clock(), demo.name, std::string(kKeyName));
+  co_return co_await cli::create_key(client, system_random(), system_clock(), demo.name,
+                                     std::string(kKeyName));
 }
 
-Task<> make_into(client::Client& client, DemoTenant demo, Deadline deadline,
+Task<> make_into(client::Client& client,
+                 DemoTenant demo,
+                 Deadline deadline,
                  std::optional<Result<cli::NewKey>>& slot) {
   slot.emplace(co_await make_tenant(client, demo, deadline));
 }
@@ -62,7 +65,8 @@ Task<Result<>> make_all(client::Client& client) {
   const Deadline deadline = system_clock().now() + kDemoWithin;
   std::array<std::optional<Result<cli::NewKey>>, kTenants.size()> keys;
   TaskGroup group;
-  for (std::size_t i = 0; i < kTenants.size(); ++i) group.spawn(make_into(client, kTenants[i], deadline, keys[i]));
+  for (std::size_t i = 0; i < kTenants.size(); ++i)
+    group.spawn(make_into(client, kTenants[i], deadline, keys[i]));
   co_await group.drained();
   for (const auto& key : keys) {
     if (!*key) co_return std::unexpected(key->error());
@@ -75,7 +79,8 @@ Task<Result<>> make_all(client::Client& client) {
   fmt::print(
       "\ntry it:\n"
       "  curl {}/v1/chat/completions -H 'Authorization: Bearer {}' \\\n"
-      "    -d '{{\"model\":\"llm-sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n",
+      "    -d "
+      "'{{\"model\":\"llm-sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n",
       first.url, first.text);
   co_return Result<>{};
 }
@@ -83,7 +88,8 @@ Task<Result<>> make_all(client::Client& client) {
 }  // namespace
 
 void print_ready(const PlatformState& state) {
-  fmt::print("API      {}   KUBECONFIG={}\ngateway  {}\n", state.api_server, state.kubeconfig, state.gateway);
+  fmt::print("API      {}   KUBECONFIG={}\ngateway  {}\n", state.api_server, state.kubeconfig,
+             state.gateway);
   std::fflush(stdout);
 }
 

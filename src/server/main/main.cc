@@ -34,7 +34,10 @@ constexpr std::array kCommands = {
     Command{"tenant", "create, show, list and delete tenants", insula::cli::tenant},
     Command{"key", "create, list and revoke API keys", insula::cli::key},
     Command{"token", "create signed tokens", insula::cli::token},
+    Command{"usage", "show what a tenant has used", insula::cli::usage},
     Command{"llm-sim", "serve an OpenAI-compatible API with invented replies", llm_sim},
+    Command{"control", "", insula::server::control},
+    Command{"gateway", "", insula::server::gateway},
     Command{"version", "print the version", print_version},
 };
 

@@ -1,0 +1,62 @@
+#include "server/bootstrap.h"
+
+#include <array>
+
+#include "api/gen/core_v1.h"
+#include "cli/keys.h"
+#include "cli/tokens.h"
+#include "client/typed.h"
+#include "gateway/jws_key.h"
+
+namespace insula::server {
+namespace {
+
+constexpr std::array kNamespaces = {"default", "kube-system", "kube-public", "kube-node-lease",
+                                    cli::kSystemNamespace};
+
+Task<Result<>> ensure_namespace(client::Client& client, std::string name) {
+  api::Namespace wanted;
+  wanted.metadata.name = std::move(name);
+  INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(wanted)));
+  co_return Result<>{};
+}
+
+api::Secret system_secret(std::string name) {
+  api::Secret secret;
+  secret.metadata.name = std::move(name);
+  secret.metadata.namespace_ = cli::kSystemNamespace;
+  return secret;
+}
+
+/// The private half first: whoever finds the public half may rely on the other being there.
+Task<Result<>> ensure_token_issuer(client::Client& client) {
+  auto present =
+      co_await client::get<api::Secret>(client, cli::kSystemNamespace, cli::kTokenIssuer);
+  if (!present && present.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(std::move(present).error());
+  std::string public_pem;
+  if (present) {
+    public_pem = present->data[cli::kPublicKeyEntry];
+  } else {
+    INSULA_CO_TRY(gateway::JwsKeyPair pair, gateway::generate_ed25519_keys());
+    api::Secret secret = system_secret(cli::kTokenIssuer);
+    secret.data[cli::kPrivateKeyEntry] = std::move(pair.private_pem);
+    secret.data[cli::kPublicKeyEntry] = pair.public_pem;
+    INSULA_CO_TRY_VOID(co_await client::create(client, std::move(secret)));
+    public_pem = std::move(pair.public_pem);
+  }
+  api::Secret readable = system_secret(cli::kTokenIssuerPublic);
+  readable.data[cli::kPublicKeyEntry] = std::move(public_pem);
+  INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(readable)));
+  co_return Result<>{};
+}
+
+}  // namespace
+
+Task<Result<>> bootstrap(client::Client& client) {
+  for (const char* name : kNamespaces)
+    INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
+  co_return co_await ensure_token_issuer(client);
+}
+
+}  // namespace insula::server

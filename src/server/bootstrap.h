@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "async/task.h"
+#include "base/error.h"
+#include "client/client.h"
+
+namespace insula::server {
+
+/// What a platform has from its first moment on: the system namespaces, the key of the token
+/// issuer, and the Service `kubernetes`. Whatever is there already is left as it is.
+Task<Result<>> bootstrap(client::Client& client);
+
+}  // namespace insula::server

@@ -1,0 +1,172 @@
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "apiserver/api_server.h"
+#include "apiserver/registry.h"
+#include "async/loop.h"
+#include "async/signals.h"
+#include "base/random.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/location.h"
+#include "cli/options.h"
+#include "client/http_client.h"
+#include "client/kubeconfig.h"
+#include "http/server.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "server/bootstrap.h"
+#include "server/commands.h"
+#include "server/control_loops.h"
+#include "server/credentials.h"
+#include "server/data_dir.h"
+#include "server/process_log.h"
+#include "server/supervisor.h"
+#include "store/store.h"
+#include "telemetry/metrics.h"
+
+namespace insula::server {
+namespace {
+
+/// Requests in flight get this long; watches end at once.
+constexpr std::chrono::seconds kDrainTime{3};
+
+struct ControlOptions {
+  Layout layout;
+  int listen_fd = -1;
+  std::string gateway_url;
+  LogOptions log;
+};
+
+Result<std::shared_ptr<net::TlsContext>> api_tls(const Layout& layout) {
+  net::TlsServerOptions tls;
+  INSULA_TRY(tls.certificate_chain, read_file(pki_path(layout, "server.crt")));
+  INSULA_TRY(tls.private_key, read_file(pki_path(layout, "server.key")));
+  INSULA_TRY(tls.client_ca, read_file(pki_path(layout, "ca.crt")));
+  tls.alpn = {"http/1.1"};
+  return net::TlsContext::server(tls);
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const Layout& layout) {
+  INSULA_TRY(auto journal, store::open_sqlite_journal(layout.control() + "/state.db"));
+  store::StoreOptions options;
+  options.ephemeral_prefixes = {"events/", "leases.coordination.k8s.io/"};
+  return store::Store::open(std::move(journal), std::move(options));
+}
+
+/// The control plane on one loop: store, API, controllers, scheduler.
+class ControlPlane {
+ public:
+  ControlPlane(ControlOptions options, Loop& loop, Log log)
+      : options_(std::move(options)),
+        loop_(loop),
+        log_(std::move(log)),
+        process_metrics_(register_process_metrics(metrics_)) {}
+
+  /// Opens the store and serves; the controllers start once what they need exists.
+  Task<Result<>> start() {
+    INSULA_CO_TRY(store_, open_store(options_.layout));
+    registry_ = std::make_unique<apiserver::Registry>(*store_, loop_.clock(), system_random());
+    INSULA_CO_TRY(apiserver::ApiServerOptions api, api_options());
+    api_ = std::make_unique<apiserver::ApiServer>(*registry_, metrics_, log_, std::move(api));
+    INSULA_CO_TRY(const std::string ca, read_file(pki_path(options_.layout, "ca.crt")));
+    INSULA_CO_TRY_VOID(open_inner_door());
+    loops_ = std::make_unique<ControlLoops>(
+        *client_, controller::Runtime{loop_.clock(), metrics_, log_},
+        ControlLoops::Options{.ca_pem = ca, .gateway_url = options_.gateway_url});
+    INSULA_CO_TRY(auto tls, api_tls(options_.layout));
+    server_ = std::make_unique<http::Server>(
+        *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
+    INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
+    loops_->start();
+    server_->serve(std::make_unique<net::Listener>(loop_, options_.listen_fd));
+    co_return Result<>{};
+  }
+
+  Task<> stop() {
+    if (server_) co_await server_->drain(loop_.now() + kDrainTime);
+    loops_.reset();
+    client_.reset();
+    inner_server_.reset();
+    if (store_) co_await store_->stop();
+  }
+
+ private:
+  /// The controllers' own way in: a Unix socket in a folder that is control's alone.
+  Result<> open_inner_door() {
+    const std::string path = options_.layout.control() + "/api.sock";
+    INSULA_TRY(const net::Address address, net::Address::unix_path(path));
+    INSULA_TRY(auto listener, net::Listener::bind(loop_, address));
+    inner_server_ = std::make_unique<http::Server>(*api_, http::ServerOptions{});
+    inner_server_->serve(std::move(listener));
+    client::Kubeconfig config;
+    config.server = "unix:" + path;
+    INSULA_TRY(client_, client::HttpClient::make(config));
+    return {};
+  }
+
+  Result<apiserver::ApiServerOptions> api_options() {
+    apiserver::ApiServerOptions api;
+    api.version = std::string(version());
+    INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
+    api.plain_user = apiserver::system_user();
+    api.not_ready = [this] { return loops_->not_ready(); };
+    return api;
+  }
+
+  ControlOptions options_;
+  Loop& loop_;
+  Log log_;
+  MetricsRegistry metrics_;
+  MetricsRegistry::Registration process_metrics_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<apiserver::Registry> registry_;
+  std::unique_ptr<apiserver::ApiServer> api_;
+  std::unique_ptr<http::Server> inner_server_;
+  std::unique_ptr<client::HttpClient> client_;
+  std::unique_ptr<ControlLoops> loops_;
+  std::unique_ptr<http::Server> server_;
+};
+
+Task<> run_control(ControlOptions options, Loop& loop, Log log, int& exit_code) {
+  StopSignals signals(loop);
+  ControlPlane plane(std::move(options), loop, log);
+  if (const auto started = co_await plane.start(); !started) {
+    log.error("control not started", "err", started.error());
+    exit_code = cli::kFailed;
+    co_return;
+  }
+  log.info("serving", "version", version());
+  notify_ready();
+  co_await signals.wait();
+  co_await plane.stop();
+  log.info("stopped");
+}
+
+}  // namespace
+
+int control(std::span<const std::string> arguments) {
+  ControlOptions options{
+      .layout = {cli::default_data_dir()}, .listen_fd = -1, .gateway_url = {}, .log = {}};
+  cli::Options parser("control", "API server, controllers and scheduler; started by insula up.");
+  parser.text("--data-dir", options.layout.root, "the platform's data directory")
+      .number("--listen-fd", options.listen_fd, "inherited listening socket")
+      .text("--gateway-url", options.gateway_url, "where clients reach the gateway");
+  options.log.declare(parser);
+  if (const auto over = parser.parse(arguments)) return *over;
+  const auto sink = open_log(options.log, system_clock());
+  if (!sink) {
+    fmt::print(stderr, "insula control: {}\n", sink.error().message());
+    return cli::kFailed;
+  }
+  Loop loop;
+  int exit_code = cli::kOk;
+  run_until_complete(loop,
+                     run_control(std::move(options), loop, Log(**sink, "control"), exit_code));
+  return exit_code;
+}
+
+}  // namespace insula::server

@@ -1,0 +1,123 @@
+#include "server/control_loops.h"
+
+#include <utility>
+
+#include "api/gen/apps_v1.h"
+#include "api/gen/coordination_v1.h"
+#include "api/gen/core_v1.h"
+#include "api/gen/discovery_v1.h"
+#include "controller/event_recorder.h"
+#include "controller/informer.h"
+#include "controllers/deployment/controller.h"
+#include "controllers/endpoints/controller.h"
+#include "controllers/garbage/controller.h"
+#include "controllers/namespaces/controller.h"
+#include "controllers/nodes/controller.h"
+#include "controllers/replicaset/controller.h"
+#include "scheduler/scheduler.h"
+
+namespace insula::server {
+
+using controller::EventRecorder;
+using controller::Informer;
+using controller::Runtime;
+
+/// In order of construction: mirrors, recorders, then the loops that read and use them.
+struct ControlLoops::Parts {
+  Parts(client::Client& client, const Runtime& runtime, const Options& options)
+      : namespaces(client, {}, runtime.log),
+        accounts(client, {}, runtime.log),
+        config_maps(client, {}, runtime.log),
+        pods(client, {}, runtime.log),
+        nodes(client, {}, runtime.log),
+        leases(client, {}, runtime.log),
+        services(client, {}, runtime.log),
+        endpoints(client, {}, runtime.log),
+        slices(client, {}, runtime.log),
+        quotas(client, {}, runtime.log),
+        limit_ranges(client, {}, runtime.log),
+        deployments(client, {}, runtime.log),
+        sets(client, {}, runtime.log),
+        controller_events(client, runtime, "controller-manager"),
+        scheduler_events(client, runtime, scheduler::kSchedulerName),
+        namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
+        deployment_loop(client, runtime, {deployments, sets, pods}, controller_events),
+        set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, controller_events),
+        endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
+        node_loop(client, runtime, {nodes, leases}),
+        pod_garbage_loop(client, runtime, {pods, nodes}),
+        garbage_loop(client, runtime),
+        scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
+
+  [[nodiscard]] std::vector<std::pair<const char*, controller::Mirror*>> mirrors() {
+    return {{"namespaces", &namespaces},
+            {"serviceaccounts", &accounts},
+            {"configmaps", &config_maps},
+            {"pods", &pods},
+            {"nodes", &nodes},
+            {"leases", &leases},
+            {"services", &services},
+            {"endpoints", &endpoints},
+            {"endpointslices", &slices},
+            {"resourcequotas", &quotas},
+            {"limitranges", &limit_ranges},
+            {"deployments", &deployments},
+            {"replicasets", &sets}};
+  }
+
+  Informer<api::Namespace> namespaces;
+  Informer<api::ServiceAccount> accounts;
+  Informer<api::ConfigMap> config_maps;
+  Informer<api::Pod> pods;
+  Informer<api::Node> nodes;
+  Informer<api::Lease> leases;
+  Informer<api::Service> services;
+  Informer<api::Endpoints> endpoints;
+  Informer<api::EndpointSlice> slices;
+  Informer<api::ResourceQuota> quotas;
+  Informer<api::LimitRange> limit_ranges;
+  Informer<api::Deployment> deployments;
+  Informer<api::ReplicaSet> sets;
+
+  EventRecorder controller_events;
+  EventRecorder scheduler_events;
+
+  controllers::NamespaceController namespace_loop;
+  controllers::DeploymentController deployment_loop;
+  controllers::ReplicaSetController set_loop;
+  controllers::EndpointsController endpoints_loop;
+  controllers::NodeLifecycleController node_loop;
+  controllers::PodGarbageCollector pod_garbage_loop;
+  controllers::GarbageCollector garbage_loop;
+  scheduler::Scheduler scheduler_loop;
+};
+
+ControlLoops::ControlLoops(client::Client& client, const Runtime& runtime, const Options& options)
+    : parts_(std::make_unique<Parts>(client, runtime, options)) {}
+
+ControlLoops::~ControlLoops() = default;
+
+void ControlLoops::start() {
+  parts_->controller_events.start();
+  parts_->scheduler_events.start();
+  parts_->namespace_loop.start();
+  parts_->deployment_loop.start();
+  parts_->set_loop.start();
+  parts_->endpoints_loop.start();
+  parts_->node_loop.start();
+  parts_->pod_garbage_loop.start();
+  parts_->garbage_loop.start();
+  parts_->scheduler_loop.start();
+  for (const auto& [name, mirror] : parts_->mirrors())
+    mirror->start();
+}
+
+std::vector<std::string> ControlLoops::not_ready() const {
+  std::vector<std::string> waiting;
+  for (const auto& [name, mirror] : parts_->mirrors()) {
+    if (!mirror->synced().is_set()) waiting.emplace_back(name);
+  }
+  return waiting;
+}
+
+}  // namespace insula::server

@@ -1,0 +1,43 @@
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/location.h"
+#include "cli/options.h"
+#include "gateway/run.h"
+#include "server/commands.h"
+#include "server/credentials.h"
+#include "server/data_dir.h"
+#include "server/process_log.h"
+#include "server/supervisor.h"
+
+namespace insula::server {
+
+int gateway(std::span<const std::string> arguments) {
+  Layout layout{cli::default_data_dir()};
+  gateway::GatewayOptions gateway;
+  LogOptions log;
+  bool tls = false;
+  cli::Options options("gateway", "The gateway; started by insula up.");
+  options.text("--data-dir", layout.root, "the platform's data directory")
+      .numbers("--listen-fd", gateway.listener_fds, "inherited listening socket")
+      .text("--metrics-address", gateway.metrics_address, "where metrics are read")
+      .toggle("--tls", tls, "serve HTTPS");
+  log.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  gateway.data_dir = layout.root;
+  gateway.kubeconfig = pki_path(layout, "gateway.kubeconfig");
+  if (tls) {
+    gateway.tls_certificate = pki_path(layout, "gateway.crt");
+    gateway.tls_key = pki_path(layout, "gateway.key");
+  }
+  gateway.on_ready = notify_ready;
+  const auto sink = open_log(log, system_clock());
+  if (!sink) {
+    fmt::print(stderr, "insula gateway: {}\n", sink.error().message());
+    return cli::kFailed;
+  }
+  gateway.log = sink->get();
+  return gateway::run(std::move(gateway));
+}
+
+}  // namespace insula::server
