@@ -123,7 +123,7 @@ class Process {
     std::error_code failed;
     std::filesystem::create_directories(options_.data_dir / "run", failed);
     if (failed) return fail_errno("create " + (options_.data_dir / "run").string(), failed.value());
-    INSULA_TRY(const net::Address socket, net::Address::unix_path((options_.data_dir / "run" / "gateway.sock").string()));
+    INSULA_TRY(const net::Address socket, net::Address::unix_path((options_.data_dir / "gateway" / "admin.sock").string()));
     const mode_t before = ::umask(0177);
     auto listener = net::Listener::bind(loop_, socket);
     ::umask(before);
