@@ -6,6 +6,8 @@
 #include "api/gen/coordination_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "api/gen/networking_v1.h"
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "controllers/deployment/controller.h"
@@ -15,6 +17,7 @@
 #include "controllers/nodes/controller.h"
 #include "controllers/replicaset/controller.h"
 #include "scheduler/scheduler.h"
+#include "tenancy/controller.h"
 
 namespace insula::server {
 
@@ -38,6 +41,8 @@ struct ControlLoops::Parts {
         limit_ranges(client, {}, runtime.log),
         deployments(client, {}, runtime.log),
         sets(client, {}, runtime.log),
+        policies(client, {}, runtime.log),
+        tenants(client, {}, runtime.log),
         controller_events(client, runtime, "controller-manager"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
         namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
@@ -47,6 +52,9 @@ struct ControlLoops::Parts {
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
         garbage_loop(client, runtime),
+        tenant_loop(client, runtime,
+                    {tenants, namespaces, accounts, quotas, limit_ranges, policies, services, deployments, pods},
+                    controller_events, options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
   [[nodiscard]] std::vector<std::pair<const char*, controller::Mirror*>> mirrors() {
@@ -62,7 +70,7 @@ struct ControlLoops::Parts {
             {"resourcequotas", &quotas},
             {"limitranges", &limit_ranges},
             {"deployments", &deployments},
-            {"replicasets", &sets}};
+            {"replicasets", &sets},       {"networkpolicies", &policies}, {"tenants", &tenants}};
   }
 
   Informer<api::Namespace> namespaces;
@@ -78,6 +86,8 @@ struct ControlLoops::Parts {
   Informer<api::LimitRange> limit_ranges;
   Informer<api::Deployment> deployments;
   Informer<api::ReplicaSet> sets;
+  Informer<api::NetworkPolicy> policies;
+  Informer<api::Tenant> tenants;
 
   EventRecorder controller_events;
   EventRecorder scheduler_events;
@@ -89,6 +99,7 @@ struct ControlLoops::Parts {
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
   controllers::GarbageCollector garbage_loop;
+  tenancy::TenantController tenant_loop;
   scheduler::Scheduler scheduler_loop;
 };
 
@@ -107,6 +118,7 @@ void ControlLoops::start() {
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();
   parts_->garbage_loop.start();
+  parts_->tenant_loop.start();
   parts_->scheduler_loop.start();
   for (const auto& [name, mirror] : parts_->mirrors())
     mirror->start();

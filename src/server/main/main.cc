@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "node/run.h"
 #include "server/commands.h"
 #include "simulator/simulator.h"
 
@@ -37,6 +38,7 @@ constexpr std::array kCommands = {
     Command{"usage", "show what a tenant has used", insula::cli::usage},
     Command{"llm-sim", "serve an OpenAI-compatible API with invented replies", llm_sim},
     Command{"control", "", insula::server::control},
+    Command{"node", "", insula::server::node},
     Command{"gateway", "", insula::server::gateway},
     Command{"version", "print the version", print_version},
 };
@@ -54,6 +56,8 @@ int print_help() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // First of all: there is one such process for every container.
+  if (argc > 1 && std::string_view(argv[1]) == "shim") return insula::node::shim_main(argc, argv);
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h")
     return print_help();
