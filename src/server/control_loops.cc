@@ -52,9 +52,12 @@ struct ControlLoops::Parts {
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
         garbage_loop(client, runtime),
-        tenant_loop(client, runtime,
-                    {tenants, namespaces, accounts, quotas, limit_ranges, policies, services, deployments, pods},
-                    controller_events, options.gateway_url),
+        tenant_loop(client,
+                    runtime,
+                    {tenants, namespaces, accounts, quotas, limit_ranges, policies, services,
+                     deployments, pods},
+                    controller_events,
+                    options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
   [[nodiscard]] std::vector<std::pair<const char*, controller::Mirror*>> mirrors() {
@@ -70,7 +73,9 @@ struct ControlLoops::Parts {
             {"resourcequotas", &quotas},
             {"limitranges", &limit_ranges},
             {"deployments", &deployments},
-            {"replicasets", &sets},       {"networkpolicies", &policies}, {"tenants", &tenants}};
+            {"replicasets", &sets},
+            {"networkpolicies", &policies},
+            {"tenants", &tenants}};
   }
 
   Informer<api::Namespace> namespaces;

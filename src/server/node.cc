@@ -1,10 +1,9 @@
-#include "node/run.h"
-
 #include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/location.h"
 #include "cli/options.h"
+#include "node/run.h"
 #include "server/commands.h"
 #include "server/credentials.h"
 #include "server/data_dir.h"

@@ -57,7 +57,8 @@ int print_help() {
 
 int main(int argc, char** argv) {
   // First of all: there is one such process for every container.
-  if (argc > 1 && std::string_view(argv[1]) == "shim") return insula::node::shim_main(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "shim")
+    return insula::node::shim_main(argc - 1, argv + 1);
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h")
     return print_help();
