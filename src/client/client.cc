@@ -50,18 +50,35 @@ std::string_view content_type(PatchType type) {
   INSULA_CHECK(false);
 }
 
-Result<RawList> decode_list(std::string_view text) {
+Task<Result<Page>> Client::page(Target target, ListOptions options) {
+  INSULA_CO_TRY(const std::string text, co_await list(std::move(target), std::move(options)));
+  co_return decode_page(text);
+}
+
+Result<Page> decode_page(std::string_view text) {
   INSULA_TRY(json::Value root, json::parse(text));
   const json::Value& metadata = std::as_const(root)["metadata"];
-  RawList list{{}, std::string(metadata["resourceVersion"].text()), std::string(metadata["continue"].text())};
+  Page page{{}, std::string(metadata["resourceVersion"].text()), std::string(metadata["continue"].text())};
   if (json::Value* items = root.find("items"); items != nullptr && items->is_array()) {
-    list.items = std::move(*items->as_array());
+    page.items.reserve(items->as_array()->size());
+    for (json::Value& item : *items->as_array()) page.items.push_back({std::move(item)});
   }
-  return list;
+  return page;
 }
 
 Result<api::ObjectMeta> decode_metadata(const json::Value& object) {
   return api::decode_json<api::ObjectMeta>(object["metadata"]);
+}
+
+Result<api::ObjectMeta> metadata_of(const api::Kind& kind, const PageItem& item) {
+  if (item.decoded) return kind.metadata(item.decoded.get());
+  return decode_metadata(item.json);
+}
+
+Result<api::ObjectMeta> metadata_of(const api::Kind& kind, const WatchEvent& event) {
+  if (event.decoded) return kind.metadata(event.decoded.get());
+  INSULA_TRY(const json::Value object, json::parse(event.object));
+  return decode_metadata(object);
 }
 
 }  // namespace insula::client

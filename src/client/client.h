@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/kind.h"
 #include "async/task.h"
 #include "base/error.h"
+#include "json/value.h"
 
 namespace insula::client {
 
@@ -73,6 +75,22 @@ enum class WatchEventType : std::uint8_t { kAdded, kModified, kDeleted, kBookmar
 struct WatchEvent {
   WatchEventType type = WatchEventType::kAdded;
   std::string object;  // JSON; of a bookmark only metadata.resourceVersion is meant
+  /// The struct of the kind, shared and immutable, where the client has it at hand; `object` is then
+  /// empty. decode_event() in typed.h reads either.
+  std::shared_ptr<const void> decoded = nullptr;
+};
+
+/// One object of a page: its struct where the client has it at hand, else its JSON.
+struct PageItem {
+  json::Value json;
+  std::shared_ptr<const void> decoded = nullptr;
+};
+
+/// One page of a collection, or all of it.
+struct Page {
+  std::vector<PageItem> items;
+  std::string resource_version;  // where a watch goes on
+  std::string continue_token;    // empty: this was the last page
 };
 
 /// The changes of one watch, in order. Destroying it ends the watch.
@@ -102,8 +120,11 @@ class Client {
   virtual ~Client() = default;
 
   virtual Task<Result<std::string>> get(Target target) = 0;
-  /// A `...List` object; see ObjectList in typed.h.
+  /// The text of a `...List` object.
   virtual Task<Result<std::string>> list(Target target, ListOptions options) = 0;
+  /// list(), taken apart. A client in the server's process shares the server's own structs, so that a
+  /// mirror of a collection costs a pointer for each object.
+  virtual Task<Result<Page>> page(Target target, ListOptions options);
   virtual Task<Result<std::unique_ptr<WatchStream>>> watch(Target target, WatchOptions options) = 0;
   /// `target.name` only with a subresource (`pods/x/binding`); otherwise the name is in the object.
   virtual Task<Result<std::string>> create(Target target, std::string object, WriteOptions options) = 0;

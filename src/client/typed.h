@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,16 +26,29 @@ struct ObjectList {
   std::string continue_token;    // empty: this was the last page
 };
 
-/// The parts of a `...List` object, before its items become structs.
-struct RawList {
-  json::Array items;
-  std::string resource_version;
-  std::string continue_token;
-};
-[[nodiscard]] Result<RawList> decode_list(std::string_view text);
+/// The parts of a `...List` object.
+[[nodiscard]] Result<Page> decode_page(std::string_view text);
 
-/// The metadata of any object.
+/// The metadata of an object of any kind.
 [[nodiscard]] Result<api::ObjectMeta> decode_metadata(const json::Value& object);
+[[nodiscard]] Result<api::ObjectMeta> metadata_of(const api::Kind& kind, const PageItem& item);
+[[nodiscard]] Result<api::ObjectMeta> metadata_of(const api::Kind& kind, const WatchEvent& event);
+
+/// The struct of a page's item or of a watch event, without a copy where the client has it already.
+/// Requires: T is the kind that was asked for.
+template <class T>
+[[nodiscard]] Result<std::shared_ptr<const T>> decode_item(const PageItem& item) {
+  if (item.decoded) return std::static_pointer_cast<const T>(item.decoded);
+  INSULA_TRY(T object, api::decode_json<T>(item.json));
+  return std::make_shared<const T>(std::move(object));
+}
+
+template <class T>
+[[nodiscard]] Result<std::shared_ptr<const T>> decode_event(const WatchEvent& event) {
+  if (event.decoded) return std::static_pointer_cast<const T>(event.decoded);
+  INSULA_TRY(T object, api::decode_json<T>(std::string_view(event.object)));
+  return std::make_shared<const T>(std::move(object));
+}
 
 template <class T>
 [[nodiscard]] Target target_of(std::string name_space, std::string name = {}, std::string subresource = {}) {
@@ -60,14 +74,13 @@ Task<Result<T>> get(Client& client, std::string name_space, std::string name) {
 
 template <class T>
 Task<Result<ObjectList<T>>> list(Client& client, std::string name_space = {}, ListOptions options = {}) {
-  INSULA_CO_TRY(const std::string text,
-                co_await client.list(target_of<T>(std::move(name_space)), std::move(options)));
-  INSULA_CO_TRY(RawList raw, decode_list(text));
-  ObjectList<T> out{{}, std::move(raw.resource_version), std::move(raw.continue_token)};
-  out.items.reserve(raw.items.size());
-  for (const json::Value& item : raw.items) {
-    INSULA_CO_TRY(T object, api::decode_json<T>(item));
-    out.items.push_back(std::move(object));
+  Target target = target_of<T>(std::move(name_space));
+  INSULA_CO_TRY(Page page, co_await client.page(std::move(target), std::move(options)));
+  ObjectList<T> out{{}, std::move(page.resource_version), std::move(page.continue_token)};
+  out.items.reserve(page.items.size());
+  for (const PageItem& item : page.items) {
+    INSULA_CO_TRY(const std::shared_ptr<const T> object, decode_item<T>(item));
+    out.items.push_back(*object);
   }
   co_return out;
 }

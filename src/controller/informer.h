@@ -105,15 +105,15 @@ class Informer final : public Mirror, private ReflectorSink {
 
   void begin_replace() override { listed_.clear(); }
 
-  void add_page(const client::RawList& page) override {
-    for (const json::Value& item : page.items) {
-      Result<T> object = api::decode_json<T>(item);
+  void add_page(const client::Page& page) override {
+    for (const client::PageItem& item : page.items) {
+      Result<Object> object = client::decode_item<T>(item);
       if (!object) {
         log_.error("object skipped", "kind", api::kind_of<T>().kind, "err", object.error());
         continue;
       }
-      Key key = key_of(*object);
-      listed_.insert_or_assign(std::move(key), std::make_shared<const T>(*std::move(object)));
+      Key key = key_of(**object);
+      listed_.insert_or_assign(std::move(key), *std::move(object));
     }
   }
 
@@ -128,20 +128,20 @@ class Informer final : public Mirror, private ReflectorSink {
     revision_ = revision;
   }
 
-  void apply(client::WatchEventType type, std::string_view text) override {
-    Result<T> object = api::decode_json<T>(text);
+  void apply(const client::WatchEvent& event) override {
+    Result<Object> object = client::decode_event<T>(event);
     if (!object) {
       log_.error("object skipped", "kind", api::kind_of<T>().kind, "err", object.error());
       return;
     }
-    const std::int64_t revision = revision_of(object->metadata.resource_version);
-    if (type == client::WatchEventType::kDeleted) {
-      const Key key = key_of(*object);
+    const std::int64_t revision = revision_of((*object)->metadata.resource_version);
+    if (event.type == client::WatchEventType::kDeleted) {
+      const Key key = key_of(**object);
       const Object known = get(key);
       // An observed successor of the same name is newer than the deletion.
       if (known && revision_of(known->metadata.resource_version) <= revision) erase(key);
-    } else if (type != client::WatchEventType::kBookmark) {
-      put(std::make_shared<const T>(*std::move(object)));
+    } else if (event.type != client::WatchEventType::kBookmark) {
+      put(*std::move(object));
     }
     revision_ = std::max(revision_, revision);
   }

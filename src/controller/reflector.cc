@@ -44,14 +44,13 @@ Task<Result<>> Reflector::list() {
   page.limit = kListPageObjects;
   sink_.begin_replace();
   for (;;) {
-    INSULA_CO_TRY(const std::string text, co_await client_.list(target(), page));
-    INSULA_CO_TRY(const client::RawList raw, client::decode_list(text));
-    sink_.add_page(raw);
-    if (raw.continue_token.empty()) {
-      sink_.end_replace(revision_of(raw.resource_version));
+    INSULA_CO_TRY(const client::Page found, co_await client_.page(target(), page));
+    sink_.add_page(found);
+    if (found.continue_token.empty()) {
+      sink_.end_replace(revision_of(found.resource_version));
       co_return Result<>{};
     }
-    page.continue_token = raw.continue_token;
+    page.continue_token = found.continue_token;
   }
 }
 
@@ -72,7 +71,7 @@ Task<Result<>> Reflector::follow() {
     }
     progress = true;
     failures_ = 0;
-    sink_.apply(event->type, event->object);
+    sink_.apply(*event);
   }
 }
 

@@ -7,7 +7,6 @@
 #include "async/event.h"
 #include "async/task.h"
 #include "client/client.h"
-#include "client/typed.h"
 #include "controller/work_queue.h"
 #include "telemetry/log.h"
 
@@ -23,9 +22,9 @@ class ReflectorSink {
   virtual ~ReflectorSink() = default;
   /// The whole collection at `revision`, one page after the other: begin, pages, end.
   virtual void begin_replace() = 0;
-  virtual void add_page(const client::RawList& page) = 0;
+  virtual void add_page(const client::Page& page) = 0;
   virtual void end_replace(std::int64_t revision) = 0;
-  virtual void apply(client::WatchEventType type, std::string_view object) = 0;
+  virtual void apply(const client::WatchEvent& event) = 0;
   /// The last revision that replace, apply or a bookmark brought.
   [[nodiscard]] virtual std::int64_t revision() const = 0;
 };

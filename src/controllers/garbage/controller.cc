@@ -27,9 +27,9 @@ class GarbageCollector::KindMirror final : public controller::Mirror, private co
  private:
   void begin_replace() override { listed_.clear(); }
 
-  void add_page(const client::RawList& page) override {
-    for (const json::Value& item : page.items) {
-      Result<api::ObjectMeta> metadata = client::decode_metadata(item);
+  void add_page(const client::Page& page) override {
+    for (const client::PageItem& item : page.items) {
+      Result<api::ObjectMeta> metadata = client::metadata_of(kind_, item);
       if (metadata) listed_.push_back(*std::move(metadata));
     }
   }
@@ -44,16 +44,14 @@ class GarbageCollector::KindMirror final : public controller::Mirror, private co
     revision_ = revision;
   }
 
-  void apply(client::WatchEventType type, std::string_view text) override {
-    const Result<json::Value> object = json::parse(text);
-    if (!object) return;
-    Result<api::ObjectMeta> metadata = client::decode_metadata(*object);
+  void apply(const client::WatchEvent& event) override {
+    Result<api::ObjectMeta> metadata = client::metadata_of(kind_, event);
     if (!metadata) return;
     revision_ = std::max(revision_, controller::revision_of(metadata->resource_version));
-    if (type == client::WatchEventType::kDeleted) {
+    if (event.type == client::WatchEventType::kDeleted) {
       uids_.erase(metadata->uid);
       erase(metadata->uid);
-    } else if (type != client::WatchEventType::kBookmark) {
+    } else if (event.type != client::WatchEventType::kBookmark) {
       put(*std::move(metadata));
     }
   }

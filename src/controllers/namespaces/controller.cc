@@ -96,11 +96,10 @@ Task<Result<>> NamespaceController::clear(std::string name, const api::Kind& kin
   if (!removed) {
     content.failures.push_back(kind.group_resource() + ": " + removed.error().message());
   }
-  INSULA_CO_TRY(const std::string text, co_await client_.list(target, {}));
-  INSULA_CO_TRY(const client::RawList left, client::decode_list(text));
-  for (const json::Value& item : left.items) {
+  INSULA_CO_TRY(const client::Page left, co_await client_.page(target, {}));
+  for (const client::PageItem& item : left.items) {
     ++content.objects[std::string(kind.plural) + "." + std::string(kind.group)];
-    INSULA_CO_TRY(const api::ObjectMeta metadata, client::decode_metadata(item));
+    INSULA_CO_TRY(const api::ObjectMeta metadata, client::metadata_of(kind, item));
     for (const std::string& finalizer : metadata.finalizers) ++content.finalizers[finalizer];
   }
   co_return Result<>{};
