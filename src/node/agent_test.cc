@@ -10,7 +10,6 @@
 #include "client/typed.h"
 #include "gpu/device.h"
 #include "node/files.h"
-#include "node/process_runtime.h"
 #include "node/testing/test_node.h"
 
 namespace insula::node {

@@ -51,6 +51,8 @@ Result<> make_namespace(const std::string& path) {
 Result<> configure_inside(int ns, Ipv4 address) {
   return on_own_thread([&]() -> Result<> {
     if (setns(ns, CLONE_NEWNET) != 0) return fail_errno("enter the pod's network namespace");
+    // Ports below 1024 are free to all: a user namespace has no say over this network namespace.
+    static_cast<void>(write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0\n").has_value());
     INSULA_TRY(Netlink inside, Netlink::open());
     const int eth0 = link_index("eth0");
     INSULA_TRY_VOID(inside.set_up(kLoopbackIndex));

@@ -63,7 +63,7 @@ class ServedNode : public TestNode {
     co_return out;
   }
 
-  PodServer handler{services, *agent, metrics, "node-1", random};
+  PodServer handler{*services, *agent, metrics, "node-1", random};
   http::Server server{handler, {}};
   http::Client client{{}};
   http::Origin origin;

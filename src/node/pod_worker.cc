@@ -10,6 +10,7 @@
 #include "async/loop.h"
 #include "client/typed.h"
 #include "node/files.h"
+#include "node/pod_files.h"
 #include "node/pod_store.h"
 #include "node/pod_volumes.h"
 #include "node/shim_launch.h"
@@ -25,6 +26,8 @@ constexpr auto kPrepareAgainMax = std::chrono::seconds(10);
 // How long a pod that stops waits for the API to know it is not ready, before its containers are told.
 constexpr auto kReportBeforeStop = std::chrono::seconds(1);
 constexpr auto kRemoveAgain = std::chrono::milliseconds(500);
+// Another platform on the machine may have given pods addresses of the same range.
+constexpr int kAddressTriesMax = 64;
 constexpr std::int64_t kGraceSeconds = 30;
 constexpr std::string_view kTenantKind = "Tenant";
 
@@ -203,7 +206,14 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
   } else if (!known || !runs) {
     INSULA_CO_TRY(sandbox_.ip, services_.ips.acquire(sandbox_.pod_uid));
     sandbox_.wants_user_namespace = tenant || !pod_.spec.host_users.value_or(true);
-    INSULA_CO_TRY(sandbox_, co_await services_.runtime.create_sandbox(sandbox_));
+    Result<Sandbox> made = co_await services_.runtime.create_sandbox(sandbox_);
+    for (int tries = 0; !made && made.error().code() == ErrorCode::kAlreadyExists && tries < kAddressTriesMax; ++tries) {
+      INSULA_CO_TRY(sandbox_.ip, services_.ips.replace(sandbox_.pod_uid));
+      made = co_await services_.runtime.create_sandbox(sandbox_);
+    }
+    if (!made) co_return std::unexpected(std::move(made).error());
+    sandbox_ = *std::move(made);
+    INSULA_CO_TRY_VOID(write_pod_files(dir() + "/etc", pod_, sandbox_.hostname, sandbox_.ip.text()));
     INSULA_CO_TRY_VOID(save_sandbox(sandbox_));
   }
   record_.pod_ip = sandbox_.ip.text();

@@ -124,8 +124,8 @@ class Runtime {
   [[nodiscard]] virtual std::string version() const = 0;
   [[nodiscard]] virtual const Isolation& isolation() const = 0;
 
-  /// The network of a pod, before its first container. The address may change if it turns out to be
-  /// taken: use that of the result.
+  /// The network of a pod, before its first container; the result also has the user namespace.
+  /// Errors: kAlreadyExists when something else on the machine has the address: try another.
   virtual Task<Result<Sandbox>> create_sandbox(Sandbox sandbox) = 0;
   /// Gives everything back; fine when it is gone.
   virtual Task<Result<>> remove_sandbox(Sandbox sandbox) = 0;

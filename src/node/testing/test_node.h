@@ -12,13 +12,14 @@
 #include "async/blocking_pool.h"
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "async/task_group.h"
 #include "client/testing/fake_api.h"
 #include "client/typed.h"
 #include "controller/event_recorder.h"
 #include "gpu/device.h"
 #include "http/client.h"
 #include "node/agent.h"
-#include "node/process_runtime.h"
+#include "node/runtime_choice.h"
 #include "telemetry/metrics.h"
 #include "testing/temp_dir.h"
 
@@ -27,8 +28,17 @@ namespace insula::node {
 /// A node over an API in memory and real processes, for tests. `test/sh` runs /bin/sh.
 class TestNode {
  public:
-  TestNode() {
+  explicit TestNode(RuntimeChoice choice = RuntimeChoice::kProcess) {
     chmod(dir.path().c_str(), 0755);
+    options.runtime = choice;
+    auto chosen = make_runtime();
+    if (!chosen) {
+      unavailable = chosen.error().message();
+      return;
+    }
+    runtime = *std::move(chosen);
+    services.emplace(NodeServices{options, api, *runtime, resolver, ips, gpus, events, pool, http, {},
+                                  "127.0.0.1", api::Quantity::of(4), api::Quantity::of(1 << 30)});
     EXPECT_TRUE(images.add("test/sh = host:/bin/sh"));
     events.start();
     start_agent();
@@ -36,13 +46,7 @@ class TestNode {
 
   ~TestNode() {
     // What the test left running must not outlive it.
-    if (agent) {
-      for (const auto& [uid, worker] : agent->workers()) {
-        for (const api::Container& container : worker->pod().spec.containers) {
-          if (const auto target = worker->exec_target(container.name)) runtime.signal(target->container, SIGKILL);
-        }
-      }
-    }
+    if (agent) run_until_complete(loop, remove_all());
     stop_agent();
   }
 
@@ -50,7 +54,7 @@ class TestNode {
   TestNode& operator=(const TestNode&) = delete;
 
   void start_agent() {
-    agent = std::make_unique<Agent>(services, "node-1");
+    agent = std::make_unique<Agent>(*services, "node-1");
     agent->start();
   }
 
@@ -164,23 +168,47 @@ class TestNode {
   ImageMap images;
   ImageStore store{dir / "images"};
   ImageResolver resolver{images, store};
-  ProcessRuntime runtime{NODE_TEST_SHIM, "chosen by the test"};
   SeededRandom random{7};
-  IpPool ips{parse_ipv4_range("127.128.0.0/9").value(), random};
+  // Tests of several trees may run side by side on one machine.
+  IpPool ips{parse_ipv4_range("127.128.0.0/9").value(), system_random()};
   std::unique_ptr<gpu::Driver> driver = gpu::simulated_driver({2, "M", 1024, "test"}, system_clock());
   GpuAllocator gpus{*driver};
   controller::Runtime controllers{system_clock(), metrics, {}};
   controller::EventRecorder events{api, controllers, "kubelet"};
   BlockingPool pool{2};
   http::Client http{{}};
-  NodeServices services{options, api, runtime, resolver, ips, gpus, events, pool, http, {}, "127.0.0.1",
-                        api::Quantity::of(4), api::Quantity::of(1 << 30)};
+  std::unique_ptr<Runtime> runtime;
+  std::optional<NodeServices> services;
+  /// Why the chosen runtime does not work here; empty when it does.
+  std::string unavailable;
   std::unique_ptr<Agent> agent;
 
  private:
+  Result<std::unique_ptr<Runtime>> make_runtime() {
+    std::optional<Result<std::unique_ptr<Runtime>>> out;
+    run_until_complete(loop, detail::store(choose_runtime(options, pool, {}), &out));
+    if (options.runtime != RuntimeChoice::kProcess && *out) {
+      ips = IpPool(parse_ipv4_range("10.231.0.0/16").value(), system_random());
+    }
+    return *std::move(out);
+  }
+
+  Task<> remove_all() {
+    const auto pods = co_await client::list<api::Pod>(api);
+    if (!pods) co_return;
+    for (const api::Pod& pod : pods->items) {
+      client::DeleteOptions now;
+      now.grace_period_seconds = 0;
+      static_cast<void>(co_await client::remove<api::Pod>(api, pod.metadata.namespace_, pod.metadata.name, now));
+    }
+    const SteadyTime limit = loop.now() + std::chrono::seconds(10);
+    while (!agent->workers().empty() && loop.now() < limit) co_await tick();
+  }
+
   static NodeOptions make_options(const std::string& dir) {
     NodeOptions out;
     out.data_dir = dir + "/node";
+    out.binary = NODE_TEST_SHIM;
     out.restart_backoff_initial = std::chrono::milliseconds(20);
     out.restart_backoff_max = std::chrono::milliseconds(50);
     return out;

@@ -1,0 +1,24 @@
+#include "node/cgroup.h"
+
+#include <cstdlib>
+
+#include "node/files.h"
+
+namespace insula::node {
+
+CgroupLayout cgroup_layout(const std::string& root) {
+  if (exists(root + "/cgroup.controllers")) return CgroupLayout::kV2;
+  if (!exists(root + "/memory")) return CgroupLayout::kNone;
+  return exists(root + "/unified/cgroup.controllers") ? CgroupLayout::kHybrid : CgroupLayout::kV1;
+}
+
+std::int64_t oom_kills(CgroupLayout layout, const std::string& group, const std::string& root) {
+  const std::string path = layout == CgroupLayout::kV2 ? root + group + "/memory.events" : root + "/memory" + group + "/memory.oom_control";
+  const Result<std::string> text = read_file(path);
+  if (!text) return 0;
+  constexpr std::string_view kKey = "oom_kill ";
+  const std::size_t at = text->find(kKey);
+  return at == std::string::npos ? 0 : std::strtoll(text->c_str() + at + kKey.size(), nullptr, 10);
+}
+
+}  // namespace insula::node

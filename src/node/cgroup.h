@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace insula::node {
+
+/// How this machine mounts its control groups.
+enum class CgroupLayout : std::uint8_t {
+  kNone,
+  kV1,
+  kHybrid,  // version 1 with a version 2 tree at `unified`, which crun refuses
+  kV2,
+};
+
+/// `root` is /sys/fs/cgroup but in tests.
+[[nodiscard]] CgroupLayout cgroup_layout(const std::string& root = "/sys/fs/cgroup");
+
+/// How often the kernel killed something of this group for want of memory. 0 when it cannot be told.
+[[nodiscard]] std::int64_t oom_kills(CgroupLayout layout, const std::string& group, const std::string& root = "/sys/fs/cgroup");
+
+}  // namespace insula::node

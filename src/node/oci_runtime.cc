@@ -1,0 +1,191 @@
+#include "node/oci_runtime.h"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include <unistd.h>
+#include <fmt/format.h>
+
+#include "async/loop.h"
+#include "node/files.h"
+#include "node/oci_config.h"
+#include "node/rootfs.h"
+#include "node/shim_launch.h"
+
+namespace insula::node {
+namespace {
+
+constexpr auto kDeleteTimeout = std::chrono::seconds(10);
+constexpr std::uint32_t kUserSlots = 65535;
+// What a test container gets of everything; enough for /bin/true.
+constexpr std::int64_t kProbeMemoryBytes = 64L << 20U;
+constexpr Ipv4 kProbeAddress{(169U << 24U) | (254U << 16U) | (255U << 8U) | 1U};
+
+// Each pod address has an id range of its own, as long as the range of addresses is /16 or smaller.
+std::uint32_t user_base_of(Ipv4 ip) { return kUserNamespaceIds * (1 + (ip.value % kUserSlots)); }
+
+std::vector<std::string> runtime_environment() { return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}; }
+
+bool is_mounted_at(const std::vector<Mount>& mounts, std::string_view target) {
+  return std::ranges::any_of(mounts, [&](const Mount& mount) { return mount.target == target; });
+}
+
+// Files that a pod's containers share, unless the pod brings its own.
+void add_pod_files(std::vector<Mount>& mounts, const ContainerPlan& plan, const Sandbox& sandbox) {
+  for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
+    const std::string target = std::string("/etc/") + name;
+    const std::string source = fmt::format("{}/etc/{}", sandbox.dir, name);
+    if (!is_mounted_at(plan.mounts, target) && exists(source)) mounts.push_back({source, target, false});
+  }
+}
+
+}  // namespace
+
+std::string find_program(const std::string& name) {
+  for (const char* dir : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}) {
+    std::string path = std::string(dir) + "/" + name;
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return {};
+}
+
+OciRuntime::OciRuntime(Options options, BlockingPool& pool)
+    : options_(std::move(options)), pool_(pool), layout_(cgroup_layout()), network_(options_.network_dir) {
+  isolation_.namespaces = true;
+  isolation_.limits = true;
+  isolation_.user_namespaces = true;
+}
+
+bool OciRuntime::hides_unified() const {
+  return layout_ == CgroupLayout::kHybrid && options_.program.ends_with("crun");
+}
+
+std::vector<std::string> OciRuntime::command(std::vector<std::string> words) const {
+  std::vector<std::string> out;
+  if (hides_unified()) out = {options_.binary, "shim", "--hide-unified", "--exec", "--"};
+  out.insert(out.end(), {options_.program, "--root", options_.state_dir});
+  std::ranges::move(words, std::back_inserter(out));
+  return out;
+}
+
+Task<Result<>> OciRuntime::try_out(std::string scratch_dir) {
+  if (layout_ == CgroupLayout::kNone) co_return fail(ErrorCode::kUnavailable, "no control groups are mounted at /sys/fs/cgroup");
+  INSULA_CO_TRY_VOID(network_.prepare());
+  INSULA_CO_TRY_VOID(make_dirs(options_.state_dir, 0700));
+  const Result<> all = co_await run_probe(scratch_dir, true);
+  if (all) co_return Result<>{};
+  const Result<> less = co_await run_probe(scratch_dir, false);
+  if (!less) co_return less;
+  isolation_.user_namespaces = false;
+  isolation_.reason = "pods of tenants share the machine's user ids: " + all.error().message();
+  co_return Result<>{};
+}
+
+Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
+  Sandbox sandbox;
+  sandbox.pod_uid = fmt::format("probe-{}", getpid());
+  sandbox.hostname = "probe";
+  sandbox.dir = dir;
+  sandbox.ip = kProbeAddress;
+  sandbox.wants_user_namespace = user_namespace;
+  ContainerPlan plan;
+  plan.id = fmt::format("insula-probe-{}", getpid());
+  plan.dir = dir + "/container";
+  plan.log_path = dir + "/log";
+  plan.log_bytes_max = 1 << 16;
+  plan.root = HostRoot{};
+  plan.argv = {"/bin/true"};
+  plan.limits = {kProbeMemoryBytes, 1000, 100, 16};
+  INSULA_CO_TRY_VOID(remove_tree(dir));
+  INSULA_CO_TRY_VOID(make_dirs(plan.dir, 0711));
+  Result<Sandbox> made = co_await create_sandbox(sandbox);
+  Result<> outcome;
+  if (made) {
+    Result<Container> container = co_await start(plan, *made);
+    if (container) {
+      const ExitRecord end = co_await wait_for_exit(*container);
+      if (end.exit_code != 0) {
+        outcome = fail(ErrorCode::kUnavailable, fmt::format("a test container ended with {}: {}", end.exit_code, read_file(plan.log_path).value_or("")));
+      }
+      static_cast<void>(co_await remove(*std::move(container)));
+    } else {
+      release_rootfs(plan.dir);
+      outcome = std::unexpected(std::move(container).error());
+    }
+  } else {
+    outcome = std::unexpected(std::move(made).error());
+  }
+  static_cast<void>(co_await remove_sandbox(sandbox));
+  static_cast<void>(remove_tree(dir).has_value());
+  co_return outcome;
+}
+
+Task<Result<Sandbox>> OciRuntime::create_sandbox(Sandbox sandbox) {
+  if (sandbox.wants_user_namespace && isolation_.user_namespaces) sandbox.user_base = user_base_of(sandbox.ip);
+  auto work = [network = network_, uid = sandbox.pod_uid, ip = sandbox.ip] { return network.add(uid, ip); };
+  INSULA_CO_TRY_VOID(co_await pool_.run(std::move(work)));
+  co_return sandbox;
+}
+
+Task<Result<>> OciRuntime::remove_sandbox(Sandbox sandbox) {
+  auto work = [network = network_, uid = sandbox.pod_uid] { return network.remove(uid); };
+  co_return co_await pool_.run(std::move(work));
+}
+
+Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
+  OciSettings settings;
+  if (!sandbox.host_network) settings.network_namespace = network_.namespace_path(sandbox.pod_uid);
+  settings.cgroup_path = group_of(plan.id);
+  settings.unified_cgroups = layout_ == CgroupLayout::kV2;
+  add_pod_files(settings.mounts, plan, sandbox);
+  auto work = [plan, sandbox, settings, binary = options_.binary]() mutable -> Result<> {
+    INSULA_TRY(std::vector<Mount> mounts, make_rootfs(plan.dir, plan.root, binary, sandbox.user_base));
+    std::ranges::move(mounts, std::inserter(settings.mounts, settings.mounts.begin()));
+    settings.mounts.insert(settings.mounts.end(), plan.mounts.begin(), plan.mounts.end());
+    return write_file(plan.dir + "/config.json", oci_config(plan, sandbox, settings), 0600);
+  };
+  INSULA_CO_TRY_VOID(co_await pool_.run(std::move(work)));
+  ShimLaunch launch;
+  launch.binary = options_.binary;
+  launch.flags = {"--pid-file", plan.dir + "/pid"};
+  launch.command = command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
+  launch.env = runtime_environment();
+  co_return co_await launch_shim(std::move(launch), plan);
+}
+
+void OciRuntime::signal(const Container& container, int number) {
+  const ProcessIdentity& process = container.identity.container;
+  // The first process of a pid namespace takes the others with it.
+  if (is_alive(process)) kill(process.pid, number);
+}
+
+bool OciRuntime::out_of_memory(const Container& container) { return oom_kills(layout_, group_of(container.id)) > 0; }
+
+Task<Result<>> OciRuntime::remove(Container container) {
+  SpawnOptions options;
+  options.argv = command({"delete", "--force", container.id});
+  options.env = runtime_environment();
+  // A container that is not known any more is what is wanted, so the outcome does not matter.
+  const auto deleted = co_await run_command(std::move(options), Loop::current().now() + kDeleteTimeout);
+  if (!deleted) co_return std::unexpected(deleted.error());
+  auto work = [dir = container.dir] {
+    release_rootfs(dir);
+    return remove_tree(dir);
+  };
+  co_return co_await pool_.run(std::move(work));
+}
+
+Result<SpawnOptions> OciRuntime::exec(const Container& container, const ExecRequest& request) {
+  std::vector<std::string> words = {"exec"};
+  if (request.tty) words.emplace_back("--tty");
+  words.push_back(container.id);
+  words.insert(words.end(), request.argv.begin(), request.argv.end());
+  SpawnOptions options;
+  options.argv = command(std::move(words));
+  options.env = runtime_environment();
+  return options;
+}
+
+}  // namespace insula::node

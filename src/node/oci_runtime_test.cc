@@ -1,0 +1,181 @@
+#include "node/oci_runtime.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "node/files.h"
+#include "node/log_reader.h"
+#include "node/netlink.h"
+#include "node/pod_network.h"
+#include "node/testing/test_node.h"
+
+namespace insula::node {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Real containers: needs root and the runtime; skips with the reason where it does not work.
+class OciRuntimeTest : public ::testing::TestWithParam<RuntimeChoice> {
+ protected:
+  void with_node(Task<> (*body)(TestNode&)) {
+    TestNode node(GetParam());
+    if (!node.unavailable.empty()) GTEST_SKIP() << node.unavailable;
+    run_until_complete(node.loop, body(node));
+  }
+};
+
+Task<std::string> log_once(TestNode& node, std::string pod, std::string until) {
+  const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+  std::string text;
+  while (text.find(until) == std::string::npos && node.loop.now() < limit) {
+    const PodWorker* worker = node.agent->find("default", pod);
+    if (worker == nullptr) worker = node.agent->find("team-a", pod);
+    const auto files = worker->log_files("");
+    text = files && !files->empty() ? log_tail(files->back(), 1000, 100000) : "";
+    co_await node.tick();
+  }
+  co_return text;
+}
+
+TEST_P(OciRuntimeTest, APodHasAnAddressProcessesAndFilesOfItsOwn) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod(
+        "web", "echo pid $$$$; hostname; cat /etc/hosts; ls /root /etc/shadow /etc/ssl/private 2>&1; "
+               "cat /proc/net/route; touch /usr/x 2>&1; touch /tmp/y && echo wrote; echo end; sleep 1000"));
+    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_THAT(pod.status.pod_ip, HasSubstr("10.231."));
+    const std::string log = co_await log_once(node, "web", "end\n");
+    EXPECT_THAT(log, HasSubstr("pid 1\nweb\n"));
+    EXPECT_THAT(log, HasSubstr(pod.status.pod_ip + "\tweb"));
+    EXPECT_THAT(log, HasSubstr("/etc/shadow': No such file"));
+    EXPECT_THAT(log, HasSubstr("eth0\t00000000\t0101FEA9"));  // the default route over 169.254.1.1
+    EXPECT_THAT(log, HasSubstr("Read-only file system"));
+    EXPECT_THAT(log, HasSubstr("wrote\n"));
+  });
+}
+
+TEST_P(OciRuntimeTest, TheNodeReachesAPodByItsAddress) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "");
+    EXPECT_TRUE(node.images.add("test/python = host:/usr/bin/python3"));
+    pod.spec.containers[0].image = "test/python";
+    pod.spec.containers[0].args = {"-m", "http.server", "80"};
+    pod.spec.containers[0].readiness_probe.emplace().handler.http_get.emplace().port = 80;
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+  });
+}
+
+TEST_P(OciRuntimeTest, ATenantsPodRunsInAUserNamespaceAndCannotGainRights) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("safe", "cat /proc/self/uid_map; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; "
+                                          "mount -t tmpfs x /mnt 2>&1; unshare -U true 2>&1; id -u; echo end; sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    co_await node.create(pod);
+    while (node.agent->find("team-a", "safe") == nullptr) co_await node.tick();
+    const std::string log = co_await log_once(node, "safe", "end\n");
+    EXPECT_THAT(log, Not(HasSubstr("         0          0 4294967295")));
+    EXPECT_THAT(log, HasSubstr(" 65536\n"));
+    EXPECT_THAT(log, HasSubstr("NoNewPrivs:\t1"));
+    EXPECT_THAT(log, HasSubstr("Seccomp:\t2"));
+    EXPECT_THAT(log, HasSubstr("unshare failed: Operation not permitted"));
+    EXPECT_THAT(log, HasSubstr("\n0\nend"));
+  });
+}
+
+TEST_P(OciRuntimeTest, AContainerThatUsesTooMuchMemoryIsKilledAndSaidSo) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("hungry", "x=a; while true; do x=$x$x; done");
+    pod.spec.restart_policy = "Never";
+    pod.spec.containers[0].resources.limits["memory"] = api::Quantity::of(32 << 20);
+    co_await node.create(pod);
+    const api::Pod seen = co_await node.until("hungry", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    EXPECT_EQ(seen.status.container_statuses[0].state.terminated->reason, "OOMKilled");
+    EXPECT_EQ(seen.status.container_statuses[0].state.terminated->exit_code, 137);
+  });
+}
+
+TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
+  with_node([](TestNode& node) -> Task<> {
+    api::ConfigMap settings;
+    settings.metadata.name = "settings";
+    settings.metadata.namespace_ = "default";
+    settings.data["mode"] = "fast";
+    EXPECT_TRUE(co_await client::create(node.api, settings));
+    api::Pod pod = node.shell_pod("job", "cat /etc/settings/mode > /scratch/copy; cat /scratch/copy > /dev/termination-log");
+    pod.spec.restart_policy = "Never";
+    api::Volume& config = pod.spec.volumes.emplace_back();
+    config.name = "config";
+    config.volume_source.config_map.emplace().local_object_reference.name = "settings";
+    api::Volume& scratch = pod.spec.volumes.emplace_back();
+    scratch.name = "scratch";
+    scratch.volume_source.empty_dir.emplace();
+    for (const auto& [name, path] : {std::pair{"config", "/etc/settings"}, std::pair{"scratch", "/scratch"}}) {
+      api::VolumeMount& mount = pod.spec.containers[0].volume_mounts.emplace_back();
+      mount.name = name;
+      mount.mount_path = path;
+    }
+    co_await node.create(pod);
+    const api::Pod seen = co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Succeeded"; });
+    EXPECT_EQ(seen.status.container_statuses[0].state.terminated->message, "fast");
+  });
+}
+
+TEST_P(OciRuntimeTest, ExecRunsInsideTheContainer) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "test $(hostname) = web"};
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+  });
+}
+
+TEST_P(OciRuntimeTest, LeavesNothingBehind) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "trap 'exit 0' TERM; while true; do sleep 0.05; done"));
+    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_NE(link_index(host_link_name(pod.metadata.uid)), 0);
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
+    co_await node.until_gone("web");
+    EXPECT_EQ(link_index(host_link_name(pod.metadata.uid)), 0);
+    EXPECT_TRUE(names_in(node.options.data_dir + "/netns").empty());
+    EXPECT_TRUE(names_in(node.options.data_dir + "/pods").empty());
+    EXPECT_TRUE(names_in(node.options.data_dir + "/oci").empty());
+  });
+}
+
+TEST_P(OciRuntimeTest, ARunningContainerSurvivesTheAgent) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    const api::Pod before = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const pid_t pid = node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
+    node.restart_agent();
+    while (node.agent->find("default", "web") == nullptr || !node.agent->find("default", "web")->exec_target("")) co_await node.tick();
+    EXPECT_EQ(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid, pid);
+    const api::Pod after = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_EQ(after.status.pod_ip, before.status.pod_ip);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Debian, OciRuntimeTest, ::testing::Values(RuntimeChoice::kRunc, RuntimeChoice::kCrun),
+                         [](const auto& info) { return info.param == RuntimeChoice::kRunc ? "runc" : "crun"; });
+
+TEST(CgroupLayout, TellsTheThreeArrangementsApart) {
+  const insula::testing::TempDir dir;
+  EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kNone);
+  ASSERT_TRUE(make_dirs(dir / "memory/insula/x"));
+  EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kV1);
+  ASSERT_TRUE(make_dirs(dir / "unified"));
+  ASSERT_TRUE(write_file(dir / "unified/cgroup.controllers", ""));
+  EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kHybrid);
+  ASSERT_TRUE(write_file(dir / "cgroup.controllers", ""));
+  EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kV2);
+  ASSERT_TRUE(write_file(dir / "memory/insula/x/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"));
+  EXPECT_EQ(oom_kills(CgroupLayout::kV1, "/insula/x", dir.path()), 2);
+  EXPECT_EQ(oom_kills(CgroupLayout::kV2, "/insula/x", dir.path()), 0);
+}
+
+}  // namespace
+}  // namespace insula::node
