@@ -89,7 +89,8 @@ struct KindStrategy {
 ///
 /// prepare_create: defaults, then what creation means (status dropped, generation 1). The name,
 /// also
-///                 a generated one, and the namespace must be set before.
+///                 a generated one, and the namespace must be set before. Idempotent: called again
+///                 when admission has filled in more.
 /// check_create:   kInvalid with `Kind "name" is invalid: ...` and all causes.
 /// prepare_update: defaults, system metadata and the untouched half carried over, generation.
 /// check_update:   as check_create, with the rules on what may change.

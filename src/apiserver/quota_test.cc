@@ -166,6 +166,18 @@ TEST(PodUsage, IsTheLargerOfContainersTogetherAndInitContainersInTurn) {
   EXPECT_FALSE(usage.contains("limits.cpu"));
 }
 
+TEST_F(QuotaTest, LimitRangeDefaultsDecideTheQualityOfService) {
+  ASSERT_EQ(server
+                .send("POST", "/api/v1/namespaces/a/limitranges",
+                      R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container",
+                          "default":{"cpu":"1","memory":"1Gi"}}]}})")
+                .status,
+            201);
+  const auto made = server.send("POST", kPods, pod("x", "{}"));
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(server.parsed(made)["status"]["qosClass"].text(), "Guaranteed");
+}
+
 TEST_F(QuotaTest, SeesTheDefaultsOfALimitRange) {
   make_quota("q", R"({"limits.memory":"1Gi"})");
   const auto range = server.send("POST", "/api/v1/namespaces/a/limitranges",

@@ -142,6 +142,8 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
+  // Admission fills in resources, and the quality of service follows from them.
+  api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
   warn(kind, object.get(), context);

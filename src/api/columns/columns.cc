@@ -25,9 +25,10 @@ std::string human_duration(std::chrono::nanoseconds duration) {
   if (hours < 48) return fmt::format("{}h", hours);
   const std::int64_t days = hours / 24;
   if (days < 8) return pair(days, 'd', hours % 24, 'h');
-  if (days < 2 * 365) return fmt::format("{}d", days);
-  if (days < 8 * 365) return pair(days / 365, 'y', days % 365, 'd');
-  return fmt::format("{}y", days / 365);
+  constexpr std::int64_t kYear = 365;
+  if (days < 2 * kYear) return fmt::format("{}d", days);
+  if (days < 8 * kYear) return pair(days / kYear, 'y', days % kYear, 'd');
+  return fmt::format("{}y", days / kYear);
 }
 
 std::string age(Time then, WallTime now) {
@@ -50,7 +51,7 @@ std::string label_text(const std::map<std::string, std::string>& labels) {
 std::string selector_text(const LabelSelector& selector) {
   std::multimap<std::string_view, std::string> rules;
   for (const auto& [key, value] : selector.match_labels)
-    rules.emplace(key, key + "=" + value);
+    rules.emplace(key, fmt::format("{}={}", key, value));
   for (const LabelSelectorRequirement& rule : selector.match_expressions) {
     std::vector<std::string> values = rule.values;
     std::ranges::sort(values);

@@ -133,6 +133,7 @@ std::span<const Column> endpoint_slice_columns() {
 
 std::vector<Cell> cells(const EndpointSlice& object, WallTime now) {
   std::vector<std::string> ports;
+  ports.reserve(object.ports.size());
   for (const EndpointSlicePort& port : object.ports) {
     ports.push_back(port.port ? fmt::format("{}", *port.port) : port.name.value_or("*"));
   }
