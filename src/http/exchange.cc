@@ -68,6 +68,10 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> out) {
     size = fail(ErrorCode::kTooLarge, "the body is too large");
   }
   current.keep_alive = false;
+  if (size.error().code() == ErrorCode::kTimeout) {
+    co_return std::unexpected(
+        Error(ErrorCode::kTimeout, ErrorOrigin::kClient, "the body came too slowly"));
+  }
   co_return std::unexpected(std::move(size).error());
 }
 

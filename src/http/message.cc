@@ -37,8 +37,13 @@ bool Headers::has_token(std::string_view name, std::string_view token) const {
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  INSULA_CHECK(is_token(name) && is_field_value(value), name);
-  entries_.push_back({std::string(name), std::string(value)});
+  INSULA_CHECK(is_token(name), name);
+  Entry& entry = entries_.emplace_back(std::string(name), std::string(value));
+  char* end = entry.value.data() + entry.value.size();
+  for (char* bad = entry.value.data();; *bad = ' ') {
+    bad += find_value_end(bad, end) - bad;
+    if (bad == end) return;
+  }
 }
 
 void Headers::set(std::string_view name, std::string_view value) {

@@ -37,9 +37,8 @@ class Headers {
   /// True when one of the comma-separated values of that name is `token`, in any case.
   [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
 
-  /// Appends, keeping others of that name.
-  /// Requires: `name` is a token and `value` has no line end; anything else is a bug (header
-  /// injection).
+  /// Appends, keeping others of that name. Control characters in `value` become spaces: text from
+  /// elsewhere cannot begin a header of its own. Requires: `name` is a token.
   void add(std::string_view name, std::string_view value);
 
   /// Replaces all of that name by one.
