@@ -146,7 +146,10 @@ Task<> two_requests(Scripted& scripted,
                     std::string method,
                     Result<Response>& second) {
   auto first = co_await client.send(scripted.origin, request_of("GET", "/1"), soon());
-  EXPECT_EQ(first.value().body, "ok");
+  EXPECT_TRUE(first.has_value());
+  // Lets what the server does after its first answer arrive.
+  for (int turn = 0; turn < 10; ++turn)
+    co_await yield();
   second = co_await client.send(scripted.origin, request_of(method, "/2"), soon());
 }
 
@@ -199,6 +202,38 @@ TEST(Client, DoesNotReuseAConnectionWithBytesNobodyAskedFor) {
   Result<Response> second;
   run_until_complete(loop, two_requests(scripted, client, "POST", second));
   EXPECT_EQ(second.value().body, "ok");
+  EXPECT_EQ(client.counters().connections_reused, 0u);
+}
+
+TEST(Client, NoticesThatAnIdleConnectionHasBeenClosed) {
+  Loop loop;
+  Scripted scripted(loop);
+  scripted.group.spawn(
+      play(*scripted.listener, {{{"\r\n\r\n", kOk}}, {{"\r\n\r\n", kOk}}}, scripted.received));
+  Client client({});
+  Result<Response> second;
+  run_until_complete(loop, two_requests(scripted, client, "POST", second));
+  EXPECT_EQ(second.value().body, "ok");
+  EXPECT_EQ(client.counters().connections_reused, 0u);
+}
+
+Task<> refused_upload(Scripted& scripted, Client& client) {
+  auto refused = co_await client.send(
+      scripted.origin, request_of("POST", "/1", std::string(20'000'000, 'x')), soon());
+  EXPECT_EQ(refused.value().status, 413);
+  auto next = co_await client.send(scripted.origin, request_of("POST", "/2"), soon());
+  EXPECT_EQ(next.value().status, 200);
+}
+
+TEST(Client, DoesNotReuseAConnectionWhoseRequestWasNotSentWhole) {
+  Loop loop;
+  Scripted scripted(loop);
+  const std::string refusal = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno";
+  scripted.group.spawn(play(*scripted.listener,
+                            {{{"\r\n\r\n", refusal}, {"never", ""}}, {{"\r\n\r\n", kOk}}},
+                            scripted.received));
+  Client client({});
+  run_until_complete(loop, refused_upload(scripted, client));
   EXPECT_EQ(client.counters().connections_reused, 0u);
 }
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "async/deadline.h"
+#include "async/task_group.h"
 #include "http/test_service.h"
 
 namespace insula::http::websocket {
@@ -273,6 +274,43 @@ TEST(WebSocket, AnswersTheHandshakeOfTheRfcPingsAndViolations) {
   EXPECT_THAT(rest, StartsWith("\x8a\x02hi\x88"));
   EXPECT_THAT(rest, HasSubstr("unknown opcode"));
   EXPECT_EQ(echo.service.error, "WebSocket: unknown opcode");
+}
+
+Task<> write_large(Connection& socket, const std::string& data) {
+  EXPECT_TRUE(co_await socket.write_binary(data));
+}
+
+Task<Result<std::string>> read_bytes(net::Stream& stream, std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t filled = 0; filled < size;) {
+    INSULA_CO_TRY(const std::size_t got, co_await stream.read(std::span(text).subspan(filled)));
+    if (got == 0) co_return insula::fail(ErrorCode::kUpstream, "too short");
+    filled += got;
+  }
+  co_return text;
+}
+
+Task<> ping_a_busy_writer() {
+  auto pair = net::stream_pair(Loop::current());
+  auto& [ours, peer] = *pair;
+  Connection::Parts parts{std::move(ours), Role::kServer, "", ""};
+  Connection socket(std::move(parts), {}, system_random());
+  const std::string large(4'000'000, 'x');
+  TaskGroup group;
+  group.spawn(write_large(socket, large));
+  co_await yield();
+  EXPECT_TRUE(co_await peer->write(client_frame(0x89, "hi") + client_frame(0x81, "text")));
+  auto message = co_await with_deadline(soon(), socket.read());
+  EXPECT_EQ(message.value()->data, "text");
+  EXPECT_EQ(group.size(), 1u);
+  const auto received = co_await with_deadline(soon(), read_bytes(*peer, 10 + large.size() + 4));
+  EXPECT_EQ(received.value().substr(10 + large.size()), "\x8a\x02hi");
+  co_await group.drained();
+}
+
+TEST(WebSocket, ReadsOnAndAnswersAPingAfterTheMessageThatIsBeingSent) {
+  Loop loop;
+  run_until_complete(loop, ping_a_busy_writer());
 }
 
 }  // namespace
