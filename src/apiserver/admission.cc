@@ -8,6 +8,8 @@
 #include "api/gen/core_v1.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
+#include "apiserver/ownership.h"
+#include "apiserver/pod_security.h"
 
 namespace insula::apiserver {
 
@@ -33,11 +35,21 @@ void tolerate(api::Pod& pod, std::string_view key) {
   pod.spec.tolerations.push_back(std::move(toleration));
 }
 
+bool is_of_tenant(const store::Transaction& transaction, std::string_view name_space) {
+  const store::EntryPtr entry =
+      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  return entry && !tenant_of(*object_of<api::Namespace>(*entry)).empty();
+}
+
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
   if (pod.spec.service_account_name.empty()) pod.spec.service_account_name = "default";
   pod.spec.service_account = pod.spec.service_account_name;
   tolerate(pod, "node.kubernetes.io/not-ready");
   tolerate(pod, "node.kubernetes.io/unreachable");
+  if (is_of_tenant(transaction, pod.metadata.namespace_)) {
+    const std::string why = baseline_violation(pod);
+    if (!why.empty()) return forbidden(kind, pod.metadata.name, why);
+  }
   std::vector<std::shared_ptr<const api::LimitRange>> ranges;
   const std::string prefix =
       store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");

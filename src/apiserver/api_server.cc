@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apiserver/documents.h"
+#include "apiserver/event_expiry.h"
 #include "apiserver/node_relay.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
@@ -62,7 +63,9 @@ ApiServer::ApiServer(Registry& registry,
       metrics_registry_(metrics),
       metrics_(metrics),
       log_(std::move(log)),
-      options_(std::move(options)) {}
+      options_(std::move(options)) {
+  tasks_.spawn(keep_expiring_events(registry_));
+}
 
 Task<> ApiServer::handle(http::Exchange& exchange) {
   Call call{exchange, Loop::current().now()};

@@ -15,6 +15,7 @@
 #include "apiserver/request_info.h"
 #include "apiserver/server_metrics.h"
 #include "async/task.h"
+#include "async/task_group.h"
 #include "base/error.h"
 #include "http/exchange.h"
 #include "net/address.h"
@@ -91,6 +92,7 @@ class ApiServer final : public http::Handler {
   ServerMetrics metrics_;
   Log log_;
   ApiServerOptions options_;
+  TaskGroup tasks_;
 };
 
 }  // namespace insula::apiserver

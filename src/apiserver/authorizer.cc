@@ -9,6 +9,7 @@
 
 #include "api/gen/core_v1.h"
 #include "apiserver/object.h"
+#include "apiserver/ownership.h"
 
 namespace insula::apiserver {
 
@@ -83,17 +84,10 @@ bool gateway_may(const RequestInfo& request) {
          (request.verb == "create" || request.verb == "patch");
 }
 
-/// The namespace's controlling owner is this Tenant.
 bool owns(std::string_view tenant, std::string_view name_space, const store::Store& store) {
   const store::EntryPtr entry =
       store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  if (!entry) return false;
-  const auto found = object_of<api::Namespace>(*entry);
-  return std::ranges::any_of(
-      found->metadata.owner_references, [&](const api::OwnerReference& owner) {
-        return owner.controller.value_or(false) && owner.kind == "Tenant" && owner.name == tenant &&
-               owner.api_version.starts_with(fmt::format("{}/", kTenantApi));
-      });
+  return entry && !tenant.empty() && tenant_of(*object_of<api::Namespace>(*entry)) == tenant;
 }
 
 bool member_may(std::string_view tenant, const RequestInfo& request, const store::Store& store) {

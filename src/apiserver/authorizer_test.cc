@@ -1,0 +1,144 @@
+#include "apiserver/authorizer.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "apiserver/test_server.h"
+
+namespace insula::apiserver {
+namespace {
+
+struct Case {
+  const char* method;
+  const char* target;
+  bool allowed;
+};
+
+class AuthorizerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    make_namespace(
+        "t-home",
+        R"([{"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}])");
+    make_namespace(
+        "t-looks",
+        R"([{"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u"}])");
+    make_namespace("other", "[]", R"({"insula.dev/tenant":"t"})");
+  }
+
+  void make_namespace(std::string_view name,
+                      std::string_view owners,
+                      std::string_view labels = "{}") {
+    const auto made = server.send(
+        "POST", "/api/v1/namespaces",
+        fmt::format(R"({{"metadata":{{"name":"{}","ownerReferences":{},"labels":{}}}}})", name,
+                    owners, labels));
+    ASSERT_EQ(made.status, 201) << made.body;
+  }
+
+  void expect(const User& user, std::initializer_list<Case> cases) {
+    for (const Case& c : cases) {
+      const auto info = parse_request_info(c.method, c.target);
+      ASSERT_TRUE(info) << c.target;
+      const auto outcome = authorize(user, *info, *server.store);
+      EXPECT_EQ(outcome.has_value(), c.allowed) << c.method << " " << c.target;
+      if (!outcome) EXPECT_EQ(outcome.error().code(), ErrorCode::kForbidden);
+    }
+  }
+
+  TestServer server;
+};
+
+TEST_F(AuthorizerTest, LetsMastersDoEverything) {
+  expect({"insula-admin", {"system:masters"}}, {{"DELETE", "/api/v1/nodes/x", true},
+                                                {"GET", "/metrics", true},
+                                                {"GET", "/api/v1/secrets", true}});
+}
+
+TEST_F(AuthorizerTest, LimitsMembersToNamespacesTheirTenantControls) {
+  expect({"ann", {"insula:tenant:t"}},
+         {{"GET", "/api/v1/namespaces/t-home/pods", true},
+          {"POST", "/api/v1/namespaces/t-home/pods", true},
+          {"POST", "/api/v1/namespaces/t-home/pods/x/exec", true},
+          {"GET", "/api/v1/namespaces/t-home/pods/x/log", true},
+          {"PATCH", "/apis/apps/v1/namespaces/t-home/deployments/x/scale", true},
+          {"GET", "/api/v1/namespaces/t-home/resourcequotas", true},
+          {"GET", "/api/v1/namespaces/t-home", true},
+          {"GET", "/apis/insula.dev/v1alpha1/tenants/t", true},
+          {"GET", "/apis", true},
+          {"GET", "/openapi/v3", true},
+          {"PATCH", "/api/v1/namespaces/t-home/resourcequotas/q", false},
+          {"DELETE", "/api/v1/namespaces/t-home/limitranges/q", false},
+          {"PUT", "/api/v1/namespaces/t-home/pods/x/status", false},
+          {"POST", "/api/v1/namespaces/t-home/pods/x/binding", false},
+          {"POST", "/api/v1/namespaces/t-home/events", false},
+          {"DELETE", "/apis/networking.k8s.io/v1/namespaces/t-home/networkpolicies/p", false},
+          {"DELETE", "/api/v1/namespaces/t-home", false},
+          {"PATCH", "/api/v1/namespaces/t-home", false},
+          {"PUT", "/api/v1/namespaces/t-home/finalize", false},
+          {"GET", "/apis/insula.dev/v1alpha1/tenants/other", false},
+          {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false},
+          {"GET", "/apis/insula.dev/v1alpha1/tenants", false},
+          {"GET", "/api/v1/namespaces", false},
+          {"GET", "/api/v1/pods", false},
+          {"GET", "/api/v1/nodes", false},
+          {"GET", "/metrics", false}});
+}
+
+TEST_F(AuthorizerTest, GoesByTheControllingOwnerAndNotByALabel) {
+  expect({"ann", {"insula:tenant:t"}}, {{"GET", "/api/v1/namespaces/other/pods", false},
+                                        {"GET", "/api/v1/namespaces/t-looks/pods", false}});
+  expect({"nobody", {"insula:tenant:"}}, {{"GET", "/api/v1/namespaces/other/pods", false}});
+}
+
+TEST_F(AuthorizerTest, LetsANodeSpeakForItselfOnly) {
+  expect({"system:node:n1", {"system:nodes"}},
+         {{"GET", "/api/v1/pods?watch=true", true},
+          {"GET", "/api/v1/namespaces/a/secrets/s", true},
+          {"POST", "/api/v1/nodes", true},
+          {"PUT", "/api/v1/nodes/n1/status", true},
+          {"PATCH", "/api/v1/namespaces/a/pods/x/status", true},
+          {"DELETE", "/api/v1/namespaces/a/pods/x", true},
+          {"PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1", true},
+          {"POST", "/api/v1/namespaces/a/events", true},
+          {"PUT", "/api/v1/nodes/n2/status", false},
+          {"DELETE", "/api/v1/nodes/n1", false},
+          {"POST", "/api/v1/namespaces/a/pods", false},
+          {"PATCH", "/api/v1/namespaces/a/pods/x", false},
+          {"PUT", "/api/v1/namespaces/a/secrets/s", false},
+          {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false}});
+}
+
+TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
+  expect({"insula-gateway", {"insula:gateway"}},
+         {{"GET", "/apis/insula.dev/v1alpha1/tenants?watch=1", true},
+          {"GET", "/apis/discovery.k8s.io/v1/endpointslices", true},
+          {"GET", "/api/v1/namespaces/insula-system/secrets", true},
+          {"POST", "/api/v1/namespaces/a/events", true},
+          {"GET", "/api/v1/pods", false},
+          {"DELETE", "/api/v1/namespaces/insula-system/secrets/s", false},
+          {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false}});
+}
+
+TEST(Authenticate, TakesTheUserFromTheCertificate) {
+  const net::TlsPeer peer{"ann", {"insula:tenant:t"}};
+  const auto user = authenticate(&peer, "");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->name, "ann");
+  EXPECT_TRUE(user->in("insula:tenant:t"));
+  EXPECT_TRUE(user->in("system:authenticated"));
+}
+
+TEST(Authenticate, KnowsNobodyElse) {
+  const net::TlsPeer peer{"ann", {}};
+  const net::TlsPeer nobody;
+  for (const auto& [who, token] : {std::pair{&peer, "Bearer x"}, std::pair{&nobody, ""},
+                                   std::pair{static_cast<const net::TlsPeer*>(nullptr), ""}}) {
+    const auto user = authenticate(who, token);
+    ASSERT_FALSE(user);
+    EXPECT_EQ(user.error().code(), ErrorCode::kUnauthenticated);
+  }
+}
+
+}  // namespace
+}  // namespace insula::apiserver

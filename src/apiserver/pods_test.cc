@@ -1,0 +1,189 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/gen/core_v1.h"
+#include "apiserver/event_expiry.h"
+#include "apiserver/test_server.h"
+#include "testing/fake_clock.h"
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kPods = "/api/v1/namespaces/a/pods";
+
+std::string pod(std::string_view name, std::string_view more = "") {
+  return fmt::format(
+      R"({{"metadata":{{"name":"{}"}},"spec":{{"containers":[{{"name":"c","image":"i"}}]{}}}}})",
+      name, more);
+}
+
+class PodsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
+  }
+
+  json::Value get(const std::string& name) {
+    return server.parsed(server.send("GET", std::string(kPods) + "/" + name));
+  }
+
+  TestServer server;
+};
+
+TEST_F(PodsTest, BindsAPodToANodeOnce) {
+  server.send("POST", kPods, pod("x"));
+  const std::string binding = R"({"metadata":{"name":"x"},"target":{"kind":"Node","name":"n1"}})";
+  EXPECT_EQ(server.send("POST", std::string(kPods) + "/x/binding", binding).status, 201);
+  const json::Value bound = get("x");
+  EXPECT_EQ(bound["spec"]["nodeName"].text(), "n1");
+  EXPECT_EQ((*bound["status"]["conditions"].as_array())[0]["type"].text(), "PodScheduled");
+  const auto again = server.send("POST", std::string(kPods) + "/x/binding", binding);
+  EXPECT_EQ(again.status, 409);
+  EXPECT_THAT(again.body, HasSubstr(R"(pod x is already assigned to node \"n1\")"));
+}
+
+TEST_F(PodsTest, LetsTheNodeFinishAPodThatRuns) {
+  server.send("POST", kPods, pod("x"));
+  server.send("POST", std::string(kPods) + "/x/binding",
+              R"({"target":{"kind":"Node","name":"n1"}})");
+  const auto asked = server.send("DELETE", std::string(kPods) + "/x");
+  EXPECT_EQ(server.parsed(asked)["kind"].text(), "Pod");
+  const json::Value going = get("x");
+  EXPECT_EQ(going["metadata"]["deletionGracePeriodSeconds"].as_int64(), 30);
+  EXPECT_NE(going["metadata"]["deletionTimestamp"].text(), "");
+  server.send("DELETE", std::string(kPods) + "/x?gracePeriodSeconds=60");
+  EXPECT_EQ(get("x")["metadata"]["deletionGracePeriodSeconds"].as_int64(), 30)
+      << "a second delete may only shorten";
+  EXPECT_EQ(server.send("DELETE", std::string(kPods) + "/x?gracePeriodSeconds=0").status, 200);
+  EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+}
+
+TEST_F(PodsTest, RemovesAPodAtOnceThatNoNodeHas) {
+  server.send("POST", kPods, pod("x"));
+  EXPECT_EQ(server.parsed(server.send("DELETE", std::string(kPods) + "/x"))["status"].text(),
+            "Success");
+  EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+}
+
+TEST_F(PodsTest, EvictsAPod) {
+  server.send("POST", kPods, pod("x"));
+  const auto evicted =
+      server.send("POST", std::string(kPods) + "/x/eviction",
+                  R"({"metadata":{"name":"x"},"deleteOptions":{"gracePeriodSeconds":0}})");
+  EXPECT_EQ(evicted.status, 201) << evicted.body;
+  EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+}
+
+TEST_F(PodsTest, DeletesTheCollectionThatASelectorMatches) {
+  for (const char* name : {"x", "y"})
+    server.send("POST", kPods, pod(name));
+  server.send("PATCH", std::string(kPods) + "/x", R"({"metadata":{"labels":{"app":"web"}}})",
+              "application/merge-patch+json");
+  const auto gone = server.send("DELETE", std::string(kPods) + "?labelSelector=app%3Dweb");
+  EXPECT_EQ(server.parsed(gone)["items"].as_array()->size(), 1U) << gone.body;
+  EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+  EXPECT_EQ(server.send("GET", std::string(kPods) + "/y").status, 200);
+}
+
+TEST_F(PodsTest, KeepsStatusOutOfReachOfAnUpdateAndSpecOutOfReachOfAStatusUpdate) {
+  server.send("POST", kPods, pod("x"));
+  const std::string both = R"({"metadata":{"labels":{"a":"b"}},"status":{"phase":"Running"}})";
+  server.send("PATCH", std::string(kPods) + "/x", both, "application/merge-patch+json");
+  EXPECT_EQ(get("x")["status"]["phase"].text(), "Pending");
+  server.send("PATCH", std::string(kPods) + "/x/status",
+              R"({"spec":{"nodeName":"n"},"status":{"phase":"Running"}})",
+              "application/merge-patch+json");
+  EXPECT_EQ(get("x")["status"]["phase"].text(), "Running");
+  EXPECT_EQ(get("x")["spec"]["nodeName"].text(), "");
+}
+
+TEST_F(PodsTest, RefusesHostAccessInATenantsNamespace) {
+  const auto made =
+      server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"t","ownerReferences":[
+    {"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const auto refused = server.send(
+      "POST", "/api/v1/namespaces/t/pods",
+      pod("x", R"(,"hostNetwork":true,"volumes":[{"name":"v","hostPath":{"path":"/"}}])"));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(server.parsed(refused)["message"].text(),
+            "pods \"x\" is forbidden: violates PodSecurity \"baseline:latest\": host namespaces "
+            "(hostNetwork=true), "
+            "hostPath volumes (volume \"v\")");
+  EXPECT_EQ(server.send("POST", "/api/v1/namespaces/t/pods", pod("y")).status, 201);
+}
+
+TEST_F(PodsTest, ScalesADeployment) {
+  const std::string deployments = "/apis/apps/v1/namespaces/a/deployments";
+  const auto made = server.send(
+      "POST", deployments,
+      R"({"metadata":{"name":"d"},"spec":{"replicas":2,"selector":{"matchLabels":{"a":"b"}},
+    "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const auto scale = server.parsed(server.send("GET", deployments + "/d/scale"));
+  EXPECT_EQ(scale["kind"].text(), "Scale");
+  EXPECT_EQ(scale["spec"]["replicas"].as_int64(), 2);
+  EXPECT_EQ(scale["status"]["selector"].text(), "a=b");
+  const auto patched = server.send("PATCH", deployments + "/d/scale", R"({"spec":{"replicas":5}})",
+                                   "application/merge-patch+json");
+  EXPECT_EQ(server.parsed(patched)["spec"]["replicas"].as_int64(), 5) << patched.body;
+  const auto deployment = server.parsed(server.send("GET", deployments + "/d"));
+  EXPECT_EQ(deployment["spec"]["replicas"].as_int64(), 5);
+  EXPECT_EQ(deployment["metadata"]["generation"].as_int64(), 2);
+  EXPECT_EQ(server
+                .send("PATCH", deployments + "/d/scale", R"({"spec":{"replicas":-1}})",
+                      "application/merge-patch+json")
+                .status,
+            422);
+}
+
+TEST_F(PodsTest, GivesServicesAddressesOfTheirOwn) {
+  const std::string services = "/api/v1/namespaces/a/services";
+  const auto one = server.parsed(
+      server.send("POST", services, R"({"metadata":{"name":"s"},"spec":{"ports":[{"port":80}]}})"));
+  const auto two = server.parsed(
+      server.send("POST", services,
+                  R"({"metadata":{"name":"u"},"spec":{"type":"NodePort","ports":[{"port":80}]}})"));
+  EXPECT_EQ(one["spec"]["clusterIP"].text(), "10.96.0.2");
+  EXPECT_EQ(two["spec"]["clusterIP"].text(), "10.96.0.3");
+  EXPECT_EQ((*two["spec"]["ports"].as_array())[0]["nodePort"].as_int64(), 30000);
+  const auto taken = server.send(
+      "POST", services,
+      R"({"metadata":{"name":"w"},"spec":{"clusterIP":"10.96.0.2","ports":[{"port":80}]}})");
+  EXPECT_EQ(taken.status, 422);
+  EXPECT_THAT(taken.body, HasSubstr("provided IP is already allocated"));
+  const auto headless = server.parsed(server.send(
+      "POST", services,
+      R"({"metadata":{"name":"h"},"spec":{"clusterIP":"None","ports":[{"port":80}]}})"));
+  EXPECT_EQ(headless["spec"]["clusterIP"].text(), "None");
+}
+
+TEST_F(PodsTest, ForgetsEventsAfterAnHour) {
+  auto event = [](std::string_view name, std::string_view when) {
+    return fmt::format(
+        R"({{"metadata":{{"name":"{}"}},"involvedObject":{{"kind":"Pod","namespace":"a","name":"x"}},"reason":"R","lastTimestamp":"{}"}})",
+        name, when);
+  };
+  const std::string events = "/api/v1/namespaces/a/events";
+  ASSERT_EQ(server.send("POST", events, event("new", "2026-01-01T00:00:00Z")).status, 201);
+  run_until_complete(server.loop, expire_events(*server.registry));
+  EXPECT_EQ(server.send("GET", events + "/new").status, 200);
+  testing::FakeClock later;
+  later.advance(server.loop.clock().wall() - later.wall() + kEventLifetime + std::chrono::minutes(1));
+  Registry registry(*server.store, later, server.random);
+  run_until_complete(server.loop, expire_events(registry));
+  EXPECT_EQ(server.send("GET", events + "/new").status, 404);
+}
+
+TEST_F(PodsTest, SaysThatTheNodeAgentIsMissing) {
+  server.send("POST", kPods, pod("x"));
+  const auto answer = server.send("GET", std::string(kPods) + "/x/log");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("no node agent is attached"));
+}
+
+}  // namespace
+}  // namespace insula::apiserver
