@@ -24,7 +24,7 @@ Options::Options(std::string path, std::string summary)
 Options::~Options() = default;
 
 Options& Options::text(const std::string& flag, std::string& target, const std::string& help) {
-  parser_->app.add_option(flag, target, help)->capture_default_str();
+  parser_->app.add_option(flag, target, help)->take_last()->capture_default_str();
   return *this;
 }
 
@@ -38,7 +38,7 @@ Options& Options::texts(const std::string& flag,
 }
 
 Options& Options::number(const std::string& flag, int& target, const std::string& help) {
-  parser_->app.add_option(flag, target, help)->capture_default_str();
+  parser_->app.add_option(flag, target, help)->take_last()->capture_default_str();
   return *this;
 }
 
@@ -54,7 +54,7 @@ Options& Options::numbers(const std::string& flag,
 Options& Options::maybe_number(const std::string& flag,
                                std::optional<long>& target,
                                const std::string& help) {
-  parser_->app.add_option(flag, target, help);
+  parser_->app.add_option(flag, target, help)->take_last();
   return *this;
 }
 
@@ -67,7 +67,7 @@ Options& Options::choice(const std::string& flag,
                          std::string& target,
                          const std::vector<std::string>& allowed,
                          const std::string& help) {
-  parser_->app.add_option(flag, target, help)->check(CLI::IsMember(allowed))->capture_default_str();
+  parser_->app.add_option(flag, target, help)->check(CLI::IsMember(allowed))->take_last()->capture_default_str();
   return *this;
 }
 

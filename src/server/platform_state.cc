@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
+#include "server/shims.h"
 
 namespace insula::server {
 namespace {
@@ -26,34 +26,6 @@ std::uint64_t pss_bytes(pid_t pid) {
     return kib * 1024;
   }
   return 0;
-}
-
-/// Arguments of a process, each ended by a zero byte.
-std::string command_line(const std::filesystem::path& process) {
-  std::ifstream file(process / "cmdline");
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool is_shim_of(const std::string& command, const Layout& layout) {
-  using std::string_literals::operator""s;
-  const auto end_of_program = command.find('\0');
-  if (end_of_program == std::string::npos) return false;
-  return command.compare(end_of_program, 6, "\0shim\0"s) == 0 &&
-         command.find("\0"s + layout.node() + "/") != std::string::npos;
-}
-
-std::vector<pid_t> shims(const Layout& layout) {
-  std::vector<pid_t> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename();
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) continue;
-    if (is_shim_of(command_line(entry.path()), layout)) found.push_back(pid);
-  }
-  std::ranges::sort(found);
-  return found;
 }
 
 }  // namespace
@@ -136,8 +108,8 @@ std::vector<ProcessUse> process_use(const Layout& layout, const PlatformState& s
                    .pss_bytes = pss_bytes(p.pid),
                    .metrics = state.metrics_of(p.name)});
   }
-  for (const pid_t pid : shims(layout)) {
-    out.push_back({.name = "shim", .pid = pid, .pss_bytes = pss_bytes(pid), .metrics = ""});
+  for (const Shim& shim : find_shims(layout)) {
+    out.push_back({.name = "shim", .pid = shim.pid, .pss_bytes = pss_bytes(shim.pid), .metrics = ""});
   }
   return out;
 }

@@ -14,12 +14,14 @@
 #include "json/write.h"
 #include "server/commands.h"
 #include "server/platform_state.h"
+#include "server/shims.h"
 
 namespace insula::server {
 namespace {
 
 constexpr std::chrono::seconds kStopWithin{60};
 constexpr std::chrono::milliseconds kStopPoll{10};
+constexpr std::chrono::milliseconds kContainerGrace{5000};
 
 int failed(std::string_view command, const Error& error) {
   fmt::print(stderr, "insula {}: {}\n", command, error.message());
@@ -62,6 +64,18 @@ void print_table(const Layout& layout, const PlatformState& state) {
   }
   table.row({"all", "", fmt::format("{:.1f}Mi", static_cast<double>(total) / (1 << 20)), ""});
   fmt::print("{}", table.text());
+}
+
+Result<> stop_supervisor(const Layout& layout, pid_t pid) {
+  if (::kill(pid, SIGTERM) != 0) return fail_errno(fmt::format("stop process {}", pid));
+  const SteadyTime deadline = system_clock().now() + kStopWithin;
+  while (lock_holder(layout) == pid) {
+    if (system_clock().now() > deadline) {
+      return fail(ErrorCode::kTimeout, fmt::format("process {} is still stopping", pid));
+    }
+    std::this_thread::sleep_for(kStopPoll);
+  }
+  return {};
 }
 
 std::string shell_quoted(const std::string& text) {
@@ -118,25 +132,20 @@ int env(std::span<const std::string> arguments) {
 
 int down(std::span<const std::string> arguments) {
   Layout layout{cli::default_data_dir()};
-  cli::Options options("down", "Stops the platform, pods included; data is kept.");
-  options.text("--data-dir", layout.root, "where everything is kept");
+  bool keep_pods = false;
+  cli::Options options("down", "Stops the platform and its pods; data is kept.");
+  options.text("--data-dir", layout.root, "where everything is kept")
+      .toggle("--keep-pods", keep_pods, "let pods run on; the next insula up takes them over");
   if (const auto over = options.parse(arguments)) return *over;
   layout.root = cli::absolute_path(layout.root);
   const pid_t pid = lock_holder(layout);
-  if (pid == 0) {
+  if (pid != 0) {
+    if (const auto stopped = stop_supervisor(layout, pid); !stopped) return failed("down", stopped.error());
+  } else {
     fmt::print("not running on {}\n", layout.root);
-    return cli::kOk;
   }
-  if (::kill(pid, SIGTERM) != 0)
-    return failed("down", fail_errno(fmt::format("stop process {}", pid)).error());
-  const SteadyTime deadline = system_clock().now() + kStopWithin;
-  while (lock_holder(layout) == pid) {
-    if (system_clock().now() > deadline) {
-      return failed("down",
-                    Error(ErrorCode::kTimeout, fmt::format("process {} is still stopping", pid)));
-    }
-    std::this_thread::sleep_for(kStopPoll);
-  }
+  // Also after a supervisor that was killed, whose pods ran on.
+  if (!keep_pods) stop_containers(layout, kContainerGrace);
   return cli::kOk;
 }
 

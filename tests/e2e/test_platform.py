@@ -130,6 +130,7 @@ class Running(unittest.TestCase):
         answer = connection.getresponse()
         self.assertIn(answer.status, (401, 403))
         self.assertEqual(json.loads(answer.read())["kind"], "Status")
+        connection.close()
 
 
 class Stopping(unittest.TestCase):
