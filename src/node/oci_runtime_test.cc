@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "node/files.h"
+#include "node/image_import.h"
 #include "node/log_reader.h"
 #include "node/netlink.h"
 #include "node/pod_network.h"
+#include "node/testing/image_file.h"
 #include "node/testing/test_node.h"
 
 namespace insula::node {
@@ -129,6 +131,41 @@ TEST_P(OciRuntimeTest, ExecRunsInsideTheContainer) {
     pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "test $(hostname) = web"};
     co_await node.create(pod);
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+  });
+}
+
+// A shell with the libraries it needs, as the only content of an image.
+void import_shell_image(TestNode& node, const std::string& name) {
+  const std::string files = node.dir / "shell";
+  ImageFile::shell("mkdir -p " + files + "/bin " + files + "/private && cp /bin/sh " + files + "/bin/sh && echo secret > " + files +
+                   "/private/file && chmod 700 " + files + "/private && ldd /bin/sh | grep -o '/[^ ]*' | "
+                   "while read l; do mkdir -p " + files + "$(dirname $l) && cp $l " + files + "$l; done");
+  ImageFile file(node.dir / "image");
+  file.add_layer(files);
+  file.finish(name, R"("Entrypoint":["/bin/sh"])");
+  const auto imported = import_images({file.dir(), node.store.dir(), ""});
+  ASSERT_TRUE(imported) << imported.error().message();
+}
+
+TEST_P(OciRuntimeTest, AnImportedImageIsThePodsRootAndStaysAsItIs) {
+  with_node([](TestNode& node) -> Task<> {
+    import_shell_image(node, "example.org/shell:1");
+    co_await node.make_tenant_namespace("team-a");
+    for (const char* name_space : {"default", "team-a"}) {
+      api::Pod pod = node.shell_pod("image", "read x < /private/file && echo got $x; echo changed > /private/file; echo /usr*; echo end; while true; do read y < /dev/zero; done");
+      pod.metadata.namespace_ = name_space;
+      pod.spec.containers[0].image = "example.org/shell:1";
+      co_await node.create(pod);
+      while (node.agent->find(name_space, "image") == nullptr) co_await node.tick();
+      const std::string log = co_await log_once(node, "image", "end\n");
+      EXPECT_THAT(log, HasSubstr("got secret\n")) << name_space;
+      EXPECT_THAT(log, HasSubstr("end\n"));
+      client::DeleteOptions now;
+      now.grace_period_seconds = 0;
+      EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, name_space, "image", now));
+      while (!node.agent->workers().empty()) co_await node.tick();
+    }
+    EXPECT_EQ(read_file(node.store.find("example.org/shell:1")->layers[0] + "/private/file").value(), "secret\n");
   });
 }
 

@@ -163,7 +163,10 @@ Task<bool> PodWorker::start_once(Slot& slot) {
 Task<Result<Container>> PodWorker::launch(Slot& slot, ContainerPlan start) {
   // What an agent left that died during this very start.
   INSULA_CO_TRY_VOID(remove_tree(start.dir));
-  INSULA_CO_TRY_VOID(make_dirs(start.dir, 0711));
+  // Set-user-id programs of an image are for its container, not for the machine's users; only a user
+  // namespace, or a container without any, must reach its files by their path.
+  const bool passable = sandbox_.user_base || !services_.runtime.isolation().namespaces;
+  INSULA_CO_TRY_VOID(make_dirs(start.dir, passable ? 0711 : 0700));
   INSULA_CO_TRY_VOID(make_dirs(dir() + "/logs/" + slot.spec.name, 0750));
   const std::string message_file = fmt::format("{}/{}", start.dir, kTerminationLog);
   INSULA_CO_TRY_VOID(write_file(message_file, "", 0666));

@@ -48,7 +48,8 @@ class NodeProcess {
   // Errors: what prevents a start; the message is for the operator.
   Task<Result<>> start() {
     INSULA_CO_TRY_VOID(make_dirs(options_.data_dir, 0711));
-    for (const char* below : {"pods", "images", "netns"}) INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/" + below, 0711));
+    for (const char* below : {"pods", "netns"}) INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/" + below, 0711));
+    INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/images", 0700));
     if (!options_.image_map_file.empty()) INSULA_CO_TRY_VOID(images_.add_file(options_.image_map_file));
     for (const std::string& line : options_.map_images) {
       if (Result<> added = images_.add(line); !added) co_return std::unexpected(std::move(added).error().in("--map-image " + line));
