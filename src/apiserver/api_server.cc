@@ -53,6 +53,10 @@ std::string warning_header(std::string_view text) {
   return out + '"';
 }
 
+std::unexpected<Error> no_node() {
+  return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
+}
+
 }  // namespace
 
 ApiServer::ApiServer(Registry& registry,
@@ -106,8 +110,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
   if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
   if (is_relayed(call.info)) {
-    if (!options_.node_socket)
-      co_return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
+    if (!options_.node_socket) co_return no_node();
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
     const Counted counted(metrics_.long_running);
     co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
@@ -153,6 +156,11 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   }
   if (call.info.path == "/metrics")
     co_return co_await send(call, 200, metrics_registry_.expose(), kPrometheusContentType);
+  // The node agent has no port of its own.
+  if (call.info.path == "/metrics/node") {
+    if (!options_.node_socket) co_return no_node();
+    co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
+  }
   if (is_public(call.info)) {
     INSULA_CO_TRY(std::string text, health(call.info.path));
     co_return co_await send(call, 200, std::move(text), "text/plain; charset=utf-8");

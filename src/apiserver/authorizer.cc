@@ -111,6 +111,10 @@ bool is_discovery(const RequestInfo& request) {
                                    path.starts_with("/apis/") || path.starts_with("/openapi"));
 }
 
+bool is_metrics(const RequestInfo& request) {
+  return request.verb == "get" && (request.path == "/metrics" || request.path == "/metrics/node");
+}
+
 std::unexpected<Error> refuse(const User& user, const RequestInfo& request) {
   if (!request.is_resource) {
     return fail(ErrorCode::kForbidden, fmt::format("forbidden: User \"{}\" cannot {} path \"{}\"",
@@ -150,6 +154,7 @@ Result<> authorize(const User& user, const RequestInfo& request, const store::St
   if (is_public(request) || user.in("system:masters")) return {};
   if (!request.is_resource) {
     if (is_discovery(request)) return {};
+    if (user.in("insula:metrics") && is_metrics(request)) return {};
     return refuse(user, request);
   }
   if (user.in("system:nodes") && node_may(user, request)) return {};

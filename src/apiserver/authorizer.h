@@ -22,6 +22,7 @@ namespace insula::apiserver {
 ///   role
 ///                             allows: workloads and their configuration, no quotas, no limits;
 ///                             reads T
+///   insula:metrics            /metrics and /metrics/node
 ///   any authenticated user    discovery, OpenAPI, version
 ///   anybody                   health
 ///

@@ -91,6 +91,15 @@ TEST_F(AuthorizerTest, GoesByTheControllingOwnerAndNotByALabel) {
   expect({"nobody", {"insula:tenant:"}}, {{"GET", "/api/v1/namespaces/other/pods", false}});
 }
 
+TEST_F(AuthorizerTest, LetsPrometheusReadMetricsAndNothingElse) {
+  expect({"insula-metrics", {"insula:metrics"}}, {{"GET", "/metrics", true},
+                                                  {"GET", "/metrics/node", true},
+                                                  {"GET", "/apis", true},
+                                                  {"GET", "/api/v1/nodes", false},
+                                                  {"GET", "/api/v1/secrets", false},
+                                                  {"POST", "/api/v1/namespaces/x/events", false}});
+}
+
 TEST_F(AuthorizerTest, LetsANodeSpeakForItselfOnly) {
   expect({"system:node:n1", {"system:nodes"}},
          {{"GET", "/api/v1/pods?watch=true", true},

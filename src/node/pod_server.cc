@@ -111,7 +111,8 @@ Task<> PodServer::handle(http::Exchange& exchange) {
 
 Task<Result<>> PodServer::answer(http::Exchange& exchange) {
   const std::string path(exchange.request().path());
-  if (path == "/metrics") {
+  // The longer path is the API server's, which relays requests as they came.
+  if (path == "/metrics" || path == "/metrics/node") {
     co_return co_await exchange.respond(http::make_response(200, kPrometheusContentType, metrics_text()));
   }
   if (path == "/pods") co_return co_await exchange.respond(http::make_response(200, "text/plain", pods_text()));

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -110,7 +112,10 @@ class ControlPlane {
 
   Result<apiserver::ApiServerOptions> api_options() {
     apiserver::ApiServerOptions api;
-    api.version = std::string(version());
+    const std::string_view full = version();
+    const std::size_t plus = std::min(full.find('+'), full.size());
+    api.version = full.substr(0, plus);
+    api.git_commit = full.substr(std::min(plus + 1, full.size()));
     INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
     api.plain_user = apiserver::system_user();
     api.not_ready = [this] { return loops_->not_ready(); };

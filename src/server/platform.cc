@@ -187,8 +187,7 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
   platform.processes.push_back(control_process(resolved, platform, api.get()));
   platform.processes.push_back(node_process(resolved, platform));
   platform.processes.push_back(gateway_process(resolved, platform, gateway_fds));
-  state.node_metrics =
-      fmt::format("{}/api/v1/nodes/{}/proxy/metrics", state.api_server, options.node_name);
+  state.node_metrics = state.api_server + "/metrics/node";
   platform.sockets = std::move(gateway);
   platform.sockets.push_back(std::move(api));
   return platform;
