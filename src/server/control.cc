@@ -15,8 +15,7 @@
 #include "cli/command.h"
 #include "cli/location.h"
 #include "cli/options.h"
-#include "client/http_client.h"
-#include "client/kubeconfig.h"
+#include "client/in_process_client.h"
 #include "http/server.h"
 #include "net/listener.h"
 #include "net/tls.h"
@@ -75,7 +74,7 @@ class ControlPlane {
     INSULA_CO_TRY(apiserver::ApiServerOptions api, api_options());
     api_ = std::make_unique<apiserver::ApiServer>(*registry_, metrics_, log_, std::move(api));
     INSULA_CO_TRY(const std::string ca, read_file(pki_path(options_.layout, "ca.crt")));
-    INSULA_CO_TRY_VOID(open_inner_door());
+    client_ = std::make_unique<client::InProcessClient>(*registry_);
     loops_ = std::make_unique<ControlLoops>(
         *client_, controller::Runtime{loop_.clock(), metrics_, log_},
         ControlLoops::Options{.ca_pem = ca, .gateway_url = options_.gateway_url});
@@ -92,24 +91,10 @@ class ControlPlane {
     if (server_) co_await server_->drain(loop_.now() + kDrainTime);
     loops_.reset();
     client_.reset();
-    inner_server_.reset();
     if (store_) co_await store_->stop();
   }
 
  private:
-  /// The controllers' own way in: a Unix socket in a folder that is control's alone.
-  Result<> open_inner_door() {
-    const std::string path = options_.layout.control() + "/api.sock";
-    INSULA_TRY(const net::Address address, net::Address::unix_path(path));
-    INSULA_TRY(auto listener, net::Listener::bind(loop_, address));
-    inner_server_ = std::make_unique<http::Server>(*api_, http::ServerOptions{});
-    inner_server_->serve(std::move(listener));
-    client::Kubeconfig config;
-    config.server = "unix:" + path;
-    INSULA_TRY(client_, client::HttpClient::make(config));
-    return {};
-  }
-
   Result<apiserver::ApiServerOptions> api_options() {
     apiserver::ApiServerOptions api;
     const std::string_view full = version();
@@ -117,7 +102,6 @@ class ControlPlane {
     api.version = full.substr(0, plus);
     api.git_commit = full.substr(std::min(plus + 1, full.size()));
     INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
-    api.plain_user = apiserver::system_user();
     api.not_ready = [this] { return loops_->not_ready(); };
     return api;
   }
@@ -130,8 +114,7 @@ class ControlPlane {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::Registry> registry_;
   std::unique_ptr<apiserver::ApiServer> api_;
-  std::unique_ptr<http::Server> inner_server_;
-  std::unique_ptr<client::HttpClient> client_;
+  std::unique_ptr<client::InProcessClient> client_;
   std::unique_ptr<ControlLoops> loops_;
   std::unique_ptr<http::Server> server_;
 };

@@ -18,7 +18,9 @@ using Amounts = std::map<std::string, api::Quantity>;
 
 constexpr const char* kGpu = "nvidia.com/gpu";
 constexpr const char* kAppLabel = "app";
-// A container without limits may use a quarter of the tenant's share, but no more than this.
+// A container without limits may use this part of the tenant's share, but no more than the maximum:
+// enough for a proxy such as LiteLLM, and eight of them fit.
+constexpr std::int64_t kDefaultPart = 8;
 constexpr std::int64_t kDefaultMemoryMax = std::int64_t{4} << 30;
 constexpr std::int64_t kDefaultCpuMilliMax = 2000;
 // What it is promised is little, so that many small pods fit.
@@ -160,13 +162,13 @@ std::optional<api::LimitRange> desired_limit_range(const api::Tenant& tenant, co
   api::LimitRangeItem item;
   item.type = "Container";
   if (quota.memory) {
-    const std::int64_t limit = std::min(quota.memory->value() / 4, kDefaultMemoryMax);
+    const std::int64_t limit = std::min(quota.memory->value() / kDefaultPart, kDefaultMemoryMax);
     item.default_["memory"] = api::Quantity::of(limit, api::Quantity::Format::kBinarySi);
     item.default_request["memory"] =
         api::Quantity::of(std::min(limit, kRequestedMemory), api::Quantity::Format::kBinarySi);
   }
   if (quota.cpu) {
-    const std::int64_t limit = std::min(quota.cpu->milli_value() / 4, kDefaultCpuMilliMax);
+    const std::int64_t limit = std::min(quota.cpu->milli_value() / kDefaultPart, kDefaultCpuMilliMax);
     item.default_["cpu"] = api::Quantity::of_milli(limit);
     item.default_request["cpu"] = api::Quantity::of_milli(std::min(limit, kRequestedCpuMilli));
   }
@@ -210,6 +212,7 @@ std::optional<api::Deployment> desired_deployment(const api::Tenant& tenant) {
   const std::string& name = tenant.spec.gateway.service.name;
   api::Deployment deployment;
   deployment.metadata = metadata_of(tenant, service_namespace(tenant), name);
+  deployment.metadata.annotations[kReplicasAnnotation] = std::to_string(replicas);
   deployment.spec.replicas = replicas;
   deployment.spec.selector.emplace().match_labels[kAppLabel] = name;
   deployment.spec.strategy = server_strategy(tenant, replicas);

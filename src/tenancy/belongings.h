@@ -17,6 +17,8 @@ inline constexpr const char* kTenantLabel = "insula.dev/tenant";
 /// Of an object that users may change: the hash of what was asked for when it was written last. A new
 /// spec is applied, a user's `kubectl scale` stays.
 inline constexpr const char* kAppliedAnnotation = "insula.dev/applied";
+/// How many replicas the spec asked for then: while that stays, a user's number stays.
+inline constexpr const char* kReplicasAnnotation = "insula.dev/replicas";
 inline constexpr const char* kQuotaName = "tenant-quota";
 inline constexpr const char* kLimitRangeName = "tenant-defaults";
 inline constexpr const char* kGatewayNamespace = "insula-system";

@@ -62,7 +62,7 @@ TEST_F(BelongingsTest, GivesContainersDefaultsForWhatTheQuotaCounts) {
   EXPECT_FALSE(desired_limit_range(tenant_, "demo-a").has_value());
   tenant_.spec.quota.memory = *api::Quantity::parse("8Gi");
   const api::LimitRangeItem item = desired_limit_range(tenant_, "demo-a")->spec.limits.at(0);
-  EXPECT_THAT(texts(item.default_), ElementsAre(Pair("memory", "2Gi")));
+  EXPECT_THAT(texts(item.default_), ElementsAre(Pair("memory", "1Gi")));
   EXPECT_THAT(texts(item.default_request), ElementsAre(Pair("memory", "128Mi")));
 }
 
@@ -70,8 +70,8 @@ TEST_F(BelongingsTest, NeverDefaultsToMoreThanASmallQuotaHolds) {
   tenant_.spec.quota.memory = *api::Quantity::parse("256Mi");
   tenant_.spec.quota.cpu = *api::Quantity::parse("200m");
   const api::LimitRangeItem item = desired_limit_range(tenant_, "demo-a")->spec.limits.at(0);
-  EXPECT_THAT(texts(item.default_), ElementsAre(Pair("cpu", "50m"), Pair("memory", "64Mi")));
-  EXPECT_THAT(texts(item.default_request), ElementsAre(Pair("cpu", "50m"), Pair("memory", "64Mi")));
+  EXPECT_THAT(texts(item.default_), ElementsAre(Pair("cpu", "25m"), Pair("memory", "32Mi")));
+  EXPECT_THAT(texts(item.default_request), ElementsAre(Pair("cpu", "25m"), Pair("memory", "32Mi")));
 }
 
 TEST_F(BelongingsTest, DeniesByDefaultAndNamesItsNamespacesByTheServersLabel) {

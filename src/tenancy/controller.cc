@@ -40,6 +40,13 @@ T merged(const T& there, T desired) {
   return next;
 }
 
+// A new spec that asks for as many replicas as before leaves a user's `kubectl scale` alone.
+void keep_users_scale(api::Deployment& wanted, const api::Deployment& there) {
+  const auto before = there.metadata.annotations.find(kReplicasAnnotation);
+  if (before == there.metadata.annotations.end()) return;
+  if (before->second == wanted.metadata.annotations.at(kReplicasAnnotation)) wanted.spec.replicas = there.spec.replicas;
+}
+
 Obstacle name_taken(std::string_view kind, const api::ObjectMeta& metadata) {
   return {"NameTaken",
           fmt::format("{} {}/{} exists and does not belong to the tenant; delete it or name another gateway service",
@@ -247,6 +254,7 @@ Task<Result<std::optional<Obstacle>>> TenantController::serve(TenantPtr tenant) 
   if (!mirrors_.accounts.get({key.name_space, "default"})) {
     co_return std::optional(Obstacle{"Deploying", "the namespace has no service account yet", false});
   }
+  if (deployment_there) keep_users_scale(*deployment, *deployment_there);
   INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.deployments, *std::move(deployment), same));
   co_return std::optional<Obstacle>();
 }

@@ -169,7 +169,7 @@ TEST_F(TenantControllerTest, PutsLimitsBackThatSomebodyTookAway) {
             api::Quantity::of(2));
 }
 
-TEST_F(TenantControllerTest, LetsAUserScaleTheModelServerUntilTheSpecChanges) {
+TEST_F(TenantControllerTest, LetsAUserScaleTheModelServerUntilTheSpecSaysAnotherNumber) {
   world_.create(serving("a"));
   world_.settle();
   make_account("a");
@@ -179,6 +179,13 @@ TEST_F(TenantControllerTest, LetsAUserScaleTheModelServerUntilTheSpecChanges) {
   world_.settle();
   EXPECT_EQ(world_.get<api::Deployment>("a", "llm-service")->spec.replicas, 5);
   api::Tenant tenant = now();
+  tenant.spec.serve->image = "another";
+  world_.update(tenant);
+  world_.settle();
+  deployment = *world_.get<api::Deployment>("a", "llm-service");
+  EXPECT_EQ(deployment.spec.replicas, 5);
+  EXPECT_EQ(deployment.spec.template_.spec.containers.at(0).image, "another");
+  tenant = now();
   tenant.spec.serve->replicas = 1;
   world_.update(tenant);
   world_.settle();
