@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "base/fd.h"
+#include "base/version.h"
 #include "node/files.h"
 
 namespace insula::node {
@@ -23,7 +24,8 @@ namespace {
 
 constexpr std::int64_t kMemoryFloorBytes = 100L << 20U;
 constexpr double kDiskFloorShare = 0.03;
-constexpr const char* kKubeletVersion = "v1.34.0+insula";
+// The Kubernetes release whose behaviour is followed.
+constexpr std::string_view kKubernetesVersion = "v1.36.0";
 
 std::int64_t meminfo_bytes(std::string_view key) {
   const Result<std::string> text = read_file("/proc/meminfo");
@@ -91,7 +93,7 @@ api::NodeSystemInfo system_info(const NodeFacts& facts) {
   out.kernel_version = kernel.release;
   out.os_image = os_image();
   out.container_runtime_version = facts.runtime_version;
-  out.kubelet_version = kKubeletVersion;
+  out.kubelet_version = fmt::format("{}+insula.{}", kKubernetesVersion, version());
   out.operating_system = "linux";
   out.architecture = architecture(kernel.machine);
   return out;

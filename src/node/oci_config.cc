@@ -127,8 +127,8 @@ json::Value mounts(const ContainerPlan& plan, const Sandbox& sandbox, const OciS
   out.push_back(kernel_mount("/dev/pts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}));
   out.push_back(kernel_mount("/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
   out.push_back(kernel_mount("/dev/mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
-  // A user namespace may not mount a sysfs over a network namespace that it does not own.
-  if (!sandbox.user_base) {
+  // The kernel refuses a sysfs that shows the machine's network to a user namespace.
+  if (!sandbox.user_base || !sandbox.host_network) {
     const char* mode = plan.security.privileged ? "rw" : "ro";
     out.push_back(kernel_mount("/sys", "sysfs", {"nosuid", "noexec", "nodev", mode}));
   }
@@ -141,11 +141,11 @@ json::Value namespaces(const Sandbox& sandbox, const OciSettings& settings) {
   for (const char* type : {"pid", "ipc", "uts", "mount"}) out.emplace_back(object({{"type", type}}));
   if (!sandbox.host_network) {
     json::Object network = object({{"type", "network"}});
-    if (!settings.network_namespace.empty()) network["path"] = settings.network_namespace;
+    if (!settings.namespaces.network.empty()) network["path"] = settings.namespaces.network;
     out.emplace_back(std::move(network));
   }
   if (settings.unified_cgroups) out.emplace_back(object({{"type", "cgroup"}}));
-  if (sandbox.user_base) out.emplace_back(object({{"type", "user"}}));
+  if (sandbox.user_base) out.emplace_back(object({{"type", "user"}, {"path", settings.namespaces.user}}));
   return out;
 }
 

@@ -3,13 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "node/namespaces.h"
 #include "node/runtime.h"
 
 namespace insula::node {
 
 /// What a config.json says besides plan and sandbox.
 struct OciSettings {
-  std::string network_namespace;  // path; empty: the machine's
+  NamespacePaths namespaces;      // network: empty for the machine's; user: meant only with a base
   std::string cgroup_path;        // below the root of each hierarchy
   std::vector<Mount> mounts;      // all but the kernel's file systems, in order
   bool unified_cgroups = false;   // version 2: containers get a cgroup namespace

@@ -124,7 +124,12 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
 
 Task<Result<Sandbox>> OciRuntime::create_sandbox(Sandbox sandbox) {
   if (sandbox.wants_user_namespace && isolation_.user_namespaces) sandbox.user_base = user_base_of(sandbox.ip);
-  auto work = [network = network_, uid = sandbox.pod_uid, ip = sandbox.ip] { return network.add(uid, ip); };
+  auto work = [network = network_, uid = sandbox.pod_uid, ip = sandbox.ip, base = sandbox.user_base] {
+    Result<> added = network.add(uid, ip, base);
+    // Half a network helps nobody, and the next try may be with another address and other ids.
+    if (!added) static_cast<void>(network.remove(uid).has_value());
+    return added;
+  };
   INSULA_CO_TRY_VOID(co_await pool_.run(std::move(work)));
   co_return sandbox;
 }
@@ -136,12 +141,12 @@ Task<Result<>> OciRuntime::remove_sandbox(Sandbox sandbox) {
 
 Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   OciSettings settings;
-  if (!sandbox.host_network) settings.network_namespace = network_.namespace_path(sandbox.pod_uid);
+  if (!sandbox.host_network) settings.namespaces = network_.namespaces(sandbox.pod_uid);
   settings.cgroup_path = group_of(plan.id);
   settings.unified_cgroups = layout_ == CgroupLayout::kV2;
   add_pod_files(settings.mounts, plan, sandbox);
   auto work = [plan, sandbox, settings, binary = options_.binary]() mutable -> Result<> {
-    INSULA_TRY(std::vector<Mount> mounts, make_rootfs(plan.dir, plan.root, binary, sandbox.user_base));
+    INSULA_TRY(std::vector<Mount> mounts, make_rootfs(plan.dir, plan.root, binary, {sandbox.user_base, settings.namespaces.user}));
     std::ranges::move(mounts, std::inserter(settings.mounts, settings.mounts.begin()));
     settings.mounts.insert(settings.mounts.end(), plan.mounts.begin(), plan.mounts.end());
     return write_file(plan.dir + "/config.json", oci_config(plan, sandbox, settings), 0600);

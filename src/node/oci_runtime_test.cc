@@ -125,8 +125,22 @@ TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
   });
 }
 
-TEST_P(OciRuntimeTest, ExecRunsInsideTheContainer) {
+TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
   with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod safe = node.shell_pod("safe", "sleep 1000");
+    safe.metadata.namespace_ = "team-a";
+    safe.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "grep -q 65536 /proc/self/uid_map"};
+    co_await node.create(safe);
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    bool ready = false;
+    while (!ready && node.loop.now() < limit) {
+      const auto seen = co_await client::get<api::Pod>(node.api, "team-a", "safe");
+      ready = seen && TestNode::is_ready(*seen);
+      co_await node.tick();
+    }
+    EXPECT_TRUE(ready) << co_await node.event_texts();
+
     api::Pod pod = node.shell_pod("web", "sleep 1000");
     pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "test $(hostname) = web"};
     co_await node.create(pod);

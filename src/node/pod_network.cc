@@ -1,6 +1,5 @@
 #include "node/pod_network.h"
 
-#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <thread>
@@ -8,11 +7,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mount.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 
 #include "base/fd.h"
 #include "node/files.h"
@@ -25,27 +21,11 @@ namespace {
 constexpr Ipv4 kGateway{(169U << 24U) | (254U << 16U) | (1U << 8U) | 1U};
 constexpr int kLoopbackIndex = 1;
 
-bool is_namespace_file(const std::string& path) {
-  struct statfs info{};
-  return statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
-}
-
 // Runs `work` on a thread of its own: entering a namespace changes the thread for good, so it ends.
 Result<> on_own_thread(std::function<Result<>()> work) {
   Result<> outcome;
   std::thread([&] { outcome = work(); }).join();
   return outcome;
-}
-
-Result<> make_namespace(const std::string& path) {
-  if (is_namespace_file(path)) return {};
-  INSULA_TRY_VOID(write_file(path, "", 0444));
-  return on_own_thread([&]() -> Result<> {
-    if (unshare(CLONE_NEWNET) != 0) return fail_errno("make a network namespace");
-    const std::string self = fmt::format("/proc/self/task/{}/ns/net", gettid());
-    if (mount(self.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail_errno("keep the network namespace at " + path);
-    return {};
-  });
 }
 
 Result<> configure_inside(int ns, Ipv4 address) {
@@ -115,22 +95,21 @@ Result<> PodNetwork::prepare() const {
   return write_file("/proc/sys/net/ipv4/ip_forward", "1\n");
 }
 
-Result<> PodNetwork::add(const std::string& pod_uid, Ipv4 address) const {
-  const std::string path = namespace_path(pod_uid);
-  INSULA_TRY_VOID(make_namespace(path));
-  return make_links(host_link_name(pod_uid), path, address);
+Result<> PodNetwork::add(const std::string& pod_uid, Ipv4 address, std::optional<std::uint32_t> user_base) const {
+  const NamespacePaths paths = namespaces(pod_uid);
+  INSULA_TRY_VOID(keep_namespaces(paths, user_base));
+  return make_links(host_link_name(pod_uid), paths.network, address);
 }
 
 Result<> PodNetwork::remove(const std::string& pod_uid) const {
-  const std::string path = namespace_path(pod_uid);
   const std::string name = host_link_name(pod_uid);
   if (const int index = link_index(name); index != 0) {
     INSULA_TRY(Netlink host, Netlink::open());
     if (Result<> removed = host.remove_link(index); !removed && removed.error().code() != ErrorCode::kNotFound) return removed;
   }
-  if (is_namespace_file(path) && umount2(path.c_str(), MNT_DETACH) != 0) return fail_errno("release " + path);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path);
-  return {};
+  const NamespacePaths paths = namespaces(pod_uid);
+  INSULA_TRY_VOID(drop_namespace(paths.network));
+  return drop_namespace(paths.user);
 }
 
 }  // namespace insula::node

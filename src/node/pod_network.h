@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "node/ip_pool.h"
+#include "node/namespaces.h"
 
 namespace insula::node {
 
@@ -28,13 +31,16 @@ class PodNetwork {
   /// Makes namespace, interfaces, addresses and routes. What an agent that died left half made under
   /// the same uid is made anew, so this is not for a pod that runs.
   /// Errors: kAlreadyExists when something else on this machine has a route to `address`.
-  Result<> add(const std::string& pod_uid, Ipv4 address) const;
+  /// With `user_base` the namespace belongs to a new user namespace, see keep_namespaces().
+  Result<> add(const std::string& pod_uid, Ipv4 address, std::optional<std::uint32_t> user_base) const;
 
   /// Removes all of it; fine when it is gone.
   Result<> remove(const std::string& pod_uid) const;
 
   /// For the OCI configuration.
-  [[nodiscard]] std::string namespace_path(const std::string& pod_uid) const { return dir_ + "/" + pod_uid; }
+  [[nodiscard]] NamespacePaths namespaces(const std::string& pod_uid) const {
+    return {dir_ + "/" + pod_uid, dir_ + "/" + pod_uid + ".user"};
+  }
 
  private:
   std::string dir_;

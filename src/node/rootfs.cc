@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -11,11 +10,9 @@
 
 #include <fcntl.h>
 #include <link.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -105,35 +102,6 @@ std::vector<Mount> binary_mounts(const std::string& binary) {
   return out;
 }
 
-// A user namespace with the pod's ids, held by its descriptor alone.
-Result<Fd> make_user_namespace(std::uint32_t base) {
-  std::array<int, 2> ready{};
-  if (pipe2(ready.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
-  const Fd read_end(ready[0]);
-  Fd write_end(ready[1]);
-  const pid_t child = fork();
-  if (child < 0) return fail_errno("fork");
-  if (child == 0) {
-    const char ok = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
-    static_cast<void>(!write(write_end.get(), &ok, 1));
-    pause();
-    _exit(0);
-  }
-  write_end.close();
-  char ok = 'n';
-  static_cast<void>(!read(read_end.get(), &ok, 1));
-  const std::string map = fmt::format("0 {} {}\n", base, kUserNamespaceIds);
-  Result<> mapped = ok == 'y' ? Result<>() : Result<>(fail(ErrorCode::kUnavailable, "user namespaces are not allowed here"));
-  for (const char* file : {"uid_map", "gid_map"}) {
-    if (mapped) mapped = write_file(fmt::format("/proc/{}/{}", child, file), map);
-  }
-  Fd fd(open(fmt::format("/proc/{}/ns/user", child).c_str(), O_RDONLY | O_CLOEXEC));
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  if (!mapped) return std::unexpected(std::move(mapped).error());
-  return fd;
-}
-
 // Shows `source` at `target` with its owners shifted by the namespace.
 Result<> mount_shifted(const std::string& source, const std::string& target, int user_namespace) {
   const Fd tree(static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
@@ -150,8 +118,9 @@ Result<> mount_shifted(const std::string& source, const std::string& target, int
   return {};
 }
 
-Result<std::vector<std::string>> shifted_layers(const std::string& bundle, const ImageRoot& source, std::uint32_t base) {
-  INSULA_TRY(const Fd user_namespace, make_user_namespace(base));
+Result<std::vector<std::string>> shifted_layers(const std::string& bundle, const ImageRoot& source, const std::string& path) {
+  const Fd user_namespace(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!user_namespace) return fail_errno("open " + path);
   std::vector<std::string> out;
   for (std::size_t i = 0; i < source.layers.size(); ++i) {
     out.push_back(fmt::format("{}/layers/{}", bundle, i));
@@ -161,10 +130,11 @@ Result<std::vector<std::string>> shifted_layers(const std::string& bundle, const
   return out;
 }
 
-Result<> mount_image(const std::string& bundle, const ImageRoot& source, std::optional<std::uint32_t> base) {
+Result<> mount_image(const std::string& bundle, const ImageRoot& source, const RootOwner& owner) {
+  const std::optional<std::uint32_t> base = owner.base;
   std::vector<std::string> layers = source.layers;
   if (base) {
-    INSULA_TRY(layers, shifted_layers(bundle, source, *base));
+    INSULA_TRY(layers, shifted_layers(bundle, source, owner.user_namespace));
   }
   // Overlay needs a lower directory even for an image without layers.
   INSULA_TRY_VOID(make_dir(bundle + "/empty", 0755, base));
@@ -182,14 +152,14 @@ Result<> mount_image(const std::string& bundle, const ImageRoot& source, std::op
 Result<std::vector<Mount>> make_rootfs(const std::string& bundle,
                                        const RootSource& source,
                                        const std::string& binary,
-                                       std::optional<std::uint32_t> user_base) {
+                                       const RootOwner& owner) {
   const std::string root = bundle + "/rootfs";
   if (const auto* image = std::get_if<ImageRoot>(&source)) {
-    INSULA_TRY_VOID(mount_image(bundle, *image, user_base));
+    INSULA_TRY_VOID(mount_image(bundle, *image, owner));
     return std::vector<Mount>();
   }
-  INSULA_TRY_VOID(make_skeleton(root, user_base));
-  if (const auto* host = std::get_if<HostRoot>(&source)) return host_mounts(root, *host, user_base);
+  INSULA_TRY_VOID(make_skeleton(root, owner.base));
+  if (const auto* host = std::get_if<HostRoot>(&source)) return host_mounts(root, *host, owner.base);
   return binary_mounts(binary);
 }
 

@@ -10,6 +10,12 @@
 
 namespace insula::node {
 
+/// Whose files they are inside: root of the machine, or of a pod's user namespace.
+struct RootOwner {
+  std::optional<std::uint32_t> base;
+  std::string user_namespace;  // path; meant only with a base
+};
+
 /// The root file system of one container, at `<bundle>/rootfs`.
 ///
 /// HostRoot: an own, writable directory into which the machine's programs are mounted read-only:
@@ -23,7 +29,7 @@ namespace insula::node {
 Result<std::vector<Mount>> make_rootfs(const std::string& bundle,
                                        const RootSource& source,
                                        const std::string& binary,
-                                       std::optional<std::uint32_t> user_base);
+                                       const RootOwner& owner);
 
 /// Unmounts what make_rootfs() mounted; the files go with the bundle.
 void release_rootfs(const std::string& bundle);
