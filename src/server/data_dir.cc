@@ -162,6 +162,27 @@ Result<std::string> read_file(const std::string& path) {
   }
 }
 
+Result<> check_reachable(const Layout& layout, Account account) {
+  if (account.uid == 0) return {};
+  const std::filesystem::path root = std::filesystem::absolute(layout.root);
+  for (auto folder = root.parent_path(); folder != folder.root_path();
+       folder = folder.parent_path()) {
+    struct stat info{};
+    if (::stat(folder.c_str(), &info) != 0) return fail_errno("look at " + folder.string());
+    const mode_t needed = info.st_uid == account.uid   ? S_IXUSR
+                          : info.st_gid == account.gid ? S_IXGRP
+                                                       : S_IXOTH;
+    if ((info.st_mode & needed) != 0) continue;
+    return fail(
+        ErrorCode::kForbidden,
+        fmt::format(
+            "{} (mode {:04o}) keeps out user {}, as whom part of insula runs: choose another "
+            "--data-dir, or chmod o+x {}",
+            folder.string(), info.st_mode & 07777, account.uid, folder.string()));
+  }
+  return {};
+}
+
 Result<> make_directory(const std::string& path, mode_t mode, Account owner) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

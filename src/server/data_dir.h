@@ -71,6 +71,12 @@ struct Account {
   bool operator==(const Account&) const = default;
 };
 
+/// Whether a process of `account` can enter every folder above the data directory. A private
+/// parent, such as a home folder of mode 0700, keeps the unprivileged processes out.
+///
+/// Errors: kForbidden, with the folder and what to do.
+[[nodiscard]] Result<> check_reachable(const Layout& layout, Account account);
+
 /// Replaces the file in one step: another process sees the old or the new content.
 [[nodiscard]] Result<> write_file(const std::string& path,
                                   std::string_view content,

@@ -50,6 +50,18 @@ TEST_F(DataDir, IsFreeAgainWhenItsHolderIsGone) {
   EXPECT_TRUE(open_data_dir(layout_));
 }
 
+TEST_F(DataDir, BehindAPrivateFolderIsRefusedForOtherUsersOnly) {
+  const std::string parent = std::filesystem::path(layout_.root).parent_path();
+  constexpr Account kOther{.uid = 60901, .gid = 60901};
+  ASSERT_EQ(::chmod(parent.c_str(), 0700), 0);
+  const auto refused = check_reachable(layout_, kOther);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr(parent + " (mode 0700) keeps out user 60901"));
+  EXPECT_TRUE(check_reachable(layout_, {.uid = ::getuid(), .gid = ::getgid()}));
+  ASSERT_EQ(::chmod(parent.c_str(), 0711), 0);
+  EXPECT_TRUE(check_reachable(layout_, kOther));
+}
+
 TEST_F(DataDir, OfANewerBuildIsRefused) {
   {
     const auto lock = open_data_dir(layout_);

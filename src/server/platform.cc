@@ -152,6 +152,8 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
   platform.layout.root = options.data_dir;
   platform.accounts = choose_accounts();
   INSULA_TRY(platform.lock, open_data_dir(platform.layout));
+  for (const Account account : {platform.accounts.control, platform.accounts.gateway})
+    INSULA_TRY_VOID(check_reachable(platform.layout, account));
   INSULA_TRY_VOID(make_directories(platform.layout, platform.accounts));
 
   INSULA_TRY(Fd api, listen_on("--api-address", api_wanted));

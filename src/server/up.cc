@@ -70,6 +70,13 @@ class Reporter {
   virtual void ready(const PlatformState& state) = 0;
 };
 
+/// What a process says before its log is open, or in its last breath, goes beside the logs.
+void keep_stderr(const Layout& layout) {
+  const Fd file(::open((layout.logs() + "/stderr.log").c_str(),
+                       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file) ::dup2(file.get(), STDERR_FILENO);
+}
+
 int run_platform(const UpOptions& options, Reporter& reporter) {
   auto platform = prepare(options, system_clock());
   if (!platform) {
@@ -83,6 +90,7 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
     reporter.failed(sink.error());
     return cli::kFailed;
   }
+  if (options.detach) keep_stderr(platform->layout);
   const Log log(**sink, "supervisor");
   const Fd executable(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const Layout layout = platform->layout;
