@@ -81,6 +81,9 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
     const bool inside =
         parts.size() > at + 2 && parts[at + 2] != "status" && parts[at + 2] != "finalize";
     if (inside) at += 2;
+    // A namespace inside another would be authorised as the one and read as the other.
+    if (inside && parts[at] == "namespaces")
+      return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
   }
   auto take = [&](std::string& into) {
     if (at < parts.size()) into = std::move(parts[at++]);

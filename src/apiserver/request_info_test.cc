@@ -55,6 +55,14 @@ TEST(RequestInfo, LeavesOtherPathsAlone) {
   }
 }
 
+TEST(RequestInfo, KnowsNoNamespaceInsideANamespace) {
+  for (const char* target : {"/api/v1/namespaces/a/namespaces/b", "/api/v1/namespaces/a/namespaces"}) {
+    const auto info = parse_request_info("GET", target);
+    ASSERT_FALSE(info) << target;
+    EXPECT_EQ(info.error().code(), ErrorCode::kNotFound);
+  }
+}
+
 TEST(RequestInfo, RefusesAmbiguousPaths) {
   for (const char* target : {"/api/v1/namespaces/../nodes", "/api/v1/namespaces/a%2Fb/pods",
                              "/api/v1//pods", "/api/v1/pods/%zz"})
