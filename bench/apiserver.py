@@ -107,11 +107,12 @@ def start_kubernetes(args, directory):
 
 
 def start_insula(args, directory):
+    os.chmod(directory, 0o755)  # its processes run as users of their own
     data = pathlib.Path(directory) / "data"
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         [pathlib.Path(args.build) / "src/server/insula", "up", "--data-dir", data, "--api-address", address,
-         "--gateway-address", f"127.0.0.1:{free_port()}"],
+         "--gateway-address", f"127.0.0.1:{free_port()}", "--gateway-metrics-address", f"127.0.0.1:{free_port()}"],
         stdout=subprocess.DEVNULL, stderr=open(pathlib.Path(directory) / "insula.log", "w"))
     end = time.monotonic() + READY_SECONDS
     while not (data / "pki/admin.crt").exists() and time.monotonic() < end and process.poll() is None:

@@ -35,6 +35,7 @@ class Platform:
     def __init__(self, build, *flags):
         self.insula = pathlib.Path(build).resolve() / "src/server/insula"
         self.directory = tempfile.TemporaryDirectory(prefix="insula-bench-")
+        os.chmod(self.directory.name, 0o755)  # its processes run as users of their own
         self.data = pathlib.Path(self.directory.name) / "data"
         self.api = f"https://127.0.0.1:{free_port()}"
         self.gateway = f"http://127.0.0.1:{free_port()}"
