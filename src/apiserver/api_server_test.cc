@@ -67,6 +67,16 @@ TEST_F(ApiServerTest, RefusesASecondObjectOfTheSameName) {
   EXPECT_EQ(server.parsed(answer)["message"].text(), "configmaps \"m\" already exists");
 }
 
+TEST_F(ApiServerTest, NamesTheObjectThatCannotBeMade) {
+  const auto refused = server.send("POST", "/api/v1/namespaces/a/pods",
+                                   R"({"metadata":{"name":"p"},"spec":{"containers":[]}})");
+  EXPECT_EQ(refused.status, 422);
+  const auto status = server.parsed(refused);
+  EXPECT_EQ(status["message"].text(), "Pod \"p\" is invalid: spec.containers: Required value");
+  EXPECT_EQ(status["details"]["name"].text(), "p");
+  EXPECT_EQ(status["details"]["kind"].text(), "Pod");
+}
+
 TEST_F(ApiServerTest, RefusesAnUpdateOfAnOldVersion) {
   const auto first = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
   const std::string version(first["metadata"]["resourceVersion"].text());

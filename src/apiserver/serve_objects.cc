@@ -143,8 +143,10 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
   INSULA_CO_TRY(WriteContext context, write_context(call));
   Target target = target_of(call);
   if (create) {
-    INSULA_CO_TRY(const Written written,
-                  co_await registry_.create(std::move(target), object, std::move(context)));
+    Result<Written> made = co_await registry_.create(std::move(target), object, std::move(context));
+    // The URL has no name; the Status of a refusal names the object all the same.
+    if (!made && call.info.name.empty()) call.info.name = call.kind->metadata(object.get()).name;
+    INSULA_CO_TRY(const Written written, std::move(made));
     co_return co_await send_written(call, written);
   }
   INSULA_CO_TRY(const Written written,
