@@ -129,6 +129,47 @@ TEST(Strategy, AnInvalidObjectIsAnsweredInKubernetesWords) {
   EXPECT_EQ(result.error().causes()[1].reason, "FieldValueInvalid");
 }
 
+TEST(Strategy, AServiceKeepsThePortsOfTheNodesWhileItNeedsThem) {
+  const Kind& kind = kind_of<Service>();
+  Service old = read<Service>(R"({"metadata":{"name":"s","namespace":"n","uid":"u"},"spec":{
+    "type":"NodePort","clusterIP":"10.0.0.1","ports":[{"port":80,"nodePort":30001}]}})");
+  prepare_create(kind, &old);
+  Service without = old;
+  without.spec.ports[0].node_port = 0;
+  prepare_update(kind, &without, &old, "");
+  EXPECT_EQ(without.spec.ports[0].node_port, 30001);
+
+  Service inside = old;
+  inside.spec.type = "ClusterIP";
+  prepare_update(kind, &inside, &old, "");
+  EXPECT_EQ(inside.spec.ports[0].node_port, 0);
+  EXPECT_EQ(inside.spec.external_traffic_policy, "");
+  EXPECT_EQ(inside.spec.cluster_ip, "10.0.0.1");
+  EXPECT_TRUE(check_update(kind, &inside, &old, ""));
+}
+
+TEST(Strategy, ANamespaceKeepsItsFinalizerUntilItIsFinalized) {
+  const Kind& kind = kind_of<Namespace>();
+  Namespace old = read<Namespace>(R"({"metadata":{"name":"a"}})");
+  prepare_create(kind, &old);
+  EXPECT_EQ(old.spec.finalizers, std::vector<std::string>{"kubernetes"});
+  EXPECT_EQ(old.metadata.labels.at("kubernetes.io/metadata.name"), "a");
+  Namespace now = old;
+  now.spec.finalizers.clear();
+  prepare_update(kind, &now, &old, "");
+  EXPECT_EQ(now.spec.finalizers, old.spec.finalizers);
+  now.spec.finalizers.clear();
+  prepare_update(kind, &now, &old, "finalize");
+  EXPECT_TRUE(now.spec.finalizers.empty());
+}
+
+TEST(Strategy, ANetworkPolicyIsAnsweredWithAWarning) {
+  const KindStrategy& strategy =
+      strategy_of(*find_kind("networking.k8s.io", "v1", "networkpolicies"));
+  ASSERT_NE(strategy.warnings, nullptr);
+  EXPECT_EQ(strategy.warnings(nullptr).size(), 1U);
+}
+
 TEST(Strategy, PodsThatNobodyRunsAreDeletedAtOnce) {
   const KindStrategy& strategy = strategy_of(kind_of<Pod>());
   Pod pod = stored_pod();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "api/columns/columns.h"
 #include "api/defaults.h"
 #include "api/strategies/erased.h"
@@ -23,36 +25,41 @@ bool has_node_ports(const ServiceSpec& spec) {
   return spec.type == "NodePort" || spec.type == "LoadBalancer";
 }
 
-/// What was assigned stays assigned when a client sends the object without it.
-void keep_assigned(ServiceSpec& spec, const ServiceSpec& old) {
-  if (has_address(spec) && has_address(old)) {
-    if (spec.cluster_ip.empty() && spec.cluster_ips.empty()) {
-      spec.cluster_ip = old.cluster_ip;
-      spec.cluster_ips = old.cluster_ips;
-    } else if (spec.cluster_ip != old.cluster_ip && spec.cluster_ips == old.cluster_ips) {
-      // Only the older of the two fields was changed; the list follows it.
-      spec.cluster_ips.clear();
-      if (!spec.cluster_ip.empty()) spec.cluster_ips = {spec.cluster_ip};
-    }
-  } else if (!has_address(spec)) {
+/// Addresses that were assigned stay when a client sends the object without them.
+void keep_addresses(ServiceSpec& spec, const ServiceSpec& old) {
+  if (!has_address(spec)) {
     if (spec.cluster_ip == old.cluster_ip) spec.cluster_ip.clear();
     if (spec.cluster_ips == old.cluster_ips) spec.cluster_ips.clear();
     if (spec.ip_families == old.ip_families) spec.ip_families.clear();
     if (spec.ip_family_policy == old.ip_family_policy) spec.ip_family_policy.reset();
-  }
-  if (!has_node_ports(spec) || !has_node_ports(old)) {
-    if (has_node_ports(spec)) return;
-    // Ports of the nodes go with the type that needed them.
-    for (std::size_t i = 0; i < spec.ports.size() && i < old.ports.size(); ++i) {
-      if (spec.ports[i].node_port == old.ports[i].node_port) spec.ports[i].node_port = 0;
-    }
     return;
   }
+  if (!has_address(old)) return;
+  if (spec.cluster_ip.empty() && spec.cluster_ips.empty()) {
+    spec.cluster_ip = old.cluster_ip;
+    spec.cluster_ips = old.cluster_ips;
+  } else if (spec.cluster_ip != old.cluster_ip && spec.cluster_ips == old.cluster_ips) {
+    // Only the older of the two fields was changed; the list follows it.
+    spec.cluster_ips.clear();
+    if (!spec.cluster_ip.empty()) spec.cluster_ips = {spec.cluster_ip};
+  }
+}
+
+std::int32_t node_port_of(const std::vector<ServicePort>& ports, const ServicePort& port) {
+  const auto found = std::ranges::find_if(ports, [&](const ServicePort& it) {
+    return it.port == port.port && it.protocol == port.protocol;
+  });
+  return found == ports.end() ? 0 : found->node_port;
+}
+
+/// Ports of the nodes stay as well, and go with the type that needed them.
+void keep_node_ports(ServiceSpec& spec, const ServiceSpec& old) {
   for (ServicePort& port : spec.ports) {
-    if (port.node_port != 0) continue;
-    for (const ServicePort& before : old.ports) {
-      if (before.port == port.port && before.protocol == port.protocol)
-        port.node_port = before.node_port;
+    const std::int32_t before = node_port_of(old.ports, port);
+    if (has_node_ports(spec)) {
+      if (port.node_port == 0) port.node_port = before;
+    } else if (port.node_port == before) {
+      port.node_port = 0;
     }
   }
 }
@@ -82,7 +89,8 @@ void prepare_for_update(Service& object, const Service& old, std::string_view su
     return;
   }
   object.status = old.status;
-  keep_assigned(object.spec, old.spec);
+  keep_addresses(object.spec, old.spec);
+  keep_node_ports(object.spec, old.spec);
   drop_unused(object.spec, old.spec);
   if (object.spec.type != "LoadBalancer") object.status.load_balancer = {};
 }

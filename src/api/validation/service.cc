@@ -139,28 +139,18 @@ void validate_addresses(const ServiceSpec& spec, FieldErrors& errors) {
 }
 
 void validate_affinity(const ServiceSpec& spec, FieldErrors& errors) {
-  const FieldPath path("spec.sessionAffinity");
   const FieldPath config("spec.sessionAffinityConfig");
-  if (spec.session_affinity.empty()) {
-    errors.required(path);
-  } else if (spec.session_affinity == "ClientIP") {
-    constexpr std::string_view kWhen = "when session affinity type is ClientIP";
-    if (!spec.session_affinity_config) {
-      errors.required(config, kWhen);
-    } else if (!spec.session_affinity_config->client_ip) {
-      errors.required(config.child("clientIP"), kWhen);
-    } else if (!spec.session_affinity_config->client_ip->timeout_seconds) {
-      errors.required(config.child("clientIP").child("timeoutSeconds"), kWhen);
-    } else if (const std::int32_t seconds =
-                   *spec.session_affinity_config->client_ip->timeout_seconds;
-               seconds <= 0 || seconds > kAffinitySecondsMax) {
+  if (spec.session_affinity == "ClientIP") {
+    // Defaults have filled in the whole path down to the time.
+    const std::int32_t seconds =
+        spec.session_affinity_config->client_ip->timeout_seconds.value_or(0);
+    if (seconds <= 0 || seconds > kAffinitySecondsMax) {
       errors.invalid(config.child("clientIP").child("timeoutSeconds"), seconds,
                      fmt::format("must be greater than 0 and less than {}", kAffinitySecondsMax));
     }
   } else if (spec.session_affinity != "None") {
-    errors.not_supported(path, spec.session_affinity, {"ClientIP", "None"});
-  } else if (spec.session_affinity_config) {
-    errors.forbidden(config, "must not be set when session affinity is None");
+    errors.not_supported(FieldPath("spec.sessionAffinity"), spec.session_affinity,
+                         {"ClientIP", "None"});
   }
 }
 

@@ -162,8 +162,8 @@ void validate(const Tenant& object, FieldErrors& errors) {
   if (spec.serve) {
     const FieldPath path("spec.serve");
     if (spec.serve->image.empty()) errors.required(path.child("image"));
-    if (spec.serve->replicas.value_or(0) < 0) {
-      errors.invalid(path.child("replicas"), *spec.serve->replicas, kNegative);
+    if (const std::int32_t replicas = spec.serve->replicas.value_or(0); replicas < 0) {
+      errors.invalid(path.child("replicas"), replicas, kNegative);
     }
   }
 }

@@ -170,8 +170,7 @@ void validate_host_path(const HostPathVolumeSource& source,
 /// Sources with rules of their own here. The others belong to storage that only a bigger cluster
 /// has; their fields are checked by the schema and by whoever mounts them.
 void validate_source(const VolumeSource& source, const FieldPath& path, FieldErrors& errors) {
-  if (source.empty_dir && source.empty_dir->size_limit &&
-      source.empty_dir->size_limit->is_negative()) {
+  if (source.empty_dir && source.empty_dir->size_limit.value_or(Quantity()).is_negative()) {
     errors.forbidden(path.child("emptyDir").child("sizeLimit"),
                      "SizeLimit field must be a valid resource quantity");
   }
