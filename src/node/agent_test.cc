@@ -137,8 +137,8 @@ TEST_F(AgentTest, DeletionAsksTheContainerToStopAndThenRemovesThePod) {
     const std::string file = node.dir / "stopped";
     EXPECT_TRUE(write_file(file, "", 0666));
     chmod(file.c_str(), 0666);
-    co_await node.create(node.shell_pod("web", "trap 'echo bye > " + file + "; exit 0' TERM; while true; do sleep 0.01; done"));
-    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    co_await node.create(node.shell_pod("web", "trap 'echo bye > " + file + "; exit 0' TERM; echo set; while true; do sleep 0.01; done"));
+    co_await node.log_until("web", "set\n");
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
     co_await node.until_gone("web");
     EXPECT_EQ(read_file(file).value(), "bye\n");

@@ -5,7 +5,6 @@
 
 #include "node/files.h"
 #include "node/image_import.h"
-#include "node/log_reader.h"
 #include "node/netlink.h"
 #include "node/pod_network.h"
 #include "node/testing/image_file.h"
@@ -27,19 +26,6 @@ class OciRuntimeTest : public ::testing::TestWithParam<RuntimeChoice> {
   }
 };
 
-Task<std::string> log_once(TestNode& node, std::string pod, std::string until) {
-  const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
-  std::string text;
-  while (text.find(until) == std::string::npos && node.loop.now() < limit) {
-    const PodWorker* worker = node.agent->find("default", pod);
-    if (worker == nullptr) worker = node.agent->find("team-a", pod);
-    const auto files = worker->log_files("");
-    text = files && !files->empty() ? log_tail(files->back(), 1000, 100000) : "";
-    co_await node.tick();
-  }
-  co_return text;
-}
-
 TEST_P(OciRuntimeTest, APodHasAnAddressProcessesAndFilesOfItsOwn) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod(
@@ -47,7 +33,7 @@ TEST_P(OciRuntimeTest, APodHasAnAddressProcessesAndFilesOfItsOwn) {
                "cat /proc/net/route; touch /usr/x 2>&1; touch /tmp/y && echo wrote; echo end; sleep 1000"));
     const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     EXPECT_THAT(pod.status.pod_ip, HasSubstr("10.231."));
-    const std::string log = co_await log_once(node, "web", "end\n");
+    const std::string log = co_await node.log_until("web", "end\n");
     EXPECT_THAT(log, HasSubstr("pid 1\nweb\n"));
     EXPECT_THAT(log, HasSubstr(pod.status.pod_ip + "\tweb"));
     EXPECT_THAT(log, HasSubstr("/etc/shadow': No such file"));
@@ -77,7 +63,7 @@ TEST_P(OciRuntimeTest, ATenantsPodRunsInAUserNamespaceAndCannotGainRights) {
     pod.metadata.namespace_ = "team-a";
     co_await node.create(pod);
     while (node.agent->find("team-a", "safe") == nullptr) co_await node.tick();
-    const std::string log = co_await log_once(node, "safe", "end\n");
+    const std::string log = co_await node.log_until("safe", "end\n");
     EXPECT_THAT(log, Not(HasSubstr("         0          0 4294967295")));
     EXPECT_THAT(log, HasSubstr(" 65536\n"));
     EXPECT_THAT(log, HasSubstr("NoNewPrivs:\t1"));
@@ -171,7 +157,7 @@ TEST_P(OciRuntimeTest, AnImportedImageIsThePodsRootAndStaysAsItIs) {
       pod.spec.containers[0].image = "example.org/shell:1";
       co_await node.create(pod);
       while (node.agent->find(name_space, "image") == nullptr) co_await node.tick();
-      const std::string log = co_await log_once(node, "image", "end\n");
+      const std::string log = co_await node.log_until("image", "end\n");
       EXPECT_THAT(log, HasSubstr("got secret\n")) << name_space;
       EXPECT_THAT(log, HasSubstr("end\n"));
       client::DeleteOptions now;
@@ -185,8 +171,9 @@ TEST_P(OciRuntimeTest, AnImportedImageIsThePodsRootAndStaysAsItIs) {
 
 TEST_P(OciRuntimeTest, LeavesNothingBehind) {
   with_node([](TestNode& node) -> Task<> {
-    co_await node.create(node.shell_pod("web", "trap 'exit 0' TERM; while true; do sleep 0.05; done"));
+    co_await node.create(node.shell_pod("web", "trap 'exit 0' TERM; echo set; while true; do sleep 0.05; done"));
     const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    co_await node.log_until("web", "set\n");
     EXPECT_NE(link_index(host_link_name(pod.metadata.uid)), 0);
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
     co_await node.until_gone("web");

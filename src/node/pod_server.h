@@ -17,7 +17,7 @@ namespace insula::node {
 ///
 ///   GET       /api/v1/namespaces/NS/pods/NAME/log
 ///   GET, POST /api/v1/namespaces/NS/pods/NAME/exec    WebSocket, v5.channel.k8s.io or v4
-///   GET       /metrics, /api/v1/nodes/NODE/proxy/metrics   Prometheus text, GPUs included
+///   GET       /metrics, /metrics/node                 Prometheus text, GPUs included
 ///   GET       /pods                                   the state of each pod worker, one line each
 ///
 /// Who may do what was decided before; here nothing is checked but that it makes sense.

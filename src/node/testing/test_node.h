@@ -19,6 +19,7 @@
 #include "gpu/device.h"
 #include "http/client.h"
 #include "node/agent.h"
+#include "node/log_reader.h"
 #include "node/runtime_choice.h"
 #include "telemetry/metrics.h"
 #include "testing/temp_dir.h"
@@ -121,6 +122,21 @@ class TestNode {
       if (event.involved_object.name == pod) out.push_back(event.reason);
     }
     co_return out;
+  }
+
+  /// The log of a pod's first container once it has that text in it.
+  Task<std::string> log_until(std::string pod, std::string wanted) {
+    const SteadyTime limit = loop.now() + std::chrono::seconds(10);
+    std::string text;
+    while (text.find(wanted) == std::string::npos && loop.now() < limit) {
+      const PodWorker* worker = agent->find("default", pod);
+      if (worker == nullptr) worker = agent->find("team-a", pod);
+      const auto files = worker == nullptr ? std::vector<std::string>() : worker->log_files("").value();
+      text = files.empty() ? "" : log_tail(files.back(), 1000, 100000);
+      co_await tick();
+    }
+    EXPECT_NE(text.find(wanted), std::string::npos) << text;
+    co_return text;
   }
 
   Task<std::string> event_texts() {
