@@ -95,7 +95,9 @@ Task<> Controller::work(Key key) {
     metrics_.failed.add();
     queue_.add_after_failure(key);
     const int failures = queue_.failures(key);
-    if (failures >= kFailuresBeforeWarning) {
+    // What the server refuses for the user's reasons (a quota) is told in events and conditions.
+    const bool ours = outcome.error().origin() != ErrorOrigin::kClient;
+    if (ours && failures >= kFailuresBeforeWarning) {
       log_.warn("reconcile failed", "key", key.text(), "failures", failures, "err", outcome.error());
     } else {
       log_.debug("reconcile failed", "key", key.text(), "failures", failures, "err", outcome.error());

@@ -10,10 +10,12 @@ namespace insula::controller {
 
 namespace {
 
-std::string merge_key(const api::Event& event) {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", event.involved_object.uid, event.involved_object.kind,
-                     event.involved_object.name, event.type, event.reason, event.message);
+std::string similar_key(const api::Event& event) {
+  return fmt::format("{}\n{}\n{}\n{}\n{}", event.involved_object.uid, event.involved_object.kind,
+                     event.involved_object.name, event.type, event.reason);
 }
+
+constexpr std::string_view kCombined = "(combined from similar events): ";
 
 }  // namespace
 
@@ -72,12 +74,18 @@ Task<> EventRecorder::write_all() {
 }
 
 Task<Result<>> EventRecorder::write(api::Event event) {
-  std::string key = merge_key(event);
+  std::string key = similar_key(event);
+  if (!by_key_.contains(key + "\n" + event.message) && is_one_of_many(event)) {
+    event.message.insert(0, kCombined);
+  } else {
+    key += "\n" + event.message;
+  }
   const auto known = by_key_.find(key);
   if (known != by_key_.end()) {
     api::Event repeated = known->second->event;
     if (event.first_timestamp.wall() - repeated.last_timestamp.wall() <= kEventMergeWindow) {
       repeated.count += 1;
+      repeated.message = event.message;
       repeated.last_timestamp = event.last_timestamp;
       Result<api::Event> stored = co_await client::update(client_, std::move(repeated));
       if (stored) {
@@ -91,6 +99,17 @@ Task<Result<>> EventRecorder::write(api::Event event) {
   if (!stored) co_return std::unexpected(std::move(stored).error());
   remember(std::move(key), *std::move(stored));
   co_return Result<>{};
+}
+
+bool EventRecorder::is_one_of_many(const api::Event& event) {
+  const SteadyTime now = clock_.now();
+  if (similar_.size() >= kEventsRememberedMax) {
+    std::erase_if(similar_, [now](const auto& entry) { return now - entry.second.since > kEventMergeWindow; });
+    if (similar_.size() >= kEventsRememberedMax) return false;
+  }
+  Similar& similar = similar_[similar_key(event)];
+  if (similar.count == 0 || now - similar.since > kEventMergeWindow) similar = {0, now};
+  return ++similar.count > kSimilarEventsMax;
 }
 
 void EventRecorder::remember(std::string key, api::Event event) {

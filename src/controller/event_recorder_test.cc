@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api/gen/apps_v1.h"
 #include "controller/testing/harness.h"
 
@@ -53,6 +55,18 @@ TEST_F(EventRecorderTest, CountsARepetitionAndKeepsItsFirstTime) {
   EXPECT_EQ(events[0].count, 2);
   EXPECT_EQ(events[0].first_timestamp, first);
   EXPECT_EQ(events[0].last_timestamp.seconds, first.seconds + 60);
+}
+
+TEST_F(EventRecorderTest, MergesManyEventsThatDifferInTheirMessageOnly) {
+  for (int i = 0; i < 25; ++i) record("pods \"web-" + std::to_string(i) + "\" is forbidden");
+  const auto events = world_.list<api::Event>("default");
+  ASSERT_EQ(events.size(), 11U);
+  const auto merged = std::ranges::max_element(events, {}, &api::Event::count);
+  EXPECT_EQ(merged->count, 15);
+  EXPECT_EQ(merged->message, "(combined from similar events): pods \"web-24\" is forbidden");
+  // A message that is known by itself goes on counting by itself.
+  record("pods \"web-0\" is forbidden");
+  EXPECT_EQ(world_.list<api::Event>("default").size(), 11U);
 }
 
 TEST_F(EventRecorderTest, BeginsANewEventAfterAWhile) {

@@ -43,11 +43,13 @@ struct ControlLoops::Parts {
         sets(client, {}, runtime.log),
         policies(client, {}, runtime.log),
         tenants(client, {}, runtime.log),
-        controller_events(client, runtime, "controller-manager"),
+        deployment_events(client, runtime, "deployment-controller"),
+        set_events(client, runtime, "replicaset-controller"),
+        tenant_events(client, runtime, "tenant-controller"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
         namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
-        deployment_loop(client, runtime, {deployments, sets, pods}, controller_events),
-        set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, controller_events),
+        deployment_loop(client, runtime, {deployments, sets, pods}, deployment_events),
+        set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, set_events),
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
@@ -56,7 +58,7 @@ struct ControlLoops::Parts {
                     runtime,
                     {tenants, namespaces, accounts, quotas, limit_ranges, policies, services,
                      deployments, pods},
-                    controller_events,
+                    tenant_events,
                     options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
@@ -94,7 +96,9 @@ struct ControlLoops::Parts {
   Informer<api::NetworkPolicy> policies;
   Informer<api::Tenant> tenants;
 
-  EventRecorder controller_events;
+  EventRecorder deployment_events;
+  EventRecorder set_events;
+  EventRecorder tenant_events;
   EventRecorder scheduler_events;
 
   controllers::NamespaceController namespace_loop;
@@ -114,7 +118,9 @@ ControlLoops::ControlLoops(client::Client& client, const Runtime& runtime, const
 ControlLoops::~ControlLoops() = default;
 
 void ControlLoops::start() {
-  parts_->controller_events.start();
+  parts_->deployment_events.start();
+  parts_->set_events.start();
+  parts_->tenant_events.start();
   parts_->scheduler_events.start();
   parts_->namespace_loop.start();
   parts_->deployment_loop.start();

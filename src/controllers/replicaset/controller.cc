@@ -26,6 +26,16 @@ bool has_cause(const Error& error, std::string_view reason) {
   return std::ranges::any_of(error.causes(), [reason](const FieldCause& cause) { return cause.reason == reason; });
 }
 
+// A quota changed so that pods may fit that did not: other limits, or less in use.
+bool frees_room(const api::ResourceQuota* before, const api::ResourceQuota* after) {
+  if (before == nullptr || after == nullptr) return true;
+  if (!(before->spec == after->spec) || before->status.hard != after->status.hard) return true;
+  return std::ranges::any_of(before->status.used, [after](const auto& entry) {
+    const auto now = after->status.used.find(entry.first);
+    return now == after->status.used.end() || now->second < entry.second;
+  });
+}
+
 std::string merge_patch_of_owners(const api::Pod& pod, const std::vector<api::OwnerReference>& owners) {
   std::string list;
   for (const api::OwnerReference& owner : owners) {
@@ -56,7 +66,7 @@ ReplicaSetController::ReplicaSetController(client::Client& client, const control
   });
   mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
   mirrors_.quotas.on_change([this](const api::ResourceQuota* before, const api::ResourceQuota* after) {
-    retry_failed((after != nullptr ? after : before)->metadata.namespace_);
+    if (frees_room(before, after)) retry_failed((after != nullptr ? after : before)->metadata.namespace_);
   });
   mirrors_.limit_ranges.on_change([this](const api::LimitRange* before, const api::LimitRange* after) {
     retry_failed((after != nullptr ? after : before)->metadata.namespace_);
