@@ -1,9 +1,12 @@
 #include "node/pod_network.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -13,6 +16,7 @@
 #include "base/fd.h"
 #include "node/files.h"
 #include "node/netlink.h"
+#include "node/run.h"
 
 namespace insula::node {
 namespace {
@@ -110,6 +114,18 @@ Result<> PodNetwork::remove(const std::string& pod_uid) const {
   const NamespacePaths paths = namespaces(pod_uid);
   INSULA_TRY_VOID(drop_namespace(paths.network));
   return drop_namespace(paths.user);
+}
+
+Result<> release_networks(const std::string& data_dir) { return PodNetwork(network_folder(data_dir)).remove_all(); }
+
+Result<> PodNetwork::remove_all() const {
+  std::vector<std::string> pods;
+  std::error_code none;
+  for (const auto& file : std::filesystem::directory_iterator(dir_, none)) {
+    if (file.path().extension() != ".user") pods.push_back(file.path().filename());
+  }
+  for (const std::string& pod_uid : pods) INSULA_TRY_VOID(remove(pod_uid));
+  return {};
 }
 
 }  // namespace insula::node

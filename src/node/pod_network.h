@@ -37,6 +37,9 @@ class PodNetwork {
   /// Removes all of it; fine when it is gone.
   Result<> remove(const std::string& pod_uid) const;
 
+  /// remove() for every pod that has one here. For a node whose pods have all stopped.
+  Result<> remove_all() const;
+
   /// For the OCI configuration.
   [[nodiscard]] NamespacePaths namespaces(const std::string& pod_uid) const {
     return {dir_ + "/" + pod_uid, dir_ + "/" + pod_uid + ".user"};
@@ -45,6 +48,9 @@ class PodNetwork {
  private:
   std::string dir_;
 };
+
+/// Where an agent with this data directory keeps them.
+[[nodiscard]] inline std::string network_folder(const std::string& data_dir) { return data_dir + "/netns"; }
 
 /// The node's name of a pod's interface: `ins` and eleven digits that depend on the pod's uid.
 [[nodiscard]] std::string host_link_name(std::string_view pod_uid);

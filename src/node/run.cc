@@ -26,6 +26,7 @@
 #include "node/agent.h"
 #include "node/files.h"
 #include "node/node_reporter.h"
+#include "node/pod_network.h"
 #include "node/pod_server.h"
 #include "node/runtime_choice.h"
 #include "telemetry/log.h"
@@ -48,7 +49,7 @@ class NodeProcess {
   // Errors: what prevents a start; the message is for the operator.
   Task<Result<>> start() {
     INSULA_CO_TRY_VOID(make_dirs(options_.data_dir, 0711));
-    for (const char* below : {"pods", "netns"}) INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/" + below, 0711));
+    for (const std::string& folder : {options_.data_dir + "/pods", network_folder(options_.data_dir)}) INSULA_CO_TRY_VOID(make_dirs(folder, 0711));
     INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/images", 0700));
     if (!options_.image_map_file.empty()) INSULA_CO_TRY_VOID(images_.add_file(options_.image_map_file));
     for (const std::string& line : options_.map_images) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "telemetry/log.h"
 
 namespace insula::node {
@@ -59,6 +60,10 @@ struct NodeOptions {
 /// The node process: serves until SIGTERM or SIGINT, then returns. Pods run on and are found again by
 /// the next run over the same data_dir. Returns the exit status; what went wrong is logged.
 int run(const NodeOptions& options);
+
+/// Takes down the interfaces and namespaces of pods in `data_dir`, whose pods have all stopped and
+/// whose agent does not run. The next run makes them anew.
+Result<> release_networks(const std::string& data_dir);
 
 /// `insula shim ...`: owns one container's output and exit status. Called before anything else of
 /// the binary starts up, since there is one such process for every container.

@@ -10,6 +10,7 @@
 #include "async/loop.h"
 #include "node/files.h"
 #include "node/oci_runtime.h"
+#include "node/pod_network.h"
 #include "node/process_runtime.h"
 
 namespace insula::node {
@@ -40,7 +41,7 @@ Task<Result<std::unique_ptr<Runtime>>> try_oci(std::string name, std::string dat
   std::error_code failed;
   options.binary = std::filesystem::canonical(binary, failed).string();
   options.state_dir = data_dir + "/oci";
-  options.network_dir = data_dir + "/netns";
+  options.network_dir = network_folder(data_dir);
   auto runtime = std::make_unique<OciRuntime>(std::move(options), pool);
   if (Result<> works = co_await runtime->try_out(data_dir + "/probe"); !works) {
     co_return std::unexpected(std::move(works).error().in(name));

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "json/value.h"
 #include "json/write.h"
+#include "node/run.h"
 #include "server/commands.h"
 #include "server/platform_state.h"
 #include "server/shims.h"
@@ -145,7 +146,10 @@ int down(std::span<const std::string> arguments) {
     fmt::print("not running on {}\n", layout.root);
   }
   // Also after a supervisor that was killed, whose pods ran on.
-  if (!keep_pods) stop_containers(layout, kContainerGrace);
+  if (keep_pods) return cli::kOk;
+  stop_containers(layout, kContainerGrace);
+  if (const auto released = node::release_networks(layout.node()); !released)
+    return failed("down", released.error());
   return cli::kOk;
 }
 

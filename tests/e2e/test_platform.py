@@ -135,12 +135,14 @@ class Running(unittest.TestCase):
 
 class Stopping(unittest.TestCase):
     def test_down_ends_every_process_and_is_repeatable(self):
-        platform = Platform().start()
+        platform = Platform("--demo").start()
         pids = [p["pid"] for p in platform.read_status()["processes"]]
         try:
             platform.insula("down")
             for pid in pids:
                 eventually(lambda: not Path(f"/proc/{pid}").exists(), 10, message=f"{pid} gone")
+            mounts = Path("/proc/self/mounts").read_text()
+            self.assertNotIn(str(platform.data_dir), mounts, "a network of a stopped pod is left")
             self.assertIn("not running", platform.insula("down").stdout)
             self.assertEqual(platform.insula("status", check=False).returncode, 1)
         finally:
