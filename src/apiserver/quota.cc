@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/pod_resources.h"
+#include "api/shared_quota.h"
 #include "apiserver/admission.h"
 #include "apiserver/object.h"
 
@@ -133,6 +134,20 @@ std::vector<std::shared_ptr<const api::ResourceQuota>> quotas_of(
   return out;
 }
 
+/// What the other quotas of the quota's group have in use; nothing when it stands alone.
+Usage used_elsewhere(const store::Transaction& transaction, const api::ResourceQuota& quota) {
+  Usage sum;
+  const std::string group = api::shared_quota_group(quota);
+  if (group.empty()) return sum;
+  for (const auto& other : quotas_of(transaction, "")) {
+    if (other->metadata.uid == quota.metadata.uid || api::shared_quota_group(*other) != group)
+      continue;
+    for (const auto& [key, amount] : other->status.used)
+      sum[key] += amount;
+  }
+  return sum;
+}
+
 void save(store::Transaction& transaction, const api::ResourceQuota& quota, Amounts used) {
   const api::Kind& kind = api::kind_of<api::ResourceQuota>();
   auto next = std::make_shared<api::ResourceQuota>(quota);
@@ -163,6 +178,7 @@ Result<> charge(store::Transaction& transaction,
                   fmt::format("failed quota: {}: {}", quota.metadata.name, why));
   }
   Amounts used = quota.status.used;
+  Usage elsewhere = used_elsewhere(transaction, quota);
   Usage requested;
   std::vector<std::string> exceeded;
   for (const auto& [key, limit] : hard) {
@@ -173,13 +189,15 @@ Result<> charge(store::Transaction& transaction,
     if (delta.is_zero()) continue;
     requested[key] = delta;
     used[key] += delta;
-    if (!delta.is_negative() && used[key] > limit) exceeded.push_back(key);
+    if (!delta.is_negative() && used[key] + elsewhere[key] > limit) exceeded.push_back(key);
   }
   if (!exceeded.empty()) {
+    for (const auto& [key, amount] : quota.status.used)
+      elsewhere[key] += amount;
     return fail(ErrorCode::kForbidden,
                 fmt::format("exceeded quota: {}, requested: {}, used: {}, limited: {}",
                             quota.metadata.name, list(requested, exceeded),
-                            list(quota.status.used, exceeded), list(hard, exceeded)));
+                            list(elsewhere, exceeded), list(hard, exceeded)));
   }
   if (!requested.empty()) save(transaction, quota, std::move(used));
   return {};

@@ -135,6 +135,27 @@ TEST_F(QuotaTest, AdmitsExactlyTheLimitOfAHundredRacingCreates) {
   EXPECT_EQ(used("q", "requests.nvidia.com/gpu"), "17");
 }
 
+TEST_F(QuotaTest, HoldsOverAllNamespacesOfItsGroup) {
+  ASSERT_EQ(server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"b"}})").status, 201);
+  for (const char* name_space : {"a", "b"}) {
+    const auto made = server.send(
+        "POST", fmt::format("/api/v1/namespaces/{}/resourcequotas", name_space),
+        R"({"metadata":{"name":"q","annotations":{"insula.dev/shared-quota":"g"}},)"
+        R"("spec":{"hard":{"requests.nvidia.com/gpu":"3"}}})");
+    ASSERT_EQ(made.status, 201) << made.body;
+  }
+  make_quota("other", R"({"requests.nvidia.com/gpu":"9"})");
+  ASSERT_EQ(server.send("POST", kPods, pod("x", gpus(2))).status, 201);
+  const auto refused = server.send("POST", "/api/v1/namespaces/b/pods", pod("y", gpus(2)));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(
+      message(refused),
+      "pods \"y\" is forbidden: exceeded quota: q, requested: requests.nvidia.com/gpu=2, used: "
+      "requests.nvidia.com/gpu=2, limited: requests.nvidia.com/gpu=3");
+  ASSERT_EQ(server.send("POST", "/api/v1/namespaces/b/pods", pod("y", gpus(1))).status, 201);
+  EXPECT_EQ(server.send("POST", kPods, pod("z", gpus(1))).status, 403);
+}
+
 TEST_F(QuotaTest, LooksOnlyAtPodsInItsScope) {
   make_quota("q", R"({"pods":"1"})", R"(,"scopes":["BestEffort"])");
   EXPECT_EQ(server.send("POST", kPods, pod("x", R"({"requests":{"cpu":"1"}})")).status, 201);

@@ -235,6 +235,35 @@ TEST_F(ControlLoopsTest, StopsAScaleAtTheQuotaAndSaysSo) {
   EXPECT_TRUE(until([this] { return ready_pods("demo-a") == 5 && ready_endpoints("demo-a") == 5; }));
 }
 
+TEST_F(ControlLoopsTest, HoldsATenantsQuotaOverAllItsNamespaces) {
+  api::Tenant tenant;
+  tenant.metadata.name = "wide";
+  tenant.spec.namespaces = {"wide-1", "wide-2"};
+  tenant.spec.quota.gpus = 3;
+  ASSERT_TRUE(run(client::create(client_, tenant)));
+  ASSERT_TRUE(until([this] { return tenant_ready("wide") && find<api::ServiceAccount>("wide-2", "default"); }));
+  for (const char* name_space : {"wide-1", "wide-2"}) {
+    api::Deployment deployment;
+    deployment.metadata.namespace_ = name_space;
+    deployment.metadata.name = "web";
+    deployment.spec.replicas = 2;
+    deployment.spec.selector.emplace().match_labels["app"] = "web";
+    deployment.spec.template_.metadata.labels["app"] = "web";
+    api::Container& container = deployment.spec.template_.spec.containers.emplace_back();
+    container.name = "main";
+    container.image = "i";
+    container.resources.limits["nvidia.com/gpu"] = api::Quantity::of(1);
+    ASSERT_TRUE(run(client::create(client_, deployment)));
+  }
+  ASSERT_TRUE(until([this] { return ready_pods("wide-1") + ready_pods("wide-2") == 3; }));
+  ASSERT_TRUE(until([this] {
+    return !events("wide-1", "FailedCreate").empty() || !events("wide-2", "FailedCreate").empty();
+  }));
+  // What one namespace gives back the other may have at once.
+  scale("wide-1", "web", 1);
+  EXPECT_TRUE(until([this] { return ready_pods("wide-1") == 1 && ready_pods("wide-2") == 2; }));
+}
+
 TEST_F(ControlLoopsTest, KeepsTheUsersGuideUnderItsQuota) {
   api::Namespace name_space;
   name_space.metadata.name = "tenant-a";

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/codec.h"
+#include "api/shared_quota.h"
 #include "controller/owner.h"
 
 namespace insula::tenancy {
@@ -154,6 +155,8 @@ std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant, const
   api::ResourceQuota quota;
   quota.metadata = metadata_of(tenant, name_space, kQuotaName);
   quota.spec.hard = std::move(hard);
+  // The quota is the tenant's: its namespaces draw on it together.
+  if (namespaces_of(tenant).size() > 1) quota.metadata.annotations[api::kSharedQuotaAnnotation] = tenant.metadata.uid;
   return quota;
 }
 

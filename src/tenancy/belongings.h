@@ -32,7 +32,8 @@ inline constexpr const char* kDnsNamespace = "kube-system";
 
 [[nodiscard]] api::Namespace desired_namespace(const api::Tenant& tenant, const std::string& name);
 
-/// nullopt when the tenant is not limited.
+/// The tenant's whole quota; those of several namespaces hold together (api/shared_quota.h). nullopt
+/// when the tenant is not limited.
 [[nodiscard]] std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant,
                                                               const std::string& name_space);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/shared_quota.h"
+
 namespace insula::tenancy {
 namespace {
 
@@ -54,6 +56,14 @@ TEST_F(BelongingsTest, LimitsRequestsAndLimitsAlike) {
               ElementsAre(Pair("limits.cpu", "8"), Pair("limits.memory", "16Gi"), Pair("pods", "10"),
                           Pair("requests.cpu", "8"), Pair("requests.memory", "16Gi"),
                           Pair("requests.nvidia.com/gpu", "2")));
+}
+
+TEST_F(BelongingsTest, LetsSeveralNamespacesDrawOnOneQuota) {
+  tenant_.spec.quota.gpus = 2;
+  EXPECT_EQ(api::shared_quota_group(*desired_quota(tenant_, "demo-a")), "");
+  tenant_.spec.namespaces = {"x", "y"};
+  EXPECT_EQ(api::shared_quota_group(*desired_quota(tenant_, "x")), "u");
+  EXPECT_EQ(api::shared_quota_group(*desired_quota(tenant_, "y")), "u");
 }
 
 TEST_F(BelongingsTest, GivesContainersDefaultsForWhatTheQuotaCounts) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "api/shared_quota.h"
 #include "client/typed.h"
 #include "controller/owner.h"
 #include "controller/selector.h"
@@ -36,6 +37,7 @@ T merged(const T& there, T desired) {
   next.spec = std::move(desired.spec);
   next.metadata.owner_references = std::move(desired.metadata.owner_references);
   for (auto& [name, value] : desired.metadata.labels) next.metadata.labels[name] = value;
+  next.metadata.annotations.erase(api::kSharedQuotaAnnotation);
   for (auto& [name, value] : desired.metadata.annotations) next.metadata.annotations[name] = value;
   return next;
 }
@@ -219,7 +221,7 @@ Task<Result<>> TenantController::furnish(TenantPtr tenant, std::string name_spac
   }
   if (auto quota = desired_quota(*tenant, name_space)) {
     INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.quotas, *std::move(quota), [](const auto& a, const auto& b) {
-      return a.spec.hard == b.spec.hard;
+      return a.spec.hard == b.spec.hard && api::shared_quota_group(a) == api::shared_quota_group(b);
     }));
   } else {
     INSULA_CO_TRY_VOID(co_await drop(client_, mirrors_.quotas, *tenant, {name_space, kQuotaName}));

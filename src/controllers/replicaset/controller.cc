@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/shared_quota.h"
 #include "async/task_group.h"
 #include "client/typed.h"
 #include "controller/owner.h"
@@ -66,7 +67,7 @@ ReplicaSetController::ReplicaSetController(client::Client& client, const control
   });
   mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
   mirrors_.quotas.on_change([this](const api::ResourceQuota* before, const api::ResourceQuota* after) {
-    if (frees_room(before, after)) retry_failed((after != nullptr ? after : before)->metadata.namespace_);
+    if (frees_room(before, after)) room_freed(after != nullptr ? *after : *before);
   });
   mirrors_.limit_ranges.on_change([this](const api::LimitRange* before, const api::LimitRange* after) {
     retry_failed((after != nullptr ? after : before)->metadata.namespace_);
@@ -91,6 +92,15 @@ void ReplicaSetController::pod_changed(const api::Pod* before, const api::Pod* a
 void ReplicaSetController::enqueue_owner(const api::Pod& pod) {
   const api::OwnerReference* owner = controller::controller_of(pod.metadata);
   if (owner != nullptr && owner->kind == "ReplicaSet") controller_.enqueue({pod.metadata.namespace_, owner->name});
+}
+
+void ReplicaSetController::room_freed(const api::ResourceQuota& quota) {
+  retry_failed(quota.metadata.namespace_);
+  const std::string group = api::shared_quota_group(quota);
+  if (group.empty()) return;
+  for (const auto& [key, other] : mirrors_.quotas.all()) {
+    if (api::shared_quota_group(*other) == group) retry_failed(key.name_space);
+  }
 }
 
 void ReplicaSetController::retry_failed(const std::string& name_space) {

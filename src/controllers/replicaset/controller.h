@@ -47,6 +47,7 @@ class ReplicaSetController final : private controller::Reconciler {
 
   void pod_changed(const api::Pod* before, const api::Pod* after);
   void enqueue_owner(const api::Pod& pod);
+  void room_freed(const api::ResourceQuota& quota);
   void retry_failed(const std::string& name_space);
 
   client::Client& client_;
