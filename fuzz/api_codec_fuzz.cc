@@ -44,9 +44,8 @@ void check_round_trips(const TypeInfo& type, const void* object) {
 }  // namespace
 
 /// The first byte chooses the kind, the second the format; the rest is read as such an object.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   const auto kinds = insula::api::kinds();
   const TypeInfo& type = kinds[data[0] % kinds.size()]->type;

@@ -22,9 +22,8 @@ void check_writes(const Value& value) {
 }  // namespace
 
 /// Input: document, a zero byte, patch; both JSON. Applied in every way that there is.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t zero = input.find('\0');
   if (zero == std::string_view::npos) return 0;

@@ -7,9 +7,8 @@
 
 /// The canonical text of a quantity is a quantity of the same value, and arithmetic stays in
 /// bounds.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto quantity = insula::api::Quantity::parse(text);
   if (!quantity) return 0;

@@ -7,10 +7,8 @@
 #include <string>
 #include <vector>
 
-// The name is libFuzzer's.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size);  // NOLINT(readability-identifier-naming): see above
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 /// Runs the fuzz target over every file of the folders given. Fails when there is none.
 int main(int argc, char** argv) {

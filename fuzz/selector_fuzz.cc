@@ -8,9 +8,8 @@
 #include "base/check.h"
 
 /// Label and field selectors of requests: whatever parses can be asked.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::map<std::string, std::string> labels{
       {"app", "web"}, {"size", "7"}, {"example.com/tier", ""}};

@@ -7,9 +7,8 @@
 #include "json/yaml.h"
 
 /// Every document that is read is written as YAML that reads back alike.
-extern "C" int LLVMFuzzerTestOneInput(
-    const std::uint8_t* data,
-    std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto documents =
       insula::json::parse_yaml(std::string_view(reinterpret_cast<const char*>(data), size));
   if (!documents) return 0;

@@ -18,12 +18,12 @@ class Box {
  public:
   Box() = default;
 
-  // The conversions make `.spec = PodSpec{...}` and `= std::nullopt` work as with std::optional.
-  Box(std::nullopt_t) {}  // NOLINT(google-explicit-constructor): as above
+  // NOLINTBEGIN(google-explicit-constructor): `.spec = PodSpec{...}` works as with std::optional
+  Box(std::nullopt_t) {}
 
-  Box(T value)
-      : value_(std::make_unique<T>(std::move(value))) {
-  }  // NOLINT(google-explicit-constructor): as above
+  Box(T value) : value_(std::make_unique<T>(std::move(value))) {}
+
+  // NOLINTEND(google-explicit-constructor)
 
   Box(const Box& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
 

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 /// Where Kubernetes' own encodings of every kind lie: $INSULA_SHARED, or `shared` beside the source
 /// tree.
 std::optional<fs::path> golden_folder() {
-  const char* from_environment =
-      std::getenv("INSULA_SHARED");  // NOLINT(concurrency-mt-unsafe): before any thread
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
+  const char* from_environment = std::getenv("INSULA_SHARED");
   const fs::path root = from_environment != nullptr
                             ? fs::path(from_environment)
                             : fs::path(INSULA_SOURCE_DIR).parent_path() / "shared";

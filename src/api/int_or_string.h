@@ -12,16 +12,14 @@ class IntOrString {
  public:
   IntOrString() = default;
 
-  // Both are written as plain values in manifests, so plain values convert.
-  IntOrString(std::int32_t number)
-      : number_(number) {}  // NOLINT(google-explicit-constructor): as above
+  // NOLINTBEGIN(google-explicit-constructor): manifests write both as plain values
+  IntOrString(std::int32_t number) : number_(number) {}
 
-  IntOrString(std::string name)
-      : name_(std::move(name)),
-        is_string_(true) {}  // NOLINT(google-explicit-constructor): as above
+  IntOrString(std::string name) : name_(std::move(name)), is_string_(true) {}
 
-  IntOrString(const char* name)
-      : name_(name), is_string_(true) {}  // NOLINT(google-explicit-constructor): as above
+  IntOrString(const char* name) : name_(name), is_string_(true) {}
+
+  // NOLINTEND(google-explicit-constructor)
 
   [[nodiscard]] bool is_string() const { return is_string_; }
 

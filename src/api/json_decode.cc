@@ -285,29 +285,32 @@ Error in_kind(Error error, const TypeInfo& type) {
                                          kind.kind, kind.version, kind.kind));
 }
 
-Result<> decode(const TypeInfo& type,
-                void* object,
-                const Value& value,
-                Strictness strictness,
-                DecodeReport* report,
-                const std::vector<std::string>& duplicates) {
+/// What a decode is told, and the repeated keys that the parser found before it.
+struct Request {
+  Strictness strictness;
+  DecodeReport* report;
+  std::vector<std::string> duplicates;
+};
+
+Result<> decode(const TypeInfo& type, void* object, const Value& value, const Request& request) {
   if (type.kind != nullptr) INSULA_TRY_VOID(check_type_meta(*type.kind, value));
-  Decoder decoder(strictness);
+  Decoder decoder(request.strictness);
   Result<> read = decoder.read_struct(type, object, value, Path{});
   if (!read) return std::unexpected(in_kind(std::move(read).error(), type));
   std::vector<std::string>& problems = decoder.problems();
-  for (const auto& path : duplicates) {
+  for (const auto& path : request.duplicates) {
     if (problems.size() < kStrictProblemsMax)
       problems.push_back(fmt::format("duplicate field \"{}\"", path));
   }
   if (problems.empty()) return {};
-  if (strictness == Strictness::kStrict) {
+  if (request.strictness == Strictness::kStrict) {
     return std::unexpected(
         in_kind(Error(ErrorCode::kBadRequest,
                       fmt::format("strict decoding error: {}", fmt::join(problems, ", "))),
                 type));
   }
-  if (report != nullptr) std::ranges::move(problems, std::back_inserter(report->warnings));
+  if (request.report != nullptr)
+    std::ranges::move(problems, std::back_inserter(request.report->warnings));
   return {};
 }
 
@@ -318,7 +321,7 @@ Result<> decode_json(const TypeInfo& type,
                      const Value& value,
                      Strictness strictness,
                      DecodeReport* report) {
-  return decode(type, object, value, strictness, report, {});
+  return decode(type, object, value, Request{strictness, report, {}});
 }
 
 Result<> decode_json(const TypeInfo& type,
@@ -326,9 +329,9 @@ Result<> decode_json(const TypeInfo& type,
                      std::string_view text,
                      Strictness strictness,
                      DecodeReport* report) {
-  std::vector<std::string> duplicates;
+  Request request{strictness, report, {}};
   json::ParseOptions options;
-  if (strictness != Strictness::kIgnore) options.duplicates = &duplicates;
+  if (strictness != Strictness::kIgnore) options.duplicates = &request.duplicates;
   auto value = json::parse(text, options);
   if (!value) {
     if (value.error().code() == ErrorCode::kTooLarge)
@@ -336,7 +339,7 @@ Result<> decode_json(const TypeInfo& type,
     return std::unexpected(std::move(value).error().in(fmt::format(
         "the object provided is unrecognized (must be of type {}): json parse error", type.name)));
   }
-  return decode(type, object, *value, strictness, report, duplicates);
+  return decode(type, object, *value, request);
 }
 
 }  // namespace insula::api

@@ -153,9 +153,9 @@ Int128 divide_away_from_zero(Int128 value, Int128 divisor) {
 }
 
 std::int64_t held_in_int64(Int128 value) {
-  constexpr Int128 low = std::numeric_limits<std::int64_t>::min();
-  constexpr Int128 high = std::numeric_limits<std::int64_t>::max();
-  return static_cast<std::int64_t>(std::clamp(value, low, high));
+  constexpr Int128 kLow = std::numeric_limits<std::int64_t>::min();
+  constexpr Int128 kHigh = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::clamp(value, kLow, kHigh));
 }
 
 std::string digits_of(Int128 value) {

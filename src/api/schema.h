@@ -47,7 +47,7 @@ struct ContainerOps {
 
 /// Describes the type of one value. Constant for the life of the process.
 struct ValueInfo {
-  ValueKind kind;
+  ValueKind kind = ValueKind::kString;
   const TypeInfo* type = nullptr;      // kStruct
   const ValueInfo* element = nullptr;  // kList, kMap, kPointer
   const ContainerOps* ops = nullptr;   // kList, kMap, kPointer

@@ -205,26 +205,31 @@ class StrategicMerge {
     for (const auto& directive : directives) {
       Value order = std::move(*patch.find(directive));
       patch.erase(directive);
-      const std::string key = directive.substr(kSetElementOrder.size());
       if (!order.is_array()) return refuse(directive + " is not a list");
-      const Member member = member_of(info, key);
-      Value* old = target.find(key);
-      Value* change = patch.find(key);
-      if (change != nullptr && change->is_null()) continue;
-      if (change != nullptr)
-        INSULA_TRY_VOID(check_order(*change, *order.as_array(), key, member.merge_key));
-      const bool was_list = old != nullptr && old->is_array();
-      const Positions before =
-          was_list ? positions_of(*old->as_array(), member.merge_key) : Positions();
-      if (change != nullptr) {
-        INSULA_TRY_VOID(merge_member(info, target, key, std::move(*change)));
-        patch.erase(key);
-      }
-      Value* merged = target.find(key);
-      if (merged == nullptr || !merged->is_array()) continue;
-      *merged =
-          in_order(std::move(*merged->as_array()), *order.as_array(), before, member.merge_key);
+      const std::string key = directive.substr(kSetElementOrder.size());
+      INSULA_TRY_VOID(merge_in_order(info, target, patch, key, *order.as_array()));
     }
+    return {};
+  }
+
+  Result<> merge_in_order(const ValueInfo* info,
+                          Object& target,
+                          Object& patch,
+                          const std::string& key,
+                          const Array& order) {
+    const std::string_view merge_key = member_of(info, key).merge_key;
+    const Value* old = target.find(key);
+    const bool was_list = old != nullptr && old->is_array();
+    const Positions before = was_list ? positions_of(*old->as_array(), merge_key) : Positions();
+    if (Value* change = patch.find(key)) {
+      if (change->is_null()) return {};
+      INSULA_TRY_VOID(check_order(*change, order, key, merge_key));
+      INSULA_TRY_VOID(merge_member(info, target, key, std::move(*change)));
+      patch.erase(key);
+    }
+    Value* merged = target.find(key);
+    if (merged != nullptr && merged->is_array())
+      *merged = in_order(std::move(*merged->as_array()), order, before, merge_key);
     return {};
   }
 

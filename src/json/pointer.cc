@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -81,8 +82,8 @@ const Value* Pointer::in(const Value& document) const {
 
 Value* Pointer::in(Value& document) const {
   // The document is not const here, so neither is what is found in it.
-  return const_cast<Value*>(in(static_cast<const Value&>(
-      document)));  // NOLINT(cppcoreguidelines-pro-type-const-cast): as above
+  const Value* found = in(std::as_const(document));
+  return const_cast<Value*>(found);
 }
 
 std::string Pointer::text() const {

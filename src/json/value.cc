@@ -200,8 +200,8 @@ std::optional<std::int64_t> Value::as_int64() const {
   if (const auto* value = std::get_if<std::int64_t>(&value_)) return *value;
   const auto* number = std::get_if<double>(&value_);
   // 2^63 is the first double above int64; -2^63 is the last within.
-  constexpr double limit = 9223372036854775808.0;
-  if (number == nullptr || !(*number >= -limit && *number < limit) ||
+  constexpr double kLimit = 9223372036854775808.0;
+  if (number == nullptr || !(*number >= -kLimit && *number < kLimit) ||
       std::trunc(*number) != *number)
     return std::nullopt;
   return static_cast<std::int64_t>(*number);
@@ -237,9 +237,9 @@ Value* Value::find(std::string_view key) {
 }
 
 const Value& Value::operator[](std::string_view key) const {
-  static const Value kNull;
+  static const Value null;
   const Value* found = find(key);
-  return found != nullptr ? *found : kNull;
+  return found != nullptr ? *found : null;
 }
 
 Value& Value::operator[](std::string_view key) {

@@ -187,8 +187,8 @@ void append_number(std::string& out, double value) {
     return;
   }
   // Digits alone would be read back as an integer, from 2^64 on as one that is out of range.
-  constexpr double exact_integers = 9007199254740992.0;
-  if (std::abs(value) < exact_integers) {
+  constexpr double kExactIntegers = 9007199254740992.0;
+  if (std::abs(value) < kExactIntegers) {
     append_chars(out, value);
     return;
   }

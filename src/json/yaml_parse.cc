@@ -40,7 +40,7 @@ std::string text_of(fy_token* token) {
 class YamlReader {
  public:
   explicit YamlReader(std::string_view text) {
-    fy_diag_cfg diag_config;
+    fy_diag_cfg diag_config{};
     fy_diag_cfg_default(&diag_config);
     diag_config.output_fn = [](fy_diag*, void*, const char*, std::size_t) {};
     diag_config.fp = nullptr;
@@ -156,10 +156,10 @@ class YamlReader {
     const fy_event_scalar_data& data = event()->scalar;
     const std::string text = text_of(data.value);
     const std::string tag = text_of(data.tag);
-    constexpr std::string_view standard = "tag:yaml.org,2002:";
-    const bool known = tag.empty() || tag.starts_with(standard) || tag == "!";
-    const std::string_view type = tag.starts_with(standard)
-                                      ? std::string_view(tag).substr(standard.size())
+    constexpr std::string_view kStandard = "tag:yaml.org,2002:";
+    const bool known = tag.empty() || tag.starts_with(kStandard) || tag == "!";
+    const std::string_view type = tag.starts_with(kStandard)
+                                      ? std::string_view(tag).substr(kStandard.size())
                                       : std::string_view();
     if (!known || type == "binary")
       return refuse(fmt::format("the tag {} is not supported", tag.substr(0, 64)));
@@ -192,21 +192,29 @@ class YamlReader {
       INSULA_TRY(const bool more, next());
       if (!more) return refuse("unexpected end");
       if (event()->type == FYET_MAPPING_END) break;
-      INSULA_TRY(std::string key, mapping_key());
-      const bool merge = key == "<<" && fy_token_scalar_style(event()->scalar.value) == FYSS_PLAIN;
-      if (!merge && result.contains(key))
-        return refuse(fmt::format("key \"{}\" is already set in map", key.substr(0, 128)));
-      INSULA_TRY(Value member, next_value(depth));
-      if (depth + member.depth() > kYamlDepthMax) return refuse("nested too deep");
-      if (merge) {
-        merges.push_back(std::move(member));
-      } else {
-        result.set(std::move(key), std::move(member));
-      }
+      INSULA_TRY_VOID(mapping_entry(depth, result, merges));
     }
     for (const Value& merge : merges)
       INSULA_TRY_VOID(merge_into(result, merge));
     return Value(std::move(result));
+  }
+
+  /// The key at hand and its value; what `<<` names goes to `merges`.
+  Result<> mapping_entry(std::size_t depth, Object& result, std::vector<Value>& merges) {
+    const bool plain = event()->type == FYET_SCALAR && event()->scalar.value != nullptr &&
+                       fy_token_scalar_style(event()->scalar.value) == FYSS_PLAIN;
+    INSULA_TRY(std::string key, mapping_key());
+    const bool merge = plain && key == "<<";
+    if (!merge && result.contains(key))
+      return refuse(fmt::format("key \"{}\" is already set in map", key.substr(0, 128)));
+    INSULA_TRY(Value member, next_value(depth));
+    if (depth + member.depth() > kYamlDepthMax) return refuse("nested too deep");
+    if (merge) {
+      merges.push_back(std::move(member));
+    } else {
+      result.set(std::move(key), std::move(member));
+    }
+    return {};
   }
 
   Result<std::string> mapping_key() {
