@@ -58,7 +58,7 @@ void append_escape(std::string& out, unsigned char c) {
 
 template <class T>
 void append_chars(std::string& out, T value) {
-  std::array<char, 32> buffer;
+  std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
   out.append(buffer.data(), end);
 }
@@ -73,16 +73,16 @@ class Writer {
         out_ += "null";
         return;
       case Value::Type::kBool:
-        out_ += *v.as_bool() ? "true" : "false";
+        out_ += v.as_bool().value_or(false) ? "true" : "false";
         return;
       case Value::Type::kInt64:
-        append_number(out_, *v.as_int64());
+        append_number(out_, v.as_int64().value_or(0));
         return;
       case Value::Type::kUint64:
-        append_chars(out_, *v.as_uint64());
+        append_chars(out_, v.as_uint64().value_or(0));
         return;
       case Value::Type::kDouble:
-        append_number(out_, *v.as_double());
+        append_number(out_, v.as_double().value_or(0));
         return;
       case Value::Type::kString:
         append_string(out_, *v.as_string());
@@ -192,7 +192,7 @@ void append_number(std::string& out, double value) {
     append_chars(out, value);
     return;
   }
-  std::array<char, 32> buffer;
+  std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                  std::chars_format::scientific)
                        .ptr;
