@@ -1,11 +1,12 @@
-// A gateway with one tenant, for measuring: `gateway_target DIRECTORY PORT UPSTREAM [LOOPS]` prints a
-// token of the tenant `bench` on its first line and then serves as the product does, with token
-// checks, rate limit, usage and metrics on.
+// A gateway for measuring: `gateway_target DIRECTORY PORT UPSTREAM [LOOPS]` prints a token of the
+// tenant `bench` on its first line and one of `usual` on its second, and then serves as the product
+// does, with token checks, rate limit, usage and metrics on. `usual` has the usual rate limit.
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "gateway/config.h"
 #include "gateway/jwt.h"
@@ -18,19 +19,28 @@ using namespace insula;
 /// Never reached within a measurement, and still kept as an exact log.
 constexpr std::int64_t kRequestsPerHour = 16'000'000;
 
+gateway::TenantConfig tenant(std::string name, const std::string& upstream, std::int64_t requests_per_hour) {
+  return {.name = std::move(name),
+          .service_host = "llm-service.bench.svc:8000",
+          .endpoints = {upstream},
+          .requests_per_hour = requests_per_hour,
+          .issuers = {}};
+}
+
+/// Writes the configuration; returns what is printed.
 Result<std::string> prepare(const std::filesystem::path& directory, const std::string& upstream) {
   INSULA_TRY(const gateway::JwsKeyPair keys, gateway::generate_ed25519_keys());
   gateway::GatewayConfig config;
-  config.tenants = {{.name = "bench",
-                     .service_host = "llm-service.bench.svc:8000",
-                     .endpoints = {upstream},
-                     .requests_per_hour = kRequestsPerHour,
-                     .issuers = {}}};
+  config.tenants = {tenant("bench", upstream, kRequestsPerHour),
+                    tenant("usual", upstream, gateway::kRequestsPerHourDefault)};
   config.builtin_keys = {keys.public_pem};
   std::filesystem::create_directories(directory / "gateway");
   INSULA_TRY_VOID(gateway::save_config(directory / "gateway" / "snapshot.json", config));
   INSULA_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(keys.private_pem));
-  return gateway::mint_token(signer, {.tenant = "bench", .subject = "bench"}, system_clock().wall());
+  const WallTime now = system_clock().wall();
+  INSULA_TRY(const std::string bench, gateway::mint_token(signer, {.tenant = "bench", .subject = "bench"}, now));
+  INSULA_TRY(const std::string usual, gateway::mint_token(signer, {.tenant = "usual", .subject = "bench"}, now));
+  return bench + "\n" + usual;
 }
 
 }  // namespace
@@ -40,12 +50,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: gateway_target DIRECTORY PORT UPSTREAM [LOOPS]\n");
     return 2;
   }
-  const auto token = prepare(argv[1], argv[3]);
-  if (!token) {
-    std::fprintf(stderr, "gateway_target: %s\n", token.error().message().c_str());
+  const auto tokens = prepare(argv[1], argv[3]);
+  if (!tokens) {
+    std::fprintf(stderr, "gateway_target: %s\n", tokens.error().message().c_str());
     return 1;
   }
-  std::printf("%s\n", token->c_str());
+  std::printf("%s\n", tokens->c_str());
   std::fflush(stdout);
   gateway::GatewayOptions options;
   options.data_dir = argv[1];

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -415,6 +416,73 @@ TEST_F(GatewayTest, ADrainFinishesWhatItHasBegun) {
     co_return drained.has_value() && *response && (*response)->body.ends_with("data: [DONE]\n\n");
   };
   EXPECT_TRUE(wait(scenario()));
+}
+
+/// Runs a gateway in a process of its own, on the test's listening socket.
+pid_t fork_gateway(GatewayTest& test, const net::Address& endpoint) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The parent's loop is not ours to touch; this one is current from here on.
+  Loop loop;
+  for (TenantConfig& tenant : test.config_.tenants) tenant.endpoints = {endpoint.text()};
+  test.settings_.directory = test.directory_;
+  test.settings_.loops = 2;
+  auto gateway = Gateway::create(test.settings_, system_clock(), test.registry_, {}).value();
+  const auto serve = [](Gateway& own, GatewayConfig config, int fd) -> Task<> {
+    static_cast<void>(co_await own.apply(std::move(config)));
+    static_cast<void>(own.serve(fd));
+    for (;;) {
+      co_await sleep_for(20ms);
+      static_cast<void>(co_await own.persist());
+    }
+  };
+  run_until_complete(loop, serve(*gateway, test.config_, test.listener_));
+  std::_Exit(0);
+}
+
+TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
+  Model model(loop_);
+  constexpr int kClients = 100;
+  pid_t child = fork_gateway(*this, model.address);
+  std::map<int, int> statuses;
+  const auto client = [](GatewayTest& test, std::map<int, int>& seen) -> Task<> {
+    http::Client own({});
+    for (int refused = 0; refused < 3;) {
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kChat)};
+      const auto response = co_await own.send({test.address_, "gateway", false}, std::move(request), test.loop_.now() + 20s);
+      ++seen[response ? response->status : 0];
+      if (response && response->status == 429) ++refused;
+    }
+  };
+  const auto scenario = [&]() -> Task<bool> {
+    TaskGroup clients;
+    for (int i = 0; i < kClients; ++i) clients.spawn(client(*this, statuses));
+    for (const std::uint64_t kill_after : {200U, 400U, 600U}) {
+      while (model.simulator.requests() < kill_after) co_await yield();
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+      child = fork_gateway(*this, model.address);
+    }
+    co_await clients.drained();
+    co_return true;
+  };
+  wait(scenario());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+
+  const auto window = RateWindow::open(directory_ / "limits" / "alpha.ring", 1000, system_clock(), current_boot_id()).value();
+  EXPECT_EQ(window->look(1000).remaining, 0);
+  EXPECT_LE(model.simulator.requests(), 1000U);
+  // What was admitted and lost is at most what each kill caught under way.
+  EXPECT_GE(statuses[200], 1000 - 3 * kClients);
+  EXPECT_LE(statuses[200], 1000);
+  EXPECT_EQ(statuses[429], 3 * kClients);
+
+  // Every reply that a client has seen is on the bill, whether or not its gateway lived to write it.
+  start({model.address});
+  EXPECT_GE(usage().requests, statuses[200]);
+  EXPECT_LE(usage().requests, 1000);
 }
 
 TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {

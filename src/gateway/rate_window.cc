@@ -32,6 +32,26 @@ RateWindow::RateWindow(std::filesystem::path file, const Clock& clock)
 
 RateWindow::~RateWindow() = default;
 
+/// Keeps the damaged file beside a new one that is full as of now: how many were admitted in the last
+/// window is not known, so nobody is for one window.
+Result<std::unique_ptr<RateWindow::Ring>> RateWindow::replace_damaged(const std::filesystem::path& file,
+                                                                      std::int64_t limit,
+                                                                      const Clock& clock,
+                                                                      std::string_view boot) {
+  const std::filesystem::path unfinished = file.string() + ".new";
+  INSULA_TRY(auto ring, Ring::create(unfinished, limit));
+  ring->resume_axis(clock, boot);
+  const std::int64_t now = std::chrono::nanoseconds(clock.now().time_since_epoch()).count() + ring->axis_offset();
+  std::vector<std::int64_t> times(ring->capacity() - 1);
+  for (std::size_t i = 0; i < times.size(); ++i) times[i] = now - static_cast<std::int64_t>(times.size() - 1 - i);
+  ring->fill(times);
+  if (::rename(file.c_str(), (file.string() + ".damaged").c_str()) != 0 ||
+      ::rename(unfinished.c_str(), file.c_str()) != 0) {
+    return fail_errno("rename " + file.string());
+  }
+  return ring;
+}
+
 Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
                                                      std::int64_t limit,
                                                      const Clock& clock,
@@ -39,7 +59,10 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
   std::unique_ptr<RateWindow> window(new RateWindow(std::move(file), clock));
   std::error_code ignored;
   if (std::filesystem::exists(window->file_, ignored)) {
-    INSULA_TRY(window->newest_, Ring::open(window->file_));
+    auto opened = Ring::open(window->file_);
+    const bool damaged = !opened && opened.error().code() == ErrorCode::kInternal;
+    if (!opened && !damaged) return std::unexpected(std::move(opened).error());
+    INSULA_TRY(window->newest_, damaged ? replace_damaged(window->file_, limit, clock, boot) : std::move(opened));
     window->newest_->recover();
     window->newest_->resume_axis(clock, boot);
   } else {

@@ -56,8 +56,10 @@ class RateWindow {
   /// Opens or creates the ring in `file`, with room for `limit`. `boot` names this run of the
   /// machine, see current_boot_id().
   ///
-  /// Errors: fail_errno of the system call; kInternal when the file is not a ring. The caller
-  /// decides what then becomes of the tenant; a fresh ring would admit too many.
+  /// A file that is not a ring is kept as `file`.damaged, and one takes its place that admits nobody
+  /// for one window, since how many were admitted in the last one cannot be known.
+  ///
+  /// Errors: fail_errno of the system call.
   /// Lifetime: the clock outlives the window.
   static Result<std::unique_ptr<RateWindow>> open(std::filesystem::path file,
                                                   std::int64_t limit,
@@ -89,6 +91,11 @@ class RateWindow {
   class Ring;
 
   RateWindow(std::filesystem::path file, const Clock& clock);
+
+  static Result<std::unique_ptr<Ring>> replace_damaged(const std::filesystem::path& file,
+                                                       std::int64_t limit,
+                                                       const Clock& clock,
+                                                       std::string_view boot);
 
   /// Admission time on the ring's own axis, in nanoseconds.
   [[nodiscard]] std::int64_t axis_now(const Ring& ring) const;

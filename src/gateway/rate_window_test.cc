@@ -142,11 +142,15 @@ TEST_F(RateWindowTest, AChangedLimitCountsWhatWasAdmittedBefore) {
   EXPECT_EQ(admitted(*window, 7, 20), 7);
 }
 
-TEST_F(RateWindowTest, WhatIsNoRingIsRefusedRatherThanReplaced) {
-  std::ofstream(directory_ / "t.ring") << "not a ring";
-  EXPECT_FALSE(RateWindow::open(directory_ / "t.ring", 10, clock_, "boot-1"));
-  std::ofstream(directory_ / "t.ring") << std::string(10'000, 'x');
-  EXPECT_FALSE(RateWindow::open(directory_ / "t.ring", 10, clock_, "boot-1"));
+TEST_F(RateWindowTest, ADamagedFileAdmitsNobodyForOneWindow) {
+  for (const std::string& damage : {std::string("not a ring"), std::string(10'000, 'x')}) {
+    std::ofstream(directory_ / "t.ring") << damage;
+    EXPECT_EQ(admitted(*open(10), 10, 5), 0);
+    EXPECT_TRUE(std::filesystem::exists(directory_ / "t.ring.damaged"));
+    clock_.advance(kRateWindow + 1ms);
+    EXPECT_EQ(admitted(*open(10), 10, 20), 10);
+    std::filesystem::remove(directory_ / "t.ring");
+  }
 }
 
 TEST_F(RateWindowTest, AgreesWithAPlainListOfTimesWhateverHappens) {

@@ -22,6 +22,7 @@
 #include "gateway/admin.h"
 #include "gateway/gateway.h"
 #include "gateway/platform_watch.h"
+#include "gateway/resident.h"
 #include "http/server.h"
 #include "net/listener.h"
 #include "net/tls.h"
@@ -180,6 +181,7 @@ class Process {
   void say_ready() {
     if (std::exchange(said_ready_, true)) return;
     log_.info("gateway ready");
+    release_startup_pages();
     if (options_.on_ready) options_.on_ready();
   }
 

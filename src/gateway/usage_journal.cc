@@ -55,6 +55,8 @@ UsageCounts UsageCounts::minus(const UsageCounts& other) const {
 
 struct UsageJournal::Header {
   std::uint64_t magic;
+  /// Cells from here on have never been taken, so nobody looks at their pages.
+  std::atomic<std::uint64_t> touched;
 };
 
 struct UsageJournal::Cell {
@@ -100,6 +102,10 @@ UsageJournal::~UsageJournal() {
   ::munmap(memory_, kHeaderBytes + kCells * sizeof(Cell));
 }
 
+UsageJournal::Header& UsageJournal::header() const {
+  return *static_cast<Header*>(memory_);
+}
+
 std::span<UsageJournal::Cell> UsageJournal::cells() const {
   return {reinterpret_cast<Cell*>(static_cast<char*>(memory_) + kHeaderBytes), kCells};
 }
@@ -121,7 +127,7 @@ Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::
   void* memory = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED) return fail_errno("map " + file.string());
   std::unique_ptr<UsageJournal> journal(new UsageJournal(file, memory));
-  auto& magic = static_cast<Header*>(memory)->magic;
+  std::uint64_t& magic = journal->header().magic;
   if (magic == 0) magic = kMagic;
   if (magic != kMagic) return fail(ErrorCode::kInternal, file.string() + ": not a usage journal");
   return journal;
@@ -168,6 +174,8 @@ UsageJournal::Cell* UsageJournal::take(const UsageKey& key) {
     put(cell.tenant, key.tenant);
     put(cell.model, key.model);
     put(cell.key, key.key);
+    const auto number = static_cast<std::uint64_t>(&cell - cells().data());
+    if (header().touched <= number) header().touched = number + 1;
     cell.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
     return &cell;
   }
@@ -175,6 +183,7 @@ UsageJournal::Cell* UsageJournal::take(const UsageKey& key) {
   if (last.use == 0) {
     put(last.model, kOtherModel);
     last.hour = key.hour;
+    header().touched = kCells;
     last.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
   }
   return &last;
@@ -182,7 +191,8 @@ UsageJournal::Cell* UsageJournal::take(const UsageKey& key) {
 
 std::vector<UsageJournal::Reading> UsageJournal::read() const {
   std::vector<Reading> readings;
-  for (std::size_t i = 0; i < kCells; ++i) {
+  const std::size_t touched = std::min<std::size_t>(header().touched, kCells);
+  for (std::size_t i = 0; i < touched; ++i) {
     const Cell& cell = cells()[i];
     const std::uint64_t use = cell.use.load(std::memory_order_acquire);
     if (use == 0) continue;

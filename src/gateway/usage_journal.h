@@ -105,6 +105,7 @@ class UsageJournal {
   struct Header;
 
   UsageJournal(std::filesystem::path file, void* memory);
+  [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Cell> cells() const;
   Cell* find_or_take(const UsageEntry& entry, std::int64_t hour);
   Cell* take(const UsageKey& key);
@@ -113,7 +114,6 @@ class UsageJournal {
   std::filesystem::path file_;
   void* memory_;
   // The loop's own view: cells of the present hour by key, and models by tenant.
-  struct KeyHash;
   std::unordered_map<std::string, Cell*> known_;
   std::unordered_map<std::string, std::size_t> models_;
   std::int64_t known_hour_ = -1;
