@@ -1,0 +1,52 @@
+// Request bodies: whatever is read in place must agree with what a whole parse of the body says,
+// and the edit that asks for usage must leave a body that says so.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "json/parse.h"
+#include "llm/request.h"
+
+namespace {
+
+using namespace insula;
+
+const json::Value* member(const json::Value& value, std::string_view name) {
+  const json::Object* object = value.as_object();
+  return object == nullptr ? nullptr : object->find(name);
+}
+
+Result<llm::RequestPeek> read(std::string& padded, std::string_view body) {
+  static llm::RequestReader reader;
+  padded.assign(body);
+  padded.append(llm::RequestReader::kPadding, ' ');
+  return reader.read(llm::Operation::kChatCompletions, std::string_view(padded).substr(0, body.size()));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  std::string padded;
+  const auto peek = read(padded, body);
+  const auto whole = json::parse(body);
+  if (!peek || !whole) return 0;  // Skipped values are not validated: a body may be read and not parse.
+  const json::Value* model = member(*whole, "model");
+  const bool same = model == nullptr ? peek->model.empty()
+                                     : model->as_string() != nullptr && *model->as_string() == peek->model;
+  if (!same) __builtin_trap();
+  const json::Value* stream = member(*whole, "stream");
+  if (peek->stream != (stream != nullptr && stream->as_bool() == true)) __builtin_trap();
+  if (!peek->ask_for_usage) return 0;
+  std::string edited(body);
+  edited.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase, peek->ask_for_usage->insert);
+  const auto after = json::parse(edited);
+  if (!after) __builtin_trap();
+  const json::Value* options = member(*after, "stream_options");
+  const json::Value* wanted = options == nullptr ? nullptr : member(*options, "include_usage");
+  if (wanted == nullptr || wanted->as_bool() != true) __builtin_trap();
+  if (const auto again = read(padded, edited); !again || again->ask_for_usage) __builtin_trap();
+  return 0;
+}
