@@ -1,0 +1,157 @@
+#include <optional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "client/testing/fake_api.h"
+#include "client/typed.h"
+#include "gateway/platform_config.h"
+#include "gateway/platform_watch.h"
+
+namespace insula::gateway {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+api::Tenant tenant(std::string name) {
+  api::Tenant tenant;
+  tenant.metadata.name = std::move(name);
+  tenant.spec.gateway.service = {.name = "llm-service", .namespace_ = "", .port = 8000};
+  tenant.spec.gateway.rate_limit.requests_per_hour = 1000;
+  return tenant;
+}
+
+api::Service service(std::string name_space) {
+  api::Service service;
+  service.metadata.name = "llm-service";
+  service.metadata.namespace_ = std::move(name_space);
+  api::ServicePort port;
+  port.name = "http";
+  port.port = 8000;
+  service.spec.ports = {port};
+  return service;
+}
+
+api::Endpoint endpoint(std::string address, std::optional<bool> ready, bool terminating = false, bool serving = true) {
+  api::Endpoint endpoint;
+  endpoint.addresses = {std::move(address)};
+  endpoint.conditions.ready = ready;
+  endpoint.conditions.terminating = terminating;
+  endpoint.conditions.serving = serving;
+  return endpoint;
+}
+
+api::EndpointSlice slice(std::string name_space, std::vector<api::Endpoint> endpoints) {
+  api::EndpointSlice slice;
+  slice.metadata.name = "llm-service-1";
+  slice.metadata.namespace_ = std::move(name_space);
+  slice.metadata.labels["kubernetes.io/service-name"] = "llm-service";
+  slice.address_type = "IPv4";
+  api::EndpointSlicePort port;
+  port.name = "http";
+  port.port = 4000;
+  slice.ports = {port};
+  slice.endpoints = std::move(endpoints);
+  return slice;
+}
+
+api::Secret secret(std::string name_space, std::string name, std::map<std::string, std::string> data) {
+  api::Secret secret;
+  secret.metadata.name = std::move(name);
+  secret.metadata.namespace_ = std::move(name_space);
+  secret.data = std::move(data);
+  return secret;
+}
+
+template <class T>
+std::shared_ptr<const T> shared(T object) {
+  return std::make_shared<const T>(std::move(object));
+}
+
+TEST(PlatformConfig, RoutesToTheTargetPortOfReadyEndpoints) {
+  const GatewayConfig config = make_config(
+      {.tenants = {shared(tenant("a"))},
+       .services = {shared(service("a")), shared(service("b"))},
+       .slices = {shared(slice("a", {endpoint("10.0.0.2", true), endpoint("10.0.0.1", std::nullopt),
+                                     endpoint("10.0.0.3", false), endpoint("10.0.0.4", true, true)})),
+                  shared(slice("b", {endpoint("10.0.9.9", true)}))},
+       .secrets = {}});
+  ASSERT_EQ(config.tenants.size(), 1U);
+  EXPECT_THAT(config.tenants[0].endpoints, ElementsAre("10.0.0.1:4000", "10.0.0.2:4000"));
+  EXPECT_EQ(config.tenants[0].service_host, "llm-service.a.svc:8000");
+  EXPECT_EQ(config.tenants[0].requests_per_hour, 1000);
+}
+
+TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {
+  PlatformObjects objects{.tenants = {shared(tenant("a"))},
+                          .services = {shared(service("a"))},
+                          .slices = {shared(slice("a", {endpoint("10.0.0.1", false, true), endpoint("10.0.0.2", false, true, false)}))},
+                          .secrets = {}};
+  EXPECT_THAT(make_config(objects).tenants[0].endpoints, ElementsAre("10.0.0.1:4000"));
+  objects.services.clear();
+  EXPECT_THAT(make_config(objects).tenants[0].endpoints, IsEmpty());
+}
+
+TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {
+  api::Tenant greedy = tenant("a");
+  greedy.spec.gateway.service.namespace_ = "b";
+  greedy.spec.gateway.jwt = {{.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "b", "k"}}};
+  EXPECT_THAT(secrets_of(greedy), IsEmpty());
+  const PlatformObjects objects{.tenants = {shared(greedy)},
+                                .services = {shared(service("b"))},
+                                .slices = {shared(slice("b", {endpoint("10.0.9.9", true)}))},
+                                .secrets = {shared(secret("b", "s", {{"k", "v"}}))}};
+  const GatewayConfig config = make_config(objects);
+  EXPECT_THAT(config.tenants[0].endpoints, IsEmpty());
+  EXPECT_THAT(config.tenants[0].issuers[0].secrets, IsEmpty());
+}
+
+TEST(PlatformConfig, ReadsKeysAndIssuers) {
+  api::Tenant with_issuer = tenant("a");
+  with_issuer.spec.gateway.jwt = {{.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
+  api::Secret key = secret("insula-system", "key-abc", {{"hash", "00"}, {"tenant", "a"}});
+  key.type = kApiKeyType;
+  api::Secret planted = key;
+  planted.metadata.namespace_ = "a";
+  const GatewayConfig config =
+      make_config({.tenants = {shared(with_issuer)},
+                   .services = {},
+                   .slices = {},
+                   .secrets = {shared(key), shared(planted), shared(secret("a", "s", {{"k", "hush"}})),
+                               shared(secret("insula-system", "token-issuer-public", {{"public.pem", "PEM"}}))}});
+  EXPECT_THAT(config.api_keys, ElementsAre(ApiKeyConfig{"abc", "a", "00"}));
+  EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
+  EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
+}
+
+TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
+  Loop loop;
+  client::testing::FakeApi api(system_clock());
+  PlatformWatch watch(api, {});
+  const auto scenario = [&]() -> Task<> {
+    watch.start();
+    EXPECT_THAT((co_await watch.next()).tenants, IsEmpty());
+    EXPECT_TRUE(co_await client::create(api, tenant("default")));
+    const GatewayConfig with_tenant = co_await watch.next();
+    EXPECT_EQ(with_tenant.tenants.size(), 1U);
+    api::Service other = service("default");
+    other.metadata.name = "nobody-asked";
+    EXPECT_TRUE(co_await client::create(api, other));
+    EXPECT_TRUE(co_await client::create(api, service("default")));
+    EXPECT_TRUE(co_await client::create(api, slice("default", {endpoint("10.0.0.1", true)})));
+    const GatewayConfig with_endpoint = co_await watch.next();
+    EXPECT_THAT(with_endpoint.tenants[0].endpoints, ElementsAre("10.0.0.1:4000"));
+  };
+  std::optional<std::variant<std::monostate, std::monostate>> ended;
+  const auto bounded = [&]() -> Task<> {
+    ended = co_await race(scenario(), sleep_for(std::chrono::seconds(20)));
+  };
+  run_until_complete(loop, bounded());
+  EXPECT_EQ(ended->index(), 0U) << "a change was never seen";
+}
+
+}  // namespace
+}  // namespace insula::gateway
