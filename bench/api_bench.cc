@@ -23,7 +23,7 @@ namespace {
 
 /// A pod as the server stores it: two containers, probes, resources, volumes, status; 4 KB.
 std::string pod_json() {
-  constexpr std::string_view container =
+  constexpr std::string_view kContainer =
       R"({{"name":"{0}","image":"registry.example.com/team/{0}:1.2.3","command":["/bin/{0}"],"args":["--port=8080","--log-level=info"],)"
       R"("ports":[{{"name":"http","containerPort":8080,"protocol":"TCP"}}],"env":[{{"name":"MODEL","value":"small"}},{{"name":"KEY","valueFrom":)"
       R"({{"secretKeyRef":{{"name":"keys","key":"api"}}}}}}],"resources":{{"limits":{{"cpu":"500m","memory":"1Gi","nvidia.com/gpu":"1"}},"requests":)"
@@ -31,7 +31,7 @@ std::string pod_json() {
       R"("port":"http","scheme":"HTTP"}},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3}},"readinessProbe":{{"tcpSocket":)"
       R"({{"port":8080}},"timeoutSeconds":1,"periodSeconds":10,"successThreshold":1,"failureThreshold":3}},"terminationMessagePath":"/dev/termination-log",)"
       R"("terminationMessagePolicy":"File","imagePullPolicy":"IfNotPresent","securityContext":{{"allowPrivilegeEscalation":false,"capabilities":{{"drop":["ALL"]}}}}}})";
-  constexpr std::string_view status =
+  constexpr std::string_view kStatus =
       R"({{"name":"{0}","state":{{"running":{{"startedAt":"2026-11-23T20:36:33Z"}}}},"ready":true,"restartCount":0,"image":"registry.example.com/team/{0}:1.2.3",)"
       R"("imageID":"sha256:0000000000000000000000000000000000000000000000000000000000000000","containerID":"process://0123456789abcdef","started":true}})";
   return fmt::format(
@@ -46,8 +46,8 @@ std::string pod_json() {
       R"("True","lastTransitionTime":"2026-11-23T20:36:35Z"}},{{"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-23T20:36:33Z"}}],)"
       R"("hostIP":"192.0.2.1","podIP":"10.42.0.7","podIPs":[{{"ip":"10.42.0.7"}}],"startTime":"2026-11-23T20:36:33Z","containerStatuses":[{2},{3}],)"
       R"("qosClass":"Burstable"}}}})",
-      fmt::format(container, "server"), fmt::format(container, "proxy"),
-      fmt::format(status, "server"), fmt::format(status, "proxy"));
+      fmt::format(kContainer, "server"), fmt::format(kContainer, "proxy"),
+      fmt::format(kStatus, "server"), fmt::format(kStatus, "proxy"));
 }
 
 Pod pod() {

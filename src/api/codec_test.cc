@@ -62,21 +62,21 @@ TEST(JsonCodec, CarriesBytesAsBase64) {
 }
 
 TEST(JsonCodec, StrictNamesEveryUnknownAndRepeatedField) {
-  constexpr std::string_view text =
+  constexpr std::string_view kText =
       R"({"kind":"Pod","spec":{"foo":1,"containers":[{"name":"a"},{"nam":"b"}],"hostname":"x","hostname":"y"},"extra":{}})";
-  EXPECT_EQ(error_of<Pod>(text),
+  EXPECT_EQ(error_of<Pod>(kText),
             "Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown "
             "field \"spec.foo\", "
             "unknown field \"spec.containers[1].nam\", unknown field \"extra\", duplicate field "
             "\"spec.hostname\"");
   DecodeReport report;
-  const auto pod = decode_json<Pod>(text, Strictness::kWarn, &report);
+  const auto pod = decode_json<Pod>(kText, Strictness::kWarn, &report);
   ASSERT_TRUE(pod.has_value());
   EXPECT_EQ(report.warnings.size(), 4U);
   EXPECT_EQ(report.warnings[0], "unknown field \"spec.foo\"");
   EXPECT_EQ(pod->spec.hostname, "y");
   report.warnings.clear();
-  EXPECT_TRUE(decode_json<Pod>(text, Strictness::kIgnore, &report).has_value());
+  EXPECT_TRUE(decode_json<Pod>(kText, Strictness::kIgnore, &report).has_value());
   EXPECT_TRUE(report.warnings.empty());
 }
 

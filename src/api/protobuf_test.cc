@@ -91,9 +91,9 @@ TEST(Protobuf, RefusesBrokenAndForeignMessages) {
   const std::string good = encode_protobuf(
       decode_json<Pod>(R"({"metadata":{"name":"p"},"spec":{"hostname":"h"}})").value());
   // Cut after the type the envelope is whole, and its object empty.
-  constexpr std::size_t after_type = 15;
+  constexpr std::size_t kAfterType = 15;
   for (std::size_t size = 5; size + 4 < good.size(); ++size) {
-    EXPECT_EQ(decode_protobuf<Pod>(good.substr(0, size)).has_value(), size == after_type) << size;
+    EXPECT_EQ(decode_protobuf<Pod>(good.substr(0, size)).has_value(), size == kAfterType) << size;
   }
 
   ObjectMeta meta;

@@ -112,9 +112,9 @@ std::int64_t micros_of(WallTime wall) {
 
 /// The clock counts nanoseconds: years before 1677 and after 2262 are held at its limits.
 WallTime wall_of(std::int64_t micros) {
-  constexpr auto low = duration_cast<microseconds>(WallTime::min().time_since_epoch()).count();
-  constexpr auto high = duration_cast<microseconds>(WallTime::max().time_since_epoch()).count();
-  return WallTime{duration_cast<WallTime::duration>(microseconds{std::clamp(micros, low, high)})};
+  constexpr auto kLow = duration_cast<microseconds>(WallTime::min().time_since_epoch()).count();
+  constexpr auto kHigh = duration_cast<microseconds>(WallTime::max().time_since_epoch()).count();
+  return WallTime{duration_cast<WallTime::duration>(microseconds{std::clamp(micros, kLow, kHigh)})};
 }
 
 std::unexpected<Error> refuse(std::string_view text) {

@@ -17,8 +17,8 @@ bool is_old_boolean(std::string_view text) {
   std::ranges::transform(lower, lower.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  constexpr std::string_view words[] = {"y", "n", "yes", "no", "on", "off"};
-  return std::ranges::find(words, lower) != std::end(words);
+  constexpr std::string_view kWords[] = {"y", "n", "yes", "no", "on", "off"};
+  return std::ranges::find(kWords, lower) != std::end(kWords);
 }
 
 /// Whether the text, written as it is, reads back as the same string.
