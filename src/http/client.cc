@@ -15,9 +15,9 @@
 namespace insula::http {
 namespace {
 
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kReadBytes = 16uz * 1024;
 // Body of an answer that is not the upgrade asked for.
-constexpr std::size_t kRefusalBytesMax = 64 * 1024;
+constexpr std::size_t kRefusalBytesMax = 64uz * 1024;
 // A writer that makes no progress is ended by the request's deadline, not by this.
 constexpr auto kWritePatience = std::chrono::hours(1);
 
@@ -223,7 +223,7 @@ Task<Result<>> write_all(net::Stream& stream, std::string_view head, std::string
 Task<Result<AnswerHead>> Client::exchange(ClientConnection& connection,
                                           const Request& request,
                                           std::string_view head,
-                                          Deadline deadline) {
+                                          Deadline deadline) const {
   net::Stream& stream = *connection.stream;
   WireReader& reader = connection.reader;
   // A server may refuse a large body before it has read it, so we listen while we send. Cancelling
@@ -283,7 +283,7 @@ Task<Result<std::string>> collect(WireReader& reader,
                                   std::size_t bytes_max,
                                   Deadline deadline) {
   std::string body;
-  std::array<char, 4096> piece;
+  std::array<char, 4096> piece{};
   for (;;) {
     INSULA_CO_TRY(const std::size_t size, co_await reader.read_body(framer, piece, deadline));
     if (size == 0) co_return body;

@@ -43,7 +43,7 @@ struct ClientOptions {
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(30);
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
   /// Largest body that send() collects.
-  std::size_t body_bytes = 64 * 1024 * 1024;
+  std::size_t body_bytes = 64uz * 1024 * 1024;
 };
 
 struct ClientCounters {
@@ -134,7 +134,7 @@ class Client {
   Task<Result<AnswerHead>> exchange(ClientConnection& connection,
                                     const Request& request,
                                     std::string_view head,
-                                    Deadline deadline);
+                                    Deadline deadline) const;
   ConnectionPool& pool_of(const Origin& origin);
   Task<> sweep_idle();
   void keep(std::unique_ptr<ClientConnection> connection);

@@ -14,11 +14,11 @@
 namespace insula::http {
 namespace {
 
-constexpr std::size_t kBodyPieceBytes = 16 * 1024;
+constexpr std::size_t kBodyPieceBytes = 16uz * 1024;
 // Up to one TLS record; larger bodies are not worth the copy.
-constexpr std::size_t kJoinedBytesMax = 16 * 1024;
+constexpr std::size_t kJoinedBytesMax = 16uz * 1024;
 // Beyond it an unread body is not skipped, so the answer had better say that the connection ends.
-constexpr std::uint64_t kUnreadBytesMax = 256 * 1024;
+constexpr std::uint64_t kUnreadBytesMax = 256uz * 1024;
 
 /// Headers that frame the message or manage the connection; the server writes them itself.
 bool is_ours(std::string_view name) {

@@ -28,7 +28,7 @@ namespace insula::http {
 class BodyFramer {
  public:
   /// Most bytes of chunk extensions and trailers in one body.
-  static constexpr std::size_t kChunkOverheadMax = 16 * 1024;
+  static constexpr std::size_t kChunkOverheadMax = 16uz * 1024;
 
   /// No body: done from the start.
   BodyFramer() = default;

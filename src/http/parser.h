@@ -52,8 +52,8 @@ inline constexpr std::size_t kFieldsMax = 100;
 inline constexpr std::size_t kConnectionOptionsMax = 16;
 
 struct HeadLimits {
-  std::size_t head_bytes = 64 * 1024;
-  std::size_t target_bytes = 16 * 1024;
+  std::size_t head_bytes = 64uz * 1024;
+  std::size_t target_bytes = 16uz * 1024;
   std::size_t fields = kFieldsMax;
 };
 

@@ -23,7 +23,7 @@ struct ServerLimits {
   /// Connections at a time. Beyond it the longest idle one is closed, or else new ones wait.
   std::size_t connections = 10'000;
   /// Payload of a request, as a last resort; handlers set limits of their own.
-  std::uint64_t body_bytes = 256ull * 1024 * 1024;
+  std::uint64_t body_bytes = 256uz * 1024 * 1024;
   /// Slowest upload, in bytes per second on average after `body_grace`.
   std::uint64_t body_bytes_per_second = 1024;
   std::chrono::nanoseconds body_grace = std::chrono::seconds(30);

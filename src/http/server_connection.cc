@@ -10,10 +10,10 @@ namespace insula::http {
 namespace {
 
 // What is left of a body that nobody reads: below it skipping costs less than a new connection.
-constexpr std::uint64_t kSkippedBytesMax = 256 * 1024;
+constexpr std::uint64_t kSkippedBytesMax = 256uz * 1024;
 constexpr auto kSkipTimeout = std::chrono::seconds(2);
 // Closing a socket with unread bytes resets it, and the reset can overtake our answer.
-constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
+constexpr std::uint64_t kLingerBytesMax = 1024uz * 1024;
 constexpr auto kLingerTimeout = std::chrono::seconds(1);
 
 /// Counts a request as long as its handler lives, whatever ends it.
@@ -154,7 +154,7 @@ Task<bool> ServerConnection::settle(Exchange& exchange) {
 }
 
 Task<bool> ServerConnection::skip_body() {
-  std::array<char, 4096> scratch;
+  std::array<char, 4096> scratch{};
   const Deadline deadline = loop().now() + kSkipTimeout;
   for (std::uint64_t skipped = 0; skipped < kSkippedBytesMax;) {
     const auto size = co_await reader_.read_body(current_.framer, scratch, deadline);

@@ -147,8 +147,8 @@ Result<Url> Url::parse(std::string_view text) {
   if (!parts) return invalid("bad host or port");
   if (authority.ends_with(':')) return invalid("no port after the colon");
   if (!parts->port.empty()) {
-    const char* end = parts->port.data() + parts->port.size();
-    const auto [stop, error] = std::from_chars(parts->port.data(), end, url.port);
+    const char* end = parts->port.end();
+    const auto [stop, error] = std::from_chars(parts->port.begin(), end, url.port);
     if (error != std::errc{} || stop != end || url.port == 0) return invalid("port out of range");
   }
   url.host = parts->host;

@@ -170,42 +170,49 @@ Task<Result<std::optional<Message>>> Connection::handle_close(std::string payloa
   co_return std::optional<Message>();
 }
 
+std::optional<Received> Connection::decode() {
+  const bool early = !received_.empty();
+  std::string_view bytes = early ? std::string_view(received_) : reader_.buffered();
+  const std::size_t before = bytes.size();
+  auto received = decoder_.next(bytes);
+  if (early) {
+    received_.erase(0, before - bytes.size());
+  } else {
+    reader_.consume(before - bytes.size());
+  }
+  return received;
+}
+
+Task<Result<std::optional<Message>>> Connection::handle_violation(Violation violation) {
+  closed_ = true;
+  const std::string payload = close_payload(violation.code, violation.what);
+  if (!close_sent_ && !broken_) (void)co_await send(Opcode::kClose, payload);
+  co_return insula::fail(ErrorCode::kUpstream, fmt::format("WebSocket: {}", violation.what));
+}
+
 Task<Result<std::optional<Message>>> Connection::read() {
   if (closed_) co_return std::optional<Message>();
   for (;;) {
-    const bool early = !received_.empty();
-    std::string_view bytes = early ? std::string_view(received_) : reader_.buffered();
-    const std::size_t before = bytes.size();
-    auto event = decoder_.next(bytes);
-    if (early) {
-      received_.erase(0, before - bytes.size());
-    } else {
-      reader_.consume(before - bytes.size());
-    }
-    if (const auto& violation = decoder_.violation()) {
-      closed_ = true;
-      const std::string payload = close_payload(violation->code, violation->what);
-      if (!close_sent_ && !broken_) (void)co_await send(Opcode::kClose, payload);
-      co_return insula::fail(ErrorCode::kUpstream, fmt::format("WebSocket: {}", violation->what));
-    }
-    if (!event) {
-      if (early) continue;
+    auto received = decode();
+    if (const auto& violation = decoder_.violation())
+      co_return co_await handle_violation(*violation);
+    if (!received) {
+      if (!received_.empty()) continue;
       INSULA_CO_TRY(const std::size_t size, co_await reader_.fill(Deadline::max()));
-      if (size == 0)
-        co_return insula::fail(ErrorCode::kUpstream,
-                               "WebSocket: connection closed without a close frame");
-      continue;
+      if (size > 0) continue;
+      co_return insula::fail(ErrorCode::kUpstream,
+                             "WebSocket: connection closed without a close frame");
     }
-    switch (event->opcode) {
+    switch (received->opcode) {
       case Opcode::kPing:
-        INSULA_CO_TRY_VOID(co_await answer_ping(std::move(event->payload)));
+        INSULA_CO_TRY_VOID(co_await answer_ping(std::move(received->payload)));
         break;
       case Opcode::kPong:
         break;
       case Opcode::kClose:
-        co_return co_await handle_close(std::move(event->payload));
+        co_return co_await handle_close(std::move(received->payload));
       default:
-        co_return Message{event->opcode, std::move(event->payload)};
+        co_return Message{received->opcode, std::move(received->payload)};
     }
   }
 }

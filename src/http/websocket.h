@@ -27,7 +27,7 @@ struct Options {
   /// Subprotocols in order of preference. A server that has some refuses a client that offers none
   /// of them.
   std::vector<std::string> protocols;
-  std::size_t message_bytes = 4 * 1024 * 1024;
+  std::size_t message_bytes = 4uz * 1024 * 1024;
   /// Without any progress of a write.
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(30);
 };
@@ -89,6 +89,9 @@ class Connection {
 
   Task<Result<>> send(Opcode opcode, std::string_view payload);
   Task<Result<>> send_frame(Opcode opcode, std::string_view payload);
+  /// The next message in what has arrived.
+  std::optional<Received> decode();
+  Task<Result<std::optional<Message>>> handle_violation(Violation violation);
   Task<Result<std::optional<Message>>> handle_close(std::string payload);
   Task<Result<>> answer_ping(std::string payload);
 

@@ -30,27 +30,42 @@ bool is_close_code(unsigned code) {
   return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
 }
 
+/// A row of Unicode's table 3-7, well-formed byte sequences: the second byte is what rules out
+/// overlong forms, surrogates and what lies beyond U+10FFFF.
+struct Utf8Form {
+  unsigned lead_min;
+  unsigned lead_max;
+  std::size_t length;
+  unsigned second_min = 0x80;
+  unsigned second_max = 0xbf;
+};
+
+constexpr std::array kForms = std::to_array<Utf8Form>({
+    {0x00, 0x7f, 1},
+    {0xc2, 0xdf, 2},
+    {0xe0, 0xe0, 3, 0xa0},
+    {0xe1, 0xec, 3},
+    {0xed, 0xed, 3, 0x80, 0x9f},
+    {0xee, 0xef, 3},
+    {0xf0, 0xf0, 4, 0x90},
+    {0xf1, 0xf3, 4},
+    {0xf4, 0xf4, 4, 0x80, 0x8f},
+});
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned lead = byte_of(text[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xc2 && lead < 0xe0 ? 2
-                               : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                             : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte_of(text[i + k]) & 0xc0) != 0x80) return false;
+  while (!text.empty()) {
+    const auto form = std::ranges::find_if(kForms, [lead = byte_of(text[0])](const Utf8Form& f) {
+      return lead >= f.lead_min && lead <= f.lead_max;
+    });
+    if (form == kForms.end() || text.size() < form->length) return false;
+    for (std::size_t i = 1; i < form->length; ++i) {
+      const unsigned low = i == 1 ? form->second_min : 0x80;
+      const unsigned high = i == 1 ? form->second_max : 0xbf;
+      if (byte_of(text[i]) < low || byte_of(text[i]) > high) return false;
     }
-    const unsigned second = length > 1 ? byte_of(text[i + 1]) : 0;
-    // Overlong forms, surrogates, beyond U+10FFFF.
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90)) {
-      return false;
-    }
-    i += length;
+    text.remove_prefix(form->length);
   }
   return true;
 }
@@ -112,12 +127,13 @@ void Decoder::check_header(std::uint64_t length) {
     if (!continues) message_opcode_ = frame.opcode;
   }
   frame_ = frame;
+  in_frame_ = true;
 }
 
 void Decoder::take_payload(std::string_view& bytes) {
   const std::size_t size =
-      static_cast<std::size_t>(std::min<std::uint64_t>(frame_->left, bytes.size()));
-  std::string& target = is_control(frame_->opcode) ? control_ : message_;
+      static_cast<std::size_t>(std::min<std::uint64_t>(frame_.left, bytes.size()));
+  std::string& target = is_control(frame_.opcode) ? control_ : message_;
   const std::size_t start = target.size();
   target.append(bytes.substr(0, size));
   if (role_ == Role::kServer) {
@@ -127,11 +143,12 @@ void Decoder::take_payload(std::string_view& bytes) {
     mask_position_ = (mask_position_ + size) % 4;
   }
   bytes.remove_prefix(size);
-  frame_->left -= size;
+  frame_.left -= size;
 }
 
 std::optional<Received> Decoder::end_frame() {
-  const Frame frame = *std::exchange(frame_, std::nullopt);
+  const Frame frame = frame_;
+  in_frame_ = false;
   if (is_control(frame.opcode)) {
     Received event{frame.opcode, std::exchange(control_, {})};
     if (frame.opcode != Opcode::kClose) return event;
@@ -158,9 +175,9 @@ std::optional<Received> Decoder::end_frame() {
 
 std::optional<Received> Decoder::next(std::string_view& bytes) {
   while (!violation_) {
-    if (!frame_ && !take_header(bytes)) return std::nullopt;
+    if (!in_frame_ && !take_header(bytes)) return std::nullopt;
     take_payload(bytes);
-    if (frame_->left > 0) return std::nullopt;
+    if (frame_.left > 0) return std::nullopt;
     if (auto event = end_frame()) return event;
   }
   return std::nullopt;

@@ -85,7 +85,8 @@ class Decoder {
   std::optional<Violation> violation_;
   std::array<char, 14> header_{};
   std::size_t header_filled_ = 0;
-  std::optional<Frame> frame_;
+  Frame frame_;
+  bool in_frame_ = false;
   std::array<char, 4> mask_{};
   std::size_t mask_position_ = 0;
   std::string message_;

@@ -9,8 +9,8 @@
 namespace insula::http {
 namespace {
 
-constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::size_t kWriteSliceBytes = 256 * 1024;
+constexpr std::size_t kReadBytes = 16uz * 1024;
+constexpr std::size_t kWriteSliceBytes = 256uz * 1024;
 
 Task<Result<std::size_t>> read_into(net::Stream& stream, std::span<char> out) {
   co_return co_await stream.read(out);
@@ -23,7 +23,8 @@ Task<Result<>> write_slice(net::Stream& stream, std::string_view first, std::str
 }  // namespace
 
 std::optional<Result<std::size_t>> WireReader::try_fill() {
-  std::array<char, kReadBytes> scratch;
+  // Clearing it would cost more than the copy.
+  std::array<char, kReadBytes> scratch;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   auto result = stream_.try_read(scratch);
   if (!result || !*result) return result;
   if (**result == 0) {
