@@ -165,6 +165,22 @@ TEST_F(AgentTest, APodThatIsToStopIsUnreadyBeforeItsContainerIsAskedTo) {
   });
 }
 
+TEST_F(AgentTest, APodThatIsDeletedWhileItStartsEnds) {
+  with_node([](TestNode& node) -> Task<> {
+    for (int turns = 0; turns < 40; ++turns) {
+      const std::string name = "quick-" + std::to_string(turns);
+      co_await node.create(node.shell_pod(name, "sleep 1000"));
+      for (int i = 0; i < turns; ++i) co_await yield();
+      client::DeleteOptions now;
+      now.grace_period_seconds = 0;
+      EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", name, now));
+    }
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    while (!node.agent->workers().empty() && node.loop.now() < limit) co_await node.tick();
+    EXPECT_TRUE(node.agent->workers().empty());
+  });
+}
+
 TEST_F(AgentTest, TakesOverRunningPodsAfterARestart) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));

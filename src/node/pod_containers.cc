@@ -51,6 +51,11 @@ int signal_number(const std::optional<std::string>& name) {
 
 }  // namespace
 
+void PodWorker::keep(Slot& slot) {
+  slot.kept = true;
+  containers_.spawn(keep_running(slot));
+}
+
 Task<> PodWorker::keep_running(Slot& slot) {
   bool ran = co_await adopt(slot);
   while (!(ran && !co_await wait_to_restart(slot)) && !stopping() && !slot.no_restart) {
@@ -79,7 +84,7 @@ Task<bool> PodWorker::adopt(Slot& slot) {
                                            fmt::format("{}/{}", path, newest));
   if (!found) {
     // The agent died between making the directory and the start.
-    static_cast<void>(remove_tree(fmt::format("{}/{}", path, newest)).has_value());
+    co_await remove_later({fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest), fmt::format("{}/{}", path, newest), {}});
     co_return slot.record.phase == ContainerPhase::kTerminated;
   }
   slot.running = *std::move(found);
@@ -178,6 +183,7 @@ Task<Result<Container>> PodWorker::launch(Slot& slot, ContainerPlan start) {
 
 Task<> PodWorker::run_to_exit(Slot& slot) {
   slot.exited.reset();
+  slot.started.set();
   slot.record.phase = ContainerPhase::kRunning;
   slot.record.terminated.reset();
   slot.record.waiting_reason.clear();
@@ -189,6 +195,7 @@ Task<> PodWorker::run_to_exit(Slot& slot) {
   slot.probes.reset();
   record_exit(slot, exit);
   Container ended = *std::exchange(slot.running, std::nullopt);
+  slot.started.reset();
   slot.exited.set();
   changed();
   cleanups_.spawn(remove_later(std::move(ended)));
@@ -262,6 +269,16 @@ void PodWorker::set_waiting(Slot& slot, std::string reason, std::string message)
 Task<> PodWorker::pause(Slot& slot, RestartBackoff::Duration wait, std::string reason, std::string message) {
   set_waiting(slot, std::move(reason), std::move(message));
   co_await race(sleep_for(wait), wait_for(stop_));
+}
+
+// Ends a container for good, also one that is being started at this very moment.
+Task<> PodWorker::stop(Slot& slot) {
+  slot.no_restart = true;
+  while (slot.kept && !slot.done.is_set()) {
+    co_await race(wait_for(slot.done), wait_for(slot.started));
+    if (slot.running) co_await kill(slot, grace_left(), "Stopping container " + slot.spec.name);
+    co_await yield();
+  }
 }
 
 Task<> PodWorker::kill(Slot& slot, std::chrono::nanoseconds grace, std::string why) {

@@ -156,7 +156,7 @@ Task<> PodWorker::prepare() {
 // What an earlier agent left running in a pod that is to end: it must be watched to be stopped.
 void PodWorker::take_over() {
   for (const auto& slot : slots_) {
-    if (has_run(*slot)) containers_.spawn(keep_running(*slot));
+    if (has_run(*slot)) keep(*slot);
   }
 }
 
@@ -262,7 +262,7 @@ Task<> PodWorker::run_init_containers() {
       if (!slot->record.terminated) slot->record.terminated = Termination{0, 0, "Completed", "", now(), now(), ""};
       continue;
     }
-    containers_.spawn(keep_running(*slot));
+    keep(*slot);
     Event& until = is_sidecar(slot->spec) ? slot->began : slot->done;
     co_await race(wait_for(until), wait_for(stop_));
     if (stopping()) co_return;
@@ -277,7 +277,7 @@ Task<> PodWorker::run_init_containers() {
 Task<> PodWorker::run_containers() {
   enter(PodStage::kRunning);
   for (const auto& slot : slots_) {
-    if (!slot->init) containers_.spawn(keep_running(*slot));
+    if (!slot->init) keep(*slot);
   }
   for (const auto& slot : slots_) {
     if (!slot->init) co_await race(wait_for(slot->done), wait_for(stop_));
@@ -290,14 +290,13 @@ Task<> PodWorker::end_containers() {
   if (!vanished_ && stopping()) {
     static_cast<void>(co_await with_deadline(Loop::current().now() + kReportBeforeStop, write_status()));
   }
-  TaskGroup kills;
+  TaskGroup stops;
   for (const auto& slot : slots_) {
-    if (!is_sidecar(slot->spec) || !slot->init) kills.spawn(kill(*slot, grace_left(), "Stopping container " + slot->spec.name));
+    if (!slot->init || !is_sidecar(slot->spec)) stops.spawn(stop(*slot));
   }
-  co_await kills.drained();
+  co_await stops.drained();
   for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
-    Slot& sidecar = **slot;
-    if (sidecar.init && is_sidecar(sidecar.spec)) co_await kill(sidecar, grace_left(), "Stopping container " + sidecar.spec.name);
+    if ((*slot)->init && is_sidecar((*slot)->spec)) co_await stop(**slot);
   }
   co_await containers_.drained();
 }

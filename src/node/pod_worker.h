@@ -117,7 +117,9 @@ class PodWorker {
     std::vector<std::string> env;
     std::string cwd;
     Event exited;  // set while nothing runs
-    Event done;    // set when it will not run again
+    bool kept = false;  // keep_running() has been started for it
+    Event started;      // set while it runs
+    Event done;         // set when it will not run again
     Event began;   // set once it is past its startup probe
     int attempt = 0;
     bool no_restart = false;
@@ -145,7 +147,9 @@ class PodWorker {
   void fail_pod(std::string reason, std::string message);
 
   // pod_containers.cc: one container
+  void keep(Slot& slot);
   Task<> keep_running(Slot& slot);
+  Task<> stop(Slot& slot);
   Task<bool> adopt(Slot& slot);
   Task<bool> start_once(Slot& slot);
   Task<bool> wait_to_restart(Slot& slot);

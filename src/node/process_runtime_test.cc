@@ -93,6 +93,20 @@ TEST_F(ProcessRuntimeTest, ALostShimCountsAsKilledAndItsContainerGoesToo) {
   EXPECT_FALSE(is_alive(container->identity.container));
 }
 
+TEST_F(ProcessRuntimeTest, AContainerWhoseAgentDiedDuringTheStartDoesNotStay) {
+  const ContainerPlan plan = shell("sleep 100");
+  Pipe status = make_pipe().value();
+  SpawnOptions options;
+  options.argv = {NODE_TEST_SHIM, "shim", "--dir", plan.dir, "--log", plan.log_path, "--log-bytes", "1000", "--log-files", "1", "--"};
+  options.argv.insert(options.argv.end(), plan.argv.begin(), plan.argv.end());
+  options.fds = {{kShimStatusFd, status.write_end.get()}};
+  status.read_end.close();
+  const auto shim = spawn(options);
+  ASSERT_TRUE(shim);
+  EXPECT_EQ(run(reap(*shim))->code, 1);
+  EXPECT_FALSE(find_container("c", plan.dir));
+}
+
 TEST_F(ProcessRuntimeTest, LeftOverChildrenDoNotKeepTheContainer) {
   const auto container = run(runtime_.start(shell("sleep 1000 & exit 0"), {}));
   ASSERT_TRUE(container);

@@ -89,10 +89,12 @@ std::timespec wall_time() {
   return now;
 }
 
-void report(std::string_view verb, std::string_view detail) {
+// False when nobody is there to hear it.
+bool report(std::string_view verb, std::string_view detail) {
   const std::string line = std::string(verb) + " " + std::string(detail) + "\n";
-  static_cast<void>(!write(kShimStatusFd, line.data(), line.size()));
+  const bool heard = write(kShimStatusFd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   close(kShimStatusFd);
+  return heard;
 }
 
 int failed(std::string_view why) {
@@ -257,8 +259,14 @@ int supervise(const ShimOptions& options) {
   const Result<ProcessIdentity> other = identify(container);
   // A container that has already ended still has an exit status to collect below.
   const ShimIdentity identity{self ? *self : ProcessIdentity{}, other ? *other : ProcessIdentity{container, 0}};
-  if (!replace_file(options.dir + "/shim", to_text(identity))) return failed("write the shim's identity");
-  report("started", std::to_string(container));
+  // An agent that died meanwhile will start the container again: then this one must not stay.
+  const bool known = replace_file(options.dir + "/shim", to_text(identity)) && report("started", std::to_string(container));
+  if (!known) {
+    unlink((options.dir + "/shim").c_str());
+    kill(container, SIGKILL);
+    wait_status(container);
+    return failed("the agent is gone, or the shim's identity cannot be written");
+  }
   relay(pid_fd.get(), options.pid_file.empty() ? container : 0, pipes, log);
   leave_exit_record(options, wait_status(container));
   return 0;

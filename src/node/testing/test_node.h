@@ -219,6 +219,7 @@ class TestNode {
     }
     const SteadyTime limit = loop.now() + std::chrono::seconds(10);
     while (!agent->workers().empty() && loop.now() < limit) co_await tick();
+    for (const auto& [uid, worker] : agent->workers()) ADD_FAILURE() << "does not end: " << worker->describe();
   }
 
   static NodeOptions make_options(const std::string& dir) {
