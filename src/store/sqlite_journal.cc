@@ -98,23 +98,26 @@ Result<> SqliteJournal::prepare_database() {
   INSULA_TRY_VOID(execute("PRAGMA synchronous=FULL"));
   INSULA_TRY_VOID(execute("PRAGMA cache_size=-2000"));
   INSULA_TRY_VOID(execute(fmt::format("PRAGMA wal_autocheckpoint={}", kCheckpointPages).c_str()));
-  INSULA_TRY_VOID(
-      execute("BEGIN IMMEDIATE;"
-              "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) "
-              "WITHOUT ROWID;"
-              "CREATE TABLE IF NOT EXISTS log(revision INTEGER PRIMARY KEY, key TEXT NOT NULL,"
-              " kind INTEGER NOT NULL, value BLOB NOT NULL);"
-              "COMMIT"));
+  // One transaction, so that a new database costs one fsync; an existing one is not written to.
+  INSULA_TRY_VOID(execute(
+      fmt::format("BEGIN IMMEDIATE;"
+                  "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) "
+                  "WITHOUT ROWID;"
+                  "CREATE TABLE IF NOT EXISTS log(revision INTEGER PRIMARY KEY, key TEXT NOT NULL,"
+                  " kind INTEGER NOT NULL, value BLOB NOT NULL);"
+                  "INSERT OR IGNORE INTO meta(name, value) VALUES('format', {});"
+                  "COMMIT",
+                  kFormat)
+          .c_str()));
   INSULA_TRY(add_, statement("INSERT INTO log(revision, key, kind, value) VALUES(?1, ?2, ?3, ?4)"));
   INSULA_TRY(erase_, statement("DELETE FROM log WHERE revision = ?1"));
   INSULA_TRY(set_meta_, statement("INSERT INTO meta(name, value) VALUES(?1, ?2)"
                                   " ON CONFLICT(name) DO UPDATE SET value = excluded.value"));
   INSULA_TRY(const auto format, meta("format"));
-  if (!format) return set_meta("format", kFormat);
-  if (*format > kFormat) {
+  if (!format || *format > kFormat) {
     return fail(ErrorCode::kInternal,
                 fmt::format("{} has store format {}, written by a newer version; this one knows {}",
-                            path_, *format, kFormat));
+                            path_, format.value_or(0), kFormat));
   }
   return {};
 }
