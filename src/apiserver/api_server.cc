@@ -66,6 +66,7 @@ ApiServer::ApiServer(Registry& registry,
     : registry_(registry),
       metrics_registry_(metrics),
       metrics_(metrics),
+      store_metrics_(register_store_metrics(metrics, registry.store())),
       log_(std::move(log)),
       options_(std::move(options)) {
   tasks_.spawn(keep_expiring_events(registry_));

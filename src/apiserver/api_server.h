@@ -90,6 +90,7 @@ class ApiServer final : public http::Handler {
   Registry& registry_;
   MetricsRegistry& metrics_registry_;
   ServerMetrics metrics_;
+  MetricsRegistry::Registration store_metrics_;
   Log log_;
   ApiServerOptions options_;
   TaskGroup tasks_;

@@ -217,6 +217,28 @@ TEST_F(ApiServerTest, RefusesNewContentInANamespaceThatIsGoneOrGoing) {
   EXPECT_EQ(server.send("GET", "/api/v1/namespaces/a").status, 404);
 }
 
+TEST_F(ApiServerTest, KeepsTheNamespacesThatEveryClusterNeeds) {
+  make_namespace("default");
+  const auto answer = server.send("DELETE", "/api/v1/namespaces/default");
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_THAT(
+      answer.body,
+      HasSubstr(R"(namespaces \"default\" is forbidden: this namespace may not be deleted)"));
+}
+
+TEST_F(ApiServerTest, SaysInReadyzAndMetricsThatItIsReadOnly) {
+  EXPECT_THAT(server.send("GET", "/metrics").body,
+              HasSubstr("apiserver_storage_objects{resource=\"namespaces\"} 1"));
+  server.disk->failure =
+      Error(ErrorCode::kInsufficientStorage, "write to state.db: the disk is full");
+  const auto refused = server.send("POST", kMaps, config_map("m", "1"));
+  EXPECT_EQ(refused.status, 507);
+  EXPECT_THAT(refused.body, HasSubstr("the disk is full"));
+  EXPECT_EQ(server.send("GET", "/readyz").status, 503);
+  EXPECT_THAT(server.send("GET", "/metrics").body, HasSubstr("insula_store_read_only 1"));
+  EXPECT_EQ(server.send("GET", kMaps).status, 200);
+}
+
 TEST_F(ApiServerTest, AnswersTablesAndPartialMetadata) {
   server.send("POST", kMaps, config_map("m", "1"));
   auto request = server.request("GET", kMaps);

@@ -1,6 +1,7 @@
 #include "apiserver/lifecycle.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -9,6 +10,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
+#include "apiserver/admission.h"
 
 namespace insula::apiserver {
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr std::string_view kForegroundFinalizer = "foregroundDeletion";
 constexpr std::string_view kOrphanFinalizer = "orphan";
+constexpr std::array<std::string_view, 4> kImmortal = {"default", "kube-system", "kube-public",
+                                                       "insula-system"};
 
 bool is_namespace(const api::Kind& kind) {
   return &kind == &api::kind_of<api::Namespace>();
@@ -62,6 +66,11 @@ void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query,
   meta.deletion_grace_period_seconds = grace;
   if (meta.generation > 0) ++meta.generation;
   if (is_namespace(kind)) static_cast<api::Namespace*>(object)->status.phase = "Terminating";
+}
+
+Result<> check_deletable(const api::Kind& kind, std::string_view name) {
+  if (!is_namespace(kind) || std::ranges::find(kImmortal, name) == kImmortal.end()) return {};
+  return forbidden(kind, name, "this namespace may not be deleted");
 }
 
 bool is_finished(const api::Kind& kind, const void* object) {

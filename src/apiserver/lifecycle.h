@@ -1,8 +1,11 @@
 #pragma once
 
+#include <string_view>
+
 #include "api/kind.h"
 #include "apiserver/registry.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace insula::apiserver {
 
@@ -11,6 +14,10 @@ namespace insula::apiserver {
 /// propagation asks for. A second request may only shorten the grace period. Spec: Kubernetes,
 /// "Garbage Collection" and "Finalizers"; "Pod Lifecycle", termination.
 void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query, WallTime now);
+
+/// Namespaces that every cluster needs.
+/// Errors: kForbidden.
+[[nodiscard]] Result<> check_deletable(const api::Kind& kind, std::string_view name);
 
 /// The object was deleted and nobody has to do anything more: it leaves the store.
 [[nodiscard]] bool is_finished(const api::Kind& kind, const void* object);

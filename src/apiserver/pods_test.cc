@@ -172,7 +172,8 @@ TEST_F(PodsTest, ForgetsEventsAfterAnHour) {
   run_until_complete(server.loop, expire_events(*server.registry));
   EXPECT_EQ(server.send("GET", events + "/new").status, 200);
   testing::FakeClock later;
-  later.advance(server.loop.clock().wall() - later.wall() + kEventLifetime + std::chrono::minutes(1));
+  later.advance(server.loop.clock().wall() - later.wall() + kEventLifetime +
+                std::chrono::minutes(1));
   Registry registry(*server.store, later, server.random);
   run_until_complete(server.loop, expire_events(registry));
   EXPECT_EQ(server.send("GET", events + "/new").status, 404);

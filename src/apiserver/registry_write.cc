@@ -217,6 +217,7 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
             "meta: {}",
             *query.resource_version, before.resource_version));
   }
+  INSULA_TRY_VOID(check_deletable(kind, before.name));
   const Object object = copy_object(kind.type, present.get());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {

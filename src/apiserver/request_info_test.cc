@@ -56,7 +56,8 @@ TEST(RequestInfo, LeavesOtherPathsAlone) {
 }
 
 TEST(RequestInfo, KnowsNoNamespaceInsideANamespace) {
-  for (const char* target : {"/api/v1/namespaces/a/namespaces/b", "/api/v1/namespaces/a/namespaces"}) {
+  for (const char* target :
+       {"/api/v1/namespaces/a/namespaces/b", "/api/v1/namespaces/a/namespaces"}) {
     const auto info = parse_request_info("GET", target);
     ASSERT_FALSE(info) << target;
     EXPECT_EQ(info.error().code(), ErrorCode::kNotFound);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/kind.h"
+#include "apiserver/object.h"
 
 namespace insula::apiserver {
 
@@ -31,6 +32,30 @@ std::string verb_label(const RequestInfo& info) {
 }
 
 }  // namespace
+
+MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
+                                                     const store::Store& store) {
+  return registry.on_collect([&store](Exposition& out) {
+    out.family("apiserver_storage_objects", "Objects stored; all are held in memory.", "gauge");
+    for (const api::Kind* kind : api::kinds()) {
+      std::size_t count = 0;
+      const auto scanned =
+          store.scan(store_key(*kind, "", ""), "", 0, [&count](const store::EntryPtr&) {
+            ++count;
+            return true;
+          });
+      if (scanned)
+        out.sample("apiserver_storage_objects", {{"resource", kind->group_resource()}},
+                   static_cast<double>(count));
+    }
+    out.family("insula_store_revision",
+               "Newest durable revision; it stands still while nothing is written.", "gauge");
+    out.sample("insula_store_revision", {}, static_cast<double>(store.revision()));
+    out.family("insula_store_read_only",
+               "1 while writes are refused; see /readyz and the log for the reason.", "gauge");
+    out.sample("insula_store_read_only", {}, store.read_only_reason().empty() ? 0 : 1);
+  });
+}
 
 ServerMetrics::ServerMetrics(MetricsRegistry& registry)
     : long_running(registry.gauge(

@@ -4,6 +4,7 @@
 
 #include "apiserver/request_info.h"
 #include "base/clock.h"
+#include "store/store.h"
 #include "telemetry/metrics.h"
 
 namespace insula::apiserver {
@@ -21,6 +22,11 @@ class Counted {
  private:
   Gauge& gauge_;
 };
+
+/// Objects by resource and the state of the store, read at each scrape. Lifetime: `store` outlives
+/// it.
+[[nodiscard]] MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
+                                                                   const store::Store& store);
 
 /// The server's series, under the names kube-apiserver uses.
 class ServerMetrics {
