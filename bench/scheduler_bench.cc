@@ -79,7 +79,10 @@ struct Figures {
   double create_seconds = 0;
 };
 
-Task<> measure(client::Client& client, const controller::Runtime& runtime, int pods, Figures& figures) {
+Task<> measure(client::Client& client,
+               const controller::Runtime& runtime,
+               int pods,
+               Figures& figures) {
   const SteadyTime start = runtime.clock.now();
   co_await prepare(client, pods);
   figures.create_seconds = std::chrono::duration<double>(runtime.clock.now() - start).count();
@@ -110,7 +113,8 @@ int main(int argc, char** argv) {
   const int pods = argc > 1 ? std::atoi(argv[1]) : 5000;
   const std::filesystem::path directory =
       argc > 2 ? std::filesystem::path(argv[2]) : std::filesystem::temp_directory_path();
-  const std::filesystem::path file = directory / ("scheduler_bench." + std::to_string(getpid()) + ".db");
+  const std::filesystem::path file =
+      directory / ("scheduler_bench." + std::to_string(getpid()) + ".db");
   Loop loop;
   Figures figures;
   {
@@ -123,8 +127,11 @@ int main(int argc, char** argv) {
     run_until_complete(loop, measure(client, {loop.clock(), metrics, {}}, pods, figures));
     run_until_complete(loop, store->stop());
   }
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
-  std::printf("{\"bench\":\"scheduler\",\"pods\":%d,\"creates_per_second\":%.0f,\"binds_per_second\":%.0f}\n", pods,
-              pods / figures.create_seconds, pods / figures.seconds);
+  for (const char* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(file.string() + suffix);
+  std::printf(
+      "{\"bench\":\"scheduler\",\"pods\":%d,\"creates_per_second\":%.0f,\"binds_per_second\":%.0f}"
+      "\n",
+      pods, pods / figures.create_seconds, pods / figures.seconds);
   return 0;
 }

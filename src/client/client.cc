@@ -27,14 +27,22 @@ std::string DeleteOptions::json() const {
   json::Object body{{"kind", "DeleteOptions"}, {"apiVersion", "v1"}};
   if (grace_period_seconds) body.set("gracePeriodSeconds", *grace_period_seconds);
   switch (propagation) {
-    case Propagation::kDefault: break;
-    case Propagation::kBackground: body.set("propagationPolicy", "Background"); break;
-    case Propagation::kForeground: body.set("propagationPolicy", "Foreground"); break;
-    case Propagation::kOrphan: body.set("propagationPolicy", "Orphan"); break;
+    case Propagation::kDefault:
+      break;
+    case Propagation::kBackground:
+      body.set("propagationPolicy", "Background");
+      break;
+    case Propagation::kForeground:
+      body.set("propagationPolicy", "Foreground");
+      break;
+    case Propagation::kOrphan:
+      body.set("propagationPolicy", "Orphan");
+      break;
   }
   json::Object preconditions;
   if (!precondition_uid.empty()) preconditions.set("uid", precondition_uid);
-  if (!precondition_resource_version.empty()) preconditions.set("resourceVersion", precondition_resource_version);
+  if (!precondition_resource_version.empty())
+    preconditions.set("resourceVersion", precondition_resource_version);
   if (!preconditions.empty()) body.set("preconditions", std::move(preconditions));
   if (dry_run) body.set("dryRun", json::Array{"All"});
   return json::write(body);
@@ -42,10 +50,14 @@ std::string DeleteOptions::json() const {
 
 std::string_view content_type(PatchType type) {
   switch (type) {
-    case PatchType::kJson: return "application/json-patch+json";
-    case PatchType::kMerge: return "application/merge-patch+json";
-    case PatchType::kStrategicMerge: return "application/strategic-merge-patch+json";
-    case PatchType::kApply: return "application/apply-patch+yaml";
+    case PatchType::kJson:
+      return "application/json-patch+json";
+    case PatchType::kMerge:
+      return "application/merge-patch+json";
+    case PatchType::kStrategicMerge:
+      return "application/strategic-merge-patch+json";
+    case PatchType::kApply:
+      return "application/apply-patch+yaml";
   }
   INSULA_CHECK(false);
 }
@@ -58,10 +70,13 @@ Task<Result<Page>> Client::page(Target target, ListOptions options) {
 Result<Page> decode_page(std::string_view text) {
   INSULA_TRY(json::Value root, json::parse(text));
   const json::Value& metadata = std::as_const(root)["metadata"];
-  Page page{{}, std::string(metadata["resourceVersion"].text()), std::string(metadata["continue"].text())};
+  Page page{{},
+            std::string(metadata["resourceVersion"].text()),
+            std::string(metadata["continue"].text())};
   if (json::Value* items = root.find("items"); items != nullptr && items->is_array()) {
     page.items.reserve(items->as_array()->size());
-    for (json::Value& item : *items->as_array()) page.items.push_back({std::move(item)});
+    for (json::Value& item : *items->as_array())
+      page.items.push_back({std::move(item)});
   }
   return page;
 }

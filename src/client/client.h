@@ -75,8 +75,8 @@ enum class WatchEventType : std::uint8_t { kAdded, kModified, kDeleted, kBookmar
 struct WatchEvent {
   WatchEventType type = WatchEventType::kAdded;
   std::string object;  // JSON; of a bookmark only metadata.resourceVersion is meant
-  /// The struct of the kind, shared and immutable, where the client has it at hand; `object` is then
-  /// empty. decode_event() in typed.h reads either.
+  /// The struct of the kind, shared and immutable, where the client has it at hand; `object` is
+  /// then empty. decode_event() in typed.h reads either.
   std::shared_ptr<const void> decoded = nullptr;
 };
 
@@ -100,16 +100,17 @@ class WatchStream {
 
   /// Waits for the next change. One caller at a time.
   ///
-  /// Errors: kExpired when the revision is compacted or this reader fell too far behind (list again);
-  /// kUnavailable when the server ended the stream, as it does every half hour or so (watch again from
-  /// the last revision seen); whatever else the server reports. After an error the stream is over.
+  /// Errors: kExpired when the revision is compacted or this reader fell too far behind (list
+  /// again); kUnavailable when the server ended the stream, as it does every half hour or so (watch
+  /// again from the last revision seen); whatever else the server reports. After an error the
+  /// stream is over.
   virtual Task<Result<WatchEvent>> next() = 0;
 };
 
 /// The one door to the Kubernetes API: objects as JSON text in and out.
 ///
-/// Whether an embedded server in this process answers or a remote cluster is decided where the client
-/// is made; callers cannot tell. typed.h adds the forms that take and return structs.
+/// Whether an embedded server in this process answers or a remote cluster is decided where the
+/// client is made; callers cannot tell. typed.h adds the forms that take and return structs.
 ///
 /// Errors: those of the server's Status, with its message in Kubernetes' words and its causes;
 /// kUnavailable and kTimeout when no server answered (see Error::retry()).
@@ -122,18 +123,27 @@ class Client {
   virtual Task<Result<std::string>> get(Target target) = 0;
   /// The text of a `...List` object.
   virtual Task<Result<std::string>> list(Target target, ListOptions options) = 0;
-  /// list(), taken apart. A client in the server's process shares the server's own structs, so that a
-  /// mirror of a collection costs a pointer for each object.
+  /// list(), taken apart. A client in the server's process shares the server's own structs, so that
+  /// a mirror of a collection costs a pointer for each object.
   virtual Task<Result<Page>> page(Target target, ListOptions options);
   virtual Task<Result<std::unique_ptr<WatchStream>>> watch(Target target, WatchOptions options) = 0;
   /// `target.name` only with a subresource (`pods/x/binding`); otherwise the name is in the object.
-  virtual Task<Result<std::string>> create(Target target, std::string object, WriteOptions options) = 0;
-  virtual Task<Result<std::string>> update(Target target, std::string object, WriteOptions options) = 0;
-  virtual Task<Result<std::string>> patch(Target target, PatchType type, std::string body, WriteOptions options) = 0;
+  virtual Task<Result<std::string>> create(Target target,
+                                           std::string object,
+                                           WriteOptions options) = 0;
+  virtual Task<Result<std::string>> update(Target target,
+                                           std::string object,
+                                           WriteOptions options) = 0;
+  virtual Task<Result<std::string>> patch(Target target,
+                                          PatchType type,
+                                          std::string body,
+                                          WriteOptions options) = 0;
   /// The object as it was, or a Status.
   virtual Task<Result<std::string>> remove(Target target, DeleteOptions options) = 0;
   /// Every object of a collection that the selectors of `select` match.
-  virtual Task<Result<std::string>> remove_collection(Target target, DeleteOptions options, ListOptions select) = 0;
+  virtual Task<Result<std::string>> remove_collection(Target target,
+                                                      DeleteOptions options,
+                                                      ListOptions select) = 0;
 };
 
 }  // namespace insula::client

@@ -1,9 +1,9 @@
 #include "client/http_client.h"
 
-#include <fmt/format.h>
-
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "async/loop.h"
 #include "client/status_error.h"
@@ -59,7 +59,8 @@ class HttpWatch final : public WatchStream {
       if (std::optional<Result<WatchEvent>> event = decoder_.next()) co_return *std::move(event);
       const Result<std::size_t> count = co_await stream_->read(buffer_, deadline_);
       // An end in the middle, or silence past the agreed time: either way this stream is over.
-      if (!count) co_return fail(ErrorCode::kUnavailable, "watch broke off: " + count.error().message());
+      if (!count)
+        co_return fail(ErrorCode::kUnavailable, "watch broke off: " + count.error().message());
       if (*count == 0) co_return fail(ErrorCode::kUnavailable, "watch ended");
       decoder_.feed(std::string_view(buffer_).substr(0, *count));
     }
@@ -74,7 +75,8 @@ class HttpWatch final : public WatchStream {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpClient>> HttpClient::make(const Kubeconfig& config, HttpClientOptions options) {
+Result<std::unique_ptr<HttpClient>> HttpClient::make(const Kubeconfig& config,
+                                                     HttpClientOptions options) {
   Result<http::Origin> origin = http::Origin::parse(config.server);
   if (!origin) return std::unexpected(std::move(origin).error().in("server " + config.server));
   http::ClientOptions http;
@@ -90,8 +92,14 @@ Result<std::unique_ptr<HttpClient>> HttpClient::make(const Kubeconfig& config, H
       new HttpClient(*std::move(origin), std::move(http), config.token, std::move(options)));
 }
 
-HttpClient::HttpClient(http::Origin origin, http::ClientOptions http, std::string token, HttpClientOptions options)
-    : origin_(std::move(origin)), token_(std::move(token)), options_(std::move(options)), http_(std::move(http)) {}
+HttpClient::HttpClient(http::Origin origin,
+                       http::ClientOptions http,
+                       std::string token,
+                       HttpClientOptions options)
+    : origin_(std::move(origin)),
+      token_(std::move(token)),
+      options_(std::move(options)),
+      http_(std::move(http)) {}
 
 http::Headers HttpClient::headers() const {
   http::Headers headers;
@@ -101,7 +109,9 @@ http::Headers HttpClient::headers() const {
   return headers;
 }
 
-Task<Result<std::string>> HttpClient::send(std::string method, std::string path_and_query, std::string body,
+Task<Result<std::string>> HttpClient::send(std::string method,
+                                           std::string path_and_query,
+                                           std::string body,
                                            std::string content_type) {
   http::Request request{std::move(method), std::move(path_and_query), headers(), std::move(body)};
   if (!content_type.empty()) request.headers.set("Content-Type", content_type);
@@ -120,7 +130,9 @@ Task<Result<std::string>> HttpClient::send(std::string method, std::string path_
   co_return std::move(response->body);
 }
 
-Task<Result<std::string>> HttpClient::get(Target target) { co_return co_await send("GET", target.path(), {}, {}); }
+Task<Result<std::string>> HttpClient::get(Target target) {
+  co_return co_await send("GET", target.path(), {}, {});
+}
 
 Task<Result<std::string>> HttpClient::list(Target target, ListOptions options) {
   Query query(target.path());
@@ -136,47 +148,60 @@ Task<Result<std::unique_ptr<WatchStream>>> HttpClient::watch(Target target, Watc
   query.add("watch", "true").add_selectors(options.label_selector, options.field_selector);
   query.add("resourceVersion", options.resource_version);
   if (options.bookmarks) query.add("allowWatchBookmarks", "true");
-  if (options.send_initial_events) query.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
+  if (options.send_initial_events)
+    query.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
   query.add("timeoutSeconds", std::to_string(options_.watch_timeout.count()));
 
   const SteadyTime now = Loop::current().now();
   http::Request request{"GET", std::move(query).take(), headers(), {}};
   auto stream = co_await http_.open(origin_, std::move(request), now + options_.request_timeout);
   if (!stream) {
-    co_return fail(ErrorCode::kUnavailable,
-                   fmt::format("API server {}: {}", origin_.address.text(), stream.error().message()));
+    co_return fail(ErrorCode::kUnavailable, fmt::format("API server {}: {}", origin_.address.text(),
+                                                        stream.error().message()));
   }
   if ((*stream)->status() != 200) {
-    const Result<std::string> body = co_await (*stream)->read_all(1 << 20, now + options_.request_timeout);
-    co_return std::unexpected(error_of_answer((*stream)->status(), body ? std::string_view(*body) : std::string_view()));
+    const Result<std::string> body =
+        co_await (*stream)->read_all(1 << 20, now + options_.request_timeout);
+    co_return std::unexpected(
+        error_of_answer((*stream)->status(), body ? std::string_view(*body) : std::string_view()));
   }
   const Deadline end = now + options_.watch_timeout + options_.request_timeout;
   co_return std::unique_ptr<WatchStream>(std::make_unique<HttpWatch>(*std::move(stream), end));
 }
 
-Task<Result<std::string>> HttpClient::create(Target target, std::string object, WriteOptions options) {
+Task<Result<std::string>> HttpClient::create(Target target,
+                                             std::string object,
+                                             WriteOptions options) {
   Query query(target.path());
   query.add(options);
   co_return co_await send("POST", std::move(query).take(), std::move(object), "application/json");
 }
 
-Task<Result<std::string>> HttpClient::update(Target target, std::string object, WriteOptions options) {
+Task<Result<std::string>> HttpClient::update(Target target,
+                                             std::string object,
+                                             WriteOptions options) {
   Query query(target.path());
   query.add(options);
   co_return co_await send("PUT", std::move(query).take(), std::move(object), "application/json");
 }
 
-Task<Result<std::string>> HttpClient::patch(Target target, PatchType type, std::string body, WriteOptions options) {
+Task<Result<std::string>> HttpClient::patch(Target target,
+                                            PatchType type,
+                                            std::string body,
+                                            WriteOptions options) {
   Query query(target.path());
   query.add(options);
-  co_return co_await send("PATCH", std::move(query).take(), std::move(body), std::string(content_type(type)));
+  co_return co_await send("PATCH", std::move(query).take(), std::move(body),
+                          std::string(content_type(type)));
 }
 
 Task<Result<std::string>> HttpClient::remove(Target target, DeleteOptions options) {
   co_return co_await send("DELETE", target.path(), options.json(), "application/json");
 }
 
-Task<Result<std::string>> HttpClient::remove_collection(Target target, DeleteOptions options, ListOptions select) {
+Task<Result<std::string>> HttpClient::remove_collection(Target target,
+                                                        DeleteOptions options,
+                                                        ListOptions select) {
   Query query(target.path());
   query.add_selectors(select.label_selector, select.field_selector);
   co_return co_await send("DELETE", std::move(query).take(), options.json(), "application/json");

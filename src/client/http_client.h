@@ -14,8 +14,8 @@ struct HttpClientOptions {
   std::string user_agent = "insula";
   /// For a request that is not a watch.
   std::chrono::nanoseconds request_timeout = std::chrono::seconds(30);
-  /// The server is asked to end a watch after this long, so that one whose peer has vanished without a
-  /// word does not wait for ever.
+  /// The server is asked to end a watch after this long, so that one whose peer has vanished
+  /// without a word does not wait for ever.
   std::chrono::seconds watch_timeout = std::chrono::minutes(5);
 };
 
@@ -35,14 +35,26 @@ class HttpClient final : public Client {
   Task<Result<std::string>> get(Target target) override;
   Task<Result<std::string>> list(Target target, ListOptions options) override;
   Task<Result<std::unique_ptr<WatchStream>>> watch(Target target, WatchOptions options) override;
-  Task<Result<std::string>> create(Target target, std::string object, WriteOptions options) override;
-  Task<Result<std::string>> update(Target target, std::string object, WriteOptions options) override;
-  Task<Result<std::string>> patch(Target target, PatchType type, std::string body, WriteOptions options) override;
+  Task<Result<std::string>> create(Target target,
+                                   std::string object,
+                                   WriteOptions options) override;
+  Task<Result<std::string>> update(Target target,
+                                   std::string object,
+                                   WriteOptions options) override;
+  Task<Result<std::string>> patch(Target target,
+                                  PatchType type,
+                                  std::string body,
+                                  WriteOptions options) override;
   Task<Result<std::string>> remove(Target target, DeleteOptions options) override;
-  Task<Result<std::string>> remove_collection(Target target, DeleteOptions options, ListOptions select) override;
+  Task<Result<std::string>> remove_collection(Target target,
+                                              DeleteOptions options,
+                                              ListOptions select) override;
 
-  /// Any request, for what has no verb above: `/version`, `pods/x/log`. `content_type` may be empty.
-  Task<Result<std::string>> send(std::string method, std::string path_and_query, std::string body,
+  /// Any request, for what has no verb above: `/version`, `pods/x/log`. `content_type` may be
+  /// empty.
+  Task<Result<std::string>> send(std::string method,
+                                 std::string path_and_query,
+                                 std::string body,
                                  std::string content_type);
 
   /// The parts for protocols of their own (log -f, exec): where to and with which headers.
@@ -53,7 +65,10 @@ class HttpClient final : public Client {
   [[nodiscard]] http::Client& http() { return http_; }
 
  private:
-  HttpClient(http::Origin origin, http::ClientOptions http, std::string token, HttpClientOptions options);
+  HttpClient(http::Origin origin,
+             http::ClientOptions http,
+             std::string token,
+             HttpClientOptions options);
 
   http::Origin origin_;
   std::string token_;

@@ -38,9 +38,12 @@ class RestServer final : public http::Handler {
       response = http::make_response(200, "application/json", *std::move(answer));
     } else {
       const int status = http_status(answer.error().code());
-      const std::string_view reason = answer.error().code() == ErrorCode::kAlreadyExists ? "AlreadyExists" : "Other";
-      json::Object object{{"kind", "Status"}, {"message", answer.error().message()}, {"reason", reason}};
-      response = http::make_response(status, "application/json", json::write(json::Value(std::move(object))));
+      const std::string_view reason =
+          answer.error().code() == ErrorCode::kAlreadyExists ? "AlreadyExists" : "Other";
+      json::Object object{
+          {"kind", "Status"}, {"message", answer.error().message()}, {"reason", reason}};
+      response = http::make_response(status, "application/json",
+                                     json::write(json::Value(std::move(object))));
     }
     (void)co_await exchange.respond(std::move(response));
   }
@@ -72,7 +75,8 @@ class RestServer final : public http::Handler {
   Task<Result<std::string>> run(const http::Request& request, Target target, std::string body) {
     if (request.method == "POST") co_return co_await api_.create(target, std::move(body), {});
     if (request.method == "PUT") co_return co_await api_.update(target, std::move(body), {});
-    if (request.method == "PATCH") co_return co_await api_.patch(target, PatchType::kMerge, std::move(body), {});
+    if (request.method == "PATCH")
+      co_return co_await api_.patch(target, PatchType::kMerge, std::move(body), {});
     if (request.method == "DELETE") co_return co_await api_.remove(target, {});
     if (!target.name.empty()) co_return co_await api_.get(target);
     ListOptions options;
@@ -89,7 +93,8 @@ class RestServer final : public http::Handler {
       const Result<WatchEvent> event = co_await (*watch)->next();
       if (!event) break;
       static constexpr const char* kNames[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"};
-      std::string line = std::string(R"({"type":")") + kNames[static_cast<int>(event->type)] + R"(","object":)";
+      std::string line =
+          std::string(R"({"type":")") + kNames[static_cast<int>(event->type)] + R"(","object":)";
       line += event->object + "}\n";
       (void)co_await exchange.write(line);
     }
@@ -134,7 +139,8 @@ Task<> write_and_read(HttpClient& client, RestServer& rest) {
   made->data["k"] = "v";
   auto stored = co_await update(client, *made);
   EXPECT_EQ(stored->data.at("k"), "v");
-  auto patched = co_await patch<api::ConfigMap>(client, "default", "a", PatchType::kMerge, R"({"data":{"k":"w"}})");
+  auto patched = co_await patch<api::ConfigMap>(client, "default", "a", PatchType::kMerge,
+                                                R"({"data":{"k":"w"}})");
   EXPECT_EQ(patched->data.at("k"), "w");
   EXPECT_EQ(rest.last_type, "application/merge-patch+json");
   ListOptions options;
@@ -147,7 +153,9 @@ Task<> write_and_read(HttpClient& client, RestServer& rest) {
   EXPECT_EQ(gone.error().message(), "configmaps \"a\" not found");
 }
 
-TEST_F(HttpClientTest, WritesAndReadsOverTheWire) { run_until_complete(loop_, write_and_read(*client_, rest_)); }
+TEST_F(HttpClientTest, WritesAndReadsOverTheWire) {
+  run_until_complete(loop_, write_and_read(*client_, rest_));
+}
 
 Task<> conflict(HttpClient& client) {
   auto first = co_await create(client, config_map("a"));
@@ -158,9 +166,13 @@ Task<> conflict(HttpClient& client) {
   EXPECT_EQ(there->metadata.uid, first->metadata.uid);
 }
 
-TEST_F(HttpClientTest, TellsThatAnObjectExists) { run_until_complete(loop_, conflict(*client_)); }
+TEST_F(HttpClientTest, TellsThatAnObjectExists) {
+  run_until_complete(loop_, conflict(*client_));
+}
 
-Task<> write_one(HttpClient& client) { (void)co_await create(client, config_map("seen")); }
+Task<> write_one(HttpClient& client) {
+  (void)co_await create(client, config_map("seen"));
+}
 
 Task<> follow(HttpClient& client, testing::FakeApi& api) {
   auto listed = co_await list<api::ConfigMap>(client, "default");
@@ -178,7 +190,9 @@ Task<> follow(HttpClient& client, testing::FakeApi& api) {
   EXPECT_EQ(end.error().code(), ErrorCode::kUnavailable);
 }
 
-TEST_F(HttpClientTest, FollowsAWatchToItsEnd) { run_until_complete(loop_, follow(*client_, api_)); }
+TEST_F(HttpClientTest, FollowsAWatchToItsEnd) {
+  run_until_complete(loop_, follow(*client_, api_));
+}
 
 Task<> nobody_there() {
   auto listener = *net::Listener::bind(Loop::current(), *net::Address::parse("127.0.0.1:0"));
@@ -191,7 +205,9 @@ Task<> nobody_there() {
   EXPECT_THAT(answer.error().message(), HasSubstr("API server 127.0.0.1:"));
 }
 
-TEST_F(HttpClientTest, SaysWhichServerIsNotThere) { run_until_complete(loop_, nobody_there()); }
+TEST_F(HttpClientTest, SaysWhichServerIsNotThere) {
+  run_until_complete(loop_, nobody_there());
+}
 
 TEST(HttpClient, RefusesAnAddressItCannotUse) {
   Kubeconfig config;
@@ -212,8 +228,9 @@ TEST(DeleteOptions, AreWrittenAsTheServerReadsThem) {
   options.grace_period_seconds = 0;
   options.propagation = Propagation::kForeground;
   options.precondition_uid = "u";
-  EXPECT_EQ(options.json(),
-            R"({"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"propagationPolicy":"Foreground","preconditions":{"uid":"u"}})");
+  EXPECT_EQ(
+      options.json(),
+      R"({"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":0,"propagationPolicy":"Foreground","preconditions":{"uid":"u"}})");
 }
 
 }  // namespace

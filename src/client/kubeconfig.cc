@@ -1,8 +1,5 @@
 #include "client/kubeconfig.h"
 
-#include <fmt/format.h>
-#include <libfyaml.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +7,9 @@
 #include <memory>
 #include <sstream>
 #include <utility>
+
+#include <fmt/format.h>
+#include <libfyaml.h>
 
 #include "api/codec.h"
 #include "json/value.h"
@@ -34,7 +34,8 @@ Error not_yaml(fy_diag* diagnostics) {
   void* position = nullptr;
   const fy_diag_error* error = fy_diag_errors_iterate(diagnostics, &position);
   if (error == nullptr || error->msg == nullptr) return {ErrorCode::kInvalid, "not YAML"};
-  return {ErrorCode::kInvalid, fmt::format("not YAML: line {}, column {}: {}", error->line, error->column, error->msg)};
+  return {ErrorCode::kInvalid,
+          fmt::format("not YAML: line {}, column {}: {}", error->line, error->column, error->msg)};
 }
 
 std::string scalar(fy_node* node) {
@@ -89,12 +90,15 @@ Result<std::string> read_file(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return fail_errno("read " + path, errno);
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kKubeconfigBytesMax) return fail(ErrorCode::kTooLarge, path + ": larger than 4 MiB");
+  if (text.size() > kKubeconfigBytesMax)
+    return fail(ErrorCode::kTooLarge, path + ": larger than 4 MiB");
   return text;
 }
 
 // The `member` of the entry called `name` in the list `list`.
-Result<const json::Value*> find_entry(const json::Value& root, const char* list, const char* member,
+Result<const json::Value*> find_entry(const json::Value& root,
+                                      const char* list,
+                                      const char* member,
                                       std::string_view name) {
   if (const json::Array* entries = root[list].as_array()) {
     for (const json::Value& entry : *entries) {
@@ -105,7 +109,9 @@ Result<const json::Value*> find_entry(const json::Value& root, const char* list,
 }
 
 // `key-data` holds it in base64, `key` names a file.
-Result<std::string> read_pem(const json::Value& entry, const std::string& key, const std::string& directory) {
+Result<std::string> read_pem(const json::Value& entry,
+                             const std::string& key,
+                             const std::string& directory) {
   if (const json::Value* inline_data = entry.find(key + "-data"); inline_data != nullptr) {
     Result<std::string> pem = api::base64_decode(inline_data->text());
     if (!pem) return std::unexpected(std::move(pem).error().in(key + "-data"));
@@ -122,7 +128,9 @@ Result<> refuse(const json::Value& entry, std::string_view key) {
   return fail(ErrorCode::kInvalid, fmt::format("{} is not supported", key));
 }
 
-Result<> read_cluster(const json::Value& cluster, const std::string& directory, Kubeconfig& config) {
+Result<> read_cluster(const json::Value& cluster,
+                      const std::string& directory,
+                      Kubeconfig& config) {
   INSULA_TRY_VOID(refuse(cluster, "insecure-skip-tls-verify"));
   INSULA_TRY_VOID(refuse(cluster, "proxy-url"));
   config.server = cluster["server"].text();
@@ -142,14 +150,17 @@ Result<> read_user(const json::Value& user, const std::string& directory, Kubeco
   const std::string_view token_file = user["tokenFile"].text();
   if (config.token.empty() && !token_file.empty()) {
     INSULA_TRY(config.token, read_file((std::filesystem::path(directory) / token_file).string()));
-    while (!config.token.empty() && config.token.back() == '\n') config.token.pop_back();
+    while (!config.token.empty() && config.token.back() == '\n')
+      config.token.pop_back();
   }
   return {};
 }
 
 }  // namespace
 
-Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& directory, const std::string& context) {
+Result<Kubeconfig> parse_kubeconfig(std::string_view text,
+                                    const std::string& directory,
+                                    const std::string& context) {
   INSULA_TRY(const json::Value root, parse_yaml(text));
   Kubeconfig config;
   config.context = context.empty() ? std::string(root["current-context"].text()) : context;
@@ -172,7 +183,8 @@ Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& di
 
 Result<Kubeconfig> load_kubeconfig(const std::string& path, const std::string& context) {
   INSULA_TRY(const std::string text, read_file(path));
-  Result<Kubeconfig> config = parse_kubeconfig(text, std::filesystem::path(path).parent_path().string(), context);
+  Result<Kubeconfig> config =
+      parse_kubeconfig(text, std::filesystem::path(path).parent_path().string(), context);
   if (!config) return std::unexpected(std::move(config).error().in(path));
   return config;
 }

@@ -7,7 +7,8 @@
 
 namespace insula::client {
 
-/// What a kubeconfig says about one context: where the server is and who we are. PEM texts, not paths.
+/// What a kubeconfig says about one context: where the server is and who we are. PEM texts, not
+/// paths.
 struct Kubeconfig {
   std::string context;
   std::string name_space;  // empty: not set, which means "default" to kubectl
@@ -22,16 +23,18 @@ struct Kubeconfig {
 /// Largest kubeconfig, and largest file that it may name.
 inline constexpr std::size_t kKubeconfigBytesMax = 4 << 20;
 
-/// Reads YAML or JSON. `directory`: what relative file names in it start from. `context`: empty for the
-/// file's current-context.
+/// Reads YAML or JSON. `directory`: what relative file names in it start from. `context`: empty for
+/// the file's current-context.
 ///
 /// Errors: kInvalid with what is wrong and in which entry; also for what is not supported (exec and
 /// auth-provider plug-ins, passwords, insecure-skip-tls-verify), since ignoring it would connect as
 /// somebody else or to somebody else.
 /// Spec: Kubernetes, "Organizing Cluster Access Using kubeconfig Files".
-[[nodiscard]] Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& directory,
+[[nodiscard]] Result<Kubeconfig> parse_kubeconfig(std::string_view text,
+                                                  const std::string& directory,
                                                   const std::string& context = {});
 
-[[nodiscard]] Result<Kubeconfig> load_kubeconfig(const std::string& path, const std::string& context = {});
+[[nodiscard]] Result<Kubeconfig> load_kubeconfig(const std::string& path,
+                                                 const std::string& context = {});
 
 }  // namespace insula::client

@@ -1,10 +1,10 @@
 #include "client/kubeconfig.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace insula::client {
 namespace {
@@ -55,7 +55,8 @@ TEST(Kubeconfig, ReadsTheCurrentContext) {
 }
 
 TEST(Kubeconfig, ReadsFilesBesideItAndKeepsATokenOfDigits) {
-  const auto directory = std::filesystem::temp_directory_path() / ("kubeconfig." + std::to_string(getpid()));
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("kubeconfig." + std::to_string(getpid()));
   std::filesystem::create_directory(directory);
   std::ofstream(directory / "ca.pem") << "FAR CA";
   std::ofstream(directory / "config") << kConfig;
@@ -73,9 +74,12 @@ TEST(Kubeconfig, SaysWhatIsMissingOrNotSupported) {
               HasSubstr("clusters: no entry named \"none\""));
   EXPECT_THAT(parse_kubeconfig(kConfig, ".", "plugin").error().message(),
               HasSubstr("user \"cloud\": exec is not supported"));
-  EXPECT_THAT(parse_kubeconfig("a: [", ".").error().message(), HasSubstr("not YAML: line 2, column 1: flow sequence"));
-  EXPECT_THAT(parse_kubeconfig("{}", ".").error().message(), HasSubstr("current-context is not set"));
-  EXPECT_THAT(load_kubeconfig("/nonexistent/config").error().message(), HasSubstr("/nonexistent/config"));
+  EXPECT_THAT(parse_kubeconfig("a: [", ".").error().message(),
+              HasSubstr("not YAML: line 2, column 1: flow sequence"));
+  EXPECT_THAT(parse_kubeconfig("{}", ".").error().message(),
+              HasSubstr("current-context is not set"));
+  EXPECT_THAT(load_kubeconfig("/nonexistent/config").error().message(),
+              HasSubstr("/nonexistent/config"));
 }
 
 TEST(Kubeconfig, RefusesToSkipVerification) {

@@ -1,10 +1,10 @@
 #include "client/status_error.h"
 
-#include <fmt/format.h>
-
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "json/parse.h"
 
@@ -24,7 +24,8 @@ ErrorCode code_of(int http_status, std::string_view reason) {
 
 Error error_of_status(const json::Value& status) {
   const auto code = static_cast<int>(status["code"].as_int64().value_or(500));
-  Error error(code_of(code, status["reason"].text()), std::string(status["message"].text("no message")));
+  Error error(code_of(code, status["reason"].text()),
+              std::string(status["message"].text("no message")));
   std::vector<FieldCause> causes;
   if (const json::Array* list = status["details"]["causes"].as_array()) {
     for (const json::Value& cause : *list) {
@@ -33,7 +34,9 @@ Error error_of_status(const json::Value& status) {
     }
   }
   const bool again = code == 429 || code == 503;
-  return std::move(error).with_causes(std::move(causes)).with_retry(again ? Retry::kSafe : Retry::kNever);
+  return std::move(error)
+      .with_causes(std::move(causes))
+      .with_retry(again ? Retry::kSafe : Retry::kNever);
 }
 
 Error error_of_answer(int http_status, std::string_view body) {

@@ -20,7 +20,8 @@ TEST(StatusError, TellsTheConflictsApartByTheirReason) {
                         {403, "Forbidden", ErrorCode::kForbidden},
                         {422, "Invalid", ErrorCode::kInvalid}};
   for (const Case& one : cases) {
-    const std::string body = std::string(R"({"kind":"Status","message":"m","reason":")") + one.reason + R"("})";
+    const std::string body =
+        std::string(R"({"kind":"Status","message":"m","reason":")") + one.reason + R"("})";
     const Error error = error_of_answer(one.http_status, body);
     EXPECT_EQ(error.code(), one.code) << one.reason;
     EXPECT_EQ(error.message(), "m");
@@ -32,7 +33,8 @@ TEST(StatusError, KeepsTheCauses) {
       422, R"({"kind":"Status","code":422,"reason":"Invalid","message":"bad","details":{"causes":[
             {"field":"spec.replicas","reason":"FieldValueInvalid","message":"must be 0 or more"}]}})");
   ASSERT_EQ(error.causes().size(), 1U);
-  EXPECT_EQ(error.causes()[0], (FieldCause{"spec.replicas", "FieldValueInvalid", "must be 0 or more"}));
+  EXPECT_EQ(error.causes()[0],
+            (FieldCause{"spec.replicas", "FieldValueInvalid", "must be 0 or more"}));
 }
 
 TEST(StatusError, QuotesAnAnswerThatIsNoStatus) {

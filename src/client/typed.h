@@ -51,14 +51,17 @@ template <class T>
 }
 
 template <class T>
-[[nodiscard]] Target target_of(std::string name_space, std::string name = {}, std::string subresource = {}) {
+[[nodiscard]] Target target_of(std::string name_space,
+                               std::string name = {},
+                               std::string subresource = {}) {
   return {&api::kind_of<T>(), std::move(name_space), std::move(name), std::move(subresource)};
 }
 
 /// The URL of an object that exists, for writes.
 template <class T>
 [[nodiscard]] Target target_of(const T& object, std::string subresource = {}) {
-  return {&api::kind_of<T>(), object.metadata.namespace_, object.metadata.name, std::move(subresource)};
+  return {&api::kind_of<T>(), object.metadata.namespace_, object.metadata.name,
+          std::move(subresource)};
 }
 
 template <class T>
@@ -73,7 +76,9 @@ Task<Result<T>> get(Client& client, std::string name_space, std::string name) {
 }
 
 template <class T>
-Task<Result<ObjectList<T>>> list(Client& client, std::string name_space = {}, ListOptions options = {}) {
+Task<Result<ObjectList<T>>> list(Client& client,
+                                 std::string name_space = {},
+                                 ListOptions options = {}) {
   Target target = target_of<T>(std::move(name_space));
   INSULA_CO_TRY(Page page, co_await client.page(std::move(target), std::move(options)));
   ObjectList<T> out{{}, std::move(page.resource_version), std::move(page.continue_token)};
@@ -90,7 +95,8 @@ template <class T>
 Task<Result<T>> create(Client& client, T object, WriteOptions options = {}) {
   Target target = target_of<T>(object.metadata.namespace_);
   std::string text = api::encode_json(object);
-  co_return decode<T>(co_await client.create(std::move(target), std::move(text), std::move(options)));
+  co_return decode<T>(
+      co_await client.create(std::move(target), std::move(text), std::move(options)));
 }
 
 /// Replaces the object. With metadata.resourceVersion set, kConflict when it changed since.
@@ -98,7 +104,8 @@ template <class T>
 Task<Result<T>> update(Client& client, T object, WriteOptions options = {}) {
   Target target = target_of(object);
   std::string text = api::encode_json(object);
-  co_return decode<T>(co_await client.update(std::move(target), std::move(text), std::move(options)));
+  co_return decode<T>(
+      co_await client.update(std::move(target), std::move(text), std::move(options)));
 }
 
 /// Replaces the status; everything else in `object` is ignored by the server.
@@ -106,19 +113,28 @@ template <class T>
 Task<Result<T>> update_status(Client& client, T object, WriteOptions options = {}) {
   Target target = target_of(object, "status");
   std::string text = api::encode_json(object);
-  co_return decode<T>(co_await client.update(std::move(target), std::move(text), std::move(options)));
+  co_return decode<T>(
+      co_await client.update(std::move(target), std::move(text), std::move(options)));
 }
 
 template <class T>
-Task<Result<T>> patch(Client& client, std::string name_space, std::string name, PatchType type, std::string body,
+Task<Result<T>> patch(Client& client,
+                      std::string name_space,
+                      std::string name,
+                      PatchType type,
+                      std::string body,
                       WriteOptions options = {}) {
   Target target = target_of<T>(std::move(name_space), std::move(name));
-  co_return decode<T>(co_await client.patch(std::move(target), type, std::move(body), std::move(options)));
+  co_return decode<T>(
+      co_await client.patch(std::move(target), type, std::move(body), std::move(options)));
 }
 
 /// kNotFound when there was nothing to delete.
 template <class T>
-Task<Result<>> remove(Client& client, std::string name_space, std::string name, DeleteOptions options = {}) {
+Task<Result<>> remove(Client& client,
+                      std::string name_space,
+                      std::string name,
+                      DeleteOptions options = {}) {
   Target target = target_of<T>(std::move(name_space), std::move(name));
   INSULA_CO_TRY_VOID(co_await client.remove(std::move(target), std::move(options)));
   co_return Result<>{};
@@ -131,15 +147,20 @@ enum class ModifyPart : std::uint8_t { kObject, kStatus };
 
 /// Reads, changes and writes one object, again when somebody else wrote in between.
 ///
-/// `change` edits the object in place and returns false to leave it as it is. It may run several times.
+/// `change` edits the object in place and returns false to leave it as it is. It may run several
+/// times.
 template <class T>
-Task<Result<T>> modify(Client& client, std::string name_space, std::string name, std::function<bool(T&)> change,
+Task<Result<T>> modify(Client& client,
+                       std::string name_space,
+                       std::string name,
+                       std::function<bool(T&)> change,
                        ModifyPart part = ModifyPart::kObject) {
   for (int attempt = 0;; ++attempt) {
     INSULA_CO_TRY(T object, co_await get<T>(client, name_space, name));
     if (!change(object)) co_return object;
-    Result<T> written = part == ModifyPart::kStatus ? co_await update_status(client, std::move(object))
-                                                    : co_await update(client, std::move(object));
+    Result<T> written = part == ModifyPart::kStatus
+                            ? co_await update_status(client, std::move(object))
+                            : co_await update(client, std::move(object));
     const bool conflict = !written && written.error().code() == ErrorCode::kConflict;
     if (!conflict || attempt >= kConflictRetriesMax) co_return written;
   }

@@ -18,7 +18,8 @@ std::optional<WatchEventType> type_of(std::string_view name) {
   return std::nullopt;
 }
 
-// Every known server writes `{"type":"ADDED","object":{...}}`; then the object is passed on as it is.
+// Every known server writes `{"type":"ADDED","object":{...}}`; then the object is passed on as it
+// is.
 std::optional<WatchEvent> cut(std::string_view line) {
   constexpr std::string_view kBefore = R"({"type":")";
   constexpr std::string_view kBetween = R"(","object":)";
@@ -37,7 +38,8 @@ std::optional<WatchEvent> cut(std::string_view line) {
 Result<WatchEvent> decode(std::string_view line) {
   if (std::optional<WatchEvent> event = cut(line)) return *std::move(event);
   const Result<json::Value> frame = json::parse(line);
-  if (!frame) return fail(ErrorCode::kUpstream, "unreadable watch event: " + frame.error().message());
+  if (!frame)
+    return fail(ErrorCode::kUpstream, "unreadable watch event: " + frame.error().message());
   const std::string_view name = (*frame)["type"].text();
   if (name == "ERROR") return std::unexpected(error_of_status((*frame)["object"]));
   const std::optional<WatchEventType> type = type_of(name);

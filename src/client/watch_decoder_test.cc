@@ -33,7 +33,8 @@ TEST(WatchDecoder, ReadsTheSameEventsHoweverTheBytesArrive) {
     std::vector<std::string> found;
     for (std::size_t at = 0; at < kStream.size(); at += size) {
       pieces.feed(kStream.substr(at, size));
-      for (std::string& event : drain(pieces)) found.push_back(std::move(event));
+      for (std::string& event : drain(pieces))
+        found.push_back(std::move(event));
     }
     EXPECT_EQ(found, expected) << size;
   }

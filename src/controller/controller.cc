@@ -9,20 +9,28 @@ namespace insula::controller {
 
 namespace {
 
-// Failures in a row after which a key's error is worth a warning; conflicts and races pass by before.
+// Failures in a row after which a key's error is worth a warning; conflicts and races pass by
+// before.
 constexpr int kFailuresBeforeWarning = 5;
 
-Task<> wait(Event& event) { co_await event.wait(); }
+Task<> wait(Event& event) {
+  co_await event.wait();
+}
 
-Labels named(const std::string& controller) { return {{"controller", controller}}; }
+Labels named(const std::string& controller) {
+  return {{"controller", controller}};
+}
 
-Counter& reconciles(MetricsRegistry& registry, const std::string& controller, std::string_view result) {
+Counter& reconciles(MetricsRegistry& registry,
+                    const std::string& controller,
+                    std::string_view result) {
   Labels labels = named(controller);
   labels.emplace_back("result", result);
-  return registry.counter("controller_runtime_reconcile_total",
-                          "Reconciles by result; a rising error rate means that a controller cannot do its work, "
-                          "see its log.",
-                          labels);
+  return registry.counter(
+      "controller_runtime_reconcile_total",
+      "Reconciles by result; a rising error rate means that a controller cannot do its work, "
+      "see its log.",
+      labels);
 }
 
 }  // namespace
@@ -31,13 +39,15 @@ ControllerMetrics::ControllerMetrics(MetricsRegistry& registry, const std::strin
     : succeeded(reconciles(registry, controller, "success")),
       failed(reconciles(registry, controller, "error")),
       requeued(reconciles(registry, controller, "requeue_after")),
-      added(registry.counter("workqueue_adds_total", "Keys given to a controller's queue.",
-                             {{"name", controller}})),
-      depth(registry.gauge("workqueue_depth",
-                           "Keys that wait for a controller; a number that stays high means it cannot keep up.",
-                           {{"name", controller}})),
+      added(registry.counter(
+          "workqueue_adds_total", "Keys given to a controller's queue.", {{"name", controller}})),
+      depth(registry.gauge(
+          "workqueue_depth",
+          "Keys that wait for a controller; a number that stays high means it cannot keep up.",
+          {{"name", controller}})),
       seconds(registry.histogram("controller_runtime_reconcile_time_seconds",
-                                 "Duration of a reconcile; when it rises, the API server is slow.", latency_bounds(),
+                                 "Duration of a reconcile; when it rises, the API server is slow.",
+                                 latency_bounds(),
                                  named(controller))) {}
 
 Controller::Controller(ControllerOptions options, const Runtime& runtime, Reconciler& reconciler)
@@ -61,10 +71,13 @@ void Controller::enqueue_after(const Key& key, std::chrono::nanoseconds delay) {
   wake_.set();
 }
 
-void Controller::start(std::vector<Mirror*> mirrors) { tasks_.spawn(dispatch(std::move(mirrors))); }
+void Controller::start(std::vector<Mirror*> mirrors) {
+  tasks_.spawn(dispatch(std::move(mirrors)));
+}
 
 Task<> Controller::dispatch(std::vector<Mirror*> mirrors) {
-  for (Mirror* mirror : mirrors) co_await mirror->synced().wait();
+  for (Mirror* mirror : mirrors)
+    co_await mirror->synced().wait();
   for (;;) {
     wake_.reset();
     while (queue_.working() < options_.workers) {
@@ -98,9 +111,11 @@ Task<> Controller::work(Key key) {
     // What the server refuses for the user's reasons (a quota) is told in events and conditions.
     const bool ours = outcome.error().origin() != ErrorOrigin::kClient;
     if (ours && failures >= kFailuresBeforeWarning) {
-      log_.warn("reconcile failed", "key", key.text(), "failures", failures, "err", outcome.error());
+      log_.warn("reconcile failed", "key", key.text(), "failures", failures, "err",
+                outcome.error());
     } else {
-      log_.debug("reconcile failed", "key", key.text(), "failures", failures, "err", outcome.error());
+      log_.debug("reconcile failed", "key", key.text(), "failures", failures, "err",
+                 outcome.error());
     }
   } else if (outcome->again_after) {
     metrics_.requeued.add();

@@ -23,12 +23,14 @@ struct Outcome {
 
 inline constexpr Outcome kDone{};
 
-[[nodiscard]] inline Outcome again_after(std::chrono::nanoseconds delay) { return {delay}; }
+[[nodiscard]] inline Outcome again_after(std::chrono::nanoseconds delay) {
+  return {delay};
+}
 
 /// Brings one object's world to what the object asks for.
 ///
-/// Gets a key, not an event: reads the current state, works out what is missing, does it, and may be
-/// called again at any time with nothing to do. Keeps nothing in members that the API could not
+/// Gets a key, not an event: reads the current state, works out what is missing, does it, and may
+/// be called again at any time with nothing to do. Keeps nothing in members that the API could not
 /// give back. Never sleeps: it returns kDone, again_after(d), or an error, which is tried again
 /// after a growing delay.
 class Reconciler {

@@ -40,7 +40,8 @@ class ControllerTest : public ::testing::Test {
  protected:
   testing::Harness world_;
   Scripted script_;
-  Controller controller_{{.name = "test", .workers = 2, .backoff = {100ms, 1s}}, world_.runtime, script_};
+  Controller controller_{
+      {.name = "test", .workers = 2, .backoff = {100ms, 1s}}, world_.runtime, script_};
 };
 
 TEST_F(ControllerTest, ReconcilesEveryKeyOnce) {
@@ -57,7 +58,8 @@ TEST_F(ControllerTest, RunsNoMoreThanItsWorkersAndNeverOneKeyTwice) {
   Event gate;
   script_.gate = &gate;
   controller_.start({});
-  for (const char* name : {"a", "b", "c"}) controller_.enqueue({"", name});
+  for (const char* name : {"a", "b", "c"})
+    controller_.enqueue({"", name});
   world_.settle();
   controller_.enqueue({"", "a"});
   world_.settle();
@@ -118,10 +120,12 @@ TEST_F(ControllerTest, CountsWhatItDid) {
   world_.settle();
   world_.advance(100ms);
   const std::string text = world_.metrics.expose();
-  EXPECT_THAT(text, ::testing::HasSubstr(
-                        R"(controller_runtime_reconcile_total{controller="test",result="error"} 1)"));
-  EXPECT_THAT(text, ::testing::HasSubstr(
-                        R"(controller_runtime_reconcile_total{controller="test",result="success"} 1)"));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr(
+                  R"(controller_runtime_reconcile_total{controller="test",result="error"} 1)"));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr(
+                  R"(controller_runtime_reconcile_total{controller="test",result="success"} 1)"));
 }
 
 }  // namespace

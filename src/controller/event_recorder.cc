@@ -1,8 +1,8 @@
 #include "controller/event_recorder.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "client/typed.h"
 
@@ -34,21 +34,28 @@ EventRecorder::EventRecorder(client::Client& client, const Runtime& runtime, std
     : client_(client),
       clock_(runtime.clock),
       log_(runtime.log),
-      dropped_(runtime.metrics.counter("insula_events_dropped_total",
-                                       "Events that were not stored, because too many waited or the API server "
-                                       "refused them; users miss explanations while this rises.",
-                                       {{"component", component}})),
+      dropped_(runtime.metrics.counter(
+          "insula_events_dropped_total",
+          "Events that were not stored, because too many waited or the API server "
+          "refused them; users miss explanations while this rises.",
+          {{"component", component}})),
       component_(std::move(component)) {}
 
-void EventRecorder::start() { tasks_.spawn(write_all()); }
+void EventRecorder::start() {
+  tasks_.spawn(write_all());
+}
 
-void EventRecorder::record(api::ObjectReference about, EventType type, std::string reason, std::string message) {
+void EventRecorder::record(api::ObjectReference about,
+                           EventType type,
+                           std::string reason,
+                           std::string message) {
   const WallTime now = clock_.wall();
   api::Event event;
   event.metadata.namespace_ = about.namespace_.empty() ? "default" : about.namespace_;
   // Unique without asking: the time in nanoseconds, and a number for events of the same instant.
-  event.metadata.name = fmt::format("{}.{:x}{:04x}", about.name,
-                                    std::chrono::nanoseconds(now.time_since_epoch()).count(), ++sequence_ & 0xffff);
+  event.metadata.name =
+      fmt::format("{}.{:x}{:04x}", about.name,
+                  std::chrono::nanoseconds(now.time_since_epoch()).count(), ++sequence_ & 0xffff);
   event.involved_object = std::move(about);
   event.type = type == EventType::kNormal ? "Normal" : "Warning";
   event.reason = std::move(reason);
@@ -104,7 +111,9 @@ Task<Result<>> EventRecorder::write(api::Event event) {
 bool EventRecorder::is_one_of_many(const api::Event& event) {
   const SteadyTime now = clock_.now();
   if (similar_.size() >= kEventsRememberedMax) {
-    std::erase_if(similar_, [now](const auto& entry) { return now - entry.second.since > kEventMergeWindow; });
+    std::erase_if(similar_, [now](const auto& entry) {
+      return now - entry.second.since > kEventMergeWindow;
+    });
     if (similar_.size() >= kEventsRememberedMax) return false;
   }
   Similar& similar = similar_[similar_key(event)];

@@ -26,7 +26,8 @@ inline constexpr int kSimilarEventsMax = 10;
 /// A repetition later than this starts a new Event: the server forgets Events after about an hour.
 inline constexpr std::chrono::minutes kEventMergeWindow{10};
 
-[[nodiscard]] api::ObjectReference reference_to(const api::Kind& kind, const api::ObjectMeta& metadata);
+[[nodiscard]] api::ObjectReference reference_to(const api::Kind& kind,
+                                                const api::ObjectMeta& metadata);
 
 /// Tells users what happened to an object, as core/v1 Events. A repeated event raises the count of
 /// the one that is there, and so do many similar ones.
@@ -42,7 +43,8 @@ class EventRecorder {
 
   template <class T>
   void record(const T& about, EventType type, std::string reason, std::string message) {
-    record(reference_to(api::kind_of<T>(), about.metadata), type, std::move(reason), std::move(message));
+    record(reference_to(api::kind_of<T>(), about.metadata), type, std::move(reason),
+           std::move(message));
   }
 
   /// Nothing waits to be written.

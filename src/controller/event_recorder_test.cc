@@ -1,8 +1,8 @@
 #include "controller/event_recorder.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "api/gen/apps_v1.h"
 #include "controller/testing/harness.h"
@@ -58,7 +58,8 @@ TEST_F(EventRecorderTest, CountsARepetitionAndKeepsItsFirstTime) {
 }
 
 TEST_F(EventRecorderTest, MergesManyEventsThatDifferInTheirMessageOnly) {
-  for (int i = 0; i < 25; ++i) record("pods \"web-" + std::to_string(i) + "\" is forbidden");
+  for (int i = 0; i < 25; ++i)
+    record("pods \"web-" + std::to_string(i) + "\" is forbidden");
   const auto events = world_.list<api::Event>("default");
   ASSERT_EQ(events.size(), 11U);
   const auto merged = std::ranges::max_element(events, {}, &api::Event::count);
@@ -78,7 +79,8 @@ TEST_F(EventRecorderTest, BeginsANewEventAfterAWhile) {
 
 TEST_F(EventRecorderTest, BeginsANewEventWhenTheOldOneIsGone) {
   record("no room");
-  ASSERT_TRUE(world_.remove<api::Event>("default", world_.list<api::Event>("default")[0].metadata.name));
+  ASSERT_TRUE(
+      world_.remove<api::Event>("default", world_.list<api::Event>("default")[0].metadata.name));
   record("no room");
   EXPECT_EQ(world_.list<api::Event>("default").size(), 1U);
 }

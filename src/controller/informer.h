@@ -24,12 +24,12 @@ class Mirror {
   virtual Event& synced() = 0;
 };
 
-/// A local copy of one collection, kept up to date by a watch. Controllers read it instead of asking
-/// the server.
+/// A local copy of one collection, kept up to date by a watch. Controllers read it instead of
+/// asking the server.
 ///
-/// Objects are snapshots: a pointer from get() never changes under its holder. The copy is behind the
-/// server by the latency of the watch; observe() puts the answer to one's own write into the copy at
-/// once, so that a controller never acts twice on what it has not seen yet.
+/// Objects are snapshots: a pointer from get() never changes under its holder. The copy is behind
+/// the server by the latency of the watch; observe() puts the answer to one's own write into the
+/// copy at once, so that a controller never acts twice on what it has not seen yet.
 ///
 /// Handlers run inside the watch task, after the copy has changed: they note keys and return.
 /// Indexes and handlers are added before start().
@@ -80,13 +80,15 @@ class Informer final : public Mirror, private ReflectorSink {
     const auto it = indexes_[index].keys.find(value);
     if (it == indexes_[index].keys.end()) return found;
     found.reserve(it->second.size());
-    for (const Key& key : it->second) found.push_back(objects_.at(key));
+    for (const Key& key : it->second)
+      found.push_back(objects_.at(key));
     return found;
   }
 
   /// The answer to a write of one's own. Ignored when the watch is already past it.
   void observe(const T& object) {
-    if (revision_of(object.metadata.resource_version) > revision_) put(std::make_shared<const T>(object));
+    if (revision_of(object.metadata.resource_version) > revision_)
+      put(std::make_shared<const T>(object));
   }
 
   /// As observe(), for an object that one's own request removed.
@@ -121,10 +123,13 @@ class Informer final : public Mirror, private ReflectorSink {
     std::vector<Key> gone;
     for (const auto& [key, object] : objects_) {
       // One's own write may be newer than the list.
-      if (!listed_.contains(key) && revision_of(object->metadata.resource_version) <= revision) gone.push_back(key);
+      if (!listed_.contains(key) && revision_of(object->metadata.resource_version) <= revision)
+        gone.push_back(key);
     }
-    for (const Key& key : gone) erase(key);
-    for (auto& [key, object] : std::exchange(listed_, {})) put(std::move(object));
+    for (const Key& key : gone)
+      erase(key);
+    for (auto& [key, object] : std::exchange(listed_, {}))
+      put(std::move(object));
     revision_ = revision;
   }
 
@@ -151,15 +156,18 @@ class Informer final : public Mirror, private ReflectorSink {
     Object& slot = objects_[key];
     const Object before = slot;
     if (before && before->metadata.uid == object->metadata.uid &&
-        revision_of(before->metadata.resource_version) >= revision_of(object->metadata.resource_version)) {
+        revision_of(before->metadata.resource_version) >=
+            revision_of(object->metadata.resource_version)) {
       return;
     }
     slot = object;
     if (before) unindex(key, *before);
     for (Index& index : indexes_) {
-      for (const std::string& value : index.values(*object)) index.keys[value].insert(key);
+      for (const std::string& value : index.values(*object))
+        index.keys[value].insert(key);
     }
-    for (const Handler& handler : handlers_) handler(before.get(), object.get());
+    for (const Handler& handler : handlers_)
+      handler(before.get(), object.get());
   }
 
   void erase(const Key& key) {
@@ -168,7 +176,8 @@ class Informer final : public Mirror, private ReflectorSink {
     const Object before = it->second;
     unindex(key, *before);
     objects_.erase(it);
-    for (const Handler& handler : handlers_) handler(before.get(), nullptr);
+    for (const Handler& handler : handlers_)
+      handler(before.get(), nullptr);
   }
 
   void unindex(const Key& key, const T& object) {

@@ -23,7 +23,8 @@ class InformerTest : public ::testing::Test {
  protected:
   void start() {
     informer_.on_change([this](const api::ConfigMap* before, const api::ConfigMap* after) {
-      log_.push_back((before ? before->data.at("value") : "-") + ">" + (after ? after->data.at("value") : "-"));
+      log_.push_back((before ? before->data.at("value") : "-") + ">" +
+                     (after ? after->data.at("value") : "-"));
     });
     informer_.start();
     ASSERT_TRUE(world_.until([this] { return informer_.synced().is_set(); }));
@@ -83,11 +84,12 @@ TEST_F(InformerTest, ListsAgainWhenItsRevisionIsGoneAndNoticesWhatItMissed) {
 
 TEST_F(InformerTest, RetriesAServerThatIsNotThereWithGrowingDelays) {
   int lists = 0;
-  world_.api.set_hook([&lists](std::string_view verb, const client::Target&) -> std::optional<Error> {
-    if (verb != "list") return std::nullopt;
-    ++lists;
-    return Error(ErrorCode::kUnavailable, "connection refused");
-  });
+  world_.api.set_hook(
+      [&lists](std::string_view verb, const client::Target&) -> std::optional<Error> {
+        if (verb != "list") return std::nullopt;
+        ++lists;
+        return Error(ErrorCode::kUnavailable, "connection refused");
+      });
   informer_.start();
   world_.settle();
   EXPECT_EQ(lists, 1);

@@ -14,7 +14,9 @@ struct Key {
   auto operator<=>(const Key&) const = default;
 
   /// `namespace/name`, or `name` alone.
-  [[nodiscard]] std::string text() const { return name_space.empty() ? name : name_space + "/" + name; }
+  [[nodiscard]] std::string text() const {
+    return name_space.empty() ? name : name_space + "/" + name;
+  }
 };
 
 template <class T>

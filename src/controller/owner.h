@@ -13,7 +13,8 @@ namespace insula::controller {
 /// Uid of the owner that controls the object; empty when there is none. For an index.
 [[nodiscard]] std::string controller_uid(const api::ObjectMeta& metadata);
 
-[[nodiscard]] api::OwnerReference owner_reference(const api::Kind& kind, const api::ObjectMeta& metadata);
+[[nodiscard]] api::OwnerReference owner_reference(const api::Kind& kind,
+                                                  const api::ObjectMeta& metadata);
 
 /// The reference that makes `owner` the controller of what carries it.
 template <class T>

@@ -14,11 +14,20 @@ std::int64_t revision_of(std::string_view resource_version) {
   return error == std::errc() && stop == end ? revision : 0;
 }
 
-Reflector::Reflector(client::Client& client, const api::Kind& kind, ReflectorOptions options, ReflectorSink& sink,
+Reflector::Reflector(client::Client& client,
+                     const api::Kind& kind,
+                     ReflectorOptions options,
+                     ReflectorSink& sink,
                      Log log)
-    : client_(client), kind_(kind), options_(std::move(options)), sink_(sink), log_(std::move(log)) {}
+    : client_(client),
+      kind_(kind),
+      options_(std::move(options)),
+      sink_(sink),
+      log_(std::move(log)) {}
 
-client::Target Reflector::target() const { return {&kind_, options_.name_space, {}, {}}; }
+client::Target Reflector::target() const {
+  return {&kind_, options_.name_space, {}, {}};
+}
 
 Task<> Reflector::run() {
   for (;;) {
@@ -59,13 +68,15 @@ Task<Result<>> Reflector::follow() {
   options.label_selector = options_.label_selector;
   options.field_selector = options_.field_selector;
   options.resource_version = std::to_string(sink_.revision());
-  INSULA_CO_TRY(const std::unique_ptr<client::WatchStream> stream, co_await client_.watch(target(), options));
+  INSULA_CO_TRY(const std::unique_ptr<client::WatchStream> stream,
+                co_await client_.watch(target(), options));
   bool progress = false;
   for (;;) {
     Result<client::WatchEvent> event = co_await stream->next();
     if (!event) {
-      // A stream that brought something ended as streams do; go on at once. One that brought nothing
-      // counts as a failure, or a server that closes every watch would be asked in a tight loop.
+      // A stream that brought something ended as streams do; go on at once. One that brought
+      // nothing counts as a failure, or a server that closes every watch would be asked in a tight
+      // loop.
       if (progress && event.error().code() == ErrorCode::kUnavailable) co_return Result<>{};
       co_return std::unexpected(std::move(event).error());
     }
@@ -79,7 +90,8 @@ Task<> Reflector::pause(const Error& error, std::string_view doing) {
   ++failures_;
   // The first failure is usually a server that restarts or a stream that timed out.
   if (failures_ > 1) {
-    log_.warn("collection unreachable", "kind", kind_.plural, "doing", doing, "failures", failures_, "err", error);
+    log_.warn("collection unreachable", "kind", kind_.plural, "doing", doing, "failures", failures_,
+              "err", error);
   }
   co_await sleep_for(options_.retry.delay(failures_));
 }

@@ -40,10 +40,15 @@ struct ReflectorOptions {
 inline constexpr std::int64_t kListPageObjects = 500;
 
 /// Mirrors one collection into a sink: lists it, watches from there, watches again when the stream
-/// ends, lists again when the revision is gone, and retries what fails with growing delays, forever.
+/// ends, lists again when the revision is gone, and retries what fails with growing delays,
+/// forever.
 class Reflector {
  public:
-  Reflector(client::Client& client, const api::Kind& kind, ReflectorOptions options, ReflectorSink& sink, Log log);
+  Reflector(client::Client& client,
+            const api::Kind& kind,
+            ReflectorOptions options,
+            ReflectorSink& sink,
+            Log log);
 
   /// Ends only by cancellation.
   Task<> run();

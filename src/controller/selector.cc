@@ -29,8 +29,9 @@ bool contains(const LabelMap& labels, const LabelMap& wanted) {
 
 bool matches(const api::LabelSelector& selector, const LabelMap& labels) {
   return contains(labels, selector.match_labels) &&
-         std::ranges::all_of(selector.match_expressions,
-                             [&labels](const auto& requirement) { return matches_requirement(requirement, labels); });
+         std::ranges::all_of(selector.match_expressions, [&labels](const auto& requirement) {
+           return matches_requirement(requirement, labels);
+         });
 }
 
 }  // namespace insula::controller

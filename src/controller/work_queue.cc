@@ -8,7 +8,8 @@ namespace insula::controller {
 
 std::chrono::nanoseconds Backoff::delay(int failures) const {
   std::chrono::nanoseconds delay = first;
-  for (int i = 1; i < failures && delay < max; ++i) delay *= 2;
+  for (int i = 1; i < failures && delay < max; ++i)
+    delay *= 2;
   return std::min(delay, max);
 }
 

@@ -37,6 +37,7 @@ class WorkQueue {
   void add_after(const Key& key, std::chrono::nanoseconds delay);
   /// Adds after a delay that doubles with every call since forget().
   void add_after_failure(const Key& key);
+
   /// The key succeeded: its next failure starts with the first delay again.
   void forget(const Key& key) { failures_.erase(key); }
 

@@ -11,16 +11,21 @@ const api::PodCondition* find_condition(const api::Pod& pod, std::string_view ty
   return nullptr;
 }
 
-bool is_finished(const api::Pod& pod) { return pod.status.phase == "Succeeded" || pod.status.phase == "Failed"; }
+bool is_finished(const api::Pod& pod) {
+  return pod.status.phase == "Succeeded" || pod.status.phase == "Failed";
+}
 
-bool is_active(const api::Pod& pod) { return !is_finished(pod) && !pod.metadata.deletion_timestamp; }
+bool is_active(const api::Pod& pod) {
+  return !is_finished(pod) && !pod.metadata.deletion_timestamp;
+}
 
 bool is_ready(const api::Pod& pod) {
   const api::PodCondition* ready = find_condition(pod, "Ready");
   return ready != nullptr && ready->status == "True";
 }
 
-std::optional<std::chrono::seconds> until_available(const api::Pod& pod, std::int32_t min_ready_seconds,
+std::optional<std::chrono::seconds> until_available(const api::Pod& pod,
+                                                    std::int32_t min_ready_seconds,
                                                     WallTime now) {
   const api::PodCondition* ready = find_condition(pod, "Ready");
   if (ready == nullptr || ready->status != "True") return std::nullopt;

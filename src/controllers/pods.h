@@ -22,7 +22,8 @@ namespace insula::controllers {
 
 /// How long until the pod has been ready for `min_ready_seconds`; zero when it has, nullopt when it
 /// is not ready.
-[[nodiscard]] std::optional<std::chrono::seconds> until_available(const api::Pod& pod, std::int32_t min_ready_seconds,
+[[nodiscard]] std::optional<std::chrono::seconds> until_available(const api::Pod& pod,
+                                                                  std::int32_t min_ready_seconds,
                                                                   WallTime now);
 
 }  // namespace insula::controllers

@@ -9,11 +9,13 @@ namespace insula::scheduler {
 namespace {
 
 void add_to(Resources& sum, const Resources& more) {
-  for (const auto& [name, amount] : more) sum[name] += amount;
+  for (const auto& [name, amount] : more)
+    sum[name] += amount;
 }
 
 bool counts(const api::Pod& pod) {
-  return !pod.spec.node_name.empty() && pod.status.phase != "Succeeded" && pod.status.phase != "Failed";
+  return !pod.spec.node_name.empty() && pod.status.phase != "Succeeded" &&
+         pod.status.phase != "Failed";
 }
 
 }  // namespace
@@ -23,7 +25,8 @@ std::set<HostPort> host_ports_of(const api::Pod& pod) {
   for (const api::Container& container : pod.spec.containers) {
     for (const api::ContainerPort& port : container.ports) {
       const std::int32_t number = pod.spec.host_network ? port.container_port : port.host_port;
-      if (number > 0) ports.emplace(port.protocol.empty() ? "TCP" : port.protocol, port.host_ip, number);
+      if (number > 0)
+        ports.emplace(port.protocol.empty() ? "TCP" : port.protocol, port.host_ip, number);
     }
   }
   return ports;
@@ -81,9 +84,11 @@ void ClusterState::add(const Placed& placed) {
 void ClusterState::subtract(const Placed& placed) {
   const auto it = nodes_.find(placed.node);
   if (it == nodes_.end()) return;
-  for (const auto& [name, amount] : placed.requests) it->second.used[name] -= amount;
+  for (const auto& [name, amount] : placed.requests)
+    it->second.used[name] -= amount;
   --it->second.pods;
-  for (const HostPort& port : placed.host_ports) it->second.host_ports.extract(port);
+  for (const HostPort& port : placed.host_ports)
+    it->second.host_ports.extract(port);
   if (!it->second.node && it->second.pods == 0) nodes_.erase(it);
 }
 

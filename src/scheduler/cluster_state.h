@@ -28,8 +28,8 @@ struct NodeState {
   std::multiset<HostPort> host_ports;
 };
 
-/// What every node has left, kept up to date pod by pod. A placement that was decided and not seen in
-/// the mirror yet counts, so that two decisions never share the same room.
+/// What every node has left, kept up to date pod by pod. A placement that was decided and not seen
+/// in the mirror yet counts, so that two decisions never share the same room.
 class ClusterState {
  public:
   void node_changed(const std::string& name, std::shared_ptr<const api::Node> node);
@@ -39,6 +39,7 @@ class ClusterState {
   /// Counts the pod on the node until the mirror shows it there or it is forgotten.
   void assume(const api::Pod& pod, const std::string& node);
   void forget(const controller::Key& pod);
+
   [[nodiscard]] bool is_assumed(const controller::Key& pod) const { return assumed_.contains(pod); }
 
   /// By name; registered nodes only.

@@ -1,12 +1,12 @@
 #include "scheduler/placement.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "api/pod_resources.h"
 
@@ -25,7 +25,8 @@ const api::Taint* untolerated(const api::Pod& pod, const api::Node& node) {
   for (const api::Taint& taint : node.spec.taints) {
     if (taint.effect != "NoSchedule" && taint.effect != "NoExecute") continue;
     const bool tolerated = std::ranges::any_of(
-        pod.spec.tolerations, [&taint](const api::Toleration& toleration) { return tolerates(toleration, taint); });
+        pod.spec.tolerations,
+        [&taint](const api::Toleration& toleration) { return tolerates(toleration, taint); });
     if (!tolerated) return &taint;
   }
   return nullptr;
@@ -60,7 +61,8 @@ bool matches_term(const api::NodeSelectorTerm& term, const api::Node& node) {
     if (!holds(requirement, label == labels.end() ? nullptr : &label->second)) return false;
   }
   for (const api::NodeSelectorRequirement& requirement : term.match_fields) {
-    if (requirement.key != "metadata.name" || !holds(requirement, &node.metadata.name)) return false;
+    if (requirement.key != "metadata.name" || !holds(requirement, &node.metadata.name))
+      return false;
   }
   return true;
 }
@@ -71,10 +73,12 @@ bool matches_selectors(const api::Pod& pod, const api::Node& node) {
     if (label == node.metadata.labels.end() || label->second != value) return false;
   }
   if (!pod.spec.affinity || !pod.spec.affinity->node_affinity) return true;
-  const auto& required = pod.spec.affinity->node_affinity->required_during_scheduling_ignored_during_execution;
+  const auto& required =
+      pod.spec.affinity->node_affinity->required_during_scheduling_ignored_during_execution;
   if (!required) return true;
-  return std::ranges::any_of(required->node_selector_terms,
-                             [&node](const api::NodeSelectorTerm& term) { return matches_term(term, node); });
+  return std::ranges::any_of(
+      required->node_selector_terms,
+      [&node](const api::NodeSelectorTerm& term) { return matches_term(term, node); });
 }
 
 bool is_ready(const api::Node& node) {
@@ -83,15 +87,18 @@ bool is_ready(const api::Node& node) {
 }
 
 bool conflicts(const HostPort& a, const HostPort& b) {
-  const auto any = [](const std::string& address) { return address.empty() || address == "0.0.0.0"; };
+  const auto any = [](const std::string& address) {
+    return address.empty() || address == "0.0.0.0";
+  };
   return std::get<0>(a) == std::get<0>(b) && std::get<2>(a) == std::get<2>(b) &&
          (std::get<1>(a) == std::get<1>(b) || any(std::get<1>(a)) || any(std::get<1>(b)));
 }
 
 // Rules between pods are refused rather than ignored: the pod waits and its condition says why.
 bool needs_pod_rules(const api::Pod& pod) {
-  if (std::ranges::any_of(pod.spec.topology_spread_constraints,
-                          [](const auto& constraint) { return constraint.when_unsatisfiable == "DoNotSchedule"; })) {
+  if (std::ranges::any_of(pod.spec.topology_spread_constraints, [](const auto& constraint) {
+        return constraint.when_unsatisfiable == "DoNotSchedule";
+      })) {
     return true;
   }
   if (!pod.spec.affinity) return false;
@@ -101,9 +108,12 @@ bool needs_pod_rules(const api::Pod& pod) {
          (apart && !apart->required_during_scheduling_ignored_during_execution.empty());
 }
 
-void add_resource_misfits(const api::Pod& pod, const NodeState& state, std::vector<std::string>& reasons) {
+void add_resource_misfits(const api::Pod& pod,
+                          const NodeState& state,
+                          std::vector<std::string>& reasons) {
   const auto& allocatable = state.node->status.allocatable;
-  if (const auto most = allocatable.find("pods"); most != allocatable.end() && state.pods >= most->second.value()) {
+  if (const auto most = allocatable.find("pods");
+      most != allocatable.end() && state.pods >= most->second.value()) {
     reasons.emplace_back("Too many pods");
   }
   for (const auto& [name, wanted] : api::pod_requests(pod.spec)) {
@@ -136,15 +146,18 @@ double room(const api::Pod& pod, const NodeState& state) {
 std::vector<std::string> misfits(const api::Pod& pod, const NodeState& state) {
   const api::Node& node = *state.node;
   if (needs_pod_rules(pod)) {
-    return {"node(s) didn't match pod affinity or topology spread rules, which Insula does not evaluate"};
+    return {
+        "node(s) didn't match pod affinity or topology spread rules, which Insula does not "
+        "evaluate"};
   }
   if (node.spec.unschedulable) {
-    const bool tolerated = std::ranges::any_of(pod.spec.tolerations, [](const api::Toleration& toleration) {
-      api::Taint taint;
-      taint.key = "node.kubernetes.io/unschedulable";
-      taint.effect = "NoSchedule";
-      return tolerates(toleration, taint);
-    });
+    const bool tolerated =
+        std::ranges::any_of(pod.spec.tolerations, [](const api::Toleration& toleration) {
+          api::Taint taint;
+          taint.key = "node.kubernetes.io/unschedulable";
+          taint.effect = "NoSchedule";
+          return tolerates(toleration, taint);
+        });
     if (!tolerated) return {"node(s) were unschedulable"};
   }
   if (const api::Taint* taint = untolerated(pod, node)) {
@@ -153,7 +166,8 @@ std::vector<std::string> misfits(const api::Pod& pod, const NodeState& state) {
   if (!is_ready(node)) return {"node(s) were not ready"};
   if (!matches_selectors(pod, node)) return {"node(s) didn't match Pod's node affinity/selector"};
   for (const HostPort& wanted : host_ports_of(pod)) {
-    if (std::ranges::any_of(state.host_ports, [&wanted](const HostPort& used) { return conflicts(wanted, used); })) {
+    if (std::ranges::any_of(state.host_ports,
+                            [&wanted](const HostPort& used) { return conflicts(wanted, used); })) {
       return {"node(s) didn't have free ports for the requested pod ports"};
     }
   }
@@ -170,7 +184,8 @@ Placement place(const api::Pod& pod, const ClusterState& cluster) {
   double most = 0;
   for (const auto& [name, state] : nodes) {
     const std::vector<std::string> why = misfits(pod, *state);
-    for (const std::string& reason : why) ++reasons[reason];
+    for (const std::string& reason : why)
+      ++reasons[reason];
     if (!why.empty()) continue;
     const double left = room(pod, *state);
     if (best.empty() || left > most) {
@@ -180,7 +195,8 @@ Placement place(const api::Pod& pod, const ClusterState& cluster) {
   }
   if (!best.empty()) return {best, {}};
   std::vector<std::string> parts;
-  for (const auto& [reason, count] : reasons) parts.push_back(fmt::format("{} {}", count, reason));
+  for (const auto& [reason, count] : reasons)
+    parts.push_back(fmt::format("{} {}", count, reason));
   return {{}, fmt::format("0/{} nodes are available: {}.", nodes.size(), fmt::join(parts, ", "))};
 }
 

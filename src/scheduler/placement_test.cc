@@ -5,7 +5,9 @@
 namespace insula::scheduler {
 namespace {
 
-api::Quantity quantity(const char* text) { return *api::Quantity::parse(text); }
+api::Quantity quantity(const char* text) {
+  return *api::Quantity::parse(text);
+}
 
 class PlacementTest : public ::testing::Test {
  protected:
@@ -115,7 +117,8 @@ TEST_F(PlacementTest, EvaluatesNodeAffinity) {
   auto& required = pod_.spec.affinity.emplace()
                        .node_affinity.emplace()
                        .required_during_scheduling_ignored_during_execution.emplace();
-  api::NodeSelectorRequirement& rule = required.node_selector_terms.emplace_back().match_expressions.emplace_back();
+  api::NodeSelectorRequirement& rule =
+      required.node_selector_terms.emplace_back().match_expressions.emplace_back();
   rule.key = "disk";
   rule.operator_ = "NotIn";
   rule.values = {"ssd"};
@@ -134,7 +137,9 @@ TEST_F(PlacementTest, SaysThatItDoesNotEvaluateRulesBetweenPods) {
 TEST_F(PlacementTest, GivesAHostPortToOnePodOnly) {
   pod_.spec.containers[0].ports.emplace_back().host_port = 80;
   place_another("x");
-  EXPECT_EQ(why(), "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
+  EXPECT_EQ(
+      why(),
+      "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
 }
 
 TEST_F(PlacementTest, TakesTheNodeWithTheMostRoom) {
@@ -153,12 +158,14 @@ TEST_F(PlacementTest, AssumedPlacementsCountUntilSeenOrForgotten) {
   request("nvidia.com/gpu", "2");
   cluster_.node_changed("n", node_);
   cluster_.assume(pod_, "n");
-  EXPECT_EQ(place(pod_, cluster_).message, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+  EXPECT_EQ(place(pod_, cluster_).message,
+            "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
   api::Pod bound = pod_;
   bound.spec.node_name = "n";
   cluster_.pod_changed(&pod_, &bound);
   EXPECT_FALSE(cluster_.is_assumed(controller::key_of(pod_)));
-  EXPECT_EQ(place(pod_, cluster_).message, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+  EXPECT_EQ(place(pod_, cluster_).message,
+            "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
   api::Pod finished = bound;
   finished.status.phase = "Succeeded";
   cluster_.pod_changed(&bound, &finished);

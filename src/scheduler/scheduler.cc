@@ -1,9 +1,9 @@
 #include "scheduler/scheduler.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "client/typed.h"
 #include "scheduler/placement.h"
@@ -14,7 +14,8 @@ namespace {
 
 Counter& attempts(MetricsRegistry& metrics, std::string_view result) {
   return metrics.counter("scheduler_schedule_attempts_total",
-                         "Pods by outcome of a scheduling attempt; unschedulable ones wait for room, see their events.",
+                         "Pods by outcome of a scheduling attempt; unschedulable ones wait for "
+                         "room, see their events.",
                          {{"profile", kSchedulerName}, {"result", std::string(result)}});
 }
 
@@ -35,13 +36,15 @@ bool same_for_placement(const api::Node& a, const api::Node& b) {
     const auto it = std::ranges::find(node.status.conditions, "Ready", &api::NodeCondition::type);
     return it == node.status.conditions.end() ? std::string() : it->status;
   };
-  return a.spec == b.spec && a.metadata.labels == b.metadata.labels && a.status.allocatable == b.status.allocatable &&
-         ready(a) == ready(b);
+  return a.spec == b.spec && a.metadata.labels == b.metadata.labels &&
+         a.status.allocatable == b.status.allocatable && ready(a) == ready(b);
 }
 
 }  // namespace
 
-Scheduler::Scheduler(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+Scheduler::Scheduler(client::Client& client,
+                     const controller::Runtime& runtime,
+                     Mirrors mirrors,
                      controller::EventRecorder& events)
     : client_(client),
       clock_(runtime.clock),
@@ -49,19 +52,24 @@ Scheduler::Scheduler(client::Client& client, const controller::Runtime& runtime,
       events_(events),
       bound_(attempts(runtime.metrics, "scheduled")),
       unschedulable_(attempts(runtime.metrics, "unschedulable")),
-      pending_(runtime.metrics.gauge("scheduler_pending_pods",
-                                     "Pods that fit on no node; when it stays above 0, add capacity or lower requests.",
-                                     {{"queue", "unschedulable"}})),
+      pending_(runtime.metrics.gauge(
+          "scheduler_pending_pods",
+          "Pods that fit on no node; when it stays above 0, add capacity or lower requests.",
+          {{"queue", "unschedulable"}})),
       controller_({.name = "scheduler", .workers = kBindingsMax}, runtime, *this) {
-  mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
+  mirrors_.pods.on_change(
+      [this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
   mirrors_.nodes.on_change([this](const api::Node* before, const api::Node* after) {
     const std::string& name = (after != nullptr ? after : before)->metadata.name;
     cluster_.node_changed(name, mirrors_.nodes.get({{}, name}));
-    if (before == nullptr || after == nullptr || !same_for_placement(*before, *after)) retry_waiting();
+    if (before == nullptr || after == nullptr || !same_for_placement(*before, *after))
+      retry_waiting();
   });
 }
 
-void Scheduler::start() { controller_.start({&mirrors_.pods, &mirrors_.nodes}); }
+void Scheduler::start() {
+  controller_.start({&mirrors_.pods, &mirrors_.nodes});
+}
 
 void Scheduler::pod_changed(const api::Pod* before, const api::Pod* after) {
   cluster_.pod_changed(before, after);
@@ -83,14 +91,16 @@ void Scheduler::retry_waiting() {
   std::ranges::sort(pods, {}, [](const PodPtr& pod) {
     return std::pair(pod->metadata.creation_timestamp, std::string_view(pod->metadata.name));
   });
-  for (const PodPtr& pod : pods) controller_.enqueue(controller::key_of(*pod));
+  for (const PodPtr& pod : pods)
+    controller_.enqueue(controller::key_of(*pod));
 }
 
 Task<Result<controller::Outcome>> Scheduler::reconcile(controller::Key key) {
   const PodPtr pod = mirrors_.pods.get(key);
   if (!pod || !is_schedulable_now(*pod) || cluster_.is_assumed(key)) co_return controller::kDone;
   if (!pod->spec.scheduling_gates.empty()) {
-    co_return co_await hold(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates");
+    co_return co_await hold(pod, "SchedulingGated",
+                            "Scheduling is blocked due to non-empty scheduling gates");
   }
   Placement placement = place(*pod, cluster_);
   if (!placement.node.empty()) co_return co_await bind(pod, std::move(placement.node));
@@ -125,21 +135,26 @@ Task<Result<controller::Outcome>> Scheduler::bind(PodPtr pod, std::string node) 
   co_return controller::kDone;
 }
 
-Task<Result<controller::Outcome>> Scheduler::hold(PodPtr pod, std::string reason, std::string message) {
+Task<Result<controller::Outcome>> Scheduler::hold(PodPtr pod,
+                                                  std::string reason,
+                                                  std::string message) {
   const auto& conditions = pod->status.conditions;
   const auto known = std::ranges::find(conditions, "PodScheduled", &api::PodCondition::type);
-  if (known != conditions.end() && known->status == "False" && known->reason == reason && known->message == message) {
+  if (known != conditions.end() && known->status == "False" && known->reason == reason &&
+      known->message == message) {
     co_return controller::kDone;
   }
   if (reason == "Unschedulable") {
     events_.record(*pod, controller::EventType::kWarning, "FailedScheduling", message);
   }
   api::Pod next = *pod;
-  auto condition = std::ranges::find(next.status.conditions, "PodScheduled", &api::PodCondition::type);
+  auto condition =
+      std::ranges::find(next.status.conditions, "PodScheduled", &api::PodCondition::type);
   if (condition == next.status.conditions.end()) {
     condition = next.status.conditions.emplace(next.status.conditions.end());
   }
-  if (condition->status != "False") condition->last_transition_time = api::Time::from(clock_.wall());
+  if (condition->status != "False")
+    condition->last_transition_time = api::Time::from(clock_.wall());
   condition->type = "PodScheduled";
   condition->status = "False";
   condition->reason = std::move(reason);

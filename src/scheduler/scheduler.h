@@ -18,8 +18,8 @@ inline constexpr std::size_t kBindingsMax = 128;
 /// Gives every pod a node.
 ///
 /// Decides one pod at a time and binds many at once: a decision reserves its room before the server
-/// has confirmed it. A pod that fits nowhere gets the condition PodScheduled=False with the reason of
-/// every node, and is looked at again as soon as a pod ends or a node changes.
+/// has confirmed it. A pod that fits nowhere gets the condition PodScheduled=False with the reason
+/// of every node, and is looked at again as soon as a pod ends or a node changes.
 class Scheduler final : private controller::Reconciler {
  public:
   struct Mirrors {
@@ -27,7 +27,9 @@ class Scheduler final : private controller::Reconciler {
     controller::Informer<api::Node>& nodes;
   };
 
-  Scheduler(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+  Scheduler(client::Client& client,
+            const controller::Runtime& runtime,
+            Mirrors mirrors,
             controller::EventRecorder& events);
 
   void start();

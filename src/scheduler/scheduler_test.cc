@@ -1,9 +1,9 @@
 #include "scheduler/scheduler.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "controller/testing/harness.h"
 
@@ -37,11 +37,14 @@ class SchedulerTest : public ::testing::Test {
     api::Pod pod;
     pod.metadata.namespace_ = "default";
     pod.metadata.name = name;
-    pod.spec.containers.emplace_back().resources.requests["nvidia.com/gpu"] = *api::Quantity::parse(gpus);
+    pod.spec.containers.emplace_back().resources.requests["nvidia.com/gpu"] =
+        *api::Quantity::parse(gpus);
     world_.create(pod);
   }
 
-  std::string node_of(const std::string& name) { return world_.get<api::Pod>("default", name)->spec.node_name; }
+  std::string node_of(const std::string& name) {
+    return world_.get<api::Pod>("default", name)->spec.node_name;
+  }
 
   std::string scheduled(const std::string& name) {
     const auto pod = world_.get<api::Pod>("default", name);
@@ -67,10 +70,12 @@ TEST_F(SchedulerTest, BindsAPodToANodeWithRoom) {
 
 TEST_F(SchedulerTest, NeverGivesTheSameRoomTwice) {
   make_node("3");
-  for (int i = 0; i < 8; ++i) make_pod("p" + std::to_string(i));
+  for (int i = 0; i < 8; ++i)
+    make_pod("p" + std::to_string(i));
   world_.settle();
   int placed = 0;
-  for (int i = 0; i < 8; ++i) placed += node_of("p" + std::to_string(i)).empty() ? 0 : 1;
+  for (int i = 0; i < 8; ++i)
+    placed += node_of("p" + std::to_string(i)).empty() ? 0 : 1;
   EXPECT_EQ(placed, 3);
 }
 
@@ -103,12 +108,13 @@ TEST_F(SchedulerTest, PlacesAPodOnceANodeComes) {
 TEST_F(SchedulerTest, GivesTheRoomBackWhenABindingFails) {
   make_node("1");
   bool broken = true;
-  world_.api.set_hook([&broken](std::string_view verb, const client::Target& target) -> std::optional<Error> {
-    if (broken && verb == "create" && target.subresource == "binding") {
-      return Error(ErrorCode::kUnavailable, "disk full");
-    }
-    return std::nullopt;
-  });
+  world_.api.set_hook(
+      [&broken](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (broken && verb == "create" && target.subresource == "binding") {
+          return Error(ErrorCode::kUnavailable, "disk full");
+        }
+        return std::nullopt;
+      });
   make_pod("a");
   world_.settle();
   EXPECT_EQ(node_of("a"), "");

@@ -1,23 +1,27 @@
 #include "server/control_loops.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "api/gen/apps_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "apiserver/api_server.h"
 #include "apiserver/registry.h"
 #include "async/loop.h"
 #include "base/random.h"
+#include "client/http_client.h"
 #include "client/in_process_client.h"
 #include "client/typed.h"
 #include "controller/informer.h"
+#include "http/server.h"
+#include "net/listener.h"
 #include "server/bootstrap.h"
 #include "store/memory_journal.h"
 #include "store/store.h"
@@ -65,7 +69,8 @@ class PlayedNode {
     client::DeleteOptions at_once;
     at_once.grace_period_seconds = 0;
     at_once.precondition_uid = pod.metadata.uid;
-    (void)co_await client::remove<api::Pod>(client_, pod.metadata.namespace_, pod.metadata.name, std::move(at_once));
+    (void)co_await client::remove<api::Pod>(client_, pod.metadata.namespace_, pod.metadata.name,
+                                            std::move(at_once));
   }
 
   client::Client& client_;
@@ -74,13 +79,27 @@ class PlayedNode {
   TaskGroup tasks_;
 };
 
+// How the loops reach the API: nothing in them may depend on it.
+enum class Door : std::uint8_t { kInProcess, kHttp };
+
 // The control plane as it runs, over a store in memory.
-class ControlLoopsTest : public ::testing::Test {
+class ControlLoopsTest : public ::testing::TestWithParam<Door> {
  protected:
   ControlLoopsTest() {
     const Result<> done = run(bootstrap(client_));
     EXPECT_TRUE(done) << done.error().message();
-    loops_.start();
+    if (GetParam() == Door::kHttp) {
+      auto listener = *net::Listener::bind(loop_, *net::Address::parse("127.0.0.1:0"));
+      client::Kubeconfig config;
+      config.server = "http://" + listener->address().text();
+      http_server_.serve(std::move(listener));
+      http_client_ = *client::HttpClient::make(config);
+    }
+    client::Client& door = http_client_ ? static_cast<client::Client&>(*http_client_) : client_;
+    const controller::Runtime runtime{loop_.clock(), metrics_, {}};
+    loops_ = std::make_unique<ControlLoops>(
+        door, runtime, ControlLoops::Options{.ca_pem = "CA", .gateway_url = "http://gw"});
+    loops_->start();
     api::Node node;
     node.metadata.name = kNode;
     node = *run(client::create(client_, node));
@@ -133,16 +152,18 @@ class ControlLoopsTest : public ::testing::Test {
   std::vector<std::shared_ptr<const T>> all(const std::string& name_space) {
     std::vector<std::shared_ptr<const T>> found;
     const auto list = registry_.list({&api::kind_of<T>(), name_space, {}, {}}, {});
-    for (const auto& entry : list->entries) found.push_back(apiserver::object_of<T>(*entry));
+    for (const auto& entry : list->entries)
+      found.push_back(apiserver::object_of<T>(*entry));
     return found;
   }
 
   int ready_pods(const std::string& name_space, const std::string& image = {}) {
     int count = 0;
     for (const auto& pod : all<api::Pod>(name_space)) {
-      const bool ready = std::ranges::any_of(pod->status.conditions, [](const api::PodCondition& condition) {
-        return condition.type == "Ready" && condition.status == "True";
-      });
+      const bool ready =
+          std::ranges::any_of(pod->status.conditions, [](const api::PodCondition& condition) {
+            return condition.type == "Ready" && condition.status == "True";
+          });
       const bool match = image.empty() || pod->spec.containers[0].image == image;
       count += ready && match && !pod->metadata.deletion_timestamp ? 1 : 0;
     }
@@ -152,7 +173,8 @@ class ControlLoopsTest : public ::testing::Test {
   int ready_endpoints(const std::string& name_space) {
     int count = 0;
     for (const auto& slice : all<api::EndpointSlice>(name_space)) {
-      for (const auto& endpoint : slice->endpoints) count += endpoint.conditions.ready.value_or(false) ? 1 : 0;
+      for (const auto& endpoint : slice->endpoints)
+        count += endpoint.conditions.ready.value_or(false) ? 1 : 0;
     }
     return count;
   }
@@ -189,18 +211,27 @@ class ControlLoopsTest : public ::testing::Test {
     ASSERT_TRUE(done) << done.error().message();
   }
 
+  static apiserver::ApiServerOptions as_system() {
+    apiserver::ApiServerOptions options;
+    options.plain_user = apiserver::system_user();
+    return options;
+  }
+
   Loop loop_;
   MetricsRegistry metrics_;
-  std::unique_ptr<store::Store> store_ =
-      *store::Store::open(std::make_unique<store::MemoryJournal>(), {.ephemeral_prefixes = {"events/"}});
+  std::unique_ptr<store::Store> store_ = *store::Store::open(
+      std::make_unique<store::MemoryJournal>(), {.ephemeral_prefixes = {"events/"}});
   SeededRandom random_{1};
   apiserver::Registry registry_{*store_, loop_.clock(), random_};
   client::InProcessClient client_{registry_};
-  ControlLoops loops_{client_, {loop_.clock(), metrics_, {}}, {.ca_pem = "CA", .gateway_url = "http://gw"}};
+  apiserver::ApiServer api_{registry_, metrics_, {}, as_system()};
+  http::Server http_server_{api_, {}};
+  std::unique_ptr<client::HttpClient> http_client_;
+  std::unique_ptr<ControlLoops> loops_;
   PlayedNode node_{client_};
 };
 
-TEST_F(ControlLoopsTest, BringsATenantUpToItsModelServer) {
+TEST_P(ControlLoopsTest, BringsATenantUpToItsModelServer) {
   create_tenant("demo-a", 2, 2);
   ASSERT_TRUE(until([this] { return tenant_ready("demo-a") && ready_endpoints("demo-a") == 2; }));
   const auto tenant = find<api::Tenant>("", "demo-a");
@@ -214,34 +245,39 @@ TEST_F(ControlLoopsTest, BringsATenantUpToItsModelServer) {
   EXPECT_EQ(find<api::ConfigMap>("demo-a", "kube-root-ca.crt")->data.at("ca.crt"), "CA");
 }
 
-TEST_F(ControlLoopsTest, StopsAScaleAtTheQuotaAndSaysSo) {
+TEST_P(ControlLoopsTest, StopsAScaleAtTheQuotaAndSaysSo) {
   create_tenant("demo-a", 2, 2);
   ASSERT_TRUE(until([this] { return ready_pods("demo-a") == 2; }));
   scale("demo-a", "llm-service", 5);
   ASSERT_TRUE(until([this] { return !events("demo-a", "FailedCreate").empty(); }));
-  EXPECT_THAT(events("demo-a", "FailedCreate"),
-              Contains(HasSubstr("is forbidden: exceeded quota: tenant-quota, requested: requests.nvidia.com/gpu=1, "
-                                 "used: requests.nvidia.com/gpu=2, limited: requests.nvidia.com/gpu=2")));
+  EXPECT_THAT(
+      events("demo-a", "FailedCreate"),
+      Contains(HasSubstr(
+          "is forbidden: exceeded quota: tenant-quota, requested: requests.nvidia.com/gpu=1, "
+          "used: requests.nvidia.com/gpu=2, limited: requests.nvidia.com/gpu=2")));
   EXPECT_EQ(all<api::Pod>("demo-a").size(), 2U);
   ASSERT_TRUE(until([this] {
     const auto deployment = find<api::Deployment>("demo-a", "llm-service");
-    return std::ranges::any_of(deployment->status.conditions,
-                               [](const auto& condition) { return condition.type == "ReplicaFailure"; });
+    return std::ranges::any_of(deployment->status.conditions, [](const auto& condition) {
+      return condition.type == "ReplicaFailure";
+    });
   }));
   // More room is used at once, and the user's number stays.
   api::Tenant tenant = *find<api::Tenant>("", "demo-a");
   tenant.spec.quota.gpus = 5;
   ASSERT_TRUE(run(client::update(client_, tenant)));
-  EXPECT_TRUE(until([this] { return ready_pods("demo-a") == 5 && ready_endpoints("demo-a") == 5; }));
+  EXPECT_TRUE(
+      until([this] { return ready_pods("demo-a") == 5 && ready_endpoints("demo-a") == 5; }));
 }
 
-TEST_F(ControlLoopsTest, HoldsATenantsQuotaOverAllItsNamespaces) {
+TEST_P(ControlLoopsTest, HoldsATenantsQuotaOverAllItsNamespaces) {
   api::Tenant tenant;
   tenant.metadata.name = "wide";
   tenant.spec.namespaces = {"wide-1", "wide-2"};
   tenant.spec.quota.gpus = 3;
   ASSERT_TRUE(run(client::create(client_, tenant)));
-  ASSERT_TRUE(until([this] { return tenant_ready("wide") && find<api::ServiceAccount>("wide-2", "default"); }));
+  ASSERT_TRUE(until(
+      [this] { return tenant_ready("wide") && find<api::ServiceAccount>("wide-2", "default"); }));
   for (const char* name_space : {"wide-1", "wide-2"}) {
     api::Deployment deployment;
     deployment.metadata.namespace_ = name_space;
@@ -264,7 +300,7 @@ TEST_F(ControlLoopsTest, HoldsATenantsQuotaOverAllItsNamespaces) {
   EXPECT_TRUE(until([this] { return ready_pods("wide-1") == 1 && ready_pods("wide-2") == 2; }));
 }
 
-TEST_F(ControlLoopsTest, KeepsTheUsersGuideUnderItsQuota) {
+TEST_P(ControlLoopsTest, KeepsTheUsersGuideUnderItsQuota) {
   api::Namespace name_space;
   name_space.metadata.name = "tenant-a";
   ASSERT_TRUE(run(client::create(client_, name_space)));
@@ -285,8 +321,10 @@ TEST_F(ControlLoopsTest, KeepsTheUsersGuideUnderItsQuota) {
   const auto made = run(client::create(client_, deployment));
   ASSERT_TRUE(made) << made.error().message();
   ASSERT_TRUE(until([this] { return !events("tenant-a", "FailedCreate").empty(); }));
-  EXPECT_THAT(events("tenant-a", "FailedCreate")[0],
-              HasSubstr("is forbidden: failed quota: tenant-a-quota: must specify limits.memory for: litellm"));
+  EXPECT_THAT(
+      events("tenant-a", "FailedCreate")[0],
+      HasSubstr(
+          "is forbidden: failed quota: tenant-a-quota: must specify limits.memory for: litellm"));
   api::LimitRange range;
   range.metadata.namespace_ = "tenant-a";
   range.metadata.name = "defaults";
@@ -297,7 +335,7 @@ TEST_F(ControlLoopsTest, KeepsTheUsersGuideUnderItsQuota) {
   EXPECT_TRUE(until([this] { return ready_pods("tenant-a") == 2; }));
 }
 
-TEST_F(ControlLoopsTest, RollsATenantsServerWithoutLosingIt) {
+TEST_P(ControlLoopsTest, RollsATenantsServerWithoutLosingIt) {
   create_tenant("demo-a", 2, 2);
   ASSERT_TRUE(until([this] { return tenant_ready("demo-a") && ready_pods("demo-a") == 2; }));
   api::Tenant tenant = *find<api::Tenant>("", "demo-a");
@@ -309,11 +347,12 @@ TEST_F(ControlLoopsTest, RollsATenantsServerWithoutLosingIt) {
     return ready_pods("demo-a", "other/server") == 2 && all<api::Pod>("demo-a").size() == 2;
   }));
   EXPECT_GE(fewest, 1);
-  EXPECT_EQ(find<api::Deployment>("demo-a", "llm-service")->metadata.annotations.at("deployment.kubernetes.io/revision"),
+  EXPECT_EQ(find<api::Deployment>("demo-a", "llm-service")
+                ->metadata.annotations.at("deployment.kubernetes.io/revision"),
             "2");
 }
 
-TEST_F(ControlLoopsTest, LeavesNothingOfADeletedTenant) {
+TEST_P(ControlLoopsTest, LeavesNothingOfADeletedTenant) {
   create_tenant("demo-a", 2, 2);
   ASSERT_TRUE(until([this] { return tenant_ready("demo-a"); }));
   ASSERT_TRUE(run(client::remove<api::Tenant>(client_, "", "demo-a")));
@@ -323,21 +362,24 @@ TEST_F(ControlLoopsTest, LeavesNothingOfADeletedTenant) {
   EXPECT_TRUE(all<api::Secret>("demo-a").empty());
 }
 
-TEST_F(ControlLoopsTest, RemovesADeploymentsPodsWithIt) {
+TEST_P(ControlLoopsTest, RemovesADeploymentsPodsWithIt) {
   create_tenant("demo-a", 2, 2);
   ASSERT_TRUE(until([this] { return tenant_ready("demo-a"); }));
   api::Tenant tenant = *find<api::Tenant>("", "demo-a");
   tenant.spec.serve.reset();
   ASSERT_TRUE(run(client::update(client_, tenant)));
-  EXPECT_TRUE(until([this] { return all<api::Pod>("demo-a").empty() && all<api::ReplicaSet>("demo-a").empty(); }));
+  EXPECT_TRUE(until([this] {
+    return all<api::Pod>("demo-a").empty() && all<api::ReplicaSet>("demo-a").empty();
+  }));
   EXPECT_TRUE(until([this] { return ready_endpoints("demo-a") == 0; }));
 }
 
-TEST_F(ControlLoopsTest, WritesNothingOnceEverythingIsAsWanted) {
+TEST_P(ControlLoopsTest, WritesNothingOnceEverythingIsAsWanted) {
   create_tenant("demo-a", 2, 2);
   create_tenant("demo-b", 1, 1);
   ASSERT_TRUE(until([this] { return tenant_ready("demo-a") && tenant_ready("demo-b"); }));
-  ASSERT_TRUE(until([this] { return ready_endpoints("demo-a") == 2 && ready_endpoints("demo-b") == 1; }));
+  ASSERT_TRUE(
+      until([this] { return ready_endpoints("demo-a") == 2 && ready_endpoints("demo-b") == 1; }));
   // Half a second without a write, or there is a loop of two that undo each other's work.
   store::Revision last = 0;
   SteadyTime since = loop_.now();
@@ -349,6 +391,13 @@ TEST_F(ControlLoopsTest, WritesNothingOnceEverythingIsAsWanted) {
     return loop_.now() - since > std::chrono::milliseconds(500);
   }));
 }
+
+INSTANTIATE_TEST_SUITE_P(Over,
+                         ControlLoopsTest,
+                         ::testing::Values(Door::kInProcess, Door::kHttp),
+                         [](const auto& door) {
+                           return door.param == Door::kHttp ? "Http" : "Registry";
+                         });
 
 }  // namespace
 }  // namespace insula::server

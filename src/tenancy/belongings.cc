@@ -1,11 +1,11 @@
 #include "tenancy/belongings.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "api/codec.h"
 #include "api/shared_quota.h"
@@ -28,7 +28,9 @@ constexpr std::int64_t kDefaultCpuMilliMax = 2000;
 constexpr std::int64_t kRequestedMemory = std::int64_t{128} << 20;
 constexpr std::int64_t kRequestedCpuMilli = 100;
 
-api::ObjectMeta metadata_of(const api::Tenant& tenant, const std::string& name_space, const std::string& name) {
+api::ObjectMeta metadata_of(const api::Tenant& tenant,
+                            const std::string& name_space,
+                            const std::string& name) {
   api::ObjectMeta metadata;
   metadata.namespace_ = name_space;
   metadata.name = name;
@@ -40,7 +42,8 @@ api::ObjectMeta metadata_of(const api::Tenant& tenant, const std::string& name_s
 template <class T>
 void stamp(T& object) {
   std::uint64_t hash = 14695981039346656037U;  // FNV-1a, 64 bits
-  for (const char c : api::encode_json(object)) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  for (const char c : api::encode_json(object))
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   object.metadata.annotations[kAppliedAnnotation] = fmt::format("{:016x}", hash);
 }
 
@@ -60,7 +63,9 @@ api::LabelSelector one_namespace(const char* name) {
   return selector;
 }
 
-api::NetworkPolicy policy_of(const api::Tenant& tenant, const std::string& name_space, const char* name,
+api::NetworkPolicy policy_of(const api::Tenant& tenant,
+                             const std::string& name_space,
+                             const char* name,
                              std::vector<std::string> types) {
   api::NetworkPolicy policy;
   policy.metadata = metadata_of(tenant, name_space, name);
@@ -107,8 +112,8 @@ api::Container server_container(const api::Tenant& tenant) {
   api::Container container;
   container.name = "server";
   container.image = tenant.spec.serve->image;
-  // What vLLM, LiteLLM, llama.cpp and llm-sim all understand. The pod's own address, because without
-  // network namespaces the pods of a machine share its ports.
+  // What vLLM, LiteLLM, llama.cpp and llm-sim all understand. The pod's own address, because
+  // without network namespaces the pods of a machine share its ports.
   container.args = {"--host", "$(POD_IP)", "--port", std::to_string(port)};
   if (!tenant.spec.serve->model.empty()) {
     container.args.insert(container.args.end(), {"--model", tenant.spec.serve->model});
@@ -144,7 +149,8 @@ api::Namespace desired_namespace(const api::Tenant& tenant, const std::string& n
   return name_space;
 }
 
-std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant, const std::string& name_space) {
+std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant,
+                                                const std::string& name_space) {
   const api::TenantQuota& wanted = tenant.spec.quota;
   Amounts hard;
   if (wanted.gpus) hard[std::string("requests.") + kGpu] = api::Quantity::of(*wanted.gpus);
@@ -156,11 +162,13 @@ std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant, const
   quota.metadata = metadata_of(tenant, name_space, kQuotaName);
   quota.spec.hard = std::move(hard);
   // The quota is the tenant's: its namespaces draw on it together.
-  if (namespaces_of(tenant).size() > 1) quota.metadata.annotations[api::kSharedQuotaAnnotation] = tenant.metadata.uid;
+  if (namespaces_of(tenant).size() > 1)
+    quota.metadata.annotations[api::kSharedQuotaAnnotation] = tenant.metadata.uid;
   return quota;
 }
 
-std::optional<api::LimitRange> desired_limit_range(const api::Tenant& tenant, const std::string& name_space) {
+std::optional<api::LimitRange> desired_limit_range(const api::Tenant& tenant,
+                                                   const std::string& name_space) {
   const api::TenantQuota& quota = tenant.spec.quota;
   api::LimitRangeItem item;
   item.type = "Container";
@@ -171,7 +179,8 @@ std::optional<api::LimitRange> desired_limit_range(const api::Tenant& tenant, co
         api::Quantity::of(std::min(limit, kRequestedMemory), api::Quantity::Format::kBinarySi);
   }
   if (quota.cpu) {
-    const std::int64_t limit = std::min(quota.cpu->milli_value() / kDefaultPart, kDefaultCpuMilliMax);
+    const std::int64_t limit =
+        std::min(quota.cpu->milli_value() / kDefaultPart, kDefaultCpuMilliMax);
     item.default_["cpu"] = api::Quantity::of_milli(limit);
     item.default_request["cpu"] = api::Quantity::of_milli(std::min(limit, kRequestedCpuMilli));
   }
@@ -182,7 +191,8 @@ std::optional<api::LimitRange> desired_limit_range(const api::Tenant& tenant, co
   return range;
 }
 
-std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant, const std::string& name_space) {
+std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant,
+                                                 const std::string& name_space) {
   std::vector<api::NetworkPolicy> policies;
   policies.push_back(policy_of(tenant, name_space, "default-deny", {"Ingress", "Egress"}));
 
@@ -204,7 +214,8 @@ std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant, cons
   api::NetworkPolicy internet = policy_of(tenant, name_space, "allow-internet", {"Egress"});
   api::IPBlock& block = internet.spec.egress.emplace_back().to.emplace_back().ip_block.emplace();
   block.cidr = "0.0.0.0/0";
-  block.except = {"10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"};
+  block.except = {"10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8",
+                  "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"};
   policies.push_back(std::move(internet));
   return policies;
 }

@@ -9,13 +9,13 @@
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 
-/// What a Tenant has, as objects: pure functions from its spec. Every object carries the Tenant as its
-/// controlling owner, so it goes with it.
+/// What a Tenant has, as objects: pure functions from its spec. Every object carries the Tenant as
+/// its controlling owner, so it goes with it.
 namespace insula::tenancy {
 
 inline constexpr const char* kTenantLabel = "insula.dev/tenant";
-/// Of an object that users may change: the hash of what was asked for when it was written last. A new
-/// spec is applied, a user's `kubectl scale` stays.
+/// Of an object that users may change: the hash of what was asked for when it was written last. A
+/// new spec is applied, a user's `kubectl scale` stays.
 inline constexpr const char* kAppliedAnnotation = "insula.dev/applied";
 /// How many replicas the spec asked for then: while that stays, a user's number stays.
 inline constexpr const char* kReplicasAnnotation = "insula.dev/replicas";
@@ -32,8 +32,8 @@ inline constexpr const char* kDnsNamespace = "kube-system";
 
 [[nodiscard]] api::Namespace desired_namespace(const api::Tenant& tenant, const std::string& name);
 
-/// The tenant's whole quota; those of several namespaces hold together (api/shared_quota.h). nullopt
-/// when the tenant is not limited.
+/// The tenant's whole quota; those of several namespaces hold together (api/shared_quota.h).
+/// nullopt when the tenant is not limited.
 [[nodiscard]] std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant,
                                                               const std::string& name_space);
 

@@ -11,9 +11,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-std::vector<std::pair<std::string, std::string>> texts(const std::map<std::string, api::Quantity>& amounts) {
+std::vector<std::pair<std::string, std::string>> texts(
+    const std::map<std::string, api::Quantity>& amounts) {
   std::vector<std::pair<std::string, std::string>> found;
-  for (const auto& [name, amount] : amounts) found.emplace_back(name, amount.text());
+  for (const auto& [name, amount] : amounts)
+    found.emplace_back(name, amount.text());
   return found;
 }
 
@@ -53,9 +55,9 @@ TEST_F(BelongingsTest, LimitsRequestsAndLimitsAlike) {
   tenant_.spec.quota.cpu = *api::Quantity::parse("8");
   tenant_.spec.quota.pods = 10;
   EXPECT_THAT(texts(desired_quota(tenant_, "demo-a")->spec.hard),
-              ElementsAre(Pair("limits.cpu", "8"), Pair("limits.memory", "16Gi"), Pair("pods", "10"),
-                          Pair("requests.cpu", "8"), Pair("requests.memory", "16Gi"),
-                          Pair("requests.nvidia.com/gpu", "2")));
+              ElementsAre(Pair("limits.cpu", "8"), Pair("limits.memory", "16Gi"),
+                          Pair("pods", "10"), Pair("requests.cpu", "8"),
+                          Pair("requests.memory", "16Gi"), Pair("requests.nvidia.com/gpu", "2")));
 }
 
 TEST_F(BelongingsTest, LetsSeveralNamespacesDrawOnOneQuota) {
@@ -91,7 +93,8 @@ TEST_F(BelongingsTest, DeniesByDefaultAndNamesItsNamespacesByTheServersLabel) {
   EXPECT_EQ(policies[0].metadata.name, "default-deny");
   EXPECT_THAT(policies[0].spec.policy_types, ElementsAre("Ingress", "Egress"));
   EXPECT_TRUE(policies[0].spec.ingress.empty() && policies[0].spec.egress.empty());
-  const auto& from = policies[1].spec.ingress.at(0).from.at(0).namespace_selector->match_expressions.at(0);
+  const auto& from =
+      policies[1].spec.ingress.at(0).from.at(0).namespace_selector->match_expressions.at(0);
   EXPECT_EQ(from.key, "kubernetes.io/metadata.name");
   EXPECT_THAT(from.values, ElementsAre("x", "y"));
   const auto& except = policies[4].spec.egress.at(0).to.at(0).ip_block->except;
@@ -122,15 +125,19 @@ TEST_F(BelongingsTest, RollsWithinTheQuotaItHas) {
   serve(2);
   tenant_.spec.quota.gpus = 2;
   EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_surge->number(), 0);
-  EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_unavailable->number(), 1);
+  EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_unavailable->number(),
+            1);
   tenant_.spec.quota.gpus = 3;
   EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_surge->number(), 1);
-  EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_unavailable->number(), 0);
+  EXPECT_EQ(desired_deployment(tenant_)->spec.strategy.rolling_update->max_unavailable->number(),
+            0);
 }
 
 TEST_F(BelongingsTest, MarksWhatItAppliedSoThatOnlyANewSpecChangesIt) {
   serve(1);
-  const auto mark = [this] { return desired_deployment(tenant_)->metadata.annotations.at(kAppliedAnnotation); };
+  const auto mark = [this] {
+    return desired_deployment(tenant_)->metadata.annotations.at(kAppliedAnnotation);
+  };
   const std::string before = mark();
   EXPECT_EQ(mark(), before);
   tenant_.spec.serve->image = "other";

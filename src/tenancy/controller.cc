@@ -1,10 +1,10 @@
 #include "tenancy/controller.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "api/shared_quota.h"
 #include "client/typed.h"
@@ -36,9 +36,11 @@ T merged(const T& there, T desired) {
   T next = there;
   next.spec = std::move(desired.spec);
   next.metadata.owner_references = std::move(desired.metadata.owner_references);
-  for (auto& [name, value] : desired.metadata.labels) next.metadata.labels[name] = value;
+  for (auto& [name, value] : desired.metadata.labels)
+    next.metadata.labels[name] = value;
   next.metadata.annotations.erase(api::kSharedQuotaAnnotation);
-  for (auto& [name, value] : desired.metadata.annotations) next.metadata.annotations[name] = value;
+  for (auto& [name, value] : desired.metadata.annotations)
+    next.metadata.annotations[name] = value;
   return next;
 }
 
@@ -46,12 +48,14 @@ T merged(const T& there, T desired) {
 void keep_users_scale(api::Deployment& wanted, const api::Deployment& there) {
   const auto before = there.metadata.annotations.find(kReplicasAnnotation);
   if (before == there.metadata.annotations.end()) return;
-  if (before->second == wanted.metadata.annotations.at(kReplicasAnnotation)) wanted.spec.replicas = there.spec.replicas;
+  if (before->second == wanted.metadata.annotations.at(kReplicasAnnotation))
+    wanted.spec.replicas = there.spec.replicas;
 }
 
 Obstacle name_taken(std::string_view kind, const api::ObjectMeta& metadata) {
   return {"NameTaken",
-          fmt::format("{} {}/{} exists and does not belong to the tenant; delete it or name another gateway service",
+          fmt::format("{} {}/{} exists and does not belong to the tenant; delete it or name "
+                      "another gateway service",
                       kind, metadata.namespace_, metadata.name),
           true};
 }
@@ -72,27 +76,34 @@ Task<Result<>> put(client::Client& client, controller::Informer<T>& mirror, T wa
 }
 
 template <class T>
-Task<Result<>> drop(client::Client& client, controller::Informer<T>& mirror, const api::Tenant& tenant,
+Task<Result<>> drop(client::Client& client,
+                    controller::Informer<T>& mirror,
+                    const api::Tenant& tenant,
                     controller::Key key) {
   const auto there = mirror.get(key);
   if (!there || !is_owner(tenant, there->metadata)) co_return Result<>{};
   const Result<> removed = co_await client::remove<T>(client, key.name_space, key.name);
-  if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+  if (!removed && removed.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(removed.error());
   mirror.observe_gone(*there);
   co_return Result<>{};
 }
 
 }  // namespace
 
-TenantController::TenantController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
-                                   controller::EventRecorder& events, std::string gateway_url)
+TenantController::TenantController(client::Client& client,
+                                   const controller::Runtime& runtime,
+                                   Mirrors mirrors,
+                                   controller::EventRecorder& events,
+                                   std::string gateway_url)
     : client_(client),
       clock_(runtime.clock),
       mirrors_(mirrors),
       events_(events),
       gateway_url_(std::move(gateway_url)),
       controller_({.name = "tenant"}, runtime, *this) {
-  while (gateway_url_.ends_with('/')) gateway_url_.pop_back();
+  while (gateway_url_.ends_with('/'))
+    gateway_url_.pop_back();
   mirrors_.tenants.on_change([this](const api::Tenant*, const api::Tenant* after) {
     if (after != nullptr) controller_.enqueue({{}, after->metadata.name});
   });
@@ -119,8 +130,8 @@ void TenantController::follow(controller::Informer<T>& mirror) {
 
 void TenantController::start() {
   controller_.start({&mirrors_.tenants, &mirrors_.namespaces, &mirrors_.accounts, &mirrors_.quotas,
-                     &mirrors_.limit_ranges, &mirrors_.policies, &mirrors_.services, &mirrors_.deployments,
-                     &mirrors_.pods});
+                     &mirrors_.limit_ranges, &mirrors_.policies, &mirrors_.services,
+                     &mirrors_.deployments, &mirrors_.pods});
 }
 
 void TenantController::enqueue_owner_of(const std::string& name_space) {
@@ -178,26 +189,32 @@ Task<Result<controller::Outcome>> TenantController::provide(TenantPtr tenant) {
   co_return controller::kDone;
 }
 
-Task<Result<std::optional<Obstacle>>> TenantController::take_namespace(TenantPtr tenant, std::string name) {
+Task<Result<std::optional<Obstacle>>> TenantController::take_namespace(TenantPtr tenant,
+                                                                       std::string name) {
   const auto there = mirrors_.namespaces.get({{}, name});
   switch (ownership_of(*tenant, there.get())) {
-    case Ownership::kOurs: co_return std::optional<Obstacle>();
+    case Ownership::kOurs:
+      co_return std::optional<Obstacle>();
     case Ownership::kForeign: {
       const api::OwnerReference* owner = controller::controller_of(there->metadata);
       Obstacle taken{"NamespaceTaken",
-                     fmt::format("namespace {} belongs to {} {}", name, owner->kind, owner->name), true};
+                     fmt::format("namespace {} belongs to {} {}", name, owner->kind, owner->name),
+                     true};
       events_.record(*tenant, controller::EventType::kWarning, taken.reason, taken.message);
       co_return std::optional(std::move(taken));
     }
     case Ownership::kEnding:
-      co_return std::optional(Obstacle{"NamespaceEnding", fmt::format("namespace {} is being deleted", name), false});
+      co_return std::optional(
+          Obstacle{"NamespaceEnding", fmt::format("namespace {} is being deleted", name), false});
     case Ownership::kMissing: {
-      INSULA_CO_TRY(const api::Namespace made, co_await client::create(client_, desired_namespace(*tenant, name)));
+      INSULA_CO_TRY(const api::Namespace made,
+                    co_await client::create(client_, desired_namespace(*tenant, name)));
       mirrors_.namespaces.observe(made);
       co_return std::optional<Obstacle>();
     }
     case Ownership::kFree: {
-      // The resourceVersion that was read is part of the update: if somebody else takes it first, ours fails.
+      // The resourceVersion that was read is part of the update: if somebody else takes it first,
+      // ours fails.
       api::Namespace next = *there;
       next.metadata.owner_references.push_back(controller::controlled_by(*tenant));
       next.metadata.labels[kTenantLabel] = tenant->metadata.name;
@@ -217,12 +234,15 @@ Task<Result<>> TenantController::furnish(TenantPtr tenant, std::string name_spac
     INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.limit_ranges, *std::move(range),
                                     [](const auto& a, const auto& b) { return a.spec == b.spec; }));
   } else {
-    INSULA_CO_TRY_VOID(co_await drop(client_, mirrors_.limit_ranges, *tenant, {name_space, kLimitRangeName}));
+    INSULA_CO_TRY_VOID(
+        co_await drop(client_, mirrors_.limit_ranges, *tenant, {name_space, kLimitRangeName}));
   }
   if (auto quota = desired_quota(*tenant, name_space)) {
-    INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.quotas, *std::move(quota), [](const auto& a, const auto& b) {
-      return a.spec.hard == b.spec.hard && api::shared_quota_group(a) == api::shared_quota_group(b);
-    }));
+    INSULA_CO_TRY_VOID(
+        co_await put(client_, mirrors_.quotas, *std::move(quota), [](const auto& a, const auto& b) {
+          return a.spec.hard == b.spec.hard &&
+                 api::shared_quota_group(a) == api::shared_quota_group(b);
+        }));
   } else {
     INSULA_CO_TRY_VOID(co_await drop(client_, mirrors_.quotas, *tenant, {name_space, kQuotaName}));
   }
@@ -250,11 +270,14 @@ Task<Result<std::optional<Obstacle>>> TenantController::serve(TenantPtr tenant) 
   if (deployment_there && !is_owner(*tenant, deployment_there->metadata)) {
     co_return std::optional(name_taken("deployment", deployment_there->metadata));
   }
-  const auto same = [](const auto& a, const auto& b) { return same_applied(a.metadata, b.metadata); };
+  const auto same = [](const auto& a, const auto& b) {
+    return same_applied(a.metadata, b.metadata);
+  };
   INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.services, *std::move(service), same));
   // Pods run as it; made by the namespace controller in the meantime.
   if (!mirrors_.accounts.get({key.name_space, "default"})) {
-    co_return std::optional(Obstacle{"Deploying", "the namespace has no service account yet", false});
+    co_return std::optional(
+        Obstacle{"Deploying", "the namespace has no service account yet", false});
   }
   if (deployment_there) keep_users_scale(*deployment, *deployment_there);
   INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.deployments, *std::move(deployment), same));
@@ -267,7 +290,8 @@ Observed TenantController::observe(const api::Tenant& tenant) const {
     const auto found = mirrors_.namespaces.get({{}, name});
     if (ownership_of(tenant, found.get()) != Ownership::kOurs) continue;
     observed.namespaces.push_back(name);
-    if (auto quota = mirrors_.quotas.get({name, kQuotaName})) observed.quotas.push_back(std::move(quota));
+    if (auto quota = mirrors_.quotas.get({name, kQuotaName}))
+      observed.quotas.push_back(std::move(quota));
   }
   const controller::Key key{service_namespace(tenant), tenant.spec.gateway.service.name};
   observed.deployment = mirrors_.deployments.get(key);
@@ -284,7 +308,8 @@ Task<Result<>> TenantController::write_status(TenantPtr tenant, Observed observe
   if (status == tenant->status) co_return Result<>{};
   api::Tenant next = *tenant;
   next.status = std::move(status);
-  INSULA_CO_TRY(const api::Tenant written, co_await client::update_status(client_, std::move(next)));
+  INSULA_CO_TRY(const api::Tenant written,
+                co_await client::update_status(client_, std::move(next)));
   mirrors_.tenants.observe(written);
   co_return Result<>{};
 }
@@ -300,21 +325,24 @@ Task<Result<controller::Outcome>> TenantController::clean_up(TenantPtr tenant) {
     if (name_space->metadata.deletion_timestamp) continue;
     client::DeleteOptions options;
     options.precondition_uid = name_space->metadata.uid;
-    const Result<> removed =
-        co_await client::remove<api::Namespace>(client_, {}, name_space->metadata.name, std::move(options));
-    if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+    const Result<> removed = co_await client::remove<api::Namespace>(
+        client_, {}, name_space->metadata.name, std::move(options));
+    if (!removed && removed.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(removed.error());
   }
   if (!left.empty()) {
     Observed observed = observe(*tenant);
-    observed.obstacle = Obstacle{"Terminating", fmt::format("namespaces {} are being emptied", fmt::join(left, ", ")),
-                                 false};
+    observed.obstacle =
+        Obstacle{"Terminating",
+                 fmt::format("namespaces {} are being emptied", fmt::join(left, ", ")), false};
     INSULA_CO_TRY_VOID(co_await write_status(tenant, std::move(observed)));
     co_return controller::kDone;
   }
   api::Tenant next = *tenant;
   std::erase(next.metadata.finalizers, kTenantFinalizer);
   const Result<api::Tenant> released = co_await client::update(client_, std::move(next));
-  if (!released && released.error().code() != ErrorCode::kNotFound) co_return std::unexpected(released.error());
+  if (!released && released.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(released.error());
   co_return controller::kDone;
 }
 

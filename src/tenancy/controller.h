@@ -37,8 +37,11 @@ class TenantController final : private controller::Reconciler {
   };
 
   /// `gateway_url`: where clients reach the gateway; tenants' URLs begin with it.
-  TenantController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
-                   controller::EventRecorder& events, std::string gateway_url);
+  TenantController(client::Client& client,
+                   const controller::Runtime& runtime,
+                   Mirrors mirrors,
+                   controller::EventRecorder& events,
+                   std::string gateway_url);
 
   void start();
 

@@ -18,7 +18,8 @@ class TenantControllerTest : public ::testing::Test {
   void SetUp() override {
     events_.start();
     for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
-             &tenants_, &namespaces_, &accounts_, &quotas_, &ranges_, &policies_, &services_, &deployments_, &pods_}) {
+             &tenants_, &namespaces_, &accounts_, &quotas_, &ranges_, &policies_, &services_,
+             &deployments_, &pods_}) {
       mirror->start();
     }
     controller_.start();
@@ -77,12 +78,12 @@ class TenantControllerTest : public ::testing::Test {
   controller::Informer<api::Deployment> deployments_{world_.api};
   controller::Informer<api::Pod> pods_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "tenant-controller"};
-  TenantController controller_{
-      world_.api,
-      world_.runtime,
-      {tenants_, namespaces_, accounts_, quotas_, ranges_, policies_, services_, deployments_, pods_},
-      events_,
-      "http://127.0.0.1:8080/"};
+  TenantController controller_{world_.api,
+                               world_.runtime,
+                               {tenants_, namespaces_, accounts_, quotas_, ranges_, policies_,
+                                services_, deployments_, pods_},
+                               events_,
+                               "http://127.0.0.1:8080/"};
 };
 
 TEST_F(TenantControllerTest, MakesATenantWhole) {
@@ -119,7 +120,8 @@ TEST_F(TenantControllerTest, IsReadyOnceItsModelServerAnswersAndSaysWhyNotBefore
   world_.settle();
   report_available(0);
   EXPECT_EQ(ready(),
-            "Pending: deployment llm-service: 0 of 2 pods available: pod llm-service-1: 0/1 nodes are available: 1 "
+            "Pending: deployment llm-service: 0 of 2 pods available: pod llm-service-1: 0/1 nodes "
+            "are available: 1 "
             "Insufficient nvidia.com/gpu.");
   report_available(1);
   EXPECT_EQ(now().status.phase, "Ready");
@@ -129,7 +131,8 @@ TEST_F(TenantControllerTest, AdoptsANamespaceThatNobodyHas) {
   world_.add_namespace("a");
   world_.create(tenant_of("a"));
   world_.settle();
-  EXPECT_EQ(controller::controller_uid(world_.get<api::Namespace>("", "a")->metadata), now().metadata.uid);
+  EXPECT_EQ(controller::controller_uid(world_.get<api::Namespace>("", "a")->metadata),
+            now().metadata.uid);
   EXPECT_EQ(now().status.phase, "Ready");
 }
 
@@ -145,13 +148,15 @@ TEST_F(TenantControllerTest, RefusesANamespaceOfAnotherTenantWhateverItsLabelSay
   world_.settle();
   EXPECT_EQ(ready("b"), "Failed: namespace a belongs to Tenant a");
   EXPECT_TRUE(now("b").status.namespaces.empty());
-  EXPECT_EQ(controller::controller_uid(world_.get<api::Namespace>("", "a")->metadata), now("a").metadata.uid);
+  EXPECT_EQ(controller::controller_uid(world_.get<api::Namespace>("", "a")->metadata),
+            now("a").metadata.uid);
   // And takes it as soon as it is free.
   ASSERT_TRUE(world_.remove<api::Tenant>("", "a"));
   world_.settle();
   name_space = *world_.get<api::Namespace>("", "a");
   name_space.spec.finalizers.clear();
-  (void)*world_.run(world_.api.update(client::target_of(name_space, "finalize"), api::encode_json(name_space), {}));
+  (void)*world_.run(world_.api.update(client::target_of(name_space, "finalize"),
+                                      api::encode_json(name_space), {}));
   world_.settle();
   EXPECT_EQ(now("b").status.phase, "Ready");
 }
@@ -165,8 +170,9 @@ TEST_F(TenantControllerTest, PutsLimitsBackThatSomebodyTookAway) {
   world_.update(quota);
   world_.settle();
   EXPECT_TRUE(world_.get<api::NetworkPolicy>("a", "default-deny").has_value());
-  EXPECT_EQ(world_.get<api::ResourceQuota>("a", "tenant-quota")->spec.hard.at("requests.nvidia.com/gpu"),
-            api::Quantity::of(2));
+  EXPECT_EQ(
+      world_.get<api::ResourceQuota>("a", "tenant-quota")->spec.hard.at("requests.nvidia.com/gpu"),
+      api::Quantity::of(2));
 }
 
 TEST_F(TenantControllerTest, LetsAUserScaleTheModelServerUntilTheSpecSaysAnotherNumber) {
@@ -201,7 +207,8 @@ TEST_F(TenantControllerTest, DoesNotTouchAServiceOfTheUsersOwn) {
   world_.create(serving("a"));
   world_.settle();
   make_account("a");
-  EXPECT_THAT(ready(), HasSubstr("Failed: service a/llm-service exists and does not belong to the tenant"));
+  EXPECT_THAT(ready(),
+              HasSubstr("Failed: service a/llm-service exists and does not belong to the tenant"));
   EXPECT_TRUE(world_.get<api::Service>("a", "llm-service")->spec.ports.empty());
 }
 
@@ -226,7 +233,8 @@ TEST_F(TenantControllerTest, GoesAfterItsNamespaces) {
   EXPECT_EQ(ready(), "Terminating: namespaces a are being emptied");
   api::Namespace name_space = *world_.get<api::Namespace>("", "a");
   name_space.spec.finalizers.clear();
-  (void)*world_.run(world_.api.update(client::target_of(name_space, "finalize"), api::encode_json(name_space), {}));
+  (void)*world_.run(world_.api.update(client::target_of(name_space, "finalize"),
+                                      api::encode_json(name_space), {}));
   world_.settle();
   EXPECT_FALSE(world_.get<api::Tenant>("", "a").has_value());
 }

@@ -1,10 +1,10 @@
 #include "tenancy/status.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "controller/owner.h"
 #include "tenancy/belongings.h"
@@ -27,7 +27,8 @@ std::string reason_of(const api::Pod& pod) {
   for (const api::ContainerStatus& status : pod.status.container_statuses) {
     if (!status.state.waiting) continue;
     const auto& waiting = *status.state.waiting;
-    return waiting.message.empty() ? waiting.reason : fmt::format("{}: {}", waiting.reason, waiting.message);
+    return waiting.message.empty() ? waiting.reason
+                                   : fmt::format("{}: {}", waiting.reason, waiting.message);
   }
   return {};
 }
@@ -45,7 +46,9 @@ std::string reason_of(const Observed& observed) {
   return {};
 }
 
-void set_ready(api::TenantStatus& status, const std::optional<Obstacle>& obstacle, std::int64_t generation,
+void set_ready(api::TenantStatus& status,
+               const std::optional<Obstacle>& obstacle,
+               std::int64_t generation,
                WallTime now) {
   api::Condition condition;
   condition.type = "Ready";
@@ -59,7 +62,8 @@ void set_ready(api::TenantStatus& status, const std::optional<Obstacle>& obstacl
     status.conditions.push_back(std::move(condition));
     return;
   }
-  if (known->status == condition.status) condition.last_transition_time = known->last_transition_time;
+  if (known->status == condition.status)
+    condition.last_transition_time = known->last_transition_time;
   *known = std::move(condition);
 }
 
@@ -75,18 +79,22 @@ Ownership ownership_of(const api::Tenant& tenant, const api::Namespace* name_spa
 
 std::optional<Obstacle> serve_obstacle(const api::Tenant& tenant, const Observed& observed) {
   if (!tenant.spec.serve) return std::nullopt;
-  if (!observed.deployment) return Obstacle{"Deploying", "the model server is being created", false};
+  if (!observed.deployment)
+    return Obstacle{"Deploying", "the model server is being created", false};
   const std::int32_t wanted = observed.deployment->spec.replicas.value_or(1);
   const api::DeploymentStatus& status = observed.deployment->status;
   const bool current = status.observed_generation >= observed.deployment->metadata.generation;
   if (wanted == 0 || (current && status.available_replicas > 0)) return std::nullopt;
-  std::string message = fmt::format("deployment {}: {} of {} pods available",
-                                    observed.deployment->metadata.name, status.available_replicas, wanted);
+  std::string message =
+      fmt::format("deployment {}: {} of {} pods available", observed.deployment->metadata.name,
+                  status.available_replicas, wanted);
   if (const std::string reason = reason_of(observed); !reason.empty()) message += ": " + reason;
   return Obstacle{"ModelServerNotAvailable", std::move(message), false};
 }
 
-api::TenantStatus tenant_status(const api::Tenant& tenant, const Observed& observed, const std::string& gateway_url,
+api::TenantStatus tenant_status(const api::Tenant& tenant,
+                                const Observed& observed,
+                                const std::string& gateway_url,
                                 WallTime now) {
   api::TenantStatus status;
   status.observed_generation = tenant.metadata.generation;
@@ -94,7 +102,8 @@ api::TenantStatus tenant_status(const api::Tenant& tenant, const Observed& obser
   status.url = fmt::format("{}/{}", gateway_url, tenant.metadata.name);
   status.conditions = tenant.status.conditions;
   for (const auto& quota : observed.quotas) {
-    for (const auto& [name, amount] : quota->status.used) status.used[name] += amount;
+    for (const auto& [name, amount] : quota->status.used)
+      status.used[name] += amount;
   }
   std::optional<Obstacle> obstacle = observed.obstacle;
   if (!obstacle) obstacle = serve_obstacle(tenant, observed);

@@ -37,10 +37,13 @@ enum class Ownership : std::uint8_t { kMissing, kOurs, kFree, kForeign, kEnding 
 [[nodiscard]] Ownership ownership_of(const api::Tenant& tenant, const api::Namespace* name_space);
 
 /// Why the model server does not answer yet; nullopt when it does.
-[[nodiscard]] std::optional<Obstacle> serve_obstacle(const api::Tenant& tenant, const Observed& observed);
+[[nodiscard]] std::optional<Obstacle> serve_obstacle(const api::Tenant& tenant,
+                                                     const Observed& observed);
 
 /// `gateway_url`: where clients reach the gateway, without a trailing slash.
-[[nodiscard]] api::TenantStatus tenant_status(const api::Tenant& tenant, const Observed& observed,
-                                              const std::string& gateway_url, WallTime now);
+[[nodiscard]] api::TenantStatus tenant_status(const api::Tenant& tenant,
+                                              const Observed& observed,
+                                              const std::string& gateway_url,
+                                              WallTime now);
 
 }  // namespace insula::tenancy

@@ -1,8 +1,8 @@
 #include "client/testing/fake_api.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "api/time.h"
 #include "async/loop.h"
@@ -13,7 +13,9 @@ namespace insula::client::testing {
 
 namespace {
 
-const json::Value& read(const json::Value& value, std::string_view key) { return value[key]; }
+const json::Value& read(const json::Value& value, std::string_view key) {
+  return value[key];
+}
 
 std::string text_at(const json::Value& object, std::string_view dotted) {
   const json::Value* value = &object;
@@ -87,7 +89,8 @@ void add_finalizer(json::Value& object, std::string_view name) {
 }
 
 Error not_found(const Target& target) {
-  return {ErrorCode::kNotFound, fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name)};
+  return {ErrorCode::kNotFound,
+          fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name)};
 }
 
 Error conflict(const Target& target, std::string_view what) {
@@ -122,7 +125,8 @@ class FakeApi::Stream final : public WatchStream {
     if (change.kind != target_.kind) return;
     const json::Value& metadata = read(change.object, "metadata");
     if (!target_.name_space.empty() && metadata["namespace"].text() != target_.name_space) return;
-    const std::string key = fmt::format("{}/{}", metadata["namespace"].text(), metadata["name"].text());
+    const std::string key =
+        fmt::format("{}/{}", metadata["namespace"].text(), metadata["name"].text());
     const bool match = selected(change.object, options_.label_selector, options_.field_selector);
     const bool known = known_.contains(key);
     // What leaves the selection is gone for this reader.
@@ -168,7 +172,8 @@ Task<Result<>> FakeApi::admit(std::string_view verb, const Target& target) {
   co_await yield();
   ++counts_[{std::string(verb), std::string(target.kind->plural)}];
   if (hook_) {
-    if (std::optional<Error> refusal = hook_(verb, target)) co_return std::unexpected(*std::move(refusal));
+    if (std::optional<Error> refusal = hook_(verb, target))
+      co_return std::unexpected(*std::move(refusal));
   }
   co_return Result<>{};
 }
@@ -181,7 +186,8 @@ json::Value* FakeApi::find(const Target& target) {
 
 void FakeApi::publish(const api::Kind& kind, WatchEventType type, const json::Value& object) {
   history_.push_back({revision_, &kind, type, object});
-  for (Stream* stream : streams_) stream->offer(history_.back());
+  for (Stream* stream : streams_)
+    stream->offer(history_.back());
 }
 
 Task<Result<std::string>> FakeApi::get(Target target) {
@@ -208,13 +214,16 @@ Task<Result<std::string>> FakeApi::list(Target target, ListOptions options) {
 
 Task<Result<std::unique_ptr<WatchStream>>> FakeApi::watch(Target target, WatchOptions options) {
   INSULA_CO_TRY_VOID(co_await admit("watch", target));
-  const std::int64_t since =
-      options.resource_version.empty() ? revision_ : std::strtoll(options.resource_version.c_str(), nullptr, 10);
+  const std::int64_t since = options.resource_version.empty()
+                                 ? revision_
+                                 : std::strtoll(options.resource_version.c_str(), nullptr, 10);
   if (since < compacted_) {
-    co_return fail(ErrorCode::kExpired, fmt::format("too old resource version: {} ({})", since, compacted_));
+    co_return fail(ErrorCode::kExpired,
+                   fmt::format("too old resource version: {} ({})", since, compacted_));
   }
   auto stream = std::make_unique<Stream>(*this, target, options);
-  // What existed before: replayed from the beginning, so that the stream knows what it has selected.
+  // What existed before: replayed from the beginning, so that the stream knows what it has
+  // selected.
   for (const auto& [key, object] : objects_[target.kind]) {
     if (selected(object, options.label_selector, options.field_selector)) {
       stream->assume_known(key.first + "/" + key.second);
@@ -245,10 +254,12 @@ Result<json::Value> FakeApi::create_object(const Target& target, json::Value obj
     if (owner == nullptr) return std::unexpected(not_found(parent));
     if (is_terminating(*owner)) {
       std::string message = fmt::format(
-          "{} \"{}\" is forbidden: unable to create new content in namespace {} because it is being terminated",
+          "{} \"{}\" is forbidden: unable to create new content in namespace {} because it is "
+          "being terminated",
           target.kind->group_resource(), read(metadata, "name").text(), name_space);
-      return std::unexpected(Error(ErrorCode::kForbidden, std::move(message))
-                                 .with_causes({{"metadata.namespace", "NamespaceTerminating", "being terminated"}}));
+      return std::unexpected(
+          Error(ErrorCode::kForbidden, std::move(message))
+              .with_causes({{"metadata.namespace", "NamespaceTerminating", "being terminated"}}));
     }
     metadata["namespace"] = name_space;
   }
@@ -309,8 +320,9 @@ Result<json::Value> FakeApi::update_object(const Target& target, json::Value obj
   const std::string_view read_at = read(read(object, "metadata"), "resourceVersion").text();
   const std::string_view now_at = read(read(old, "metadata"), "resourceVersion").text();
   if (!read_at.empty() && read_at != now_at) {
-    return std::unexpected(conflict(
-        target, "the object has been modified; please apply your changes to the latest version and try again"));
+    return std::unexpected(conflict(target,
+                                    "the object has been modified; please apply your changes to "
+                                    "the latest version and try again"));
   }
   json::Value next = old;
   if (target.subresource == "status") {
@@ -319,13 +331,16 @@ Result<json::Value> FakeApi::update_object(const Target& target, json::Value obj
     next["spec"]["finalizers"] = read(read(object, "spec"), "finalizers");
   } else {
     next = std::move(object);
-    if (target.kind->has_subresource("status") && old.find("status") != nullptr) next["status"] = read(old, "status");
-    for (const char* field : {"uid", "creationTimestamp", "deletionTimestamp", "generation", "resourceVersion"}) {
+    if (target.kind->has_subresource("status") && old.find("status") != nullptr)
+      next["status"] = read(old, "status");
+    for (const char* field :
+         {"uid", "creationTimestamp", "deletionTimestamp", "generation", "resourceVersion"}) {
       const json::Value& value = read(read(old, "metadata"), field);
       if (!value.is_null()) next["metadata"][field] = value;
     }
     if (!(read(next, "spec") == read(old, "spec"))) {
-      next["metadata"]["generation"] = read(read(old, "metadata"), "generation").as_int64().value_or(0) + 1;
+      next["metadata"]["generation"] =
+          read(read(old, "metadata"), "generation").as_int64().value_or(0) + 1;
     }
   }
   return store(target, std::move(next));
@@ -335,9 +350,10 @@ Result<json::Value> FakeApi::store(const Target& target, json::Value next) {
   json::Value* there = find(target);
   if (next == *there) return next;
   next["metadata"]["resourceVersion"] = std::to_string(++revision_);
-  const bool waits = has_finalizers(next) || has_spec_finalizers(next) ||
-                     (target.kind->plural == "pods" &&
-                      read(read(next, "metadata"), "deletionGracePeriodSeconds").as_int64().value_or(0) > 0);
+  const bool waits =
+      has_finalizers(next) || has_spec_finalizers(next) ||
+      (target.kind->plural == "pods" &&
+       read(read(next, "metadata"), "deletionGracePeriodSeconds").as_int64().value_or(0) > 0);
   if (is_terminating(next) && !waits) {
     objects_[target.kind].erase({target.name_space, target.name});
     publish(*target.kind, WatchEventType::kDeleted, next);
@@ -348,10 +364,14 @@ Result<json::Value> FakeApi::store(const Target& target, json::Value next) {
   return next;
 }
 
-Task<Result<std::string>> FakeApi::patch(Target target, PatchType type, std::string body, WriteOptions options) {
+Task<Result<std::string>> FakeApi::patch(Target target,
+                                         PatchType type,
+                                         std::string body,
+                                         WriteOptions options) {
   (void)options;
   INSULA_CO_TRY_VOID(co_await admit("patch", target));
-  if (type != PatchType::kMerge) co_return fail(ErrorCode::kNotImplemented, "the fake API takes merge patches only");
+  if (type != PatchType::kMerge)
+    co_return fail(ErrorCode::kNotImplemented, "the fake API takes merge patches only");
   const json::Value* there = find(target);
   if (there == nullptr) co_return std::unexpected(not_found(target));
   INSULA_CO_TRY(const json::Value change, json::parse(body));
@@ -373,9 +393,10 @@ Result<json::Value> FakeApi::remove_object(const Target& target, const DeleteOpt
   if (there == nullptr) return std::unexpected(not_found(target));
   const std::string_view uid = read(read(*there, "metadata"), "uid").text();
   if (!options.precondition_uid.empty() && options.precondition_uid != uid) {
-    return std::unexpected(conflict(target, fmt::format("Precondition failed: UID in precondition: {}, UID in object "
-                                                        "meta: {}",
-                                                        options.precondition_uid, uid)));
+    return std::unexpected(
+        conflict(target, fmt::format("Precondition failed: UID in precondition: {}, UID in object "
+                                     "meta: {}",
+                                     options.precondition_uid, uid)));
   }
   json::Value next = *there;
   std::int64_t grace = 0;
@@ -386,14 +407,17 @@ Result<json::Value> FakeApi::remove_object(const Target& target, const DeleteOpt
   if (!is_terminating(next)) {
     if (options.propagation == Propagation::kForeground) add_finalizer(next, "foregroundDeletion");
     if (options.propagation == Propagation::kOrphan) add_finalizer(next, "orphan");
-    next["metadata"]["deletionTimestamp"] = api::Time::from(clock_.wall() + std::chrono::seconds(grace)).text();
+    next["metadata"]["deletionTimestamp"] =
+        api::Time::from(clock_.wall() + std::chrono::seconds(grace)).text();
     if (target.kind->plural == "namespaces") next["status"]["phase"] = "Terminating";
   }
   next["metadata"]["deletionGracePeriodSeconds"] = grace;
   return store(target, std::move(next));
 }
 
-Task<Result<std::string>> FakeApi::remove_collection(Target target, DeleteOptions options, ListOptions select) {
+Task<Result<std::string>> FakeApi::remove_collection(Target target,
+                                                     DeleteOptions options,
+                                                     ListOptions select) {
   INSULA_CO_TRY_VOID(co_await admit("deletecollection", target));
   std::vector<Target> found;
   for (const auto& [key, object] : objects_[target.kind]) {
@@ -402,18 +426,21 @@ Task<Result<std::string>> FakeApi::remove_collection(Target target, DeleteOption
       found.push_back({target.kind, key.first, key.second, {}});
     }
   }
-  for (const Target& one : found) INSULA_CO_TRY_VOID(remove_object(one, options));
+  for (const Target& one : found)
+    INSULA_CO_TRY_VOID(remove_object(one, options));
   co_return std::string(R"({"kind":"Status","apiVersion":"v1","status":"Success"})");
 }
 
 void FakeApi::end_watches() {
-  for (Stream* stream : streams_) stream->end({ErrorCode::kUnavailable, "watch ended"});
+  for (Stream* stream : streams_)
+    stream->end({ErrorCode::kUnavailable, "watch ended"});
 }
 
 void FakeApi::compact() {
   compacted_ = revision_;
   history_.clear();
-  for (Stream* stream : streams_) stream->end({ErrorCode::kExpired, "too old resource version"});
+  for (Stream* stream : streams_)
+    stream->end({ErrorCode::kExpired, "too old resource version"});
 }
 
 int FakeApi::count(std::string_view verb, std::string_view plural) const {

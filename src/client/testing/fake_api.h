@@ -21,11 +21,11 @@ namespace insula::client::testing {
 
 /// A Kubernetes API in memory, for tests of what stands above Client.
 ///
-/// Does what controllers depend on: revisions, optimistic concurrency, uid, generation, generateName,
-/// the status subresource, finalizers, graceful deletion of pods that are on a node, terminating
-/// namespaces, pods/binding, merge patches, equality selectors, watches with history. Does not default,
-/// validate, authorise or charge quotas; set_hook() stands in for refusals. Every call lets other
-/// tasks run once before it takes effect, as a real one would.
+/// Does what controllers depend on: revisions, optimistic concurrency, uid, generation,
+/// generateName, the status subresource, finalizers, graceful deletion of pods that are on a node,
+/// terminating namespaces, pods/binding, merge patches, equality selectors, watches with history.
+/// Does not default, validate, authorise or charge quotas; set_hook() stands in for refusals. Every
+/// call lets other tasks run once before it takes effect, as a real one would.
 class FakeApi final : public Client {
  public:
   /// Decides on a request before it takes effect; an Error refuses it. `verb` as in RBAC.
@@ -38,11 +38,20 @@ class FakeApi final : public Client {
   Task<Result<std::string>> get(Target target) override;
   Task<Result<std::string>> list(Target target, ListOptions options) override;
   Task<Result<std::unique_ptr<WatchStream>>> watch(Target target, WatchOptions options) override;
-  Task<Result<std::string>> create(Target target, std::string object, WriteOptions options) override;
-  Task<Result<std::string>> update(Target target, std::string object, WriteOptions options) override;
-  Task<Result<std::string>> patch(Target target, PatchType type, std::string body, WriteOptions options) override;
+  Task<Result<std::string>> create(Target target,
+                                   std::string object,
+                                   WriteOptions options) override;
+  Task<Result<std::string>> update(Target target,
+                                   std::string object,
+                                   WriteOptions options) override;
+  Task<Result<std::string>> patch(Target target,
+                                  PatchType type,
+                                  std::string body,
+                                  WriteOptions options) override;
   Task<Result<std::string>> remove(Target target, DeleteOptions options) override;
-  Task<Result<std::string>> remove_collection(Target target, DeleteOptions options, ListOptions select) override;
+  Task<Result<std::string>> remove_collection(Target target,
+                                              DeleteOptions options,
+                                              ListOptions select) override;
 
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 
@@ -53,6 +62,7 @@ class FakeApi final : public Client {
 
   /// Requests so far, refused ones included.
   [[nodiscard]] int count(std::string_view verb, std::string_view plural) const;
+
   [[nodiscard]] std::int64_t revision() const { return revision_; }
 
  private:

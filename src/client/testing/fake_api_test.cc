@@ -106,7 +106,8 @@ TEST_F(FakeApiTest, BindsAPodOnce) {
   const std::string body = R"({"target":{"kind":"Node","name":"n"}})";
   ASSERT_TRUE(run(api_.create(target_of(pod, "binding"), body, {})));
   EXPECT_EQ(run(get<api::Pod>(api_, "default", "a"))->spec.node_name, "n");
-  EXPECT_EQ(run(api_.create(target_of(pod, "binding"), body, {})).error().code(), ErrorCode::kConflict);
+  EXPECT_EQ(run(api_.create(target_of(pod, "binding"), body, {})).error().code(),
+            ErrorCode::kConflict);
 }
 
 TEST_F(FakeApiTest, ShowsAWatcherOnlyWhatItsSelectorMatches) {

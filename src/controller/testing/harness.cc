@@ -17,7 +17,8 @@ Task<> turn_until(std::function<bool()> condition, bool* held) {
 }
 
 Task<> turn(int turns) {
-  for (int i = 0; i < turns; ++i) co_await yield();
+  for (int i = 0; i < turns; ++i)
+    co_await yield();
 }
 
 }  // namespace
@@ -30,7 +31,9 @@ bool Harness::until(std::function<bool()> condition) {
   return held;
 }
 
-void Harness::settle() { run_until_complete(loop, turn(kTurnsToRest)); }
+void Harness::settle() {
+  run_until_complete(loop, turn(kTurnsToRest));
+}
 
 void Harness::advance(std::chrono::nanoseconds by) {
   clock.advance(by);
@@ -43,7 +46,9 @@ void Harness::add_namespace(const std::string& name) {
   create(std::move(name_space));
 }
 
-void Harness::run_pod(const std::string& name_space, const std::string& name, const std::string& node,
+void Harness::run_pod(const std::string& name_space,
+                      const std::string& name,
+                      const std::string& node,
                       const std::string& ip) {
   std::optional<api::Pod> pod = get<api::Pod>(name_space, name);
   if (pod->spec.node_name.empty()) {
@@ -52,7 +57,8 @@ void Harness::run_pod(const std::string& name_space, const std::string& name, co
   }
   pod->status.phase = "Running";
   pod->status.pod_ip = ip;
-  std::erase_if(pod->status.conditions, [](const api::PodCondition& condition) { return condition.type == "Ready"; });
+  std::erase_if(pod->status.conditions,
+                [](const api::PodCondition& condition) { return condition.type == "Ready"; });
   api::PodCondition ready;
   ready.type = "Ready";
   ready.status = "True";
@@ -68,7 +74,8 @@ std::vector<std::string> Harness::events(const std::string& name, const std::str
   });
   std::ranges::sort(found, {}, [](const api::Event& event) { return event.metadata.name; });
   std::vector<std::string> messages;
-  for (api::Event& event : found) messages.push_back(std::move(event.message));
+  for (api::Event& event : found)
+    messages.push_back(std::move(event.message));
   return messages;
 }
 

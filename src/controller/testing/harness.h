@@ -75,12 +75,16 @@ class Harness {
   }
 
   template <class T>
-  Result<> remove(const std::string& name_space, const std::string& name, client::DeleteOptions options = {}) {
+  Result<> remove(const std::string& name_space,
+                  const std::string& name,
+                  client::DeleteOptions options = {}) {
     return run(client::remove<T>(api, name_space, name, std::move(options)));
   }
 
   /// What a node does with a pod that it was given: runs it and finds it ready.
-  void run_pod(const std::string& name_space, const std::string& name, const std::string& node = "node",
+  void run_pod(const std::string& name_space,
+               const std::string& name,
+               const std::string& node = "node",
                const std::string& ip = "10.0.0.1");
 
   /// Messages of the events about an object, by reason, oldest first.

@@ -11,7 +11,9 @@
 
 namespace insula::controllers {
 
-DeploymentController::DeploymentController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+DeploymentController::DeploymentController(client::Client& client,
+                                           const controller::Runtime& runtime,
+                                           Mirrors mirrors,
                                            controller::EventRecorder& events)
     : client_(client),
       clock_(runtime.clock),
@@ -47,7 +49,8 @@ void DeploymentController::enqueue_owner(const api::ReplicaSet& set) {
     return;
   }
   for (const DeploymentPtr& deployment : mirrors_.deployments.list(set.metadata.namespace_)) {
-    if (deployment->spec.selector && controller::matches(*deployment->spec.selector, set.metadata.labels)) {
+    if (deployment->spec.selector &&
+        controller::matches(*deployment->spec.selector, set.metadata.labels)) {
       controller_.enqueue(controller::key_of(*deployment));
     }
   }
@@ -57,10 +60,12 @@ void DeploymentController::enqueue_owner(const api::ReplicaSet& set) {
 void DeploymentController::pod_gone(const api::Pod& pod) {
   const api::OwnerReference* owner = controller::controller_of(pod.metadata);
   if (owner == nullptr || owner->kind != "ReplicaSet") return;
-  if (const SetPtr set = mirrors_.sets.get({pod.metadata.namespace_, owner->name})) enqueue_owner(*set);
+  if (const SetPtr set = mirrors_.sets.get({pod.metadata.namespace_, owner->name}))
+    enqueue_owner(*set);
 }
 
-bool DeploymentController::old_pods_left(const api::Deployment& deployment, const std::vector<SetPtr>& sets) const {
+bool DeploymentController::old_pods_left(const api::Deployment& deployment,
+                                         const std::vector<SetPtr>& sets) const {
   if (is_rolling(deployment)) return false;
   const SetPtr new_set = find_new_set(deployment, sets);
   return std::ranges::any_of(sets, [this, &new_set](const SetPtr& set) {
@@ -87,7 +92,8 @@ Task<Result<std::vector<SetPtr>>> DeploymentController::claim(DeploymentPtr depl
   std::vector<SetPtr> sets = mirrors_.sets.by_index(sets_by_owner_, deployment->metadata.uid);
   if (deployment->metadata.deletion_timestamp || !deployment->spec.selector) co_return sets;
   for (const SetPtr& set : mirrors_.sets.list(deployment->metadata.namespace_)) {
-    if (controller::controller_of(set->metadata) != nullptr || set->metadata.deletion_timestamp) continue;
+    if (controller::controller_of(set->metadata) != nullptr || set->metadata.deletion_timestamp)
+      continue;
     if (!controller::matches(*deployment->spec.selector, set->metadata.labels)) continue;
     api::ReplicaSet adopted = *set;
     adopted.metadata.owner_references.push_back(controller::controlled_by(*deployment));
@@ -105,15 +111,17 @@ Task<Result<>> DeploymentController::apply(DeploymentPtr deployment, DeploymentP
     mirrors_.sets.observe(stored);
   }
   for (std::string& message : plan.events) {
-    events_.record(*deployment, controller::EventType::kNormal, "ScalingReplicaSet", std::move(message));
+    events_.record(*deployment, controller::EventType::kNormal, "ScalingReplicaSet",
+                   std::move(message));
   }
   for (const SetPtr& set : plan.remove) {
     client::DeleteOptions options;
     options.precondition_uid = set->metadata.uid;
     options.propagation = client::Propagation::kBackground;
-    const Result<> removed = co_await client::remove<api::ReplicaSet>(client_, set->metadata.namespace_,
-                                                                      set->metadata.name, std::move(options));
-    if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+    const Result<> removed = co_await client::remove<api::ReplicaSet>(
+        client_, set->metadata.namespace_, set->metadata.name, std::move(options));
+    if (!removed && removed.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(removed.error());
   }
   co_return Result<>{};
 }
@@ -127,8 +135,8 @@ Task<Result<>> DeploymentController::create_set(DeploymentPtr deployment, Deploy
   }
   plan.events.clear();
   if (stored.error().code() == ErrorCode::kAlreadyExists) {
-    INSULA_CO_TRY(const api::ReplicaSet there,
-                  co_await client::get<api::ReplicaSet>(client_, deployment->metadata.namespace_, name));
+    INSULA_CO_TRY(const api::ReplicaSet there, co_await client::get<api::ReplicaSet>(
+                                                   client_, deployment->metadata.namespace_, name));
     if (controller::controller_uid(there.metadata) == deployment->metadata.uid &&
         same_template(there.spec.template_, deployment->spec.template_)) {
       mirrors_.sets.observe(there);
@@ -137,16 +145,20 @@ Task<Result<>> DeploymentController::create_set(DeploymentPtr deployment, Deploy
     // Another template hashes to the same name: the next attempt takes another hash.
     plan.status.collision_count = plan.status.collision_count.value_or(0) + 1;
   } else {
-    set_condition(plan.status, make_condition("Progressing", "False", "ReplicaSetCreateError", stored.error().message()),
-                  clock_.wall());
-    events_.record(*deployment, controller::EventType::kWarning, "ReplicaSetCreateError",
-                   "Failed to create new replica set \"" + name + "\": " + stored.error().message());
+    set_condition(
+        plan.status,
+        make_condition("Progressing", "False", "ReplicaSetCreateError", stored.error().message()),
+        clock_.wall());
+    events_.record(
+        *deployment, controller::EventType::kWarning, "ReplicaSetCreateError",
+        "Failed to create new replica set \"" + name + "\": " + stored.error().message());
   }
   INSULA_CO_TRY_VOID(co_await write_status(deployment, plan));
   co_return std::unexpected(std::move(stored).error());
 }
 
-Task<Result<>> DeploymentController::write_status(DeploymentPtr deployment, const DeploymentPlan& plan) {
+Task<Result<>> DeploymentController::write_status(DeploymentPtr deployment,
+                                                  const DeploymentPlan& plan) {
   api::Deployment next = *deployment;
   if (plan.revision) {
     next.metadata.annotations[std::string(kRevisionAnnotation)] = *plan.revision;
@@ -157,7 +169,8 @@ Task<Result<>> DeploymentController::write_status(DeploymentPtr deployment, cons
   }
   if (plan.status == deployment->status) co_return Result<>{};
   next.status = plan.status;
-  INSULA_CO_TRY(const api::Deployment written, co_await client::update_status(client_, std::move(next)));
+  INSULA_CO_TRY(const api::Deployment written,
+                co_await client::update_status(client_, std::move(next)));
   mirrors_.deployments.observe(written);
   co_return Result<>{};
 }

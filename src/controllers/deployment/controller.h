@@ -11,8 +11,8 @@
 
 namespace insula::controllers {
 
-/// Turns Deployments into ReplicaSets: rolling updates, Recreate, revisions, pausing, scaling, and the
-/// conditions that `kubectl rollout status` reads.
+/// Turns Deployments into ReplicaSets: rolling updates, Recreate, revisions, pausing, scaling, and
+/// the conditions that `kubectl rollout status` reads.
 class DeploymentController final : private controller::Reconciler {
  public:
   struct Mirrors {
@@ -21,7 +21,9 @@ class DeploymentController final : private controller::Reconciler {
     controller::Informer<api::Pod>& pods;
   };
 
-  DeploymentController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+  DeploymentController(client::Client& client,
+                       const controller::Runtime& runtime,
+                       Mirrors mirrors,
                        controller::EventRecorder& events);
 
   void start();
@@ -37,7 +39,8 @@ class DeploymentController final : private controller::Reconciler {
   Task<Result<>> apply(DeploymentPtr deployment, DeploymentPlan& plan);
   Task<Result<>> create_set(DeploymentPtr deployment, DeploymentPlan& plan);
   Task<Result<>> write_status(DeploymentPtr deployment, const DeploymentPlan& plan);
-  [[nodiscard]] bool old_pods_left(const api::Deployment& deployment, const std::vector<SetPtr>& sets) const;
+  [[nodiscard]] bool old_pods_left(const api::Deployment& deployment,
+                                   const std::vector<SetPtr>& sets) const;
   void enqueue_owner(const api::ReplicaSet& set);
   void pod_gone(const api::Pod& pod);
 

@@ -1,9 +1,9 @@
 #include "controllers/deployment/controller.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "controller/testing/harness.h"
 #include "controllers/deployment/status.h"
@@ -21,8 +21,8 @@ class DeploymentControllerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     events_.start();
-    for (controller::Mirror* mirror :
-         std::initializer_list<controller::Mirror*>{&deployments_, &sets_, &pods_, &quotas_, &ranges_}) {
+    for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
+             &deployments_, &sets_, &pods_, &quotas_, &ranges_}) {
       mirror->start();
     }
     replica_sets_.start();
@@ -51,7 +51,9 @@ class DeploymentControllerTest : public ::testing::Test {
   }
 
   void set_image(const std::string& image) {
-    change([&](api::Deployment& deployment) { deployment.spec.template_.spec.containers[0].image = image; });
+    change([&](api::Deployment& deployment) {
+      deployment.spec.template_.spec.containers[0].image = image;
+    });
   }
 
   std::vector<api::Pod> running(const std::string& image) {
@@ -77,7 +79,8 @@ class DeploymentControllerTest : public ::testing::Test {
   }
 
   void roll_out() {
-    for (int i = 0; i < 20; ++i) run_node();
+    for (int i = 0; i < 20; ++i)
+      run_node();
   }
 
   std::string progressing() {
@@ -93,8 +96,10 @@ class DeploymentControllerTest : public ::testing::Test {
   controller::Informer<api::ResourceQuota> quotas_{world_.api};
   controller::Informer<api::LimitRange> ranges_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "deployment-controller"};
-  ReplicaSetController replica_sets_{world_.api, world_.runtime, {sets_, pods_, quotas_, ranges_}, events_};
-  DeploymentController controller_{world_.api, world_.runtime, {deployments_, sets_, pods_}, events_};
+  ReplicaSetController replica_sets_{
+      world_.api, world_.runtime, {sets_, pods_, quotas_, ranges_}, events_};
+  DeploymentController controller_{
+      world_.api, world_.runtime, {deployments_, sets_, pods_}, events_};
 };
 
 TEST_F(DeploymentControllerTest, BringsItsPodsUpAndSaysSo) {
@@ -192,10 +197,11 @@ TEST_F(DeploymentControllerTest, KeepsNoMoreOldSetsThanItsHistoryAllows) {
 }
 
 TEST_F(DeploymentControllerTest, ReportsWhyItsPodsCannotBeMade) {
-  world_.api.set_hook([](std::string_view verb, const client::Target& target) -> std::optional<Error> {
-    if (verb != "create" || target.kind->plural != "pods") return std::nullopt;
-    return Error(ErrorCode::kForbidden, "pods \"web-x\" is forbidden: exceeded quota: q");
-  });
+  world_.api.set_hook(
+      [](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (verb != "create" || target.kind->plural != "pods") return std::nullopt;
+        return Error(ErrorCode::kForbidden, "pods \"web-x\" is forbidden: exceeded quota: q");
+      });
   world_.create(web(1));
   world_.settle();
   const api::DeploymentStatus status = now().status;
@@ -208,9 +214,11 @@ TEST_F(DeploymentControllerTest, SaysHowItScales) {
   world_.create(web(1));
   world_.settle();
   const std::string name = world_.list<api::ReplicaSet>("default")[0].metadata.name;
-  EXPECT_THAT(world_.events("web", "ScalingReplicaSet"), Contains("Scaled up replica set " + name + " from 0 to 1"));
+  EXPECT_THAT(world_.events("web", "ScalingReplicaSet"),
+              Contains("Scaled up replica set " + name + " from 0 to 1"));
   change([](api::Deployment& deployment) { deployment.spec.replicas = 3; });
-  EXPECT_THAT(world_.events("web", "ScalingReplicaSet"), Contains("Scaled up replica set " + name + " from 1 to 3"));
+  EXPECT_THAT(world_.events("web", "ScalingReplicaSet"),
+              Contains("Scaled up replica set " + name + " from 1 to 3"));
 }
 
 TEST_F(DeploymentControllerTest, ComesToRestAndStaysThere) {

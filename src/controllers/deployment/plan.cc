@@ -1,12 +1,12 @@
 #include "controllers/deployment/plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "controller/owner.h"
 #include "controllers/deployment/status.h"
@@ -17,20 +17,28 @@ namespace {
 
 // Annotations of a deployment that are about the deployment itself.
 bool is_private_annotation(const std::string& name) {
-  static constexpr std::string_view kPrivate[] = {"kubectl.kubernetes.io/last-applied-configuration",
-                                                  kRevisionAnnotation, kDesiredAnnotation, kMaxAnnotation,
-                                                  "deployment.kubernetes.io/revision-history",
-                                                  "deprecated.deployment.rollback.to"};
+  static constexpr std::string_view kPrivate[] = {
+      "kubectl.kubernetes.io/last-applied-configuration",
+      kRevisionAnnotation,
+      kDesiredAnnotation,
+      kMaxAnnotation,
+      "deployment.kubernetes.io/revision-history",
+      "deprecated.deployment.rollback.to"};
   return std::ranges::find(kPrivate, name) != std::end(kPrivate);
 }
 
-std::int32_t size_of(const api::ReplicaSet& set) { return set.spec.replicas.value_or(1); }
+std::int32_t size_of(const api::ReplicaSet& set) {
+  return set.spec.replicas.value_or(1);
+}
 
 // The planning of one deployment: what was observed, sorted, and the sets as they should become.
 class Planner {
  public:
   Planner(const ObservedDeployment& observed, WallTime now)
-      : deployment_(observed.deployment), now_(now), old_pods_left_(observed.old_pods_left), old_(observed.sets) {
+      : deployment_(observed.deployment),
+        now_(now),
+        old_pods_left_(observed.old_pods_left),
+        old_(observed.sets) {
     std::ranges::sort(old_, [](const SetPtr& a, const SetPtr& b) {
       return std::pair(a->metadata.creation_timestamp, a->metadata.name) <
              std::pair(b->metadata.creation_timestamp, b->metadata.name);
@@ -46,7 +54,8 @@ class Planner {
     std::vector<SetPtr> all = old_;
     if (new_) all.push_back(new_);
     if (deployment_.spec.paused || needs_rescale(deployment_, all)) {
-      for (const SetSize& size : rescale(deployment_, new_, old_)) resize(size);
+      for (const SetSize& size : rescale(deployment_, new_, old_))
+        resize(size);
       if (deployment_.spec.paused) trim_history();
     } else if (is_rolling(deployment_)) {
       plan_rolling();
@@ -60,7 +69,8 @@ class Planner {
  private:
   void plan_rolling() {
     if (!new_) return create_new();
-    for (const SetSize& size : roll(deployment_, new_, old_)) resize(size);
+    for (const SetSize& size : roll(deployment_, new_, old_))
+      resize(size);
     if (is_complete(deployment_, plan_.status)) trim_history();
   }
 
@@ -73,14 +83,16 @@ class Planner {
     }
     if (waiting) return;
     if (!new_) return create_new();
-    if (size_of(*new_) != wanted_replicas(deployment_)) resize({new_, wanted_replicas(deployment_)});
+    if (size_of(*new_) != wanted_replicas(deployment_))
+      resize({new_, wanted_replicas(deployment_)});
     if (is_complete(deployment_, plan_.status)) trim_history();
   }
 
   // The new set has the highest number; a rollback gives an old set a new one.
   void number_revision() {
     std::int64_t highest = 0;
-    for (const SetPtr& set : old_) highest = std::max(highest, revision_annotation(set->metadata));
+    for (const SetPtr& set : old_)
+      highest = std::max(highest, revision_annotation(set->metadata));
     revision_ = std::max(highest + 1, new_ ? revision_annotation(new_->metadata) : 0);
     if (!new_) return;
     api::ReplicaSet& next = edit(new_);
@@ -88,12 +100,15 @@ class Planner {
     next.spec.min_ready_seconds = deployment_.spec.min_ready_seconds;
     const std::string text = std::to_string(revision_);
     const auto mine = deployment_.metadata.annotations.find(std::string(kRevisionAnnotation));
-    if (mine == deployment_.metadata.annotations.end() || mine->second != text) plan_.revision = text;
-    if (find_condition(plan_.status, "Progressing") == nullptr && deployment_.spec.progress_deadline_seconds) {
-      set_condition(plan_.status,
-                    make_condition("Progressing", "True", "FoundNewReplicaSet",
-                                   fmt::format("Found new replica set \"{}\"", new_->metadata.name)),
-                    now_);
+    if (mine == deployment_.metadata.annotations.end() || mine->second != text)
+      plan_.revision = text;
+    if (find_condition(plan_.status, "Progressing") == nullptr &&
+        deployment_.spec.progress_deadline_seconds) {
+      set_condition(
+          plan_.status,
+          make_condition("Progressing", "True", "FoundNewReplicaSet",
+                         fmt::format("Found new replica set \"{}\"", new_->metadata.name)),
+          now_);
     }
   }
 
@@ -107,12 +122,14 @@ class Planner {
   void annotate_sizes(std::map<std::string, std::string>& annotations) const {
     const std::int32_t wanted = wanted_replicas(deployment_);
     annotations[std::string(kDesiredAnnotation)] = std::to_string(wanted);
-    annotations[std::string(kMaxAnnotation)] = std::to_string(wanted + bounds_of(deployment_).surge);
+    annotations[std::string(kMaxAnnotation)] =
+        std::to_string(wanted + bounds_of(deployment_).surge);
   }
 
   void create_new() {
     api::ReplicaSet set;
-    const std::string hash = template_hash(deployment_.spec.template_, deployment_.status.collision_count.value_or(0));
+    const std::string hash =
+        template_hash(deployment_.spec.template_, deployment_.status.collision_count.value_or(0));
     const std::string label(kTemplateHashLabel);
     set.metadata.namespace_ = deployment_.metadata.namespace_;
     set.metadata.name = deployment_.metadata.name + "-" + hash;
@@ -128,13 +145,15 @@ class Planner {
     set.spec.template_ = deployment_.spec.template_;
     set.spec.template_.metadata.labels[label] = hash;
     if (size_of(set) > 0) {
-      plan_.events.push_back(fmt::format("Scaled up replica set {} from 0 to {}", set.metadata.name, size_of(set)));
+      plan_.events.push_back(
+          fmt::format("Scaled up replica set {} from 0 to {}", set.metadata.name, size_of(set)));
     }
     if (deployment_.spec.progress_deadline_seconds) {
-      set_condition(plan_.status,
-                    make_condition("Progressing", "True", "NewReplicaSetCreated",
-                                   fmt::format("Created new replica set \"{}\"", set.metadata.name)),
-                    now_);
+      set_condition(
+          plan_.status,
+          make_condition("Progressing", "True", "NewReplicaSetCreated",
+                         fmt::format("Created new replica set \"{}\"", set.metadata.name)),
+          now_);
     }
     plan_.revision = std::to_string(revision_);
     plan_.create = std::move(set);
@@ -147,12 +166,13 @@ class Planner {
     annotate_sizes(next.metadata.annotations);
     if (size.replicas == before) return;
     plan_.events.push_back(fmt::format("Scaled {} replica set {} from {} to {}",
-                                       size.replicas > before ? "up" : "down", size.set->metadata.name, before,
-                                       size.replicas));
+                                       size.replicas > before ? "up" : "down",
+                                       size.set->metadata.name, before, size.replicas));
   }
 
   void trim_history() {
-    const std::int32_t keep = deployment_.spec.revision_history_limit.value_or(kRevisionHistoryDefault);
+    const std::int32_t keep =
+        deployment_.spec.revision_history_limit.value_or(kRevisionHistoryDefault);
     std::vector<SetPtr> empty;
     std::ranges::copy_if(old_, std::back_inserter(empty), [](const SetPtr& set) {
       return size_of(*set) == 0 && set->status.replicas == 0 && !set->metadata.deletion_timestamp &&
@@ -179,7 +199,8 @@ class Planner {
     }
     if (const auto deadline = progress_deadline(deployment_, plan_.status)) {
       // A second later, so that the deadline has passed however the times are rounded.
-      plan_.again_after = std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(*deadline - now_)) +
+      plan_.again_after = std::max(std::chrono::seconds(0),
+                                   std::chrono::ceil<std::chrono::seconds>(*deadline - now_)) +
                           std::chrono::seconds(1);
     }
   }
@@ -205,7 +226,8 @@ SetPtr find_new_set(const api::Deployment& deployment, const std::vector<SetPtr>
   SetPtr found;
   for (const SetPtr& set : sets) {
     if (!same_template(set->spec.template_, deployment.spec.template_)) continue;
-    if (!found || set->metadata.creation_timestamp < found->metadata.creation_timestamp) found = set;
+    if (!found || set->metadata.creation_timestamp < found->metadata.creation_timestamp)
+      found = set;
   }
   return found;
 }

@@ -22,12 +22,13 @@ struct ObservedDeployment {
   bool old_pods_left = false;
 };
 
-/// One step towards what the deployment asks for. Pure; the next step is planned from what the first
-/// one made.
+/// One step towards what the deployment asks for. Pure; the next step is planned from what the
+/// first one made.
 struct DeploymentPlan {
   std::optional<api::ReplicaSet> create;
-  std::vector<api::ReplicaSet> update;  // with new sizes or annotations, and the resourceVersion read
-  std::vector<SetPtr> remove;           // beyond the revision history
+  std::vector<api::ReplicaSet>
+      update;                  // with new sizes or annotations, and the resourceVersion read
+  std::vector<SetPtr> remove;  // beyond the revision history
   /// The deployment's own revision annotation, when it must change.
   std::optional<std::string> revision;
   api::DeploymentStatus status;
@@ -38,6 +39,7 @@ struct DeploymentPlan {
 [[nodiscard]] DeploymentPlan plan_deployment(const ObservedDeployment& observed, WallTime now);
 
 /// The set whose template the deployment asks for now; null when there is none.
-[[nodiscard]] SetPtr find_new_set(const api::Deployment& deployment, const std::vector<SetPtr>& sets);
+[[nodiscard]] SetPtr find_new_set(const api::Deployment& deployment,
+                                  const std::vector<SetPtr>& sets);
 
 }  // namespace insula::controllers

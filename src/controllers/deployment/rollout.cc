@@ -13,17 +13,22 @@ namespace insula::controllers {
 
 namespace {
 
-std::int32_t size_of(const SetPtr& set) { return set->spec.replicas.value_or(1); }
+std::int32_t size_of(const SetPtr& set) {
+  return set->spec.replicas.value_or(1);
+}
 
 std::int32_t total(const std::vector<SetPtr>& sets) {
   std::int32_t sum = 0;
-  for (const SetPtr& set : sets) sum += size_of(set);
+  for (const SetPtr& set : sets)
+    sum += size_of(set);
   return sum;
 }
 
 enum class Rounding : std::uint8_t { kUp, kDown };
 
-std::int32_t resolve(const std::optional<api::IntOrString>& value, std::int32_t fallback, std::int32_t of,
+std::int32_t resolve(const std::optional<api::IntOrString>& value,
+                     std::int32_t fallback,
+                     std::int32_t of,
                      Rounding rounding) {
   if (!value) return fallback;
   if (!value->is_string()) return value->number();
@@ -34,7 +39,8 @@ std::int32_t resolve(const std::optional<api::IntOrString>& value, std::int32_t 
   return static_cast<std::int32_t>(rounding == Rounding::kUp ? (scaled + 99) / 100 : scaled / 100);
 }
 
-std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata, std::string_view name) {
+std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata,
+                                              std::string_view name) {
   const auto it = metadata.annotations.find(std::string(name));
   if (it == metadata.annotations.end()) return std::nullopt;
   std::int32_t number = 0;
@@ -46,7 +52,8 @@ std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata, s
 
 std::vector<SetPtr> active(const std::vector<SetPtr>& sets) {
   std::vector<SetPtr> found;
-  std::ranges::copy_if(sets, std::back_inserter(found), [](const SetPtr& set) { return size_of(set) > 0; });
+  std::ranges::copy_if(sets, std::back_inserter(found),
+                       [](const SetPtr& set) { return size_of(set) > 0; });
   return found;
 }
 
@@ -61,7 +68,9 @@ void resize(std::vector<SetSize>& sizes, const SetPtr& set, std::int32_t replica
 }
 
 // Pods of old sets that do not work are no loss: they go first.
-void remove_unhealthy(const std::vector<SetPtr>& old_sets, std::int32_t most, std::vector<SetSize>& sizes) {
+void remove_unhealthy(const std::vector<SetPtr>& old_sets,
+                      std::int32_t most,
+                      std::vector<SetSize>& sizes) {
   for (const SetPtr& set : old_sets) {
     if (most <= 0) return;
     const std::int32_t unhealthy = size_of(set) - set->status.available_replicas;
@@ -77,7 +86,9 @@ std::int32_t current_size(const std::vector<SetSize>& sizes, const SetPtr& set) 
   return it == sizes.end() ? size_of(set) : it->replicas;
 }
 
-void shrink_old(const api::Deployment& deployment, const SetPtr& new_set, const std::vector<SetPtr>& old_sets,
+void shrink_old(const api::Deployment& deployment,
+                const SetPtr& new_set,
+                const std::vector<SetPtr>& old_sets,
                 std::vector<SetSize>& sizes) {
   const std::int32_t least = wanted_replicas(deployment) - bounds_of(deployment).unavailable;
   const std::int32_t new_unavailable = size_of(new_set) - new_set->status.available_replicas;
@@ -119,9 +130,11 @@ SetPtr only_active(const SetPtr& new_set, const std::vector<SetPtr>& old_sets) {
 std::int32_t share(const api::Deployment& deployment, const SetPtr& set, std::int32_t left) {
   if (size_of(set) == 0 || left == 0) return 0;
   const double full = wanted_replicas(deployment) + bounds_of(deployment).surge;
-  const std::int32_t before =
-      number_annotation(set->metadata, kMaxAnnotation).value_or(std::max(deployment.status.replicas, 1));
-  const auto fair = static_cast<std::int32_t>(std::lround(size_of(set) * full / std::max(before, 1))) - size_of(set);
+  const std::int32_t before = number_annotation(set->metadata, kMaxAnnotation)
+                                  .value_or(std::max(deployment.status.replicas, 1));
+  const auto fair =
+      static_cast<std::int32_t>(std::lround(size_of(set) * full / std::max(before, 1))) -
+      size_of(set);
   return left > 0 ? std::min(std::max(fair, 0), left) : std::max(std::min(fair, 0), left);
 }
 
@@ -149,9 +162,13 @@ std::vector<SetSize> spread(const api::Deployment& deployment, std::vector<SetPt
 
 }  // namespace
 
-bool is_rolling(const api::Deployment& deployment) { return deployment.spec.strategy.type != "Recreate"; }
+bool is_rolling(const api::Deployment& deployment) {
+  return deployment.spec.strategy.type != "Recreate";
+}
 
-std::int32_t wanted_replicas(const api::Deployment& deployment) { return deployment.spec.replicas.value_or(1); }
+std::int32_t wanted_replicas(const api::Deployment& deployment) {
+  return deployment.spec.replicas.value_or(1);
+}
 
 RolloutBounds bounds_of(const api::Deployment& deployment) {
   if (!is_rolling(deployment)) return {};
@@ -162,7 +179,8 @@ RolloutBounds bounds_of(const api::Deployment& deployment) {
     surge = deployment.spec.strategy.rolling_update->max_surge;
     unavailable = deployment.spec.strategy.rolling_update->max_unavailable;
   }
-  RolloutBounds bounds{resolve(surge, 0, wanted, Rounding::kUp), resolve(unavailable, 0, wanted, Rounding::kDown)};
+  RolloutBounds bounds{resolve(surge, 0, wanted, Rounding::kUp),
+                       resolve(unavailable, 0, wanted, Rounding::kDown)};
   if (bounds.surge == 0 && bounds.unavailable == 0) bounds.unavailable = 1;
   bounds.unavailable = std::min(bounds.unavailable, wanted);
   return bounds;
@@ -174,7 +192,8 @@ std::string template_hash(const api::PodTemplateSpec& pod_template, std::int32_t
   std::uint32_t hash = 2166136261;
   std::string text = api::encode_json(pod_template);
   if (collisions > 0) text += std::to_string(collisions);
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
   std::string name;
   for (const char digit : std::to_string(hash)) {
     name += kLetters[static_cast<std::size_t>(digit) % kLetters.size()];
@@ -202,7 +221,8 @@ std::int32_t first_size(const api::Deployment& deployment, const std::vector<Set
   return std::clamp(room, 0, wanted);
 }
 
-std::vector<SetSize> roll(const api::Deployment& deployment, const SetPtr& new_set,
+std::vector<SetSize> roll(const api::Deployment& deployment,
+                          const SetPtr& new_set,
                           const std::vector<SetPtr>& old_sets) {
   std::vector<SetSize> sizes;
   const std::int32_t wanted = wanted_replicas(deployment);
@@ -229,13 +249,15 @@ bool needs_rescale(const api::Deployment& deployment, const std::vector<SetPtr>&
   });
 }
 
-std::vector<SetSize> rescale(const api::Deployment& deployment, const SetPtr& new_set,
+std::vector<SetSize> rescale(const api::Deployment& deployment,
+                             const SetPtr& new_set,
                              const std::vector<SetPtr>& old_sets) {
   const std::int32_t wanted = wanted_replicas(deployment);
   if (const SetPtr only = only_active(new_set, old_sets)) return {{only, wanted}};
   std::vector<SetSize> sizes;
   if (is_saturated(deployment, new_set)) {
-    for (const SetPtr& set : active(old_sets)) sizes.push_back({set, 0});
+    for (const SetPtr& set : active(old_sets))
+      sizes.push_back({set, 0});
     return sizes;
   }
   if (!is_rolling(deployment)) return sizes;

@@ -33,7 +33,8 @@ struct RolloutBounds {
 
 /// Hash of the pod template in the letters that Kubernetes uses for generated names. `collisions`
 /// gives another hash for the same template.
-[[nodiscard]] std::string template_hash(const api::PodTemplateSpec& pod_template, std::int32_t collisions);
+[[nodiscard]] std::string template_hash(const api::PodTemplateSpec& pod_template,
+                                        std::int32_t collisions);
 
 /// Same pods? The pod-template-hash label does not count.
 [[nodiscard]] bool same_template(const api::PodTemplateSpec& a, const api::PodTemplateSpec& b);
@@ -47,22 +48,26 @@ struct SetSize {
   std::int32_t replicas = 0;
 };
 
-/// One step of a rolling update: how the sets should be sized now, given what is available. `old_sets`
-/// sorted by age. Only sets whose size changes are listed.
-/// Spec: Kubernetes, Deployment, "Rolling Update Deployment" (maxUnavailable, maxSurge).
-[[nodiscard]] std::vector<SetSize> roll(const api::Deployment& deployment, const SetPtr& new_set,
+/// One step of a rolling update: how the sets should be sized now, given what is available.
+/// `old_sets` sorted by age. Only sets whose size changes are listed. Spec: Kubernetes, Deployment,
+/// "Rolling Update Deployment" (maxUnavailable, maxSurge).
+[[nodiscard]] std::vector<SetSize> roll(const api::Deployment& deployment,
+                                        const SetPtr& new_set,
                                         const std::vector<SetPtr>& old_sets);
 
-/// Sizes after the wanted number changed in the middle of a rollout: the difference is spread over the
-/// sets in proportion. Lists every set that must get a new size.
-/// Spec: Kubernetes, Deployment, "Proportional scaling".
-[[nodiscard]] std::vector<SetSize> rescale(const api::Deployment& deployment, const SetPtr& new_set,
+/// Sizes after the wanted number changed in the middle of a rollout: the difference is spread over
+/// the sets in proportion. Lists every set that must get a new size. Spec: Kubernetes, Deployment,
+/// "Proportional scaling".
+[[nodiscard]] std::vector<SetSize> rescale(const api::Deployment& deployment,
+                                           const SetPtr& new_set,
                                            const std::vector<SetPtr>& old_sets);
 
 /// The wanted number changed since the sets were last sized.
-[[nodiscard]] bool needs_rescale(const api::Deployment& deployment, const std::vector<SetPtr>& sets);
+[[nodiscard]] bool needs_rescale(const api::Deployment& deployment,
+                                 const std::vector<SetPtr>& sets);
 
 /// Replicas for a new set that is about to be created.
-[[nodiscard]] std::int32_t first_size(const api::Deployment& deployment, const std::vector<SetPtr>& old_sets);
+[[nodiscard]] std::int32_t first_size(const api::Deployment& deployment,
+                                      const std::vector<SetPtr>& old_sets);
 
 }  // namespace insula::controllers

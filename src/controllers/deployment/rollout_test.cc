@@ -6,7 +6,8 @@
 namespace insula::controllers {
 namespace {
 
-api::Deployment deployment_of(int replicas, std::optional<api::IntOrString> surge = {},
+api::Deployment deployment_of(int replicas,
+                              std::optional<api::IntOrString> surge = {},
                               std::optional<api::IntOrString> unavailable = {}) {
   api::Deployment deployment;
   deployment.spec.replicas = replicas;
@@ -34,7 +35,8 @@ TEST(Rollout, RoundsSurgeUpAndUnavailabilityDown) {
   for (const BoundsCase& one : cases) {
     const RolloutBounds bounds = bounds_of(deployment_of(one.replicas, one.surge, one.unavailable));
     EXPECT_EQ(bounds.surge, one.expected.surge) << one.replicas << one.surge.text();
-    EXPECT_EQ(bounds.unavailable, one.expected.unavailable) << one.replicas << one.unavailable.text();
+    EXPECT_EQ(bounds.unavailable, one.expected.unavailable)
+        << one.replicas << one.unavailable.text();
   }
 }
 
@@ -59,8 +61,9 @@ TEST(Rollout, SeesTheSameTemplateThroughItsHashLabel) {
   EXPECT_FALSE(same_template(a, b));
 }
 
-// A rolling update played to its end against pods that become available after a while: at no step may
-// there be more pods than replicas + surge, or fewer available ones than replicas - unavailable.
+// A rolling update played to its end against pods that become available after a while: at no step
+// may there be more pods than replicas + surge, or fewer available ones than replicas -
+// unavailable.
 class World {
  public:
   World(api::Deployment deployment, int old_size) : deployment_(std::move(deployment)) {
@@ -86,13 +89,15 @@ class World {
   }
 
   [[nodiscard]] bool done() const {
-    return *old_->spec.replicas == 0 && new_->status.available_replicas == *deployment_.spec.replicas;
+    return *old_->spec.replicas == 0 &&
+           new_->status.available_replicas == *deployment_.spec.replicas;
   }
 
  private:
   static void follow(api::ReplicaSet& set, int becoming) {
     set.status.replicas = *set.spec.replicas;
-    set.status.available_replicas = std::min(set.status.available_replicas + becoming, *set.spec.replicas);
+    set.status.available_replicas =
+        std::min(set.status.available_replicas + becoming, *set.spec.replicas);
   }
 
   void check() const {
@@ -115,11 +120,13 @@ TEST(Rollout, StaysWithinItsBoundsFromStartToEnd) {
     api::IntOrString surge;
     api::IntOrString unavailable;
   };
-  const Case cases[] = {{1, 1, 0},       {2, 0, 1},       {2, "25%", "25%"}, {3, 1, 1},
-                        {10, "25%", 0},  {10, 0, "25%"},  {10, "100%", 0},   {7, 3, 2},
-                        {1, "25%", "25%"}};
+
+  const Case cases[] = {{1, 1, 0},       {2, 0, 1},      {2, "25%", "25%"},
+                        {3, 1, 1},       {10, "25%", 0}, {10, 0, "25%"},
+                        {10, "100%", 0}, {7, 3, 2},      {1, "25%", "25%"}};
   for (const Case& one : cases) {
-    SCOPED_TRACE(std::to_string(one.replicas) + " " + one.surge.text() + " " + one.unavailable.text());
+    SCOPED_TRACE(std::to_string(one.replicas) + " " + one.surge.text() + " " +
+                 one.unavailable.text());
     World world(deployment_of(one.replicas, one.surge, one.unavailable), one.replicas);
     int steps = 0;
     while (!world.done() && steps < 100) {

@@ -15,13 +15,16 @@ namespace {
 // Whether two versions of a pod differ in something that endpoints show.
 bool same_for_endpoints(const api::Pod& a, const api::Pod& b) {
   return a.metadata.labels == b.metadata.labels && a.status.pod_ip == b.status.pod_ip &&
-         a.spec.node_name == b.spec.node_name && is_ready(a) == is_ready(b) && is_finished(a) == is_finished(b) &&
+         a.spec.node_name == b.spec.node_name && is_ready(a) == is_ready(b) &&
+         is_finished(a) == is_finished(b) &&
          a.metadata.deletion_timestamp.has_value() == b.metadata.deletion_timestamp.has_value();
 }
 
 }  // namespace
 
-EndpointsController::EndpointsController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors)
+EndpointsController::EndpointsController(client::Client& client,
+                                         const controller::Runtime& runtime,
+                                         Mirrors mirrors)
     : client_(client),
       mirrors_(mirrors),
       slices_by_owner_(mirrors.slices.add_index([](const api::EndpointSlice& slice) {
@@ -36,13 +39,14 @@ EndpointsController::EndpointsController(client::Client& client, const controlle
     if (before != nullptr) enqueue_selecting(*before);
     if (after != nullptr) enqueue_selecting(*after);
   });
-  mirrors_.slices.on_change([this](const api::EndpointSlice* before, const api::EndpointSlice* after) {
-    const api::EndpointSlice& slice = after != nullptr ? *after : *before;
-    const api::OwnerReference* owner = controller::controller_of(slice.metadata);
-    if (owner != nullptr && owner->kind == "Service") {
-      controller_.enqueue({slice.metadata.namespace_, owner->name});
-    }
-  });
+  mirrors_.slices.on_change(
+      [this](const api::EndpointSlice* before, const api::EndpointSlice* after) {
+        const api::EndpointSlice& slice = after != nullptr ? *after : *before;
+        const api::OwnerReference* owner = controller::controller_of(slice.metadata);
+        if (owner != nullptr && owner->kind == "Service") {
+          controller_.enqueue({slice.metadata.namespace_, owner->name});
+        }
+      });
   mirrors_.endpoints.on_change([this](const api::Endpoints* before, const api::Endpoints* after) {
     controller_.enqueue(controller::key_of(after != nullptr ? *after : *before));
   });
@@ -54,7 +58,8 @@ void EndpointsController::start() {
 
 void EndpointsController::enqueue_selecting(const api::Pod& pod) {
   for (const ServicePtr& service : mirrors_.services.list(pod.metadata.namespace_)) {
-    if (selects_pods(*service) && controller::contains(pod.metadata.labels, service->spec.selector)) {
+    if (selects_pods(*service) &&
+        controller::contains(pod.metadata.labels, service->spec.selector)) {
       controller_.enqueue(controller::key_of(*service));
     }
   }
@@ -71,7 +76,8 @@ Task<Result<controller::Outcome>> EndpointsController::reconcile(controller::Key
   std::erase_if(pods, [&service](const PodPtr& pod) {
     return !controller::contains(pod->metadata.labels, service->spec.selector);
   });
-  const std::vector<SlicePtr> existing = mirrors_.slices.by_index(slices_by_owner_, service->metadata.uid);
+  const std::vector<SlicePtr> existing =
+      mirrors_.slices.by_index(slices_by_owner_, service->metadata.uid);
   INSULA_CO_TRY_VOID(co_await apply_slices(plan_slices(desired_slices(*service, pods), existing)));
   INSULA_CO_TRY_VOID(co_await apply_endpoints(desired_endpoints(*service, pods)));
   co_return controller::kDone;
@@ -79,17 +85,20 @@ Task<Result<controller::Outcome>> EndpointsController::reconcile(controller::Key
 
 Task<Result<>> EndpointsController::apply_slices(SlicePlan plan) {
   for (api::EndpointSlice& slice : plan.create) {
-    INSULA_CO_TRY(const api::EndpointSlice stored, co_await client::create(client_, std::move(slice)));
+    INSULA_CO_TRY(const api::EndpointSlice stored,
+                  co_await client::create(client_, std::move(slice)));
     mirrors_.slices.observe(stored);
   }
   for (api::EndpointSlice& slice : plan.update) {
-    INSULA_CO_TRY(const api::EndpointSlice stored, co_await client::update(client_, std::move(slice)));
+    INSULA_CO_TRY(const api::EndpointSlice stored,
+                  co_await client::update(client_, std::move(slice)));
     mirrors_.slices.observe(stored);
   }
   for (const SlicePtr& slice : plan.remove) {
-    const Result<> removed =
-        co_await client::remove<api::EndpointSlice>(client_, slice->metadata.namespace_, slice->metadata.name);
-    if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+    const Result<> removed = co_await client::remove<api::EndpointSlice>(
+        client_, slice->metadata.namespace_, slice->metadata.name);
+    if (!removed && removed.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(removed.error());
     mirrors_.slices.observe_gone(*slice);
   }
   co_return Result<>{};
@@ -97,11 +106,13 @@ Task<Result<>> EndpointsController::apply_slices(SlicePlan plan) {
 
 Task<Result<>> EndpointsController::apply_endpoints(api::Endpoints desired) {
   const auto there = mirrors_.endpoints.get(controller::key_of(desired));
-  if (there && there->subsets == desired.subsets && there->metadata.labels == desired.metadata.labels) {
+  if (there && there->subsets == desired.subsets &&
+      there->metadata.labels == desired.metadata.labels) {
     co_return Result<>{};
   }
   if (!there) {
-    INSULA_CO_TRY(const api::Endpoints stored, co_await client::create(client_, std::move(desired)));
+    INSULA_CO_TRY(const api::Endpoints stored,
+                  co_await client::create(client_, std::move(desired)));
     mirrors_.endpoints.observe(stored);
     co_return Result<>{};
   }
@@ -114,13 +125,16 @@ Task<Result<>> EndpointsController::apply_endpoints(api::Endpoints desired) {
   co_return Result<>{};
 }
 
-// The slices carry an owner reference and go by garbage collection; Endpoints are known by their name,
-// and those that somebody else wrote (before making the Service, say) are left alone.
+// The slices carry an owner reference and go by garbage collection; Endpoints are known by their
+// name, and those that somebody else wrote (before making the Service, say) are left alone.
 Task<Result<>> EndpointsController::service_gone(controller::Key key) {
   const auto there = mirrors_.endpoints.get(key);
-  if (!there || !there->metadata.labels.contains(std::string(kEndpointsManagedByLabel))) co_return Result<>{};
-  const Result<> removed = co_await client::remove<api::Endpoints>(client_, key.name_space, key.name);
-  if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+  if (!there || !there->metadata.labels.contains(std::string(kEndpointsManagedByLabel)))
+    co_return Result<>{};
+  const Result<> removed =
+      co_await client::remove<api::Endpoints>(client_, key.name_space, key.name);
+  if (!removed && removed.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(removed.error());
   co_return Result<>{};
 }
 

@@ -8,8 +8,8 @@
 
 namespace insula::controllers {
 
-/// Keeps the EndpointSlices and the Endpoints of every Service with a selector in step with its pods.
-/// Services without a selector are left to whoever writes their endpoints.
+/// Keeps the EndpointSlices and the Endpoints of every Service with a selector in step with its
+/// pods. Services without a selector are left to whoever writes their endpoints.
 class EndpointsController final : private controller::Reconciler {
  public:
   struct Mirrors {

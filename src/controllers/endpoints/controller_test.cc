@@ -34,7 +34,8 @@ class EndpointsControllerTest : public ::testing::Test {
   int ready() {
     int count = 0;
     for (const auto& slice : world_.list<api::EndpointSlice>("default")) {
-      for (const auto& endpoint : slice.endpoints) count += *endpoint.conditions.ready ? 1 : 0;
+      for (const auto& endpoint : slice.endpoints)
+        count += *endpoint.conditions.ready ? 1 : 0;
     }
     return count;
   }
@@ -44,7 +45,8 @@ class EndpointsControllerTest : public ::testing::Test {
   controller::Informer<api::Pod> pods_{world_.api};
   controller::Informer<api::EndpointSlice> slices_{world_.api};
   controller::Informer<api::Endpoints> endpoints_{world_.api};
-  EndpointsController controller_{world_.api, world_.runtime, {services_, pods_, slices_, endpoints_}};
+  EndpointsController controller_{
+      world_.api, world_.runtime, {services_, pods_, slices_, endpoints_}};
 };
 
 TEST_F(EndpointsControllerTest, FollowsItsPodsFromReadyToEnding) {
@@ -77,8 +79,8 @@ TEST_F(EndpointsControllerTest, PutsBackWhatSomebodyDeleted) {
   world_.run_pod("default", "a");
   world_.settle();
   ASSERT_TRUE(world_.remove<api::Endpoints>("default", "llm"));
-  ASSERT_TRUE(world_.remove<api::EndpointSlice>("default",
-                                                world_.list<api::EndpointSlice>("default")[0].metadata.name));
+  ASSERT_TRUE(world_.remove<api::EndpointSlice>(
+      "default", world_.list<api::EndpointSlice>("default")[0].metadata.name));
   world_.settle();
   EXPECT_EQ(ready(), 1);
   EXPECT_TRUE(world_.get<api::Endpoints>("default", "llm").has_value());

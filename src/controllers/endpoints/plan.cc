@@ -25,7 +25,9 @@ struct Port {
 
 using Ports = std::vector<Port>;
 
-std::optional<std::int32_t> named_port(const api::Pod& pod, const std::string& name, const std::string& protocol) {
+std::optional<std::int32_t> named_port(const api::Pod& pod,
+                                       const std::string& name,
+                                       const std::string& protocol) {
   for (const api::Container& container : pod.spec.containers) {
     for (const api::ContainerPort& port : container.ports) {
       const std::string& carries = port.protocol.empty() ? std::string("TCP") : port.protocol;
@@ -35,7 +37,8 @@ std::optional<std::int32_t> named_port(const api::Pod& pod, const std::string& n
   return std::nullopt;
 }
 
-// A named target port may be another number in every pod, so the ports are a pod's, not the Service's.
+// A named target port may be another number in every pod, so the ports are a pod's, not the
+// Service's.
 Ports ports_of(const api::Service& service, const api::Pod& pod) {
   Ports ports;
   for (const api::ServicePort& wanted : service.spec.ports) {
@@ -52,7 +55,9 @@ Ports ports_of(const api::Service& service, const api::Pod& pod) {
   return ports;
 }
 
-bool is_ipv6(std::string_view address) { return address.find(':') != std::string_view::npos; }
+bool is_ipv6(std::string_view address) {
+  return address.find(':') != std::string_view::npos;
+}
 
 bool wants_ipv6(const api::Service& service) {
   return !service.spec.ip_families.empty() && service.spec.ip_families.front() == "IPv6";
@@ -72,8 +77,10 @@ struct Member {
 };
 
 // By ports, and by name within: the same pods always give the same slices.
-std::map<Ports, std::vector<Member>> members_of(const api::Service& service, std::vector<PodPtr> pods) {
-  std::ranges::sort(pods, {}, [](const PodPtr& pod) { return std::string_view(pod->metadata.name); });
+std::map<Ports, std::vector<Member>> members_of(const api::Service& service,
+                                                std::vector<PodPtr> pods) {
+  std::ranges::sort(pods, {},
+                    [](const PodPtr& pod) { return std::string_view(pod->metadata.name); });
   std::map<Ports, std::vector<Member>> groups;
   for (PodPtr& pod : pods) {
     std::string address = address_of(*pod, wants_ipv6(service));
@@ -106,7 +113,8 @@ api::Endpoint endpoint_of(const api::Service& service, const Member& member) {
   endpoint.conditions.ready = service.spec.publish_not_ready_addresses || (serving && !terminating);
   endpoint.conditions.serving = serving;
   endpoint.conditions.terminating = terminating;
-  if (std::string hostname = hostname_of(service, pod); !hostname.empty()) endpoint.hostname = std::move(hostname);
+  if (std::string hostname = hostname_of(service, pod); !hostname.empty())
+    endpoint.hostname = std::move(hostname);
   if (!pod.spec.node_name.empty()) endpoint.node_name = pod.spec.node_name;
   endpoint.target_ref = reference_to_pod(pod);
   return endpoint;
@@ -120,18 +128,22 @@ std::string slice_name(const api::Service& service, std::size_t number) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
   }
   std::string name = service.metadata.name + "-";
-  for (int i = 0; i < 5; ++i, hash /= 27) name += kLetters[hash % kLetters.size()];
+  for (int i = 0; i < 5; ++i, hash /= 27)
+    name += kLetters[hash % kLetters.size()];
   return name;
 }
 
-api::EndpointSlice empty_slice(const api::Service& service, const Ports& ports, std::size_t number) {
+api::EndpointSlice empty_slice(const api::Service& service,
+                               const Ports& ports,
+                               std::size_t number) {
   api::EndpointSlice slice;
   slice.metadata.namespace_ = service.metadata.namespace_;
   slice.metadata.name = slice_name(service, number);
   slice.metadata.labels = service.metadata.labels;
   slice.metadata.labels[std::string(kServiceNameLabel)] = service.metadata.name;
   slice.metadata.labels[std::string(kSliceManagedByLabel)] = kSliceManager;
-  if (service.spec.cluster_ip == "None") slice.metadata.labels["service.kubernetes.io/headless"] = "";
+  if (service.spec.cluster_ip == "None")
+    slice.metadata.labels["service.kubernetes.io/headless"] = "";
   slice.metadata.owner_references.push_back(controller::controlled_by(service));
   slice.address_type = wants_ipv6(service) ? "IPv6" : "IPv4";
   for (const Port& port : ports) {
@@ -165,11 +177,13 @@ bool selects_pods(const api::Service& service) {
   return !service.spec.selector.empty() && service.spec.type != "ExternalName";
 }
 
-std::vector<api::EndpointSlice> desired_slices(const api::Service& service, const std::vector<PodPtr>& pods) {
+std::vector<api::EndpointSlice> desired_slices(const api::Service& service,
+                                               const std::vector<PodPtr>& pods) {
   std::vector<api::EndpointSlice> slices;
   for (const auto& [ports, members] : members_of(service, pods)) {
     for (std::size_t i = 0; i < members.size(); ++i) {
-      if (i % kEndpointsPerSliceMax == 0) slices.push_back(empty_slice(service, ports, slices.size()));
+      if (i % kEndpointsPerSliceMax == 0)
+        slices.push_back(empty_slice(service, ports, slices.size()));
       slices.back().endpoints.push_back(endpoint_of(service, members[i]));
     }
   }
@@ -184,7 +198,8 @@ api::Endpoints desired_endpoints(const api::Service& service, const std::vector<
   endpoints.metadata.name = service.metadata.name;
   endpoints.metadata.labels = service.metadata.labels;
   endpoints.metadata.labels[std::string(kEndpointsManagedByLabel)] = "endpoint-controller";
-  if (service.spec.cluster_ip == "None") endpoints.metadata.labels["service.kubernetes.io/headless"] = "";
+  if (service.spec.cluster_ip == "None")
+    endpoints.metadata.labels["service.kubernetes.io/headless"] = "";
   std::size_t count = 0;
   for (const auto& [ports, members] : members_of(service, pods)) {
     api::EndpointSubset subset;
@@ -212,10 +227,12 @@ api::Endpoints desired_endpoints(const api::Service& service, const std::vector<
   return endpoints;
 }
 
-SlicePlan plan_slices(std::vector<api::EndpointSlice> desired, const std::vector<SlicePtr>& existing) {
+SlicePlan plan_slices(std::vector<api::EndpointSlice> desired,
+                      const std::vector<SlicePtr>& existing) {
   SlicePlan plan;
   std::map<std::string, SlicePtr> left;
-  for (const SlicePtr& slice : existing) left[slice->metadata.name] = slice;
+  for (const SlicePtr& slice : existing)
+    left[slice->metadata.name] = slice;
   for (api::EndpointSlice& slice : desired) {
     const auto it = left.find(slice.metadata.name);
     if (it == left.end()) {
@@ -235,7 +252,8 @@ SlicePlan plan_slices(std::vector<api::EndpointSlice> desired, const std::vector
       plan.update.push_back(std::move(next));
     }
   }
-  for (auto& [name, slice] : left) plan.remove.push_back(std::move(slice));
+  for (auto& [name, slice] : left)
+    plan.remove.push_back(std::move(slice));
   return plan;
 }
 

@@ -27,15 +27,16 @@ inline constexpr std::string_view kSliceManager = "endpointslice-controller.k8s.
 [[nodiscard]] bool selects_pods(const api::Service& service);
 
 /// The slices that the Service should have for these pods (those that its selector matches, in any
-/// order). A pod that is being deleted is listed as not ready and terminating; one without an address
-/// or that has finished is not listed. Pure, and the same for the same input.
-/// Spec: Kubernetes, EndpointSlice, "Conditions".
+/// order). A pod that is being deleted is listed as not ready and terminating; one without an
+/// address or that has finished is not listed. Pure, and the same for the same input. Spec:
+/// Kubernetes, EndpointSlice, "Conditions".
 [[nodiscard]] std::vector<api::EndpointSlice> desired_slices(const api::Service& service,
                                                              const std::vector<PodPtr>& pods);
 
 /// The older form of the same: ready and not ready addresses by ports. Pods that are being deleted
 /// are not listed.
-[[nodiscard]] api::Endpoints desired_endpoints(const api::Service& service, const std::vector<PodPtr>& pods);
+[[nodiscard]] api::Endpoints desired_endpoints(const api::Service& service,
+                                               const std::vector<PodPtr>& pods);
 
 struct SlicePlan {
   std::vector<api::EndpointSlice> create;
@@ -44,6 +45,7 @@ struct SlicePlan {
 };
 
 /// What turns the slices that exist into the desired ones, touching only what differs.
-[[nodiscard]] SlicePlan plan_slices(std::vector<api::EndpointSlice> desired, const std::vector<SlicePtr>& existing);
+[[nodiscard]] SlicePlan plan_slices(std::vector<api::EndpointSlice> desired,
+                                    const std::vector<SlicePtr>& existing);
 
 }  // namespace insula::controllers

@@ -97,7 +97,8 @@ TEST_F(EndpointsPlanTest, ResolvesANamedPortPerPod) {
 }
 
 TEST_F(EndpointsPlanTest, SplitsManyPodsIntoSlices) {
-  for (int i = 0; i < 250; ++i) add("p" + std::to_string(1000 + i), "10.0.1." + std::to_string(i));
+  for (int i = 0; i < 250; ++i)
+    add("p" + std::to_string(1000 + i), "10.0.1." + std::to_string(i));
   const auto slices = desired_slices(service_, pods_);
   ASSERT_THAT(slices, SizeIs(3));
   EXPECT_THAT(slices[2].endpoints, SizeIs(50));

@@ -1,10 +1,10 @@
 #include "controllers/garbage/controller.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "async/task_group.h"
 #include "client/typed.h"
@@ -15,7 +15,8 @@
 namespace insula::controllers {
 
 // The metadata of one kind's objects, straight into the graph.
-class GarbageCollector::KindMirror final : public controller::Mirror, private controller::ReflectorSink {
+class GarbageCollector::KindMirror final : public controller::Mirror,
+                                           private controller::ReflectorSink {
  public:
   KindMirror(GarbageCollector& owner, client::Client& client, const api::Kind& kind, Log log)
       : owner_(owner), kind_(kind), reflector_(client, kind, {}, *this, std::move(log)) {}
@@ -40,7 +41,8 @@ class GarbageCollector::KindMirror final : public controller::Mirror, private co
       gone.erase(metadata.uid);
       put(std::move(metadata));
     }
-    for (const std::string& uid : gone) erase(uid);
+    for (const std::string& uid : gone)
+      erase(uid);
     revision_ = revision;
   }
 
@@ -60,7 +62,8 @@ class GarbageCollector::KindMirror final : public controller::Mirror, private co
 
   void put(api::ObjectMeta metadata) {
     uids_.insert(metadata.uid);
-    // Only what ownership is about: labels and managed fields of every object would double its size.
+    // Only what ownership is about: labels and managed fields of every object would double its
+    // size.
     OwnedObject object{&kind_, {}};
     object.metadata.namespace_ = std::move(metadata.namespace_);
     object.metadata.name = std::move(metadata.name);
@@ -70,7 +73,8 @@ class GarbageCollector::KindMirror final : public controller::Mirror, private co
     object.metadata.finalizers = std::move(metadata.finalizers);
     object.metadata.owner_references = std::move(metadata.owner_references);
     const OwnedObject* known = owner_.graph_.find(object.metadata.uid);
-    const std::optional<OwnedObject> before = known == nullptr ? std::nullopt : std::optional(*known);
+    const std::optional<OwnedObject> before =
+        known == nullptr ? std::nullopt : std::optional(*known);
     const std::string uid = object.metadata.uid;
     owner_.graph_.put(std::move(object));
     owner_.changed(before ? &*before : nullptr, owner_.graph_.find(uid));
@@ -118,12 +122,15 @@ void GarbageCollector::changed(const OwnedObject* before, const OwnedObject* aft
   const OwnedObject& object = after != nullptr ? *after : *before;
   const std::string& uid = object.metadata.uid;
   if (after != nullptr) {
-    const bool concerns = !after->metadata.owner_references.empty() || after->metadata.deletion_timestamp;
+    const bool concerns =
+        !after->metadata.owner_references.empty() || after->metadata.deletion_timestamp;
     if (concerns) controller_.enqueue({{}, uid});
-    const bool begins_waiting = after->waits_for_dependents() && (before == nullptr || !before->waits_for_dependents());
+    const bool begins_waiting =
+        after->waits_for_dependents() && (before == nullptr || !before->waits_for_dependents());
     if (!begins_waiting) return;
   }
-  for (const std::string& dependent : graph_.dependents(uid)) controller_.enqueue({{}, dependent});
+  for (const std::string& dependent : graph_.dependents(uid))
+    controller_.enqueue({{}, dependent});
   // An owner that waits for its dependents must notice the last one go.
   for (const api::OwnerReference& owner : object.metadata.owner_references) {
     const OwnedObject* waiting = graph_.find(owner.uid);
@@ -137,7 +144,8 @@ std::vector<OwnerView> GarbageCollector::view_owners(const OwnedObject& object) 
     const OwnedObject* owner = graph_.find(reference.uid);
     OwnerState state = OwnerState::kUnknown;
     if (owner != nullptr) {
-      const bool waiting = owner->waits_for_dependents() && reference.block_owner_deletion.value_or(false);
+      const bool waiting =
+          owner->waits_for_dependents() && reference.block_owner_deletion.value_or(false);
       state = waiting ? OwnerState::kWaiting : OwnerState::kPresent;
     }
     views.push_back({reference, state});
@@ -164,12 +172,16 @@ Task<Result<controller::Outcome>> GarbageCollector::reconcile(controller::Key ke
   co_return controller::kDone;
 }
 
-Task<Result<>> GarbageCollector::act(OwnedObject object, std::vector<OwnerView> owners, GarbageAction action) {
+Task<Result<>> GarbageCollector::act(OwnedObject object,
+                                     std::vector<OwnerView> owners,
+                                     GarbageAction action) {
   const std::string uid = object.metadata.uid;
   switch (action) {
     case GarbageAction::kNone:
-    case GarbageAction::kAsk: co_return Result<>{};
-    case GarbageAction::kDelete: co_return co_await remove(std::move(object), client::Propagation::kBackground);
+    case GarbageAction::kAsk:
+      co_return Result<>{};
+    case GarbageAction::kDelete:
+      co_return co_await remove(std::move(object), client::Propagation::kBackground);
     case GarbageAction::kDeleteForeground:
       co_return co_await remove(std::move(object), client::Propagation::kForeground);
     case GarbageAction::kRemoveFinalizer:
@@ -182,7 +194,8 @@ Task<Result<>> GarbageCollector::act(OwnedObject object, std::vector<OwnerView> 
       co_return co_await drop_references(std::move(object), std::move(lost));
     }
     case GarbageAction::kDeleteDependents:
-      for (const std::string& dependent : graph_.blocking_dependents(uid)) controller_.enqueue({{}, dependent});
+      for (const std::string& dependent : graph_.blocking_dependents(uid))
+        controller_.enqueue({{}, dependent});
       co_return Result<>{};
     case GarbageAction::kOrphanDependents:
       for (const std::string& dependent : graph_.dependents(uid)) {
@@ -196,7 +209,8 @@ Task<Result<>> GarbageCollector::act(OwnedObject object, std::vector<OwnerView> 
   co_return Result<>{};
 }
 
-Task<Result<std::vector<OwnerView>>> GarbageCollector::ask(std::string name_space, std::vector<OwnerView> owners) {
+Task<Result<std::vector<OwnerView>>> GarbageCollector::ask(std::string name_space,
+                                                           std::vector<OwnerView> owners) {
   for (OwnerView& owner : owners) {
     if (owner.state != OwnerState::kUnknown) continue;
     const api::Kind* kind = api::find_kind(owner.reference.api_version, owner.reference.kind);
@@ -205,9 +219,11 @@ Task<Result<std::vector<OwnerView>>> GarbageCollector::ask(std::string name_spac
       owner.state = OwnerState::kPresent;
       continue;
     }
-    const client::Target target{kind, kind->namespaced ? name_space : std::string(), owner.reference.name, {}};
+    const client::Target target{
+        kind, kind->namespaced ? name_space : std::string(), owner.reference.name, {}};
     const Result<std::string> answer = co_await client_.get(target);
-    if (!answer && answer.error().code() != ErrorCode::kNotFound) co_return std::unexpected(answer.error());
+    if (!answer && answer.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(answer.error());
     owner.state = OwnerState::kAbsent;
     if (!answer) continue;
     INSULA_CO_TRY(const json::Value object, json::parse(*answer));
@@ -226,15 +242,20 @@ Task<Result<>> GarbageCollector::remove(OwnedObject object, client::Propagation 
   co_return Result<>{};
 }
 
-Task<Result<>> GarbageCollector::patch_metadata(OwnedObject object, std::string member, std::string json_list) {
+Task<Result<>> GarbageCollector::patch_metadata(OwnedObject object,
+                                                std::string member,
+                                                std::string json_list) {
   const client::Target target{object.kind, object.metadata.namespace_, object.metadata.name, {}};
-  std::string body = fmt::format(R"({{"metadata":{{"uid":"{}","resourceVersion":"{}","{}":{}}}}})",
-                                 object.metadata.uid, object.metadata.resource_version, member, json_list);
-  INSULA_CO_TRY_VOID(co_await client_.patch(target, client::PatchType::kMerge, std::move(body), {}));
+  std::string body =
+      fmt::format(R"({{"metadata":{{"uid":"{}","resourceVersion":"{}","{}":{}}}}})",
+                  object.metadata.uid, object.metadata.resource_version, member, json_list);
+  INSULA_CO_TRY_VOID(
+      co_await client_.patch(target, client::PatchType::kMerge, std::move(body), {}));
   co_return Result<>{};
 }
 
-Task<Result<>> GarbageCollector::drop_references(OwnedObject object, std::vector<std::string> owner_uids) {
+Task<Result<>> GarbageCollector::drop_references(OwnedObject object,
+                                                 std::vector<std::string> owner_uids) {
   std::string list;
   for (const api::OwnerReference& owner : object.metadata.owner_references) {
     if (std::ranges::find(owner_uids, owner.uid) != owner_uids.end()) continue;
@@ -248,7 +269,8 @@ Task<Result<>> GarbageCollector::remove_finalizer(OwnedObject object, std::strin
   for (const std::string& name : object.metadata.finalizers) {
     if (name != finalizer) left.emplace_back(name);
   }
-  co_return co_await patch_metadata(std::move(object), "finalizers", json::write(json::Value(std::move(left))));
+  co_return co_await patch_metadata(std::move(object), "finalizers",
+                                    json::write(json::Value(std::move(left))));
 }
 
 }  // namespace insula::controllers

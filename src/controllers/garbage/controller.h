@@ -12,9 +12,9 @@ namespace insula::controllers {
 
 /// Deletes what has lost its owners, and carries out foreground and orphaning deletion.
 ///
-/// Watches the metadata of every kind but Events. Before anything is deleted for a missing owner the
-/// server is asked whether the owner is really gone: the mirrors of different kinds do not advance
-/// together.
+/// Watches the metadata of every kind but Events. Before anything is deleted for a missing owner
+/// the server is asked whether the owner is really gone: the mirrors of different kinds do not
+/// advance together.
 class GarbageCollector final : private controller::Reconciler {
  public:
   GarbageCollector(client::Client& client, const controller::Runtime& runtime);

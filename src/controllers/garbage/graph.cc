@@ -16,7 +16,8 @@ bool OwnedObject::waits_for_dependents() const {
 void OwnerGraph::put(OwnedObject object) {
   const std::string uid = object.metadata.uid;
   erase(uid);
-  for (const api::OwnerReference& owner : object.metadata.owner_references) dependents_[owner.uid].insert(uid);
+  for (const api::OwnerReference& owner : object.metadata.owner_references)
+    dependents_[owner.uid].insert(uid);
   objects_.insert_or_assign(uid, std::move(object));
 }
 
@@ -53,16 +54,22 @@ std::vector<std::string> OwnerGraph::blocking_dependents(const std::string& uid)
   return blocking;
 }
 
-GarbageAction plan_garbage(const OwnedObject& object, const std::vector<OwnerView>& owners, bool has_dependents,
+GarbageAction plan_garbage(const OwnedObject& object,
+                           const std::vector<OwnerView>& owners,
+                           bool has_dependents,
                            bool has_blocking_dependents) {
   if (object.waits_for_dependents()) {
-    return has_blocking_dependents ? GarbageAction::kDeleteDependents : GarbageAction::kRemoveFinalizer;
+    return has_blocking_dependents ? GarbageAction::kDeleteDependents
+                                   : GarbageAction::kRemoveFinalizer;
   }
   if (object.metadata.deletion_timestamp) {
-    return object.has_finalizer(kOrphanFinalizer) ? GarbageAction::kOrphanDependents : GarbageAction::kNone;
+    return object.has_finalizer(kOrphanFinalizer) ? GarbageAction::kOrphanDependents
+                                                  : GarbageAction::kNone;
   }
   if (owners.empty()) return GarbageAction::kNone;
-  const auto count = [&owners](OwnerState state) { return std::ranges::count(owners, state, &OwnerView::state); };
+  const auto count = [&owners](OwnerState state) {
+    return std::ranges::count(owners, state, &OwnerView::state);
+  };
   if (count(OwnerState::kUnknown) > 0) return GarbageAction::kAsk;
   const auto gone = count(OwnerState::kAbsent);
   const auto waiting = count(OwnerState::kWaiting);

@@ -48,9 +48,9 @@ class OwnerGraph {
 /// What is known about an owner that a reference names.
 enum class OwnerState : std::uint8_t {
   kPresent,
-  kAbsent,    // certainly gone: the server said so
-  kWaiting,   // is deleted in the foreground, this reference blocks it
-  kUnknown,   // not in the graph; the server must be asked
+  kAbsent,   // certainly gone: the server said so
+  kWaiting,  // is deleted in the foreground, this reference blocks it
+  kUnknown,  // not in the graph; the server must be asked
 };
 
 struct OwnerView {
@@ -60,18 +60,20 @@ struct OwnerView {
 
 enum class GarbageAction : std::uint8_t {
   kNone,
-  kAsk,                // an owner is kUnknown
-  kDelete,             // all owners are gone
-  kDeleteForeground,   // all owners are gone or wait for this one, which has dependents itself
-  kDropReferences,     // some owners are gone, others live
-  kDeleteDependents,   // is deleted in the foreground and still has dependents that block it
-  kOrphanDependents,   // is deleted with orphaning
-  kRemoveFinalizer,    // of foreground deletion: nothing blocks any more
+  kAsk,               // an owner is kUnknown
+  kDelete,            // all owners are gone
+  kDeleteForeground,  // all owners are gone or wait for this one, which has dependents itself
+  kDropReferences,    // some owners are gone, others live
+  kDeleteDependents,  // is deleted in the foreground and still has dependents that block it
+  kOrphanDependents,  // is deleted with orphaning
+  kRemoveFinalizer,   // of foreground deletion: nothing blocks any more
 };
 
 /// What garbage collection does about one object. Pure.
 /// Spec: Kubernetes, "Garbage Collection", owner references and cascading deletion.
-[[nodiscard]] GarbageAction plan_garbage(const OwnedObject& object, const std::vector<OwnerView>& owners,
-                                         bool has_dependents, bool has_blocking_dependents);
+[[nodiscard]] GarbageAction plan_garbage(const OwnedObject& object,
+                                         const std::vector<OwnerView>& owners,
+                                         bool has_dependents,
+                                         bool has_blocking_dependents);
 
 }  // namespace insula::controllers

@@ -42,8 +42,10 @@ TEST(Garbage, IsWhatHasLostAllItsOwners) {
   };
   for (const Case& one : cases) {
     std::vector<OwnerView> views;
-    for (const OwnerState state : one.owners) views.push_back({{}, state});
-    EXPECT_EQ(plan_garbage(object_of("x"), views, one.has_dependents, false), one.expected) << one.what;
+    for (const OwnerState state : one.owners)
+      views.push_back({{}, state});
+    EXPECT_EQ(plan_garbage(object_of("x"), views, one.has_dependents, false), one.expected)
+        << one.what;
   }
 }
 

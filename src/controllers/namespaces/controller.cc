@@ -7,22 +7,27 @@
 
 namespace insula::controllers {
 
-NamespaceController::NamespaceController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+NamespaceController::NamespaceController(client::Client& client,
+                                         const controller::Runtime& runtime,
+                                         Mirrors mirrors,
                                          std::string ca_pem)
     : client_(client),
       clock_(runtime.clock),
       mirrors_(mirrors),
       ca_pem_(std::move(ca_pem)),
-      controller_({.name = "namespace", .backoff = {std::chrono::milliseconds(50), std::chrono::seconds(10)}}, runtime,
+      controller_({.name = "namespace",
+                   .backoff = {std::chrono::milliseconds(50), std::chrono::seconds(10)}},
+                  runtime,
                   *this) {
   mirrors_.namespaces.on_change([this](const api::Namespace*, const api::Namespace* after) {
     if (after != nullptr) controller_.enqueue(controller::key_of(*after));
   });
-  mirrors_.accounts.on_change([this](const api::ServiceAccount* before, const api::ServiceAccount* after) {
-    if (after == nullptr && before->metadata.name == "default") {
-      controller_.enqueue({{}, before->metadata.namespace_});
-    }
-  });
+  mirrors_.accounts.on_change(
+      [this](const api::ServiceAccount* before, const api::ServiceAccount* after) {
+        if (after == nullptr && before->metadata.name == "default") {
+          controller_.enqueue({{}, before->metadata.namespace_});
+        }
+      });
   mirrors_.config_maps.on_change([this](const api::ConfigMap* before, const api::ConfigMap* after) {
     const api::ConfigMap& map = after != nullptr ? *after : *before;
     if (map.metadata.name == kRootCaConfigMap) controller_.enqueue({{}, map.metadata.namespace_});
@@ -33,7 +38,8 @@ NamespaceController::NamespaceController(client::Client& client, const controlle
 }
 
 void NamespaceController::start() {
-  controller_.start({&mirrors_.namespaces, &mirrors_.accounts, &mirrors_.config_maps, &mirrors_.pods});
+  controller_.start(
+      {&mirrors_.namespaces, &mirrors_.accounts, &mirrors_.config_maps, &mirrors_.pods});
 }
 
 Task<Result<controller::Outcome>> NamespaceController::reconcile(controller::Key key) {
@@ -66,7 +72,8 @@ Task<Result<>> NamespaceController::furnish(std::string name) {
 
 Task<Result<controller::Outcome>> NamespaceController::terminate(NamespacePtr name_space) {
   const std::vector<std::string>& finalizers = name_space->spec.finalizers;
-  if (std::ranges::find(finalizers, kNamespaceFinalizer) == finalizers.end()) co_return controller::kDone;
+  if (std::ranges::find(finalizers, kNamespaceFinalizer) == finalizers.end())
+    co_return controller::kDone;
   NamespaceContent content;
   const std::string& name = name_space->metadata.name;
   INSULA_CO_TRY_VOID(co_await clear(name, api::kind_of<api::Pod>(), content));
@@ -84,13 +91,16 @@ Task<Result<controller::Outcome>> NamespaceController::terminate(NamespacePtr na
   api::Namespace next = *name_space;
   next.status = terminating_status(*name_space, content, clock_.wall());
   if (!(next.status == name_space->status)) {
-    INSULA_CO_TRY(const api::Namespace stored, co_await client::update_status(client_, std::move(next)));
+    INSULA_CO_TRY(const api::Namespace stored,
+                  co_await client::update_status(client_, std::move(next)));
     mirrors_.namespaces.observe(stored);
   }
   co_return controller::again_after(kNamespaceRetry);
 }
 
-Task<Result<>> NamespaceController::clear(std::string name, const api::Kind& kind, NamespaceContent& content) {
+Task<Result<>> NamespaceController::clear(std::string name,
+                                          const api::Kind& kind,
+                                          NamespaceContent& content) {
   const client::Target target{&kind, std::move(name), {}, {}};
   const Result<std::string> removed = co_await client_.remove_collection(target, {}, {});
   if (!removed) {
@@ -100,7 +110,8 @@ Task<Result<>> NamespaceController::clear(std::string name, const api::Kind& kin
   for (const client::PageItem& item : left.items) {
     ++content.objects[std::string(kind.plural) + "." + std::string(kind.group)];
     INSULA_CO_TRY(const api::ObjectMeta metadata, client::metadata_of(kind, item));
-    for (const std::string& finalizer : metadata.finalizers) ++content.finalizers[finalizer];
+    for (const std::string& finalizer : metadata.finalizers)
+      ++content.finalizers[finalizer];
   }
   co_return Result<>{};
 }

@@ -10,8 +10,8 @@
 
 namespace insula::controllers {
 
-/// How often a namespace that is being deleted is looked at while something in it takes its time. Pods
-/// that end are noticed at once.
+/// How often a namespace that is being deleted is looked at while something in it takes its time.
+/// Pods that end are noticed at once.
 inline constexpr std::chrono::milliseconds kNamespaceRetry{500};
 
 /// Gives every namespace its default ServiceAccount and the CA certificate, and empties a namespace
@@ -26,7 +26,10 @@ class NamespaceController final : private controller::Reconciler {
   };
 
   /// `ca_pem`: certificate that verifies the API server, for kube-root-ca.crt.
-  NamespaceController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors, std::string ca_pem);
+  NamespaceController(client::Client& client,
+                      const controller::Runtime& runtime,
+                      Mirrors mirrors,
+                      std::string ca_pem);
 
   void start();
 

@@ -1,9 +1,9 @@
 #include "controllers/namespaces/controller.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "controller/testing/harness.h"
 
@@ -38,7 +38,8 @@ class NamespaceControllerTest : public ::testing::Test {
   controller::Informer<api::ServiceAccount> accounts_{world_.api};
   controller::Informer<api::ConfigMap> maps_{world_.api};
   controller::Informer<api::Pod> pods_{world_.api};
-  NamespaceController controller_{world_.api, world_.runtime, {namespaces_, accounts_, maps_, pods_}, "CA PEM"};
+  NamespaceController controller_{
+      world_.api, world_.runtime, {namespaces_, accounts_, maps_, pods_}, "CA PEM"};
 };
 
 TEST_F(NamespaceControllerTest, GivesANamespaceItsAccountAndItsCertificate) {
@@ -86,7 +87,8 @@ TEST_F(NamespaceControllerTest, SaysWhichFinalizersHoldItAndGoesOnOnceTheyAreGon
   ASSERT_TRUE(world_.remove<api::Namespace>("", "a"));
   world_.settle();
   EXPECT_THAT(condition("NamespaceFinalizersRemaining"), HasSubstr("True"));
-  EXPECT_THAT(condition("NamespaceFinalizersRemaining"), HasSubstr("test/hold in 1 resource instances"));
+  EXPECT_THAT(condition("NamespaceFinalizersRemaining"),
+              HasSubstr("test/hold in 1 resource instances"));
   held = *world_.get<api::ConfigMap>("a", "held");
   held.metadata.finalizers.clear();
   world_.update(held);
@@ -95,10 +97,11 @@ TEST_F(NamespaceControllerTest, SaysWhichFinalizersHoldItAndGoesOnOnceTheyAreGon
 }
 
 TEST_F(NamespaceControllerTest, ReportsWhatTheServerRefusesToDelete) {
-  world_.api.set_hook([](std::string_view verb, const client::Target& target) -> std::optional<Error> {
-    if (verb != "deletecollection" || target.kind->plural != "secrets") return std::nullopt;
-    return Error(ErrorCode::kForbidden, "not these");
-  });
+  world_.api.set_hook(
+      [](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (verb != "deletecollection" || target.kind->plural != "secrets") return std::nullopt;
+        return Error(ErrorCode::kForbidden, "not these");
+      });
   ASSERT_TRUE(world_.remove<api::Namespace>("", "a"));
   world_.settle();
   EXPECT_THAT(condition("NamespaceDeletionContentFailure"), HasSubstr("True"));

@@ -1,17 +1,21 @@
 #include "controllers/namespaces/plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace insula::controllers {
 
 namespace {
 
-void set_condition(api::NamespaceStatus& status, std::string_view type, std::string_view value,
-                   std::string_view reason, std::string message, WallTime now) {
+void set_condition(api::NamespaceStatus& status,
+                   std::string_view type,
+                   std::string_view value,
+                   std::string_view reason,
+                   std::string message,
+                   WallTime now) {
   api::NamespaceCondition condition;
   condition.type = type;
   condition.status = value;
@@ -38,9 +42,12 @@ std::string list_of(const std::map<std::string, int>& counts, std::string_view w
 
 }  // namespace
 
-bool is_terminating(const api::Namespace& name_space) { return name_space.metadata.deletion_timestamp.has_value(); }
+bool is_terminating(const api::Namespace& name_space) {
+  return name_space.metadata.deletion_timestamp.has_value();
+}
 
-api::NamespaceStatus terminating_status(const api::Namespace& name_space, const NamespaceContent& content,
+api::NamespaceStatus terminating_status(const api::Namespace& name_space,
+                                        const NamespaceContent& content,
                                         WallTime now) {
   api::NamespaceStatus status = name_space.status;
   status.phase = "Terminating";
@@ -49,13 +56,13 @@ api::NamespaceStatus terminating_status(const api::Namespace& name_space, const 
                   "All content successfully deleted, may be waiting on finalization", now);
   } else {
     set_condition(status, "NamespaceDeletionContentFailure", "True", "ContentDeletionFailed",
-                  fmt::format("Failed to delete all resource types, {} remaining: {}", content.failures.size(),
-                              fmt::join(content.failures, ", ")),
+                  fmt::format("Failed to delete all resource types, {} remaining: {}",
+                              content.failures.size(), fmt::join(content.failures, ", ")),
                   now);
   }
   if (content.objects.empty()) {
-    set_condition(status, "NamespaceContentRemaining", "False", "ContentRemoved", "All content successfully removed",
-                  now);
+    set_condition(status, "NamespaceContentRemaining", "False", "ContentRemoved",
+                  "All content successfully removed", now);
   } else {
     set_condition(status, "NamespaceContentRemaining", "True", "SomeResourcesRemain",
                   "Some resources are remaining: " + list_of(content.objects, "has"), now);
@@ -65,7 +72,9 @@ api::NamespaceStatus terminating_status(const api::Namespace& name_space, const 
                   "All content-preserving finalizers finished", now);
   } else {
     set_condition(status, "NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
-                  "Some content in the namespace has finalizers remaining: " + list_of(content.finalizers, "in"), now);
+                  "Some content in the namespace has finalizers remaining: " +
+                      list_of(content.finalizers, "in"),
+                  now);
   }
   return status;
 }

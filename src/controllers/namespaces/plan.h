@@ -21,13 +21,15 @@ struct NamespaceContent {
 
 [[nodiscard]] bool is_terminating(const api::Namespace& name_space);
 
-/// The status of a namespace that is being deleted: phase Terminating, and conditions that say what is
-/// left and why, in Kubernetes' words.
-[[nodiscard]] api::NamespaceStatus terminating_status(const api::Namespace& name_space, const NamespaceContent& content,
+/// The status of a namespace that is being deleted: phase Terminating, and conditions that say what
+/// is left and why, in Kubernetes' words.
+[[nodiscard]] api::NamespaceStatus terminating_status(const api::Namespace& name_space,
+                                                      const NamespaceContent& content,
                                                       WallTime now);
 
 /// The ServiceAccount and the ConfigMap that every namespace has.
 [[nodiscard]] api::ServiceAccount default_service_account(const std::string& name_space);
-[[nodiscard]] api::ConfigMap root_ca_config_map(const std::string& name_space, const std::string& ca_pem);
+[[nodiscard]] api::ConfigMap root_ca_config_map(const std::string& name_space,
+                                                const std::string& ca_pem);
 
 }  // namespace insula::controllers

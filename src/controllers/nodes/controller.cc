@@ -8,7 +8,8 @@
 
 namespace insula::controllers {
 
-NodeLifecycleController::NodeLifecycleController(client::Client& client, const controller::Runtime& runtime,
+NodeLifecycleController::NodeLifecycleController(client::Client& client,
+                                                 const controller::Runtime& runtime,
                                                  Mirrors mirrors)
     : client_(client),
       clock_(runtime.clock),
@@ -24,7 +25,9 @@ NodeLifecycleController::NodeLifecycleController(client::Client& client, const c
   });
 }
 
-void NodeLifecycleController::start() { controller_.start({&mirrors_.nodes, &mirrors_.leases}); }
+void NodeLifecycleController::start() {
+  controller_.start({&mirrors_.nodes, &mirrors_.leases});
+}
 
 Task<Result<controller::Outcome>> NodeLifecycleController::reconcile(controller::Key key) {
   const auto node = mirrors_.nodes.get(key);
@@ -45,7 +48,9 @@ Task<Result<controller::Outcome>> NodeLifecycleController::reconcile(controller:
   co_return controller::again_after(plan.again_after);
 }
 
-PodGarbageCollector::PodGarbageCollector(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors)
+PodGarbageCollector::PodGarbageCollector(client::Client& client,
+                                         const controller::Runtime& runtime,
+                                         Mirrors mirrors)
     : client_(client),
       clock_(runtime.clock),
       mirrors_(mirrors),
@@ -64,7 +69,8 @@ Task<Result<controller::Outcome>> PodGarbageCollector::reconcile(controller::Key
     const std::string& node = pod->spec.node_name;
     if (!node.empty() && !mirrors_.nodes.get({{}, node})) missing.insert(node);
   }
-  std::erase_if(missing_since_, [&missing](const auto& entry) { return !missing.contains(entry.first); });
+  std::erase_if(missing_since_,
+                [&missing](const auto& entry) { return !missing.contains(entry.first); });
   std::set<std::string> gone;
   for (const std::string& node : missing) {
     const SteadyTime since = missing_since_.try_emplace(node, clock_.now()).first->second;
@@ -74,9 +80,10 @@ Task<Result<controller::Outcome>> PodGarbageCollector::reconcile(controller::Key
     client::DeleteOptions options;
     options.grace_period_seconds = 0;
     options.precondition_uid = pod->metadata.uid;
-    const Result<> removed = co_await client::remove<api::Pod>(client_, pod->metadata.namespace_, pod->metadata.name,
-                                                               std::move(options));
-    if (!removed && removed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(removed.error());
+    const Result<> removed = co_await client::remove<api::Pod>(
+        client_, pod->metadata.namespace_, pod->metadata.name, std::move(options));
+    if (!removed && removed.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(removed.error());
   }
   co_return controller::again_after(kPodGarbageInterval);
 }

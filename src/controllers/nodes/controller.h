@@ -19,7 +19,9 @@ class NodeLifecycleController final : private controller::Reconciler {
     controller::Informer<api::Lease>& leases;
   };
 
-  NodeLifecycleController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors);
+  NodeLifecycleController(client::Client& client,
+                          const controller::Runtime& runtime,
+                          Mirrors mirrors);
 
   void start();
 

@@ -12,7 +12,8 @@ namespace {
 
 WallTime last_sign(const api::Node& node, const api::Lease* lease, WallTime first_seen) {
   WallTime last = first_seen;
-  if (lease != nullptr && lease->spec.renew_time) last = std::max(last, lease->spec.renew_time->wall());
+  if (lease != nullptr && lease->spec.renew_time)
+    last = std::max(last, lease->spec.renew_time->wall());
   for (const api::NodeCondition& condition : node.status.conditions) {
     if (condition.type == "Ready") last = std::max(last, condition.last_heartbeat_time.wall());
   }
@@ -43,14 +44,17 @@ std::string ready_value(const api::NodeStatus& status) {
 }
 
 bool is_ours(const api::Taint& taint) {
-  return taint.key == kNotReadyTaint || taint.key == kUnreachableTaint || taint.key == kUnschedulableTaint;
+  return taint.key == kNotReadyTaint || taint.key == kUnreachableTaint ||
+         taint.key == kUnschedulableTaint;
 }
 
-void want(std::vector<api::Taint>& taints, const std::vector<api::Taint>& there, const char* key, const char* effect,
+void want(std::vector<api::Taint>& taints,
+          const std::vector<api::Taint>& there,
+          const char* key,
+          const char* effect,
           WallTime now) {
-  const auto known = std::ranges::find_if(there, [&](const api::Taint& taint) {
-    return taint.key == key && taint.effect == effect;
-  });
+  const auto known = std::ranges::find_if(
+      there, [&](const api::Taint& taint) { return taint.key == key && taint.effect == effect; });
   if (known != there.end()) {
     taints.push_back(*known);
     return;
@@ -64,7 +68,10 @@ void want(std::vector<api::Taint>& taints, const std::vector<api::Taint>& there,
 
 }  // namespace
 
-NodePlan plan_node(const api::Node& node, const api::Lease* lease, WallTime first_seen, WallTime now) {
+NodePlan plan_node(const api::Node& node,
+                   const api::Lease* lease,
+                   WallTime first_seen,
+                   WallTime now) {
   NodePlan plan;
   const WallTime overdue = last_sign(node, lease, first_seen) + kNodeGrace;
   api::NodeStatus status = node.status;
@@ -73,21 +80,25 @@ NodePlan plan_node(const api::Node& node, const api::Lease* lease, WallTime firs
     if (!(status == node.status)) plan.status = status;
     plan.again_after = kNodeGrace;
   } else {
-    plan.again_after = std::chrono::ceil<std::chrono::seconds>(overdue - now) + std::chrono::seconds(1);
+    plan.again_after =
+        std::chrono::ceil<std::chrono::seconds>(overdue - now) + std::chrono::seconds(1);
   }
 
   std::vector<api::Taint> taints;
   const auto& there = node.spec.taints;
-  std::ranges::copy_if(there, std::back_inserter(taints), [](const api::Taint& taint) { return !is_ours(taint); });
+  std::ranges::copy_if(there, std::back_inserter(taints),
+                       [](const api::Taint& taint) { return !is_ours(taint); });
   const std::string ready = ready_value(status);
   if (ready == "False") want(taints, there, kNotReadyTaint, "NoSchedule", now);
   if (ready == "Unknown") want(taints, there, kUnreachableTaint, "NoSchedule", now);
   if (node.spec.unschedulable) want(taints, there, kUnschedulableTaint, "NoSchedule", now);
-  if (taints.size() != there.size() || !std::ranges::is_permutation(taints, there)) plan.taints = std::move(taints);
+  if (taints.size() != there.size() || !std::ranges::is_permutation(taints, there))
+    plan.taints = std::move(taints);
   return plan;
 }
 
-PodGarbage plan_pod_garbage(const std::vector<PodPtr>& pods, const std::set<std::string>& gone_nodes) {
+PodGarbage plan_pod_garbage(const std::vector<PodPtr>& pods,
+                            const std::set<std::string>& gone_nodes) {
   PodGarbage garbage;
   std::vector<PodPtr> finished;
   for (const PodPtr& pod : pods) {

@@ -37,9 +37,12 @@ struct NodePlan {
 /// Marks a node whose agent is silent, and taints it so that nothing new is placed there. Pure.
 ///
 /// Running pods are not evicted: there is one machine, nowhere else to go, and the pods of a silent
-/// agent run on and are taken over by the next one. `lease` may be null. `first_seen`: since when this
-/// process watches the node, so that a restart of the control plane does not blame the nodes.
-[[nodiscard]] NodePlan plan_node(const api::Node& node, const api::Lease* lease, WallTime first_seen, WallTime now);
+/// agent run on and are taken over by the next one. `lease` may be null. `first_seen`: since when
+/// this process watches the node, so that a restart of the control plane does not blame the nodes.
+[[nodiscard]] NodePlan plan_node(const api::Node& node,
+                                 const api::Lease* lease,
+                                 WallTime first_seen,
+                                 WallTime now);
 
 using PodPtr = std::shared_ptr<const api::Pod>;
 
@@ -50,6 +53,7 @@ struct PodGarbage {
 /// Pods that nobody else will ever remove: bound to a node that is gone, being deleted without ever
 /// having had a node, and finished ones beyond kFinishedPodsMax. `gone_nodes`: names that have been
 /// missing for kOrphanGrace.
-[[nodiscard]] PodGarbage plan_pod_garbage(const std::vector<PodPtr>& pods, const std::set<std::string>& gone_nodes);
+[[nodiscard]] PodGarbage plan_pod_garbage(const std::vector<PodPtr>& pods,
+                                          const std::set<std::string>& gone_nodes);
 
 }  // namespace insula::controllers

@@ -95,10 +95,15 @@ TEST(PodGarbage, IsWhatNobodyElseRemoves) {
   never_placed->metadata.deletion_timestamp = api::Time{1};
   const auto ending = pod("ending", "n", "Running");
   ending->metadata.deletion_timestamp = api::Time{1};
-  const std::vector<PodPtr> pods = {never_placed, ending, pod("lost", "gone", "Running"), pod("ok", "n", "Running"),
-                                    pod("waiting", "", "Pending"), pod("done", "n", "Succeeded")};
+  const std::vector<PodPtr> pods = {never_placed,
+                                    ending,
+                                    pod("lost", "gone", "Running"),
+                                    pod("ok", "n", "Running"),
+                                    pod("waiting", "", "Pending"),
+                                    pod("done", "n", "Succeeded")};
   std::vector<std::string> removed;
-  for (const PodPtr& one : plan_pod_garbage(pods, {"gone"}).remove) removed.push_back(one->metadata.name);
+  for (const PodPtr& one : plan_pod_garbage(pods, {"gone"}).remove)
+    removed.push_back(one->metadata.name);
   EXPECT_THAT(removed, ElementsAre("never-placed", "lost"));
 }
 

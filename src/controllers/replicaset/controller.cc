@@ -1,9 +1,9 @@
 #include "controllers/replicaset/controller.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "api/shared_quota.h"
 #include "async/task_group.h"
@@ -24,7 +24,8 @@ std::vector<std::string> owner_values(const api::Pod& pod) {
 }
 
 bool has_cause(const Error& error, std::string_view reason) {
-  return std::ranges::any_of(error.causes(), [reason](const FieldCause& cause) { return cause.reason == reason; });
+  return std::ranges::any_of(error.causes(),
+                             [reason](const FieldCause& cause) { return cause.reason == reason; });
 }
 
 // A quota changed so that pods may fit that did not: other limits, or less in use.
@@ -37,20 +38,24 @@ bool frees_room(const api::ResourceQuota* before, const api::ResourceQuota* afte
   });
 }
 
-std::string merge_patch_of_owners(const api::Pod& pod, const std::vector<api::OwnerReference>& owners) {
+std::string merge_patch_of_owners(const api::Pod& pod,
+                                  const std::vector<api::OwnerReference>& owners) {
   std::string list;
   for (const api::OwnerReference& owner : owners) {
     if (!list.empty()) list += ',';
     list += api::encode_json(owner);
   }
   // The uid and resourceVersion make the patch fail when the pod is another one or has changed.
-  return fmt::format(R"({{"metadata":{{"uid":"{}","resourceVersion":"{}","ownerReferences":[{}]}}}})", pod.metadata.uid,
-                     pod.metadata.resource_version, list);
+  return fmt::format(
+      R"({{"metadata":{{"uid":"{}","resourceVersion":"{}","ownerReferences":[{}]}}}})",
+      pod.metadata.uid, pod.metadata.resource_version, list);
 }
 
 }  // namespace
 
-ReplicaSetController::ReplicaSetController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+ReplicaSetController::ReplicaSetController(client::Client& client,
+                                           const controller::Runtime& runtime,
+                                           Mirrors mirrors,
                                            controller::EventRecorder& events)
     : client_(client),
       clock_(runtime.clock),
@@ -65,13 +70,16 @@ ReplicaSetController::ReplicaSetController(client::Client& client, const control
                       before->metadata.deletion_timestamp == after->metadata.deletion_timestamp;
     if (!same) controller_.enqueue(controller::key_of(*after));
   });
-  mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
-  mirrors_.quotas.on_change([this](const api::ResourceQuota* before, const api::ResourceQuota* after) {
-    if (frees_room(before, after)) room_freed(after != nullptr ? *after : *before);
-  });
-  mirrors_.limit_ranges.on_change([this](const api::LimitRange* before, const api::LimitRange* after) {
-    retry_failed((after != nullptr ? after : before)->metadata.namespace_);
-  });
+  mirrors_.pods.on_change(
+      [this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
+  mirrors_.quotas.on_change(
+      [this](const api::ResourceQuota* before, const api::ResourceQuota* after) {
+        if (frees_room(before, after)) room_freed(after != nullptr ? *after : *before);
+      });
+  mirrors_.limit_ranges.on_change(
+      [this](const api::LimitRange* before, const api::LimitRange* after) {
+        retry_failed((after != nullptr ? after : before)->metadata.namespace_);
+      });
 }
 
 void ReplicaSetController::start() {
@@ -91,7 +99,8 @@ void ReplicaSetController::pod_changed(const api::Pod* before, const api::Pod* a
 
 void ReplicaSetController::enqueue_owner(const api::Pod& pod) {
   const api::OwnerReference* owner = controller::controller_of(pod.metadata);
-  if (owner != nullptr && owner->kind == "ReplicaSet") controller_.enqueue({pod.metadata.namespace_, owner->name});
+  if (owner != nullptr && owner->kind == "ReplicaSet")
+    controller_.enqueue({pod.metadata.namespace_, owner->name});
 }
 
 void ReplicaSetController::room_freed(const api::ResourceQuota& quota) {
@@ -113,7 +122,8 @@ Task<Result<controller::Outcome>> ReplicaSetController::reconcile(controller::Ke
   const SetPtr set = mirrors_.sets.get(key);
   if (!set) co_return controller::kDone;
   std::vector<PodPtr> pods = mirrors_.pods.by_index(by_owner_, set->metadata.uid);
-  std::ranges::move(mirrors_.pods.by_index(by_owner_, "none/" + key.name_space), std::back_inserter(pods));
+  std::ranges::move(mirrors_.pods.by_index(by_owner_, "none/" + key.name_space),
+                    std::back_inserter(pods));
   ReplicaSetPlan plan = plan_replica_set(*set, pods, clock_.wall());
 
   INSULA_CO_TRY_VOID(co_await claim(set, std::move(plan.adopt), std::move(plan.release)));
@@ -133,21 +143,27 @@ Task<Result<controller::Outcome>> ReplicaSetController::reconcile(controller::Ke
   co_return controller::kDone;
 }
 
-Task<Result<>> ReplicaSetController::claim(SetPtr set, std::vector<PodPtr> adopt, std::vector<PodPtr> release) {
+Task<Result<>> ReplicaSetController::claim(SetPtr set,
+                                           std::vector<PodPtr> adopt,
+                                           std::vector<PodPtr> release) {
   for (const PodPtr& pod : adopt) {
     std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
     owners.push_back(controller::controlled_by(*set));
     INSULA_CO_TRY(const api::Pod adopted,
-                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_, pod->metadata.name,
-                                                   client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)));
+                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_,
+                                                   pod->metadata.name, client::PatchType::kMerge,
+                                                   merge_patch_of_owners(*pod, owners)));
     mirrors_.pods.observe(adopted);
   }
   for (const PodPtr& pod : release) {
     std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
-    std::erase_if(owners, [&set](const api::OwnerReference& owner) { return owner.uid == set->metadata.uid; });
+    std::erase_if(owners, [&set](const api::OwnerReference& owner) {
+      return owner.uid == set->metadata.uid;
+    });
     INSULA_CO_TRY(const api::Pod released,
-                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_, pod->metadata.name,
-                                                   client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)));
+                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_,
+                                                   pod->metadata.name, client::PatchType::kMerge,
+                                                   merge_patch_of_owners(*pod, owners)));
     mirrors_.pods.observe(released);
   }
   co_return Result<>{};
@@ -157,7 +173,8 @@ Task<Result<>> ReplicaSetController::claim(SetPtr set, std::vector<PodPtr> adopt
 Task<std::optional<Error>> ReplicaSetController::create_pods(SetPtr set, int count) {
   for (int batch = 1; count > 0; batch *= 2) {
     std::vector<Task<std::optional<Error>>> creates;
-    for (int i = 0; i < std::min(batch, count); ++i) creates.push_back(create_pod(set));
+    for (int i = 0; i < std::min(batch, count); ++i)
+      creates.push_back(create_pod(set));
     count -= static_cast<int>(creates.size());
     std::optional<Error> first;
     for (std::optional<Error>& error : co_await all(std::move(creates))) {
@@ -172,19 +189,22 @@ Task<std::optional<Error>> ReplicaSetController::create_pod(SetPtr set) {
   const Result<api::Pod> pod = co_await client::create(client_, pod_from_template(*set));
   if (pod) {
     mirrors_.pods.observe(*pod);
-    events_.record(*set, controller::EventType::kNormal, "SuccessfulCreate", "Created pod: " + pod->metadata.name);
+    events_.record(*set, controller::EventType::kNormal, "SuccessfulCreate",
+                   "Created pod: " + pod->metadata.name);
     co_return std::nullopt;
   }
   // The set goes with its namespace; nobody needs to hear about it.
   if (has_cause(pod.error(), "NamespaceTerminating")) co_return std::nullopt;
-  events_.record(*set, controller::EventType::kWarning, "FailedCreate", "Error creating: " + pod.error().message());
+  events_.record(*set, controller::EventType::kWarning, "FailedCreate",
+                 "Error creating: " + pod.error().message());
   co_return pod.error();
 }
 
 Task<std::optional<Error>> ReplicaSetController::remove_pods(SetPtr set, std::vector<PodPtr> pods) {
   std::vector<Task<std::optional<Error>>> removals;
   removals.reserve(pods.size());
-  for (PodPtr& pod : pods) removals.push_back(remove_pod(set, std::move(pod)));
+  for (PodPtr& pod : pods)
+    removals.push_back(remove_pod(set, std::move(pod)));
   for (std::optional<Error>& error : co_await all(std::move(removals))) {
     if (error) co_return std::move(error);
   }
@@ -209,7 +229,8 @@ Task<std::optional<Error>> ReplicaSetController::remove_pod(SetPtr set, PodPtr p
   } else {
     mirrors_.pods.observe_gone(*pod);
   }
-  events_.record(*set, controller::EventType::kNormal, "SuccessfulDelete", "Deleted pod: " + pod->metadata.name);
+  events_.record(*set, controller::EventType::kNormal, "SuccessfulDelete",
+                 "Deleted pod: " + pod->metadata.name);
   co_return std::nullopt;
 }
 
@@ -217,7 +238,8 @@ Task<Result<>> ReplicaSetController::write_status(SetPtr set, api::ReplicaSetSta
   if (status == set->status) co_return Result<>{};
   api::ReplicaSet next = *set;
   next.status = std::move(status);
-  INSULA_CO_TRY(const api::ReplicaSet written, co_await client::update_status(client_, std::move(next)));
+  INSULA_CO_TRY(const api::ReplicaSet written,
+                co_await client::update_status(client_, std::move(next)));
   mirrors_.sets.observe(written);
   co_return Result<>{};
 }

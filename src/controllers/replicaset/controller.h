@@ -14,9 +14,9 @@ namespace insula::controllers {
 
 /// Keeps as many pods as each ReplicaSet asks for.
 ///
-/// When the server refuses a pod (a quota, as a rule), the set gets the condition ReplicaFailure and an
-/// event with the server's words, and creation is tried again with growing delays, and at once when a
-/// quota or limit range of the namespace changes.
+/// When the server refuses a pod (a quota, as a rule), the set gets the condition ReplicaFailure
+/// and an event with the server's words, and creation is tried again with growing delays, and at
+/// once when a quota or limit range of the namespace changes.
 class ReplicaSetController final : private controller::Reconciler {
  public:
   struct Mirrors {
@@ -26,7 +26,9 @@ class ReplicaSetController final : private controller::Reconciler {
     controller::Informer<api::LimitRange>& limit_ranges;
   };
 
-  ReplicaSetController(client::Client& client, const controller::Runtime& runtime, Mirrors mirrors,
+  ReplicaSetController(client::Client& client,
+                       const controller::Runtime& runtime,
+                       Mirrors mirrors,
                        controller::EventRecorder& events);
 
   void start();

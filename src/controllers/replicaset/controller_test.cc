@@ -18,7 +18,8 @@ class ReplicaSetControllerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     events_.start();
-    for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{&sets_, &pods_, &quotas_, &ranges_}) {
+    for (controller::Mirror* mirror :
+         std::initializer_list<controller::Mirror*>{&sets_, &pods_, &quotas_, &ranges_}) {
       mirror->start();
     }
     controller_.start();
@@ -45,7 +46,8 @@ class ReplicaSetControllerTest : public ::testing::Test {
   controller::Informer<api::ResourceQuota> quotas_{world_.api};
   controller::Informer<api::LimitRange> ranges_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "replicaset-controller"};
-  ReplicaSetController controller_{world_.api, world_.runtime, {sets_, pods_, quotas_, ranges_}, events_};
+  ReplicaSetController controller_{
+      world_.api, world_.runtime, {sets_, pods_, quotas_, ranges_}, events_};
 };
 
 TEST_F(ReplicaSetControllerTest, MakesItsPodsExactlyOnceHoweverLateTheWatchIs) {
@@ -73,7 +75,8 @@ TEST_F(ReplicaSetControllerTest, ReplacesAPodThatEnds) {
 TEST_F(ReplicaSetControllerTest, CountsReadyPods) {
   make_set(2);
   world_.settle();
-  for (const api::Pod& pod : world_.list<api::Pod>("default")) world_.run_pod("default", pod.metadata.name);
+  for (const api::Pod& pod : world_.list<api::Pod>("default"))
+    world_.run_pod("default", pod.metadata.name);
   world_.settle();
   EXPECT_EQ(status().ready_replicas, 2);
   EXPECT_EQ(status().available_replicas, 2);
@@ -81,18 +84,22 @@ TEST_F(ReplicaSetControllerTest, CountsReadyPods) {
 
 TEST_F(ReplicaSetControllerTest, SaysInTheServersWordsWhyPodsAreMissingAndStopsAsking) {
   bool quota = true;
-  world_.api.set_hook([&quota](std::string_view verb, const client::Target& target) -> std::optional<Error> {
-    if (!quota || verb != "create" || target.kind->plural != "pods") return std::nullopt;
-    return Error(ErrorCode::kForbidden, "pods \"web-x\" is forbidden: exceeded quota: q, requested: pods=1");
-  });
+  world_.api.set_hook(
+      [&quota](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (!quota || verb != "create" || target.kind->plural != "pods") return std::nullopt;
+        return Error(ErrorCode::kForbidden,
+                     "pods \"web-x\" is forbidden: exceeded quota: q, requested: pods=1");
+      });
   make_set(8);
   world_.settle();
   EXPECT_EQ(world_.api.count("create", "pods"), 1);
   ASSERT_THAT(status().conditions, SizeIs(1));
   EXPECT_EQ(status().conditions[0].reason, "FailedCreate");
   EXPECT_THAT(status().conditions[0].message, HasSubstr("exceeded quota: q"));
-  EXPECT_THAT(world_.events("web", "FailedCreate"),
-              Contains("Error creating: pods \"web-x\" is forbidden: exceeded quota: q, requested: pods=1"));
+  EXPECT_THAT(
+      world_.events("web", "FailedCreate"),
+      Contains(
+          "Error creating: pods \"web-x\" is forbidden: exceeded quota: q, requested: pods=1"));
   // Tries on by itself, ever more slowly.
   world_.advance(60s);
   EXPECT_GT(world_.api.count("create", "pods"), 1);
@@ -110,7 +117,8 @@ TEST_F(ReplicaSetControllerTest, SaysInTheServersWordsWhyPodsAreMissingAndStopsA
 TEST_F(ReplicaSetControllerTest, ScalesDownWithoutDeletingTwice) {
   api::ReplicaSet set = make_set(5);
   world_.settle();
-  for (const api::Pod& pod : world_.list<api::Pod>("default")) world_.run_pod("default", pod.metadata.name);
+  for (const api::Pod& pod : world_.list<api::Pod>("default"))
+    world_.run_pod("default", pod.metadata.name);
   world_.settle();
   set = *world_.get<api::ReplicaSet>("default", "web");
   set.spec.replicas = 2;
@@ -137,10 +145,12 @@ TEST_F(ReplicaSetControllerTest, AdoptsAPodThatFits) {
 TEST_F(ReplicaSetControllerTest, KeepsQuietInANamespaceThatIsBeingDeleted) {
   ASSERT_TRUE(world_.remove<api::Namespace>("", "default"));
   // Still there, because the set was written a moment before.
-  world_.api.set_hook([](std::string_view verb, const client::Target& target) -> std::optional<Error> {
-    if (verb != "create" || target.kind->plural != "pods") return std::nullopt;
-    return Error(ErrorCode::kForbidden, "being terminated").with_causes({{"", "NamespaceTerminating", ""}});
-  });
+  world_.api.set_hook(
+      [](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (verb != "create" || target.kind->plural != "pods") return std::nullopt;
+        return Error(ErrorCode::kForbidden, "being terminated")
+            .with_causes({{"", "NamespaceTerminating", ""}});
+      });
   world_.settle();
   EXPECT_TRUE(world_.events("web", "FailedCreate").empty());
 }

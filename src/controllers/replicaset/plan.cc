@@ -48,11 +48,13 @@ std::int64_t ready_since(const api::Pod& pod) {
 // Spec: Kubernetes, ReplicaSet, "Scaling a ReplicaSet".
 void sort_for_deletion(std::vector<PodPtr>& pods) {
   std::map<std::string, int> on_node;
-  for (const PodPtr& pod : pods) ++on_node[pod->spec.node_name];
+  for (const PodPtr& pod : pods)
+    ++on_node[pod->spec.node_name];
   const auto rank = [&on_node](const PodPtr& pod) {
-    return std::tuple(!pod->spec.node_name.empty(), phase_rank(*pod), is_ready(*pod), deletion_cost(*pod),
-                      -on_node[pod->spec.node_name], -ready_since(*pod), -restarts(*pod),
-                      -pod->metadata.creation_timestamp.seconds, std::string_view(pod->metadata.name));
+    return std::tuple(!pod->spec.node_name.empty(), phase_rank(*pod), is_ready(*pod),
+                      deletion_cost(*pod), -on_node[pod->spec.node_name], -ready_since(*pod),
+                      -restarts(*pod), -pod->metadata.creation_timestamp.seconds,
+                      std::string_view(pod->metadata.name));
   };
   std::ranges::sort(pods, [&rank](const PodPtr& a, const PodPtr& b) { return rank(a) < rank(b); });
 }
@@ -60,7 +62,8 @@ void sort_for_deletion(std::vector<PodPtr>& pods) {
 void count(const api::ReplicaSet& set, const api::Pod& pod, WallTime now, ReplicaSetPlan& plan) {
   api::ReplicaSetStatus& status = plan.status;
   ++status.replicas;
-  if (controller::contains(pod.metadata.labels, set.spec.template_.metadata.labels)) ++status.fully_labeled_replicas;
+  if (controller::contains(pod.metadata.labels, set.spec.template_.metadata.labels))
+    ++status.fully_labeled_replicas;
   const auto wait = until_available(pod, set.spec.min_ready_seconds, now);
   if (!wait) return;
   ++status.ready_replicas;
@@ -73,7 +76,9 @@ void count(const api::ReplicaSet& set, const api::Pod& pod, WallTime now, Replic
 
 }  // namespace
 
-ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set, const std::vector<PodPtr>& pods, WallTime now) {
+ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
+                                const std::vector<PodPtr>& pods,
+                                WallTime now) {
   ReplicaSetPlan plan;
   plan.status.conditions = set.status.conditions;
   plan.status.observed_generation = set.metadata.generation;
@@ -81,7 +86,8 @@ ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set, const std::vector<Po
   std::vector<PodPtr> replicas;
   std::int32_t terminating = 0;
   for (const PodPtr& pod : pods) {
-    const bool match = set.spec.selector && controller::matches(*set.spec.selector, pod->metadata.labels);
+    const bool match =
+        set.spec.selector && controller::matches(*set.spec.selector, pod->metadata.labels);
     const api::OwnerReference* owner = controller::controller_of(pod->metadata);
     if (owner != nullptr && owner->uid != set.metadata.uid) continue;
     if (owner != nullptr && !match) {
@@ -97,7 +103,8 @@ ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set, const std::vector<Po
     if (is_active(*pod)) replicas.push_back(pod);
   }
   plan.status.terminating_replicas = terminating;
-  for (const PodPtr& pod : replicas) count(set, *pod, now, plan);
+  for (const PodPtr& pod : replicas)
+    count(set, *pod, now, plan);
   if (deleted) return plan;
 
   const int surplus = static_cast<int>(replicas.size()) - set.spec.replicas.value_or(1);
@@ -122,8 +129,11 @@ api::Pod pod_from_template(const api::ReplicaSet& set) {
   return pod;
 }
 
-void set_replica_failure(api::ReplicaSetStatus& status, const ReplicaFailure* failure, WallTime now) {
-  const auto it = std::ranges::find(status.conditions, "ReplicaFailure", &api::ReplicaSetCondition::type);
+void set_replica_failure(api::ReplicaSetStatus& status,
+                         const ReplicaFailure* failure,
+                         WallTime now) {
+  const auto it =
+      std::ranges::find(status.conditions, "ReplicaFailure", &api::ReplicaSetCondition::type);
   if (failure == nullptr) {
     if (it != status.conditions.end()) status.conditions.erase(it);
     return;

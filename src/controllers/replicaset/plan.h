@@ -30,7 +30,9 @@ struct ReplicaSetPlan {
 };
 
 /// `pods`: those that the set controls, and those of its namespace that nobody controls.
-[[nodiscard]] ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set, const std::vector<PodPtr>& pods, WallTime now);
+[[nodiscard]] ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
+                                              const std::vector<PodPtr>& pods,
+                                              WallTime now);
 
 /// The pod that the template asks for, owned by the set, with a name to be generated.
 [[nodiscard]] api::Pod pod_from_template(const api::ReplicaSet& set);
@@ -42,6 +44,8 @@ struct ReplicaFailure {
 };
 
 /// Sets the ReplicaFailure condition, or removes it when `failure` is null.
-void set_replica_failure(api::ReplicaSetStatus& status, const ReplicaFailure* failure, WallTime now);
+void set_replica_failure(api::ReplicaSetStatus& status,
+                         const ReplicaFailure* failure,
+                         WallTime now);
 
 }  // namespace insula::controllers

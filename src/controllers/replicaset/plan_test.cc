@@ -49,7 +49,8 @@ class ReplicaSetPlanTest : public ::testing::Test {
 
   static std::vector<std::string> names(const std::vector<PodPtr>& pods) {
     std::vector<std::string> found;
-    for (const PodPtr& pod : pods) found.push_back(pod->metadata.name);
+    for (const PodPtr& pod : pods)
+      found.push_back(pod->metadata.name);
     return found;
   }
 
