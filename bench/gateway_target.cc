@@ -19,7 +19,9 @@ using namespace insula;
 /// Never reached within a measurement, and still kept as an exact log.
 constexpr std::int64_t kRequestsPerHour = 16'000'000;
 
-gateway::TenantConfig tenant(std::string name, const std::string& upstream, std::int64_t requests_per_hour) {
+gateway::TenantConfig tenant(std::string name,
+                             const std::string& upstream,
+                             std::int64_t requests_per_hour) {
   return {.name = std::move(name),
           .service_host = "llm-service.bench.svc:8000",
           .endpoints = {upstream},
@@ -36,10 +38,13 @@ Result<std::string> prepare(const std::filesystem::path& directory, const std::s
   config.builtin_keys = {keys.public_pem};
   std::filesystem::create_directories(directory / "gateway");
   INSULA_TRY_VOID(gateway::save_config(directory / "gateway" / "snapshot.json", config));
-  INSULA_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(keys.private_pem));
+  INSULA_TRY(const gateway::JwsSigner signer,
+             gateway::JwsSigner::from_private_pem(keys.private_pem));
   const WallTime now = system_clock().wall();
-  INSULA_TRY(const std::string bench, gateway::mint_token(signer, {.tenant = "bench", .subject = "bench"}, now));
-  INSULA_TRY(const std::string usual, gateway::mint_token(signer, {.tenant = "usual", .subject = "bench"}, now));
+  INSULA_TRY(const std::string bench,
+             gateway::mint_token(signer, {.tenant = "bench", .subject = "bench"}, now));
+  INSULA_TRY(const std::string usual,
+             gateway::mint_token(signer, {.tenant = "usual", .subject = "bench"}, now));
   return bench + "\n" + usual;
 }
 

@@ -24,7 +24,8 @@
 namespace {
 
 using namespace insula;
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
 
 constexpr auto kInterval = 20ms;
 constexpr int kSlices = 20;  // Streams are spread over the interval.
@@ -38,7 +39,8 @@ std::int64_t now_ns() {
 /// One chunk with one event.
 std::string event() {
   const std::string data =
-      fmt::format("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}],\"t\":{}}}\n\n", kPadding, now_ns());
+      fmt::format("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}],\"t\":{}}}\n\n",
+                  kPadding, now_ns());
   return fmt::format("{:x}\r\n{}\r\n", data.size(), data);
 }
 
@@ -71,7 +73,8 @@ class Upstream {
     for (std::size_t slice = 0;; slice = (slice + 1) % kSlices) {
       due += std::chrono::duration_cast<std::chrono::nanoseconds>(kInterval) / kSlices;
       co_await sleep_until(due);
-      for (const auto& stream : slices_[slice]) static_cast<void>(stream->try_write(event(), {}));
+      for (const auto& stream : slices_[slice])
+        static_cast<void>(stream->try_write(event(), {}));
     }
   }
 
@@ -113,13 +116,18 @@ Task<> read_events(net::Address address, std::string request, Figures& figures) 
 }
 
 Task<> measure(int argc, char** argv) {
-  const auto port = [&](int at) { return net::Address::parse(fmt::format("127.0.0.1:{}", argv[at])).value(); };
+  const auto port = [&](int at) {
+    return net::Address::parse(fmt::format("127.0.0.1:{}", argv[at])).value();
+  };
   const int streams = std::atoi(argv[3]);
   const std::string path = argc > 5 ? argv[5] : "/v1/chat/completions";
   const std::string token = argc > 6 ? fmt::format("Authorization: Bearer {}\r\n", argv[6]) : "";
-  const std::string body = R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]})";
-  const std::string request = fmt::format("POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Type: application/json\r\n"
-                                          "Content-Length: {}\r\n\r\n{}", path, token, body.size(), body);
+  const std::string body =
+      R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]})";
+  const std::string request = fmt::format(
+      "POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Type: application/json\r\n"
+      "Content-Length: {}\r\n\r\n{}",
+      path, token, body.size(), body);
   Loop& loop = Loop::current();
   const Upstream upstream(net::Listener::bind(loop, port(1)).value());
   Figures figures;
@@ -138,10 +146,14 @@ Task<> measure(int argc, char** argv) {
   auto& delays = figures.delays;
   std::ranges::sort(delays);
   const auto at = [&](double share) {
-    return delays.empty() ? 0.0 : static_cast<double>(delays[static_cast<std::size_t>(share * static_cast<double>(delays.size() - 1))]) / 1e3;
+    return delays.empty() ? 0.0
+                          : static_cast<double>(delays[static_cast<std::size_t>(
+                                share * static_cast<double>(delays.size() - 1))]) /
+                                1e3;
   };
-  fmt::print("{{\"streams\":{},\"events\":{},\"p50Micros\":{:.1f},\"p99Micros\":{:.1f},\"broken\":{}}}\n", streams,
-             delays.size(), at(0.5), at(0.99), figures.broken);
+  fmt::print(
+      "{{\"streams\":{},\"events\":{},\"p50Micros\":{:.1f},\"p99Micros\":{:.1f},\"broken\":{}}}\n",
+      streams, delays.size(), at(0.5), at(0.99), figures.broken);
   std::fflush(stdout);
 }
 
@@ -149,7 +161,8 @@ Task<> measure(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: sse_load UPSTREAM_PORT PROXY_PORT STREAMS SECONDS [PATH [TOKEN]]\n");
+    std::fprintf(stderr,
+                 "usage: sse_load UPSTREAM_PORT PROXY_PORT STREAMS SECONDS [PATH [TOKEN]]\n");
     return 2;
   }
   Loop loop;

@@ -1,5 +1,6 @@
-// Tokens of strangers: the JWS splitter, base64url, both JSON parts and every claim check. The input
-// is tried as a whole token and, correctly signed, as a payload, so that the claims are reached.
+// Tokens of strangers: the JWS splitter, base64url, both JSON parts and every claim check. The
+// input is tried as a whole token and, correctly signed, as a payload, so that the claims are
+// reached.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,8 @@ using namespace insula::gateway;
 constexpr std::string_view kSecret = "0123456789abcdef0123456789abcdef";
 // Of RFC 8037 appendix A.
 constexpr std::string_view kPrivatePem =
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+    "-----BEGIN PRIVATE "
+    "KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
     "-----END PRIVATE KEY-----\n";
 constexpr std::string_view kPublicPem =
     "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
@@ -26,7 +28,9 @@ constexpr std::string_view kPublicPem =
 
 const std::vector<JwtIssuer>& issuers() {
   static const std::vector<JwtIssuer> known = {
-      {"i", {"a"}, {JwsKey::from_secret(kSecret).value(), JwsKey::from_public_pem(kPublicPem).value()}}};
+      {"i",
+       {"a"},
+       {JwsKey::from_secret(kSecret).value(), JwsKey::from_public_pem(kPublicPem).value()}}};
   return known;
 }
 
@@ -43,8 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   check(input);
   if (size > kTokenBytesMax / 2) return 0;
-  const std::string signing_input = base64url_encode(R"({"alg":"EdDSA"})") + '.' + base64url_encode(input);
+  const std::string signing_input =
+      base64url_encode(R"({"alg":"EdDSA"})") + '.' + base64url_encode(input);
   check(signing_input + '.' + base64url_encode(signer.sign(signing_input).value()));
-  if (const auto decoded = base64url_decode(input); decoded && base64url_encode(*decoded) != input) __builtin_trap();
+  if (const auto decoded = base64url_decode(input); decoded && base64url_encode(*decoded) != input)
+    __builtin_trap();
   return 0;
 }

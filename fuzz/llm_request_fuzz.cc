@@ -22,7 +22,8 @@ Result<llm::RequestPeek> read(std::string& padded, std::string_view body) {
   static llm::RequestReader reader;
   padded.assign(body);
   padded.append(llm::RequestReader::kPadding, ' ');
-  return reader.read(llm::Operation::kChatCompletions, std::string_view(padded).substr(0, body.size()));
+  return reader.read(llm::Operation::kChatCompletions,
+                     std::string_view(padded).substr(0, body.size()));
 }
 
 }  // namespace
@@ -32,16 +33,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string padded;
   const auto peek = read(padded, body);
   const auto whole = json::parse(body);
-  if (!peek || !whole) return 0;  // Skipped values are not validated: a body may be read and not parse.
+  if (!peek || !whole)
+    return 0;  // Skipped values are not validated: a body may be read and not parse.
   const json::Value* model = member(*whole, "model");
-  const bool same = model == nullptr ? peek->model.empty()
-                                     : model->as_string() != nullptr && *model->as_string() == peek->model;
+  const bool same = model == nullptr
+                        ? peek->model.empty()
+                        : model->as_string() != nullptr && *model->as_string() == peek->model;
   if (!same) __builtin_trap();
   const json::Value* stream = member(*whole, "stream");
   if (peek->stream != (stream != nullptr && stream->as_bool() == true)) __builtin_trap();
   if (!peek->ask_for_usage) return 0;
   std::string edited(body);
-  edited.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase, peek->ask_for_usage->insert);
+  edited.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase,
+                 peek->ask_for_usage->insert);
   const auto after = json::parse(edited);
   if (!after) __builtin_trap();
   const json::Value* options = member(*after, "stream_options");

@@ -23,7 +23,8 @@ struct Relayed {
 Relayed relay(UsageChunk chunk, std::string_view stream, std::size_t piece) {
   SseRelay sse(chunk);
   Relayed out;
-  for (std::size_t at = 0; at < stream.size(); at += piece) out.bytes += sse.feed(stream.substr(at, piece));
+  for (std::size_t at = 0; at < stream.size(); at += piece)
+    out.bytes += sse.feed(stream.substr(at, piece));
   out.bytes += sse.finish();
   out.usage = sse.usage();
   out.events = sse.content_events();
@@ -40,15 +41,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   UsageScanner whole;
   whole.feed(text);
   UsageScanner cut;
-  for (std::size_t at = 0; at < text.size(); at += piece) cut.feed(text.substr(at, piece));
-  if (whole.usage() != cut.usage() || whole.choices_empty() != cut.choices_empty()) __builtin_trap();
+  for (std::size_t at = 0; at < text.size(); at += piece)
+    cut.feed(text.substr(at, piece));
+  if (whole.usage() != cut.usage() || whole.choices_empty() != cut.choices_empty())
+    __builtin_trap();
 
   const std::size_t all = std::max<std::size_t>(text.size(), 1);
   const Relayed forwarded = relay(UsageChunk::kForward, text, piece);
   if (forwarded.bytes != text) __builtin_trap();
   const Relayed hidden = relay(UsageChunk::kHide, text, all);
   const Relayed hidden_cut = relay(UsageChunk::kHide, text, piece);
-  if (hidden.bytes != hidden_cut.bytes || hidden.usage != hidden_cut.usage || hidden.events != hidden_cut.events) {
+  if (hidden.bytes != hidden_cut.bytes || hidden.usage != hidden_cut.usage ||
+      hidden.events != hidden_cut.events) {
     __builtin_trap();
   }
   if (!hidden.usage && hidden.bytes != text) __builtin_trap();

@@ -17,13 +17,16 @@ http::Response problem(int status, std::string_view message) {
   return http::make_response(status, "application/json", std::move(body));
 }
 
-Result<std::int64_t> hour_in(const http::Request& request, std::string_view name, std::int64_t absent) {
+Result<std::int64_t> hour_in(const http::Request& request,
+                             std::string_view name,
+                             std::int64_t absent) {
   const auto text = request.query(name);
   if (!text) return absent;
   std::int64_t hour = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), hour);
   if (error != std::errc() || end != text->data() + text->size()) {
-    return fail(ErrorCode::kBadRequest, std::string(name) + " must be a number of hours since 1970");
+    return fail(ErrorCode::kBadRequest,
+                std::string(name) + " must be a number of hours since 1970");
   }
   return hour;
 }
@@ -45,10 +48,13 @@ Task<> Admin::handle(http::Exchange& exchange) {
 
 Task<http::Response> Admin::answer(const http::Request& request) {
   const std::string_view path = request.path();
-  if (request.method != "GET" && request.method != "HEAD") co_return problem(405, "only GET is served here");
+  if (request.method != "GET" && request.method != "HEAD")
+    co_return problem(405, "only GET is served here");
   if (path == "/healthz") co_return http::make_response(200, "text/plain", "ok\n");
-  if (path == "/metrics") co_return http::make_response(200, kPrometheusContentType, registry_.expose());
-  if (path != "/usage" || access_ != AdminAccess::kOwner) co_return problem(404, "there is nothing here");
+  if (path == "/metrics")
+    co_return http::make_response(200, kPrometheusContentType, registry_.expose());
+  if (path != "/usage" || access_ != AdminAccess::kOwner)
+    co_return problem(404, "there is nothing here");
   auto query = usage_query(request);
   if (!query) co_return problem(http_status(query.error().code()), query.error().message());
   const auto rows = co_await gateway_.usage(*std::move(query));

@@ -20,9 +20,7 @@ enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 class Admin final : public http::Handler {
  public:
   Admin(Gateway& gateway, MetricsRegistry& registry, AdminAccess access)
-      : gateway_(gateway),
-        registry_(registry),
-        access_(access) {}
+      : gateway_(gateway), registry_(registry), access_(access) {}
 
   Task<> handle(http::Exchange& exchange) override;
 

@@ -35,7 +35,8 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text) {
 }
 
 Result<> ApiKeys::add(std::string id, std::string tenant, std::string_view hash_hex) {
-  if (hash_hex.size() != 64) return fail(ErrorCode::kInvalid, "the hash of an API key has 64 digits");
+  if (hash_hex.size() != 64)
+    return fail(ErrorCode::kInvalid, "the hash of an API key has 64 digits");
   std::string hash;
   for (std::size_t i = 0; i < hash_hex.size(); i += 2) {
     const int high = hex_value(hash_hex[i]);
@@ -50,12 +51,14 @@ Result<> ApiKeys::add(std::string id, std::string tenant, std::string_view hash_
 }
 
 Result<const ApiKeyRecord*> ApiKeys::verify(const ApiKeyText& key) const {
-  static constexpr std::string_view kNoHash{"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-                                            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32};
+  static constexpr std::string_view kNoHash{
+      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+      32};
   const auto found = records_.find(key.id);
   const bool known = found != records_.end();
-  const bool matches =
-      equal_in_constant_time(sha256(key.secret), known ? std::string_view(found->second.hash) : kNoHash);
+  const bool matches = equal_in_constant_time(
+      sha256(key.secret), known ? std::string_view(found->second.hash) : kNoHash);
   if (!known || !matches) return fail(ErrorCode::kUnauthenticated, "the API key is not valid");
   return &found->second;
 }

@@ -46,9 +46,12 @@ class ApiKeys {
   bool operator==(const ApiKeys&) const = default;
 
   struct TextHash {
+    // NOLINTNEXTLINE(readability-identifier-naming): the name the containers look for
     using is_transparent = void;
 
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
   };
 
   using Records = std::unordered_map<std::string, ApiKeyRecord, TextHash, std::equal_to<>>;

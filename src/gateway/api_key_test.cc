@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
 // printf %s 0123456789abcdefghijABCDEFGHIJKL | sha256sum
-constexpr std::string_view kHash = "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
+constexpr std::string_view kHash =
+    "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
 
 TEST(ApiKey, OnlyTheExactFormIsAKey) {
   const std::string key = "ins_abcdefghi1_" + std::string(kSecret);
@@ -15,9 +16,9 @@ TEST(ApiKey, OnlyTheExactFormIsAKey) {
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->id, "abcdefghi1");
   EXPECT_EQ(parsed->secret, kSecret);
-  for (const std::string& other : {key + "x", key.substr(1), "INS" + key.substr(3), std::string(),
-                                   "ins_abcdefghi-_" + std::string(kSecret),
-                                   "ins_abcdefghi1-" + std::string(kSecret)}) {
+  for (const std::string& other :
+       {key + "x", key.substr(1), "INS" + key.substr(3), std::string(),
+        "ins_abcdefghi-_" + std::string(kSecret), "ins_abcdefghi1-" + std::string(kSecret)}) {
     EXPECT_FALSE(parse_api_key(other)) << other;
   }
 }

@@ -12,8 +12,10 @@ namespace {
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 bool is_media_type(const http::ResponseHead& head, std::string_view type) {
-  const std::string_view value = head.find(http::FieldId::kContentType).value_or(std::string_view());
-  return value.size() >= type.size() && http::equals_ignoring_case(value.substr(0, type.size()), type);
+  const std::string_view value =
+      head.find(http::FieldId::kContentType).value_or(std::string_view());
+  return value.size() >= type.size() &&
+         http::equals_ignoring_case(value.substr(0, type.size()), type);
 }
 
 /// A body whose length is unknown must be chunked or end with the connection.
@@ -31,8 +33,10 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     : framer_(http::BodyFramer::of(head, plan.method)),
       success_(head.status >= 200 && head.status < 300),
       events_(plan.usage_chunk) {
-  if (plan.metered && success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
-  if (plan.metered && success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
+  if (plan.metered && success_ && is_media_type(head, "text/event-stream"))
+    content_ = Content::kEvents;
+  if (plan.metered && success_ && is_media_type(head, "application/json"))
+    content_ = Content::kJson;
   const bool hides = content_ == Content::kEvents && plan.usage_chunk == llm::UsageChunk::kHide;
   framing_ = choose_framing(framer_, plan, hides);
 }
@@ -53,7 +57,8 @@ std::string_view BodyRelay::feed_as_received(std::string_view bytes) {
     const http::BodyFramer::Step step = framer_.next(rest);
     scan(step.data);
     // Every byte is for the client, so what feed() returns is what it was given.
-    if (content_ == Content::kEvents && !step.data.empty()) static_cast<void>(events_.feed(step.data));
+    if (content_ == Content::kEvents && !step.data.empty())
+      static_cast<void>(events_.feed(step.data));
     rest.remove_prefix(step.used);
   }
   surplus_ = surplus_ || (framer_.done() && !rest.empty());
@@ -107,8 +112,9 @@ llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
   if (!success_ || content_ == Content::kOpaque) return {};
   const auto& told = content_ == Content::kJson ? json_.usage() : events_.usage();
   if (told) return *told;
-  const std::int64_t completion =
-      content_ == Content::kEvents ? events_.content_events() : payload_bytes_ / llm::kBytesPerToken;
+  const std::int64_t completion = content_ == Content::kEvents
+                                      ? events_.content_events()
+                                      : payload_bytes_ / llm::kBytesPerToken;
   return {static_cast<std::int64_t>(request_bytes) / llm::kBytesPerToken, completion, true};
 }
 

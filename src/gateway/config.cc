@@ -19,7 +19,8 @@ constexpr std::int64_t kFormat = 1;
 
 json::Value strings_to_json(const std::vector<std::string>& strings) {
   json::Array array;
-  for (const std::string& text : strings) array.emplace_back(text);
+  for (const std::string& text : strings)
+    array.emplace_back(text);
   return array;
 }
 
@@ -61,7 +62,8 @@ json::Value to_value(const IssuerConfig& issuer) {
 
 json::Value to_value(const TenantConfig& tenant) {
   json::Array issuers;
-  for (const IssuerConfig& issuer : tenant.issuers) issuers.push_back(to_value(issuer));
+  for (const IssuerConfig& issuer : tenant.issuers)
+    issuers.push_back(to_value(issuer));
   return json::Object{{"name", tenant.name},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
@@ -89,7 +91,8 @@ TenantConfig tenant_from(const json::Object& object) {
 
 std::string to_json(const GatewayConfig& config) {
   json::Array tenants;
-  for (const TenantConfig& tenant : config.tenants) tenants.push_back(to_value(tenant));
+  for (const TenantConfig& tenant : config.tenants)
+    tenants.push_back(to_value(tenant));
   json::Array keys;
   for (const ApiKeyConfig& key : config.api_keys) {
     keys.push_back(json::Object{{"id", key.id}, {"tenant", key.tenant}, {"hash", key.hash}});
@@ -108,9 +111,12 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
     return fail(ErrorCode::kBadRequest, "not a snapshot of a gateway of this version");
   }
   GatewayConfig config;
-  for_each_object(*object, "tenants", [&](const json::Object& tenant) { config.tenants.push_back(tenant_from(tenant)); });
+  for_each_object(*object, "tenants", [&](const json::Object& tenant) {
+    config.tenants.push_back(tenant_from(tenant));
+  });
   for_each_object(*object, "apiKeys", [&](const json::Object& key) {
-    config.api_keys.push_back({string_in(key, "id"), string_in(key, "tenant"), string_in(key, "hash")});
+    config.api_keys.push_back(
+        {string_in(key, "id"), string_in(key, "tenant"), string_in(key, "hash")});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
   return config;
@@ -129,16 +135,18 @@ Result<> save_config(const std::filesystem::path& file, const GatewayConfig& con
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   if (::fdatasync(fd.get()) != 0) return fail_errno("sync " + unfinished.string());
-  if (::rename(unfinished.c_str(), file.c_str()) != 0) return fail_errno("rename " + unfinished.string());
+  if (::rename(unfinished.c_str(), file.c_str()) != 0)
+    return fail_errno("rename " + unfinished.string());
   return {};
 }
 
 Result<GatewayConfig> load_config(const std::filesystem::path& file) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0 && errno == ENOENT) return fail(ErrorCode::kNotFound, file.string() + ": no such file");
+  if (fd.get() < 0 && errno == ENOENT)
+    return fail(ErrorCode::kNotFound, file.string() + ": no such file");
   if (fd.get() < 0) return fail_errno("open " + file.string());
   std::string text;
-  std::array<char, 16 * 1024> buffer{};
+  std::array<char, std::size_t{16} * 1024> buffer{};
   for (;;) {
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;

@@ -99,7 +99,8 @@ Task<> Connection::watch_hangup() {
 Task<Result<>> Connection::shake_hands() {
   const auto& tls = worker_.settings().tls;
   if (tls == nullptr) co_return Result<>();
-  INSULA_CO_TRY(client_, co_await net::tls_accept(tls, std::move(client_), Loop::current().now() + kHandshakeTime));
+  INSULA_CO_TRY(client_, co_await net::tls_accept(tls, std::move(client_),
+                                                  Loop::current().now() + kHandshakeTime));
   co_return Result<>();
 }
 
@@ -132,13 +133,17 @@ void Connection::shrink() {
 Task<bool> Connection::read_head() {
   const Timeouts& timeouts = worker_.settings().timeouts;
   std::size_t seen = 0;
-  wait_for(in_.empty() ? Phase::kIdle : Phase::kClient, in_.empty() ? timeouts.idle : timeouts.head);
+  wait_for(in_.empty() ? Phase::kIdle : Phase::kClient,
+           in_.empty() ? timeouts.idle : timeouts.head);
   for (;;) {
     if (!in_.empty()) {
       http::RequestHead& head = worker_.request_head();
       switch (http::parse_request(in_, seen, {}, head)) {
-        case http::ParseStatus::kComplete: co_return true;
-        case http::ParseStatus::kNeedMore: seen = in_.size(); break;
+        case http::ParseStatus::kComplete:
+          co_return true;
+        case http::ParseStatus::kNeedMore:
+          seen = in_.size();
+          break;
         case http::ParseStatus::kRefused: {
           Request request(worker_.snapshot(), worker_.settings().metrics.nobody, worker_.journal(),
                           worker_.settings().clock);
@@ -165,12 +170,14 @@ Task<bool> Connection::answer() {
     co_return co_await refuse(request, std::move(accepted).error());
   }
   if (body_pending_) {
-    if (auto read = co_await read_body(request); !read) co_return co_await refuse(request, std::move(read).error());
+    if (auto read = co_await read_body(request); !read)
+      co_return co_await refuse(request, std::move(read).error());
   }
   if (auto inspected = inspect(request); !inspected) {
     co_return co_await refuse(request, std::move(inspected).error());
   }
-  if (auto admitted = admit(request); !admitted) co_return co_await refuse(request, std::move(admitted).error());
+  if (auto admitted = admit(request); !admitted)
+    co_return co_await refuse(request, std::move(admitted).error());
   co_return co_await route(request);
 }
 
@@ -179,7 +186,8 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
   request.is_head = head.method == "HEAD";
   request.client_chunks = head.minor_version >= 1;
   request.keep_alive = head.keep_alive && !worker_.draining();
-  const std::string_view given_id = head.find(http::FieldId::kXRequestId).value_or(std::string_view());
+  const std::string_view given_id =
+      head.find(http::FieldId::kXRequestId).value_or(std::string_view());
   if (is_request_id(given_id)) {
     request.id = given_id;
   } else {
@@ -199,25 +207,29 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
     return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
   }
   const auto target = split_target(head.target);
-  if (!target) return fail(ErrorCode::kNotFound, "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
+  if (!target)
+    return fail(ErrorCode::kNotFound,
+                "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
   const Tenant* tenant = request.snapshot->find(target->tenant);
-  if (tenant == nullptr) return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target->tenant));
+  if (tenant == nullptr)
+    return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target->tenant));
   request.assign(*tenant);
   INSULA_TRY(request.principal, authenticate(head, *request.snapshot, *tenant, worker_.tokens(),
                                              worker_.settings().clock.wall()));
   if (announced > worker_.settings().body_bytes_max) {
-    return fail(ErrorCode::kTooLarge,
-                fmt::format("the request body may have at most {} bytes", worker_.settings().body_bytes_max));
+    return fail(ErrorCode::kTooLarge, fmt::format("the request body may have at most {} bytes",
+                                                  worker_.settings().body_bytes_max));
   }
   request.operation = llm::operation_of(target->path);
   request.has_body = head.chunked || head.content_length.has_value();
   upstream_head_.clear();
-  write_upstream_head(upstream_head_, {.head = head,
-                                       .target = *target,
-                                       .service_host = tenant->service_host,
-                                       .client_address = client_address_,
-                                       .scheme = worker_.settings().tls == nullptr ? "http" : "https",
-                                       .request_id = request.id});
+  write_upstream_head(upstream_head_,
+                      {.head = head,
+                       .target = *target,
+                       .service_host = tenant->service_host,
+                       .client_address = client_address_,
+                       .scheme = worker_.settings().tls == nullptr ? "http" : "https",
+                       .request_id = request.id});
   if (!body_pending_) {
     in_.reserve(in_.size() + llm::RequestReader::kPadding);
     payload_ = std::string_view(in_).substr(head.size, announced);
@@ -227,11 +239,12 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
 
 Result<> Connection::read_framed(http::BodyFramer& framer, std::span<char> bytes) {
   const http::BodyFramer::Decoded decoded = framer.decode(bytes);
-  if (framer.refusal() != http::Refusal::kNone) return std::unexpected(http::request_error(framer.refusal()));
+  if (framer.refusal() != http::Refusal::kNone)
+    return std::unexpected(http::request_error(framer.refusal()));
   body_.append(bytes.data(), decoded.payload);
   if (body_.size() > worker_.settings().body_bytes_max) {
-    return fail(ErrorCode::kTooLarge,
-                fmt::format("the request body may have at most {} bytes", worker_.settings().body_bytes_max));
+    return fail(ErrorCode::kTooLarge, fmt::format("the request body may have at most {} bytes",
+                                                  worker_.settings().body_bytes_max));
   }
   const std::size_t surplus = bytes.size() - decoded.used;
   // What follows the body is the next request.
@@ -269,12 +282,14 @@ Result<> Connection::inspect(Request& request) {
     if (peek.ask_for_usage) {
       request.hide_usage = true;
       if (payload_.data() != body_.data()) body_.assign(payload_);
-      body_.replace(peek.ask_for_usage->offset, peek.ask_for_usage->erase, peek.ask_for_usage->insert);
+      body_.replace(peek.ask_for_usage->offset, peek.ask_for_usage->erase,
+                    peek.ask_for_usage->insert);
       payload_ = body_;
     }
   }
   request.body_bytes = payload_.size();
-  finish_upstream_head(upstream_head_, request.has_body ? std::optional(payload_.size()) : std::nullopt);
+  finish_upstream_head(upstream_head_,
+                       request.has_body ? std::optional(payload_.size()) : std::nullopt);
   return {};
 }
 
@@ -283,7 +298,8 @@ Result<> Connection::admit(Request& request) {
   const Tenant& tenant = *request.tenant;
   if (tenant.endpoints.empty()) {
     own_headers_.append("Retry-After: 1\r\n");
-    return fail(ErrorCode::kUnavailable, fmt::format("{} has no ready endpoint", tenant.service_host));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} has no ready endpoint", tenant.service_host));
   }
   request.decision = tenant.window->admit(tenant.requests_per_hour);
   append_rate_headers(own_headers_, request.decision);
@@ -318,7 +334,7 @@ Task<bool> Connection::send_own(Request& request, OwnReply reply) {
   own_headers_.clear();
   const bool sent = co_await send(reply_head_, {});
   if (sent && body_pending_) co_await linger();
-  co_return sent && reply.keep_alive;
+  co_return sent&& reply.keep_alive;
 }
 
 /// Lets the client finish sending, so that the reply is not lost to a reset.

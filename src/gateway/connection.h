@@ -71,8 +71,14 @@ class Connection {
   Task<bool> route(Request& request);
   Task<Attempt> attempt(Request& request, Endpoint& endpoint);
   Task<Attempt> relay(Request& request, Endpoint& endpoint, bool reused);
-  Task<std::optional<Attempt>> read_reply_head(std::string& partial, bool reused, std::span<char>& rest);
+  Task<std::optional<Attempt>> read_reply_head(std::string& partial,
+                                               bool reused,
+                                               std::span<char>& rest);
+  static http::ParseStatus parse_final_head(std::span<char>& rest,
+                                            std::size_t seen,
+                                            http::ResponseHead& head);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
+  bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
   Task<bool> finish_attempt(Request& request, Attempt result);
 
   Task<bool> refuse(Request& request, Error error);
@@ -90,10 +96,10 @@ class Connection {
   std::unique_ptr<net::Stream> upstream_;
   std::string client_address_;
 
-  std::string in_;            // received and not used up; begins with the present request's head
-  std::string body_;          // the request's body when it is not a part of in_
-  std::string_view payload_;  // the request's body
-  std::size_t used_ = 0;      // how much of in_ the present request takes
+  std::string in_;             // received and not used up; begins with the present request's head
+  std::string body_;           // the request's body when it is not a part of in_
+  std::string_view payload_;   // the request's body
+  std::size_t used_ = 0;       // how much of in_ the present request takes
   bool body_pending_ = false;  // some of the request's body has not been read
   bool expect_continue_ = false;
   http::BodyFramer body_framer_;

@@ -60,7 +60,8 @@ Task<bool> Connection::route(Request& request) {
   const TenantMetrics& metrics = *request.tenant->metrics;
   Tries tries;
   for (;;) {
-    Endpoint* endpoint = worker_.choose(*request.tenant, std::span(tries.endpoints).first(tries.count));
+    Endpoint* endpoint =
+        worker_.choose(*request.tenant, std::span(tries.endpoints).first(tries.count));
     const Attempt result = co_await attempt(request, *endpoint);
     upstream_.reset();
     switch (result) {
@@ -81,28 +82,34 @@ Task<bool> Connection::route(Request& request) {
           continue;
         }
         break;
-      default: co_return co_await finish_attempt(request, result);
+      default:
+        co_return co_await finish_attempt(request, result);
     }
-    co_return co_await refuse(request, Error(ErrorCode::kUpstream, "no endpoint answered the request"));
+    co_return co_await refuse(request,
+                              Error(ErrorCode::kUpstream, "no endpoint answered the request"));
   }
 }
 
 Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
   const TenantMetrics& metrics = *request.tenant->metrics;
   switch (result) {
-    case Attempt::kDone: co_return request.keep_alive;
+    case Attempt::kDone:
+      co_return request.keep_alive;
     case Attempt::kTimedOut:
       metrics.timeout_errors->add();
-      co_return co_await refuse(request, Error(ErrorCode::kTimeout, "the upstream did not answer in time"));
+      co_return co_await refuse(request,
+                                Error(ErrorCode::kTimeout, "the upstream did not answer in time"));
     case Attempt::kMalformed:
       metrics.protocol_errors->add();
-      co_return co_await refuse(request, Error(ErrorCode::kUpstream, "the upstream's answer is not valid HTTP"));
+      co_return co_await refuse(
+          request, Error(ErrorCode::kUpstream, "the upstream's answer is not valid HTTP"));
     case Attempt::kCutOff:
       metrics.lost_errors->add();
       request.status = 502;
       abort_client();
       co_return false;
-    default: co_return false;
+    default:
+      co_return false;
   }
 }
 
@@ -127,14 +134,28 @@ Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoi
   co_return co_await relay(request, endpoint, reused);
 }
 
+/// Takes interim replies off the front until a final one's head is in `head`; `rest` is then what
+/// came after it. `seen`: how much of `rest` was there the last time.
+http::ParseStatus Connection::parse_final_head(std::span<char>& rest,
+                                               std::size_t seen,
+                                               http::ResponseHead& head) {
+  for (;; seen = 0) {
+    const auto status = http::parse_response({rest.data(), rest.size()}, seen, {}, head);
+    if (status != http::ParseStatus::kComplete) return status;
+    // We never ask for another protocol.
+    if (head.status == 101) return http::ParseStatus::kRefused;
+    rest = rest.subspan(head.size);
+    // Ours to the client was sent, if it asked for one.
+    if (head.status >= 200) return status;
+  }
+}
+
 /// Reads until a final reply's head is in worker_.response_head(); `rest` is what came after it.
 /// Returns an attempt's end when there is none.
 Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string& partial,
                                                                      bool reused,
                                                                      std::span<char>& rest) {
-  http::ResponseHead& head = worker_.response_head();
-  std::size_t seen = 0;
-  for (;;) {
+  for (std::size_t seen = 0;;) {
     const auto got = co_await upstream_->read(worker_.buffer());
     if (client_gone_) co_return Attempt::kClientGone;
     if (!got || *got == 0) {
@@ -147,15 +168,9 @@ Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string
       partial.append(rest.data(), rest.size());
       rest = partial;
     }
-    for (;;) {
-      const auto status = http::parse_response({rest.data(), rest.size()}, seen, {}, head);
-      if (status == http::ParseStatus::kRefused) co_return Attempt::kMalformed;
-      if (status == http::ParseStatus::kNeedMore) break;
-      if (head.status == 101) co_return Attempt::kMalformed;
-      rest = rest.subspan(head.size);
-      if (head.status >= 200) co_return std::nullopt;
-      seen = 0;  // An interim reply; ours to the client was sent, if it asked for one.
-    }
+    const auto status = parse_final_head(rest, seen, worker_.response_head());
+    if (status == http::ParseStatus::kComplete) co_return std::nullopt;
+    if (status == http::ParseStatus::kRefused) co_return Attempt::kMalformed;
     std::string unread(rest.data(), rest.size());
     partial = std::move(unread);
     seen = partial.size();
@@ -171,15 +186,17 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   BodyRelay body(head, {.method = request.is_head ? "HEAD" : "",
                         .client_chunks = request.client_chunks,
                         .metered = llm::has_json_body(request.operation),
-                        .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward});
+                        .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide
+                                                          : llm::UsageChunk::kForward});
   request.status = head.status;
-  request.keep_alive = request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
+  request.keep_alive =
+      request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
   const bool reusable = head.keep_alive;
   reply_head_.clear();
   write_reply_head(reply_head_, head, body.framing(), request.keep_alive, own_headers_);
 
   const std::string_view first = body.done() ? std::string_view() : body.feed(rest);
-  const bool surplus = body.has_surplus() || (rest.size() > 0 && body.done() && first.empty());
+  const bool surplus = body.has_surplus() || (!rest.empty() && body.done() && first.empty());
   request.usage = body.usage(request.body_bytes);
   if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
   if (body.done()) {
@@ -197,43 +214,44 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   if (body.done()) co_return Attempt::kDone;
 
   const Attempt ended = co_await relay_body(request, body);
-  if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() && !body.has_surplus() &&
-      request.snapshot == worker_.snapshot()) {
+  if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
+      !body.has_surplus() && request.snapshot == worker_.snapshot()) {
     worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
   }
   co_return ended;
 }
 
+/// Takes what the upstream sent, or its end; `out` is what the client gets for it. False when the
+/// reply was cut off.
+bool Connection::take_piece(BodyRelay& body,
+                            const Result<std::size_t>& got,
+                            std::string_view& out) {
+  if (got && *got > 0) {
+    out = body.feed(worker_.buffer().first(*got));
+    return body.refusal() == http::Refusal::kNone;
+  }
+  const auto last = got && !expired_ ? body.finish() : std::nullopt;
+  upstream_.reset();
+  if (last) out = *last;
+  return last.has_value();
+}
+
 Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& body) {
   const Timeouts& timeouts = worker_.settings().timeouts;
-  while (!body.done()) {
+  for (bool ended = false; !ended;) {
     wait_for(Phase::kUpstream, timeouts.reply_gap);
     const auto got = co_await upstream_->read(worker_.buffer());
-    request.usage = body.usage(request.body_bytes);
-    if (client_gone_) {
-      request.status = 499;
-      co_return Attempt::kClientGone;
-    }
     std::string_view out;
-    if (!got || *got == 0) {
-      const auto last = got && !expired_ ? body.finish() : std::nullopt;
-      if (!last) co_return Attempt::kCutOff;
-      out = *last;
-      upstream_.reset();
-    } else {
-      out = body.feed(worker_.buffer().first(*got));
-      if (body.refusal() != http::Refusal::kNone) co_return Attempt::kCutOff;
-    }
-    const bool ended = body.done() || upstream_ == nullptr;
+    bool failed = client_gone_;
+    if (!failed && !take_piece(body, got, out)) co_return Attempt::kCutOff;
+    ended = body.done() || upstream_ == nullptr;
     request.usage = body.usage(request.body_bytes);
-    if (ended) request.settle();
-    bool failed = false;
-    if (!send_now(out, {}, failed)) failed = !co_await flush();
+    if (ended && !failed) request.settle();
+    if (!failed && !send_now(out, {}, failed)) failed = !co_await flush();
     if (failed) {
       request.status = 499;
       co_return Attempt::kClientGone;
     }
-    if (ended) co_return Attempt::kDone;
   }
   co_return Attempt::kDone;
 }

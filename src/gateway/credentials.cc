@@ -38,7 +38,8 @@ Result<std::string_view> credential_of(const http::RequestHead& head) {
       found = field.value;
     }
   }
-  if (!found || found->empty()) return refuse("no API key or token was given; send `Authorization: Bearer <key>`");
+  if (!found || found->empty())
+    return refuse("no API key or token was given; send `Authorization: Bearer <key>`");
   return *found;
 }
 
@@ -69,7 +70,8 @@ Result<Principal> authenticate(const http::RequestHead& head,
   INSULA_TRY(const std::string_view credential, credential_of(head));
   if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant);
   if (credential.starts_with(kApiKeyPrefix)) return refuse("the API key is not valid");
-  if (const Result<JwtClaims>* known = cache.find(tenant.auth_scope, credential, now)) return check_claims(*known, tenant);
+  if (const Result<JwtClaims>* known = cache.find(tenant.auth_scope, credential, now))
+    return check_claims(*known, tenant);
   Result<JwtClaims> claims = verify_jwt(credential, tenant.issuers, now);
   const Result<Principal> principal = check_claims(claims, tenant);
   cache.put(tenant.auth_scope, credential, std::move(claims), now);
@@ -77,7 +79,8 @@ Result<Principal> authenticate(const http::RequestHead& head,
 }
 
 bool is_credential(const http::Field& field) {
-  if (field.id == http::FieldId::kAuthorization || field.id == http::FieldId::kProxyAuthorization) return true;
+  if (field.id == http::FieldId::kAuthorization || field.id == http::FieldId::kProxyAuthorization)
+    return true;
   if (field.id != http::FieldId::kOther) return false;
   return is_key_header(field.name) || http::token_is(field.name, "cookie");
 }

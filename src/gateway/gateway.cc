@@ -29,7 +29,8 @@ Result<Fd> lock_directory(const std::filesystem::path& directory) {
   if (fd.get() < 0) return fail_errno("open " + file.string());
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno("lock " + file.string());
-    return fail(ErrorCode::kConflict, directory.string() + ": another gateway is using this directory");
+    return fail(ErrorCode::kConflict,
+                directory.string() + ": another gateway is using this directory");
   }
   return fd;
 }
@@ -73,7 +74,9 @@ class Gateway::Thread {
   }
 
  private:
-  static Task<> drain_then(Worker& worker, Deadline deadline, std::move_only_function<void()> done) {
+  static Task<> drain_then(Worker& worker,
+                           Deadline deadline,
+                           std::move_only_function<void()> done) {
     co_await worker.drain(deadline);
     done();
   }
@@ -84,7 +87,10 @@ class Gateway::Thread {
   std::jthread thread_;
 };
 
-Gateway::Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log)
+Gateway::Gateway(const GatewaySettings& settings,
+                 const Clock& clock,
+                 MetricsRegistry& registry,
+                 Log log)
     : clock_(clock),
       log_(log),
       directory_(settings.directory),
@@ -122,7 +128,8 @@ Result<> Gateway::start(const GatewaySettings& settings) {
     INSULA_TRY_VOID(ledger_->copy(*journal, hour_of(clock_.wall()), UsageLedger::Release::kAll));
   }
   for (unsigned i = 0; i < std::max(settings.loops, 1U); ++i) {
-    INSULA_TRY(auto journal, UsageJournal::open(directory_ / fmt::format("{}{}{}", kJournalPrefix, i, kJournalSuffix)));
+    INSULA_TRY(auto journal, UsageJournal::open(directory_ / fmt::format("{}{}{}", kJournalPrefix,
+                                                                         i, kJournalSuffix)));
     journals_.push_back(std::move(journal));
     persisted_changes_.push_back(0);
     threads_.push_back(std::make_unique<Thread>(worker_settings_, *journals_.back()));
@@ -134,7 +141,9 @@ Result<> Gateway::serve(int fd) {
   for (const auto& thread : threads_) {
     const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) return fail_errno("duplicate a listening socket");
-    thread->post([own](Worker& worker) { worker.serve(std::make_unique<net::Listener>(Loop::current(), own)); });
+    thread->post([own](Worker& worker) {
+      worker.serve(std::make_unique<net::Listener>(Loop::current(), own));
+    });
   }
   return {};
 }
@@ -143,7 +152,8 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
   auto build = [this, config = std::move(config)]() -> Result<std::shared_ptr<const Snapshot>> {
     return builder_.build(config);
   };
-  INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot, co_await blocking_.run(std::move(build)));
+  INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot,
+                co_await blocking_.run(std::move(build)));
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));
   for (const auto& thread : threads_) {
@@ -157,7 +167,8 @@ Result<> Gateway::persist_now() {
   for (std::size_t i = 0; i < journals_.size(); ++i) {
     const std::uint64_t changes = journals_[i]->changes();
     if (changes == persisted_changes_[i]) continue;
-    INSULA_TRY_VOID(ledger_->copy(*journals_[i], hour_of(clock_.wall()), UsageLedger::Release::kOldHours));
+    INSULA_TRY_VOID(
+        ledger_->copy(*journals_[i], hour_of(clock_.wall()), UsageLedger::Release::kOldHours));
     persisted_changes_[i] = changes;
   }
   return {};

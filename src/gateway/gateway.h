@@ -33,8 +33,8 @@ struct GatewaySettings {
 
 /// The gateway without its process: event loops on threads of their own, the limits, the ledger.
 ///
-/// apply() and the ledger's calls are made from one loop, the owner's, and do their blocking work on
-/// one thread beside it, in order. Lifetime: clock, registry and log sink outlive it.
+/// apply() and the ledger's calls are made from one loop, the owner's, and do their blocking work
+/// on one thread beside it, in order. Lifetime: clock, registry and log sink outlive it.
 class Gateway {
  public:
   /// Takes the directory. What the journals of an earlier run hold is brought into the ledger

@@ -25,14 +25,19 @@
 namespace insula::gateway {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""ns;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 // Secret part kSecret, hash by sha256sum.
 constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
-constexpr std::string_view kHash = "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
-constexpr std::string_view kChat = R"({"model":"m","messages":[{"role":"user","content":"one two three"}]})";
+constexpr std::string_view kHash =
+    "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
+constexpr std::string_view kChat =
+    R"({"model":"m","messages":[{"role":"user","content":"one two three"}]})";
 constexpr std::string_view kStream =
     R"({"model":"m","stream":true,"max_tokens":5,"messages":[{"role":"user","content":"one two three"}]})";
 
@@ -76,7 +81,8 @@ class GatewayTest : public ::testing::Test {
     directory_ = ::mkdtemp(name.data());
     config_.tenants = {{.name = "alpha", .service_host = "llm-service.alpha.svc:8000"},
                        {.name = "beta", .service_host = "llm-service.beta.svc:8000"}};
-    config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash)}, {"betabetabe", "beta", std::string(kHash)}};
+    config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash)},
+                        {"betabetabe", "beta", std::string(kHash)}};
     config_.builtin_keys = {keys_.public_pem};
     listener_ = net::listen_socket(any_port()).value();
     sockaddr_storage storage{};
@@ -115,7 +121,8 @@ class GatewayTest : public ::testing::Test {
   void route_to(const std::vector<net::Address>& endpoints) {
     for (TenantConfig& tenant : config_.tenants) {
       tenant.endpoints.clear();
-      for (const net::Address& endpoint : endpoints) tenant.endpoints.push_back(endpoint.text());
+      for (const net::Address& endpoint : endpoints)
+        tenant.endpoints.push_back(endpoint.text());
     }
     apply();
   }
@@ -123,12 +130,19 @@ class GatewayTest : public ::testing::Test {
   void apply() { ASSERT_TRUE(wait(gateway_->apply(config_))); }
 
   Task<Result<http::Response>> send_task(http::Request request) {
-    co_return co_await client_.send({address_, "gateway", false}, std::move(request), loop_.now() + 20s);
+    co_return co_await client_.send({address_, "gateway", false}, std::move(request),
+                                    loop_.now() + 20s);
   }
 
-  http::Response send(std::string method, std::string target, http::Headers headers, std::string_view body = {}) {
-    auto response = wait(send_task({std::move(method), std::move(target), std::move(headers), std::string(body)}));
-    return response ? *response : http::Response{.status = 0, .headers = {}, .body = response.error().message()};
+  http::Response send(std::string method,
+                      std::string target,
+                      http::Headers headers,
+                      std::string_view body = {}) {
+    auto response = wait(
+        send_task({std::move(method), std::move(target), std::move(headers), std::string(body)}));
+    return response
+               ? *response
+               : http::Response{.status = 0, .headers = {}, .body = response.error().message()};
   }
 
   http::Response chat(std::string_view body = kChat) {
@@ -139,7 +153,8 @@ class GatewayTest : public ::testing::Test {
   UsageCounts usage() {
     UsageCounts sum;
     const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
-    for (const UsageRow& row : rows) sum += row.counts;
+    for (const UsageRow& row : rows)
+      sum += row.counts;
     return sum;
   }
 
@@ -179,7 +194,8 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
     std::array<char, 4096> buffer{};
     const auto got = co_await stream->read(buffer);
     text.assign(buffer.data(), *got);
-    static_cast<void>(co_await stream->write("HTTP/1.1 204 No Content\r\nx-ratelimit-limit-requests: 1\r\n\r\n"));
+    static_cast<void>(
+        co_await stream->write("HTTP/1.1 204 No Content\r\nx-ratelimit-limit-requests: 1\r\n\r\n"));
   };
   TaskGroup serving;
   serving.spawn(upstream(*listener, seen));
@@ -194,7 +210,8 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(response.headers.get("x-ratelimit-limit-requests"), "1000");
   EXPECT_EQ(response.headers.get("x-request-id"), "mine");
-  EXPECT_THAT(seen, HasSubstr("GET /v1/models?x=%2f HTTP/1.1\r\nHost: llm-service.alpha.svc:8000\r\n"));
+  EXPECT_THAT(seen,
+              HasSubstr("GET /v1/models?x=%2f HTTP/1.1\r\nHost: llm-service.alpha.svc:8000\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Other: kept\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Forwarded-For: 127.0.0.1\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Insula-Tenant: alpha\r\n"));
@@ -206,13 +223,16 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
 
 TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   Model model(loop_);
-  config_.tenants[0].issuers = {{.issuer = "https://id.example", .audiences = {"llm"}, .public_keys = {keys_.public_pem}}};
+  config_.tenants[0].issuers = {
+      {.issuer = "https://id.example", .audiences = {"llm"}, .public_keys = {keys_.public_pem}}};
   start({model.address});
   const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
   const WallTime now = system_clock().wall();
   const std::string good = mint_token(signer, {.tenant = "alpha", .subject = "ann"}, now).value();
-  const std::string expired = mint_token(signer, {.tenant = "alpha", .lifetime = 1h}, now - 3h).value();
-  const std::string none = "eyJhbGciOiJub25lIn0" + good.substr(good.find('.'), good.rfind('.') - good.find('.') + 1);
+  const std::string expired =
+      mint_token(signer, {.tenant = "alpha", .lifetime = 1h}, now - 3h).value();
+  const std::string none =
+      "eyJhbGciOiJub25lIn0" + good.substr(good.find('.'), good.rfind('.') - good.find('.') + 1);
   const auto status = [&](std::string_view tenant, const http::Headers& headers) {
     return send("GET", "/" + std::string(tenant) + "/v1/models", headers).status;
   };
@@ -224,7 +244,9 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   EXPECT_EQ(status("beta", bearer(key_of("alphaalpha"))), 403);
   EXPECT_EQ(status("alpha", {}), 401);
   EXPECT_EQ(status("alpha", {{"Authorization", "Basic eDp5"}}), 401);
-  EXPECT_EQ(status("alpha", {{"Authorization", "Bearer " + good}, {"X-Api-Key", key_of("alphaalpha")}}), 401);
+  EXPECT_EQ(
+      status("alpha", {{"Authorization", "Bearer " + good}, {"X-Api-Key", key_of("alphaalpha")}}),
+      401);
   EXPECT_EQ(status("alpha", bearer(key_of("nobodynobo"))), 401);
   EXPECT_EQ(status("alpha", bearer(key_of("alphaalpha").replace(20, 1, "x"))), 401);
   EXPECT_EQ(status("alpha", bearer(expired)), 401);
@@ -247,8 +269,9 @@ TEST_F(GatewayTest, StreamsEventsAndHidesTheUsageItAskedFor) {
   EXPECT_TRUE(response.body.ends_with("data: [DONE]\n\n"));
   EXPECT_EQ(usage(), (UsageCounts{.requests = 1, .prompt_tokens = 3, .completion_tokens = 5}));
 
-  const auto asked = chat(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":2,)"
-                          R"("messages":[{"content":"x"}]})");
+  const auto asked =
+      chat(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":2,)"
+           R"("messages":[{"content":"x"}]})");
   EXPECT_THAT(asked.body, HasSubstr(R"("usage":{"prompt_tokens":1,"completion_tokens":2)"));
   EXPECT_EQ(usage(), (UsageCounts{.requests = 2, .prompt_tokens = 4, .completion_tokens = 7}));
 }
@@ -256,12 +279,15 @@ TEST_F(GatewayTest, StreamsEventsAndHidesTheUsageItAskedFor) {
 TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
   Model model(loop_);
   start({model.address});
-  for (int i = 0; i < 3; ++i) chat();
+  for (int i = 0; i < 3; ++i)
+    chat();
   gateway_.reset();  // Without a drain: what the journal holds is brought in by the next start.
   start({model.address});
-  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(), {.tenant = "alpha"},
-                                       system_clock().wall()).value();
-  send("POST", "/alpha/v1/completions", bearer(token), R"({"model":"other-model","prompt":"a b","max_tokens":1})");
+  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(),
+                                       {.tenant = "alpha"}, system_clock().wall())
+                                .value();
+  send("POST", "/alpha/v1/completions", bearer(token),
+       R"({"model":"other-model","prompt":"a b","max_tokens":1})");
   const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].model, "m");
@@ -270,7 +296,8 @@ TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
   EXPECT_EQ(rows[0].counts.prompt_tokens, 9);
   EXPECT_EQ(rows[1].model, "other-model");
   EXPECT_EQ(rows[1].key, kTokenKey);
-  EXPECT_EQ(rows[1].counts, (UsageCounts{.requests = 1, .prompt_tokens = 2, .completion_tokens = 1}));
+  EXPECT_EQ(rows[1].counts,
+            (UsageCounts{.requests = 1, .prompt_tokens = 2, .completion_tokens = 1}));
   EXPECT_THAT(usage_json(rows), HasSubstr(R"({"tenants":[{"tenant":"alpha","requests":4,)"));
 }
 
@@ -325,7 +352,8 @@ TEST_F(GatewayTest, TriesAnotherEndpointWhenAConnectionIsLostBeforeTheReplyAndBi
   TaskGroup serving;
   serving.spawn(dropping(*listener, dropped));
   start({listener->address(), model.address, any_port().with_port(1)});
-  for (int i = 0; i < 6; ++i) EXPECT_EQ(chat().status, 200);
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(chat().status, 200);
   EXPECT_GT(dropped, 0);
   EXPECT_EQ(usage().requests, 6);
   EXPECT_EQ(usage().failed, 0);
@@ -334,8 +362,9 @@ TEST_F(GatewayTest, TriesAnotherEndpointWhenAConnectionIsLostBeforeTheReplyAndBi
 TEST_F(GatewayTest, AReplyThatBreaksOffNeverLooksComplete) {
   Model model(loop_);
   start({model.address});
-  const auto cut = send("POST", "/alpha/v1/chat/completions",
-                        {{"Authorization", "Bearer " + key_of("alphaalpha")}, {"X-Sim-Error", "cut"}}, kChat);
+  const auto cut =
+      send("POST", "/alpha/v1/chat/completions",
+           {{"Authorization", "Bearer " + key_of("alphaalpha")}, {"X-Sim-Error", "cut"}}, kChat);
   EXPECT_EQ(cut.status, 0);
   EXPECT_EQ(usage().failed, 1);
 }
@@ -345,14 +374,18 @@ TEST_F(GatewayTest, StopsTheUpstreamAtOnceWhenTheClientLeaves) {
   start({model.address});
   const auto leave = [](GatewayTest& test, Model& hanging) -> Task<bool> {
     auto stream = (co_await net::dial(test.address_, test.loop_.now() + 5s)).value();
-    const std::string request = "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
-                                key_of("alphaalpha") + "\r\nX-Sim-Error: hang\r\nContent-Length: " +
-                                std::to_string(kChat.size()) + "\r\n\r\n" + std::string(kChat);
+    const std::string request =
+        "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+        key_of("alphaalpha") +
+        "\r\nX-Sim-Error: hang\r\nContent-Length: " + std::to_string(kChat.size()) + "\r\n\r\n" +
+        std::string(kChat);
     static_cast<void>(co_await stream->write(request));
-    while (hanging.simulator.requests() == 0) co_await yield();
+    while (hanging.simulator.requests() == 0)
+      co_await yield();
     stream.reset();
     const Deadline end = test.loop_.now() + 5s;
-    while (hanging.simulator.aborted() == 0 && test.loop_.now() < end) co_await yield();
+    while (hanging.simulator.aborted() == 0 && test.loop_.now() < end)
+      co_await yield();
     co_return hanging.simulator.aborted() == 1;
   };
   EXPECT_TRUE(wait(leave(*this, model)));
@@ -368,14 +401,16 @@ TEST_F(GatewayTest, ARollingChangeOfEndpointsUnderLoadFailsNoRequest) {
   bool stop = false;
   const auto load = [](GatewayTest& test, std::map<int, int>& seen, bool& stopped) -> Task<> {
     while (!stopped) {
-      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kStream)};
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")),
+                            std::string(kStream)};
       const auto response = co_await test.send_task(std::move(request));
       ++seen[response ? response->status : 0];
     }
   };
   const auto roll = [&](std::unique_ptr<Model>& old, const net::Address& stays) -> Task<bool> {
     auto fresh = std::make_unique<Model>(loop_);
-    for (TenantConfig& tenant : config_.tenants) tenant.endpoints = {stays.text(), fresh->address.text()};
+    for (TenantConfig& tenant : config_.tenants)
+      tenant.endpoints = {stays.text(), fresh->address.text()};
     // The pod goes before the gateway has heard of it, as in life.
     co_await old->simulator.drain(loop_.now() + 5s);
     old.swap(fresh);
@@ -383,10 +418,13 @@ TEST_F(GatewayTest, ARollingChangeOfEndpointsUnderLoadFailsNoRequest) {
   };
   const auto scenario = [&]() -> Task<bool> {
     TaskGroup clients;
-    for (int i = 0; i < 20; ++i) clients.spawn(load(*this, statuses, stop));
+    for (int i = 0; i < 20; ++i)
+      clients.spawn(load(*this, statuses, stop));
     for (int round = 0; round < 4; ++round) {
-      while (statuses[200] < (round + 1) * 200) co_await yield();
-      co_await roll(round % 2 == 0 ? first : second, round % 2 == 0 ? second->address : first->address);
+      while (statuses[200] < (round + 1) * 200)
+        co_await yield();
+      co_await roll(round % 2 == 0 ? first : second,
+                    round % 2 == 0 ? second->address : first->address);
     }
     stop = true;
     co_await clients.drained();
@@ -404,13 +442,16 @@ TEST_F(GatewayTest, ADrainFinishesWhatItHasBegun) {
   start({model.address});
   const auto scenario = [&]() -> Task<bool> {
     std::optional<Result<http::Response>> response;
-    const auto ask = [](GatewayTest& test, std::optional<Result<http::Response>>& answer) -> Task<> {
-      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kStream)};
+    const auto ask = [](GatewayTest& test,
+                        std::optional<Result<http::Response>>& answer) -> Task<> {
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")),
+                            std::string(kStream)};
       answer = co_await test.send_task(std::move(request));
     };
     TaskGroup asking;
     asking.spawn(ask(*this, response));
-    while (model.simulator.requests() == 0) co_await yield();
+    while (model.simulator.requests() == 0)
+      co_await yield();
     const auto drained = co_await gateway_->drain(loop_.now() + 10s);
     co_await asking.drained();
     co_return drained.has_value() && *response && (*response)->body.ends_with("data: [DONE]\n\n");
@@ -425,17 +466,16 @@ pid_t fork_gateway(GatewayTest& test, const net::Address& endpoint) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent's loop is not ours to touch; this one is current from here on.
   Loop loop;
-  for (TenantConfig& tenant : test.config_.tenants) tenant.endpoints = {endpoint.text()};
+  for (TenantConfig& tenant : test.config_.tenants)
+    tenant.endpoints = {endpoint.text()};
   test.settings_.directory = test.directory_;
   test.settings_.loops = 2;
   auto gateway = Gateway::create(test.settings_, system_clock(), test.registry_, {}).value();
   const auto serve = [](Gateway& own, GatewayConfig config, int fd) -> Task<> {
     static_cast<void>(co_await own.apply(std::move(config)));
     static_cast<void>(own.serve(fd));
-    for (;;) {
-      co_await sleep_for(20ms);
+    for (;;)
       static_cast<void>(co_await own.persist());
-    }
   };
   run_until_complete(loop, serve(*gateway, test.config_, test.listener_));
   std::_Exit(0);
@@ -449,17 +489,21 @@ TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   const auto client = [](GatewayTest& test, std::map<int, int>& seen) -> Task<> {
     http::Client own({});
     for (int refused = 0; refused < 3;) {
-      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), std::string(kChat)};
-      const auto response = co_await own.send({test.address_, "gateway", false}, std::move(request), test.loop_.now() + 20s);
+      http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")),
+                            std::string(kChat)};
+      const auto response = co_await own.send({test.address_, "gateway", false}, std::move(request),
+                                              test.loop_.now() + 20s);
       ++seen[response ? response->status : 0];
       if (response && response->status == 429) ++refused;
     }
   };
   const auto scenario = [&]() -> Task<bool> {
     TaskGroup clients;
-    for (int i = 0; i < kClients; ++i) clients.spawn(client(*this, statuses));
+    for (int i = 0; i < kClients; ++i)
+      clients.spawn(client(*this, statuses));
     for (const std::uint64_t kill_after : {200U, 400U, 600U}) {
-      while (model.simulator.requests() < kill_after) co_await yield();
+      while (model.simulator.requests() < kill_after)
+        co_await yield();
       ::kill(child, SIGKILL);
       ::waitpid(child, nullptr, 0);
       child = fork_gateway(*this, model.address);
@@ -471,7 +515,9 @@ TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
 
-  const auto window = RateWindow::open(directory_ / "limits" / "alpha.ring", 1000, system_clock(), current_boot_id()).value();
+  const auto window = RateWindow::open(directory_ / "limits" / "alpha.ring", 1000, system_clock(),
+                                       current_boot_id())
+                          .value();
   EXPECT_EQ(window->look(1000).remaining, 0);
   EXPECT_LE(model.simulator.requests(), 1000U);
   // What was admitted and lost is at most what each kill caught under way.
@@ -479,7 +525,8 @@ TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   EXPECT_LE(statuses[200], 1000);
   EXPECT_EQ(statuses[429], 3 * kClients);
 
-  // Every reply that a client has seen is on the bill, whether or not its gateway lived to write it.
+  // Every reply that a client has seen is on the bill, whether or not its gateway lived to write
+  // it.
   start({model.address});
   EXPECT_GE(usage().requests, statuses[200]);
   EXPECT_LE(usage().requests, 1000);

@@ -75,7 +75,8 @@ bool is_strong_rsa(const EVP_PKEY* key) {
 /// The one algorithm that a key of this type serves.
 Result<JwsAlgorithm> algorithm_for(const EVP_PKEY* key) {
   switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_ED25519: return JwsAlgorithm::kEdDsa;
+    case EVP_PKEY_ED25519:
+      return JwsAlgorithm::kEdDsa;
     case EVP_PKEY_EC:
       if (is_p256(key)) return JwsAlgorithm::kEs256;
       return fail(ErrorCode::kInvalid, "an EC key for tokens must be on the curve P-256");
@@ -100,15 +101,15 @@ std::string ecdsa_der(std::string_view raw) {
   ECDSA_SIG_set0(signature.get(), r, s);
   unsigned char* der = nullptr;
   const int size = i2d_ECDSA_SIG(signature.get(), &der);
-  std::string out(reinterpret_cast<const char*>(der), size > 0 ? static_cast<std::size_t>(size) : 0);
+  std::string out(reinterpret_cast<const char*>(der),
+                  size > 0 ? static_cast<std::size_t>(size) : 0);
   OPENSSL_free(der);
   return out;
 }
 
 std::string ecdsa_raw(std::string_view der) {
   const unsigned char* cursor = bytes_of(der);
-  const EcdsaSignature signature(
-      d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(der.size())));
+  const EcdsaSignature signature(d2i_ECDSA_SIG(nullptr, &cursor, static_cast<long>(der.size())));
   std::string raw(2 * kP256Bytes, '\0');
   auto* out = reinterpret_cast<unsigned char*>(raw.data());
   BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), out, kP256Bytes);
@@ -140,9 +141,7 @@ std::string_view name_of(JwsAlgorithm algorithm) {
 }
 
 JwsKey::JwsKey(JwsAlgorithm algorithm, std::shared_ptr<evp_pkey_st> key, std::string secret)
-    : key_(std::move(key)),
-      secret_(std::move(secret)),
-      algorithm_(algorithm) {}
+    : key_(std::move(key)), secret_(std::move(secret)), algorithm_(algorithm) {}
 
 Result<JwsKey> JwsKey::from_secret(std::string_view secret) {
   if (secret.size() < kSecretBytesMin) {
@@ -169,17 +168,16 @@ bool JwsKey::verify(std::string_view signing_input, std::string_view signature) 
     signature = der;
   }
   const DigestContext context(EVP_MD_CTX_new());
-  const bool verified =
-      EVP_DigestVerifyInit(context.get(), nullptr, digest_for(algorithm_), nullptr, key_.get()) == 1 &&
-      EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
-                       bytes_of(signing_input), signing_input.size()) == 1;
+  const bool verified = EVP_DigestVerifyInit(context.get(), nullptr, digest_for(algorithm_),
+                                             nullptr, key_.get()) == 1 &&
+                        EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
+                                         bytes_of(signing_input), signing_input.size()) == 1;
   ERR_clear_error();
   return verified;
 }
 
 JwsSigner::JwsSigner(JwsAlgorithm algorithm, std::shared_ptr<evp_pkey_st> key)
-    : key_(std::move(key)),
-      algorithm_(algorithm) {}
+    : key_(std::move(key)), algorithm_(algorithm) {}
 
 Result<JwsSigner> JwsSigner::from_private_pem(std::string_view pem) {
   const Bio bio = bio_of(pem);
@@ -196,7 +194,8 @@ Result<std::string> JwsSigner::sign(std::string_view signing_input) const {
   const DigestContext context(EVP_MD_CTX_new());
   std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())), '\0');
   std::size_t size = signature.size();
-  if (EVP_DigestSignInit(context.get(), nullptr, digest_for(algorithm_), nullptr, key_.get()) != 1 ||
+  if (EVP_DigestSignInit(context.get(), nullptr, digest_for(algorithm_), nullptr, key_.get()) !=
+          1 ||
       EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
                      bytes_of(signing_input), signing_input.size()) != 1) {
     ERR_clear_error();

@@ -46,7 +46,9 @@ Result<CompactJws> split_compact(std::string_view token) {
 }
 
 /// A JSON object whose members are unique: with two `alg` or `iss`, two readers could disagree.
-Result<dom::object> parse_object(dom::parser& parser, const std::string& text, std::string_view part) {
+Result<dom::object> parse_object(dom::parser& parser,
+                                 const std::string& text,
+                                 std::string_view part) {
   dom::object object;
   if (parser.parse(text).get_object().get(object) != simdjson::SUCCESS) {
     return refuse(fmt::format("token's {} is not a JSON object", part));
@@ -86,8 +88,8 @@ Result<JwsAlgorithm> check_signature(const CompactJws& jws, std::span<const JwsK
     if (key.verify(jws.signing_input, jws.signature)) return algorithm;
   }
   if (!tried) {
-    return refuse(fmt::format("no key for {} is configured for the token's issuer",
-                              name_of(algorithm)));
+    return refuse(
+        fmt::format("no key for {} is configured for the token's issuer", name_of(algorithm)));
   }
   return refuse("token's signature does not match");
 }
@@ -216,10 +218,10 @@ Result<std::string> mint_token(const JwsSigner& signer, const TokenRequest& requ
   const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
   const std::string header =
       fmt::format(R"({{"alg":"{}","typ":"JWT"}})", name_of(signer.algorithm()));
-  const std::string claims = fmt::format(
-      R"({{"iss":"{}","aud":"{}","sub":{},"tenant":{},"iat":{},"exp":{}}})", kBuiltinIssuer,
-      kBuiltinAudience, json_string(request.subject), json_string(request.tenant), issued.count(),
-      (issued + request.lifetime).count());
+  const std::string claims =
+      fmt::format(R"({{"iss":"{}","aud":"{}","sub":{},"tenant":{},"iat":{},"exp":{}}})",
+                  kBuiltinIssuer, kBuiltinAudience, json_string(request.subject),
+                  json_string(request.tenant), issued.count(), (issued + request.lifetime).count());
   std::string token = base64url_encode(header) + '.' + base64url_encode(claims);
   INSULA_TRY(const std::string signature, signer.sign(token));
   return token + '.' + base64url_encode(signature);

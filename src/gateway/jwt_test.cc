@@ -13,7 +13,9 @@ namespace {
 using ::testing::HasSubstr;
 
 // RFC 7515 appendix A.1, A.2, A.3 and RFC 8037 appendix A.4; the JWKs are written as PEM here.
-constexpr std::string_view kRfcPayload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+constexpr std::string_view kRfcPayload =
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "Q";
 constexpr std::string_view kHmacHeader = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9";
 constexpr std::string_view kHmacSignature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 constexpr std::string_view kHmacKey =
@@ -74,8 +76,9 @@ std::string join(std::string_view header, std::string_view payload, std::string_
 }
 
 std::vector<JwsKey> all_rfc_keys() {
-  return {JwsKey::from_secret(*base64url_decode(kHmacKey)).value(), JwsKey::from_public_pem(kRsaPem).value(),
-          JwsKey::from_public_pem(kEcPem).value(), JwsKey::from_public_pem(kEdPem).value()};
+  return {JwsKey::from_secret(*base64url_decode(kHmacKey)).value(),
+          JwsKey::from_public_pem(kRsaPem).value(), JwsKey::from_public_pem(kEcPem).value(),
+          JwsKey::from_public_pem(kEdPem).value()};
 }
 
 TEST(Jws, VerifiesTheExamplesOfItsStandards) {
@@ -98,8 +101,8 @@ TEST(Jws, VerifiesTheExamplesOfItsStandards) {
 
 TEST(Jws, RefusesEveryChangedByte) {
   const auto keys = all_rfc_keys();
-  for (const auto& token :
-       {join(kHmacHeader, kRfcPayload, kHmacSignature), join(kEcHeader, kRfcPayload, kEcSignature)}) {
+  for (const auto& token : {join(kHmacHeader, kRfcPayload, kHmacSignature),
+                            join(kEcHeader, kRfcPayload, kEcSignature)}) {
     for (std::size_t i = 0; i < token.size(); ++i) {
       std::string changed = token;
       changed[i] = changed[i] == 'A' ? 'B' : 'A';
@@ -112,29 +115,33 @@ TEST(Jws, RefusesUnsignedTokensAndUnknownAlgorithms) {
   const auto keys = all_rfc_keys();
   const std::string payload(kRfcPayload);
   for (const std::string_view header :
-       {R"({"alg":"none"})", R"({"alg":"None"})", R"({"alg":"hs256"})", R"({"alg":"HS512"})", R"({"alg":""})",
-        R"({"alg":null})", R"({"alg":["HS256"]})", R"({"alg":5})", R"({"typ":"JWT"})", R"([])", R"("HS256")",
-        R"({"alg":"HS256")", R"({"alg":"HS256","alg":"none"})", R"({"alg":"HS256","crit":["exp"]})",
+       {R"({"alg":"none"})", R"({"alg":"None"})", R"({"alg":"hs256"})", R"({"alg":"HS512"})",
+        R"({"alg":""})", R"({"alg":null})", R"({"alg":["HS256"]})", R"({"alg":5})",
+        R"({"typ":"JWT"})", R"([])", R"("HS256")", R"({"alg":"HS256")",
+        R"({"alg":"HS256","alg":"none"})", R"({"alg":"HS256","crit":["exp"]})",
         R"({"alg":"HS256","crit":[]})", "", "{}"}) {
     const std::string encoded = base64url_encode(header);
     EXPECT_FALSE(verify_jws(encoded + "." + payload + ".", keys)) << header;
     // The same with a signature that is right for the bytes, so that only the header can be why.
-    EXPECT_FALSE(verify_jws(encoded + "." + payload + "." + std::string(kHmacSignature), keys)) << header;
+    EXPECT_FALSE(verify_jws(encoded + "." + payload + "." + std::string(kHmacSignature), keys))
+        << header;
   }
 }
 
 TEST(Jws, RefusesOtherSpellingsOfTheSameToken) {
   const auto keys = all_rfc_keys();
   const std::string token = join(kHmacHeader, kRfcPayload, kHmacSignature);
-  for (const std::string& other : {token + "=", token + ".", " " + token, token + "\n", "." + token, std::string(),
-                                   std::string(".."), std::string("a.b"), token.substr(0, token.size() - 1) + "l",
-                                   std::string(kTokenBytesMax + 1, 'A')}) {
+  for (const std::string& other :
+       {token + "=", token + ".", " " + token, token + "\n", "." + token, std::string(),
+        std::string(".."), std::string("a.b"), token.substr(0, token.size() - 1) + "l",
+        std::string(kTokenBytesMax + 1, 'A')}) {
     EXPECT_FALSE(verify_jws(other, keys)) << other.substr(0, 80);
   }
 }
 
 TEST(Jws, APublicKeyIsNeverAnHmacSecret) {
-  const std::vector keys = {JwsKey::from_public_pem(kRsaPem).value(), JwsKey::from_public_pem(kEcPem).value()};
+  const std::vector keys = {JwsKey::from_public_pem(kRsaPem).value(),
+                            JwsKey::from_public_pem(kEcPem).value()};
   const std::vector forged_with = {JwsKey::from_secret(kRsaPem).value()};
   // HMAC-SHA256 over the PEM text: what an attacker who knows the public key can compute.
   const std::string token = join(kHmacHeader, kRfcPayload, kHmacSignature);
@@ -168,11 +175,13 @@ class Jwt : public ::testing::Test {
   }
 
   [[nodiscard]] std::int64_t unix_now() const {
-    return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch())
+        .count();
   }
 
   [[nodiscard]] std::string claims(std::int64_t exp) const {
-    return R"({"iss":"https://id.example","aud":["x","llm"],"sub":"ann","exp":)" + std::to_string(exp) + "}";
+    return R"({"iss":"https://id.example","aud":["x","llm"],"sub":"ann","exp":)" +
+           std::to_string(exp) + "}";
   }
 
   testing::FakeClock clock_;
@@ -216,7 +225,8 @@ TEST_F(Jwt, RequiresIssuerAudienceAndExpiry) {
            std::string(R"({"iss":"https://id.example","aud":"llm","exp":-1})"),
            R"({"iss":"https://id.example","aud":"llm","sub":1,"exp":)" + exp + "}",
            R"({"iss":"https://id.example","aud":"llm","tenant":{},"exp":)" + exp + "}",
-           R"({"iss":"https://id.example","iss":"https://id.example","aud":"llm","exp":)" + exp + "}",
+           R"({"iss":"https://id.example","iss":"https://id.example","aud":"llm","exp":)" + exp +
+               "}",
        }) {
     EXPECT_FALSE(verify(claims)) << claims;
   }
@@ -229,7 +239,8 @@ TEST_F(Jwt, ObeysNotBeforeAndReadsAnyNumber) {
 }
 
 TEST_F(Jwt, AnIssuerIsNotServedByTheKeyOfAnother) {
-  EXPECT_FALSE(verify(R"({"iss":"https://second.example","aud":"llm","exp":)" + std::to_string(unix_now() + 600) + "}"));
+  EXPECT_FALSE(verify(R"({"iss":"https://second.example","aud":"llm","exp":)" +
+                      std::to_string(unix_now() + 600) + "}"));
 }
 
 TEST_F(Jwt, AMintedTokenCarriesItsTenant) {

@@ -37,11 +37,13 @@ bool is_ours_upstream(const Field& field) {
       const std::string_view name = field.name;
       if (name.empty() || (name.front() | 0x20) != 'x') return false;
       const auto starts = [&](std::string_view prefix) {
-        return name.size() >= prefix.size() && http::token_is(name.substr(0, prefix.size()), prefix);
+        return name.size() >= prefix.size() &&
+               http::token_is(name.substr(0, prefix.size()), prefix);
       };
       return starts("x-forwarded-") || starts("x-insula-") || starts("x-real-ip");
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -71,7 +73,8 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   out.append(parts.head.method).append(" ").append(parts.target.target).append(" HTTP/1.1\r\n");
   append_header(out, "Host", parts.service_host);
   for (const Field& field : parts.head.fields()) {
-    if (is_ours_upstream(field) || is_credential(field) || http::is_hop_by_hop(parts.head, field)) continue;
+    if (is_ours_upstream(field) || is_credential(field) || http::is_hop_by_hop(parts.head, field))
+      continue;
     append_header(out, field.name, field.value);
   }
   append_header(out, "X-Forwarded-For", parts.client_address);
@@ -99,7 +102,11 @@ void write_reply_head(std::string& out,
   const std::array<char, 3> status = {static_cast<char>('0' + head.status / 100),
                                       static_cast<char>('0' + head.status / 10 % 10),
                                       static_cast<char>('0' + head.status % 10)};
-  out.append("HTTP/1.1 ").append(status.data(), status.size()).append(" ").append(head.reason).append("\r\n");
+  out.append("HTTP/1.1 ")
+      .append(status.data(), status.size())
+      .append(" ")
+      .append(head.reason)
+      .append("\r\n");
   for (const Field& field : head.fields()) {
     if (is_ours_downstream(field)) continue;
     if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding) {
@@ -119,7 +126,9 @@ void write_own_reply(std::string& out, const OwnReply& reply) {
       llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
   out.append("HTTP/1.1 ");
   append_number(out, reply.status);
-  out.append(" ").append(http::reason_phrase(reply.status)).append("\r\nContent-Type: application/json\r\nContent-Length: ");
+  out.append(" ")
+      .append(http::reason_phrase(reply.status))
+      .append("\r\nContent-Type: application/json\r\nContent-Length: ");
   append_number(out, static_cast<std::int64_t>(body.size()));
   out.append("\r\n");
   if (reply.status == 401) out.append("WWW-Authenticate: Bearer realm=\"insula\"\r\n");
@@ -156,7 +165,8 @@ void append_duration(std::string& out, std::chrono::nanoseconds duration) {
 }
 
 void append_rate_headers(std::string& out, const RateDecision& decision) {
-  const std::int64_t reset_seconds = std::chrono::ceil<std::chrono::seconds>(decision.reset).count();
+  const std::int64_t reset_seconds =
+      std::chrono::ceil<std::chrono::seconds>(decision.reset).count();
   const std::int64_t remaining = std::max<std::int64_t>(decision.remaining, 0);
   out.append("RateLimit-Policy: \"tenant\";q=");
   append_number(out, decision.limit);

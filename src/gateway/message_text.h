@@ -53,8 +53,8 @@ void write_reply_head(std::string& out,
 /// A reply of the gateway's own.
 struct OwnReply {
   int status = 500;
-  std::string_view type;     // OpenAI's error type
-  std::string_view code;     // OpenAI's error code
+  std::string_view type;  // OpenAI's error type
+  std::string_view code;  // OpenAI's error code
   std::string_view message;
   std::string_view own_headers;
   bool keep_alive = true;

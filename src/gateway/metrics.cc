@@ -8,26 +8,30 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   const std::string name(tenant);
   TenantMetrics metrics;
   const auto requests = [&](std::string code) {
-    return &registry.counter("insula_gateway_requests_total",
-                             "Requests answered, by status. 499: the client left. Look at the 5xx first.",
-                             {{"tenant", name}, {"code", std::move(code)}});
+    return &registry.counter(
+        "insula_gateway_requests_total",
+        "Requests answered, by status. 499: the client left. Look at the 5xx first.",
+        {{"tenant", name}, {"code", std::move(code)}});
   };
   for (std::size_t i = 0; i < TenantMetrics::kStatuses.size(); ++i) {
     metrics.requests[i] = requests(std::to_string(TenantMetrics::kStatuses[i]));
   }
   metrics.requests.back() = requests("other");
   const auto tokens = [&](const char* type) {
-    return &registry.counter("insula_gateway_tokens_total", "Tokens that upstreams reported or that were estimated.",
+    return &registry.counter("insula_gateway_tokens_total",
+                             "Tokens that upstreams reported or that were estimated.",
                              {{"tenant", name}, {"type", type}});
   };
   metrics.prompt_tokens = tokens("prompt");
   metrics.completion_tokens = tokens("completion");
-  metrics.rate_limited = &registry.counter("insula_gateway_rate_limited_total",
-                                           "Requests refused by the rate limit. Raise requestsPerHour if they are wanted.",
-                                           {{"tenant", name}});
-  metrics.retries = &registry.counter("insula_gateway_retries_total",
-                                      "Requests tried again on another endpoint before the first byte of a reply.",
-                                      {{"tenant", name}});
+  metrics.rate_limited = &registry.counter(
+      "insula_gateway_rate_limited_total",
+      "Requests refused by the rate limit. Raise requestsPerHour if they are wanted.",
+      {{"tenant", name}});
+  metrics.retries = &registry.counter(
+      "insula_gateway_retries_total",
+      "Requests tried again on another endpoint before the first byte of a reply.",
+      {{"tenant", name}});
   const auto errors = [&](const char* reason) {
     return &registry.counter("insula_gateway_upstream_errors_total",
                              "Upstream attempts that failed, by reason. Look at the tenant's pods.",
@@ -37,19 +41,22 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   metrics.lost_errors = errors("lost");
   metrics.timeout_errors = errors("timeout");
   metrics.protocol_errors = errors("protocol");
-  metrics.in_flight = &registry.gauge("insula_gateway_requests_in_flight", "Requests being answered now.",
-                                      {{"tenant", name}});
+  metrics.in_flight = &registry.gauge("insula_gateway_requests_in_flight",
+                                      "Requests being answered now.", {{"tenant", name}});
   metrics.duration = &registry.histogram("insula_gateway_request_duration_seconds",
-                                         "From the request's head to the end of its reply.", latency_bounds(),
-                                         {{"tenant", name}});
+                                         "From the request's head to the end of its reply.",
+                                         latency_bounds(), {{"tenant", name}});
   return metrics;
 }
 
 GatewayMetrics::GatewayMetrics(MetricsRegistry& registry)
     : nobody(make_tenant_metrics(registry, "none")),
-      connections(registry.counter("insula_gateway_connections_total", "Client connections accepted.")),
-      open_connections(registry.gauge("insula_gateway_connections_open", "Client connections open now.")),
-      snapshots(registry.counter("insula_gateway_snapshots_total", "Configurations applied since the start.")),
+      connections(
+          registry.counter("insula_gateway_connections_total", "Client connections accepted.")),
+      open_connections(
+          registry.gauge("insula_gateway_connections_open", "Client connections open now.")),
+      snapshots(registry.counter("insula_gateway_snapshots_total",
+                                 "Configurations applied since the start.")),
       snapshot_tenants(registry.gauge("insula_gateway_tenants", "Tenants that have a route.")) {}
 
 }  // namespace insula::gateway

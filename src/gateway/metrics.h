@@ -12,7 +12,8 @@ namespace insula::gateway {
 
 /// The series of one tenant. Members are the registry's and live as long as it.
 struct TenantMetrics {
-  static constexpr std::array<int, 12> kStatuses = {200, 400, 401, 403, 404, 413, 429, 499, 500, 502, 503, 504};
+  static constexpr std::array<int, 12> kStatuses = {200, 400, 401, 403, 404, 413,
+                                                    429, 499, 500, 502, 503, 504};
 
   /// In the order of kStatuses, and at last those of every other status.
   std::array<Counter*, kStatuses.size() + 1> requests{};

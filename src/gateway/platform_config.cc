@@ -24,14 +24,16 @@ std::optional<std::string> namespace_in(const api::Tenant& tenant, const std::st
   return asked;
 }
 
-std::string value_or_empty(const std::map<std::string, std::string>& entries, std::string_view key) {
+std::string value_or_empty(const std::map<std::string, std::string>& entries,
+                           std::string_view key) {
   const auto found = entries.find(std::string(key));
   return found == entries.end() ? std::string() : found->second;
 }
 
 const api::Secret* find_secret(const PlatformObjects& objects, const SecretRef& ref) {
   for (const auto& secret : objects.secrets) {
-    if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name) return secret.get();
+    if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name)
+      return secret.get();
   }
   return nullptr;
 }
@@ -41,7 +43,8 @@ std::optional<std::string> port_name(const PlatformObjects& objects,
                                      const std::string& name_space,
                                      const api::TenantService& wanted) {
   for (const auto& service : objects.services) {
-    if (service->metadata.namespace_ != name_space || service->metadata.name != wanted.name) continue;
+    if (service->metadata.namespace_ != name_space || service->metadata.name != wanted.name)
+      continue;
     for (const api::ServicePort& port : service->spec.ports) {
       if (port.port == wanted.port) return port.name;
     }
@@ -94,7 +97,9 @@ std::vector<std::string> endpoints_of(const PlatformObjects& objects,
   return chosen;
 }
 
-IssuerConfig issuer_of(const PlatformObjects& objects, const api::Tenant& tenant, const api::TenantJwt& jwt) {
+IssuerConfig issuer_of(const PlatformObjects& objects,
+                       const api::Tenant& tenant,
+                       const api::TenantJwt& jwt) {
   IssuerConfig issuer{jwt.issuer, jwt.audiences, jwt.public_keys, {}, jwt.algorithms};
   if (!jwt.secret_ref) return issuer;
   const auto name_space = namespace_in(tenant, jwt.secret_ref->namespace_);
@@ -112,10 +117,12 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   const api::TenantGateway& gateway = tenant.spec.gateway;
   config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
   if (const auto name_space = namespace_in(tenant, gateway.service.namespace_); name_space) {
-    config.service_host = fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
+    config.service_host =
+        fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
     config.endpoints = endpoints_of(objects, *name_space, gateway.service);
   }
-  for (const api::TenantJwt& jwt : gateway.jwt) config.issuers.push_back(issuer_of(objects, tenant, jwt));
+  for (const api::TenantJwt& jwt : gateway.jwt)
+    config.issuers.push_back(issuer_of(objects, tenant, jwt));
   return config;
 }
 
@@ -134,13 +141,15 @@ std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
 GatewayConfig make_config(const PlatformObjects& objects) {
   GatewayConfig config;
   for (const auto& tenant : objects.tenants) {
-    if (!tenant->metadata.deletion_timestamp) config.tenants.push_back(tenant_config(objects, *tenant));
+    if (!tenant->metadata.deletion_timestamp)
+      config.tenants.push_back(tenant_config(objects, *tenant));
   }
   for (const auto& secret : objects.secrets) {
     if (secret->metadata.namespace_ != kSystemNamespace) continue;
     const std::string& name = secret->metadata.name;
     if (secret->type == kApiKeyType && name.starts_with(kKeyNamePrefix)) {
-      config.api_keys.push_back({name.substr(kKeyNamePrefix.size()), value_or_empty(secret->data, "tenant"),
+      config.api_keys.push_back({name.substr(kKeyNamePrefix.size()),
+                                 value_or_empty(secret->data, "tenant"),
                                  value_or_empty(secret->data, "hash")});
     } else if (name == kTokenIssuerPublic) {
       config.builtin_keys.push_back(value_or_empty(secret->data, kPublicKeyEntry));

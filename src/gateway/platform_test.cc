@@ -35,7 +35,10 @@ api::Service service(std::string name_space) {
   return service;
 }
 
-api::Endpoint endpoint(std::string address, std::optional<bool> ready, bool terminating = false, bool serving = true) {
+api::Endpoint endpoint(std::string address,
+                       std::optional<bool> ready,
+                       bool terminating = false,
+                       bool serving = true) {
   api::Endpoint endpoint;
   endpoint.addresses = {std::move(address)};
   endpoint.conditions.ready = ready;
@@ -58,7 +61,9 @@ api::EndpointSlice slice(std::string name_space, std::vector<api::Endpoint> endp
   return slice;
 }
 
-api::Secret secret(std::string name_space, std::string name, std::map<std::string, std::string> data) {
+api::Secret secret(std::string name_space,
+                   std::string name,
+                   std::map<std::string, std::string> data) {
   api::Secret secret;
   secret.metadata.name = std::move(name);
   secret.metadata.namespace_ = std::move(name_space);
@@ -75,8 +80,9 @@ TEST(PlatformConfig, RoutesToTheTargetPortOfReadyEndpoints) {
   const GatewayConfig config = make_config(
       {.tenants = {shared(tenant("a"))},
        .services = {shared(service("a")), shared(service("b"))},
-       .slices = {shared(slice("a", {endpoint("10.0.0.2", true), endpoint("10.0.0.1", std::nullopt),
-                                     endpoint("10.0.0.3", false), endpoint("10.0.0.4", true, true)})),
+       .slices = {shared(
+                      slice("a", {endpoint("10.0.0.2", true), endpoint("10.0.0.1", std::nullopt),
+                                  endpoint("10.0.0.3", false), endpoint("10.0.0.4", true, true)})),
                   shared(slice("b", {endpoint("10.0.9.9", true)}))},
        .secrets = {}});
   ASSERT_EQ(config.tenants.size(), 1U);
@@ -86,10 +92,12 @@ TEST(PlatformConfig, RoutesToTheTargetPortOfReadyEndpoints) {
 }
 
 TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {
-  PlatformObjects objects{.tenants = {shared(tenant("a"))},
-                          .services = {shared(service("a"))},
-                          .slices = {shared(slice("a", {endpoint("10.0.0.1", false, true), endpoint("10.0.0.2", false, true, false)}))},
-                          .secrets = {}};
+  PlatformObjects objects{
+      .tenants = {shared(tenant("a"))},
+      .services = {shared(service("a"))},
+      .slices = {shared(slice(
+          "a", {endpoint("10.0.0.1", false, true), endpoint("10.0.0.2", false, true, false)}))},
+      .secrets = {}};
   EXPECT_THAT(make_config(objects).tenants[0].endpoints, ElementsAre("10.0.0.1:4000"));
   objects.services.clear();
   EXPECT_THAT(make_config(objects).tenants[0].endpoints, IsEmpty());
@@ -98,7 +106,8 @@ TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {
 TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {
   api::Tenant greedy = tenant("a");
   greedy.spec.gateway.service.namespace_ = "b";
-  greedy.spec.gateway.jwt = {{.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "b", "k"}}};
+  greedy.spec.gateway.jwt = {
+      {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "b", "k"}}};
   EXPECT_THAT(secrets_of(greedy), IsEmpty());
   const PlatformObjects objects{.tenants = {shared(greedy)},
                                 .services = {shared(service("b"))},
@@ -111,17 +120,19 @@ TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {
 
 TEST(PlatformConfig, ReadsKeysAndIssuers) {
   api::Tenant with_issuer = tenant("a");
-  with_issuer.spec.gateway.jwt = {{.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
+  with_issuer.spec.gateway.jwt = {
+      {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
   api::Secret key = secret("insula-system", "key-abc", {{"hash", "00"}, {"tenant", "a"}});
   key.type = kApiKeyType;
   api::Secret planted = key;
   planted.metadata.namespace_ = "a";
-  const GatewayConfig config =
-      make_config({.tenants = {shared(with_issuer)},
-                   .services = {},
-                   .slices = {},
-                   .secrets = {shared(key), shared(planted), shared(secret("a", "s", {{"k", "hush"}})),
-                               shared(secret("insula-system", "token-issuer-public", {{"public.pem", "PEM"}}))}});
+  const GatewayConfig config = make_config(
+      {.tenants = {shared(with_issuer)},
+       .services = {},
+       .slices = {},
+       .secrets = {
+           shared(key), shared(planted), shared(secret("a", "s", {{"k", "hush"}})),
+           shared(secret("insula-system", "token-issuer-public", {{"public.pem", "PEM"}}))}});
   EXPECT_THAT(config.api_keys, ElementsAre(ApiKeyConfig{"abc", "a", "00"}));
   EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
@@ -147,7 +158,7 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
   };
   std::optional<std::variant<std::monostate, std::monostate>> ended;
   const auto bounded = [&]() -> Task<> {
-    ended = co_await race(scenario(), sleep_for(std::chrono::seconds(20)));
+    ended = co_await race(scenario(), sleep_until(loop.now() + std::chrono::seconds(20)));
   };
   run_until_complete(loop, bounded());
   EXPECT_EQ(ended->index(), 0U) << "a change was never seen";

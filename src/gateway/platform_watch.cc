@@ -49,14 +49,16 @@ Task<> PlatformWatch::wait_for_sync() {
 void PlatformWatch::follow_references() {
   std::set<SecretRef> wanted;
   for (const auto& [key, tenant] : tenants_.all()) {
-    for (SecretRef& ref : secrets_of(*tenant)) wanted.insert(std::move(ref));
+    for (SecretRef& ref : secrets_of(*tenant))
+      wanted.insert(std::move(ref));
   }
   std::erase_if(referenced_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const SecretRef& ref : wanted) {
     if (referenced_.contains(ref)) continue;
     controller::ReflectorOptions options = in_namespace(ref.name_space);
     options.field_selector = "metadata.name=" + ref.name;
-    auto informer = std::make_unique<controller::Informer<api::Secret>>(client_, std::move(options), log_);
+    auto informer =
+        std::make_unique<controller::Informer<api::Secret>>(client_, std::move(options), log_);
     informer->on_change([this](const auto*, const auto*) { changed_.set(); });
     informer->start();
     referenced_.emplace(ref, std::move(informer));
@@ -65,12 +67,17 @@ void PlatformWatch::follow_references() {
 
 GatewayConfig PlatformWatch::config() const {
   PlatformObjects objects;
-  for (const auto& [key, tenant] : tenants_.all()) objects.tenants.push_back(tenant);
-  for (const auto& [key, service] : services_.all()) objects.services.push_back(service);
-  for (const auto& [key, slice] : slices_.all()) objects.slices.push_back(slice);
-  for (const auto& [key, secret] : system_secrets_.all()) objects.secrets.push_back(secret);
+  for (const auto& [key, tenant] : tenants_.all())
+    objects.tenants.push_back(tenant);
+  for (const auto& [key, service] : services_.all())
+    objects.services.push_back(service);
+  for (const auto& [key, slice] : slices_.all())
+    objects.slices.push_back(slice);
+  for (const auto& [key, secret] : system_secrets_.all())
+    objects.secrets.push_back(secret);
   for (const auto& [ref, informer] : referenced_) {
-    for (const auto& [key, secret] : informer->all()) objects.secrets.push_back(secret);
+    for (const auto& [key, secret] : informer->all())
+      objects.secrets.push_back(secret);
   }
   return make_config(objects);
 }

@@ -69,15 +69,18 @@ struct RateWindow::Ring::Header {
   std::int64_t wall_minus_axis;
 
   [[nodiscard]] std::uint64_t expected_check() const {
-    return (static_cast<std::uint64_t>(axis_offset) ^ std::rotl(boot_hash, 17)) * 0x9e3779b97f4a7c15U + 1;
+    return (static_cast<std::uint64_t>(axis_offset) ^ std::rotl(boot_hash, 17)) *
+               0x9e3779b97f4a7c15U +
+           1;
   }
 };
 
 RateWindow::Ring::Ring(void* memory, std::size_t bytes)
     : memory_(memory),
       bytes_(bytes),
-      slots_(reinterpret_cast<std::atomic<std::int64_t>*>(static_cast<char*>(memory) + kHeaderBytes),
-             (bytes - kHeaderBytes) / sizeof(std::int64_t)) {}
+      slots_(
+          reinterpret_cast<std::atomic<std::int64_t>*>(static_cast<char*>(memory) + kHeaderBytes),
+          (bytes - kHeaderBytes) / sizeof(std::int64_t)) {}
 
 RateWindow::Ring::~Ring() {
   ::munmap(memory_, bytes_);
@@ -99,13 +102,16 @@ Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::map(int fd,
   return std::unique_ptr<Ring>(new Ring(memory, bytes));
 }
 
-Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::open(
+    const std::filesystem::path& file) {
   const FileDescriptor fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno("open " + file.string());
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + file.string());
   const auto bytes = static_cast<std::size_t>(status.st_size);
-  const auto damaged = [&] { return fail(ErrorCode::kInternal, file.string() + ": not a rate limit ring"); };
+  const auto damaged = [&] {
+    return fail(ErrorCode::kInternal, file.string() + ": not a rate limit ring");
+  };
   if (bytes < kHeaderBytes + 2 * sizeof(std::int64_t)) return damaged();
   INSULA_TRY(auto ring, map(fd.get(), bytes, file));
   const Header& header = ring->header();
@@ -117,9 +123,10 @@ Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::open(const std::file
   return ring;
 }
 
-Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::create(const std::filesystem::path& file,
-                                                                   std::int64_t limit) {
-  const auto needed = static_cast<std::uint64_t>(std::clamp<std::int64_t>(limit, 1, kRateLimitMax)) + 1;
+Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::create(
+    const std::filesystem::path& file, std::int64_t limit) {
+  const auto needed =
+      static_cast<std::uint64_t>(std::clamp<std::int64_t>(limit, 1, kRateLimitMax)) + 1;
   const std::uint64_t capacity = std::bit_ceil(needed);
   const std::size_t bytes = kHeaderBytes + capacity * sizeof(std::int64_t);
   const FileDescriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -187,7 +194,8 @@ void RateWindow::Ring::recover() {
   times.erase(std::ranges::unique(times).begin(), times.end());
   if (!ordered || drops > 1) {
     // A machine that crashed wrote some pages and not others, or grow() was cut short.
-    for (auto& entry : slots_) entry = 0;
+    for (auto& entry : slots_)
+      entry = 0;
     fill(times);
     return;
   }
@@ -201,7 +209,8 @@ void RateWindow::Ring::fill(std::span<const std::int64_t> times) {
   // One slot stays free: the next admission's.
   const std::size_t kept = std::min<std::size_t>(times.size(), capacity() - 1);
   std::uint64_t sequence = capacity();
-  for (const std::int64_t time : times.last(kept)) slot(sequence++) = time;
+  for (const std::int64_t time : times.last(kept))
+    slot(sequence++) = time;
   head = sequence;
 }
 

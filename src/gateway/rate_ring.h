@@ -28,7 +28,8 @@ class RateWindow::Ring {
   /// Maps `file`, which must exist and be a ring. Errors: kInternal when it is none.
   static Result<std::unique_ptr<Ring>> open(const std::filesystem::path& file);
   /// Makes `file` anew, all slots allocated on disk, so that a full disk cannot kill a write later.
-  static Result<std::unique_ptr<Ring>> create(const std::filesystem::path& file, std::int64_t limit);
+  static Result<std::unique_ptr<Ring>> create(const std::filesystem::path& file,
+                                              std::int64_t limit);
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -64,7 +65,9 @@ class RateWindow::Ring {
   struct Header;
 
   Ring(void* memory, std::size_t bytes);
-  static Result<std::unique_ptr<Ring>> map(int fd, std::size_t bytes, const std::filesystem::path& file);
+  static Result<std::unique_ptr<Ring>> map(int fd,
+                                           std::size_t bytes,
+                                           const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   void set_axis(std::int64_t offset, std::uint64_t boot_hash);
 

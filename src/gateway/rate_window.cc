@@ -27,23 +27,25 @@ std::string current_boot_id() {
 }
 
 RateWindow::RateWindow(std::filesystem::path file, const Clock& clock)
-    : file_(std::move(file)),
-      clock_(clock) {}
+    : file_(std::move(file)), clock_(clock) {}
 
 RateWindow::~RateWindow() = default;
 
-/// Keeps the damaged file beside a new one that is full as of now: how many were admitted in the last
-/// window is not known, so nobody is for one window.
-Result<std::unique_ptr<RateWindow::Ring>> RateWindow::replace_damaged(const std::filesystem::path& file,
-                                                                      std::int64_t limit,
-                                                                      const Clock& clock,
-                                                                      std::string_view boot) {
+/// Keeps the damaged file beside a new one that is full as of now: how many were admitted in the
+/// last window is not known, so nobody is for one window.
+Result<std::unique_ptr<RateWindow::Ring>> RateWindow::replace_damaged(
+    const std::filesystem::path& file,
+    std::int64_t limit,
+    const Clock& clock,
+    std::string_view boot) {
   const std::filesystem::path unfinished = file.string() + ".new";
   INSULA_TRY(auto ring, Ring::create(unfinished, limit));
   ring->resume_axis(clock, boot);
-  const std::int64_t now = std::chrono::nanoseconds(clock.now().time_since_epoch()).count() + ring->axis_offset();
+  const std::int64_t now =
+      std::chrono::nanoseconds(clock.now().time_since_epoch()).count() + ring->axis_offset();
   std::vector<std::int64_t> times(ring->capacity() - 1);
-  for (std::size_t i = 0; i < times.size(); ++i) times[i] = now - static_cast<std::int64_t>(times.size() - 1 - i);
+  for (std::size_t i = 0; i < times.size(); ++i)
+    times[i] = now - static_cast<std::int64_t>(times.size() - 1 - i);
   ring->fill(times);
   if (::rename(file.c_str(), (file.string() + ".damaged").c_str()) != 0 ||
       ::rename(unfinished.c_str(), file.c_str()) != 0) {
@@ -62,7 +64,8 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
     auto opened = Ring::open(window->file_);
     const bool damaged = !opened && opened.error().code() == ErrorCode::kInternal;
     if (!opened && !damaged) return std::unexpected(std::move(opened).error());
-    INSULA_TRY(window->newest_, damaged ? replace_damaged(window->file_, limit, clock, boot) : std::move(opened));
+    INSULA_TRY(window->newest_,
+               damaged ? replace_damaged(window->file_, limit, clock, boot) : std::move(opened));
     window->newest_->recover();
     window->newest_->resume_axis(clock, boot);
   } else {
@@ -89,7 +92,10 @@ namespace {
 /// Sequence number of the oldest admission after `since` among the `count` before `end`; `end`
 /// when there is none. Times grow with the sequence, so this is a binary search.
 template <class Ring>
-std::uint64_t first_after(const Ring& ring, std::int64_t since, std::uint64_t end, std::uint64_t count) {
+std::uint64_t first_after(const Ring& ring,
+                          std::int64_t since,
+                          std::uint64_t end,
+                          std::uint64_t count) {
   std::uint64_t begin = end - count;
   while (begin < end) {
     const std::uint64_t middle = begin + (end - begin) / 2;
@@ -121,7 +127,8 @@ RateDecision RateWindow::admit(std::int64_t limit) {
   if (limit <= 0) return {.reset = kRateWindow};
   for (;;) {
     Ring& ring = *ring_.load();
-    const auto slots = std::min<std::uint64_t>(static_cast<std::uint64_t>(limit), ring.capacity() - 1);
+    const auto slots =
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(limit), ring.capacity() - 1);
     std::uint64_t head = ring.head;
     const std::int64_t last = ring.slot(head - 1);
     std::int64_t mine = ring.slot(head);

@@ -56,8 +56,8 @@ class RateWindow {
   /// Opens or creates the ring in `file`, with room for `limit`. `boot` names this run of the
   /// machine, see current_boot_id().
   ///
-  /// A file that is not a ring is kept as `file`.damaged, and one takes its place that admits nobody
-  /// for one window, since how many were admitted in the last one cannot be known.
+  /// A file that is not a ring is kept as `file`.damaged, and one takes its place that admits
+  /// nobody for one window, since how many were admitted in the last one cannot be known.
   ///
   /// Errors: fail_errno of the system call.
   /// Lifetime: the clock outlives the window.

@@ -5,12 +5,11 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "testing/fake_clock.h"
@@ -18,7 +17,12 @@
 namespace insula::gateway {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""min;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""us;
+using std::chrono_literals::operator""ns;
 
 class RateWindowTest : public ::testing::Test {
  protected:
@@ -29,14 +33,16 @@ class RateWindowTest : public ::testing::Test {
 
   ~RateWindowTest() override { std::filesystem::remove_all(directory_); }
 
-  [[nodiscard]] std::unique_ptr<RateWindow> open(std::int64_t limit, std::string_view boot = "boot-1") const {
+  [[nodiscard]] std::unique_ptr<RateWindow> open(std::int64_t limit,
+                                                 std::string_view boot = "boot-1") const {
     return RateWindow::open(directory_ / "t.ring", limit, clock_, boot).value();
   }
 
   /// How many of `tries` requests are admitted now.
   static int admitted(RateWindow& window, std::int64_t limit, int tries) {
     int count = 0;
-    for (int i = 0; i < tries; ++i) count += window.admit(limit).admitted ? 1 : 0;
+    for (int i = 0; i < tries; ++i)
+      count += window.admit(limit).admitted ? 1 : 0;
     return count;
   }
 
@@ -163,20 +169,32 @@ TEST_F(RateWindowTest, AgreesWithAPlainListOfTimesWhateverHappens) {
     std::deque<SteadyTime> model;
     for (int step = 0; step < 1500; ++step) {
       switch (random.below(40)) {
-        case 0: window.reset(); window = open(limit); break;
+        case 0:
+          window.reset();
+          window = open(limit);
+          break;
         case 1:
           limit = 1 + static_cast<std::int64_t>(random.below(random.below(8) == 0 ? 3000 : 60));
           ASSERT_TRUE(window->grow(limit));
           break;
-        case 2: clock_.step_wall(std::chrono::seconds(random.below(20'000)) - 10'000s); break;
-        case 3: clock_.advance(std::chrono::seconds(random.below(3000))); break;
-        case 4: window->flush(); break;
-        default: clock_.advance(std::chrono::milliseconds(random.below(60'000)) + 1us); break;
+        case 2:
+          clock_.step_wall(std::chrono::seconds(random.below(20'000)) - 10'000s);
+          break;
+        case 3:
+          clock_.advance(std::chrono::seconds(random.below(3000)));
+          break;
+        case 4:
+          window->flush();
+          break;
+        default:
+          clock_.advance(std::chrono::milliseconds(random.below(60'000)) + 1us);
+          break;
       }
       for (std::uint64_t i = random.below(8); i-- > 0;) {
         clock_.advance(1us);
         const SteadyTime now = clock_.now();
-        while (!model.empty() && now - model.front() >= kRateWindow) model.pop_front();
+        while (!model.empty() && now - model.front() >= kRateWindow)
+          model.pop_front();
         const auto counted = static_cast<std::int64_t>(model.size());
         const RateDecision seen = window->look(limit);
         const RateDecision decision = window->admit(limit);
@@ -210,7 +228,8 @@ TEST_F(RateWindowTest, GrowingUnderFireLosesAndInventsNothing) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] { count += admitted(*window, 100'000, 3000); });
     }
-    for (const std::int64_t limit : {200, 2000, 5000, 20'000}) ASSERT_TRUE(window->grow(limit));
+    for (const std::int64_t limit : {200, 2000, 5000, 20'000})
+      ASSERT_TRUE(window->grow(limit));
   }
   // Before a ring is large enough its capacity is the limit, so refusals are allowed; what was
   // admitted must all be counted.
@@ -238,7 +257,8 @@ TEST_F(RateWindowTest, KillingTheProcessAtAnyMomentNeverAdmitsMore) {
       threads.clear();
     }
     const int goal = (round + 1) * kLimit / (kKills + 5);
-    while (shared->load() < goal) ::sched_yield();
+    while (shared->load() < goal)
+      ::sched_yield();
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }

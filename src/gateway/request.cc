@@ -32,7 +32,11 @@ void Request::settle() {
   if (!admitted) return;
   metrics_->prompt_tokens->add(static_cast<std::uint64_t>(usage.prompt_tokens));
   metrics_->completion_tokens->add(static_cast<std::uint64_t>(usage.completion_tokens));
-  journal_.add({.tenant = tenant->name, .model = model, .key = principal.key, .failed = status >= 400, .usage = usage},
+  journal_.add({.tenant = tenant->name,
+                .model = model,
+                .key = principal.key,
+                .failed = status >= 400,
+                .usage = usage},
                clock_.wall());
 }
 

@@ -25,6 +25,7 @@ class Request {
           const Clock& clock);
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
+
   ~Request() { settle(); }
 
   /// From here on the request is this tenant's.

@@ -29,8 +29,8 @@ std::vector<Mapping> mappings() {
     Mapping mapping;
     char access[5] = {};
     char path = 0;
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %c", &mapping.begin, &mapping.end, access,
-                    &path) == 4) {
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %c", &mapping.begin,
+                    &mapping.end, access, &path) == 4) {
       mapping.clean = path == '/' && access[1] == '-' && access[3] == 'p';
       found.push_back(mapping);
     } else if (!found.empty() && line.starts_with("Anonymous:")) {

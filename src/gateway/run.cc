@@ -54,7 +54,8 @@ Result<std::shared_ptr<net::TlsContext>> tls_of(const GatewayOptions& options) {
 /// The sockets to accept from, opened here when the supervisor gave none.
 Result<std::vector<Fd>> listening_sockets(const GatewayOptions& options) {
   std::vector<Fd> sockets;
-  for (const int fd : options.listener_fds) sockets.emplace_back(fd);
+  for (const int fd : options.listener_fds)
+    sockets.emplace_back(fd);
   if (!sockets.empty()) return sockets;
   for (const std::string& text : options.listen) {
     INSULA_TRY(const net::Address address, net::Address::parse(text));
@@ -84,7 +85,8 @@ class Process {
     co_await signals.wait();
     log_.info("gateway draining");
     tasks_.cancel();
-    if (const auto drained = co_await gateway_->drain(loop_.now() + options_.drain_time); !drained) {
+    if (const auto drained = co_await gateway_->drain(loop_.now() + options_.drain_time);
+        !drained) {
       log_.error("usage not written", "err", drained.error());
     }
     log_.info("gateway stopped");
@@ -96,15 +98,17 @@ class Process {
   Task<Result<>> start() {
     INSULA_CO_TRY(const auto tls, tls_of(options_));
     INSULA_CO_TRY(std::vector<Fd> sockets, listening_sockets(options_));
-    const GatewaySettings settings{.directory = directory(),
-                                   .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
-                                   .tls = tls,
-                                   .body_bytes_max = options_.body_bytes_max,
-                                   .timeouts = {}};
+    const GatewaySettings settings{
+        .directory = directory(),
+        .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
+        .tls = tls,
+        .body_bytes_max = options_.body_bytes_max,
+        .timeouts = {}};
     INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
     INSULA_CO_TRY_VOID(start_admin());
     const bool routes_known = co_await apply_saved();
-    for (const Fd& socket : sockets) INSULA_CO_TRY_VOID(gateway_->serve(socket.get()));
+    for (const Fd& socket : sockets)
+      INSULA_CO_TRY_VOID(gateway_->serve(socket.get()));
     tasks_.spawn(persist_forever());
     if (routes_known || options_.kubeconfig.empty()) say_ready();
     if (options_.kubeconfig.empty()) co_return Result<>();
@@ -118,13 +122,16 @@ class Process {
 
   [[nodiscard]] std::filesystem::path directory() const { return options_.data_dir / "gateway"; }
 
-  [[nodiscard]] std::filesystem::path snapshot_file() const { return directory() / "snapshot.json"; }
+  [[nodiscard]] std::filesystem::path snapshot_file() const {
+    return directory() / "snapshot.json";
+  }
 
   Result<> start_admin() {
     std::error_code failed;
     std::filesystem::create_directories(options_.data_dir / "run", failed);
     if (failed) return fail_errno("create " + (options_.data_dir / "run").string(), failed.value());
-    INSULA_TRY(const net::Address socket, net::Address::unix_path((options_.data_dir / "gateway" / "admin.sock").string()));
+    INSULA_TRY(const net::Address socket,
+               net::Address::unix_path((options_.data_dir / "gateway" / "admin.sock").string()));
     const mode_t before = ::umask(0177);
     auto listener = net::Listener::bind(loop_, socket);
     ::umask(before);
@@ -145,7 +152,8 @@ class Process {
   Task<bool> apply_saved() {
     auto saved = load_config(snapshot_file());
     if (!saved && saved.error().code() == ErrorCode::kNotFound) co_return false;
-    auto applied = saved ? co_await gateway_->apply(*saved) : Result<>(std::unexpected(saved.error()));
+    auto applied =
+        saved ? co_await gateway_->apply(*saved) : Result<>(std::unexpected(saved.error()));
     if (!applied) {
       log_.warn("saved routes ignored", "err", applied.error());
       co_return false;

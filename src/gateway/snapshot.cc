@@ -9,12 +9,16 @@ namespace {
 
 /// Tenant names become file names, so nothing but DNS labels may pass.
 bool is_label(std::string_view name) {
-  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !name.empty() && name.size() <= 63 && name.front() != '-' && std::ranges::all_of(name, allowed);
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !name.empty() && name.size() <= 63 && name.front() != '-' &&
+         std::ranges::all_of(name, allowed);
 }
 
 bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
-  return issuer.algorithms.empty() || std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
+  return issuer.algorithms.empty() ||
+         std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
 }
 
 /// Changes with everything that decides whether a token is accepted.
@@ -31,10 +35,7 @@ SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
                                  const Clock& clock,
                                  MetricsRegistry& registry,
                                  Log log)
-    : directory_(std::move(directory)),
-      clock_(clock),
-      registry_(registry),
-      log_(std::move(log)) {}
+    : directory_(std::move(directory)), clock_(clock), registry_(registry), log_(std::move(log)) {}
 
 std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
   auto snapshot = std::make_shared<Snapshot>();
@@ -65,46 +66,54 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   return snapshot;
 }
 
-Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config, const std::vector<JwsKey>& builtin) {
+Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
+                                             const std::vector<JwsKey>& builtin) {
   if (!is_label(config.name)) return fail(ErrorCode::kInvalid, "its name is not a DNS label");
   Tenant tenant;
   tenant.name = config.name;
   tenant.service_host = config.service_host;
   for (const std::string& text : config.endpoints) {
-    if (auto endpoint = endpoint_of(text); endpoint != nullptr) tenant.endpoints.push_back(std::move(endpoint));
+    if (auto endpoint = endpoint_of(text); endpoint != nullptr)
+      tenant.endpoints.push_back(std::move(endpoint));
   }
   tenant.issuers = build_issuers(config, builtin);
   tenant.requests_per_hour = std::clamp<std::int64_t>(config.requests_per_hour, 0, kRateLimitMax);
   if (tenant.requests_per_hour != config.requests_per_hour) {
-    log_.warn("rate limit out of range", "tenant", config.name, "asked", config.requests_per_hour, "used",
-              tenant.requests_per_hour);
+    log_.warn("rate limit out of range", "tenant", config.name, "asked", config.requests_per_hour,
+              "used", tenant.requests_per_hour);
   }
   INSULA_TRY(tenant.window, window_of(config.name, tenant.requests_per_hour));
   auto& metrics = metrics_[config.name];
-  if (metrics == nullptr) metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
+  if (metrics == nullptr)
+    metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
   tenant.metrics = metrics;
   return tenant;
 }
 
-std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config, const std::vector<JwsKey>& builtin) {
+std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config,
+                                                      const std::vector<JwsKey>& builtin) {
   std::vector<JwtIssuer> issuers;
   for (const IssuerConfig& issuer_config : config.issuers) {
     // The built-in issuer's name is not for tenants: its tokens open by their own `tenant` claim.
-    if (issuer_config.issuer.empty() || issuer_config.audiences.empty() || issuer_config.issuer == kBuiltinIssuer) {
-      log_.warn("token issuer ignored: it needs a name of its own and an audience", "tenant", config.name, "issuer",
-                issuer_config.issuer);
+    if (issuer_config.issuer.empty() || issuer_config.audiences.empty() ||
+        issuer_config.issuer == kBuiltinIssuer) {
+      log_.warn("token issuer ignored: it needs a name of its own and an audience", "tenant",
+                config.name, "issuer", issuer_config.issuer);
       continue;
     }
     JwtIssuer issuer{issuer_config.issuer, issuer_config.audiences, {}};
     const auto add = [&](Result<JwsKey> key) {
       if (!key) {
-        log_.warn("token key ignored", "tenant", config.name, "issuer", issuer.issuer, "err", key.error());
+        log_.warn("token key ignored", "tenant", config.name, "issuer", issuer.issuer, "err",
+                  key.error());
       } else if (is_allowed(issuer_config, key->algorithm())) {
         issuer.keys.push_back(*std::move(key));
       }
     };
-    for (const std::string& pem : issuer_config.public_keys) add(JwsKey::from_public_pem(pem));
-    for (const std::string& secret : issuer_config.secrets) add(JwsKey::from_secret(secret));
+    for (const std::string& pem : issuer_config.public_keys)
+      add(JwsKey::from_public_pem(pem));
+    for (const std::string& secret : issuer_config.secrets)
+      add(JwsKey::from_secret(secret));
     issuers.push_back(std::move(issuer));
   }
   if (!builtin.empty()) {
@@ -113,7 +122,8 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
   return issuers;
 }
 
-Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant, std::int64_t limit) {
+Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant,
+                                                               std::int64_t limit) {
   if (const auto known = windows_.find(tenant); known != windows_.end()) {
     INSULA_TRY_VOID(known->second->grow(limit));
     return known->second;
@@ -138,7 +148,8 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
 }
 
 void SnapshotBuilder::flush() {
-  for (const auto& [tenant, window] : windows_) window->flush();
+  for (const auto& [tenant, window] : windows_)
+    window->flush();
 }
 
 }  // namespace insula::gateway

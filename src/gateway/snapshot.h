@@ -69,7 +69,10 @@ struct Snapshot {
 class SnapshotBuilder {
  public:
   /// `directory` gets one file a tenant. All outlive the builder.
-  SnapshotBuilder(std::filesystem::path directory, const Clock& clock, MetricsRegistry& registry, Log log);
+  SnapshotBuilder(std::filesystem::path directory,
+                  const Clock& clock,
+                  MetricsRegistry& registry,
+                  Log log);
 
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
@@ -77,9 +80,12 @@ class SnapshotBuilder {
   void flush();
 
  private:
-  [[nodiscard]] Result<Tenant> build_tenant(const TenantConfig& config, const std::vector<JwsKey>& builtin);
-  [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config, const std::vector<JwsKey>& builtin);
-  [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant, std::int64_t limit);
+  [[nodiscard]] Result<Tenant> build_tenant(const TenantConfig& config,
+                                            const std::vector<JwsKey>& builtin);
+  [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config,
+                                                     const std::vector<JwsKey>& builtin);
+  [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant,
+                                                              std::int64_t limit);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
 
   std::filesystem::path directory_;

@@ -31,14 +31,19 @@ void TokenCache::Table::put(Entry entry, std::size_t max) {
   index.emplace(Key{by_age.front().scope, by_age.front().token}, by_age.begin());
 }
 
-const Result<JwtClaims>* TokenCache::find(std::uint64_t scope, std::string_view token, WallTime now) {
+const Result<JwtClaims>* TokenCache::find(std::uint64_t scope,
+                                          std::string_view token,
+                                          WallTime now) {
   const Key key{scope, token};
   const Entry* entry = verified_.find(key, now);
   if (entry == nullptr) entry = refused_.find(key, now);
   return entry == nullptr ? nullptr : &entry->result;
 }
 
-void TokenCache::put(std::uint64_t scope, std::string_view token, Result<JwtClaims> result, WallTime now) {
+void TokenCache::put(std::uint64_t scope,
+                     std::string_view token,
+                     Result<JwtClaims> result,
+                     WallTime now) {
   if (result) {
     const WallTime ends = result->expires + kTokenLeeway;
     verified_.put({scope, std::string(token), std::move(result), ends}, kVerifiedMax);

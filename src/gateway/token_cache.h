@@ -28,7 +28,9 @@ class TokenCache {
   static constexpr std::chrono::seconds kRefusalTime{10};
 
   /// nullptr: unknown. Valid until the next call of put().
-  [[nodiscard]] const Result<JwtClaims>* find(std::uint64_t scope, std::string_view token, WallTime now);
+  [[nodiscard]] const Result<JwtClaims>* find(std::uint64_t scope,
+                                              std::string_view token,
+                                              WallTime now);
 
   void put(std::uint64_t scope, std::string_view token, Result<JwtClaims> result, WallTime now);
 

@@ -28,7 +28,9 @@ std::unique_ptr<net::Stream> UpstreamPool::take(const Endpoint& endpoint) {
   return nullptr;
 }
 
-void UpstreamPool::give(const Endpoint& endpoint, std::unique_ptr<net::Stream> stream, SteadyTime now) {
+void UpstreamPool::give(const Endpoint& endpoint,
+                        std::unique_ptr<net::Stream> stream,
+                        SteadyTime now) {
   auto& streams = idle_[&endpoint];
   if (streams.size() >= kIdlePerEndpointMax || is_stale(*stream)) return;
   streams.push_back({std::move(stream), now});
@@ -36,21 +38,25 @@ void UpstreamPool::give(const Endpoint& endpoint, std::unique_ptr<net::Stream> s
 
 void UpstreamPool::sweep(SteadyTime now) {
   for (auto& [endpoint, streams] : idle_) {
-    std::erase_if(streams, [&](Idle& idle) { return now - idle.since >= kIdleTime || is_stale(*idle.stream); });
+    std::erase_if(streams, [&](Idle& idle) {
+      return now - idle.since >= kIdleTime || is_stale(*idle.stream);
+    });
   }
 }
 
 void UpstreamPool::keep_only(const Snapshot& snapshot) {
   std::unordered_set<const Endpoint*> known;
   for (const auto& [name, tenant] : snapshot.tenants) {
-    for (const auto& endpoint : tenant.endpoints) known.insert(endpoint.get());
+    for (const auto& endpoint : tenant.endpoints)
+      known.insert(endpoint.get());
   }
   std::erase_if(idle_, [&](const auto& entry) { return !known.contains(entry.first); });
 }
 
 std::size_t UpstreamPool::size() const {
   std::size_t count = 0;
-  for (const auto& [endpoint, streams] : idle_) count += streams.size();
+  for (const auto& [endpoint, streams] : idle_)
+    count += streams.size();
   return count;
 }
 

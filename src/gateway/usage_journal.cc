@@ -95,8 +95,7 @@ struct UsageJournal::Cell {
 };
 
 UsageJournal::UsageJournal(std::filesystem::path file, void* memory)
-    : file_(std::move(file)),
-      memory_(memory) {}
+    : file_(std::move(file)), memory_(memory) {}
 
 UsageJournal::~UsageJournal() {
   ::munmap(memory_, kHeaderBytes + kCells * sizeof(Cell));
@@ -152,14 +151,19 @@ void UsageJournal::forget_old_hours(std::int64_t hour) {
 
 UsageJournal::Cell* UsageJournal::find_or_take(const UsageEntry& entry, std::int64_t hour) {
   if (hour != known_hour_) forget_old_hours(hour);
-  scratch_.assign(entry.tenant).append(1, '\0').append(entry.key).append(1, '\0').append(entry.model);
+  scratch_.assign(entry.tenant)
+      .append(1, '\0')
+      .append(entry.key)
+      .append(1, '\0')
+      .append(entry.model);
   if (const auto found = known_.find(scratch_); found != known_.end()) return found->second;
   std::size_t& models = models_[std::string(entry.tenant)];
   const bool crowded = ++models > kModelsPerTenantMax;
   if (crowded && entry.model != kOtherModel) {
     return find_or_take({entry.tenant, kOtherModel, entry.key, entry.failed, entry.usage}, hour);
   }
-  Cell* cell = take({std::string(entry.tenant), std::string(entry.model), std::string(entry.key), hour});
+  Cell* cell =
+      take({std::string(entry.tenant), std::string(entry.model), std::string(entry.key), hour});
   known_.emplace(scratch_, cell);
   return cell;
 }
@@ -196,7 +200,10 @@ std::vector<UsageJournal::Reading> UsageJournal::read() const {
     const Cell& cell = cells()[i];
     const std::uint64_t use = cell.use.load(std::memory_order_acquire);
     if (use == 0) continue;
-    readings.push_back({i, use, {text_of(cell.tenant), text_of(cell.model), text_of(cell.key), cell.hour}, cell.read()});
+    readings.push_back({i,
+                        use,
+                        {text_of(cell.tenant), text_of(cell.model), text_of(cell.key), cell.hour},
+                        cell.read()});
   }
   return readings;
 }

@@ -73,7 +73,9 @@ class Statement {
 
   [[nodiscard]] int step() { return sqlite3_step(statement_); }
 
-  [[nodiscard]] std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
+  [[nodiscard]] std::int64_t number(int column) const {
+    return sqlite3_column_int64(statement_, column);
+  }
 
   [[nodiscard]] std::string text(int column) const {
     const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -115,7 +117,8 @@ json::Value named_counts(const std::map<std::string, UsageCounts>& groups) {
   json::Array array;
   for (const auto& [name, counts] : groups) {
     json::Object object = {{"name", name}};
-    for (auto& [key, value] : to_object(counts)) object.set(key, value);
+    for (auto& [key, value] : to_object(counts))
+      object.set(key, value);
     array.emplace_back(std::move(object));
   }
   return array;
@@ -130,14 +133,16 @@ UsageLedger::~UsageLedger() {
 }
 
 Result<> UsageLedger::run(const char* sql) const {
-  if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return broken(database_, "write");
+  if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return broken(database_, "write");
   return {};
 }
 
 Result<std::unique_ptr<UsageLedger>> UsageLedger::open(const std::filesystem::path& file) {
   sqlite3* database = nullptr;
-  const int opened = sqlite3_open_v2(file.c_str(), &database,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int opened =
+      sqlite3_open_v2(file.c_str(), &database,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<UsageLedger> ledger(new UsageLedger(database));
   if (opened != SQLITE_OK) return broken(database, "open");
   sqlite3_busy_timeout(database, kBusyMs);
@@ -195,7 +200,8 @@ Result<> UsageLedger::copy(UsageJournal& journal, std::int64_t present_hour, Rel
     static_cast<void>(run("ROLLBACK"));
     return committed;
   }
-  for (const auto& reading : readings) copied_[reading.use] = reading.counts;
+  for (const auto& reading : readings)
+    copied_[reading.use] = reading.counts;
   // Given back only after the commit, and forgotten only after it was given back: a kill between
   // leaves a row too many, never a sum that counts twice.
   for (const auto& reading : readings) {
@@ -227,7 +233,8 @@ std::string usage_json(const std::vector<UsageRow>& rows) {
   json::Array array;
   for (const auto& [name, tenant] : tenants) {
     json::Object object = {{"tenant", name}};
-    for (auto& [key, value] : to_object(tenant.total)) object.set(key, value);
+    for (auto& [key, value] : to_object(tenant.total))
+      object.set(key, value);
     object.set("models", named_counts(tenant.models));
     object.set("keys", named_counts(tenant.keys));
     array.emplace_back(std::move(object));
@@ -235,12 +242,15 @@ std::string usage_json(const std::vector<UsageRow>& rows) {
   return json::write(json::Object{{"tenants", std::move(array)}});
 }
 
-Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file, const UsageQuery& query) {
+Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file,
+                                         const UsageQuery& query) {
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return fail(ErrorCode::kNotFound, file.string() + ": no usage ledger");
+  if (!std::filesystem::exists(file, ignored))
+    return fail(ErrorCode::kNotFound, file.string() + ": no usage ledger");
   sqlite3* database = nullptr;
   // Not read-only: reading a WAL database may have to create its shared-memory file.
-  const int opened = sqlite3_open_v2(file.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int opened = sqlite3_open_v2(file.c_str(), &database,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> owned(database, &sqlite3_close_v2);
   if (opened != SQLITE_OK) return broken(database, "open");
   sqlite3_busy_timeout(database, kBusyMs);

@@ -25,8 +25,8 @@ struct UsageRow {
 
 /// Which rows are asked for.
 struct UsageQuery {
-  std::string tenant;               // empty: all
-  std::int64_t from_hour = 0;       // hours since 1970, first
+  std::string tenant;                // empty: all
+  std::int64_t from_hour = 0;        // hours since 1970, first
   std::int64_t to_hour = INT64_MAX;  // and last
 };
 
@@ -72,6 +72,7 @@ class UsageLedger {
 [[nodiscard]] std::string usage_json(const std::vector<UsageRow>& rows);
 
 /// Reads a ledger that a running gateway may be writing to. Errors: kNotFound when there is none.
-[[nodiscard]] Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file, const UsageQuery& query);
+[[nodiscard]] Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file,
+                                                       const UsageQuery& query);
 
 }  // namespace insula::gateway

@@ -25,9 +25,13 @@ class UsageTest : public ::testing::Test {
 
   ~UsageTest() override { std::filesystem::remove_all(directory_); }
 
-  [[nodiscard]] std::unique_ptr<UsageJournal> journal() const { return UsageJournal::open(directory_ / "j").value(); }
+  [[nodiscard]] std::unique_ptr<UsageJournal> journal() const {
+    return UsageJournal::open(directory_ / "j").value();
+  }
 
-  [[nodiscard]] std::unique_ptr<UsageLedger> ledger() const { return UsageLedger::open(directory_ / "db").value(); }
+  [[nodiscard]] std::unique_ptr<UsageLedger> ledger() const {
+    return UsageLedger::open(directory_ / "db").value();
+  }
 
   [[nodiscard]] std::int64_t hour() const {
     return std::chrono::floor<std::chrono::hours>(clock_.wall().time_since_epoch()).count();
@@ -40,7 +44,8 @@ class UsageTest : public ::testing::Test {
   static UsageCounts total(const UsageLedger& ledger) {
     UsageCounts sum;
     const auto rows = ledger.read({}).value();
-    for (const UsageRow& row : rows) sum += row.counts;
+    for (const UsageRow& row : rows)
+      sum += row.counts;
     return sum;
   }
 
@@ -56,7 +61,8 @@ TEST_F(UsageTest, CountsOnceHoweverOftenItIsCopied) {
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   }
-  EXPECT_EQ(total(*sums), (UsageCounts{.requests = 5, .prompt_tokens = 15, .completion_tokens = 25}));
+  EXPECT_EQ(total(*sums),
+            (UsageCounts{.requests = 5, .prompt_tokens = 15, .completion_tokens = 25}));
 }
 
 TEST_F(UsageTest, ARestartOfEitherSideChangesNothing) {
@@ -80,14 +86,18 @@ TEST_F(UsageTest, GivesCellsOfPastHoursBackAndKeepsHoursApart) {
   }
   EXPECT_LE(counting->read().size(), 3U);
   EXPECT_EQ(total(*sums).requests, 50);
-  EXPECT_EQ(sums->read({.tenant = "t", .from_hour = first_hour, .to_hour = first_hour + 9}).value()[0].counts.requests, 10);
+  EXPECT_EQ(sums->read({.tenant = "t", .from_hour = first_hour, .to_hour = first_hour + 9})
+                .value()[0]
+                .counts.requests,
+            10);
   EXPECT_TRUE(sums->read({.tenant = "other"}).value().empty());
 }
 
 TEST_F(UsageTest, InventedModelNamesDoNotFillTheTable) {
   const auto counting = journal();
   const auto sums = ledger();
-  for (int i = 0; i < 10'000; ++i) counting->add(entry("model-" + std::to_string(i)), clock_.wall());
+  for (int i = 0; i < 10'000; ++i)
+    counting->add(entry("model-" + std::to_string(i)), clock_.wall());
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   EXPECT_LE(counting->read().size(), UsageJournal::kModelsPerTenantMax + 1);
   EXPECT_EQ(total(*sums).requests, 10'000);
@@ -98,7 +108,8 @@ TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
   const auto sums = ledger();
   for (int i = 0; i < 5000; ++i) {
     const std::string tenant = "tenant-" + std::to_string(i);
-    counting->add({.tenant = tenant, .model = "m", .key = "k", .failed = true, .usage = {}}, clock_.wall());
+    counting->add({.tenant = tenant, .model = "m", .key = "k", .failed = true, .usage = {}},
+                  clock_.wall());
   }
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   EXPECT_EQ(total(*sums), (UsageCounts{.requests = 5000, .failed = 5000}));
@@ -118,7 +129,8 @@ TEST_F(UsageTest, AWriterKilledAtAnyMomentLeavesWholeRequests) {
         ++*shared;
       }
     }
-    while (*shared < goal) ::sched_yield();
+    while (*shared < goal)
+      ::sched_yield();
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     ASSERT_TRUE(ledger()->copy(*journal(), hour(), UsageLedger::Release::kAll));

@@ -85,7 +85,8 @@ Task<> Worker::sweep() {
     co_await sleep_for(kSweepInterval);
     coarse_now_ = loop_.now();
     // expire() only wakes connections, so the list stays as it is.
-    for (Connection* connection : connections_) connection->check_deadline(coarse_now_);
+    for (Connection* connection : connections_)
+      connection->check_deadline(coarse_now_);
     pool_.sweep(coarse_now_);
   }
 }
@@ -95,7 +96,8 @@ Task<> Worker::drain(Deadline deadline) {
   accepting_.cancel();
   accepting_.spawn(sweep());
   coarse_now_ = loop_.now();
-  for (Connection* connection : connections_) connection->begin_drain(coarse_now_);
+  for (Connection* connection : connections_)
+    connection->begin_drain(coarse_now_);
   co_await race(running_.drained(), sleep_until(deadline));
   running_.cancel();
 }
@@ -127,7 +129,8 @@ void Worker::append_request_id(std::string& out) {
   z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
   z ^= z >> 31U;
-  for (int shift = 60; shift >= 0; shift -= 4) out += kHexDigits[z >> static_cast<unsigned>(shift) & 15U];
+  for (int shift = 60; shift >= 0; shift -= 4)
+    out += kHexDigits[z >> static_cast<unsigned>(shift) & 15U];
 }
 
 }  // namespace insula::gateway

@@ -16,7 +16,8 @@ using ::testing::HasSubstr;
 
 class Request : public ::testing::Test {
  protected:
-  Result<RequestPeek> read(std::string_view body, Operation operation = Operation::kChatCompletions) {
+  Result<RequestPeek> read(std::string_view body,
+                           Operation operation = Operation::kChatCompletions) {
     body_.assign(body);
     body_.append(RequestReader::kPadding, '\0');
     return reader_.read(operation, std::string_view(body_).substr(0, body.size()));
@@ -27,7 +28,8 @@ class Request : public ::testing::Test {
     const auto peek = read(body);
     std::string out(body);
     if (peek && peek->ask_for_usage) {
-      out.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase, peek->ask_for_usage->insert);
+      out.replace(peek->ask_for_usage->offset, peek->ask_for_usage->erase,
+                  peek->ask_for_usage->insert);
     }
     return out;
   }
@@ -54,9 +56,10 @@ TEST_F(Request, SeesThroughEscapedNames) {
 
 TEST_F(Request, RefusesWhatTwoReadersCouldReadDifferently) {
   for (const std::string_view body :
-       {R"({"model":"a","model":"b"})", R"({"model":5})", R"({"model":null})", R"({"stream":"yes"})",
-        R"({"max_tokens":-1})", R"({"max_tokens":1.5})", R"({"max_tokens":"1"})", R"([])", R"("model")", "", " ",
-        "{", R"({"model":"a")", R"({"model":"a"} x)", R"({"model" "a"})", "{\"model\":\"\xff\"}",
+       {R"({"model":"a","model":"b"})", R"({"model":5})", R"({"model":null})",
+        R"({"stream":"yes"})", R"({"max_tokens":-1})", R"({"max_tokens":1.5})",
+        R"({"max_tokens":"1"})", R"([])", R"("model")", "", " ", "{", R"({"model":"a")",
+        R"({"model":"a"} x)", R"({"model" "a"})", "{\"model\":\"\xff\"}",
         R"({"stream":true,"stream_options":{"include_usage":true,"include_usage":false}})"}) {
     const auto peek = read(body);
     ASSERT_FALSE(peek) << body;
@@ -81,7 +84,8 @@ TEST_F(Request, AsksForTheUsageOfAStreamWhoseClientDidNot) {
 TEST_F(Request, LeavesABodyAloneThatNeedsNothing) {
   for (const std::string_view body :
        {R"({"model":"a"})", R"({"model":"a","stream":false})", R"({"stream":null})",
-        R"({"stream":true,"stream_options":{"include_usage":true}})", R"({"stream":true,"stream_options":7})"}) {
+        R"({"stream":true,"stream_options":{"include_usage":true}})",
+        R"({"stream":true,"stream_options":7})"}) {
     EXPECT_EQ(edited(body), body);
   }
   EXPECT_FALSE(read(R"({"model":"a","stream":true})", Operation::kResponses)->ask_for_usage);
@@ -110,7 +114,8 @@ TEST(UsageScanner, FindsTheUsageHoweverTheTextIsCut) {
     ASSERT_FALSE(scanner.choices_empty());
   }
   UsageScanner bytewise;
-  for (const char c : kCompletion) bytewise.feed({&c, 1});
+  for (const char c : kCompletion)
+    bytewise.feed({&c, 1});
   EXPECT_EQ(bytewise.usage(), expected);
 }
 
@@ -121,18 +126,22 @@ TEST(UsageScanner, ReadsBothSpellingsAndIgnoresNull) {
     return scanner.usage();
   };
   EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":3,"total_tokens":3}})"), (Usage{3, 0, false}));
-  EXPECT_EQ(usage_of(R"({"response":{"usage":{"input_tokens":3,"output_tokens":4}}})"), (Usage{3, 4, false}));
-  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"usage":null})"), (Usage{1, 2, false}));
+  EXPECT_EQ(usage_of(R"({"response":{"usage":{"input_tokens":3,"output_tokens":4}}})"),
+            (Usage{3, 4, false}));
+  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"usage":null})"),
+            (Usage{1, 2, false}));
   for (const std::string_view none :
-       {R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})", R"({"a":"usage","b":{"x":1}})",
-        R"([{"usage":{"prompt_tokens":1}}])", R"({"choices":[{"usage":{"prompt_tokens":1}}]})",
-        R"({"usage":{"prompt_tokens":1)", R"({"us\u0061ge":{"prompt_tokens":1}})", ""}) {
+       {R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})",
+        R"({"a":"usage","b":{"x":1}})", R"([{"usage":{"prompt_tokens":1}}])",
+        R"({"choices":[{"usage":{"prompt_tokens":1}}]})", R"({"usage":{"prompt_tokens":1)",
+        R"({"us\u0061ge":{"prompt_tokens":1}})", ""}) {
     EXPECT_EQ(usage_of(none), std::nullopt) << none;
   }
 }
 
 TEST(UsageScanner, SeesTheChunkThatHasNoChoices) {
-  for (const std::string_view text : {R"({"choices":[],"usage":{"prompt_tokens":1}})", R"({"choices" : [ ] })"}) {
+  for (const std::string_view text :
+       {R"({"choices":[],"usage":{"prompt_tokens":1}})", R"({"choices" : [ ] })"}) {
     UsageScanner scanner;
     scanner.feed(text);
     EXPECT_TRUE(scanner.choices_empty()) << text;
@@ -145,13 +154,16 @@ TEST(UsageScanner, SeesTheChunkThatHasNoChoices) {
 TEST(UsageScanner, AnEndlessUsageIsGivenUp) {
   UsageScanner scanner;
   scanner.feed(R"({"usage":{"prompt_tokens":1,"pad":")");
-  for (int i = 0; i < 1000; ++i) scanner.feed("aaaaaaaaaaaaaaaaaaaa");
+  for (int i = 0; i < 1000; ++i)
+    scanner.feed("aaaaaaaaaaaaaaaaaaaa");
   scanner.feed("\"}}");
   EXPECT_EQ(scanner.usage(), std::nullopt);
 }
 
-const std::string kFirst = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n";
-const std::string kSecond = ": ping\r\ndata:{\"choices\":[{\"delta\":{\"content\":\" you\"}}]}\r\n\r\n";
+const std::string kFirst =
+    "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n";
+const std::string kSecond =
+    ": ping\r\ndata:{\"choices\":[{\"delta\":{\"content\":\" you\"}}]}\r\n\r\n";
 const std::string kUsageEvent =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
 const std::string kDone = "data: [DONE]\n\n";
@@ -159,7 +171,8 @@ const std::string kDone = "data: [DONE]\n\n";
 /// Relays the pieces and returns what came out, in the order it came.
 std::string relay(SseRelay& relay, const std::vector<std::string>& pieces) {
   std::string out;
-  for (const std::string& piece : pieces) out += relay.feed(piece);
+  for (const std::string& piece : pieces)
+    out += relay.feed(piece);
   out += relay.finish();
   return out;
 }
@@ -182,7 +195,8 @@ TEST(Sse, HidesTheUsageChunkAndNothingElseHoweverTheStreamIsCut) {
 TEST(Sse, ForwardsEveryByteAtOnceWhenTheClientWantsUsage) {
   const std::string stream = kFirst + kSecond + kUsageEvent + kDone;
   SseRelay forwarding(UsageChunk::kForward);
-  for (const char c : stream) ASSERT_EQ(forwarding.feed({&c, 1}), std::string_view(&c, 1));
+  for (const char c : stream)
+    ASSERT_EQ(forwarding.feed({&c, 1}), std::string_view(&c, 1));
   EXPECT_EQ(forwarding.finish(), "");
   EXPECT_EQ(forwarding.usage(), (Usage{5, 2, false}));
 }
@@ -208,7 +222,8 @@ TEST(Sse, AnEndlessEventIsPassedOnUnread) {
 
 TEST(OpenAiError, IsJsonWhateverTheMessageHolds) {
   EXPECT_EQ(to_json({.message = "a \"b\"\n\xff", .type = "server_error"}),
-            "{\"error\":{\"message\":\"a \\\"b\\\"\\n\xef\xbf\xbd\",\"type\":\"server_error\",\"param\":null,"
+            "{\"error\":{\"message\":\"a "
+            "\\\"b\\\"\\n\xef\xbf\xbd\",\"type\":\"server_error\",\"param\":null,"
             "\"code\":null}}");
   EXPECT_EQ(to_json({.message = "é", .type = "t", .code = "c", .param = "model"}),
             R"({"error":{"message":"é","type":"t","param":"model","code":"c"}})");

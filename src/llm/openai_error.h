@@ -11,9 +11,9 @@ struct OpenAiError {
   /// `invalid_request_error`, `authentication_error`, `rate_limit_error`, `server_error`, ...
   std::string_view type;
   /// For programs: `invalid_api_key`, `rate_limit_exceeded`, ...; empty becomes null.
-  std::string_view code = {};
+  std::string_view code;
   /// The member of the request that is wrong; empty becomes null.
-  std::string_view param = {};
+  std::string_view param;
 };
 
 /// `{"error":{"message":...,"type":...,"param":...,"code":...}}`

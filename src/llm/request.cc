@@ -33,7 +33,13 @@ std::unexpected<Error> refuse(std::string_view what) {
 }
 
 /// Members seen so far, as bits: each may occur once.
-enum Member : unsigned { kModel = 1, kStream = 2, kStreamOptions = 4, kMaxTokens = 8, kMaxCompletionTokens = 16 };
+enum Member : unsigned {
+  kModel = 1,
+  kStream = 2,
+  kStreamOptions = 4,
+  kMaxTokens = 8,
+  kMaxCompletionTokens = 16
+};
 
 unsigned member_of(std::string_view key) {
   if (key == "model") return kModel;
@@ -96,7 +102,8 @@ Result<> Walk::read_options(ondemand::value value) {
     if (key != "include_usage") continue;
     if (std::exchange(seen, true)) return refuse("has include_usage twice");
     std::string_view text;
-    if (member.value().raw_json_token().get(text) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    if (member.value().raw_json_token().get(text) != simdjson::SUCCESS)
+      return refuse("is not valid JSON");
     bool wanted = false;
     if (member.value().get_bool().get(wanted) != simdjson::SUCCESS) {
       options_edit.reset();
@@ -112,16 +119,20 @@ Result<> Walk::read_options(ondemand::value value) {
 Result<> Walk::read_member(unsigned member, ondemand::value value) {
   switch (member) {
     case kModel:
-      if (value.get_string().get(peek.model) != simdjson::SUCCESS) return refuse("has a model that is not a string");
+      if (value.get_string().get(peek.model) != simdjson::SUCCESS)
+        return refuse("has a model that is not a string");
       return {};
     case kStream: {
       bool null = false;
       if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};
-      if (value.get_bool().get(peek.stream) != simdjson::SUCCESS) return refuse("has a stream that is not true or false");
+      if (value.get_bool().get(peek.stream) != simdjson::SUCCESS)
+        return refuse("has a stream that is not true or false");
       return {};
     }
-    case kStreamOptions: return read_options(value);
-    default: return read_max_tokens(value);
+    case kStreamOptions:
+      return read_options(value);
+    default:
+      return read_max_tokens(value);
   }
 }
 
@@ -149,7 +160,8 @@ RequestReader::~RequestReader() = default;
 Result<RequestPeek> RequestReader::read(Operation operation, std::string_view body) {
   ondemand::document document;
   ondemand::object object;
-  if (parser_->parser.iterate(body.data(), body.size(), body.size() + kPadding).get(document) != simdjson::SUCCESS ||
+  if (parser_->parser.iterate(body.data(), body.size(), body.size() + kPadding).get(document) !=
+          simdjson::SUCCESS ||
       document.get_object().get(object) != simdjson::SUCCESS) {
     return refuse("is not a JSON object");
   }
@@ -167,11 +179,13 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
     INSULA_TRY_VOID(walk.read_member(member, value));
   }
   const char* rest = nullptr;
-  if (document.current_location().get(rest) == simdjson::SUCCESS && rest < body.data() + body.size()) {
+  if (document.current_location().get(rest) == simdjson::SUCCESS &&
+      rest < body.data() + body.size()) {
     return refuse("is not a JSON object");
   }
 
-  const bool completions = operation == Operation::kChatCompletions || operation == Operation::kCompletions;
+  const bool completions =
+      operation == Operation::kChatCompletions || operation == Operation::kCompletions;
   if (completions && walk.peek.stream && !walk.usage_wanted) {
     if ((seen & kStreamOptions) != 0) {
       walk.peek.ask_for_usage = walk.options_edit;

@@ -19,7 +19,8 @@ std::string_view next_line(std::string_view& text) {
 
 }  // namespace
 
-/// Just behind the empty line that ends the event which starts at `from`; npos when it has not come.
+/// Just behind the empty line that ends the event which starts at `from`; npos when it has not
+/// come.
 std::size_t SseRelay::end_of_event(std::string_view bytes, std::size_t from) const {
   for (std::size_t at = bytes.find('\n', from); at != bytes.npos; at = bytes.find('\n', at + 1)) {
     const std::string_view rest = bytes.substr(at + 1, 2);

@@ -52,7 +52,7 @@ class SseRelay {
   bool oversized_ = false;
   std::int64_t content_events_ = 0;
   std::optional<Usage> usage_;
-  std::string pending_;  // The unfinished event.
+  std::string pending_;       // The unfinished event.
   std::size_t searched_ = 0;  // How far pending_ has been searched for its end.
   std::string joined_;
   std::string kept_;  // What is forwarded when something was left out.

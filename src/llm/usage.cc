@@ -19,16 +19,19 @@ const char* find_quote(const char* p, const char* end) {
   const __m128i backslash = _mm_set1_epi8('\\');
   for (; end - p >= 16; p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto hits = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash))));
+    const auto hits = static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash))));
     if (hits != 0) return p + std::countr_zero(hits);
   }
 #endif
-  while (p < end && *p != '"' && *p != '\\') ++p;
+  while (p < end && *p != '"' && *p != '\\')
+    ++p;
   return p;
 }
 
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 }  // namespace
 
@@ -83,12 +86,19 @@ void UsageScanner::step(char c) {
         return;
       }
       break;
-    case ',': expect_key_ = in_tracked_object(); break;
+    case ',':
+      expect_key_ = in_tracked_object();
+      break;
     case '{':
-    case '[': open(c); break;
+    case '[':
+      open(c);
+      break;
     case '}':
-    case ']': close(); break;
-    default: break;
+    case ']':
+      close();
+      break;
+    default:
+      break;
   }
   value_of_ = Key::kOther;
 }
@@ -131,8 +141,10 @@ void UsageScanner::feed(std::string_view json) {
 std::optional<Usage> parse_usage(std::string_view object) {
   simdjson::dom::parser parser;
   simdjson::dom::object members;
-  if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS) return std::nullopt;
-  const auto count = [&](std::string_view name, std::string_view other) -> std::optional<std::int64_t> {
+  if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS)
+    return std::nullopt;
+  const auto count = [&](std::string_view name,
+                         std::string_view other) -> std::optional<std::int64_t> {
     for (const std::string_view key : {name, other}) {
       std::int64_t value = 0;
       if (members[key].get_int64().get(value) == simdjson::SUCCESS && value >= 0) return value;

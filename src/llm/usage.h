@@ -23,8 +23,8 @@ inline constexpr std::int64_t kBytesPerToken = 4;
 /// Finds `usage` in a JSON text that arrives in pieces, without keeping the text.
 ///
 /// Takes the last `usage` object that is a member of the outermost object (chat, completions,
-/// embeddings) or of an object in it (`response` of the Responses API); `null` does not count. Not a
-/// validator: of broken JSON it may find nothing, or a usage that is there.
+/// embeddings) or of an object in it (`response` of the Responses API); `null` does not count. Not
+/// a validator: of broken JSON it may find nothing, or a usage that is there.
 ///
 /// Cost: strings are skipped sixteen bytes at a time.
 class UsageScanner {

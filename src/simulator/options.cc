@@ -15,8 +15,10 @@ constexpr double kSecondsMax = 3600;
 Result<double> number(std::string_view name, std::string_view text, double low, double high) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= low && value <= high)) {
-    return fail(ErrorCode::kInvalid, fmt::format("{} takes a number from {} to {}, not `{}`", name, low, high, text));
+  if (error != std::errc() || end != text.data() + text.size() ||
+      !(value >= low && value <= high)) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} takes a number from {} to {}, not `{}`", name, low, high, text));
   }
   return value;
 }
@@ -87,7 +89,8 @@ Result<std::optional<SimulatorOptions>> parse_options(std::span<const std::strin
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     std::string_view name = arguments[i];
     if (name == "--help" || name == "-h") return std::nullopt;
-    if (!name.starts_with("--")) return fail(ErrorCode::kInvalid, fmt::format("unexpected `{}`; see --help", name));
+    if (!name.starts_with("--"))
+      return fail(ErrorCode::kInvalid, fmt::format("unexpected `{}`; see --help", name));
     const std::size_t equals = name.find('=');
     std::string_view value;
     if (equals != name.npos) {

@@ -39,6 +39,7 @@ inline constexpr std::string_view kDefaultModel = "llm-sim";
 
 /// Reads `--name value` and `--name=value`. Nothing: `--help` was asked for.
 /// Errors: kInvalid, which names the option and what would be right.
-[[nodiscard]] Result<std::optional<SimulatorOptions>> parse_options(std::span<const std::string_view> arguments);
+[[nodiscard]] Result<std::optional<SimulatorOptions>> parse_options(
+    std::span<const std::string_view> arguments);
 
 }  // namespace insula::simulator

@@ -30,7 +30,10 @@ http::Response json_response(int status, std::string body) {
   return http::make_response(status, "application/json", std::move(body));
 }
 
-http::Response error_response(int status, std::string_view message, std::string_view type, std::string_view code) {
+http::Response error_response(int status,
+                              std::string_view message,
+                              std::string_view type,
+                              std::string_view code) {
   return json_response(status, llm::to_json({.message = message, .type = type, .code = code}));
 }
 
@@ -59,7 +62,8 @@ void append_text(std::string& out, const json::Value& value) {
   if (const std::string* text = value.as_string(); text != nullptr) {
     out.append(*text).append("\n");
   } else if (const json::Array* parts = value.as_array(); parts != nullptr) {
-    for (const json::Value& part : *parts) append_text(out, part);
+    for (const json::Value& part : *parts)
+      append_text(out, part);
   } else if (const json::Value* text_part = member(value, "text"); text_part != nullptr) {
     append_text(out, *text_part);
   }
@@ -80,7 +84,8 @@ Result<std::string> prompt_of(const json::Value& body, bool chat) {
     return fail(ErrorCode::kBadRequest, "messages must be a list with at least one message");
   }
   for (const json::Value& message : *messages) {
-    if (const json::Value* content = member(message, "content"); content != nullptr) append_text(prompt, *content);
+    if (const json::Value* content = member(message, "content"); content != nullptr)
+      append_text(prompt, *content);
   }
   return prompt;
 }
@@ -97,22 +102,32 @@ json::Value usage_value(std::int64_t prompt_tokens, std::int64_t completion_toke
 struct Simulator::Series {
   Series(MetricsRegistry& registry, std::string model)
       : labels{{"model_name", std::move(model)}},
-        running(registry.gauge("vllm:num_requests_running", "Requests being answered now.", labels)),
-        waiting(registry.gauge("vllm:num_requests_waiting", "Requests waiting; the simulator has none.", labels)),
-        cache(registry.gauge("vllm:kv_cache_usage_perc", "Share of the KV cache in use; simulated.", labels)),
+        running(
+            registry.gauge("vllm:num_requests_running", "Requests being answered now.", labels)),
+        waiting(registry.gauge(
+            "vllm:num_requests_waiting", "Requests waiting; the simulator has none.", labels)),
+        cache(registry.gauge(
+            "vllm:kv_cache_usage_perc", "Share of the KV cache in use; simulated.", labels)),
         prompt_tokens(registry.counter("vllm:prompt_tokens_total", "Tokens of prompts.", labels)),
-        generation_tokens(registry.counter("vllm:generation_tokens_total", "Tokens of replies.", labels)),
+        generation_tokens(
+            registry.counter("vllm:generation_tokens_total", "Tokens of replies.", labels)),
         stopped(finished(registry, "stop")),
         cut(finished(registry, "length")),
         aborted(finished(registry, "abort")),
-        first_token(registry.histogram("vllm:time_to_first_token_seconds", "To the first token of a reply.",
-                                       latency_bounds(), labels)),
-        whole(registry.histogram("vllm:e2e_request_latency_seconds", "To the end of a reply.", latency_bounds(), labels)) {}
+        first_token(registry.histogram("vllm:time_to_first_token_seconds",
+                                       "To the first token of a reply.",
+                                       latency_bounds(),
+                                       labels)),
+        whole(registry.histogram("vllm:e2e_request_latency_seconds",
+                                 "To the end of a reply.",
+                                 latency_bounds(),
+                                 labels)) {}
 
   [[nodiscard]] Counter& finished(MetricsRegistry& registry, const char* reason) const {
     Labels with_reason = labels;
     with_reason.emplace_back("finished_reason", reason);
-    return registry.counter("vllm:request_success_total", "Requests that ended, by reason.", with_reason);
+    return registry.counter("vllm:request_success_total", "Requests that ended, by reason.",
+                            with_reason);
   }
 
   Labels labels;
@@ -149,7 +164,8 @@ struct Simulator::Call {
 
   [[nodiscard]] std::string text() const {
     std::string out;
-    for (const std::string_view token : reply.tokens) out.append(out.empty() ? "" : " ").append(token);
+    for (const std::string_view token : reply.tokens)
+      out.append(out.empty() ? "" : " ").append(token);
     return out;
   }
 
@@ -176,7 +192,8 @@ Simulator::Simulator(SimulatorOptions options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       series_(std::make_unique<Series>(
-          registry_, options_.models.empty() ? std::string(kDefaultModel) : options_.models.front())),
+          registry_,
+          options_.models.empty() ? std::string(kDefaultModel) : options_.models.front())),
       errors_state_(options_.seed),
       server_(*this, {}) {}
 
@@ -204,9 +221,11 @@ Task<> Simulator::handle(http::Exchange& exchange) {
   const bool get = exchange.request().method == "GET" || exchange.request().method == "HEAD";
   const bool post = exchange.request().method == "POST";
   if (path == "/health" || path == "/healthz") {
-    co_await respond(exchange, http::make_response(ready_ ? 200 : 503, "text/plain", ready_ ? "ok\n" : "draining\n"));
+    co_await respond(exchange, http::make_response(ready_ ? 200 : 503, "text/plain",
+                                                   ready_ ? "ok\n" : "draining\n"));
   } else if (path == "/metrics" && get) {
-    co_await respond(exchange, http::make_response(200, kPrometheusContentType, registry_.expose()));
+    co_await respond(exchange,
+                     http::make_response(200, kPrometheusContentType, registry_.expose()));
   } else if (path == "/v1/models" && get) {
     co_await answer_models(exchange);
   } else if (path == "/v1/chat/completions" && post) {
@@ -216,7 +235,8 @@ Task<> Simulator::handle(http::Exchange& exchange) {
   } else if (path == "/v1/embeddings" && post) {
     co_await answer_embeddings(exchange);
   } else {
-    co_await respond(exchange, error_response(404, "there is nothing here: " + path, "invalid_request_error", ""));
+    co_await respond(exchange, error_response(404, "there is nothing here: " + path,
+                                              "invalid_request_error", ""));
   }
 }
 
@@ -224,9 +244,12 @@ Task<> Simulator::answer_models(http::Exchange& exchange) {
   json::Array list;
   const std::vector<std::string> fallback = {std::string(kDefaultModel)};
   for (const std::string& model : options_.models.empty() ? fallback : options_.models) {
-    list.push_back(json::Object{{"id", model}, {"object", "model"}, {"created", 0}, {"owned_by", "insula"}});
+    list.push_back(
+        json::Object{{"id", model}, {"object", "model"}, {"created", 0}, {"owned_by", "insula"}});
   }
-  co_await respond(exchange, json_response(200, json::write(json::Object{{"object", "list"}, {"data", std::move(list)}})));
+  co_await respond(
+      exchange,
+      json_response(200, json::write(json::Object{{"object", "list"}, {"data", std::move(list)}})));
 }
 
 Task<Result<json::Value>> Simulator::read_json(http::Exchange& exchange) {
@@ -275,7 +298,8 @@ Task<> Simulator::fail_on_purpose(http::Exchange& exchange, std::string fault) {
   } else {
     const int status = std::atoi(fault.c_str());
     const bool sensible = status >= 400 && status <= 599;
-    co_await respond(exchange, error_response(sensible ? status : 500, "failed on purpose", "server_error", "simulated"));
+    co_await respond(exchange, error_response(sensible ? status : 500, "failed on purpose",
+                                              "server_error", "simulated"));
   }
 }
 
@@ -293,7 +317,8 @@ Result<Simulator::Call> Simulator::read_call(const json::Value& body, bool chat)
     if (value == nullptr || value->is_null()) continue;
     const auto wanted = value->as_int64();
     if (!wanted || *wanted < 1 || *wanted > kTokensMax) {
-      return fail(ErrorCode::kBadRequest, fmt::format("{} must be a whole number from 1 to {}", name, kTokensMax));
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("{} must be a whole number from 1 to {}", name, kTokensMax));
     }
     max_tokens = std::min(max_tokens, *wanted);
   }
@@ -302,7 +327,8 @@ Result<Simulator::Call> Simulator::read_call(const json::Value& body, bool chat)
   if (const json::Value* options = member(body, "stream_options"); options != nullptr) {
     call.usage_chunk = is_true(member(*options, "include_usage"));
   }
-  call.id = fmt::format("{}-{:016x}", chat ? "chatcmpl" : "cmpl", options_.seed * 0x9e3779b97f4a7c15U + requests_);
+  call.id = fmt::format("{}-{:016x}", chat ? "chatcmpl" : "cmpl",
+                        options_.seed * 0x9e3779b97f4a7c15U + requests_);
   return call;
 }
 
@@ -320,8 +346,8 @@ Task<> Simulator::answer_model_call(http::Exchange& exchange, bool chat) {
   }
   series_->running.add(1);
   series_->prompt_tokens.add(static_cast<std::uint64_t>(call->prompt_tokens));
-  const auto ended = co_await race(call->streamed ? stream(exchange, *call) : generate(exchange, *call),
-                                   exchange.client_gone());
+  const auto ended = co_await race(
+      call->streamed ? stream(exchange, *call) : generate(exchange, *call), exchange.client_gone());
   series_->running.add(-1);
   if (ended.index() == 1) {
     series_->aborted.add();
@@ -364,7 +390,9 @@ Task<> Simulator::stream(http::Exchange& exchange, const Call& call) {
   for (std::size_t i = 0; i < call.reply.tokens.size(); ++i) {
     const Deadline due = token_time(call.begin, i);
     if (clock_.now() < due) co_await sleep_until(due);
-    if (i == 0) series_->first_token.observe(std::chrono::duration<double>(clock_.now() - call.begin).count());
+    if (i == 0)
+      series_->first_token.observe(
+          std::chrono::duration<double>(clock_.now() - call.begin).count());
     series_->generation_tokens.add();
     const std::string token = (i == 0 ? "" : " ") + std::string(call.reply.tokens[i]);
     const std::string event = call.chunk(token);
@@ -374,7 +402,8 @@ Task<> Simulator::stream(http::Exchange& exchange, const Call& call) {
   if (call.usage_chunk) {
     json::Object object = call.envelope(call.chat ? "chat.completion.chunk" : "text_completion");
     object.set("choices", json::Array{});
-    object.set("usage", usage_value(call.prompt_tokens, static_cast<std::int64_t>(call.reply.tokens.size())));
+    object.set("usage", usage_value(call.prompt_tokens,
+                                    static_cast<std::int64_t>(call.reply.tokens.size())));
     end += Call::event(std::move(object));
   }
   end += "data: [DONE]\n\n";
@@ -392,15 +421,17 @@ Task<> Simulator::answer_embeddings(http::Exchange& exchange) {
   const auto model = model_of(*body);
   const json::Value* input = member(*body, "input");
   if (!model || input == nullptr) {
-    co_await respond(exchange, model ? error_response(400, "input is required", "invalid_request_error", "")
-                                     : error_response(model.error()));
+    co_await respond(exchange,
+                     model ? error_response(400, "input is required", "invalid_request_error", "")
+                           : error_response(model.error()));
     co_return;
   }
   const json::Array single = {*input};
   const json::Array& inputs = input->as_array() == nullptr ? single : *input->as_array();
   const json::Value* dimensions = member(*body, "dimensions");
   const auto size = static_cast<std::size_t>(std::clamp<std::int64_t>(
-      dimensions == nullptr ? kEmbeddingSize : dimensions->as_int64().value_or(kEmbeddingSize), 1, kEmbeddingSizeMax));
+      dimensions == nullptr ? kEmbeddingSize : dimensions->as_int64().value_or(kEmbeddingSize), 1,
+      kEmbeddingSizeMax));
   std::int64_t tokens = 0;
   json::Array data;
   for (std::size_t i = 0; i < std::min(inputs.size(), kInputsMax); ++i) {
@@ -408,8 +439,10 @@ Task<> Simulator::answer_embeddings(http::Exchange& exchange) {
     append_text(text, inputs[i]);
     tokens += count_tokens(text);
     json::Array vector;
-    for (const double entry : invent_embedding(options_.seed, text, size)) vector.emplace_back(entry);
-    data.push_back(json::Object{{"object", "embedding"}, {"index", i}, {"embedding", std::move(vector)}});
+    for (const double entry : invent_embedding(options_.seed, text, size))
+      vector.emplace_back(entry);
+    data.push_back(
+        json::Object{{"object", "embedding"}, {"index", i}, {"embedding", std::move(vector)}});
   }
   series_->prompt_tokens.add(static_cast<std::uint64_t>(tokens));
   json::Object object = {{"object", "list"}, {"data", std::move(data)}, {"model", *model}};

@@ -8,10 +8,12 @@ namespace insula::simulator {
 namespace {
 
 constexpr std::array<std::string_view, 48> kWords = {
-    "the",    "a",      "of",     "to",     "and",    "in",     "that",   "is",     "with",   "as",     "on",    "for",
-    "island", "house",  "tenant", "roof",   "stone",  "harbour", "street", "window", "lamp",   "river",  "garden", "bridge",
-    "small",  "quiet",  "old",    "bright", "patient", "careful", "steady", "open",  "shares", "keeps",  "counts", "answers",
-    "builds", "waits",  "turns",  "holds",  "under",  "beside", "between", "before", "always", "often",  "never", "again"};
+    "the",    "a",       "of",      "to",      "and",     "in",      "that",   "is",
+    "with",   "as",      "on",      "for",     "island",  "house",   "tenant", "roof",
+    "stone",  "harbour", "street",  "window",  "lamp",    "river",   "garden", "bridge",
+    "small",  "quiet",   "old",     "bright",  "patient", "careful", "steady", "open",
+    "shares", "keeps",   "counts",  "answers", "builds",  "waits",   "turns",  "holds",
+    "under",  "beside",  "between", "before",  "always",  "often",   "never",  "again"};
 constexpr std::uint64_t kLengthMin = 8;
 constexpr std::uint64_t kLengthMax = 32;
 
@@ -23,11 +25,14 @@ std::uint64_t mix(std::uint64_t z) {
 
 std::uint64_t hash_of(std::uint64_t seed, std::string_view text) {
   std::uint64_t hash = mix(seed + 0x9e3779b97f4a7c15U);
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   return mix(hash);
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 }  // namespace
 
@@ -62,7 +67,8 @@ std::vector<double> invent_embedding(std::uint64_t seed, std::string_view text, 
     entry = static_cast<double>(static_cast<std::int64_t>(state >> 11U)) / 4503599627370496.0 - 1.0;
     sum += entry * entry;
   }
-  for (double& entry : vector) entry /= std::sqrt(sum);
+  for (double& entry : vector)
+    entry /= std::sqrt(sum);
   return vector;
 }
 

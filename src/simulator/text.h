@@ -18,9 +18,13 @@ struct InventedReply {
   bool cut = false;                      // max_tokens ended it
 };
 
-[[nodiscard]] InventedReply invent_reply(std::uint64_t seed, std::string_view prompt, std::int64_t max_tokens);
+[[nodiscard]] InventedReply invent_reply(std::uint64_t seed,
+                                         std::string_view prompt,
+                                         std::int64_t max_tokens);
 
 /// A unit vector, the same for the same seed and text.
-[[nodiscard]] std::vector<double> invent_embedding(std::uint64_t seed, std::string_view text, std::size_t size);
+[[nodiscard]] std::vector<double> invent_embedding(std::uint64_t seed,
+                                                   std::string_view text,
+                                                   std::size_t size);
 
 }  // namespace insula::simulator

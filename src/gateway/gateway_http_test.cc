@@ -1,0 +1,233 @@
+// How the gateway treats what HTTP leaves open: framing, pipelining, slow and leaving clients.
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
+#include "gateway/gateway.h"
+#include "net/listener.h"
+
+namespace insula::gateway {
+namespace {
+
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
+constexpr std::string_view kHash =
+    "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
+constexpr std::string_view kOk =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+
+/// One tenant, `t`, whose upstream answers every request with a fixed text and notes what it got.
+class GatewayHttpTest : public ::testing::Test {
+ public:
+  GatewayHttpTest() {
+    std::string name = ::testing::TempDir() + "gateway-http-XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    const net::Address any = net::Address::parse("127.0.0.1:0").value();
+    upstream_ = net::Listener::bind(loop_, any).value();
+    listener_ = net::Listener::bind(loop_, any).value();
+    settings_.directory = directory_;
+  }
+
+  ~GatewayHttpTest() override {
+    gateway_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void start(std::string reply) {
+    reply_ = std::move(reply);
+    gateway_ = Gateway::create(settings_, system_clock(), registry_, {}).value();
+    GatewayConfig config;
+    config.tenants = {{.name = "t",
+                       .service_host = "s.t.svc:1",
+                       .endpoints = {upstream_->address().text()},
+                       .issuers = {}}};
+    config.api_keys = {{"tttttttttt", "t", std::string(kHash)}};
+    serving_.spawn(serve_upstream());
+    run([](GatewayHttpTest& test, GatewayConfig applied) -> Task<> {
+      EXPECT_TRUE(co_await test.gateway_->apply(std::move(applied)));
+    }(*this, config));
+    ASSERT_TRUE(gateway_->serve(listener_->fd()));
+  }
+
+  void run(Task<> task) { run_until_complete(loop_, std::move(task)); }
+
+  /// Sends the pieces one after the other and returns all that comes until the gateway closes.
+  std::string talk(std::vector<std::string> pieces) {
+    std::string received;
+    run(talk_task(std::move(pieces), received));
+    return received;
+  }
+
+  Task<> talk_task(std::vector<std::string> pieces, std::string& received) {
+    auto stream = (co_await net::dial(listener_->address(), loop_.now() + 5s)).value();
+    for (const std::string& piece : pieces) {
+      static_cast<void>(co_await stream->write(piece));
+      co_await yield();
+    }
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const auto got = co_await with_deadline(loop_.now() + 20s, read(*stream, buffer));
+      if (!got || *got == 0) co_return;
+      received.append(buffer.data(), *got);
+    }
+  }
+
+  static Task<Result<std::size_t>> read(net::Stream& stream, std::span<char> buffer) {
+    co_return co_await stream.read(buffer);
+  }
+
+  static std::string head(std::string_view request_line, std::string_view more) {
+    return std::string(request_line) +
+           " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer ins_tttttttttt_" + std::string(kSecret) +
+           "\r\n" + std::string(more) + "\r\n";
+  }
+
+  Loop loop_;
+  std::filesystem::path directory_;
+  MetricsRegistry registry_;
+  GatewaySettings settings_;
+  std::unique_ptr<net::Listener> upstream_;
+  std::unique_ptr<net::Listener> listener_;
+  std::string reply_;
+  std::string seen_;  // All that the upstream received.
+  int connections_ = 0;
+  std::unique_ptr<Gateway> gateway_;
+  TaskGroup serving_;
+
+ private:
+  Task<> serve_upstream() {
+    for (;;) {
+      auto stream = co_await upstream_->accept();
+      ++connections_;
+      serving_.spawn(serve_one(*std::move(stream)));
+    }
+  }
+
+  /// Answers whenever a request has arrived whole: the gateway sends it in one piece.
+  Task<> serve_one(std::unique_ptr<net::Stream> stream) {
+    std::array<char, 128 * 1024> buffer{};
+    for (;;) {
+      const auto got = co_await stream->read(buffer);
+      if (!got || *got == 0) co_return;
+      seen_.append(buffer.data(), *got);
+      if (reply_.empty() || !co_await stream->write(reply_)) co_return;
+      if (reply_.find("Content-Length") == reply_.npos && reply_.find("chunked") == reply_.npos)
+        co_return;
+    }
+  }
+};
+
+TEST_F(GatewayHttpTest, AChunkedUploadReachesTheUpstreamWithItsLength) {
+  start(std::string(kOk));
+  const std::string reply = talk(
+      {head("POST /t/v1/chat/completions", "Transfer-Encoding: chunked\r\nConnection: close\r\n"),
+       "5\r\n{\"mod\r\n", "6;x=y\r\nel\":\"m\r\n", "2\r\n\"}\r\n0\r\n\r\n"});
+  EXPECT_THAT(reply, HasSubstr("HTTP/1.1 200 OK"));
+  EXPECT_THAT(seen_, HasSubstr("Content-Length: 13\r\n\r\n{\"model\":\"m\"}"));
+  EXPECT_THAT(seen_, Not(HasSubstr("chunked")));
+}
+
+TEST_F(GatewayHttpTest, AnswersPipelinedRequestsInOrderOverOneUpstreamConnection) {
+  start(std::string(kOk));
+  const std::string body = R"({"model":"m"})";
+  const std::string first =
+      head("POST /t/v1/completions", "Content-Length: 13\r\nX-Request-Id: one\r\n") + body;
+  const std::string second = head("GET /t/v1/models", "X-Request-Id: two\r\nConnection: close\r\n");
+  const std::string reply = talk({first + second});
+  EXPECT_LT(reply.find("x-request-id: one"), reply.find("x-request-id: two"));
+  EXPECT_NE(reply.find("x-request-id: two"), reply.npos);
+  EXPECT_EQ(connections_, 1);
+}
+
+TEST_F(GatewayHttpTest, LetsAClientThatAsksFirstGoOn) {
+  start(std::string(kOk));
+  const std::string reply =
+      talk({head("POST /t/v1/completions",
+                 "Content-Length: 13\r\nExpect: 100-continue\r\nConnection: close\r\n"),
+            R"({"model":"m"})"});
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(seen_, Not(HasSubstr("Expect")));
+}
+
+TEST_F(GatewayHttpTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {
+  start("HTTP/1.1 200 OK\r\n\r\nwhatever comes");
+  EXPECT_THAT(talk({head("GET /t/x", "Connection: close\r\n")}),
+              HasSubstr("Transfer-Encoding: chunked\r\n"));
+  std::string old = head("GET /t/x", "");
+  old.replace(old.find("HTTP/1.1"), 8, "HTTP/1.0");
+  const std::string reply = talk({old});
+  EXPECT_TRUE(reply.ends_with("\r\n\r\nwhatever comes"));
+  EXPECT_THAT(reply, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(reply, Not(HasSubstr("chunked")));
+}
+
+TEST_F(GatewayHttpTest, AnUpstreamThatSaysMoreThanItsReplyIsNotUsedAgain) {
+  start(std::string(kOk) + "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+  const std::string request = head("GET /t/v1/models", "");
+  const std::string last = head("GET /t/v1/models", "Connection: close\r\n");
+  const std::string reply = talk({request, request, last});
+  EXPECT_THAT(reply, Not(HasSubstr("poison")));
+  EXPECT_EQ(connections_, 3);
+}
+
+TEST_F(GatewayHttpTest, AnUpstreamThatDoesNotSpeakHttpIsABadGateway) {
+  start("SSH-2.0-OpenSSH\r\n\r\n Content-Length");
+  EXPECT_THAT(talk({head("GET /t/v1/models", "Connection: close\r\n")}),
+              HasSubstr("HTTP/1.1 502 Bad Gateway"));
+}
+
+TEST_F(GatewayHttpTest, RefusesWhatTwoServersCouldReadDifferently) {
+  start(std::string(kOk));
+  for (const std::string_view more :
+       {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 1\r\nContent-Length: 2\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+        "Content-Length: +1\r\n", "X-A : b\r\n"}) {
+    const std::string reply = talk({head("POST /t/v1/completions", more)});
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 400") || reply.starts_with("HTTP/1.1 501"))
+        << more << reply;
+    EXPECT_THAT(reply, HasSubstr("Connection: close"));
+  }
+  EXPECT_TRUE(seen_.empty());
+}
+
+TEST_F(GatewayHttpTest, AnIdleOrDrippingClientIsLetGo) {
+  settings_.timeouts.head = 100ms;
+  settings_.timeouts.idle = 100ms;
+  start(std::string(kOk));
+  EXPECT_EQ(talk({}), "");
+  EXPECT_EQ(talk({"GET /t/v1/mod"}), "");
+}
+
+TEST_F(GatewayHttpTest, AnUpstreamThatStaysSilentTimesOut) {
+  settings_.timeouts.first_byte = 100ms;
+  start("");
+  const auto reply = talk({head("GET /t/v1/models", "Connection: close\r\n")});
+  // The upstream of this test closes without a word, which is a loss and no timeout; a second one
+  // that never accepts is what times out.
+  EXPECT_THAT(reply, HasSubstr("HTTP/1.1 502"));
+  serving_.cancel();
+  EXPECT_THAT(talk({head("GET /t/v1/models", "Connection: close\r\n")}),
+              HasSubstr("HTTP/1.1 504 Gateway Timeout"));
+}
+
+TEST_F(GatewayHttpTest, LargeBodiesPassBothWaysToASlowReader) {
+  const std::string large(3 << 20, 'x');
+  start("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(large.size()) + "\r\n\r\n" + large);
+  const std::string reply = talk({head("GET /t/x", "Connection: close\r\n")});
+  EXPECT_TRUE(reply.ends_with("\r\n\r\n" + large));
+}
+
+}  // namespace
+}  // namespace insula::gateway
