@@ -77,7 +77,7 @@ TEST_F(PodEnvironment, MissingObjectsAndKeysAreNamedUnlessOptional) {
 TEST_F(PodEnvironment, ReadsLabelsBySubscriptAndRefusesUnknownFields) {
   EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['app']").value(), "llm");
   EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['no']").value(), "");
-  EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels").value(), "app=\"llm\"\n");
+  EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels").value(), "app=\"llm\"");
   EXPECT_THAT(pod_field(pod_, facts_, "spec.nothing").error().message(), HasSubstr("unsupported fieldPath"));
 }
 

@@ -46,6 +46,8 @@ std::string lines_of(const std::map<std::string, std::string>& map) {
     }
     out += "\"\n";
   }
+  // No line end after the last one, as Kubernetes writes it.
+  if (!out.empty()) out.pop_back();
   return out;
 }
 

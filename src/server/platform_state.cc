@@ -109,7 +109,8 @@ std::vector<ProcessUse> process_use(const Layout& layout, const PlatformState& s
                    .metrics = state.metrics_of(p.name)});
   }
   for (const Shim& shim : find_shims(layout)) {
-    out.push_back({.name = "shim", .pid = shim.pid, .pss_bytes = pss_bytes(shim.pid), .metrics = ""});
+    out.push_back(
+        {.name = "shim", .pid = shim.pid, .pss_bytes = pss_bytes(shim.pid), .metrics = ""});
   }
   return out;
 }

@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds kPoll{10};
 std::vector<std::string> command_line(const std::filesystem::path& process) {
   std::ifstream file(process / "cmdline");
   std::vector<std::string> words;
-  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  for (std::string word; std::getline(file, word, '\0');)
+    words.push_back(word);
   return words;
 }
 
@@ -59,13 +60,15 @@ std::vector<Shim> find_shims(const Layout& layout) {
 
 void stop_containers(const Layout& layout, std::chrono::milliseconds grace) {
   std::vector<Shim> left = find_shims(layout);
-  for (const Shim& shim : left) signal_container(shim, SIGTERM);
+  for (const Shim& shim : left)
+    signal_container(shim, SIGTERM);
   const SteadyTime deadline = system_clock().now() + grace;
   while (!left.empty() && system_clock().now() < deadline) {
     std::this_thread::sleep_for(kPoll);
     left = find_shims(layout);
   }
-  for (const Shim& shim : left) signal_container(shim, SIGKILL);
+  for (const Shim& shim : left)
+    signal_container(shim, SIGKILL);
 }
 
 }  // namespace insula::server

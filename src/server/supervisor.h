@@ -40,7 +40,7 @@ class Supervisor {
  public:
   static constexpr std::chrono::milliseconds kRestartDelayMin{100};
   static constexpr std::chrono::milliseconds kRestartDelayMax{10'000};
-  static constexpr std::chrono::milliseconds kSteadyAfter{5'000};
+  static constexpr std::chrono::milliseconds kSteadyAfter{1'000};
 
   struct Status {
     std::string name;

@@ -196,6 +196,7 @@ class ApiConnection:
     def request(self, method, path, body=None, content_type="application/json", timeout=30):
         if self.connection is None:
             self.connection = http.client.HTTPSConnection(self.host, self.port, context=self.context, timeout=timeout)
+        self.connection.timeout = timeout
         try:
             data = json.dumps(body) if isinstance(body, (dict, list)) else body
             self.connection.request(method, path, data, {"Content-Type": content_type})

@@ -31,7 +31,7 @@ class FirstMinutes(unittest.TestCase):
                             f"--gateway-metrics-address=127.0.0.1:0 --pod-cidr=10.{192 + os.getpid() % 60}.0.0/20")
         script = "set -e\n"
         for number, line in enumerate(self.block("README.md").splitlines()):
-            script += f"echo '@@{number}'\n{line}\n"
+            script += f"echo; echo '@@{number}'\n{line}\n"
         try:
             done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
             self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])

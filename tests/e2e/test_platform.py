@@ -148,6 +148,22 @@ class Stopping(unittest.TestCase):
         finally:
             platform.stop()
 
+    def test_pods_come_back_after_a_restart_and_leave_nothing_in_the_kernel(self):
+        platform = Platform().start()
+        try:
+            key = platform.tenant("again")
+            platform.insula("down")
+            self.assertNotIn(platform.data_dir, Path("/proc/self/mountinfo").read_text())
+            platform.start()
+            eventually(lambda: platform.chat("again", key).status == 200, 30, message="served again")
+            platform.insula("down", "--keep-pods")
+            platform.start()
+            self.assertEqual(platform.chat("again", key).status, 200)
+            platform.insula("down")
+            self.assertNotIn(platform.data_dir, Path("/proc/self/mountinfo").read_text())
+        finally:
+            platform.stop()
+
     def test_data_is_there_after_a_restart(self):
         platform = Platform().start()
         try:

@@ -54,6 +54,45 @@ class Load:
         eventually(lambda: self.answered >= goal, 60, message="further answers")
 
 
+class Writer:
+    """Creates ConfigMaps one after another, and remembers what was acknowledged."""
+
+    def __init__(self, platform, prefix):
+        self.platform, self.prefix = platform, prefix
+        self.acknowledged = {}  # name: (uid, revision)
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        api = self.platform.api()
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            name = f"{self.prefix}-{number}"
+            try:
+                answer = api.request("POST", "/api/v1/namespaces/default/configmaps",
+                                     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}, timeout=5)
+            except (OSError, http.client.HTTPException):
+                continue  # not acknowledged; it may or may not be there
+            if answer.status == 201:
+                meta = answer.json()["metadata"]
+                self.acknowledged[name] = (meta["uid"], int(meta["resourceVersion"]))
+        api.close()
+
+    def __enter__(self):
+        self.thread.start()
+        eventually(lambda: self.acknowledged, message="a first write")
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def more(self):
+        goal = len(self.acknowledged) + 5
+        eventually(lambda: len(self.acknowledged) >= goal, message="further writes")
+
+
 class Resilience(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -119,31 +158,23 @@ class Resilience(unittest.TestCase):
         self.fail(f"no shim record of {uid}")
 
     def kill_under_load(self, process):
-        revisions = []
-        with Load(self.platform, "load", self.key) as load:
-            for n in range(KILLS):
-                name = f"{process}-{n}"
-                api = self.platform.api()
-                written = eventually(lambda: self.create_config_map(api, name), message="a write")
-                revisions.append(int(written["metadata"]["resourceVersion"]))
+        """Kills it KILLS times while clients call and a writer writes."""
+        with Load(self.platform, "load", self.key) as load, Writer(self.platform, process) as writer:
+            for _ in range(KILLS):
+                writer.more()
                 before = self.platform.kill(process)
                 self.platform.wait_restarted(process, before)
-                kept = self.platform.get("configmap", name)
-                self.assertEqual(kept["metadata"]["uid"], written["metadata"]["uid"], "acknowledged, then lost")
+            writer.more()
             load.more()
-        self.assertEqual(revisions, sorted(set(revisions)), "a revision was given out twice")
+        stored = {item["metadata"]["name"]: item["metadata"] for item in self.platform.get("configmaps")["items"]}
+        for name, (uid, revision) in writer.acknowledged.items():
+            self.assertIn(name, stored, "acknowledged, then lost")
+            self.assertEqual((uid, revision), (stored[name]["uid"], int(stored[name]["resourceVersion"])))
+        revisions = [revision for _, revision in writer.acknowledged.values()]
+        self.assertEqual(revisions, sorted(set(revisions)), "a revision was given out twice, or ran backwards")
+        print(f"  {KILLS} kills of {process}: {load.answered} requests answered, {len(load.failures)} failed, "
+              f"{len(revisions)} writes acknowledged", flush=True)
         return load
-
-    def create_config_map(self, api, name):
-        try:
-            answer = api.request("POST", "/api/v1/namespaces/default/configmaps",
-                                 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
-        except (OSError, http.client.HTTPException):
-            return None
-        if answer.status == 409:
-            return api.request("GET", f"/api/v1/namespaces/default/configmaps/{name}").json()
-        self.assertEqual(answer.status, 201, answer)
-        return answer.json()
 
     def running_containers(self):
         return sorted((p["metadata"]["uid"], p["status"]["containerStatuses"][0]["restartCount"])
