@@ -36,6 +36,7 @@ constexpr std::array kCommands = {
     Command{"key", "create, list and revoke API keys", insula::cli::key},
     Command{"token", "create signed tokens", insula::cli::token},
     Command{"usage", "show what a tenant has used", insula::cli::usage},
+    Command{"image", "import and list images", insula::cli::image},
     Command{"llm-sim", "serve an OpenAI-compatible API with invented replies", llm_sim},
     Command{"control", "", insula::server::control},
     Command{"node", "", insula::server::node},
