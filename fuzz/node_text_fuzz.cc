@@ -19,14 +19,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0] % 7) {
     case 0: {
       LogRecord record;
-      if (parse_log_record(text, record)) INSULA_CHECK(record.time.size() + record.text.size() <= text.size());
+      if (parse_log_record(text, record))
+        INSULA_CHECK(record.time.size() + record.text.size() <= text.size());
       break;
     }
     case 1:
       static_cast<void>(LogQuery::parse(text, {}).has_value());
       break;
     case 2:
-      if (const auto name = normalized_image(text)) INSULA_CHECK(normalized_image(*name).value() == *name);
+      if (const auto name = normalized_image(text))
+        INSULA_CHECK(normalized_image(*name).value() == *name);
       break;
     case 3: {
       ImageMap map;
@@ -37,10 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (const auto identity = parse_shim_identity(text)) {
         INSULA_CHECK(parse_shim_identity(to_text(*identity)).value() == *identity);
       }
-      if (const auto record = parse_exit_record(text)) INSULA_CHECK(parse_exit_record(to_text(*record)).value() == *record);
+      if (const auto record = parse_exit_record(text))
+        INSULA_CHECK(parse_exit_record(to_text(*record)).value() == *record);
       break;
     case 5:
-      if (const auto range = parse_ipv4_range(text)) INSULA_CHECK(parse_ipv4_range(range->text()).has_value());
+      if (const auto range = parse_ipv4_range(text))
+        INSULA_CHECK(parse_ipv4_range(range->text()).has_value());
       break;
     default:
       static_cast<void>(expanded(text, {{"A", "1"}, {"B", ""}}));

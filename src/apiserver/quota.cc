@@ -194,10 +194,10 @@ Result<> charge(store::Transaction& transaction,
   if (!exceeded.empty()) {
     for (const auto& [key, amount] : quota.status.used)
       elsewhere[key] += amount;
-    return fail(ErrorCode::kForbidden,
-                fmt::format("exceeded quota: {}, requested: {}, used: {}, limited: {}",
-                            quota.metadata.name, list(requested, exceeded),
-                            list(elsewhere, exceeded), list(hard, exceeded)));
+    return fail(
+        ErrorCode::kForbidden,
+        fmt::format("exceeded quota: {}, requested: {}, used: {}, limited: {}", quota.metadata.name,
+                    list(requested, exceeded), list(elsewhere, exceeded), list(hard, exceeded)));
   }
   if (!requested.empty()) save(transaction, quota, std::move(used));
   return {};

@@ -138,10 +138,10 @@ TEST_F(QuotaTest, AdmitsExactlyTheLimitOfAHundredRacingCreates) {
 TEST_F(QuotaTest, HoldsOverAllNamespacesOfItsGroup) {
   ASSERT_EQ(server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"b"}})").status, 201);
   for (const char* name_space : {"a", "b"}) {
-    const auto made = server.send(
-        "POST", fmt::format("/api/v1/namespaces/{}/resourcequotas", name_space),
-        R"({"metadata":{"name":"q","annotations":{"insula.dev/shared-quota":"g"}},)"
-        R"("spec":{"hard":{"requests.nvidia.com/gpu":"3"}}})");
+    const auto made =
+        server.send("POST", fmt::format("/api/v1/namespaces/{}/resourcequotas", name_space),
+                    R"({"metadata":{"name":"q","annotations":{"insula.dev/shared-quota":"g"}},)"
+                    R"("spec":{"hard":{"requests.nvidia.com/gpu":"3"}}})");
     ASSERT_EQ(made.status, 201) << made.body;
   }
   make_quota("other", R"({"requests.nvidia.com/gpu":"9"})");

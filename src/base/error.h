@@ -12,24 +12,24 @@ namespace insula {
 /// What went wrong, in the kinds a caller can act on differently. Each maps to one HTTP status (and
 /// one Kubernetes `reason`); anything finer belongs in the message.
 enum class ErrorCode : std::uint8_t {
-  kBadRequest,        // 400: cannot be read at all
-  kUnauthenticated,   // 401
-  kForbidden,         // 403: known caller, not allowed, or refused by policy or quota
-  kNotFound,          // 404
-  kMethodNotAllowed,  // 405
-  kNotAcceptable,     // 406
-  kAlreadyExists,     // 409
-  kConflict,          // 409: optimistic concurrency
-  kExpired,           // 410: the revision asked for is compacted
-  kTooLarge,          // 413
-  kUnsupportedMedia,  // 415
-  kInvalid,           // 422: readable, and against the rules; see causes()
-  kTooManyRequests,   // 429
-  kInternal,          // 500
-  kNotImplemented,    // 501
-  kUpstream,          // 502: the peer we called failed
-  kUnavailable,       // 503
-  kTimeout,           // 504
+  kBadRequest,           // 400: cannot be read at all
+  kUnauthenticated,      // 401
+  kForbidden,            // 403: known caller, not allowed, or refused by policy or quota
+  kNotFound,             // 404
+  kMethodNotAllowed,     // 405
+  kNotAcceptable,        // 406
+  kAlreadyExists,        // 409
+  kConflict,             // 409: optimistic concurrency
+  kExpired,              // 410: the revision asked for is compacted
+  kTooLarge,             // 413
+  kUnsupportedMedia,     // 415
+  kInvalid,              // 422: readable, and against the rules; see causes()
+  kTooManyRequests,      // 429
+  kInternal,             // 500
+  kNotImplemented,       // 501
+  kUpstream,             // 502: the peer we called failed
+  kUnavailable,          // 503
+  kTimeout,              // 504
   kInsufficientStorage,  // 507: the disk is full
 };
 
@@ -106,24 +106,24 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 #define INSULA_CONCAT_INNER(a, b) a##b
 #define INSULA_CONCAT(a, b) INSULA_CONCAT_INNER(a, b)
 
-#define INSULA_TRY_IMPL(tmp, decl, return_, ...)                      \
-  auto tmp = __VA_ARGS__;                                             \
-  if (!tmp) return_ std::unexpected(std::move(tmp).error());          \
+#define INSULA_TRY_IMPL(tmp, decl, return_, ...)             \
+  auto tmp = __VA_ARGS__;                                    \
+  if (!tmp) return_ std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
 
-/// `INSULA_TRY(auto x, f());` takes the value or returns the error. The coroutine forms use co_return.
-/// The _VOID forms are for Result<>.
+/// `INSULA_TRY(auto x, f());` takes the value or returns the error. The coroutine forms use
+/// co_return. The _VOID forms are for Result<>.
 #define INSULA_TRY(decl, ...) \
   INSULA_TRY_IMPL(INSULA_CONCAT(try_result_, __LINE__), decl, return, __VA_ARGS__)
 #define INSULA_CO_TRY(decl, ...) \
   INSULA_TRY_IMPL(INSULA_CONCAT(try_result_, __LINE__), decl, co_return, __VA_ARGS__)
-#define INSULA_TRY_VOID(...)                                                             \
-  do {                                                                                   \
-    auto try_result = __VA_ARGS__;                                                       \
-    if (!try_result) return std::unexpected(std::move(try_result).error());              \
+#define INSULA_TRY_VOID(...)                                                \
+  do {                                                                      \
+    auto try_result = __VA_ARGS__;                                          \
+    if (!try_result) return std::unexpected(std::move(try_result).error()); \
   } while (false)
-#define INSULA_CO_TRY_VOID(...)                                                          \
-  do {                                                                                   \
-    auto try_result = __VA_ARGS__;                                                       \
-    if (!try_result) co_return std::unexpected(std::move(try_result).error());           \
+#define INSULA_CO_TRY_VOID(...)                                                \
+  do {                                                                         \
+    auto try_result = __VA_ARGS__;                                             \
+    if (!try_result) co_return std::unexpected(std::move(try_result).error()); \
   } while (false)

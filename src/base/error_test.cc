@@ -23,9 +23,10 @@ TEST(Result, TryPassesValuesOnAndReturnsTheFirstError) {
 }
 
 TEST(Error, EveryCodeSurvivesTheWayThroughItsHttpStatus) {
-  for (const auto code : {ErrorCode::kBadRequest, ErrorCode::kUnauthenticated, ErrorCode::kForbidden,
-                          ErrorCode::kNotFound, ErrorCode::kConflict, ErrorCode::kExpired, ErrorCode::kInvalid,
-                          ErrorCode::kTooManyRequests, ErrorCode::kInternal, ErrorCode::kUnavailable}) {
+  for (const auto code :
+       {ErrorCode::kBadRequest, ErrorCode::kUnauthenticated, ErrorCode::kForbidden,
+        ErrorCode::kNotFound, ErrorCode::kConflict, ErrorCode::kExpired, ErrorCode::kInvalid,
+        ErrorCode::kTooManyRequests, ErrorCode::kInternal, ErrorCode::kUnavailable}) {
     EXPECT_EQ(error_code_of_status(http_status(code)), code);
   }
 }

@@ -1,12 +1,11 @@
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 
@@ -36,7 +35,8 @@ std::uint64_t Random::below(std::uint64_t bound) {
     std::array<std::uint8_t, 8> bytes{};
     fill(bytes);
     value = 0;
-    for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+    for (const std::uint8_t byte : bytes)
+      value = value << 8 | byte;
   } while (value >= limit);
   return value % bound;
 }

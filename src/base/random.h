@@ -34,6 +34,8 @@ class SeededRandom final : public Random {
 [[nodiscard]] std::string random_uuid(Random& random);
 
 /// `length` characters from `alphabet`, each equally likely.
-[[nodiscard]] std::string random_text(Random& random, std::string_view alphabet, std::size_t length);
+[[nodiscard]] std::string random_text(Random& random,
+                                      std::string_view alphabet,
+                                      std::size_t length);
 
 }  // namespace insula

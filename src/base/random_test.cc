@@ -16,7 +16,8 @@ TEST(Random, SameSeedSameText) {
 TEST(Random, BelowReachesEveryValueAndNoOther) {
   SeededRandom random(1);
   std::set<std::uint64_t> seen;
-  for (int i = 0; i < 1000; ++i) seen.insert(random.below(10));
+  for (int i = 0; i < 1000; ++i)
+    seen.insert(random.below(10));
   EXPECT_EQ(seen.size(), 10U);
   EXPECT_LT(*seen.rbegin(), 10U);
 }

@@ -27,8 +27,9 @@ int failed(std::string_view command, const Error& error) {
 int import_file(std::span<const std::string> arguments) {
   node::ImportOptions import;
   std::string data_dir = default_data_dir();
-  Options options("image import",
-                  "Brings the images of an OCI layout, an OCI archive or a `docker save` file here.");
+  Options options(
+      "image import",
+      "Brings the images of an OCI layout, an OCI archive or a `docker save` file here.");
   options.word("FILE", import.file, "the archive, or the folder of a layout")
       .text("--name", import.name, "call the image so; by default as the file does")
       .text("--data-dir", data_dir, "where everything is kept");

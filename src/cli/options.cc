@@ -67,7 +67,10 @@ Options& Options::choice(const std::string& flag,
                          std::string& target,
                          const std::vector<std::string>& allowed,
                          const std::string& help) {
-  parser_->app.add_option(flag, target, help)->check(CLI::IsMember(allowed))->take_last()->capture_default_str();
+  parser_->app.add_option(flag, target, help)
+      ->check(CLI::IsMember(allowed))
+      ->take_last()
+      ->capture_default_str();
   return *this;
 }
 

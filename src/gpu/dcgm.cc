@@ -24,8 +24,10 @@ constexpr std::array kSeries = {
            [](const Sample& s) { return s.memory_clock_mhz; }},
     Series{"DCGM_FI_DEV_GPU_TEMP", "gauge", "GPU temperature (in C).",
            [](const Sample& s) { return s.temperature_celsius; }},
-    Series{"DCGM_FI_DEV_POWER_USAGE", "gauge", "Power draw (in W).", [](const Sample& s) { return s.power_watts; }},
-    Series{"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", "counter", "Total energy consumption since boot (in mJ).",
+    Series{"DCGM_FI_DEV_POWER_USAGE", "gauge", "Power draw (in W).",
+           [](const Sample& s) { return s.power_watts; }},
+    Series{"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", "counter",
+           "Total energy consumption since boot (in mJ).",
            [](const Sample& s) { return s.energy_millijoules; }},
     Series{"DCGM_FI_DEV_GPU_UTIL", "gauge", "GPU utilization (in %).",
            [](const Sample& s) { return s.utilization_percent; }},
@@ -57,7 +59,9 @@ void add_label(std::string& labels, std::string_view name, std::string_view valu
   labels += fmt::format("{}=\"{}\"", name, escaped(value));
 }
 
-std::string labels_of(const Reading& reading, std::string_view host, std::string_view driver_version) {
+std::string labels_of(const Reading& reading,
+                      std::string_view host,
+                      std::string_view driver_version) {
   std::string out;
   add_label(out, "gpu", fmt::format("{}", reading.device.index));
   add_label(out, "UUID", reading.device.uuid);
@@ -76,17 +80,22 @@ std::string labels_of(const Reading& reading, std::string_view host, std::string
 
 }  // namespace
 
-std::string dcgm_text(const std::vector<Reading>& readings, std::string_view host, std::string_view driver_version) {
+std::string dcgm_text(const std::vector<Reading>& readings,
+                      std::string_view host,
+                      std::string_view driver_version) {
   std::vector<std::string> labels;
   labels.reserve(readings.size());
-  for (const Reading& reading : readings) labels.push_back(labels_of(reading, host, driver_version));
+  for (const Reading& reading : readings)
+    labels.push_back(labels_of(reading, host, driver_version));
   std::string out;
   for (const Series& series : kSeries) {
     bool headed = false;
     for (std::size_t i = 0; i < readings.size(); ++i) {
       const std::optional<double> value = series.value(readings[i].sample);
       if (!value) continue;
-      if (!headed) out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", series.name, series.help, series.type);
+      if (!headed)
+        out +=
+            fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", series.name, series.help, series.type);
       headed = true;
       out += fmt::format("{}{{{}}} {}\n", series.name, labels[i], *value);
     }

@@ -21,8 +21,9 @@ struct Reading {
   Holder holder;
 };
 
-/// The readings in Prometheus' text format, under the names and labels of NVIDIA's dcgm-exporter, so
-/// that its dashboards and rules work unchanged. Adds `tenant`, and `simulated="true"` where it is so.
+/// The readings in Prometheus' text format, under the names and labels of NVIDIA's dcgm-exporter,
+/// so that its dashboards and rules work unchanged. Adds `tenant`, and `simulated="true"` where it
+/// is so.
 ///
 /// A series that a device does not report is left out. `host`: the value of the Hostname label.
 [[nodiscard]] std::string dcgm_text(const std::vector<Reading>& readings,

@@ -60,12 +60,15 @@ struct SimulationOptions {
   std::string seed;
 };
 
-/// Devices that do not exist, for learning, demonstrations and tests. Each says so (Origin::kSimulated).
-[[nodiscard]] std::unique_ptr<Driver> simulated_driver(const SimulationOptions& options, const Clock& clock);
+/// Devices that do not exist, for learning, demonstrations and tests. Each says so
+/// (Origin::kSimulated).
+[[nodiscard]] std::unique_ptr<Driver> simulated_driver(const SimulationOptions& options,
+                                                       const Clock& clock);
 
 /// The NVIDIA driver's management library, opened at run time.
 ///
 /// Errors: kUnavailable when the library is not installed or finds no driver.
-[[nodiscard]] Result<std::unique_ptr<Driver>> nvml_driver(const std::string& library = "libnvidia-ml.so.1");
+[[nodiscard]] Result<std::unique_ptr<Driver>> nvml_driver(
+    const std::string& library = "libnvidia-ml.so.1");
 
 }  // namespace insula::gpu

@@ -20,7 +20,8 @@ TEST(SimulatedDriver, NamesTheSameDevicesAfterARestart) {
   EXPECT_EQ(before->devices(), after->devices());
   EXPECT_NE(before->devices()[0].uuid, before->devices()[1].uuid);
   EXPECT_EQ(before->devices()[0].origin, Origin::kSimulated);
-  EXPECT_EQ(before->devices()[0].uuid.size(), std::string("GPU-00000000-0000-0000-0000-000000000000").size());
+  EXPECT_EQ(before->devices()[0].uuid.size(),
+            std::string("GPU-00000000-0000-0000-0000-000000000000").size());
 }
 
 TEST(SimulatedDriver, IdlesUntilAPodHoldsTheDevice) {
@@ -48,11 +49,13 @@ TEST(Dcgm, LabelsADeviceWithItsHolderAndMarksASimulatedOne) {
   reading.sample.utilization_percent = 40;
   reading.holder = {"team-a", "team-a", "llm-0", "llm"};
   const std::string text = dcgm_text({reading}, "host-1", "535.1");
-  EXPECT_THAT(text, HasSubstr("# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"
-                              "DCGM_FI_DEV_GPU_UTIL{gpu=\"2\",UUID=\"GPU-1\",device=\"nvidia2\","
-                              "modelName=\"M \\\"x\\\"\",Hostname=\"host-1\",DCGM_FI_DRIVER_VERSION=\"535.1\","
-                              "tenant=\"team-a\",namespace=\"team-a\",pod=\"llm-0\",container=\"llm\","
-                              "simulated=\"true\"} 40\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"
+                "DCGM_FI_DEV_GPU_UTIL{gpu=\"2\",UUID=\"GPU-1\",device=\"nvidia2\","
+                "modelName=\"M \\\"x\\\"\",Hostname=\"host-1\",DCGM_FI_DRIVER_VERSION=\"535.1\","
+                "tenant=\"team-a\",namespace=\"team-a\",pod=\"llm-0\",container=\"llm\","
+                "simulated=\"true\"} 40\n"));
 }
 
 TEST(Dcgm, LeavesOutWhatADeviceDoesNotReport) {

@@ -71,8 +71,9 @@ bool load_all(void* library, Functions& f) {
   return load(library, "nvmlInit_v2", f.init) && load(library, "nvmlShutdown", f.shutdown) &&
          load(library, "nvmlSystemGetDriverVersion", f.driver_version) &&
          load(library, "nvmlDeviceGetCount_v2", f.count) &&
-         load(library, "nvmlDeviceGetHandleByIndex_v2", f.by_index) && load(library, "nvmlDeviceGetName", f.name) &&
-         load(library, "nvmlDeviceGetUUID", f.uuid) && load(library, "nvmlDeviceGetPciInfo_v3", f.pci) &&
+         load(library, "nvmlDeviceGetHandleByIndex_v2", f.by_index) &&
+         load(library, "nvmlDeviceGetName", f.name) && load(library, "nvmlDeviceGetUUID", f.uuid) &&
+         load(library, "nvmlDeviceGetPciInfo_v3", f.pci) &&
          load(library, "nvmlDeviceGetMemoryInfo", f.memory) &&
          load(library, "nvmlDeviceGetUtilizationRates", f.utilization) &&
          load(library, "nvmlDeviceGetTemperature", f.temperature) &&
@@ -83,10 +84,12 @@ bool load_all(void* library, Functions& f) {
 
 class NvmlDriver final : public Driver {
  public:
-  NvmlDriver(Library library, const Functions& functions) : library_(std::move(library)), f_(functions) {
+  NvmlDriver(Library library, const Functions& functions)
+      : library_(std::move(library)), f_(functions) {
     unsigned count = 0;
     if (f_.count(&count) != kNvmlSuccess) return;
-    for (unsigned i = 0; i < count; ++i) add(i);
+    for (unsigned i = 0; i < count; ++i)
+      add(i);
   }
 
   ~NvmlDriver() override { f_.shutdown(); }
@@ -114,12 +117,14 @@ class NvmlDriver final : public Driver {
       out.memory_free_mib = static_cast<double>(m.free) / kBytesPerMib;
     }
     unsigned value = 0;
-    if (f_.temperature(handle, kTemperatureGpu, &value) == kNvmlSuccess) out.temperature_celsius = value;
+    if (f_.temperature(handle, kTemperatureGpu, &value) == kNvmlSuccess)
+      out.temperature_celsius = value;
     if (f_.power(handle, &value) == kNvmlSuccess) out.power_watts = value / 1000.0;
     if (f_.clock(handle, kClockSm, &value) == kNvmlSuccess) out.sm_clock_mhz = value;
     if (f_.clock(handle, kClockMemory, &value) == kNvmlSuccess) out.memory_clock_mhz = value;
     unsigned long long energy = 0;
-    if (f_.energy(handle, &energy) == kNvmlSuccess) out.energy_millijoules = static_cast<double>(energy);
+    if (f_.energy(handle, &energy) == kNvmlSuccess)
+      out.energy_millijoules = static_cast<double>(energy);
     return out;
   }
 
@@ -148,13 +153,16 @@ class NvmlDriver final : public Driver {
 
 Result<std::unique_ptr<Driver>> nvml_driver(const std::string& library) {
   Library handle(dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL));
-  if (handle == nullptr) return fail(ErrorCode::kUnavailable, fmt::format("open {}: {}", library, dlerror()));
+  if (handle == nullptr)
+    return fail(ErrorCode::kUnavailable, fmt::format("open {}: {}", library, dlerror()));
   Functions functions{};
   if (!load_all(handle.get(), functions)) {
-    return fail(ErrorCode::kUnavailable, fmt::format("{} lacks a function of NVML 11: {}", library, dlerror()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} lacks a function of NVML 11: {}", library, dlerror()));
   }
   if (const NvmlReturn rc = functions.init(); rc != kNvmlSuccess) {
-    return fail(ErrorCode::kUnavailable, fmt::format("{}: nvmlInit answered {}: no NVIDIA driver", library, rc));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{}: nvmlInit answered {}: no NVIDIA driver", library, rc));
   }
   return std::make_unique<NvmlDriver>(std::move(handle), functions);
 }

@@ -12,23 +12,26 @@ namespace {
 // FNV-1a: the UUIDs need to be stable and distinct, not secret.
 std::uint64_t stable_hash(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return hash;
 }
 
 std::string simulated_uuid(std::string_view seed, int index) {
   const std::uint64_t high = stable_hash(fmt::format("{}/{}/high", seed, index));
   const std::uint64_t low = stable_hash(fmt::format("{}/{}/low", seed, index));
-  return fmt::format("GPU-{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", high >> 32U, (high >> 16U) & 0xffffU,
-                     high & 0xfffU, low >> 52U, low & 0xffffffffffffU);
+  return fmt::format("GPU-{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", high >> 32U,
+                     (high >> 16U) & 0xffffU, high & 0xfffU, low >> 52U, low & 0xffffffffffffU);
 }
 
 class SimulatedDriver final : public Driver {
  public:
-  SimulatedDriver(const SimulationOptions& options, const Clock& clock) : clock_(clock), started_(clock.now()) {
+  SimulatedDriver(const SimulationOptions& options, const Clock& clock)
+      : clock_(clock), started_(clock.now()) {
     for (int i = 0; i < options.count; ++i) {
-      devices_.push_back({i, simulated_uuid(options.seed, i), options.model, fmt::format("00000000:{:02X}:00.0", i + 1),
-                          options.memory_mib, Origin::kSimulated});
+      devices_.push_back({i, simulated_uuid(options.seed, i), options.model,
+                          fmt::format("00000000:{:02X}:00.0", i + 1), options.memory_mib,
+                          Origin::kSimulated});
     }
   }
 

@@ -19,13 +19,16 @@ controller::ReflectorOptions of_node(const std::string& node_name) {
   return options;
 }
 
-std::string pods_dir(const NodeServices& services) { return services.options.data_dir + "/pods"; }
+std::string pods_dir(const NodeServices& services) {
+  return services.options.data_dir + "/pods";
+}
 
 }  // namespace
 
 Agent::Agent(NodeServices& services, std::string node_name)
     : services_(services), pods_(services.client, of_node(node_name), services.log) {
-  pods_.on_change([this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
+  pods_.on_change(
+      [this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
 }
 
 void Agent::start() {
@@ -41,12 +44,14 @@ void Agent::recover_holdings() {
     Sandbox sandbox;
     sandbox.dir = pods_dir(services_) + "/" + uid;
     if (load_sandbox(sandbox)) services_.ips.reserve(uid, sandbox.ip);
-    for (const HeldGpus& held : load_gpus(sandbox.dir)) services_.gpus.reserve(uid, held.holder, held.uuids);
+    for (const HeldGpus& held : load_gpus(sandbox.dir))
+      services_.gpus.reserve(uid, held.holder, held.uuids);
   }
 }
 
 void Agent::pod_changed(const api::Pod* before, const api::Pod* after) {
-  const bool replaced = before != nullptr && (after == nullptr || after->metadata.uid != before->metadata.uid);
+  const bool replaced =
+      before != nullptr && (after == nullptr || after->metadata.uid != before->metadata.uid);
   if (replaced) {
     const auto worker = workers_.find(before->metadata.uid);
     if (worker != workers_.end()) worker->second->vanish();
@@ -67,7 +72,8 @@ Task<> Agent::drop_finished() {
   while (true) {
     co_await ended_.wait();
     ended_.reset();
-    std::erase_if(workers_, [](const auto& entry) { return entry.second->stage() == PodStage::kGone; });
+    std::erase_if(workers_,
+                  [](const auto& entry) { return entry.second->stage() == PodStage::kGone; });
   }
 }
 
@@ -84,7 +90,8 @@ Task<> Agent::remove_orphan(std::string uid) {
   for (const std::string& name : names_in(dir + "/containers")) {
     const std::string path = fmt::format("{}/containers/{}", dir, name);
     const int run = newest_run(path);
-    Result<Container> found = find_container(fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run));
+    Result<Container> found =
+        find_container(fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run));
     if (!found) continue;
     services_.runtime.signal(*found, SIGKILL);
     co_await wait_for_exit(*found);
@@ -98,7 +105,8 @@ Task<> Agent::remove_orphan(std::string uid) {
   release_volumes(dir + "/volumes");
   services_.ips.release(uid);
   services_.gpus.release(uid);
-  if (const Result<> removed = remove_tree(dir); !removed) services_.log.warn("orphan not removed", "uid", uid, "err", removed.error());
+  if (const Result<> removed = remove_tree(dir); !removed)
+    services_.log.warn("orphan not removed", "uid", uid, "err", removed.error());
   services_.log.info("orphaned pod removed", "uid", uid);
 }
 

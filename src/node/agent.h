@@ -16,8 +16,8 @@ namespace insula::node {
 
 /// Turns the pods bound to this node into workers, one each, and drops them when they are done.
 ///
-/// Threads: its loop. Lifetime: the services outlive it. Destroying it leaves pods running; the next
-/// agent over the same directory takes them over.
+/// Threads: its loop. Lifetime: the services outlive it. Destroying it leaves pods running; the
+/// next agent over the same directory takes them over.
 class Agent {
  public:
   Agent(NodeServices& services, std::string node_name);
@@ -31,7 +31,9 @@ class Agent {
   /// nullptr when this node does not run it. Of two pods of one name the one that is not ending.
   [[nodiscard]] const PodWorker* find(std::string_view name_space, std::string_view name) const;
 
-  [[nodiscard]] const std::map<std::string, std::unique_ptr<PodWorker>>& workers() const { return workers_; }
+  [[nodiscard]] const std::map<std::string, std::unique_ptr<PodWorker>>& workers() const {
+    return workers_;
+  }
 
  private:
   void recover_holdings();

@@ -31,13 +31,15 @@ class AgentTest : public ::testing::Test {
 TEST_F(AgentTest, RunsAPodAndReportsItRunningAndReady) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "echo up; sleep 1000"));
-    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const api::Pod pod =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     EXPECT_EQ(pod.status.phase, "Running");
     EXPECT_THAT(pod.status.pod_ip, HasSubstr("127."));
     EXPECT_EQ(pod.status.qos_class, "BestEffort");
     EXPECT_EQ(pod.status.container_statuses[0].image_id, "host:/bin/sh");
     EXPECT_TRUE(pod.status.container_statuses[0].state.running);
-    EXPECT_THAT(co_await node.event_reasons("web"), ::testing::IsSupersetOf({"Pulled", "Created", "Started"}));
+    EXPECT_THAT(co_await node.event_reasons("web"),
+                ::testing::IsSupersetOf({"Pulled", "Created", "Started"}));
   });
 }
 
@@ -49,7 +51,8 @@ TEST_F(AgentTest, APodThatEndsWellSucceedsAndOneThatDoesNotFails) {
     co_await node.create(good);
     co_await node.create(bad);
     co_await node.until("good", [](const api::Pod& p) { return p.status.phase == "Succeeded"; });
-    const api::Pod failed = co_await node.until("bad", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    const api::Pod failed =
+        co_await node.until("bad", [](const api::Pod& p) { return p.status.phase == "Failed"; });
     EXPECT_EQ(failed.status.container_statuses[0].state.terminated->exit_code, 3);
     EXPECT_EQ(failed.status.container_statuses[0].state.terminated->reason, "Error");
   });
@@ -59,7 +62,8 @@ TEST_F(AgentTest, RestartsAContainerThatFailsAndBacksOff) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("crash", "exit 1"));
     const api::Pod pod = co_await node.until("crash", [](const api::Pod& p) {
-      return !p.status.container_statuses.empty() && p.status.container_statuses[0].restart_count >= 2 &&
+      return !p.status.container_statuses.empty() &&
+             p.status.container_statuses[0].restart_count >= 2 &&
              p.status.container_statuses[0].state.waiting;
     });
     EXPECT_EQ(pod.status.phase, "Running");
@@ -73,7 +77,8 @@ TEST_F(AgentTest, AKilledProcessIsReplaced) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    kill(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid, SIGKILL);
+    kill(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid,
+         SIGKILL);
     const api::Pod pod = co_await node.until("web", [](const api::Pod& p) {
       return TestNode::is_ready(p) && p.status.container_statuses[0].restart_count == 1;
     });
@@ -91,19 +96,24 @@ TEST_F(AgentTest, AnImageThatIsNowhereSaysWhatToDo) {
              p.status.container_statuses[0].state.waiting->reason == "ImagePullBackOff";
     });
     EXPECT_EQ(seen.status.phase, "Pending");
-    EXPECT_THAT(seen.status.container_statuses[0].state.waiting->message, HasSubstr("insula image import"));
+    EXPECT_THAT(seen.status.container_statuses[0].state.waiting->message,
+                HasSubstr("insula image import"));
   });
 }
 
 TEST_F(AgentTest, AMissingConfigMapHoldsTheContainerUntilItIsThere) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod("needs", "test \"$MODE\" = fast && sleep 1000");
-    pod.spec.containers[0].env_from.emplace_back().config_map_ref.emplace().local_object_reference.name = "settings";
+    pod.spec.containers[0]
+        .env_from.emplace_back()
+        .config_map_ref.emplace()
+        .local_object_reference.name = "settings";
     co_await node.create(pod);
     co_await node.until("needs", [](const api::Pod& p) {
       return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.waiting &&
              p.status.container_statuses[0].state.waiting->reason == "CreateContainerConfigError" &&
-             p.status.container_statuses[0].state.waiting->message == "configmap \"settings\" not found";
+             p.status.container_statuses[0].state.waiting->message ==
+                 "configmap \"settings\" not found";
     });
     api::ConfigMap settings;
     settings.metadata.name = "settings";
@@ -128,7 +138,8 @@ TEST_F(AgentTest, InitContainersRunOneAfterTheOtherAndFirst) {
     chmod(file.c_str(), 0666);
     co_await node.create(pod);
     co_await node.until("init", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    while (read_file(file).value() != "one\ntwo\nmain\n") co_await node.tick();
+    while (read_file(file).value() != "one\ntwo\nmain\n")
+      co_await node.tick();
   });
 }
 
@@ -137,7 +148,9 @@ TEST_F(AgentTest, DeletionAsksTheContainerToStopAndThenRemovesThePod) {
     const std::string file = node.dir / "stopped";
     EXPECT_TRUE(write_file(file, "", 0666));
     chmod(file.c_str(), 0666);
-    co_await node.create(node.shell_pod("web", "trap 'echo bye > " + file + "; exit 0' TERM; echo set; while true; do sleep 0.01; done"));
+    co_await node.create(node.shell_pod(
+        "web",
+        "trap 'echo bye > " + file + "; exit 0' TERM; echo set; while true; do sleep 0.01; done"));
     co_await node.log_until("web", "set\n");
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
     co_await node.until_gone("web");
@@ -155,13 +168,15 @@ TEST_F(AgentTest, APodThatIsToStopIsUnreadyBeforeItsContainerIsAskedTo) {
     co_await node.create(pod);
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
-    const api::Pod seen = co_await node.until("web", [](const api::Pod& p) { return !TestNode::is_ready(p); });
+    const api::Pod seen =
+        co_await node.until("web", [](const api::Pod& p) { return !TestNode::is_ready(p); });
     EXPECT_TRUE(seen.status.container_statuses[0].state.running);
     client::DeleteOptions now;
     now.grace_period_seconds = 0;
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", now));
     co_await node.until_gone("web");
-    while (!node.agent->workers().empty()) co_await node.tick();
+    while (!node.agent->workers().empty())
+      co_await node.tick();
   });
 }
 
@@ -170,13 +185,15 @@ TEST_F(AgentTest, APodThatIsDeletedWhileItStartsEnds) {
     for (int turns = 0; turns < 40; ++turns) {
       const std::string name = "quick-" + std::to_string(turns);
       co_await node.create(node.shell_pod(name, "sleep 1000"));
-      for (int i = 0; i < turns; ++i) co_await yield();
+      for (int i = 0; i < turns; ++i)
+        co_await yield();
       client::DeleteOptions now;
       now.grace_period_seconds = 0;
       EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", name, now));
     }
     const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
-    while (!node.agent->workers().empty() && node.loop.now() < limit) co_await node.tick();
+    while (!node.agent->workers().empty() && node.loop.now() < limit)
+      co_await node.tick();
     EXPECT_TRUE(node.agent->workers().empty());
   });
 }
@@ -185,28 +202,36 @@ TEST_F(AgentTest, TakesOverRunningPodsAfterARestart) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    const pid_t before = node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
+    const pid_t before =
+        node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
     node.restart_agent();
-    while (node.agent->find("default", "web") == nullptr || !node.agent->find("default", "web")->exec_target("")) co_await node.tick();
+    while (node.agent->find("default", "web") == nullptr ||
+           !node.agent->find("default", "web")->exec_target(""))
+      co_await node.tick();
     const auto target = node.agent->find("default", "web")->exec_target("");
     EXPECT_EQ(target->container.identity.container.pid, before);
     kill(before, SIGKILL);
-    co_await node.until("web", [](const api::Pod& p) { return p.status.container_statuses[0].restart_count == 1; });
+    co_await node.until(
+        "web", [](const api::Pod& p) { return p.status.container_statuses[0].restart_count == 1; });
   });
 }
 
 TEST_F(AgentTest, NoticesWhatEndedWhileNoAgentRan) {
   with_node([](TestNode& node) -> Task<> {
-    api::Pod pod = node.shell_pod("job", "while ! test -e " + (node.dir / "go") + "; do sleep 0.01; done; exit 5");
+    api::Pod pod = node.shell_pod(
+        "job", "while ! test -e " + (node.dir / "go") + "; do sleep 0.01; done; exit 5");
     pod.spec.restart_policy = "Never";
     co_await node.create(pod);
     co_await node.until("job", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    const ProcessIdentity process = node.agent->find("default", "job")->exec_target("")->container.identity.shim;
+    const ProcessIdentity process =
+        node.agent->find("default", "job")->exec_target("")->container.identity.shim;
     node.stop_agent();
     EXPECT_TRUE(write_file(node.dir / "go", ""));
-    while (is_alive(process)) co_await node.tick();
+    while (is_alive(process))
+      co_await node.tick();
     node.start_agent();
-    const api::Pod seen = co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    const api::Pod seen =
+        co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Failed"; });
     EXPECT_EQ(seen.status.container_statuses[0].state.terminated->exit_code, 5);
   });
 }
@@ -215,13 +240,15 @@ TEST_F(AgentTest, ClearsAwayPodsThatWereDeletedWhileNoAgentRan) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    const ProcessIdentity process = node.agent->find("default", "web")->exec_target("")->container.identity.container;
+    const ProcessIdentity process =
+        node.agent->find("default", "web")->exec_target("")->container.identity.container;
     node.stop_agent();
     client::DeleteOptions now;
     now.grace_period_seconds = 0;
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", now));
     node.start_agent();
-    while (is_alive(process) || !names_in(node.options.data_dir + "/pods").empty()) co_await node.tick();
+    while (is_alive(process) || !names_in(node.options.data_dir + "/pods").empty())
+      co_await node.tick();
   });
 }
 
@@ -229,33 +256,42 @@ TEST_F(AgentTest, ReadinessFollowsItsProbeAndLivenessRestarts) {
   with_node([](TestNode& node) -> Task<> {
     const std::string file = node.dir / "healthy";
     api::Pod pod = node.shell_pod("web", "sleep 1000");
-    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/usr/bin/test", "-e", file};
+    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {
+        "/usr/bin/test", "-e", file};
     pod.spec.containers[0].readiness_probe->period_seconds = 1;
     co_await node.create(pod);
-    co_await node.until("web", [](const api::Pod& p) { return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.running; });
+    co_await node.until("web", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() && p.status.container_statuses[0].state.running;
+    });
     EXPECT_TRUE(write_file(file, ""));
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
 
     api::Pod sick = node.shell_pod("sick", "sleep 1000");
     sick.spec.termination_grace_period_seconds = 0;
-    sick.spec.containers[0].liveness_probe.emplace().handler.exec.emplace().command = {"/bin/false"};
+    sick.spec.containers[0].liveness_probe.emplace().handler.exec.emplace().command = {
+        "/bin/false"};
     sick.spec.containers[0].liveness_probe->failure_threshold = 1;
     co_await node.create(sick);
-    co_await node.until("sick", [](const api::Pod& p) { return !p.status.container_statuses.empty() && p.status.container_statuses[0].restart_count > 0; });
+    co_await node.until("sick", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() &&
+             p.status.container_statuses[0].restart_count > 0;
+    });
     EXPECT_THAT(co_await node.event_reasons("sick"), Contains("Unhealthy"));
   });
 }
 
 TEST_F(AgentTest, GivesWholeGpusToContainersAndTakesThemBack) {
   with_node([](TestNode& node) -> Task<> {
-    api::Pod pod = node.shell_pod("gpu", "echo $NVIDIA_VISIBLE_DEVICES > " + (node.dir / "uuid") + "; sleep 1000");
+    api::Pod pod = node.shell_pod(
+        "gpu", "echo $NVIDIA_VISIBLE_DEVICES > " + (node.dir / "uuid") + "; sleep 1000");
     EXPECT_TRUE(write_file(node.dir / "uuid", "", 0666));
     chmod((node.dir / "uuid").c_str(), 0666);
     pod.spec.containers[0].resources.limits["nvidia.com/gpu"] = api::Quantity::of(1);
     co_await node.create(pod);
     co_await node.until("gpu", [](const api::Pod& p) { return TestNode::is_ready(p); });
     const std::string expected = node.gpus.devices()[0].uuid + "\n";
-    while (read_file(node.dir / "uuid").value() != expected) co_await node.tick();
+    while (read_file(node.dir / "uuid").value() != expected)
+      co_await node.tick();
     EXPECT_EQ(node.gpus.readings()[0].holder.pod, "gpu");
     node.restart_agent();
     EXPECT_EQ(node.gpus.readings()[0].holder.pod, "gpu");
@@ -274,7 +310,8 @@ TEST_F(AgentTest, RefusesATenantsPodThatReachesForTheNode) {
     volume.name = "host";
     volume.volume_source.host_path.emplace().path = "/";
     co_await node.create(pod);
-    while (!(co_await node.has_event("greedy", "hostPath"))) co_await node.tick();
+    while (!(co_await node.has_event("greedy", "hostPath")))
+      co_await node.tick();
   });
 }
 

@@ -16,7 +16,8 @@ class RestartBackoff {
 
   RestartBackoff(Duration initial, Duration max) : initial_(initial), max_(max) {}
 
-  /// A run ended after `lasted`; returns how long to wait before the next. The first restart is at once.
+  /// A run ended after `lasted`; returns how long to wait before the next. The first restart is at
+  /// once.
   Duration after_run(std::chrono::nanoseconds lasted) {
     if (lasted >= 2 * max_) next_ = Duration::zero();
     const Duration wait = next_;

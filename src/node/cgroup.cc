@@ -13,7 +13,9 @@ CgroupLayout cgroup_layout(const std::string& root) {
 }
 
 std::int64_t oom_kills(CgroupLayout layout, const std::string& group, const std::string& root) {
-  const std::string path = layout == CgroupLayout::kV2 ? root + group + "/memory.events" : root + "/memory" + group + "/memory.oom_control";
+  const std::string path = layout == CgroupLayout::kV2
+                               ? root + group + "/memory.events"
+                               : root + "/memory" + group + "/memory.oom_control";
   const Result<std::string> text = read_file(path);
   if (!text) return 0;
   constexpr std::string_view kKey = "oom_kill ";

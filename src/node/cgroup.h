@@ -16,7 +16,10 @@ enum class CgroupLayout : std::uint8_t {
 /// `root` is /sys/fs/cgroup but in tests.
 [[nodiscard]] CgroupLayout cgroup_layout(const std::string& root = "/sys/fs/cgroup");
 
-/// How often the kernel killed something of this group for want of memory. 0 when it cannot be told.
-[[nodiscard]] std::int64_t oom_kills(CgroupLayout layout, const std::string& group, const std::string& root = "/sys/fs/cgroup");
+/// How often the kernel killed something of this group for want of memory. 0 when it cannot be
+/// told.
+[[nodiscard]] std::int64_t oom_kills(CgroupLayout layout,
+                                     const std::string& group,
+                                     const std::string& root = "/sys/fs/cgroup");
 
 }  // namespace insula::node

@@ -8,10 +8,10 @@
 #include <variant>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "async/retry.h"
@@ -22,7 +22,8 @@ namespace {
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
   out.reserve(texts.size() + 1);
-  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
+  for (const std::string& text : texts)
+    out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;
 }
@@ -148,12 +149,14 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   for (const auto& [number, ours] : options.fds) {
     posix_spawn_file_actions_adddup2(actions.get(), ours, number);
   }
-  if (!options.cwd.empty()) posix_spawn_file_actions_addchdir_np(actions.get(), options.cwd.c_str());
+  if (!options.cwd.empty())
+    posix_spawn_file_actions_addchdir_np(actions.get(), options.cwd.c_str());
   Attributes attributes;
   const std::vector<char*> argv = pointers(options.argv);
   const std::vector<char*> env = pointers(options.env);
   pid_t pid = 0;
-  const int error = posix_spawnp(&pid, argv[0], actions.get(), attributes.get(), argv.data(), env.data());
+  const int error =
+      posix_spawnp(&pid, argv[0], actions.get(), attributes.get(), argv.data(), env.data());
   if (error != 0) return fail_errno("run " + options.argv.front(), error);
   return pid;
 }

@@ -9,7 +9,8 @@
 namespace insula::node {
 namespace {
 
-constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // A pod that forks without end must not take the machine's processes with it.
 constexpr std::int64_t kPidsMax = 4096;
 
@@ -25,17 +26,20 @@ Variables environment_of(PlanInput& input) {
     out["NVIDIA_VISIBLE_DEVICES"] = list;
     out["CUDA_VISIBLE_DEVICES"] = list;
   }
-  for (auto& [name, value] : input.environment) out[name] = std::move(value);
+  for (auto& [name, value] : input.environment)
+    out[name] = std::move(value);
   return out;
 }
 
 std::vector<std::string> arguments_of(const PlanInput& input, const Variables& variables) {
   const api::Container& container = input.container;
-  std::vector<std::string> words = container.command.empty() ? input.image.entrypoint : container.command;
+  std::vector<std::string> words =
+      container.command.empty() ? input.image.entrypoint : container.command;
   const bool image_arguments = container.command.empty() && container.args.empty();
   const std::vector<std::string>& rest = image_arguments ? input.image.command : container.args;
   words.insert(words.end(), rest.begin(), rest.end());
-  for (std::string& word : words) word = expanded(word, variables);
+  for (std::string& word : words)
+    word = expanded(word, variables);
   return words;
 }
 
@@ -50,8 +54,10 @@ Result<> set_image_user(const std::string& user, Security& security) {
   const std::string_view whole = user;
   if (!number(whole.substr(0, colon), security.uid) ||
       (colon != std::string::npos && !number(whole.substr(colon + 1), security.gid))) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("the image runs as user \"{}\"; set securityContext.runAsUser to its number", user));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("the image runs as user \"{}\"; set securityContext.runAsUser to its number",
+                    user));
   }
   return {};
 }
@@ -85,13 +91,16 @@ Result<Security> security_of(const PlanInput& input) {
     return fail(ErrorCode::kInvalid, "container has runAsNonRoot and image will run as root");
   }
   if (!input.tenant) return out;
-  if (out.privileged) return fail(ErrorCode::kInvalid, "a tenant's container may not be privileged");
+  if (out.privileged)
+    return fail(ErrorCode::kInvalid, "a tenant's container may not be privileged");
   out.unconfined_syscalls = false;
   out.allow_escalation = false;
   return out;
 }
 
-std::int64_t quantity_or_zero(const std::map<std::string, api::Quantity>& map, const char* name, bool milli) {
+std::int64_t quantity_or_zero(const std::map<std::string, api::Quantity>& map,
+                              const char* name,
+                              bool milli) {
   const auto found = map.find(name);
   if (found == map.end()) return 0;
   return milli ? found->second.milli_value() : found->second.value();
@@ -114,7 +123,8 @@ Result<ContainerPlan> plan_container(PlanInput input) {
   const Variables variables = environment_of(input);
   plan.root = input.image.root;
   plan.argv = arguments_of(input, variables);
-  if (plan.argv.empty()) return fail(ErrorCode::kInvalid, "no command specified, and the image has none");
+  if (plan.argv.empty())
+    return fail(ErrorCode::kInvalid, "no command specified, and the image has none");
   plan.env = environment_block(variables);
   plan.cwd = input.container.working_dir.empty() ? input.image.cwd : input.container.working_dir;
   plan.mounts = std::move(input.mounts);

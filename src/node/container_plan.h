@@ -28,7 +28,8 @@ struct PlanInput {
 /// caller's to fill in.
 ///
 /// Errors: kInvalid in the kubelet's words, for CreateContainerConfigError.
-/// Spec: Kubernetes, "Define a Command and Arguments for a Container", "Configure a Security Context".
+/// Spec: Kubernetes, "Define a Command and Arguments for a Container", "Configure a Security
+/// Context".
 [[nodiscard]] Result<ContainerPlan> plan_container(PlanInput input);
 
 }  // namespace insula::node

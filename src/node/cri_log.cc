@@ -56,7 +56,8 @@ bool parse_log_record(std::string_view line, LogRecord& record) {
   if ((tag != 'F' && tag != 'P') || record.time.back() != 'Z') return false;
   record.partial = tag == 'P';
   // A record of an empty line may have lost its last blank to an editor.
-  record.text = line.size() > kTimeBytes + kTagBytes ? line.substr(kTimeBytes + kTagBytes) : std::string_view();
+  record.text = line.size() > kTimeBytes + kTagBytes ? line.substr(kTimeBytes + kTagBytes)
+                                                     : std::string_view();
   return true;
 }
 
@@ -73,7 +74,8 @@ bool LogWriter::open() {
 void LogWriter::rotate() {
   const auto numbered = [this](int n) { return n == 0 ? path_ : path_ + "." + std::to_string(n); };
   const int last = std::max(files_max_ - 1, 1);
-  for (int n = last - 1; n >= 0; --n) std::rename(numbered(n).c_str(), numbered(n + 1).c_str());
+  for (int n = last - 1; n >= 0; --n)
+    std::rename(numbered(n).c_str(), numbered(n + 1).c_str());
   static_cast<void>(open());
 }
 

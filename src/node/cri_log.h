@@ -14,8 +14,8 @@
 namespace insula::node {
 
 /// A container's output on disk, in the format of the Kubernetes CRI: one record a line,
-/// `2026-01-02T03:04:05.123456789Z stdout F text`, where P instead of F says that the text goes on in
-/// the next record.
+/// `2026-01-02T03:04:05.123456789Z stdout F text`, where P instead of F says that the text goes on
+/// in the next record.
 ///
 /// Spec: kubernetes design-proposals, "CRI: Redirect container stdout/stderr to the log files".
 
@@ -44,8 +44,8 @@ struct LogTimestamp {
 
 [[nodiscard]] LogTimestamp log_timestamp(std::timespec time);
 
-/// Appends records to `path` and rotates it: at `bytes_max` the file becomes `path.1`, the older ones
-/// move up, and the one beyond `files_max` goes. Lean and free of exceptions, for the shim.
+/// Appends records to `path` and rotates it: at `bytes_max` the file becomes `path.1`, the older
+/// ones move up, and the one beyond `files_max` goes. Lean and free of exceptions, for the shim.
 ///
 /// A record that cannot be written (a full disk) is dropped: a container must not stop because
 /// nobody can keep what it prints.
@@ -79,7 +79,8 @@ class LineSplitter {
   LogWriter& writer_;
   LogStream stream_;
   std::size_t held_ = 0;
-  std::array<char, kLogRecordBytesMax> buffer_;  // NOLINT(cppcoreguidelines-pro-type-member-init): 16 KiB of no interest
+  std::array<char, kLogRecordBytesMax>
+      buffer_;  // NOLINT(cppcoreguidelines-pro-type-member-init): 16 KiB of no interest
 };
 
 }  // namespace insula::node

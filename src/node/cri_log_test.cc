@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::timespec kTime{1767323045, 123456789};  // 2026-01-02T03:04:05.123456789Z
 
-std::string logged(const insula::testing::TempDir& dir) { return read_file(dir / "log").value(); }
+std::string logged(const insula::testing::TempDir& dir) {
+  return read_file(dir / "log").value();
+}
 
 TEST(LogTimestamp, HasNineDigitsOfASecond) {
   EXPECT_EQ(log_timestamp(kTime).view(), "2026-01-02T03:04:05.123456789Z");
@@ -48,7 +50,8 @@ TEST(LineSplitter, CutsALineThatIsTooLongAndMarksThePieces) {
   LogRecord first;
   LogRecord second;
   ASSERT_TRUE(parse_log_record(std::string_view(text).substr(0, newline), first));
-  ASSERT_TRUE(parse_log_record(std::string_view(text).substr(newline + 1, text.size() - newline - 2), second));
+  ASSERT_TRUE(parse_log_record(
+      std::string_view(text).substr(newline + 1, text.size() - newline - 2), second));
   EXPECT_TRUE(first.partial);
   EXPECT_EQ(first.text.size(), kLogRecordBytesMax);
   EXPECT_FALSE(second.partial);
@@ -69,7 +72,8 @@ TEST(LogWriter, RotatesAtItsSizeAndKeepsOnlyTheNewestFiles) {
   const insula::testing::TempDir dir;
   LogWriter writer(dir / "log", 100, 3);
   ASSERT_TRUE(writer.open());
-  for (int i = 0; i < 40; ++i) writer.append(LogStream::kStdout, "record " + std::to_string(i), false, kTime);
+  for (int i = 0; i < 40; ++i)
+    writer.append(LogStream::kStdout, "record " + std::to_string(i), false, kTime);
   EXPECT_THAT(names_in(dir.path()), ::testing::ElementsAre("log", "log.1", "log.2"));
   EXPECT_THAT(logged(dir), ::testing::HasSubstr("record 39"));
   EXPECT_THAT(read_file(dir / "log.1").value(), ::testing::HasSubstr("record 37"));

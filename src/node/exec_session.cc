@@ -9,9 +9,9 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -26,7 +26,14 @@ namespace {
 
 using http::websocket::Connection;
 
-enum Channel : unsigned char { kStdin = 0, kStdout = 1, kStderr = 2, kError = 3, kResize = 4, kClose = 255 };
+enum Channel : unsigned char {
+  kStdin = 0,
+  kStdout = 1,
+  kStderr = 2,
+  kError = 3,
+  kResize = 4,
+  kClose = 255
+};
 
 constexpr std::size_t kChunkBytes = 32U * 1024;
 constexpr auto kCloseTimeout = std::chrono::seconds(2);
@@ -45,12 +52,15 @@ struct Streams {
   std::optional<FdWatch> errors_watch;
 };
 
-void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 Result<> open_terminal(SpawnOptions& process, Streams& streams) {
   Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   std::array<char, 64> name{};
-  if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0 || ptsname_r(master.get(), name.data(), name.size()) != 0) {
+  if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0 ||
+      ptsname_r(master.get(), name.data(), name.size()) != 0) {
     return fail_errno("open a terminal");
   }
   set_nonblocking(master.get());
@@ -146,7 +156,8 @@ Task<> take_input(Connection& socket, Streams& streams) {
     if (data.empty()) continue;
     const auto channel = static_cast<unsigned char>(data[0]);
     if (channel == kStdin) {
-      std::optional<FdWatch>& target = streams.terminal ? streams.output_watch : streams.input_watch;
+      std::optional<FdWatch>& target =
+          streams.terminal ? streams.output_watch : streams.input_watch;
       // A process that does not read its input any more is no reason to end the session.
       if (target) static_cast<void>(co_await write_all(*target, data.substr(1)));
     } else if (channel == kResize) {
@@ -194,10 +205,14 @@ std::string exec_status(int exit_code) {
       exit_code);
 }
 
-Task<Result<>> serve_exec(http::Exchange& exchange, ExecOptions options, SpawnOptions process, Random& random) {
+Task<Result<>> serve_exec(http::Exchange& exchange,
+                          ExecOptions options,
+                          SpawnOptions process,
+                          Random& random) {
   http::websocket::Options socket_options;
   socket_options.protocols = {"v5.channel.k8s.io", "v4.channel.k8s.io"};
-  INSULA_CO_TRY(const std::unique_ptr<Connection> socket, co_await http::websocket::accept(exchange, std::move(socket_options), random));
+  INSULA_CO_TRY(const std::unique_ptr<Connection> socket,
+                co_await http::websocket::accept(exchange, std::move(socket_options), random));
   Streams streams;
   ChildEnds ends;
   if (options.tty) {
@@ -210,7 +225,8 @@ Task<Result<>> serve_exec(http::Exchange& exchange, ExecOptions options, SpawnOp
   std::string final;
   if (pid) {
     KillGroup guard(*pid);
-    const auto ended = co_await race(run_to_exit(*socket, streams, *pid), take_input(*socket, streams));
+    const auto ended =
+        co_await race(run_to_exit(*socket, streams, *pid), take_input(*socket, streams));
     if (ended.index() == 1) {
       kill(-*pid, SIGKILL);
       guard.release();
@@ -220,9 +236,12 @@ Task<Result<>> serve_exec(http::Exchange& exchange, ExecOptions options, SpawnOp
     guard.release();
     final = exec_status(std::get<0>(ended));
   } else {
-    final = fmt::format(R"({{"metadata":{{}},"status":"Failure","reason":"InternalError","message":"{}","code":500}})", pid.error().message());
+    final = fmt::format(
+        R"({{"metadata":{{}},"status":"Failure","reason":"InternalError","message":"{}","code":500}})",
+        pid.error().message());
   }
-  INSULA_CO_TRY_VOID(co_await socket->write_binary(std::string(1, static_cast<char>(kError)) + final));
+  INSULA_CO_TRY_VOID(
+      co_await socket->write_binary(std::string(1, static_cast<char>(kError)) + final));
   co_return co_await socket->close(kNormalClosure, "", Loop::current().now() + kCloseTimeout);
 }
 

@@ -28,7 +28,10 @@ struct ExecOptions {
 ///
 /// The process is killed when the client leaves.
 /// Spec: Kubernetes, subprotocols v4.channel.k8s.io and v5.channel.k8s.io (remotecommand).
-Task<Result<>> serve_exec(http::Exchange& exchange, ExecOptions options, SpawnOptions process, Random& random);
+Task<Result<>> serve_exec(http::Exchange& exchange,
+                          ExecOptions options,
+                          SpawnOptions process,
+                          Random& random);
 
 /// The JSON of channel 3 for an exit code.
 [[nodiscard]] std::string exec_status(int exit_code);

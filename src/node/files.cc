@@ -8,8 +8,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 
@@ -41,11 +41,14 @@ Result<> remove_below(int parent, const std::string& name, dev_t device, int dep
     return fail_errno("stat " + name);
   }
   if (!S_ISDIR(info.st_mode)) {
-    if (unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT) return fail_errno("remove " + name);
+    if (unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT)
+      return fail_errno("remove " + name);
     return {};
   }
-  if (info.st_dev != device) return fail(ErrorCode::kInternal, name + " is a mount point and is not removed");
-  if (depth > kTreeDepthMax) return fail(ErrorCode::kTooLarge, name + ": directories nest too deep to remove");
+  if (info.st_dev != device)
+    return fail(ErrorCode::kInternal, name + " is a mount point and is not removed");
+  if (depth > kTreeDepthMax)
+    return fail(ErrorCode::kTooLarge, name + ": directories nest too deep to remove");
   Fd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail_errno("open " + name);
   const int dir_fd = fd.get();
@@ -53,9 +56,11 @@ Result<> remove_below(int parent, const std::string& name, dev_t device, int dep
   if (dir == nullptr) return fail_errno("read " + name);
   while (const dirent* entry = readdir(dir.get())) {
     const std::string child = entry->d_name;
-    if (child != "." && child != "..") INSULA_TRY_VOID(remove_below(dir_fd, child, device, depth + 1));
+    if (child != "." && child != "..")
+      INSULA_TRY_VOID(remove_below(dir_fd, child, device, depth + 1));
   }
-  if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) return fail_errno("remove " + name);
+  if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return fail_errno("remove " + name);
   return {};
 }
 
@@ -76,7 +81,8 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
     if (n < 0 && errno != EINTR) return fail_errno("read " + path);
     out.resize(old + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     if (n == 0) return out;
-    if (out.size() > bytes_max) return fail(ErrorCode::kTooLarge, fmt::format("{} has more than {} bytes", path, bytes_max));
+    if (out.size() > bytes_max)
+      return fail(ErrorCode::kTooLarge, fmt::format("{} has more than {} bytes", path, bytes_max));
   }
 }
 
@@ -97,9 +103,11 @@ Result<> make_dirs(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
   if (errno != ENOENT) return fail_errno("create directory " + path);
   const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos || slash == 0) return fail_errno("create directory " + path, ENOENT);
+  if (slash == std::string::npos || slash == 0)
+    return fail_errno("create directory " + path, ENOENT);
   INSULA_TRY_VOID(make_dirs(path.substr(0, slash), mode));
-  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail_errno("create directory " + path);
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return fail_errno("create directory " + path);
   return {};
 }
 

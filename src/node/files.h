@@ -14,9 +14,11 @@ namespace insula::node {
 inline constexpr std::size_t kFileBytesMax = 4U << 20U;
 
 /// The whole file. Errors: kNotFound; kTooLarge above `bytes_max`.
-[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t bytes_max = kFileBytesMax);
+[[nodiscard]] Result<std::string> read_file(const std::string& path,
+                                            std::size_t bytes_max = kFileBytesMax);
 
-/// Creates or truncates. A reader may see half of it; for what must survive a crash use the next one.
+/// Creates or truncates. A reader may see half of it; for what must survive a crash use the next
+/// one.
 Result<> write_file(const std::string& path, std::string_view text, mode_t mode = 0644);
 
 /// Old or new content, never a mixture: writes beside it and renames. Not synced: the agent's files

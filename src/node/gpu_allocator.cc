@@ -12,7 +12,8 @@ Result<std::vector<std::string>> GpuAllocator::acquire(const std::string& pod_ui
   std::vector<std::string> out;
   for (const gpu::Device& device : driver_.devices()) {
     const auto found = held_.find(device.uuid);
-    const bool ours = found != held_.end() && found->second.pod_uid == pod_uid && found->second.holder.container == holder.container;
+    const bool ours = found != held_.end() && found->second.pod_uid == pod_uid &&
+                      found->second.holder.container == holder.container;
     if (ours) out.push_back(device.uuid);
   }
   if (out.size() == count) return out;
@@ -21,15 +22,20 @@ Result<std::vector<std::string>> GpuAllocator::acquire(const std::string& pod_ui
     if (!held_.contains(device.uuid)) out.push_back(device.uuid);
   }
   if (out.size() < count) {
-    return fail(ErrorCode::kUnavailable, fmt::format("{} GPUs requested, {} free on this node", count, out.size()));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} GPUs requested, {} free on this node", count, out.size()));
   }
-  for (const std::string& uuid : out) held_[uuid] = {pod_uid, holder};
+  for (const std::string& uuid : out)
+    held_[uuid] = {pod_uid, holder};
   return out;
 }
 
-void GpuAllocator::reserve(const std::string& pod_uid, const gpu::Holder& holder, const std::vector<std::string>& uuids) {
+void GpuAllocator::reserve(const std::string& pod_uid,
+                           const gpu::Holder& holder,
+                           const std::vector<std::string>& uuids) {
   for (const std::string& uuid : uuids) {
-    const bool known = std::ranges::any_of(driver_.devices(), [&](const gpu::Device& d) { return d.uuid == uuid; });
+    const bool known = std::ranges::any_of(driver_.devices(),
+                                           [&](const gpu::Device& d) { return d.uuid == uuid; });
     if (known) held_.try_emplace(uuid, Held{pod_uid, holder});
   }
 }
@@ -43,7 +49,8 @@ std::vector<gpu::Reading> GpuAllocator::readings() {
   for (const gpu::Device& device : driver_.devices()) {
     const auto found = held_.find(device.uuid);
     const bool held = found != held_.end();
-    out.push_back({device, driver_.sample(device, held), held ? found->second.holder : gpu::Holder{}});
+    out.push_back(
+        {device, driver_.sample(device, held), held ? found->second.holder : gpu::Holder{}});
   }
   return out;
 }

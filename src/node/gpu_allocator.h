@@ -20,10 +20,14 @@ class GpuAllocator {
 
   /// The devices of a container: those it has, or `count` free ones, lowest index first.
   /// Errors: kUnavailable when fewer are free.
-  Result<std::vector<std::string>> acquire(const std::string& pod_uid, const gpu::Holder& holder, std::size_t count);
+  Result<std::vector<std::string>> acquire(const std::string& pod_uid,
+                                           const gpu::Holder& holder,
+                                           std::size_t count);
 
   /// The container held these before the agent started. Unknown devices are passed over.
-  void reserve(const std::string& pod_uid, const gpu::Holder& holder, const std::vector<std::string>& uuids);
+  void reserve(const std::string& pod_uid,
+               const gpu::Holder& holder,
+               const std::vector<std::string>& uuids);
 
   /// Everything the pod holds.
   void release(const std::string& pod_uid);

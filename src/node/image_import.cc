@@ -10,9 +10,9 @@
 #include <system_error>
 #include <utility>
 
-#include <unistd.h>
-#include <sys/utsname.h>
 #include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "json/parse.h"
 #include "json/value.h"
@@ -79,7 +79,9 @@ class LayoutReader {
     }
     if (exists(root_ + "/manifest.json")) INSULA_TRY_VOID(read_docker_manifest());
     if (found_.empty()) {
-      return fail(ErrorCode::kInvalid, "neither an OCI image layout (index.json) nor a docker archive (manifest.json) for this machine");
+      return fail(ErrorCode::kInvalid,
+                  "neither an OCI image layout (index.json) nor a docker archive (manifest.json) "
+                  "for this machine");
     }
     return std::move(found_);
   }
@@ -97,11 +99,14 @@ class LayoutReader {
     const std::string_view digest = descriptor["digest"].text();
     constexpr std::string_view kSha256 = "sha256:";
     const std::string hex(digest.substr(std::min(digest.size(), kSha256.size())));
-    if (!digest.starts_with(kSha256) || !is_hex_digest(hex)) return fail(ErrorCode::kInvalid, fmt::format("digest \"{}\" is not a SHA-256", digest));
+    if (!digest.starts_with(kSha256) || !is_hex_digest(hex))
+      return fail(ErrorCode::kInvalid, fmt::format("digest \"{}\" is not a SHA-256", digest));
     std::string path = fmt::format("{}/blobs/sha256/{}", root_, hex);
     INSULA_TRY_VOID(must_be_file(path));
     INSULA_TRY(const std::string actual, file_digest(path));
-    if (actual != hex) return fail(ErrorCode::kInvalid, fmt::format("blob sha256:{} has the digest sha256:{}", hex, actual));
+    if (actual != hex)
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("blob sha256:{} has the digest sha256:{}", hex, actual));
     return path;
   }
 
@@ -114,12 +119,16 @@ class LayoutReader {
   Result<> read_index(const json::Value& index, const std::string& inherited, int depth) {
     if (depth > kIndexDepthMax) return fail(ErrorCode::kInvalid, "image indexes nest too deep");
     const json::Array* manifests = index["manifests"].as_array();
-    if (manifests == nullptr) return fail(ErrorCode::kInvalid, "index.json has no list of manifests");
+    if (manifests == nullptr)
+      return fail(ErrorCode::kInvalid, "index.json has no list of manifests");
     for (const json::Value& descriptor : *manifests) {
       const json::Value& platform = descriptor["platform"];
-      if (!platform.is_null() && (platform["os"].text() != "linux" || platform["architecture"].text() != machine_architecture())) continue;
+      if (!platform.is_null() && (platform["os"].text() != "linux" ||
+                                  platform["architecture"].text() != machine_architecture()))
+        continue;
       std::string name(descriptor["annotations"]["io.containerd.image.name"].text());
-      if (name.empty()) name = descriptor["annotations"]["org.opencontainers.image.ref.name"].text();
+      if (name.empty())
+        name = descriptor["annotations"]["org.opencontainers.image.ref.name"].text();
       if (name.empty()) name = inherited;
       INSULA_TRY(const std::string path, blob(descriptor));
       INSULA_TRY(const json::Value body, document(path));
@@ -137,7 +146,8 @@ class LayoutReader {
     if (!name.empty()) out.names.push_back(name);
     INSULA_TRY(out.config, blob(manifest["config"]));
     const json::Array* layers = manifest["layers"].as_array();
-    if (layers == nullptr || layers->size() > kImageLayersMax) return fail(ErrorCode::kInvalid, "a manifest has no layers, or too many");
+    if (layers == nullptr || layers->size() > kImageLayersMax)
+      return fail(ErrorCode::kInvalid, "a manifest has no layers, or too many");
     for (const json::Value& layer : *layers) {
       INSULA_TRY(std::string path, blob(layer));
       out.layers.push_back(std::move(path));
@@ -150,7 +160,8 @@ class LayoutReader {
   Result<> read_docker_manifest() {
     INSULA_TRY(const json::Value list, document(root_ + "/manifest.json"));
     const json::Array* images = list.as_array();
-    if (images == nullptr) return fail(ErrorCode::kInvalid, "manifest.json is not a list of images");
+    if (images == nullptr)
+      return fail(ErrorCode::kInvalid, "manifest.json is not a list of images");
     for (const json::Value& image : *images) {
       INSULA_TRY(Candidate candidate, docker_image(image));
       const auto same = std::ranges::find(found_, candidate.config, &Candidate::config);
@@ -167,9 +178,11 @@ class LayoutReader {
     Candidate out;
     INSULA_TRY(out.config, inner_path(image["Config"].text()));
     const json::Array* tags = image["RepoTags"].as_array();
-    for (std::size_t i = 0; tags != nullptr && i < tags->size(); ++i) out.names.emplace_back((*tags)[i].text());
+    for (std::size_t i = 0; tags != nullptr && i < tags->size(); ++i)
+      out.names.emplace_back((*tags)[i].text());
     const json::Array* layers = image["Layers"].as_array();
-    if (layers == nullptr || layers->size() > kImageLayersMax) return fail(ErrorCode::kInvalid, "an image has no layers, or too many");
+    if (layers == nullptr || layers->size() > kImageLayersMax)
+      return fail(ErrorCode::kInvalid, "an image has no layers, or too many");
     for (const json::Value& layer : *layers) {
       INSULA_TRY(std::string path, inner_path(layer.text()));
       out.layers.push_back(std::move(path));
@@ -179,8 +192,11 @@ class LayoutReader {
 
   Result<std::string> inner_path(std::string_view name) const {
     const std::filesystem::path relative(name);
-    const bool leaves = relative.is_absolute() || std::ranges::any_of(relative, [](const auto& part) { return part == ".."; });
-    if (name.empty() || leaves) return fail(ErrorCode::kInvalid, fmt::format("path \"{}\" leads out of the image", name));
+    const bool leaves =
+        relative.is_absolute() ||
+        std::ranges::any_of(relative, [](const auto& part) { return part == ".."; });
+    if (name.empty() || leaves)
+      return fail(ErrorCode::kInvalid, fmt::format("path \"{}\" leads out of the image", name));
     std::string path = root_ + "/" + std::string(name);
     INSULA_TRY_VOID(must_be_file(path));
     return path;
@@ -202,17 +218,21 @@ class Importer {
     INSULA_TRY(const json::Value config, json::parse(config_text));
     const json::Array* diffs = config["rootfs"]["diff_ids"].as_array();
     if (diffs == nullptr || diffs->size() != candidate.layers.size()) {
-      return fail(ErrorCode::kInvalid, "the image's configuration and its manifest disagree on the number of layers");
+      return fail(ErrorCode::kInvalid,
+                  "the image's configuration and its manifest disagree on the number of layers");
     }
     for (std::size_t i = 0; i < diffs->size(); ++i) {
-      INSULA_TRY(const std::int64_t bytes, import_layer(candidate.layers[i], (*diffs)[i].text(), out.layers_new));
+      INSULA_TRY(const std::int64_t bytes,
+                 import_layer(candidate.layers[i], (*diffs)[i].text(), out.layers_new));
       out.bytes += bytes;
     }
     INSULA_TRY_VOID(make_dirs(options_.store_dir + "/configs", 0711));
     INSULA_TRY_VOID(make_dirs(options_.store_dir + "/names", 0711));
-    INSULA_TRY_VOID(replace_file(fmt::format("{}/configs/{}", options_.store_dir, id), config_text));
+    INSULA_TRY_VOID(
+        replace_file(fmt::format("{}/configs/{}", options_.store_dir, id), config_text));
     for (const std::string& name : out.names) {
-      INSULA_TRY_VOID(replace_file(fmt::format("{}/names/{}", options_.store_dir, encoded_image_name(name)), id));
+      INSULA_TRY_VOID(replace_file(
+          fmt::format("{}/names/{}", options_.store_dir, encoded_image_name(name)), id));
     }
     out.id = "sha256:" + id;
     return out;
@@ -222,7 +242,9 @@ class Importer {
   Result<std::vector<std::string>> names_of(const Candidate& candidate) const {
     std::vector<std::string> given = candidate.names;
     if (!options_.name.empty()) given = {options_.name};
-    if (given.empty()) return fail(ErrorCode::kInvalid, "the file does not name its image; give it a name with --name");
+    if (given.empty())
+      return fail(ErrorCode::kInvalid,
+                  "the file does not name its image; give it a name with --name");
     std::vector<std::string> out;
     for (const std::string& name : given) {
       INSULA_TRY(std::string normal, normalized_image(name));
@@ -231,10 +253,13 @@ class Importer {
     return out;
   }
 
-  Result<std::int64_t> import_layer(const std::string& path, std::string_view diff_id, int& layers_new) {
+  Result<std::int64_t> import_layer(const std::string& path,
+                                    std::string_view diff_id,
+                                    int& layers_new) {
     constexpr std::string_view kSha256 = "sha256:";
     const std::string hex(diff_id.substr(std::min(diff_id.size(), kSha256.size())));
-    if (!diff_id.starts_with(kSha256) || !is_hex_digest(hex)) return fail(ErrorCode::kInvalid, fmt::format("layer id \"{}\" is not a SHA-256", diff_id));
+    if (!diff_id.starts_with(kSha256) || !is_hex_digest(hex))
+      return fail(ErrorCode::kInvalid, fmt::format("layer id \"{}\" is not a SHA-256", diff_id));
     const std::string layers = options_.store_dir + "/layers";
     const std::string target = layers + "/" + hex;
     if (exists(target)) {
@@ -242,7 +267,9 @@ class Importer {
       return size ? std::strtoll(size->c_str(), nullptr, 10) : 0;
     }
     INSULA_TRY(const std::string actual, content_digest(path));
-    if (actual != hex) return fail(ErrorCode::kInvalid, fmt::format("layer sha256:{} unpacks to sha256:{}", hex, actual));
+    if (actual != hex)
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("layer sha256:{} unpacks to sha256:{}", hex, actual));
     INSULA_TRY_VOID(make_dirs(layers, 0711));
     INSULA_TRY(const ScratchDir scratch, ScratchDir::below(options_.store_dir));
     const std::string root = scratch.path() + "/root";
@@ -262,8 +289,11 @@ class Importer {
 Result<std::vector<ImportedImage>> import_images(const ImportOptions& options) {
   std::error_code failed;
   const std::filesystem::file_status status = std::filesystem::status(options.file, failed);
-  if (!std::filesystem::exists(status)) return fail(ErrorCode::kNotFound, options.file + ": no such file");
-  if (geteuid() != 0) return fail(ErrorCode::kForbidden, "importing an image needs root: its files keep their owners");
+  if (!std::filesystem::exists(status))
+    return fail(ErrorCode::kNotFound, options.file + ": no such file");
+  if (geteuid() != 0)
+    return fail(ErrorCode::kForbidden,
+                "importing an image needs root: its files keep their owners");
   std::optional<ScratchDir> scratch;
   std::string root = options.file;
   if (!std::filesystem::is_directory(status)) {
@@ -274,7 +304,8 @@ Result<std::vector<ImportedImage>> import_images(const ImportOptions& options) {
   }
   INSULA_TRY(const std::vector<Candidate> candidates, LayoutReader(root).read());
   if (candidates.size() > 1 && !options.name.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("the file has {} images; --name fits one", candidates.size()));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("the file has {} images; --name fits one", candidates.size()));
   }
   Importer importer(options);
   std::vector<ImportedImage> out;

@@ -39,7 +39,9 @@ class ImageImport : public ::testing::Test {
 TEST_F(ImageImport, BringsInAnArchiveWithItsConfiguration) {
   ImageFile file(dir_ / "image");
   file.add_layer(files_);
-  file.finish("example.org/tools:1", R"("Entrypoint":["/bin/tool"],"Cmd":["-v"],"Env":["A=1"],"WorkingDir":"/w","User":"7:8")");
+  file.finish(
+      "example.org/tools:1",
+      R"("Entrypoint":["/bin/tool"],"Cmd":["-v"],"Env":["A=1"],"WorkingDir":"/w","User":"7:8")");
   const auto imported = import(file.archive(dir_ / "image.tar"));
   ASSERT_TRUE(imported) << imported.error().message();
   ASSERT_THAT(*imported, SizeIs(1));
@@ -97,15 +99,18 @@ TEST_F(ImageImport, NothingInALayerCanLeaveItsDirectory) {
   ASSERT_TRUE(make_dirs(dir_ / "outside"));
   ASSERT_TRUE(make_dirs(dir_ / "evil"));
   ASSERT_TRUE(write_file(dir_ / "evil/file", "x"));
+
   // tar -P and --transform write names as they are, which no honest image has.
   struct Case {
     const char* what;
     std::string transform;
   };
 
-  for (const Case& c : {Case{"dots", "s,^file,../../outside/file,"}, Case{"absolute", "s,^file," + (dir_ / "outside/file") + ","}}) {
+  for (const Case& c : {Case{"dots", "s,^file,../../outside/file,"},
+                        Case{"absolute", "s,^file," + (dir_ / "outside/file") + ","}}) {
     const std::string tar = dir_ / "evil.tar";
-    ImageFile::shell(fmt::format("tar -P -C {} --transform '{}' -cf {} file", dir_ / "evil", c.transform, tar));
+    ImageFile::shell(
+        fmt::format("tar -P -C {} --transform '{}' -cf {} file", dir_ / "evil", c.transform, tar));
     ImageFile file(dir_ / (std::string("image-") + c.what));
     file.add_tar(tar);
     file.finish("evil:1", "");
@@ -121,7 +126,8 @@ TEST_F(ImageImport, ALinkInALayerDoesNotLeadLaterEntriesOut) {
   std::filesystem::create_symlink(dir_ / "outside", dir_ / "first/way");
   ASSERT_TRUE(write_file(dir_ / "second/way/file", "x"));
   const std::string tar = dir_ / "evil.tar";
-  ImageFile::shell(fmt::format("tar -C {} -cf {} way && tar -C {} -rf {} way/file", dir_ / "first", tar, dir_ / "second", tar));
+  ImageFile::shell(fmt::format("tar -C {} -cf {} way && tar -C {} -rf {} way/file", dir_ / "first",
+                               tar, dir_ / "second", tar));
   ImageFile file(dir_ / "image");
   file.add_tar(tar);
   file.finish("evil:1", "");
@@ -133,9 +139,13 @@ TEST_F(ImageImport, ReadsWhatDockerSaveWrites) {
   const std::string root = dir_ / "docker";
   ASSERT_TRUE(make_dirs(root + "/l1"));
   ImageFile::shell(fmt::format("tar -C {} -cf {}/l1/layer.tar .", files_, root));
-  ASSERT_TRUE(write_file(root + "/c.json", fmt::format(R"({{"config":{{"Cmd":["/bin/tool"]}},"rootfs":{{"diff_ids":["sha256:{}"]}}}})",
-                                                       file_digest(root + "/l1/layer.tar").value())));
-  ASSERT_TRUE(write_file(root + "/manifest.json", R"([{"Config":"c.json","RepoTags":["tools:2"],"Layers":["l1/layer.tar"]}])"));
+  ASSERT_TRUE(write_file(
+      root + "/c.json",
+      fmt::format(R"({{"config":{{"Cmd":["/bin/tool"]}},"rootfs":{{"diff_ids":["sha256:{}"]}}}})",
+                  file_digest(root + "/l1/layer.tar").value())));
+  ASSERT_TRUE(
+      write_file(root + "/manifest.json",
+                 R"([{"Config":"c.json","RepoTags":["tools:2"],"Layers":["l1/layer.tar"]}])"));
   ImageFile::shell(fmt::format("tar -C {} -czf {} .", root, dir_ / "docker.tar.gz"));
   const auto imported = import(dir_ / "docker.tar.gz");
   ASSERT_TRUE(imported) << imported.error().message();

@@ -12,7 +12,9 @@ namespace insula::node {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 512;
-constexpr std::string_view kForm = "expected NAME = builtin:llm-sim, NAME = host:/path/of/program [ARGUMENT...] or NAME = image:OTHER";
+constexpr std::string_view kForm =
+    "expected NAME = builtin:llm-sim, NAME = host:/path/of/program [ARGUMENT...] or NAME = "
+    "image:OTHER";
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
@@ -51,10 +53,13 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
 Result<ImageSource> parse_source(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view scheme = text.substr(0, colon);
-  const std::string_view rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  const std::string_view rest =
+      colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
   ImageSource source;
   if (scheme == "builtin") {
-    if (rest != "llm-sim") return fail(ErrorCode::kInvalid, fmt::format("no built-in image \"{}\"; there is llm-sim", rest));
+    if (rest != "llm-sim")
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("no built-in image \"{}\"; there is llm-sim", rest));
     source.kind = ImageSourceKind::kBuiltin;
     source.words = {std::string(rest)};
     return source;
@@ -85,16 +90,19 @@ Result<ImageSource> parse_source(std::string_view text) {
 
 Result<std::string> normalized_image(std::string_view name) {
   if (name.empty()) return fail(ErrorCode::kInvalid, "the image name is empty");
-  if (name.size() > kNameBytesMax || !std::ranges::all_of(name, is_name_character) || name.front() == '/' ||
-      name.back() == '/' || name.back() == ':') {
-    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not an image name", name.substr(0, kNameBytesMax)));
+  if (name.size() > kNameBytesMax || !std::ranges::all_of(name, is_name_character) ||
+      name.front() == '/' || name.back() == '/' || name.back() == ':') {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("\"{}\" is not an image name", name.substr(0, kNameBytesMax)));
   }
   const std::size_t slash = name.find('/');
   const std::string_view first = name.substr(0, slash);
-  const bool has_registry = slash != std::string_view::npos &&
-                            (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
+  const bool has_registry =
+      slash != std::string_view::npos &&
+      (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
   std::string out(name);
-  if (!has_registry) out = (slash == std::string_view::npos ? "docker.io/library/" : "docker.io/") + out;
+  if (!has_registry)
+    out = (slash == std::string_view::npos ? "docker.io/library/" : "docker.io/") + out;
   const std::size_t last_slash = out.rfind('/');
   const bool has_tag = out.find_first_of(":@", last_slash) != std::string::npos;
   return has_tag ? out : out + ":latest";
@@ -113,7 +121,8 @@ std::string ImageSource::text() const {
 }
 
 ImageMap::ImageMap() {
-  sources_.emplace("docker.io/insula/llm-sim:latest", ImageSource{ImageSourceKind::kBuiltin, {"llm-sim"}, {}});
+  sources_.emplace("docker.io/insula/llm-sim:latest",
+                   ImageSource{ImageSourceKind::kBuiltin, {"llm-sim"}, {}});
 }
 
 Result<> ImageMap::add(std::string_view line) {

@@ -26,7 +26,8 @@ enum class ImageSourceKind : std::uint8_t {
 /// Where the containers of an image name really come from.
 struct ImageSource {
   ImageSourceKind kind = ImageSourceKind::kImported;
-  /// kBuiltin: the subcommand. kHost: program and leading arguments. kImported: the name in the store.
+  /// kBuiltin: the subcommand. kHost: program and leading arguments. kImported: the name in the
+  /// store.
   std::vector<std::string> words;
   /// kHost: further paths of the machine that the program needs (`+/opt/models` in the line).
   std::vector<std::string> host_paths;

@@ -15,14 +15,16 @@ using ::testing::HasSubstr;
 TEST(ImageName, TakesDockersDefaultsForWhatIsLeftOut) {
   EXPECT_EQ(normalized_image("llm").value(), "docker.io/library/llm:latest");
   EXPECT_EQ(normalized_image("insula/llm-sim").value(), "docker.io/insula/llm-sim:latest");
-  EXPECT_EQ(normalized_image("ghcr.io/berriai/litellm:main-latest").value(), "ghcr.io/berriai/litellm:main-latest");
+  EXPECT_EQ(normalized_image("ghcr.io/berriai/litellm:main-latest").value(),
+            "ghcr.io/berriai/litellm:main-latest");
   EXPECT_EQ(normalized_image("localhost/x").value(), "localhost/x:latest");
   EXPECT_EQ(normalized_image("host:5000/x").value(), "host:5000/x:latest");
   EXPECT_EQ(normalized_image("x@sha256:ab").value(), "docker.io/library/x@sha256:ab");
 }
 
 TEST(ImageName, RefusesWhatIsNone) {
-  for (const char* bad : {"", "a b", "/x", "x/", "x:", "a;b"}) EXPECT_FALSE(normalized_image(bad)) << bad;
+  for (const char* bad : {"", "a b", "/x", "x/", "x:", "a;b"})
+    EXPECT_FALSE(normalized_image(bad)) << bad;
 }
 
 TEST(ImageMap, KnowsTheSimulatorByAnySpellingOfItsName) {
@@ -36,7 +38,8 @@ TEST(ImageMap, KnowsTheSimulatorByAnySpellingOfItsName) {
 
 TEST(ImageMap, MapsANameToAProgramWithArgumentsAndFurtherPaths) {
   ImageMap map;
-  ASSERT_TRUE(map.add("ghcr.io/x/y:main = host:/opt/y/bin/y --host \"a b\" +/srv/models --port 8000"));
+  ASSERT_TRUE(
+      map.add("ghcr.io/x/y:main = host:/opt/y/bin/y --host \"a b\" +/srv/models --port 8000"));
   const ImageSource* source = map.find("ghcr.io/x/y:main");
   ASSERT_NE(source, nullptr);
   EXPECT_THAT(source->words, ElementsAre("/opt/y/bin/y", "--host", "a b", "--port", "8000"));

@@ -12,12 +12,16 @@ namespace {
 // Where the binary is inside a container that holds nothing else.
 constexpr std::string_view kBinaryInContainer = "/insula";
 
-Result<ResolvedImage> imported(const ImageStore& store, const std::string& wanted, const std::string& name) {
+Result<ResolvedImage> imported(const ImageStore& store,
+                               const std::string& wanted,
+                               const std::string& name) {
   Result<StoredImage> image = store.find(name);
   if (!image && image.error().code() == ErrorCode::kNotFound) {
     return fail(ErrorCode::kNotFound,
-                fmt::format("image \"{0}\" is not on this machine and is not fetched from a registry: import it with "
-                            "`insula image import FILE`, or map the name with --map-image \"{0} = host:/path/of/program\"",
+                fmt::format("image \"{0}\" is not on this machine and is not fetched from a "
+                            "registry: import it with "
+                            "`insula image import FILE`, or map the name with --map-image \"{0} = "
+                            "host:/path/of/program\"",
                             wanted));
   }
   if (!image) return std::unexpected(std::move(image).error());
@@ -48,15 +52,18 @@ Result<ResolvedImage> ImageResolver::resolve(const std::string& image) const {
     case ImageSourceKind::kHost:
       if (!exists(source->words.front())) {
         return fail(ErrorCode::kNotFound,
-                    fmt::format("image \"{}\" is mapped to {}, which is not installed", image, source->words.front()));
+                    fmt::format("image \"{}\" is mapped to {}, which is not installed", image,
+                                source->words.front()));
       }
       out.root = HostRoot{source->host_paths};
       out.entrypoint = source->words;
-      out.note = fmt::format("Image \"{}\" is mapped to the program {} of this machine", image, source->words.front());
+      out.note = fmt::format("Image \"{}\" is mapped to the program {} of this machine", image,
+                             source->words.front());
       break;
     case ImageSourceKind::kImported: {
       INSULA_TRY(out, imported(store_, image, source->words.front()));
-      out.note = fmt::format("Image \"{}\" is mapped to the imported image {}", image, source->words.front());
+      out.note = fmt::format("Image \"{}\" is mapped to the imported image {}", image,
+                             source->words.front());
       return out;
     }
   }

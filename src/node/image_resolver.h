@@ -22,13 +22,14 @@ struct ResolvedImage {
   std::string note;      // for the user, when the name stands for something that is not that image
 };
 
-/// Turns image names into root file systems: first by the map, then by the store. Nothing is fetched
-/// from a registry.
+/// Turns image names into root file systems: first by the map, then by the store. Nothing is
+/// fetched from a registry.
 class ImageResolver {
  public:
   ImageResolver(const ImageMap& map, const ImageStore& store) : map_(map), store_(store) {}
 
-  /// Errors: kInvalid for a name that is none (InvalidImageName); kNotFound with what to do about it.
+  /// Errors: kInvalid for a name that is none (InvalidImageName); kNotFound with what to do about
+  /// it.
   [[nodiscard]] Result<ResolvedImage> resolve(const std::string& image) const;
 
  private:

@@ -17,7 +17,8 @@ namespace {
 std::vector<std::string> texts(const json::Value& value) {
   std::vector<std::string> out;
   if (const json::Array* array = value.as_array()) {
-    for (const json::Value& item : *array) out.emplace_back(item.text());
+    for (const json::Value& item : *array)
+      out.emplace_back(item.text());
   }
   return out;
 }
@@ -36,10 +37,14 @@ Result<StoredImage> load(const std::string& dir, const std::string& name, const 
   out.user = run["User"].text();
   for (const std::string& digest : texts(config["rootfs"]["diff_ids"])) {
     const std::string hex = digest.substr(digest.find(':') + 1);
-    if (!is_hex_digest(hex)) return fail(ErrorCode::kInternal, fmt::format("image {}: bad layer digest {}", name, digest));
+    if (!is_hex_digest(hex))
+      return fail(ErrorCode::kInternal, fmt::format("image {}: bad layer digest {}", name, digest));
     out.layers.push_back(fmt::format("{}/layers/{}", dir, hex));
-    if (!exists(out.layers.back())) return fail(ErrorCode::kInternal, fmt::format("image {}: layer {} is missing; import it again", name, hex));
-    if (const auto size = read_file(out.layers.back() + ".size")) out.bytes += std::strtoll(size->c_str(), nullptr, 10);
+    if (!exists(out.layers.back()))
+      return fail(ErrorCode::kInternal,
+                  fmt::format("image {}: layer {} is missing; import it again", name, hex));
+    if (const auto size = read_file(out.layers.back() + ".size"))
+      out.bytes += std::strtoll(size->c_str(), nullptr, 10);
   }
   std::ranges::reverse(out.layers);
   return out;
@@ -49,8 +54,9 @@ Result<StoredImage> load(const std::string& dir, const std::string& name, const 
 
 bool is_hex_digest(std::string_view text) {
   constexpr std::size_t kSha256Digits = 64;
-  return text.size() == kSha256Digits &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == kSha256Digits && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 std::string encoded_image_name(std::string_view name) {
@@ -80,9 +86,11 @@ std::string decoded_image_name(std::string_view file) {
 }
 
 Result<StoredImage> ImageStore::find(const std::string& name) const {
-  const Result<std::string> id = read_file(fmt::format("{}/names/{}", dir_, encoded_image_name(name)));
+  const Result<std::string> id =
+      read_file(fmt::format("{}/names/{}", dir_, encoded_image_name(name)));
   if (!id) return fail(ErrorCode::kNotFound, fmt::format("no image {}", name));
-  if (!is_hex_digest(*id)) return fail(ErrorCode::kInternal, fmt::format("image {}: the store's entry is damaged", name));
+  if (!is_hex_digest(*id))
+    return fail(ErrorCode::kInternal, fmt::format("image {}: the store's entry is damaged", name));
   return load(dir_, name, *id);
 }
 

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-
 namespace insula::node {
 namespace {
 
@@ -14,7 +13,8 @@ constexpr int kPrefixMax = 28;
 }  // namespace
 
 std::string Ipv4::text() const {
-  return fmt::format("{}.{}.{}.{}", value >> 24U, (value >> 16U) & 0xffU, (value >> 8U) & 0xffU, value & 0xffU);
+  return fmt::format("{}.{}.{}.{}", value >> 24U, (value >> 16U) & 0xffU, (value >> 8U) & 0xffU,
+                     value & 0xffU);
 }
 
 std::optional<Ipv4> parse_ipv4(std::string_view text) {
@@ -33,9 +33,13 @@ std::optional<Ipv4> parse_ipv4(std::string_view text) {
   return Ipv4{value};
 }
 
-bool Ipv4Range::contains(Ipv4 address) const { return address.value - first.value < size(); }
+bool Ipv4Range::contains(Ipv4 address) const {
+  return address.value - first.value < size();
+}
 
-std::string Ipv4Range::text() const { return fmt::format("{}/{}", first.text(), prefix_length); }
+std::string Ipv4Range::text() const {
+  return fmt::format("{}/{}", first.text(), prefix_length);
+}
 
 Result<Ipv4Range> parse_ipv4_range(std::string_view text) {
   const std::size_t slash = text.find('/');
@@ -47,7 +51,8 @@ Result<Ipv4Range> parse_ipv4_range(std::string_view text) {
     if (error != std::errc() || end != digits.data() + digits.size()) prefix = 0;
   }
   if (!first || prefix < kPrefixMin || prefix > kPrefixMax) {
-    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not an IPv4 network between /8 and /28", text));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("\"{}\" is not an IPv4 network between /8 and /28", text));
   }
   const Ipv4Range range{*first, prefix};
   if ((first->value & (range.size() - 1)) != 0) {
@@ -72,7 +77,8 @@ std::optional<Ipv4> IpPool::next_free() {
 Result<Ipv4> IpPool::acquire(const std::string& pod_uid) {
   if (const auto found = by_pod_.find(pod_uid); found != by_pod_.end()) return found->second;
   const std::optional<Ipv4> address = next_free();
-  if (!address) return fail(ErrorCode::kUnavailable, fmt::format("no free pod address in {}", range_.text()));
+  if (!address)
+    return fail(ErrorCode::kUnavailable, fmt::format("no free pod address in {}", range_.text()));
   by_pod_[pod_uid] = *address;
   by_address_[*address] = pod_uid;
   return *address;
@@ -84,7 +90,8 @@ Result<Ipv4> IpPool::replace(const std::string& pod_uid) {
 }
 
 bool IpPool::reserve(const std::string& pod_uid, Ipv4 address) {
-  if (!range_.contains(address) || by_address_.contains(address) || by_pod_.contains(pod_uid)) return false;
+  if (!range_.contains(address) || by_address_.contains(address) || by_pod_.contains(pod_uid))
+    return false;
   by_pod_[pod_uid] = address;
   by_address_[address] = pod_uid;
   return true;

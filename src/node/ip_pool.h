@@ -26,7 +26,9 @@ struct Ipv4Range {
   Ipv4 first;
   int prefix_length = 0;
 
-  [[nodiscard]] std::uint32_t size() const { return 1U << static_cast<unsigned>(32 - prefix_length); }
+  [[nodiscard]] std::uint32_t size() const {
+    return 1U << static_cast<unsigned>(32 - prefix_length);
+  }
 
   [[nodiscard]] bool contains(Ipv4 address) const;
   [[nodiscard]] std::string text() const;
@@ -35,11 +37,12 @@ struct Ipv4Range {
 /// Errors: kInvalid unless it is a network between /8 and /28 with no host bits set.
 [[nodiscard]] Result<Ipv4Range> parse_ipv4_range(std::string_view text);
 
-/// Addresses of a range, each given to one pod (by uid) at a time. The first and the last of a range
-/// are never given. Memory only: each pod's directory remembers its address, see PodStore.
+/// Addresses of a range, each given to one pod (by uid) at a time. The first and the last of a
+/// range are never given. Memory only: each pod's directory remembers its address, see PodStore.
 ///
-/// A new pool begins at a random place, and an address given back is not given again until all others
-/// were: another platform on the same machine, and clients with old addresses, are then met rarely.
+/// A new pool begins at a random place, and an address given back is not given again until all
+/// others were: another platform on the same machine, and clients with old addresses, are then met
+/// rarely.
 class IpPool {
  public:
   IpPool(Ipv4Range range, Random& random);
@@ -48,7 +51,8 @@ class IpPool {
   /// Errors: kUnavailable when the range is used up.
   Result<Ipv4> acquire(const std::string& pod_uid);
 
-  /// Gives the pod's address up for another that is still free, for one that turned out to be taken.
+  /// Gives the pod's address up for another that is still free, for one that turned out to be
+  /// taken.
   Result<Ipv4> replace(const std::string& pod_uid);
 
   /// The pod had this address before the agent started. False when it is of another range or taken.

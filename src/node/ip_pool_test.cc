@@ -4,11 +4,12 @@
 
 #include <gtest/gtest.h>
 
-
 namespace insula::node {
 namespace {
 
-Ipv4Range small_range() { return parse_ipv4_range("10.9.8.16/28").value(); }
+Ipv4Range small_range() {
+  return parse_ipv4_range("10.9.8.16/28").value();
+}
 
 TEST(Ipv4, ReadsAndWritesDottedQuads) {
   EXPECT_EQ(parse_ipv4("10.1.2.255")->text(), "10.1.2.255");
@@ -48,7 +49,8 @@ TEST(IpPool, KeepsWhatEarlierPodsHadOutOfReach) {
   EXPECT_FALSE(pool.reserve("other", taken));
   EXPECT_FALSE(pool.reserve("other", *parse_ipv4("10.1.1.1")));
   EXPECT_EQ(pool.acquire("old").value(), taken);
-  for (int i = 0; i < 13; ++i) EXPECT_NE(pool.acquire("pod-" + std::to_string(i)).value(), taken);
+  for (int i = 0; i < 13; ++i)
+    EXPECT_NE(pool.acquire("pod-" + std::to_string(i)).value(), taken);
 }
 
 TEST(IpPool, DoesNotGiveAnAddressAgainWhileOthersAreFree) {

@@ -11,6 +11,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -18,7 +19,6 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "node/image_import.h"
@@ -43,7 +43,9 @@ struct FreeDigest {
 
 class Sha256 {
  public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
 
   void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
 
@@ -52,7 +54,8 @@ class Sha256 {
     unsigned size = 0;
     EVP_DigestFinal_ex(context_.get(), bytes.data(), &size);
     std::string out;
-    for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", bytes[i]);
+    for (unsigned i = 0; i < size; ++i)
+      out += fmt::format("{:02x}", bytes[i]);
     return out;
   }
 
@@ -62,7 +65,8 @@ class Sha256 {
 
 std::unexpected<Error> archive_error(archive* handle, const std::string& path) {
   const char* text = archive_error_string(handle);
-  return fail(ErrorCode::kInvalid, fmt::format("{}: {}", path, text == nullptr ? "cannot be read" : text));
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{}: {}", path, text == nullptr ? "cannot be read" : text));
 }
 
 Result<Archive> open_archive(const std::string& path, bool raw) {
@@ -75,7 +79,8 @@ Result<Archive> open_archive(const std::string& path, bool raw) {
     archive_read_support_format_tar(handle.get());
     archive_read_support_format_empty(handle.get());
   }
-  if (archive_read_open_filename(handle.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) return archive_error(handle.get(), path);
+  if (archive_read_open_filename(handle.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK)
+    return archive_error(handle.get(), path);
   return handle;
 }
 
@@ -119,8 +124,11 @@ class Unpacker {
   Result<> add(archive* handle, archive_entry* entry) {
     const char* raw = archive_entry_pathname(entry);
     const std::optional<std::string> name = clean_name(raw);
-    if (!name) return fail(ErrorCode::kInvalid, fmt::format("entry \"{}\" leads out of the image", raw == nullptr ? "" : raw));
-    if (++entries_ > kImportEntriesMax) return fail(ErrorCode::kTooLarge, "the image has too many entries");
+    if (!name)
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("entry \"{}\" leads out of the image", raw == nullptr ? "" : raw));
+    if (++entries_ > kImportEntriesMax)
+      return fail(ErrorCode::kTooLarge, "the image has too many entries");
     if (name->empty()) return {};
     const auto [folder, base] = split(*name);
     INSULA_TRY(const Fd parent, open_folder(folder));
@@ -146,19 +154,23 @@ class Unpacker {
     if (Result<Fd> fd = open_below(folder, O_RDONLY | O_DIRECTORY)) return fd;
     const auto [above, base] = split(folder);
     INSULA_TRY(const Fd parent, open_folder(above));
-    if (mkdirat(parent.get(), base.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create " + folder);
+    if (mkdirat(parent.get(), base.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno("create " + folder);
     return open_below(folder, O_RDONLY | O_DIRECTORY);
   }
 
   static Result<> whiteout(int parent, const std::string& base) {
     if (base == kOpaque) {
-      if (fsetxattr(parent, kOverlayOpaque, "y", 1, 0) != 0) return fail_errno("mark a directory as replaced");
+      if (fsetxattr(parent, kOverlayOpaque, "y", 1, 0) != 0)
+        return fail_errno("mark a directory as replaced");
       return {};
     }
     const std::string name = base.substr(kWhiteout.size());
-    if (name.empty() || name == "." || name == "..") return fail(ErrorCode::kInvalid, fmt::format("bad whiteout \"{}\"", base));
+    if (name.empty() || name == "." || name == "..")
+      return fail(ErrorCode::kInvalid, fmt::format("bad whiteout \"{}\"", base));
     unlinkat(parent, name.c_str(), 0);
-    if (mknodat(parent, name.c_str(), S_IFCHR, makedev(0, 0)) != 0) return fail_errno("mark " + name + " as deleted");
+    if (mknodat(parent, name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
+      return fail_errno("mark " + name + " as deleted");
     return {};
   }
 
@@ -171,28 +183,34 @@ class Unpacker {
     if (plain_) return refuse(entry);
     if (type == AE_IFLNK) {
       unlinkat(parent, base.c_str(), 0);
-      if (symlinkat(archive_entry_symlink(entry), parent, base.c_str()) != 0) return fail_errno("link " + base);
+      if (symlinkat(archive_entry_symlink(entry), parent, base.c_str()) != 0)
+        return fail_errno("link " + base);
       return set_owner(entry, parent, base);
     }
     if (type == AE_IFIFO) {
       unlinkat(parent, base.c_str(), 0);
-      if (mkfifoat(parent, base.c_str(), archive_entry_perm(entry)) != 0) return fail_errno("make " + base);
+      if (mkfifoat(parent, base.c_str(), archive_entry_perm(entry)) != 0)
+        return fail_errno("make " + base);
       return set_owner(entry, parent, base);
     }
     return {};
   }
 
   static Result<> refuse(archive_entry* entry) {
-    return fail(ErrorCode::kInvalid, fmt::format("entry \"{}\" is neither a file nor a directory", archive_entry_pathname(entry)));
+    return fail(ErrorCode::kInvalid, fmt::format("entry \"{}\" is neither a file nor a directory",
+                                                 archive_entry_pathname(entry)));
   }
 
   Result<> link(const char* target, int parent, const std::string& base) const {
     const std::optional<std::string> name = clean_name(target);
-    if (!name || name->empty()) return fail(ErrorCode::kInvalid, fmt::format("hard link to \"{}\" leads out of the image", target));
+    if (!name || name->empty())
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("hard link to \"{}\" leads out of the image", target));
     const auto [folder, file] = split(*name);
     INSULA_TRY(const Fd from, open_below(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY));
     unlinkat(parent, base.c_str(), 0);
-    if (linkat(from.get(), file.c_str(), parent, base.c_str(), 0) != 0) return fail_errno(fmt::format("link {} to {}", base, *name));
+    if (linkat(from.get(), file.c_str(), parent, base.c_str(), 0) != 0)
+      return fail_errno(fmt::format("link {} to {}", base, *name));
     return {};
   }
 
@@ -201,7 +219,8 @@ class Unpacker {
       if (errno != EEXIST) return fail_errno("create " + base);
       struct stat info{};
       // A later entry of the same name wins, but a directory that is there keeps its content.
-      if (fstatat(parent, base.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("stat " + base);
+      if (fstatat(parent, base.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno("stat " + base);
       if (!S_ISDIR(info.st_mode)) {
         unlinkat(parent, base.c_str(), 0);
         if (mkdirat(parent, base.c_str(), 0755) != 0) return fail_errno("create " + base);
@@ -215,7 +234,8 @@ class Unpacker {
 
   Result<> write_file(archive* handle, archive_entry* entry, int parent, const std::string& base) {
     unlinkat(parent, base.c_str(), 0);
-    const Fd fd(openat(parent, base.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const Fd fd(
+        openat(parent, base.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return fail_errno("create " + base);
     const void* block = nullptr;
     std::size_t size = 0;
@@ -224,7 +244,8 @@ class Unpacker {
     while ((status = archive_read_data_block(handle, &block, &size, &offset)) == ARCHIVE_OK) {
       bytes_ += static_cast<std::int64_t>(size);
       if (bytes_ > kImportBytesMax) return fail(ErrorCode::kTooLarge, "the image is too large");
-      if (pwrite(fd.get(), block, size, offset) != static_cast<ssize_t>(size)) return fail_errno("write " + base);
+      if (pwrite(fd.get(), block, size, offset) != static_cast<ssize_t>(size))
+        return fail_errno("write " + base);
     }
     if (status != ARCHIVE_EOF) return archive_error(handle, base);
     // Trailing holes of sparse files are not written.
@@ -243,7 +264,8 @@ class Unpacker {
     if (plain_) return {};
     const auto uid = static_cast<uid_t>(archive_entry_uid(entry));
     const auto gid = static_cast<gid_t>(archive_entry_gid(entry));
-    if (fchownat(parent, base.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("chown " + base);
+    if (fchownat(parent, base.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_errno("chown " + base);
     return {};
   }
 
@@ -255,7 +277,8 @@ class Unpacker {
     archive_entry_xattr_reset(entry);
     while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
       const std::string_view key = name;
-      if (key == "security.capability" || key.starts_with("user.")) fsetxattr(fd, name, value, size, 0);
+      if (key == "security.capability" || key.starts_with("user."))
+        fsetxattr(fd, name, value, size, 0);
     }
   }
 
@@ -265,13 +288,15 @@ class Unpacker {
   std::int64_t entries_ = 0;
 };
 
-Result<std::int64_t> unpack(const std::string& path, const std::string& dir, bool plain_files_only) {
+Result<std::int64_t> unpack(const std::string& path,
+                            const std::string& dir,
+                            bool plain_files_only) {
   Fd root(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return fail_errno("open " + dir);
   INSULA_TRY(const Archive handle, open_archive(path, false));
   Unpacker unpacker(std::move(root), plain_files_only);
   while (true) {
-    INSULA_TRY(archive_entry* entry, next_entry(handle.get(), path));
+    INSULA_TRY(archive_entry * entry, next_entry(handle.get(), path));
     if (entry == nullptr) return unpacker.bytes();
     INSULA_TRY_VOID(unpacker.add(handle.get(), entry));
   }
@@ -283,7 +308,8 @@ Result<std::string> file_digest(const std::string& path) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno("open " + path);
   Sha256 digest;
-  std::array<char, kBlockBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+  std::array<char, kBlockBytes>
+      buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
   while (true) {
     const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
     if (n < 0) return fail_errno("read " + path);
@@ -297,19 +323,23 @@ Result<std::string> content_digest(const std::string& path) {
   INSULA_TRY(const archive_entry* entry, next_entry(handle.get(), path));
   Sha256 digest;
   if (entry == nullptr) return digest.hex();
-  std::array<char, kBlockBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the archive
+  std::array<char, kBlockBytes>
+      buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the archive
   std::int64_t bytes = 0;
   while (true) {
     const la_ssize_t n = archive_read_data(handle.get(), buffer.data(), buffer.size());
     if (n < 0) return archive_error(handle.get(), path);
     if (n == 0) return digest.hex();
     bytes += n;
-    if (bytes > kImportBytesMax) return fail(ErrorCode::kTooLarge, path + ": the layer is too large");
+    if (bytes > kImportBytesMax)
+      return fail(ErrorCode::kTooLarge, path + ": the layer is too large");
     digest.add(buffer.data(), static_cast<std::size_t>(n));
   }
 }
 
-Result<std::int64_t> unpack_layer(const std::string& path, const std::string& dir) { return unpack(path, dir, false); }
+Result<std::int64_t> unpack_layer(const std::string& path, const std::string& dir) {
+  return unpack(path, dir, false);
+}
 
 Result<> unpack_archive(const std::string& path, const std::string& dir) {
   const Result<std::int64_t> bytes = unpack(path, dir, true);

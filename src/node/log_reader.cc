@@ -8,9 +8,9 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "http/url.h"
 #include "node/files.h"
@@ -33,12 +33,14 @@ std::uint64_t inode_of(const std::string& path) {
 
 int oldest_number(const std::string& path) {
   int number = 0;
-  while (number < kRotatedMax && exists(numbered(path, number + 1))) ++number;
+  while (number < kRotatedMax && exists(numbered(path, number + 1)))
+    ++number;
   return number;
 }
 
 std::string since_text(WallTime time) {
-  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+  const auto nanos =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
   return std::string(log_timestamp({nanos / 1'000'000'000, nanos % 1'000'000'000}).view());
 }
 
@@ -46,7 +48,8 @@ std::string since_text(WallTime time) {
 Result<std::string> full_timestamp(std::string_view text) {
   constexpr std::size_t kSecondsEnd = 19;
   if (text.size() < kSecondsEnd + 1 || text[10] != 'T' || text.back() != 'Z') {
-    return fail(ErrorCode::kInvalid, fmt::format("sinceTime \"{}\" is not an RFC 3339 time in UTC", text));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("sinceTime \"{}\" is not an RFC 3339 time in UTC", text));
   }
   std::string fraction(text.substr(kSecondsEnd, text.size() - kSecondsEnd - 1));
   if (fraction.empty()) fraction = ".";
@@ -58,7 +61,8 @@ Result<std::int64_t> number_of(std::string_view name, std::string_view text, std
   std::int64_t out = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc() || end != text.data() + text.size() || out < min) {
-    return fail(ErrorCode::kInvalid, fmt::format("{}: \"{}\" must be a number and at least {}", name, text, min));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}: \"{}\" must be a number and at least {}", name, text, min));
   }
   return out;
 }
@@ -114,7 +118,8 @@ Result<LogQuery> LogQuery::parse(std::string_view query, WallTime now) {
   return out;
 }
 
-LogReader::LogReader(std::string path, LogQuery query) : path_(std::move(path)), query_(std::move(query)) {
+LogReader::LogReader(std::string path, LogQuery query)
+    : path_(std::move(path)), query_(std::move(query)) {
   if (query_.tail_lines) {
     skip_to_tail();
   } else {
@@ -145,7 +150,8 @@ bool LogReader::open_next() {
   if (fd_) {
     // Rotation may have moved our file up meanwhile; the one written after it is one below.
     int found = 0;
-    while (found <= kRotatedMax && inode_of(numbered(path_, found)) != inode_) ++found;
+    while (found <= kRotatedMax && inode_of(numbered(path_, found)) != inode_)
+      ++found;
     if (found == 0) return false;
     number_ = found > kRotatedMax ? oldest_number(path_) + 1 : found;
   }
@@ -175,7 +181,8 @@ bool LogReader::read(std::string& out) {
     return true;
   }
   std::string_view rest = held_;
-  for (std::size_t newline = rest.find('\n'); newline != std::string_view::npos; newline = rest.find('\n')) {
+  for (std::size_t newline = rest.find('\n'); newline != std::string_view::npos;
+       newline = rest.find('\n')) {
     emit(rest.substr(0, newline), out);
     rest.remove_prefix(newline + 1);
   }
@@ -193,7 +200,8 @@ void LogReader::emit(std::string_view line, std::string& out) {
   if (!record.partial) text += '\n';
   at_line_start_ = !record.partial;
   if (query_.limit_bytes) {
-    text.resize(std::min<std::size_t>(text.size(), static_cast<std::size_t>(std::max<std::int64_t>(0, *query_.limit_bytes))));
+    text.resize(std::min<std::size_t>(
+        text.size(), static_cast<std::size_t>(std::max<std::int64_t>(0, *query_.limit_bytes))));
     *query_.limit_bytes -= static_cast<std::int64_t>(text.size());
   }
   out += text;

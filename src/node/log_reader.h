@@ -52,12 +52,14 @@ class LogReader {
   LogQuery query_;
   Fd fd_;
   std::uint64_t inode_ = 0;
-  int number_ = -1;  // of the open file: 0 is the newest; -1 before the first
+  int number_ = -1;   // of the open file: 0 is the newest; -1 before the first
   std::string held_;  // a record whose end has not been read
   bool at_line_start_ = true;
 };
 
 /// The last lines of a log, without times: at most so many lines and bytes.
-[[nodiscard]] std::string log_tail(const std::string& path, std::size_t lines_max, std::size_t bytes_max);
+[[nodiscard]] std::string log_tail(const std::string& path,
+                                   std::size_t lines_max,
+                                   std::size_t bytes_max);
 
 }  // namespace insula::node

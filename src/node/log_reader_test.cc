@@ -39,7 +39,8 @@ TEST_F(LogReaderTest, ReadsAcrossRotatedFilesInOrder) {
   write(1, 20, 150);
   ASSERT_TRUE(exists(dir_ / "log.2"));
   std::string expected;
-  for (int i = 1; i <= 20; ++i) expected += std::to_string(i) + "\n";
+  for (int i = 1; i <= 20; ++i)
+    expected += std::to_string(i) + "\n";
   EXPECT_EQ(read(), expected);
 }
 
@@ -49,7 +50,8 @@ TEST_F(LogReaderTest, FindsTheLastLinesInOlderFilesToo) {
     LogQuery query;
     query.tail_lines = lines;
     std::string expected;
-    for (int i = std::max(1, 21 - lines); i <= 20; ++i) expected += std::to_string(i) + "\n";
+    for (int i = std::max(1, 21 - lines); i <= 20; ++i)
+      expected += std::to_string(i) + "\n";
     EXPECT_EQ(read(query), expected) << lines;
   }
 }
@@ -79,7 +81,8 @@ TEST_F(LogReaderTest, LeavesOutWhatIsOlderThanAsked) {
 }
 
 TEST_F(LogReaderTest, RefusesParametersThatMakeNoSense) {
-  for (const char* bad : {"tailLines=-1", "tailLines=x", "limitBytes=0", "sinceSeconds=0", "sinceTime=yesterday"}) {
+  for (const char* bad :
+       {"tailLines=-1", "tailLines=x", "limitBytes=0", "sinceSeconds=0", "sinceTime=yesterday"}) {
     EXPECT_FALSE(LogQuery::parse(bad, {})) << bad;
   }
 }

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "node/files.h"
@@ -41,7 +41,8 @@ class NamespaceHolder {
     const pid_t child = fork();
     if (child < 0) return fail_errno("fork");
     if (child == 0) serve(down_read.get(), up_write.get());
-    return std::unique_ptr<NamespaceHolder>(new NamespaceHolder(child, std::move(down_write), std::move(up_read)));
+    return std::unique_ptr<NamespaceHolder>(
+        new NamespaceHolder(child, std::move(down_write), std::move(up_read)));
   }
 
   ~NamespaceHolder() {
@@ -52,7 +53,8 @@ class NamespaceHolder {
   // `step`: a flag of unshare(2), or 0 to become root of the new user namespace.
   Result<> ask(int step, const char* what) {
     int answer = EPIPE;
-    if (write(down_.get(), &step, sizeof step) != sizeof step || read(up_.get(), &answer, sizeof answer) != sizeof answer) {
+    if (write(down_.get(), &step, sizeof step) != sizeof step ||
+        read(up_.get(), &answer, sizeof answer) != sizeof answer) {
       return fail_errno(what, EPIPE);
     }
     return answer == 0 ? Result<>() : Result<>(fail_errno(what, answer));
@@ -61,19 +63,22 @@ class NamespaceHolder {
   Result<> keep(const char* kind, const std::string& path) const {
     INSULA_TRY_VOID(write_file(path, "", 0444));
     const std::string source = fmt::format("/proc/{}/ns/{}", child_, kind);
-    if (mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail_errno("keep the namespace at " + path);
+    if (mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      return fail_errno("keep the namespace at " + path);
     return {};
   }
 
   [[nodiscard]] pid_t pid() const { return child_; }
 
  private:
-  NamespaceHolder(pid_t child, Fd down, Fd up) : child_(child), down_(std::move(down)), up_(std::move(up)) {}
+  NamespaceHolder(pid_t child, Fd down, Fd up)
+      : child_(child), down_(std::move(down)), up_(std::move(up)) {}
 
   [[noreturn]] static void serve(int requests, int answers) {
     int step = 0;
     while (read(requests, &step, sizeof step) == sizeof step) {
-      const bool done = step == 0 ? setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0 : unshare(step) == 0;
+      const bool done =
+          step == 0 ? setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0 : unshare(step) == 0;
       const int answer = done ? 0 : errno;
       if (write(answers, &answer, sizeof answer) != sizeof answer) break;
     }
@@ -109,7 +114,8 @@ Result<> keep_namespaces(const NamespacePaths& paths, std::optional<std::uint32_
 }
 
 Result<> drop_namespace(const std::string& path) {
-  if (is_namespace(path) && umount2(path.c_str(), MNT_DETACH) != 0) return fail_errno("release " + path);
+  if (is_namespace(path) && umount2(path.c_str(), MNT_DETACH) != 0)
+    return fail_errno("release " + path);
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path);
   return {};
 }

@@ -17,9 +17,9 @@ struct NamespacePaths {
   std::string user;  // meant only with a base
 };
 
-/// Makes a network namespace; with `user_base` first a user namespace whose ids 0 to 65535 are those
-/// from the base on, and the network namespace inside it, so that root of the pod rules its own
-/// network and may look at it through /sys. What is there already is kept. Blocking.
+/// Makes a network namespace; with `user_base` first a user namespace whose ids 0 to 65535 are
+/// those from the base on, and the network namespace inside it, so that root of the pod rules its
+/// own network and may look at it through /sys. What is there already is kept. Blocking.
 ///
 /// Errors: kForbidden or kUnavailable when the kernel does not let us.
 Result<> keep_namespaces(const NamespacePaths& paths, std::optional<std::uint32_t> user_base);

@@ -43,7 +43,9 @@ class Netlink::Message {
     add(type, &value, sizeof value);
   }
 
-  void add_text(std::uint16_t type, const std::string& text) { add(type, text.c_str(), text.size() + 1); }
+  void add_text(std::uint16_t type, const std::string& text) {
+    add(type, text.c_str(), text.size() + 1);
+  }
 
   void add_address(std::uint16_t type, Ipv4 address) { add(type, htonl(address.value)); }
 
@@ -58,8 +60,8 @@ class Netlink::Message {
   }
 
   void end(rtattr* attribute) {
-    attribute->rta_len =
-        static_cast<std::uint16_t>(bytes_.data() + header()->nlmsg_len - reinterpret_cast<char*>(attribute));
+    attribute->rta_len = static_cast<std::uint16_t>(bytes_.data() + header()->nlmsg_len -
+                                                    reinterpret_cast<char*>(attribute));
   }
 
   void append_raw(const void* data, std::size_t size) {
@@ -87,14 +89,18 @@ Result<Netlink> Netlink::open() {
 
 Result<> Netlink::call(Message& message, const std::string& what) {
   message.header()->nlmsg_seq = ++sequence_;
-  if (send(fd_.get(), message.header(), message.header()->nlmsg_len, 0) < 0) return fail_errno(what);
-  alignas(nlmsghdr) std::array<char, 4096> answer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
+  if (send(fd_.get(), message.header(), message.header()->nlmsg_len, 0) < 0)
+    return fail_errno(what);
+  alignas(nlmsghdr) std::array<char, 4096>
+      answer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
   while (true) {
     const ssize_t n = recv(fd_.get(), answer.data(), answer.size(), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno(what);
     const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
-    if (static_cast<std::size_t>(n) < NLMSG_LENGTH(sizeof(nlmsgerr)) || header->nlmsg_seq != sequence_) continue;
+    if (static_cast<std::size_t>(n) < NLMSG_LENGTH(sizeof(nlmsgerr)) ||
+        header->nlmsg_seq != sequence_)
+      continue;
     if (header->nlmsg_type != NLMSG_ERROR) continue;
     const int error = -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
     if (error == 0) return {};
@@ -175,6 +181,8 @@ Result<> Netlink::add_default_route(int index, Ipv4 gateway) {
   return call(message, "add the default route over " + gateway.text());
 }
 
-int link_index(const std::string& name) { return static_cast<int>(if_nametoindex(name.c_str())); }
+int link_index(const std::string& name) {
+  return static_cast<int>(if_nametoindex(name.c_str()));
+}
 
 }  // namespace insula::node

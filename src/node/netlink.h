@@ -11,8 +11,8 @@ namespace insula::node {
 
 /// The few rtnetlink requests that a pod's network is made of, without forking `ip`.
 ///
-/// A socket belongs to the network namespace in which it was opened, whatever the thread does later.
-/// Blocking, but the kernel answers at once. Spec: rtnetlink(7).
+/// A socket belongs to the network namespace in which it was opened, whatever the thread does
+/// later. Blocking, but the kernel answers at once. Spec: rtnetlink(7).
 class Netlink {
  public:
   static Result<Netlink> open();

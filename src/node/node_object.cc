@@ -7,13 +7,13 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "base/version.h"
@@ -45,7 +45,8 @@ std::string host_name() {
   std::string name(256, '\0');
   if (gethostname(name.data(), name.size() - 1) != 0) return "node";
   name.resize(name.find('\0'));
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : name)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return name;
 }
 
@@ -74,7 +75,8 @@ std::string os_image() {
 
 std::string one_line(const std::string& path) {
   std::string text = read_file(path).value_or("");
-  while (text.ends_with('\n')) text.pop_back();
+  while (text.ends_with('\n'))
+    text.pop_back();
   return text;
 }
 
@@ -101,7 +103,8 @@ api::NodeSystemInfo system_info(const NodeFacts& facts) {
 
 class ConditionList {
  public:
-  ConditionList(const std::vector<api::NodeCondition>& before, api::Time now) : before_(before), now_(now) {}
+  ConditionList(const std::vector<api::NodeCondition>& before, api::Time now)
+      : before_(before), now_(now) {}
 
   void add(const char* type, bool value, const char* reason, std::string message) {
     api::NodeCondition condition;
@@ -115,7 +118,8 @@ class ConditionList {
     if (old != before_.end() && old->status == condition.status) {
       condition.last_transition_time = old->last_transition_time;
       // A heartbeat alone is no news: leases carry those, so an idle node writes nothing here.
-      if (old->reason == condition.reason && old->message == condition.message) condition.last_heartbeat_time = old->last_heartbeat_time;
+      if (old->reason == condition.reason && old->message == condition.message)
+        condition.last_heartbeat_time = old->last_heartbeat_time;
     }
     out_.push_back(std::move(condition));
   }
@@ -139,7 +143,9 @@ Result<NodeFacts> measure_node(const NodeOptions& options) {
   const auto read = [](const char* flag, const std::string& text, api::Quantity& into) -> Result<> {
     if (text.empty()) return {};
     Result<api::Quantity> value = api::Quantity::parse(text);
-    if (!value || value->is_negative()) return fail(ErrorCode::kInvalid, fmt::format("{} {}: not a quantity such as 8 or 64Gi", flag, text));
+    if (!value || value->is_negative())
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{} {}: not a quantity such as 8 or 64Gi", flag, text));
     into = *value;
     return {};
   };
@@ -147,13 +153,16 @@ Result<NodeFacts> measure_node(const NodeOptions& options) {
   INSULA_TRY_VOID(read("--node-memory", options.memory, out.memory));
   struct statvfs disk{};
   if (statvfs(options.data_dir.c_str(), &disk) == 0) {
-    out.ephemeral_storage_bytes = static_cast<std::int64_t>(disk.f_blocks) * static_cast<std::int64_t>(disk.f_frsize);
+    out.ephemeral_storage_bytes =
+        static_cast<std::int64_t>(disk.f_blocks) * static_cast<std::int64_t>(disk.f_frsize);
   }
   out.pods_max = options.max_pods;
   return out;
 }
 
-bool memory_is_short() { return meminfo_bytes("MemAvailable:") < kMemoryFloorBytes; }
+bool memory_is_short() {
+  return meminfo_bytes("MemAvailable:") < kMemoryFloorBytes;
+}
 
 bool disk_is_short(const std::string& dir) {
   struct statvfs disk{};
@@ -174,7 +183,8 @@ api::Node node_object(const NodeFacts& facts) {
     node.metadata.labels["nvidia.com/gpu.count"] = std::to_string(facts.gpus.size());
     if (facts.gpus.front().origin == gpu::Origin::kSimulated) {
       node.metadata.labels[kSimulatedGpuLabel] = "true";
-      node.metadata.annotations[kSimulatedGpuLabel] = fmt::format("{} GPUs of this node are simulated", facts.gpus.size());
+      node.metadata.annotations[kSimulatedGpuLabel] =
+          fmt::format("{} GPUs of this node are simulated", facts.gpus.size());
     }
   }
   return node;
@@ -185,8 +195,10 @@ api::NodeStatus node_status(const NodeFacts& facts, const api::NodeStatus& befor
   out.capacity["cpu"] = facts.cpu;
   out.capacity["memory"] = facts.memory;
   out.capacity["pods"] = api::Quantity::of(facts.pods_max);
-  out.capacity["ephemeral-storage"] = api::Quantity::of(facts.ephemeral_storage_bytes, api::Quantity::Format::kBinarySi);
-  if (!facts.gpus.empty()) out.capacity[kGpuResource] = api::Quantity::of(static_cast<std::int64_t>(facts.gpus.size()));
+  out.capacity["ephemeral-storage"] =
+      api::Quantity::of(facts.ephemeral_storage_bytes, api::Quantity::Format::kBinarySi);
+  if (!facts.gpus.empty())
+    out.capacity[kGpuResource] = api::Quantity::of(static_cast<std::int64_t>(facts.gpus.size()));
   out.allocatable = out.capacity;
   api::NodeAddress address;
   address.type = "InternalIP";
@@ -197,14 +209,25 @@ api::NodeStatus node_status(const NodeFacts& facts, const api::NodeStatus& befor
   out.addresses.push_back(address);
   out.node_info = system_info(facts);
   ConditionList conditions(before.conditions, now);
-  conditions.add("MemoryPressure", facts.memory_pressure, facts.memory_pressure ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
-                 facts.memory_pressure ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available");
-  conditions.add("DiskPressure", facts.disk_pressure, facts.disk_pressure ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
-                 facts.disk_pressure ? "kubelet has disk pressure" : "kubelet has no disk pressure");
-  conditions.add("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available");
-  const bool isolated = facts.isolation.namespaces && facts.isolation.limits && facts.isolation.user_namespaces;
-  conditions.add("IsolationUnavailable", !isolated, isolated ? "RuntimeIsolates" : facts.isolation.namespaces ? "PartlyIsolated" : "ProcessRuntime",
-                 isolated ? "pods have namespaces, limits and user namespaces of their own" : facts.isolation.reason);
+  conditions.add(
+      "MemoryPressure", facts.memory_pressure,
+      facts.memory_pressure ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+      facts.memory_pressure ? "kubelet has insufficient memory available"
+                            : "kubelet has sufficient memory available");
+  conditions.add(
+      "DiskPressure", facts.disk_pressure,
+      facts.disk_pressure ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+      facts.disk_pressure ? "kubelet has disk pressure" : "kubelet has no disk pressure");
+  conditions.add("PIDPressure", false, "KubeletHasSufficientPID",
+                 "kubelet has sufficient PID available");
+  const bool isolated =
+      facts.isolation.namespaces && facts.isolation.limits && facts.isolation.user_namespaces;
+  conditions.add("IsolationUnavailable", !isolated,
+                 isolated                     ? "RuntimeIsolates"
+                 : facts.isolation.namespaces ? "PartlyIsolated"
+                                              : "ProcessRuntime",
+                 isolated ? "pods have namespaces, limits and user namespaces of their own"
+                          : facts.isolation.reason);
   conditions.add("Ready", true, "KubeletReady", "kubelet is posting ready status");
   out.conditions = conditions.take();
   return out;

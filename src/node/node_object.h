@@ -43,6 +43,8 @@ inline constexpr const char* kSimulatedGpuLabel = "insula.dev/gpu-simulated";
 [[nodiscard]] api::Node node_object(const NodeFacts& facts);
 
 /// Its status; transition times of `before` are kept where the value is the same.
-[[nodiscard]] api::NodeStatus node_status(const NodeFacts& facts, const api::NodeStatus& before, api::Time now);
+[[nodiscard]] api::NodeStatus node_status(const NodeFacts& facts,
+                                          const api::NodeStatus& before,
+                                          api::Time now);
 
 }  // namespace insula::node

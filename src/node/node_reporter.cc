@@ -20,20 +20,27 @@ constexpr const char* kLeaseNamespace = "kube-node-lease";
 }  // namespace
 
 NodeReporter::NodeReporter(client::Client& client, NodeFacts facts, std::string data_dir, Log log)
-    : client_(client), facts_(std::move(facts)), data_dir_(std::move(data_dir)), log_(std::move(log)) {}
+    : client_(client),
+      facts_(std::move(facts)),
+      data_dir_(std::move(data_dir)),
+      log_(std::move(log)) {}
 
-void NodeReporter::start() { tasks_.spawn(renew_for_ever()); }
+void NodeReporter::start() {
+  tasks_.spawn(renew_for_ever());
+}
 
 Task<Result<>> NodeReporter::register_node() {
   measure_pressure();
   api::Node wanted = node_object(facts_);
   const Result<api::Node> created = co_await client::create(client_, wanted);
-  if (!created && created.error().code() != ErrorCode::kAlreadyExists) co_return std::unexpected(created.error());
+  if (!created && created.error().code() != ErrorCode::kAlreadyExists)
+    co_return std::unexpected(created.error());
   if (!created) {
     json::Value patch;
     patch["metadata"]["labels"] = api::to_json(wanted.metadata)["labels"];
     // Labels of GPUs that are gone, or no longer simulated, must not stay.
-    for (const char* label : {kSimulatedGpuLabel, "nvidia.com/gpu.present", "nvidia.com/gpu.count"}) {
+    for (const char* label :
+         {kSimulatedGpuLabel, "nvidia.com/gpu.present", "nvidia.com/gpu.count"}) {
       if (!wanted.metadata.labels.contains(label)) patch["metadata"]["labels"][label] = nullptr;
     }
     const auto note = wanted.metadata.annotations.find(kSimulatedGpuLabel);
@@ -42,8 +49,8 @@ Task<Result<>> NodeReporter::register_node() {
     } else {
       patch["metadata"]["annotations"][kSimulatedGpuLabel] = nullptr;
     }
-    INSULA_CO_TRY_VOID(co_await client_.patch(client::target_of<api::Node>("", facts_.name), client::PatchType::kMerge,
-                                              json::write(patch), {}));
+    INSULA_CO_TRY_VOID(co_await client_.patch(client::target_of<api::Node>("", facts_.name),
+                                              client::PatchType::kMerge, json::write(patch), {}));
   }
   INSULA_CO_TRY_VOID(co_await write_status());
   const Result<> leased = co_await renew_lease();
@@ -59,7 +66,8 @@ Task<Result<>> NodeReporter::write_status() {
     node.status = std::move(status);
     return true;
   };
-  const auto written = co_await client::modify<api::Node>(client_, "", facts_.name, std::move(change), client::ModifyPart::kStatus);
+  const auto written = co_await client::modify<api::Node>(
+      client_, "", facts_.name, std::move(change), client::ModifyPart::kStatus);
   if (!written) co_return std::unexpected(written.error());
   co_return Result<>{};
 }
@@ -69,7 +77,8 @@ Task<Result<>> NodeReporter::renew_lease() {
   json::Value patch;
   patch["spec"]["renewTime"] = now.text();
   const Result<std::string> renewed =
-      co_await client_.patch(client::target_of<api::Lease>(kLeaseNamespace, facts_.name), client::PatchType::kMerge, json::write(patch), {});
+      co_await client_.patch(client::target_of<api::Lease>(kLeaseNamespace, facts_.name),
+                             client::PatchType::kMerge, json::write(patch), {});
   if (renewed) co_return Result<>{};
   if (renewed.error().code() != ErrorCode::kNotFound) co_return std::unexpected(renewed.error());
   api::Lease lease;
@@ -95,11 +104,13 @@ Task<> NodeReporter::renew_for_ever() {
     const bool disk_before = facts_.disk_pressure;
     measure_pressure();
     if (memory_before != facts_.memory_pressure || disk_before != facts_.disk_pressure) {
-      if (const Result<> written = co_await write_status(); !written) log_.debug("node status not written", "err", written.error());
+      if (const Result<> written = co_await write_status(); !written)
+        log_.debug("node status not written", "err", written.error());
     }
     const Result<> renewed = co_await renew_lease();
     if (!renewed) log_.debug("lease not renewed", "err", renewed.error());
-    co_await sleep_for(renewed ? std::chrono::nanoseconds(kRenewEvery) : std::chrono::nanoseconds(kRenewAgain));
+    co_await sleep_for(renewed ? std::chrono::nanoseconds(kRenewEvery)
+                               : std::chrono::nanoseconds(kRenewAgain));
   }
 }
 

@@ -10,8 +10,8 @@ namespace insula::node {
 
 /// Keeps the Node object and its Lease.
 ///
-/// The object is written when something about the machine changes; that the node is alive is told by
-/// the Lease alone, which the API server need not store durably.
+/// The object is written when something about the machine changes; that the node is alive is told
+/// by the Lease alone, which the API server need not store durably.
 class NodeReporter {
  public:
   NodeReporter(client::Client& client, NodeFacts facts, std::string data_dir, Log log);

@@ -14,63 +14,129 @@
 namespace insula::node {
 namespace {
 
-constexpr std::array kDefaultCapabilities = {"CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER",           "MKNOD",
-                                             "NET_RAW", "SETGID",       "SETUID",  "SETFCAP",          "SETPCAP",
-                                             "KILL",    "SYS_CHROOT",   "AUDIT_WRITE", "NET_BIND_SERVICE"};
+constexpr std::array kDefaultCapabilities = {
+    "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER", "MKNOD",      "NET_RAW",     "SETGID",
+    "SETUID", "SETFCAP",      "SETPCAP", "KILL",   "SYS_CHROOT", "AUDIT_WRITE", "NET_BIND_SERVICE"};
 
 // For "ALL": everything that capabilities(7) of Linux 6.1 lists.
-constexpr std::array kAllCapabilities = {
-    "AUDIT_CONTROL", "AUDIT_READ",   "AUDIT_WRITE",      "BLOCK_SUSPEND", "BPF",         "CHECKPOINT_RESTORE", "CHOWN",
-    "DAC_OVERRIDE",  "DAC_READ_SEARCH", "FOWNER",        "FSETID",        "IPC_LOCK",    "IPC_OWNER",          "KILL",
-    "LEASE",         "LINUX_IMMUTABLE", "MAC_ADMIN",     "MAC_OVERRIDE",  "MKNOD",       "NET_ADMIN",          "NET_BIND_SERVICE",
-    "NET_BROADCAST", "NET_RAW",      "PERFMON",          "SETFCAP",       "SETGID",      "SETPCAP",            "SETUID",
-    "SYS_ADMIN",     "SYS_BOOT",     "SYS_CHROOT",       "SYS_MODULE",    "SYS_NICE",    "SYS_PACCT",          "SYS_PTRACE",
-    "SYS_RAWIO",     "SYS_RESOURCE", "SYS_TIME",         "SYS_TTY_CONFIG", "SYSLOG",     "WAKE_ALARM"};
+constexpr std::array kAllCapabilities = {"AUDIT_CONTROL",   "AUDIT_READ",   "AUDIT_WRITE",
+                                         "BLOCK_SUSPEND",   "BPF",          "CHECKPOINT_RESTORE",
+                                         "CHOWN",           "DAC_OVERRIDE", "DAC_READ_SEARCH",
+                                         "FOWNER",          "FSETID",       "IPC_LOCK",
+                                         "IPC_OWNER",       "KILL",         "LEASE",
+                                         "LINUX_IMMUTABLE", "MAC_ADMIN",    "MAC_OVERRIDE",
+                                         "MKNOD",           "NET_ADMIN",    "NET_BIND_SERVICE",
+                                         "NET_BROADCAST",   "NET_RAW",      "PERFMON",
+                                         "SETFCAP",         "SETGID",       "SETPCAP",
+                                         "SETUID",          "SYS_ADMIN",    "SYS_BOOT",
+                                         "SYS_CHROOT",      "SYS_MODULE",   "SYS_NICE",
+                                         "SYS_PACCT",       "SYS_PTRACE",   "SYS_RAWIO",
+                                         "SYS_RESOURCE",    "SYS_TIME",     "SYS_TTY_CONFIG",
+                                         "SYSLOG",          "WAKE_ALARM"};
 
 // Calls that only the administration of a machine needs, or that have a history of kernel faults.
-constexpr std::array kDeniedCalls = {
-    "acct",           "add_key",        "bpf",             "clock_adjtime",     "clock_settime",  "create_module",
-    "delete_module",  "fanotify_init",  "finit_module",    "fsconfig",          "fsmount",        "fsopen",
-    "fspick",         "get_kernel_syms", "init_module",    "io_uring_enter",    "io_uring_register", "io_uring_setup",
-    "ioperm",         "iopl",           "kcmp",            "kexec_file_load",   "kexec_load",     "keyctl",
-    "lookup_dcookie", "mount",          "mount_setattr",   "move_mount",        "name_to_handle_at", "nfsservctl",
-    "open_by_handle_at", "open_tree",   "perf_event_open", "pivot_root",        "process_vm_readv", "process_vm_writev",
-    "query_module",   "quotactl",       "quotactl_fd",     "reboot",            "request_key",    "setns",
-    "settimeofday",   "swapoff",        "swapon",          "syslog",            "umount",         "umount2",
-    "unshare",        "uselib",         "userfaultfd",     "ustat",             "vhangup",        "vm86",
-    "vm86old"};
+constexpr std::array kDeniedCalls = {"acct",
+                                     "add_key",
+                                     "bpf",
+                                     "clock_adjtime",
+                                     "clock_settime",
+                                     "create_module",
+                                     "delete_module",
+                                     "fanotify_init",
+                                     "finit_module",
+                                     "fsconfig",
+                                     "fsmount",
+                                     "fsopen",
+                                     "fspick",
+                                     "get_kernel_syms",
+                                     "init_module",
+                                     "io_uring_enter",
+                                     "io_uring_register",
+                                     "io_uring_setup",
+                                     "ioperm",
+                                     "iopl",
+                                     "kcmp",
+                                     "kexec_file_load",
+                                     "kexec_load",
+                                     "keyctl",
+                                     "lookup_dcookie",
+                                     "mount",
+                                     "mount_setattr",
+                                     "move_mount",
+                                     "name_to_handle_at",
+                                     "nfsservctl",
+                                     "open_by_handle_at",
+                                     "open_tree",
+                                     "perf_event_open",
+                                     "pivot_root",
+                                     "process_vm_readv",
+                                     "process_vm_writev",
+                                     "query_module",
+                                     "quotactl",
+                                     "quotactl_fd",
+                                     "reboot",
+                                     "request_key",
+                                     "setns",
+                                     "settimeofday",
+                                     "swapoff",
+                                     "swapon",
+                                     "syslog",
+                                     "umount",
+                                     "umount2",
+                                     "unshare",
+                                     "uselib",
+                                     "userfaultfd",
+                                     "ustat",
+                                     "vhangup",
+                                     "vm86",
+                                     "vm86old"};
 
-constexpr std::array<std::int64_t, 7> kNamespaceFlags = {0x00020000, 0x02000000, 0x04000000, 0x08000000,
-                                                         0x10000000, 0x20000000, 0x40000000};
+constexpr std::array<std::int64_t, 7> kNamespaceFlags = {
+    0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000};
 
-constexpr std::array kMaskedPaths = {"/proc/asound",     "/proc/acpi",        "/proc/kcore",       "/proc/keys",
-                                     "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-                                     "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap"};
-constexpr std::array kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+constexpr std::array kMaskedPaths = {"/proc/asound",
+                                     "/proc/acpi",
+                                     "/proc/kcore",
+                                     "/proc/keys",
+                                     "/proc/latency_stats",
+                                     "/proc/timer_list",
+                                     "/proc/timer_stats",
+                                     "/proc/sched_debug",
+                                     "/proc/scsi",
+                                     "/sys/firmware",
+                                     "/sys/devices/virtual/powercap"};
+constexpr std::array kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                       "/proc/sysrq-trigger"};
 
 constexpr int kEperm = 1;
 constexpr int kEnosys = 38;
 constexpr std::int64_t kCpuPeriodMicros = 100'000;
 
-json::Object object(std::initializer_list<json::Object::Member> members) { return {members}; }
+json::Object object(std::initializer_list<json::Object::Member> members) {
+  return {members};
+}
 
 template <class Range>
 json::Array texts(const Range& range) {
   json::Array out;
-  for (const auto& item : range) out.emplace_back(std::string(item));
+  for (const auto& item : range)
+    out.emplace_back(std::string(item));
   return out;
 }
 
 std::set<std::string> capability_set(const Security& security) {
   std::set<std::string> out;
   if (security.privileged) return {kAllCapabilities.begin(), kAllCapabilities.end()};
-  const auto names_all = [](const std::vector<std::string>& list) { return std::ranges::find(list, "ALL") != list.end(); };
+  const auto names_all = [](const std::vector<std::string>& list) {
+    return std::ranges::find(list, "ALL") != list.end();
+  };
   if (names_all(security.capabilities_add)) {
     out.insert(kAllCapabilities.begin(), kAllCapabilities.end());
   } else if (!names_all(security.capabilities_drop)) {
     out.insert(kDefaultCapabilities.begin(), kDefaultCapabilities.end());
   }
-  for (std::string_view name : security.capabilities_drop) out.erase(std::string(name.starts_with("CAP_") ? name.substr(4) : name));
+  for (std::string_view name : security.capabilities_drop)
+    out.erase(std::string(name.starts_with("CAP_") ? name.substr(4) : name));
   for (std::string_view name : security.capabilities_add) {
     if (name != "ALL") out.insert(std::string(name.starts_with("CAP_") ? name.substr(4) : name));
   }
@@ -79,7 +145,8 @@ std::set<std::string> capability_set(const Security& security) {
 
 json::Value capabilities(const Security& security) {
   json::Array names;
-  for (const std::string& name : capability_set(security)) names.emplace_back("CAP_" + name);
+  for (const std::string& name : capability_set(security))
+    names.emplace_back("CAP_" + name);
   json::Object out;
   out["bounding"] = names;
   // Another user than root starts without any and can only get them from a file's.
@@ -93,7 +160,8 @@ json::Value process(const ContainerPlan& plan) {
   json::Object user = object({{"uid", plan.security.uid}, {"gid", plan.security.gid}});
   if (!plan.security.groups.empty()) {
     json::Array groups;
-    for (const std::int64_t group : plan.security.groups) groups.emplace_back(group);
+    for (const std::int64_t group : plan.security.groups)
+      groups.emplace_back(group);
     user["additionalGids"] = std::move(groups);
   }
   json::Object out;
@@ -107,51 +175,66 @@ json::Value process(const ContainerPlan& plan) {
   return out;
 }
 
-json::Value kernel_mount(const char* target, const char* type, std::initializer_list<const char*> options) {
-  return object({{"destination", target}, {"type", type}, {"source", type}, {"options", texts(options)}});
+json::Value kernel_mount(const char* target,
+                         const char* type,
+                         std::initializer_list<const char*> options) {
+  return object(
+      {{"destination", target}, {"type", type}, {"source", type}, {"options", texts(options)}});
 }
 
 json::Value bind_mount(const Mount& mount) {
   if (mount.source.empty()) {
-    return object({{"destination", mount.target}, {"type", "tmpfs"}, {"source", "tmpfs"},
+    return object({{"destination", mount.target},
+                   {"type", "tmpfs"},
+                   {"source", "tmpfs"},
                    {"options", texts(std::array{"nosuid", "nodev", "mode=1777"})}});
   }
-  return object({{"destination", mount.target}, {"type", "bind"}, {"source", mount.source},
-                 {"options", texts(std::array{"rbind", mount.read_only ? "ro" : "rw", "rprivate"})}});
+  return object(
+      {{"destination", mount.target},
+       {"type", "bind"},
+       {"source", mount.source},
+       {"options", texts(std::array{"rbind", mount.read_only ? "ro" : "rw", "rprivate"})}});
 }
 
 json::Value mounts(const ContainerPlan& plan, const Sandbox& sandbox, const OciSettings& settings) {
   json::Array out;
   out.push_back(kernel_mount("/proc", "proc", {"nosuid", "noexec", "nodev"}));
-  out.push_back(kernel_mount("/dev", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
-  out.push_back(kernel_mount("/dev/pts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}));
-  out.push_back(kernel_mount("/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  out.push_back(
+      kernel_mount("/dev", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
+  out.push_back(kernel_mount("/dev/pts", "devpts",
+                             {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}));
+  out.push_back(
+      kernel_mount("/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
   out.push_back(kernel_mount("/dev/mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   // The kernel refuses a sysfs that shows the machine's network to a user namespace.
   if (!sandbox.user_base || !sandbox.host_network) {
     const char* mode = plan.security.privileged ? "rw" : "ro";
     out.push_back(kernel_mount("/sys", "sysfs", {"nosuid", "noexec", "nodev", mode}));
   }
-  for (const Mount& mount : settings.mounts) out.push_back(bind_mount(mount));
+  for (const Mount& mount : settings.mounts)
+    out.push_back(bind_mount(mount));
   return out;
 }
 
 json::Value namespaces(const Sandbox& sandbox, const OciSettings& settings) {
   json::Array out;
-  for (const char* type : {"pid", "ipc", "uts", "mount"}) out.emplace_back(object({{"type", type}}));
+  for (const char* type : {"pid", "ipc", "uts", "mount"})
+    out.emplace_back(object({{"type", type}}));
   if (!sandbox.host_network) {
     json::Object network = object({{"type", "network"}});
     if (!settings.namespaces.network.empty()) network["path"] = settings.namespaces.network;
     out.emplace_back(std::move(network));
   }
   if (settings.unified_cgroups) out.emplace_back(object({{"type", "cgroup"}}));
-  if (sandbox.user_base) out.emplace_back(object({{"type", "user"}, {"path", settings.namespaces.user}}));
+  if (sandbox.user_base)
+    out.emplace_back(object({{"type", "user"}, {"path", settings.namespaces.user}}));
   return out;
 }
 
 json::Value resources(const ContainerPlan& plan) {
   json::Object out;
-  if (!plan.security.privileged) out["devices"] = json::Array{json::Value(object({{"allow", false}, {"access", "rwm"}}))};
+  if (!plan.security.privileged)
+    out["devices"] = json::Array{json::Value(object({{"allow", false}, {"access", "rwm"}}))};
   if (plan.limits.memory_bytes > 0) out["memory"] = object({{"limit", plan.limits.memory_bytes}});
   json::Object cpu;
   cpu["shares"] = std::max<std::int64_t>(2, plan.limits.cpu_request_millis * 1024 / 1000);
@@ -166,24 +249,34 @@ json::Value resources(const ContainerPlan& plan) {
 
 json::Value seccomp() {
   json::Array rules;
-  rules.emplace_back(object({{"names", texts(kDeniedCalls)}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", kEperm}}));
-  // New namespaces by clone(); clone3() hides its flags from a filter, and libraries fall back from it.
+  rules.emplace_back(
+      object({{"names", texts(kDeniedCalls)}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", kEperm}}));
+  // New namespaces by clone(); clone3() hides its flags from a filter, and libraries fall back from
+  // it.
   for (const std::int64_t flag : kNamespaceFlags) {
-    const json::Object argument = object({{"index", 0}, {"value", flag}, {"valueTwo", flag}, {"op", "SCMP_CMP_MASKED_EQ"}});
-    rules.emplace_back(object({{"names", texts(std::array{"clone"})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", kEperm},
+    const json::Object argument =
+        object({{"index", 0}, {"value", flag}, {"valueTwo", flag}, {"op", "SCMP_CMP_MASKED_EQ"}});
+    rules.emplace_back(object({{"names", texts(std::array{"clone"})},
+                               {"action", "SCMP_ACT_ERRNO"},
+                               {"errnoRet", kEperm},
                                {"args", json::Array{json::Value(argument)}}}));
   }
-  rules.emplace_back(object({{"names", texts(std::array{"clone3"})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", kEnosys}}));
+  rules.emplace_back(object({{"names", texts(std::array{"clone3"})},
+                             {"action", "SCMP_ACT_ERRNO"},
+                             {"errnoRet", kEnosys}}));
   return object({{"defaultAction", "SCMP_ACT_ALLOW"}, {"syscalls", std::move(rules)}});
 }
 
 json::Value id_mappings(std::uint32_t base) {
-  return json::Array{json::Value(object({{"containerID", 0}, {"hostID", base}, {"size", kUserNamespaceIds}}))};
+  return json::Array{
+      json::Value(object({{"containerID", 0}, {"hostID", base}, {"size", kUserNamespaceIds}}))};
 }
 
 }  // namespace
 
-std::string oci_config(const ContainerPlan& plan, const Sandbox& sandbox, const OciSettings& settings) {
+std::string oci_config(const ContainerPlan& plan,
+                       const Sandbox& sandbox,
+                       const OciSettings& settings) {
   json::Object linux_part;
   linux_part["namespaces"] = namespaces(sandbox, settings);
   linux_part["cgroupsPath"] = settings.cgroup_path;
@@ -192,7 +285,8 @@ std::string oci_config(const ContainerPlan& plan, const Sandbox& sandbox, const 
     linux_part["uidMappings"] = id_mappings(*sandbox.user_base);
     linux_part["gidMappings"] = id_mappings(*sandbox.user_base);
   }
-  const bool admin = plan.security.privileged || capability_set(plan.security).contains("SYS_ADMIN");
+  const bool admin =
+      plan.security.privileged || capability_set(plan.security).contains("SYS_ADMIN");
   if (!admin && !plan.security.unconfined_syscalls) linux_part["seccomp"] = seccomp();
   if (!plan.security.privileged) {
     linux_part["maskedPaths"] = texts(kMaskedPaths);

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <utility>
 
-#include <unistd.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "async/loop.h"
 #include "node/files.h"
@@ -24,9 +24,13 @@ constexpr std::int64_t kProbeMemoryBytes = 64L << 20U;
 constexpr Ipv4 kProbeAddress{(169U << 24U) | (254U << 16U) | (255U << 8U) | 1U};
 
 // Each pod address has an id range of its own, as long as the range of addresses is /16 or smaller.
-std::uint32_t user_base_of(Ipv4 ip) { return kUserNamespaceIds * (1 + (ip.value % kUserSlots)); }
+std::uint32_t user_base_of(Ipv4 ip) {
+  return kUserNamespaceIds * (1 + (ip.value % kUserSlots));
+}
 
-std::vector<std::string> runtime_environment() { return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}; }
+std::vector<std::string> runtime_environment() {
+  return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+}
 
 bool is_mounted_at(const std::vector<Mount>& mounts, std::string_view target) {
   return std::ranges::any_of(mounts, [&](const Mount& mount) { return mount.target == target; });
@@ -37,14 +41,16 @@ void add_pod_files(std::vector<Mount>& mounts, const ContainerPlan& plan, const 
   for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
     const std::string target = std::string("/etc/") + name;
     const std::string source = fmt::format("{}/etc/{}", sandbox.dir, name);
-    if (!is_mounted_at(plan.mounts, target) && exists(source)) mounts.push_back({source, target, false});
+    if (!is_mounted_at(plan.mounts, target) && exists(source))
+      mounts.push_back({source, target, false});
   }
 }
 
 }  // namespace
 
 std::string find_program(const std::string& name) {
-  for (const char* dir : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}) {
+  for (const char* dir :
+       {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}) {
     std::string path = std::string(dir) + "/" + name;
     if (access(path.c_str(), X_OK) == 0) return path;
   }
@@ -52,7 +58,10 @@ std::string find_program(const std::string& name) {
 }
 
 OciRuntime::OciRuntime(Options options, BlockingPool& pool)
-    : options_(std::move(options)), pool_(pool), layout_(cgroup_layout()), network_(options_.network_dir) {
+    : options_(std::move(options)),
+      pool_(pool),
+      layout_(cgroup_layout()),
+      network_(options_.network_dir) {
   isolation_.namespaces = true;
   isolation_.limits = true;
   isolation_.user_namespaces = true;
@@ -71,7 +80,8 @@ std::vector<std::string> OciRuntime::command(std::vector<std::string> words) con
 }
 
 Task<Result<>> OciRuntime::try_out(std::string scratch_dir) {
-  if (layout_ == CgroupLayout::kNone) co_return fail(ErrorCode::kUnavailable, "no control groups are mounted at /sys/fs/cgroup");
+  if (layout_ == CgroupLayout::kNone)
+    co_return fail(ErrorCode::kUnavailable, "no control groups are mounted at /sys/fs/cgroup");
   INSULA_CO_TRY_VOID(network_.prepare());
   INSULA_CO_TRY_VOID(make_dirs(options_.state_dir, 0700));
   const Result<> all = co_await run_probe(scratch_dir, true);
@@ -107,7 +117,9 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
     if (container) {
       const ExitRecord end = co_await wait_for_exit(*container);
       if (end.exit_code != 0) {
-        outcome = fail(ErrorCode::kUnavailable, fmt::format("a test container ended with {}: {}", end.exit_code, read_file(plan.log_path).value_or("")));
+        outcome = fail(ErrorCode::kUnavailable,
+                       fmt::format("a test container ended with {}: {}", end.exit_code,
+                                   read_file(plan.log_path).value_or("")));
       }
       static_cast<void>(co_await remove(*std::move(container)));
     } else {
@@ -123,8 +135,10 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
 }
 
 Task<Result<Sandbox>> OciRuntime::create_sandbox(Sandbox sandbox) {
-  if (sandbox.wants_user_namespace && isolation_.user_namespaces) sandbox.user_base = user_base_of(sandbox.ip);
-  auto work = [network = network_, uid = sandbox.pod_uid, ip = sandbox.ip, base = sandbox.user_base] {
+  if (sandbox.wants_user_namespace && isolation_.user_namespaces)
+    sandbox.user_base = user_base_of(sandbox.ip);
+  auto work = [network = network_, uid = sandbox.pod_uid, ip = sandbox.ip,
+               base = sandbox.user_base] {
     Result<> added = network.add(uid, ip, base);
     // Half a network helps nobody, and the next try may be with another address and other ids.
     if (!added) static_cast<void>(network.remove(uid).has_value());
@@ -146,7 +160,9 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   settings.unified_cgroups = layout_ == CgroupLayout::kV2;
   add_pod_files(settings.mounts, plan, sandbox);
   auto work = [plan, sandbox, settings, binary = options_.binary]() mutable -> Result<> {
-    INSULA_TRY(std::vector<Mount> mounts, make_rootfs(plan.dir, plan.root, binary, {sandbox.user_base, settings.namespaces.user}));
+    INSULA_TRY(
+        std::vector<Mount> mounts,
+        make_rootfs(plan.dir, plan.root, binary, {sandbox.user_base, settings.namespaces.user}));
     std::ranges::move(mounts, std::inserter(settings.mounts, settings.mounts.begin()));
     settings.mounts.insert(settings.mounts.end(), plan.mounts.begin(), plan.mounts.end());
     return write_file(plan.dir + "/config.json", oci_config(plan, sandbox, settings), 0600);
@@ -155,7 +171,8 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   ShimLaunch launch;
   launch.binary = options_.binary;
   launch.flags = {"--pid-file", plan.dir + "/pid"};
-  launch.command = command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
+  launch.command =
+      command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
   launch.env = runtime_environment();
   co_return co_await launch_shim(std::move(launch), plan);
 }
@@ -166,14 +183,17 @@ void OciRuntime::signal(const Container& container, int number) {
   if (is_alive(process)) kill(process.pid, number);
 }
 
-bool OciRuntime::out_of_memory(const Container& container) { return oom_kills(layout_, group_of(container.id)) > 0; }
+bool OciRuntime::out_of_memory(const Container& container) {
+  return oom_kills(layout_, group_of(container.id)) > 0;
+}
 
 Task<Result<>> OciRuntime::remove(Container container) {
   SpawnOptions options;
   options.argv = command({"delete", "--force", container.id});
   options.env = runtime_environment();
   // A container that is not known any more is what is wanted, so the outcome does not matter.
-  const auto deleted = co_await run_command(std::move(options), Loop::current().now() + kDeleteTimeout);
+  const auto deleted =
+      co_await run_command(std::move(options), Loop::current().now() + kDeleteTimeout);
   if (!deleted) co_return std::unexpected(deleted.error());
   auto work = [dir = container.dir] {
     release_rootfs(dir);

@@ -11,24 +11,24 @@ namespace insula::node {
 
 /// Containers by Debian's runc or crun, each from a bundle that is written here.
 ///
-/// Pods have a network namespace, a host name, and for tenants a user namespace; containers of a pod
-/// have their own process, mount and IPC namespaces. Limits are control groups below /insula.
+/// Pods have a network namespace, a host name, and for tenants a user namespace; containers of a
+/// pod have their own process, mount and IPC namespaces. Limits are control groups below /insula.
 /// See docs/decisions/0011.
 class OciRuntime final : public Runtime {
  public:
   struct Options {
-    std::string program;  // path of runc or crun
-    std::string version;  // "runc://1.1.5"
-    std::string binary;   // this program
-    std::string state_dir;     // the OCI runtime's own state
-    std::string network_dir;   // network namespaces
+    std::string program;      // path of runc or crun
+    std::string version;      // "runc://1.1.5"
+    std::string binary;       // this program
+    std::string state_dir;    // the OCI runtime's own state
+    std::string network_dir;  // network namespaces
     std::string cgroup_prefix = "/insula";
   };
 
   OciRuntime(Options options, BlockingPool& pool);
 
-  /// Finds out by running /bin/true with everything pods get; without user namespaces if that is what
-  /// it takes. Errors: why not even that works.
+  /// Finds out by running /bin/true with everything pods get; without user namespaces if that is
+  /// what it takes. Errors: why not even that works.
   Task<Result<>> try_out(std::string scratch_dir);
 
   [[nodiscard]] std::string version() const override { return options_.version; }
@@ -45,7 +45,11 @@ class OciRuntime final : public Runtime {
 
  private:
   Task<Result<>> run_probe(std::string dir, bool user_namespace);
-  [[nodiscard]] std::string group_of(const std::string& id) const { return options_.cgroup_prefix + "/" + id; }
+
+  [[nodiscard]] std::string group_of(const std::string& id) const {
+    return options_.cgroup_prefix + "/" + id;
+  }
+
   [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const;
   [[nodiscard]] bool hides_unified() const;
 

@@ -29,9 +29,12 @@ class OciRuntimeTest : public ::testing::TestWithParam<RuntimeChoice> {
 TEST_P(OciRuntimeTest, APodHasAnAddressProcessesAndFilesOfItsOwn) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod(
-        "web", "echo pid $$$$; hostname; cat /etc/hosts; ls /root /etc/shadow /etc/ssl/private 2>&1; "
-               "cat /proc/net/route; touch /usr/x 2>&1; touch /tmp/y && echo wrote; echo end; sleep 1000"));
-    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+        "web",
+        "echo pid $$$$; hostname; cat /etc/hosts; ls /root /etc/shadow /etc/ssl/private 2>&1; "
+        "cat /proc/net/route; touch /usr/x 2>&1; touch /tmp/y && echo wrote; echo end; sleep "
+        "1000"));
+    const api::Pod pod =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     EXPECT_THAT(pod.status.pod_ip, HasSubstr("10.231."));
     const std::string log = co_await node.log_until("web", "end\n");
     EXPECT_THAT(log, HasSubstr("pid 1\nweb\n"));
@@ -58,11 +61,14 @@ TEST_P(OciRuntimeTest, TheNodeReachesAPodByItsAddress) {
 TEST_P(OciRuntimeTest, ATenantsPodRunsInAUserNamespaceAndCannotGainRights) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.make_tenant_namespace("team-a");
-    api::Pod pod = node.shell_pod("safe", "cat /proc/self/uid_map; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; "
-                                          "mount -t tmpfs x /mnt 2>&1; unshare -U true 2>&1; id -u; echo end; sleep 1000");
+    api::Pod pod = node.shell_pod(
+        "safe",
+        "cat /proc/self/uid_map; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; "
+        "mount -t tmpfs x /mnt 2>&1; unshare -U true 2>&1; id -u; echo end; sleep 1000");
     pod.metadata.namespace_ = "team-a";
     co_await node.create(pod);
-    while (node.agent->find("team-a", "safe") == nullptr) co_await node.tick();
+    while (node.agent->find("team-a", "safe") == nullptr)
+      co_await node.tick();
     const std::string log = co_await node.log_until("safe", "end\n");
     EXPECT_THAT(log, Not(HasSubstr("         0          0 4294967295")));
     EXPECT_THAT(log, HasSubstr(" 65536\n"));
@@ -79,7 +85,8 @@ TEST_P(OciRuntimeTest, AContainerThatUsesTooMuchMemoryIsKilledAndSaidSo) {
     pod.spec.restart_policy = "Never";
     pod.spec.containers[0].resources.limits["memory"] = api::Quantity::of(32 << 20);
     co_await node.create(pod);
-    const api::Pod seen = co_await node.until("hungry", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    const api::Pod seen =
+        co_await node.until("hungry", [](const api::Pod& p) { return p.status.phase == "Failed"; });
     EXPECT_EQ(seen.status.container_statuses[0].state.terminated->reason, "OOMKilled");
     EXPECT_EQ(seen.status.container_statuses[0].state.terminated->exit_code, 137);
   });
@@ -92,7 +99,8 @@ TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
     settings.metadata.namespace_ = "default";
     settings.data["mode"] = "fast";
     EXPECT_TRUE(co_await client::create(node.api, settings));
-    api::Pod pod = node.shell_pod("job", "cat /etc/settings/mode > /scratch/copy; cat /scratch/copy > /dev/termination-log");
+    api::Pod pod = node.shell_pod(
+        "job", "cat /etc/settings/mode > /scratch/copy; cat /scratch/copy > /dev/termination-log");
     pod.spec.restart_policy = "Never";
     api::Volume& config = pod.spec.volumes.emplace_back();
     config.name = "config";
@@ -100,13 +108,15 @@ TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
     api::Volume& scratch = pod.spec.volumes.emplace_back();
     scratch.name = "scratch";
     scratch.volume_source.empty_dir.emplace();
-    for (const auto& [name, path] : {std::pair{"config", "/etc/settings"}, std::pair{"scratch", "/scratch"}}) {
+    for (const auto& [name, path] :
+         {std::pair{"config", "/etc/settings"}, std::pair{"scratch", "/scratch"}}) {
       api::VolumeMount& mount = pod.spec.containers[0].volume_mounts.emplace_back();
       mount.name = name;
       mount.mount_path = path;
     }
     co_await node.create(pod);
-    const api::Pod seen = co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Succeeded"; });
+    const api::Pod seen =
+        co_await node.until("job", [](const api::Pod& p) { return p.status.phase == "Succeeded"; });
     EXPECT_EQ(seen.status.container_statuses[0].state.terminated->message, "fast");
   });
 }
@@ -116,7 +126,8 @@ TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
     co_await node.make_tenant_namespace("team-a");
     api::Pod safe = node.shell_pod("safe", "sleep 1000");
     safe.metadata.namespace_ = "team-a";
-    safe.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "grep -q 65536 /proc/self/uid_map"};
+    safe.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {
+        "/bin/sh", "-c", "grep -q 65536 /proc/self/uid_map"};
     co_await node.create(safe);
     const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
     bool ready = false;
@@ -128,7 +139,8 @@ TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
     EXPECT_TRUE(ready) << co_await node.event_texts();
 
     api::Pod pod = node.shell_pod("web", "sleep 1000");
-    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {"/bin/sh", "-c", "test $(hostname) = web"};
+    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {
+        "/bin/sh", "-c", "test $(hostname) = web"};
     co_await node.create(pod);
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
   });
@@ -137,9 +149,11 @@ TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
 // A shell with the libraries it needs, as the only content of an image.
 void import_shell_image(TestNode& node, const std::string& name) {
   const std::string files = node.dir / "shell";
-  ImageFile::shell("mkdir -p " + files + "/bin " + files + "/private && cp /bin/sh " + files + "/bin/sh && echo secret > " + files +
-                   "/private/file && chmod 700 " + files + "/private && ldd /bin/sh | grep -o '/[^ ]*' | "
-                   "while read l; do mkdir -p " + files + "$(dirname $l) && cp $l " + files + "$l; done");
+  ImageFile::shell("mkdir -p " + files + "/bin " + files + "/private && cp /bin/sh " + files +
+                   "/bin/sh && echo secret > " + files + "/private/file && chmod 700 " + files +
+                   "/private && ldd /bin/sh | grep -o '/[^ ]*' | "
+                   "while read l; do mkdir -p " +
+                   files + "$(dirname $l) && cp $l " + files + "$l; done");
   ImageFile file(node.dir / "image");
   file.add_layer(files);
   file.finish(name, R"("Entrypoint":["/bin/sh"])");
@@ -152,27 +166,36 @@ TEST_P(OciRuntimeTest, AnImportedImageIsThePodsRootAndStaysAsItIs) {
     import_shell_image(node, "example.org/shell:1");
     co_await node.make_tenant_namespace("team-a");
     for (const char* name_space : {"default", "team-a"}) {
-      api::Pod pod = node.shell_pod("image", "read x < /private/file && echo got $x; echo changed > /private/file; echo /usr*; echo end; while true; do read y < /dev/zero; done");
+      api::Pod pod =
+          node.shell_pod("image",
+                         "read x < /private/file && echo got $x; echo changed > /private/file; "
+                         "echo /usr*; echo end; while true; do read y < /dev/zero; done");
       pod.metadata.namespace_ = name_space;
       pod.spec.containers[0].image = "example.org/shell:1";
       co_await node.create(pod);
-      while (node.agent->find(name_space, "image") == nullptr) co_await node.tick();
+      while (node.agent->find(name_space, "image") == nullptr)
+        co_await node.tick();
       const std::string log = co_await node.log_until("image", "end\n");
       EXPECT_THAT(log, HasSubstr("got secret\n")) << name_space;
       EXPECT_THAT(log, HasSubstr("end\n"));
       client::DeleteOptions now;
       now.grace_period_seconds = 0;
       EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, name_space, "image", now));
-      while (!node.agent->workers().empty()) co_await node.tick();
+      while (!node.agent->workers().empty())
+        co_await node.tick();
     }
-    EXPECT_EQ(read_file(node.store.find("example.org/shell:1")->layers[0] + "/private/file").value(), "secret\n");
+    EXPECT_EQ(
+        read_file(node.store.find("example.org/shell:1")->layers[0] + "/private/file").value(),
+        "secret\n");
   });
 }
 
 TEST_P(OciRuntimeTest, LeavesNothingBehind) {
   with_node([](TestNode& node) -> Task<> {
-    co_await node.create(node.shell_pod("web", "trap 'exit 0' TERM; echo set; while true; do sleep 0.05; done"));
-    const api::Pod pod = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    co_await node.create(
+        node.shell_pod("web", "trap 'exit 0' TERM; echo set; while true; do sleep 0.05; done"));
+    const api::Pod pod =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     co_await node.log_until("web", "set\n");
     EXPECT_NE(link_index(host_link_name(pod.metadata.uid)), 0);
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
@@ -187,18 +210,28 @@ TEST_P(OciRuntimeTest, LeavesNothingBehind) {
 TEST_P(OciRuntimeTest, ARunningContainerSurvivesTheAgent) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));
-    const api::Pod before = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    const pid_t pid = node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
+    const api::Pod before =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const pid_t pid =
+        node.agent->find("default", "web")->exec_target("")->container.identity.container.pid;
     node.restart_agent();
-    while (node.agent->find("default", "web") == nullptr || !node.agent->find("default", "web")->exec_target("")) co_await node.tick();
-    EXPECT_EQ(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid, pid);
-    const api::Pod after = co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    while (node.agent->find("default", "web") == nullptr ||
+           !node.agent->find("default", "web")->exec_target(""))
+      co_await node.tick();
+    EXPECT_EQ(node.agent->find("default", "web")->exec_target("")->container.identity.container.pid,
+              pid);
+    const api::Pod after =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     EXPECT_EQ(after.status.pod_ip, before.status.pod_ip);
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Debian, OciRuntimeTest, ::testing::Values(RuntimeChoice::kRunc, RuntimeChoice::kCrun),
-                         [](const auto& info) { return info.param == RuntimeChoice::kRunc ? "runc" : "crun"; });
+INSTANTIATE_TEST_SUITE_P(Debian,
+                         OciRuntimeTest,
+                         ::testing::Values(RuntimeChoice::kRunc, RuntimeChoice::kCrun),
+                         [](const auto& info) {
+                           return info.param == RuntimeChoice::kRunc ? "runc" : "crun";
+                         });
 
 TEST(CgroupLayout, TellsTheThreeArrangementsApart) {
   const insula::testing::TempDir dir;
@@ -210,7 +243,8 @@ TEST(CgroupLayout, TellsTheThreeArrangementsApart) {
   EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kHybrid);
   ASSERT_TRUE(write_file(dir / "cgroup.controllers", ""));
   EXPECT_EQ(cgroup_layout(dir.path()), CgroupLayout::kV2);
-  ASSERT_TRUE(write_file(dir / "memory/insula/x/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"));
+  ASSERT_TRUE(write_file(dir / "memory/insula/x/memory.oom_control",
+                         "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"));
   EXPECT_EQ(oom_kills(CgroupLayout::kV1, "/insula/x", dir.path()), 2);
   EXPECT_EQ(oom_kills(CgroupLayout::kV2, "/insula/x", dir.path()), 0);
 }

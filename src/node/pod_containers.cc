@@ -2,8 +2,8 @@
 #include <csignal>
 #include <utility>
 
-#include <sys/stat.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -31,7 +31,9 @@ constexpr int kLogsKept = 2;  // of the run under way and the one before
 constexpr auto kAfterHookMin = std::chrono::seconds(2);
 constexpr std::string_view kTerminationLog = "termination-log";
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
+Task<> wait_for(Event& event) {
+  co_await event.wait();
+}
 
 std::string restart_policy(const api::PodSpec& pod, const api::Container& container, bool init) {
   if (!init) return pod.restart_policy;
@@ -80,11 +82,14 @@ Task<bool> PodWorker::adopt(Slot& slot) {
   }
   slot.attempt = newest;
   slot.record.restart_count = std::max(slot.record.restart_count, newest);
-  Result<Container> found = find_container(fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest),
-                                           fmt::format("{}/{}", path, newest));
+  Result<Container> found =
+      find_container(fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest),
+                     fmt::format("{}/{}", path, newest));
   if (!found) {
     // The agent died between making the directory and the start.
-    co_await remove_later({fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest), fmt::format("{}/{}", path, newest), {}});
+    co_await remove_later({fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest),
+                           fmt::format("{}/{}", path, newest),
+                           {}});
     co_return slot.record.phase == ContainerPhase::kTerminated;
   }
   slot.running = *std::move(found);
@@ -102,18 +107,25 @@ Task<Result<ContainerPlan>> PodWorker::plan(Slot& slot) {
   slot.record.image_id = image.image_id;
   INSULA_CO_TRY(const ReferencedObjects objects, co_await fetch_references());
   INSULA_CO_TRY(Variables variables, container_environment(pod_, slot.spec, objects, facts()));
-  INSULA_CO_TRY(std::vector<Mount> mounts, volume_mounts(dir() + "/volumes", pod_, slot.spec, variables));
+  INSULA_CO_TRY(std::vector<Mount> mounts,
+                volume_mounts(dir() + "/volumes", pod_, slot.spec, variables));
   const auto& limits = slot.spec.resources.limits;
   std::vector<std::string> gpus;
-  if (const auto wanted = limits.find("nvidia.com/gpu"); wanted != limits.end() && !wanted->second.is_zero()) {
-    const gpu::Holder holder{tenant_ ? pod_.metadata.namespace_ : "", pod_.metadata.namespace_, pod_.metadata.name, slot.spec.name};
-    INSULA_CO_TRY(gpus, services_.gpus.acquire(sandbox_.pod_uid, holder, static_cast<std::size_t>(wanted->second.value())));
+  if (const auto wanted = limits.find("nvidia.com/gpu");
+      wanted != limits.end() && !wanted->second.is_zero()) {
+    const gpu::Holder holder{tenant_ ? pod_.metadata.namespace_ : "", pod_.metadata.namespace_,
+                             pod_.metadata.name, slot.spec.name};
+    INSULA_CO_TRY(gpus, services_.gpus.acquire(sandbox_.pod_uid, holder,
+                                               static_cast<std::size_t>(wanted->second.value())));
     std::vector<HeldGpus> held = load_gpus(dir());
-    std::erase_if(held, [&](const HeldGpus& item) { return item.holder.container == slot.spec.name; });
+    std::erase_if(held,
+                  [&](const HeldGpus& item) { return item.holder.container == slot.spec.name; });
     held.push_back({holder, gpus});
     INSULA_CO_TRY_VOID(save_gpus(dir(), held));
   }
-  PlanInput input{pod_, slot.spec, image, sandbox_, std::move(variables), std::move(mounts), std::move(gpus), tenant_};
+  PlanInput input{
+      pod_,   slot.spec, image, sandbox_, std::move(variables), std::move(mounts), std::move(gpus),
+      tenant_};
   co_return plan_container(std::move(input));
 }
 
@@ -123,21 +135,28 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   if (!image) {
     const bool invalid = image.error().code() == ErrorCode::kInvalid;
     const std::string& message = image.error().message();
-    event(slot, EventType::kWarning, invalid ? "InspectFailed" : "Failed", fmt::format("Failed to pull image \"{}\": {}", slot.spec.image, message));
-    event(slot, EventType::kWarning, "Failed", invalid ? "Error: InvalidImageName" : "Error: ErrImagePull");
+    event(slot, EventType::kWarning, invalid ? "InspectFailed" : "Failed",
+          fmt::format("Failed to pull image \"{}\": {}", slot.spec.image, message));
+    event(slot, EventType::kWarning, "Failed",
+          invalid ? "Error: InvalidImageName" : "Error: ErrImagePull");
     set_waiting(slot, invalid ? "InvalidImageName" : "ErrImagePull", message);
     const RestartBackoff::Duration wait = slot.backoff.after_failure();
-    if (!invalid) event(slot, EventType::kNormal, "BackOff", fmt::format("Back-off pulling image \"{}\"", slot.spec.image));
-    co_await pause(slot, wait, invalid ? "InvalidImageName" : "ImagePullBackOff", fmt::format("Back-off pulling image \"{}\": {}", slot.spec.image, message));
+    if (!invalid)
+      event(slot, EventType::kNormal, "BackOff",
+            fmt::format("Back-off pulling image \"{}\"", slot.spec.image));
+    co_await pause(slot, wait, invalid ? "InvalidImageName" : "ImagePullBackOff",
+                   fmt::format("Back-off pulling image \"{}\": {}", slot.spec.image, message));
     co_return false;
   }
   Result<ContainerPlan> planned = co_await plan(slot);
   if (!planned) {
     event(slot, EventType::kWarning, "Failed", "Error: " + planned.error().message());
-    co_await pause(slot, slot.backoff.after_failure(), "CreateContainerConfigError", planned.error().message());
+    co_await pause(slot, slot.backoff.after_failure(), "CreateContainerConfigError",
+                   planned.error().message());
     co_return false;
   }
-  const std::string pulled = fmt::format("Container image \"{}\" already present on machine", slot.spec.image);
+  const std::string pulled =
+      fmt::format("Container image \"{}\" already present on machine", slot.spec.image);
   event(slot, EventType::kNormal, "Pulled", image->note.empty() ? pulled : image->note);
   slot.attempt = slot.record.restart_count;
   ContainerPlan start = *std::move(planned);
@@ -159,7 +178,8 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   event(slot, EventType::kWarning, "Failed", "Error: " + started.error().message());
   slot.record.started_at = now();
   const auto wall = Loop::current().clock().wall().time_since_epoch();
-  record_exit(slot, ExitRecord{kStartFailed, 0, std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count()});
+  record_exit(slot, ExitRecord{kStartFailed, 0,
+                               std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count()});
   slot.record.terminated->reason = "StartError";
   slot.record.terminated->message = started.error().message();
   co_return true;
@@ -168,8 +188,8 @@ Task<bool> PodWorker::start_once(Slot& slot) {
 Task<Result<Container>> PodWorker::launch(Slot& slot, ContainerPlan start) {
   // What an agent left that died during this very start.
   INSULA_CO_TRY_VOID(remove_tree(start.dir));
-  // Set-user-id programs of an image are for its container, not for the machine's users; only a user
-  // namespace, or a container without any, must reach its files by their path.
+  // Set-user-id programs of an image are for its container, not for the machine's users; only a
+  // user namespace, or a container without any, must reach its files by their path.
   const bool passable = sandbox_.user_base || !services_.runtime.isolation().namespaces;
   INSULA_CO_TRY_VOID(make_dirs(start.dir, passable ? 0711 : 0700));
   INSULA_CO_TRY_VOID(make_dirs(dir() + "/logs/" + slot.spec.name, 0750));
@@ -203,9 +223,11 @@ Task<> PodWorker::run_to_exit(Slot& slot) {
 
 Task<> PodWorker::after_start(Slot& slot) {
   if (slot.spec.lifecycle && slot.spec.lifecycle->post_start && !slot.record.started) {
-    const Result<> done = co_await run_hook(*slot.spec.lifecycle->post_start, target_of(slot), Deadline::max());
+    const Result<> done =
+        co_await run_hook(*slot.spec.lifecycle->post_start, target_of(slot), Deadline::max());
     if (!done) {
-      event(slot, EventType::kWarning, "FailedPostStartHook", "PostStartHook failed: " + done.error().message());
+      event(slot, EventType::kWarning, "FailedPostStartHook",
+            "PostStartHook failed: " + done.error().message());
       co_await kill(slot, grace_left(), "FailedPostStartHook");
       co_return;
     }
@@ -218,10 +240,12 @@ void PodWorker::record_exit(Slot& slot, const ExitRecord& exit) {
   Termination end;
   end.exit_code = exit.exit_code;
   end.signal = exit.signal;
-  const bool no_memory = slot.running && exit.exit_code != 0 && services_.runtime.out_of_memory(*slot.running);
+  const bool no_memory =
+      slot.running && exit.exit_code != 0 && services_.runtime.out_of_memory(*slot.running);
   end.reason = no_memory ? "OOMKilled" : exit.exit_code == 0 ? "Completed" : "Error";
   end.started_at = record.started_at;
-  end.finished_at = exit.finished_unix_ns == 0 ? now() : api::Time{exit.finished_unix_ns / 1'000'000'000};
+  end.finished_at =
+      exit.finished_unix_ns == 0 ? now() : api::Time{exit.finished_unix_ns / 1'000'000'000};
   end.container_id = record.container_id;
   end.message = slot.running ? termination_message(slot, exit.exit_code != 0) : "";
   record.phase = ContainerPhase::kTerminated;
@@ -233,7 +257,8 @@ void PodWorker::record_exit(Slot& slot, const ExitRecord& exit) {
 }
 
 std::string PodWorker::termination_message(const Slot& slot, bool failed) const {
-  std::string text = read_file(fmt::format("{}/{}", slot.running->dir, kTerminationLog)).value_or("");
+  std::string text =
+      read_file(fmt::format("{}/{}", slot.running->dir, kTerminationLog)).value_or("");
   if (text.empty() && failed && slot.spec.termination_message_policy == "FallbackToLogsOnError") {
     text = log_tail(log_path(slot, slot.attempt), kTerminationLogLinesMax, kTerminationLogBytesMax);
   }
@@ -245,16 +270,23 @@ std::string PodWorker::termination_message(const Slot& slot, bool failed) const 
 Task<bool> PodWorker::wait_to_restart(Slot& slot) {
   ContainerRecord& record = slot.record;
   const std::int32_t exit_code = record.terminated ? record.terminated->exit_code : 0;
-  if (stopping() || slot.no_restart || !restarts(restart_policy(pod_.spec, slot.spec, slot.init), exit_code)) co_return false;
+  if (stopping() || slot.no_restart ||
+      !restarts(restart_policy(pod_.spec, slot.spec, slot.init), exit_code))
+    co_return false;
   const Termination end = record.terminated.value_or(Termination{});
-  const RestartBackoff::Duration wait = slot.backoff.after_run(std::chrono::seconds(end.finished_at.seconds - end.started_at.seconds));
+  const RestartBackoff::Duration wait = slot.backoff.after_run(
+      std::chrono::seconds(end.finished_at.seconds - end.started_at.seconds));
   record.last = end;
   record.restart_count += 1;
   if (wait > RestartBackoff::Duration::zero()) {
-    const std::string where = fmt::format("{}_{}({})", pod_.metadata.name, pod_.metadata.namespace_, pod_.metadata.uid);
-    event(slot, EventType::kWarning, "BackOff", fmt::format("Back-off restarting failed container {} in pod {}", slot.spec.name, where));
+    const std::string where =
+        fmt::format("{}_{}({})", pod_.metadata.name, pod_.metadata.namespace_, pod_.metadata.uid);
+    event(slot, EventType::kWarning, "BackOff",
+          fmt::format("Back-off restarting failed container {} in pod {}", slot.spec.name, where));
     const double seconds = std::chrono::duration<double>(wait).count();
-    co_await pause(slot, wait, "CrashLoopBackOff", fmt::format("back-off {:g}s restarting failed container={} pod={}", seconds, slot.spec.name, where));
+    co_await pause(slot, wait, "CrashLoopBackOff",
+                   fmt::format("back-off {:g}s restarting failed container={} pod={}", seconds,
+                               slot.spec.name, where));
   }
   co_return !stopping();
 }
@@ -266,7 +298,10 @@ void PodWorker::set_waiting(Slot& slot, std::string reason, std::string message)
   changed();
 }
 
-Task<> PodWorker::pause(Slot& slot, RestartBackoff::Duration wait, std::string reason, std::string message) {
+Task<> PodWorker::pause(Slot& slot,
+                        RestartBackoff::Duration wait,
+                        std::string reason,
+                        std::string message) {
   set_waiting(slot, std::move(reason), std::move(message));
   co_await race(sleep_for(wait), wait_for(stop_));
 }
@@ -287,15 +322,18 @@ Task<> PodWorker::kill(Slot& slot, std::chrono::nanoseconds grace, std::string w
   Deadline deadline = Loop::current().now() + grace;
   const bool graceful = grace > std::chrono::nanoseconds::zero();
   if (graceful && slot.spec.lifecycle && slot.spec.lifecycle->pre_stop) {
-    const auto done = co_await race(run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline), grace_over(deadline));
+    const auto done = co_await race(
+        run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline), grace_over(deadline));
     if (const auto* result = std::get_if<Result<>>(&done); result != nullptr && !*result) {
-      event(slot, EventType::kWarning, "FailedPreStopHook", "PreStopHook failed: " + result->error().message());
+      event(slot, EventType::kWarning, "FailedPreStopHook",
+            "PreStopHook failed: " + result->error().message());
     }
     deadline = std::max<Deadline>(deadline, Loop::current().now() + kAfterHookMin);
   }
   if (graceful && slot.running) {
     const auto& lifecycle = slot.spec.lifecycle;
-    services_.runtime.signal(*slot.running, signal_number(lifecycle ? lifecycle->stop_signal : std::nullopt));
+    services_.runtime.signal(*slot.running,
+                             signal_number(lifecycle ? lifecycle->stop_signal : std::nullopt));
     co_await race(wait_for(slot.exited), grace_over(deadline));
   }
   if (slot.running) services_.runtime.signal(*slot.running, SIGKILL);
@@ -325,16 +363,23 @@ std::string PodWorker::log_path(const Slot& slot, int attempt) const {
 
 Result<PodWorker::ExecTarget> PodWorker::exec_target(const std::string& container) const {
   const Slot* slot = find(container);
-  if (slot == nullptr) return fail(ErrorCode::kNotFound, fmt::format("container {} is not valid for pod {}", container, pod_.metadata.name));
-  if (!slot->running) return fail(ErrorCode::kBadRequest, fmt::format("container {} is not running", slot->spec.name));
+  if (slot == nullptr)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("container {} is not valid for pod {}", container, pod_.metadata.name));
+  if (!slot->running)
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("container {} is not running", slot->spec.name));
   return ExecTarget{*slot->running, slot->env, slot->cwd};
 }
 
 Result<std::vector<std::string>> PodWorker::log_files(const std::string& container) const {
   const Slot* slot = find(container);
-  if (slot == nullptr) return fail(ErrorCode::kBadRequest, fmt::format("container {} is not valid for pod {}", container, pod_.metadata.name));
+  if (slot == nullptr)
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("container {} is not valid for pod {}", container, pod_.metadata.name));
   std::vector<std::string> out;
-  for (int attempt = std::max(0, slot->attempt - kLogsKept + 1); attempt <= slot->attempt; ++attempt) {
+  for (int attempt = std::max(0, slot->attempt - kLogsKept + 1); attempt <= slot->attempt;
+       ++attempt) {
     if (exists(log_path(*slot, attempt))) out.push_back(log_path(*slot, attempt));
   }
   return out;

@@ -7,28 +7,39 @@
 namespace insula::node {
 namespace {
 
-bool is_optional(const std::optional<bool>& flag) { return flag.value_or(false); }
+bool is_optional(const std::optional<bool>& flag) {
+  return flag.value_or(false);
+}
 
-std::unexpected<Error> no_key(std::string_view kind, const std::string& name_space, const std::string& name, const std::string& key) {
-  return fail(ErrorCode::kInvalid, fmt::format("couldn't find key {} in {} {}/{}", key, kind, name_space, name));
+std::unexpected<Error> no_key(std::string_view kind,
+                              const std::string& name_space,
+                              const std::string& name,
+                              const std::string& key) {
+  return fail(ErrorCode::kInvalid,
+              fmt::format("couldn't find key {} in {} {}/{}", key, kind, name_space, name));
 }
 
 class EnvironmentBuilder {
  public:
-  EnvironmentBuilder(const api::Pod& pod, const api::Container& container, const ReferencedObjects& objects,
+  EnvironmentBuilder(const api::Pod& pod,
+                     const api::Container& container,
+                     const ReferencedObjects& objects,
                      const PodFacts& facts)
       : pod_(pod), container_(container), objects_(objects), facts_(facts) {}
 
   Result<> add_all(const api::EnvFromSource& from) {
     if (from.config_map_ref) {
-      const auto found = objects_.config_maps.find(from.config_map_ref->local_object_reference.name);
+      const auto found =
+          objects_.config_maps.find(from.config_map_ref->local_object_reference.name);
       if (found != objects_.config_maps.end()) return add_map(from.prefix, found->second.data);
-      if (!is_optional(from.config_map_ref->optional)) return not_found("configmap", from.config_map_ref->local_object_reference.name);
+      if (!is_optional(from.config_map_ref->optional))
+        return not_found("configmap", from.config_map_ref->local_object_reference.name);
     }
     if (from.secret_ref) {
       const auto found = objects_.secrets.find(from.secret_ref->local_object_reference.name);
       if (found != objects_.secrets.end()) return add_map(from.prefix, found->second.data);
-      if (!is_optional(from.secret_ref->optional)) return not_found("secret", from.secret_ref->local_object_reference.name);
+      if (!is_optional(from.secret_ref->optional))
+        return not_found("secret", from.secret_ref->local_object_reference.name);
     }
     return {};
   }
@@ -51,7 +62,8 @@ class EnvironmentBuilder {
   }
 
   Result<> add_map(const std::string& prefix, const std::map<std::string, std::string>& data) {
-    for (const auto& [key, value] : data) variables_[prefix + key] = value;
+    for (const auto& [key, value] : data)
+      variables_[prefix + key] = value;
     return {};
   }
 
@@ -61,11 +73,15 @@ class EnvironmentBuilder {
       return std::optional(std::move(value));
     }
     if (source.resource_field_ref) {
-      INSULA_TRY(std::string value, resource_field(pod_, *source.resource_field_ref, container_.name, facts_));
+      INSULA_TRY(std::string value,
+                 resource_field(pod_, *source.resource_field_ref, container_.name, facts_));
       return std::optional(std::move(value));
     }
-    if (source.config_map_key_ref) return from_object("configmap", "ConfigMap", objects_.config_maps, *source.config_map_key_ref);
-    if (source.secret_key_ref) return from_object("secret", "Secret", objects_.secrets, *source.secret_key_ref);
+    if (source.config_map_key_ref)
+      return from_object("configmap", "ConfigMap", objects_.config_maps,
+                         *source.config_map_key_ref);
+    if (source.secret_key_ref)
+      return from_object("secret", "Secret", objects_.secrets, *source.secret_key_ref);
     return fail(ErrorCode::kInvalid, "unsupported source of an environment variable");
   }
 
@@ -82,7 +98,8 @@ class EnvironmentBuilder {
     const auto value = object->second.data.find(selector.key);
     if (value != object->second.data.end()) return std::optional(value->second);
     if (is_optional(selector.optional)) return std::optional<std::string>();
-    return no_key(type, pod_.metadata.namespace_, selector.local_object_reference.name, selector.key);
+    return no_key(type, pod_.metadata.namespace_, selector.local_object_reference.name,
+                  selector.key);
   }
 
   const api::Pod& pod_;
@@ -123,15 +140,18 @@ Result<Variables> container_environment(const api::Pod& pod,
                                         const ReferencedObjects& objects,
                                         const PodFacts& facts) {
   EnvironmentBuilder builder(pod, container, objects, facts);
-  for (const api::EnvFromSource& from : container.env_from) INSULA_TRY_VOID(builder.add_all(from));
-  for (const api::EnvVar& variable : container.env) INSULA_TRY_VOID(builder.add(variable));
+  for (const api::EnvFromSource& from : container.env_from)
+    INSULA_TRY_VOID(builder.add_all(from));
+  for (const api::EnvVar& variable : container.env)
+    INSULA_TRY_VOID(builder.add(variable));
   return builder.take();
 }
 
 std::vector<std::string> environment_block(const Variables& variables) {
   std::vector<std::string> out;
   out.reserve(variables.size());
-  for (const auto& [name, value] : variables) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables)
+    out.push_back(name + "=" + value);
   return out;
 }
 

@@ -19,8 +19,8 @@ using Variables = std::map<std::string, std::string>;
 
 /// A container's environment: envFrom first, then env in order, each able to use what came before.
 ///
-/// Errors: kInvalid in the kubelet's words (`configmap "x" not found`, `couldn't find key k in ...`),
-/// which become the message of CreateContainerConfigError.
+/// Errors: kInvalid in the kubelet's words (`configmap "x" not found`, `couldn't find key k in
+/// ...`), which become the message of CreateContainerConfigError.
 [[nodiscard]] Result<Variables> container_environment(const api::Pod& pod,
                                                       const api::Container& container,
                                                       const ReferencedObjects& objects,

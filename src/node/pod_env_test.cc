@@ -36,7 +36,9 @@ class PodEnvironment : public ::testing::Test {
     objects_.secrets["keys"].data = {{"token", "s3cret"}};
   }
 
-  Result<Variables> environment() { return container_environment(pod_, container_, objects_, facts_); }
+  Result<Variables> environment() {
+    return container_environment(pod_, container_, objects_, facts_);
+  }
 
   api::Pod pod_;
   api::Container container_;
@@ -51,9 +53,11 @@ TEST(Expansion, ReplacesKnownVariablesAndLeavesTheRest) {
 }
 
 TEST_F(PodEnvironment, LaterEntriesWinAndMayUseEarlierOnes) {
-  container_.env_from.emplace_back().config_map_ref.emplace().local_object_reference.name = "settings";
+  container_.env_from.emplace_back().config_map_ref.emplace().local_object_reference.name =
+      "settings";
   container_.env_from.back().prefix = "X_";
-  container_.env = {plain("X_MODE", "slow"), plain("BOTH", "$(X_MODE)/$(X_LEVEL)"), from_field("IP", "status.podIP")};
+  container_.env = {plain("X_MODE", "slow"), plain("BOTH", "$(X_MODE)/$(X_LEVEL)"),
+                    from_field("IP", "status.podIP")};
   const Variables variables = environment().value();
   EXPECT_EQ(variables.at("BOTH"), "slow/3");
   EXPECT_EQ(variables.at("IP"), "10.244.0.9");
@@ -78,7 +82,8 @@ TEST_F(PodEnvironment, ReadsLabelsBySubscriptAndRefusesUnknownFields) {
   EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['app']").value(), "llm");
   EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels['no']").value(), "");
   EXPECT_EQ(pod_field(pod_, facts_, "metadata.labels").value(), "app=\"llm\"");
-  EXPECT_THAT(pod_field(pod_, facts_, "spec.nothing").error().message(), HasSubstr("unsupported fieldPath"));
+  EXPECT_THAT(pod_field(pod_, facts_, "spec.nothing").error().message(),
+              HasSubstr("unsupported fieldPath"));
 }
 
 TEST_F(PodEnvironment, DividesResourcesRoundingUpAndTakesTheNodeForAMissingLimit) {
@@ -98,9 +103,17 @@ TEST_F(PodEnvironment, DividesResourcesRoundingUpAndTakesTheNodeForAMissingLimit
 TEST_F(PodEnvironment, FindsEveryObjectAPodRefersTo) {
   api::Container& c = pod_.spec.containers.emplace_back();
   c.env_from.emplace_back().secret_ref.emplace().local_object_reference.name = "s1";
-  c.env.emplace_back().value_from.emplace().config_map_key_ref.emplace().local_object_reference.name = "c1";
-  pod_.spec.volumes.emplace_back().volume_source.projected.emplace().sources.emplace_back().secret.emplace().local_object_reference.name = "s2";
-  pod_.spec.volumes.emplace_back().volume_source.config_map.emplace().local_object_reference.name = "c2";
+  c.env.emplace_back()
+      .value_from.emplace()
+      .config_map_key_ref.emplace()
+      .local_object_reference.name = "c1";
+  pod_.spec.volumes.emplace_back()
+      .volume_source.projected.emplace()
+      .sources.emplace_back()
+      .secret.emplace()
+      .local_object_reference.name = "s2";
+  pod_.spec.volumes.emplace_back().volume_source.config_map.emplace().local_object_reference.name =
+      "c2";
   EXPECT_EQ(references_of(pod_.spec), (References{{"c1", "c2"}, {"s1", "s2"}}));
 }
 

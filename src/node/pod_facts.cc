@@ -11,18 +11,22 @@ namespace {
 
 void add_env_references(const api::Container& container, References& out) {
   for (const api::EnvFromSource& from : container.env_from) {
-    if (from.config_map_ref) out.config_maps.insert(from.config_map_ref->local_object_reference.name);
+    if (from.config_map_ref)
+      out.config_maps.insert(from.config_map_ref->local_object_reference.name);
     if (from.secret_ref) out.secrets.insert(from.secret_ref->local_object_reference.name);
   }
   for (const api::EnvVar& variable : container.env) {
     if (!variable.value_from) continue;
-    if (variable.value_from->config_map_key_ref) out.config_maps.insert(variable.value_from->config_map_key_ref->local_object_reference.name);
-    if (variable.value_from->secret_key_ref) out.secrets.insert(variable.value_from->secret_key_ref->local_object_reference.name);
+    if (variable.value_from->config_map_key_ref)
+      out.config_maps.insert(variable.value_from->config_map_key_ref->local_object_reference.name);
+    if (variable.value_from->secret_key_ref)
+      out.secrets.insert(variable.value_from->secret_key_ref->local_object_reference.name);
   }
 }
 
 void add_volume_references(const api::Volume& volume, References& out) {
-  if (volume.volume_source.config_map) out.config_maps.insert(volume.volume_source.config_map->local_object_reference.name);
+  if (volume.volume_source.config_map)
+    out.config_maps.insert(volume.volume_source.config_map->local_object_reference.name);
   if (volume.volume_source.secret) out.secrets.insert(volume.volume_source.secret->secret_name);
   if (!volume.volume_source.projected) return;
   for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
@@ -86,9 +90,11 @@ bool is_positive(const std::map<std::string, api::Quantity>& map, const std::str
 References references_of(const api::PodSpec& spec) {
   References out;
   for (const auto* list : {&spec.init_containers, &spec.containers}) {
-    for (const api::Container& container : *list) add_env_references(container, out);
+    for (const api::Container& container : *list)
+      add_env_references(container, out);
   }
-  for (const api::Volume& volume : spec.volumes) add_volume_references(volume, out);
+  for (const api::Volume& volume : spec.volumes)
+    add_volume_references(volume, out);
   return out;
 }
 
@@ -100,7 +106,8 @@ Result<std::string> pod_field(const api::Pod& pod, const PodFacts& facts, std::s
   if (path == "metadata.labels") return lines_of(meta.labels);
   if (path == "metadata.annotations") return lines_of(meta.annotations);
   if (const auto key = subscript(path, "metadata.labels")) return value_or_empty(meta.labels, *key);
-  if (const auto key = subscript(path, "metadata.annotations")) return value_or_empty(meta.annotations, *key);
+  if (const auto key = subscript(path, "metadata.annotations"))
+    return value_or_empty(meta.annotations, *key);
   if (path == "spec.nodeName") return pod.spec.node_name;
   if (path == "spec.serviceAccountName") return pod.spec.service_account_name;
   if (path == "status.podIP" || path == "status.podIPs") return facts.pod_ip;
@@ -114,12 +121,14 @@ Result<std::string> resource_field(const api::Pod& pod,
                                    const PodFacts& facts) {
   const std::string& name = selector.container_name.empty() ? container : selector.container_name;
   const api::Container* found = find_container(pod.spec, name);
-  if (found == nullptr) return fail(ErrorCode::kInvalid, fmt::format("no container \"{}\" in the pod", name));
+  if (found == nullptr)
+    return fail(ErrorCode::kInvalid, fmt::format("no container \"{}\" in the pod", name));
   const std::size_t dot = selector.resource.find('.');
   const std::string side = selector.resource.substr(0, dot);
   const std::string resource = dot == std::string::npos ? "" : selector.resource.substr(dot + 1);
   if ((side != "limits" && side != "requests") || resource.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("unsupported container resource: {}", selector.resource));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("unsupported container resource: {}", selector.resource));
   }
   const auto& values = side == "limits" ? found->resources.limits : found->resources.requests;
   api::Quantity value;
@@ -144,9 +153,11 @@ std::string qos_class(const api::PodSpec& spec) {
   for (const auto* list : {&spec.containers, &spec.init_containers}) {
     for (const api::Container& container : *list) {
       for (const char* name : {"cpu", "memory"}) {
-        const auto& [limits, requests] = std::tie(container.resources.limits, container.resources.requests);
+        const auto& [limits, requests] =
+            std::tie(container.resources.limits, container.resources.requests);
         any = any || is_positive(limits, name) || is_positive(requests, name);
-        const bool equal = is_positive(limits, name) && (!requests.contains(name) || requests.at(name) == limits.at(name));
+        const bool equal = is_positive(limits, name) &&
+                           (!requests.contains(name) || requests.at(name) == limits.at(name));
         guaranteed = guaranteed && equal;
       }
     }

@@ -16,7 +16,7 @@ namespace insula::node {
 struct PodFacts {
   std::string pod_ip;
   std::string host_ip;
-  api::Quantity node_cpu;     // stands in for a limit that is not set
+  api::Quantity node_cpu;  // stands in for a limit that is not set
   api::Quantity node_memory;
 };
 
@@ -36,10 +36,12 @@ struct ReferencedObjects {
   std::map<std::string, api::Secret> secrets;
 };
 
-/// A field of the pod by its path, such as `metadata.name`, `metadata.labels['app']`, `status.podIP`.
-/// Errors: kInvalid for a path that the downward API does not know.
-/// Spec: Kubernetes, "Downward API: available fields".
-[[nodiscard]] Result<std::string> pod_field(const api::Pod& pod, const PodFacts& facts, std::string_view path);
+/// A field of the pod by its path, such as `metadata.name`, `metadata.labels['app']`,
+/// `status.podIP`. Errors: kInvalid for a path that the downward API does not know. Spec:
+/// Kubernetes, "Downward API: available fields".
+[[nodiscard]] Result<std::string> pod_field(const api::Pod& pod,
+                                            const PodFacts& facts,
+                                            std::string_view path);
 
 /// A request or limit of a container, in units of the divisor, rounded up.
 /// Errors: kInvalid for an unknown resource or container.

@@ -9,8 +9,12 @@ namespace insula::node {
 
 std::string hosts_file(const api::Pod& pod, const std::string& hostname, const std::string& ip) {
   std::string out =
-      "# Written by insula for this pod.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  const std::string domain = pod.spec.subdomain.empty() ? "" : fmt::format("{}.{}.{}.svc.cluster.local ", hostname, pod.spec.subdomain, pod.metadata.namespace_);
+      "# Written by insula for this pod.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "
+      "ip6-loopback\n";
+  const std::string domain = pod.spec.subdomain.empty()
+                                 ? ""
+                                 : fmt::format("{}.{}.{}.svc.cluster.local ", hostname,
+                                               pod.spec.subdomain, pod.metadata.namespace_);
   out += fmt::format("{}\t{}{}\n", ip, domain, hostname);
   for (const api::HostAlias& alias : pod.spec.host_aliases) {
     out += fmt::format("{}\t{}\n", alias.ip, fmt::join(alias.hostnames, "\t"));
@@ -25,26 +29,34 @@ std::string resolver_file(const api::Pod& pod, const std::string& host) {
     out = host;
     options.clear();
   } else if (pod.spec.dns_policy != "None") {
-    out = fmt::format("search {}.svc.cluster.local svc.cluster.local cluster.local\n", pod.metadata.namespace_);
+    out = fmt::format("search {}.svc.cluster.local svc.cluster.local cluster.local\n",
+                      pod.metadata.namespace_);
   } else {
     options.clear();
   }
   if (const auto& config = pod.spec.dns_config) {
-    for (const std::string& server : config->nameservers) out += fmt::format("nameserver {}\n", server);
-    if (!config->searches.empty()) out += fmt::format("search {}\n", fmt::join(config->searches, " "));
+    for (const std::string& server : config->nameservers)
+      out += fmt::format("nameserver {}\n", server);
+    if (!config->searches.empty())
+      out += fmt::format("search {}\n", fmt::join(config->searches, " "));
     for (const api::PodDNSConfigOption& option : config->options) {
-      options += fmt::format("{}{}{}", options.empty() ? "" : " ", option.name, option.value ? ":" + *option.value : "");
+      options += fmt::format("{}{}{}", options.empty() ? "" : " ", option.name,
+                             option.value ? ":" + *option.value : "");
     }
   }
   if (!options.empty()) out += fmt::format("options {}\n", options);
   return out;
 }
 
-Result<> write_pod_files(const std::string& dir, const api::Pod& pod, const std::string& hostname, const std::string& ip) {
+Result<> write_pod_files(const std::string& dir,
+                         const api::Pod& pod,
+                         const std::string& hostname,
+                         const std::string& ip) {
   INSULA_TRY_VOID(make_dirs(dir, 0755));
   INSULA_TRY_VOID(write_file(dir + "/hosts", hosts_file(pod, hostname, ip), 0644));
   INSULA_TRY_VOID(write_file(dir + "/hostname", hostname + "\n", 0644));
-  return write_file(dir + "/resolv.conf", resolver_file(pod, read_file("/etc/resolv.conf").value_or("")), 0644);
+  return write_file(dir + "/resolv.conf",
+                    resolver_file(pod, read_file("/etc/resolv.conf").value_or("")), 0644);
 }
 
 }  // namespace insula::node

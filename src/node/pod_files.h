@@ -8,13 +8,19 @@
 namespace insula::node {
 
 /// /etc/hosts of a pod: itself, loopback and its hostAliases.
-[[nodiscard]] std::string hosts_file(const api::Pod& pod, const std::string& hostname, const std::string& ip);
+[[nodiscard]] std::string hosts_file(const api::Pod& pod,
+                                     const std::string& hostname,
+                                     const std::string& ip);
 
-/// /etc/resolv.conf of a pod. There is no cluster DNS yet, so ClusterFirst names no server: a lookup
-/// then fails at once instead of after a timeout. `host`: the machine's own file, for Default.
+/// /etc/resolv.conf of a pod. There is no cluster DNS yet, so ClusterFirst names no server: a
+/// lookup then fails at once instead of after a timeout. `host`: the machine's own file, for
+/// Default.
 [[nodiscard]] std::string resolver_file(const api::Pod& pod, const std::string& host);
 
 /// Writes both, and the host name, into `dir`; containers mount them from there.
-Result<> write_pod_files(const std::string& dir, const api::Pod& pod, const std::string& hostname, const std::string& ip);
+Result<> write_pod_files(const std::string& dir,
+                         const api::Pod& pod,
+                         const std::string& hostname,
+                         const std::string& ip);
 
 }  // namespace insula::node

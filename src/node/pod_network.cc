@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "base/fd.h"
 #include "node/files.h"
@@ -36,7 +36,8 @@ Result<> configure_inside(int ns, Ipv4 address) {
   return on_own_thread([&]() -> Result<> {
     if (setns(ns, CLONE_NEWNET) != 0) return fail_errno("enter the pod's network namespace");
     // Ports below 1024 are free to all: a user namespace has no say over this network namespace.
-    static_cast<void>(write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0\n").has_value());
+    static_cast<void>(
+        write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0\n").has_value());
     INSULA_TRY(Netlink inside, Netlink::open());
     const int eth0 = link_index("eth0");
     INSULA_TRY_VOID(inside.set_up(kLoopbackIndex));
@@ -99,7 +100,9 @@ Result<> PodNetwork::prepare() const {
   return write_file("/proc/sys/net/ipv4/ip_forward", "1\n");
 }
 
-Result<> PodNetwork::add(const std::string& pod_uid, Ipv4 address, std::optional<std::uint32_t> user_base) const {
+Result<> PodNetwork::add(const std::string& pod_uid,
+                         Ipv4 address,
+                         std::optional<std::uint32_t> user_base) const {
   const NamespacePaths paths = namespaces(pod_uid);
   INSULA_TRY_VOID(keep_namespaces(paths, user_base));
   return make_links(host_link_name(pod_uid), paths.network, address);
@@ -109,14 +112,18 @@ Result<> PodNetwork::remove(const std::string& pod_uid) const {
   const std::string name = host_link_name(pod_uid);
   if (const int index = link_index(name); index != 0) {
     INSULA_TRY(Netlink host, Netlink::open());
-    if (Result<> removed = host.remove_link(index); !removed && removed.error().code() != ErrorCode::kNotFound) return removed;
+    if (Result<> removed = host.remove_link(index);
+        !removed && removed.error().code() != ErrorCode::kNotFound)
+      return removed;
   }
   const NamespacePaths paths = namespaces(pod_uid);
   INSULA_TRY_VOID(drop_namespace(paths.network));
   return drop_namespace(paths.user);
 }
 
-Result<> release_networks(const std::string& data_dir) { return PodNetwork(network_folder(data_dir)).remove_all(); }
+Result<> release_networks(const std::string& data_dir) {
+  return PodNetwork(network_folder(data_dir)).remove_all();
+}
 
 Result<> PodNetwork::remove_all() const {
   std::vector<std::string> pods;
@@ -124,7 +131,8 @@ Result<> PodNetwork::remove_all() const {
   for (const auto& file : std::filesystem::directory_iterator(dir_, none)) {
     if (file.path().extension() != ".user") pods.push_back(file.path().filename());
   }
-  for (const std::string& pod_uid : pods) INSULA_TRY_VOID(remove(pod_uid));
+  for (const std::string& pod_uid : pods)
+    INSULA_TRY_VOID(remove(pod_uid));
   return {};
 }
 

@@ -14,8 +14,8 @@ namespace insula::node {
 /// A network namespace with one address for each pod, routed: no bridge, no address translation.
 ///
 /// The pod has `eth0` with its address as a /32 and a default route over 169.254.1.1, the same in
-/// every pod. Its other end on the node carries that gateway address, and the node has a /32 route to
-/// the pod. All traffic between pods is thus forwarded by the node's kernel, where rules see it.
+/// every pod. Its other end on the node carries that gateway address, and the node has a /32 route
+/// to the pod. All traffic between pods is thus forwarded by the node's kernel, where rules see it.
 ///
 /// A namespace is a file, `<dir>/<uid>`, held by a bind mount; so it outlives the agent. `ip netns`
 /// sees it when `dir` is /run/netns. Blocking; a few milliseconds. See docs/decisions/0012.
@@ -28,11 +28,13 @@ class PodNetwork {
   /// Errors: kForbidden without the right to make namespaces.
   Result<> prepare() const;
 
-  /// Makes namespace, interfaces, addresses and routes. What an agent that died left half made under
-  /// the same uid is made anew, so this is not for a pod that runs.
-  /// Errors: kAlreadyExists when something else on this machine has a route to `address`.
-  /// With `user_base` the namespace belongs to a new user namespace, see keep_namespaces().
-  Result<> add(const std::string& pod_uid, Ipv4 address, std::optional<std::uint32_t> user_base) const;
+  /// Makes namespace, interfaces, addresses and routes. What an agent that died left half made
+  /// under the same uid is made anew, so this is not for a pod that runs. Errors: kAlreadyExists
+  /// when something else on this machine has a route to `address`. With `user_base` the namespace
+  /// belongs to a new user namespace, see keep_namespaces().
+  Result<> add(const std::string& pod_uid,
+               Ipv4 address,
+               std::optional<std::uint32_t> user_base) const;
 
   /// Removes all of it; fine when it is gone.
   Result<> remove(const std::string& pod_uid) const;
@@ -50,7 +52,9 @@ class PodNetwork {
 };
 
 /// Where an agent with this data directory keeps them.
-[[nodiscard]] inline std::string network_folder(const std::string& data_dir) { return data_dir + "/netns"; }
+[[nodiscard]] inline std::string network_folder(const std::string& data_dir) {
+  return data_dir + "/netns";
+}
 
 /// The node's name of a pod's interface: `ins` and eleven digits that depend on the pod's uid.
 [[nodiscard]] std::string host_link_name(std::string_view pod_uid);

@@ -22,16 +22,20 @@ std::chrono::seconds or_default(std::int32_t seconds, std::int32_t otherwise) {
   return std::chrono::seconds(seconds > 0 ? seconds : otherwise);
 }
 
-std::chrono::seconds period_of(const api::Probe& probe) { return or_default(probe.period_seconds, 10); }
+std::chrono::seconds period_of(const api::Probe& probe) {
+  return or_default(probe.period_seconds, 10);
+}
 
 ProbeState state_of(const api::Probe& probe, bool initially) {
-  return {std::max(1, probe.success_threshold), probe.failure_threshold > 0 ? probe.failure_threshold : 3, initially};
+  return {std::max(1, probe.success_threshold),
+          probe.failure_threshold > 0 ? probe.failure_threshold : 3, initially};
 }
 
 }  // namespace
 
 ProbeTarget PodWorker::target_of(Slot& slot) {
-  return {slot.spec, *slot.running, services_.runtime, services_.http, record_.pod_ip, slot.env, slot.cwd};
+  return {slot.spec,      *slot.running, services_.runtime, services_.http,
+          record_.pod_ip, slot.env,      slot.cwd};
 }
 
 Task<Result<>> PodWorker::probe_once(Slot& slot, const api::Probe& probe) {
@@ -41,7 +45,8 @@ Task<Result<>> PodWorker::probe_once(Slot& slot, const api::Probe& probe) {
 }
 
 void PodWorker::probe_failed(Slot& slot, std::string_view kind, const Error& error) {
-  event(slot, EventType::kWarning, "Unhealthy", fmt::format("{} probe failed: {}", kind, error.message()));
+  event(slot, EventType::kWarning, "Unhealthy",
+        fmt::format("{} probe failed: {}", kind, error.message()));
 }
 
 Task<> PodWorker::probe_all(Slot& slot) {
@@ -67,9 +72,11 @@ Task<> PodWorker::probe_startup(Slot& slot) {
     const bool decided = state.add(result.has_value());
     if (state.passing()) co_return;
     if (decided) {
-      const std::int64_t grace = probe.termination_grace_period_seconds.value_or(pod_.spec.termination_grace_period_seconds.value_or(30));
-      co_await kill(slot, std::chrono::seconds(grace),
-                    fmt::format("Container {} failed startup probe, will be restarted", slot.spec.name));
+      const std::int64_t grace = probe.termination_grace_period_seconds.value_or(
+          pod_.spec.termination_grace_period_seconds.value_or(30));
+      co_await kill(
+          slot, std::chrono::seconds(grace),
+          fmt::format("Container {} failed startup probe, will be restarted", slot.spec.name));
     }
     co_await sleep_for(period_of(probe));
   }
@@ -110,9 +117,11 @@ Task<> PodWorker::probe_liveness(Slot& slot) {
     if (!result) probe_failed(slot, "Liveness", result.error());
     const bool decided = state.add(result.has_value());
     if (decided && !state.passing()) {
-      const std::int64_t grace = probe.termination_grace_period_seconds.value_or(pod_.spec.termination_grace_period_seconds.value_or(30));
-      co_await kill(slot, std::chrono::seconds(grace),
-                    fmt::format("Container {} failed liveness probe, will be restarted", slot.spec.name));
+      const std::int64_t grace = probe.termination_grace_period_seconds.value_or(
+          pod_.spec.termination_grace_period_seconds.value_or(30));
+      co_await kill(
+          slot, std::chrono::seconds(grace),
+          fmt::format("Container {} failed liveness probe, will be restarted", slot.spec.name));
     }
     co_await sleep_for(period_of(probe));
   }

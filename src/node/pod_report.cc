@@ -45,7 +45,8 @@ Task<> PodWorker::report() {
       again = kWriteAgainMin;
       continue;
     }
-    services_.log.debug("pod status not written", "pod", pod_.metadata.name, "err", written.error());
+    services_.log.debug("pod status not written", "pod", pod_.metadata.name, "err",
+                        written.error());
     co_await sleep_for(again);
     again = std::min<std::chrono::nanoseconds>(2 * again, kWriteAgainMax);
     changed();
@@ -74,13 +75,16 @@ Task<Result<>> PodWorker::write_status_now() {
   patch["metadata"]["uid"] = pod_.metadata.uid;
   patch["status"] = api::to_json(status);
   clear_what_is_unset(patch["status"]);
-  client::Target target = client::target_of<api::Pod>(pod_.metadata.namespace_, pod_.metadata.name, "status");
-  auto answer = co_await services_.client.patch(std::move(target), client::PatchType::kMerge, json::write(patch), {});
+  client::Target target =
+      client::target_of<api::Pod>(pod_.metadata.namespace_, pod_.metadata.name, "status");
+  auto answer = co_await services_.client.patch(std::move(target), client::PatchType::kMerge,
+                                                json::write(patch), {});
   if (answer) {
     written_ = std::move(text);
     co_return Result<>{};
   }
-  // Gone, or another pod of the same name: the watch will say so too, and nothing is left to report.
+  // Gone, or another pod of the same name: the watch will say so too, and nothing is left to
+  // report.
   const ErrorCode code = answer.error().code();
   if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) co_return Result<>{};
   co_return std::unexpected(std::move(answer).error());
@@ -88,7 +92,8 @@ Task<Result<>> PodWorker::write_status_now() {
 
 void PodWorker::event(const Slot& slot, EventType type, std::string reason, std::string message) {
   api::ObjectReference about = controller::reference_to(api::kind_of<api::Pod>(), pod_.metadata);
-  about.field_path = fmt::format("spec.{}{{{}}}", slot.init ? "initContainers" : "containers", slot.spec.name);
+  about.field_path =
+      fmt::format("spec.{}{{{}}}", slot.init ? "initContainers" : "containers", slot.spec.name);
   services_.events.record(std::move(about), type, std::move(reason), std::move(message));
 }
 

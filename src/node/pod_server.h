@@ -24,7 +24,11 @@ namespace insula::node {
 /// Errors: Kubernetes `Status` objects.
 class PodServer final : public http::Handler {
  public:
-  PodServer(NodeServices& services, const Agent& agent, MetricsRegistry& metrics, std::string node_name, Random& random);
+  PodServer(NodeServices& services,
+            const Agent& agent,
+            MetricsRegistry& metrics,
+            std::string node_name,
+            Random& random);
 
   Task<> handle(http::Exchange& exchange) override;
 

@@ -28,7 +28,8 @@ class ServedNode : public TestNode {
   Task<http::Response> get(std::string target) {
     http::Request request;
     request.target = std::move(target);
-    auto answer = co_await client.send(origin, std::move(request), loop.now() + std::chrono::seconds(10));
+    auto answer =
+        co_await client.send(origin, std::move(request), loop.now() + std::chrono::seconds(10));
     EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
     co_return answer ? *answer : http::Response{};
   }
@@ -45,7 +46,8 @@ class ServedNode : public TestNode {
     http::websocket::Options options;
     options.protocols = {"v5.channel.k8s.io"};
     const Deadline deadline = loop.now() + std::chrono::seconds(10);
-    auto socket = co_await http::websocket::connect(client, origin, std::move(request), std::move(options), deadline);
+    auto socket = co_await http::websocket::connect(client, origin, std::move(request),
+                                                    std::move(options), deadline);
     EXPECT_TRUE(socket) << (socket ? "" : socket.error().message());
     Executed out;
     if (!socket) co_return out;
@@ -76,27 +78,35 @@ void with_served_node(Task<> (*body)(ServedNode&)) {
 
 TEST(PodServer, ServesLogsWholeAndInPart) {
   with_served_node([](ServedNode& node) -> Task<> {
-    co_await node.create(node.shell_pod("web", "for i in 1 2 3 4; do echo line $i; done; sleep 1000"));
+    co_await node.create(
+        node.shell_pod("web", "for i in 1 2 3 4; do echo line $i; done; sleep 1000"));
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
     http::Response whole;
-    while (whole.body.find("line 4\n") == std::string::npos) whole = co_await node.get("/api/v1/namespaces/default/pods/web/log");
+    while (whole.body.find("line 4\n") == std::string::npos)
+      whole = co_await node.get("/api/v1/namespaces/default/pods/web/log");
     EXPECT_EQ(whole.body, "line 1\nline 2\nline 3\nline 4\n");
-    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?tailLines=2")).body, "line 3\nline 4\n");
-    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?limitBytes=9")).body, "line 1\nli");
-    const http::Response stamped = co_await node.get("/api/v1/namespaces/default/pods/web/log?timestamps=true&tailLines=1");
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?tailLines=2")).body,
+              "line 3\nline 4\n");
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?limitBytes=9")).body,
+              "line 1\nli");
+    const http::Response stamped =
+        co_await node.get("/api/v1/namespaces/default/pods/web/log?timestamps=true&tailLines=1");
     EXPECT_THAT(stamped.body, ::testing::MatchesRegex("20..-..-..T..:..:..\\..........Z line 4\n"));
-    const http::Response none = co_await node.get("/api/v1/namespaces/default/pods/web/log?previous=true");
+    const http::Response none =
+        co_await node.get("/api/v1/namespaces/default/pods/web/log?previous=true");
     EXPECT_EQ(none.status, 400);
     EXPECT_THAT(none.body, HasSubstr("previous terminated container"));
     EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/none/log")).status, 404);
-    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?container=no")).status, 400);
+    EXPECT_EQ((co_await node.get("/api/v1/namespaces/default/pods/web/log?container=no")).status,
+              400);
   });
 }
 
 TEST(PodServer, FollowsALogUntilItsContainerEnds) {
   with_served_node([](ServedNode& node) -> Task<> {
     const std::string gate = node.dir / "gate";
-    api::Pod pod = node.shell_pod("web", "echo first; while ! test -e " + gate + "; do sleep 0.01; done; echo last");
+    api::Pod pod = node.shell_pod(
+        "web", "echo first; while ! test -e " + gate + "; do sleep 0.01; done; echo last");
     pod.spec.restart_policy = "Never";
     co_await node.create(pod);
     co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
@@ -120,7 +130,8 @@ TEST(PodServer, RunsACommandWithItsInputAndReportsItsExitCode) {
     const auto echoed = co_await node.exec("command=cat&stdin=true&stdout=true", "hello\n");
     EXPECT_EQ(echoed.output, "hello\n");
     EXPECT_EQ(echoed.status, R"({"metadata":{},"status":"Success"})");
-    const auto failed = co_await node.exec("command=sh&command=-c&command=exit%207&stdout=true", "");
+    const auto failed =
+        co_await node.exec("command=sh&command=-c&command=exit%207&stdout=true", "");
     EXPECT_THAT(failed.status, HasSubstr(R"({"reason":"ExitCode","message":"7"})"));
     const auto terminal = co_await node.exec("command=tty&stdin=true&stdout=true&tty=true", "");
     EXPECT_THAT(terminal.output, HasSubstr("/dev/pts/"));

@@ -16,11 +16,13 @@ constexpr std::string_view kSucceeded = "Succeeded";
 constexpr std::string_view kFailed = "Failed";
 
 bool succeeded(const ContainerRecord& record) {
-  return record.phase == ContainerPhase::kTerminated && record.terminated && record.terminated->exit_code == 0;
+  return record.phase == ContainerPhase::kTerminated && record.terminated &&
+         record.terminated->exit_code == 0;
 }
 
 bool failed(const ContainerRecord& record) {
-  return record.phase == ContainerPhase::kTerminated && record.terminated && record.terminated->exit_code != 0;
+  return record.phase == ContainerPhase::kTerminated && record.terminated &&
+         record.terminated->exit_code != 0;
 }
 
 // An init container has done its part: it ended well, or it is a sidecar that has started.
@@ -80,7 +82,8 @@ Termination termination_of(const api::ContainerStateTerminated& state) {
           state.started_at, state.finished_at, state.container_id};
 }
 
-ContainerRecord container_record(const api::Container& container, const std::vector<api::ContainerStatus>& before) {
+ContainerRecord container_record(const api::Container& container,
+                                 const std::vector<api::ContainerStatus>& before) {
   ContainerRecord out;
   out.name = container.name;
   out.image = container.image;
@@ -132,7 +135,8 @@ class Conditions {
 
  private:
   static bool is_ours(const std::string& type) {
-    return type == "PodReadyToStartContainers" || type == "Initialized" || type == "ContainersReady" || type == "Ready";
+    return type == "PodReadyToStartContainers" || type == "Initialized" ||
+           type == "ContainersReady" || type == "Ready";
   }
 
   const std::vector<api::PodCondition>& before_;
@@ -140,7 +144,9 @@ class Conditions {
   std::vector<api::PodCondition> out_;
 };
 
-std::vector<api::PodCondition> conditions_of(const api::Pod& pod, const PodRecord& record, std::string_view phase,
+std::vector<api::PodCondition> conditions_of(const api::Pod& pod,
+                                             const PodRecord& record,
+                                             std::string_view phase,
                                              api::Time now) {
   Conditions out(pod, now);
   const bool ended = phase == kSucceeded || phase == kFailed;
@@ -153,23 +159,30 @@ std::vector<api::PodCondition> conditions_of(const api::Pod& pod, const PodRecor
   }
   std::vector<std::string> pending;
   for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
-    if (!initialized(pod.spec.init_containers[i], record.init_containers[i])) pending.push_back(record.init_containers[i].name);
+    if (!initialized(pod.spec.init_containers[i], record.init_containers[i]))
+      pending.push_back(record.init_containers[i].name);
   }
   const bool done = pending.empty();
-  out.add("Initialized", done, done ? "" : "ContainersNotInitialized",
-          done ? "" : fmt::format("containers with incomplete status: [{}]", fmt::join(pending, " ")));
+  out.add(
+      "Initialized", done, done ? "" : "ContainersNotInitialized",
+      done ? "" : fmt::format("containers with incomplete status: [{}]", fmt::join(pending, " ")));
   std::vector<std::string> unready;
   for (const ContainerRecord& container : record.containers) {
     if (!container.ready || ended || record.stopping) unready.push_back(container.name);
   }
   const bool containers_ready = unready.empty();
   const std::string why = phase == kFailed ? "PodFailed" : "ContainersNotReady";
-  const std::string message = fmt::format("containers with unready status: [{}]", fmt::join(unready, " "));
-  out.add("ContainersReady", containers_ready, containers_ready ? "" : why, containers_ready ? "" : message);
+  const std::string message =
+      fmt::format("containers with unready status: [{}]", fmt::join(unready, " "));
+  out.add("ContainersReady", containers_ready, containers_ready ? "" : why,
+          containers_ready ? "" : message);
   for (const api::PodReadinessGate& gate : pod.spec.readiness_gates) {
     if (containers_ready && !out.is_true(gate.condition_type)) {
-      out.add("Ready", false, "ReadinessGatesNotReady",
-              fmt::format("corresponding condition of pod readiness gate \"{}\" does not exist or is not True.", gate.condition_type));
+      out.add(
+          "Ready", false, "ReadinessGatesNotReady",
+          fmt::format(
+              "corresponding condition of pod readiness gate \"{}\" does not exist or is not True.",
+              gate.condition_type));
       return out.take();
     }
   }
@@ -179,7 +192,9 @@ std::vector<api::PodCondition> conditions_of(const api::Pod& pod, const PodRecor
 
 }  // namespace
 
-bool is_sidecar(const api::Container& container) { return container.restart_policy == "Always"; }
+bool is_sidecar(const api::Container& container) {
+  return container.restart_policy == "Always";
+}
 
 bool restarts(const std::string& policy, std::int32_t exit_code) {
   return policy != "Never" && (policy != "OnFailure" || exit_code != 0);
@@ -193,7 +208,8 @@ PodRecord record_of(const api::Pod& pod) {
   for (const api::Container& c : pod.spec.containers) {
     out.containers.push_back(container_record(c, pod.status.container_statuses));
     if (out.containers.back().phase == ContainerPhase::kWaiting) {
-      out.containers.back().waiting_reason = pod.spec.init_containers.empty() ? "ContainerCreating" : "PodInitializing";
+      out.containers.back().waiting_reason =
+          pod.spec.init_containers.empty() ? "ContainerCreating" : "PodInitializing";
     }
   }
   for (ContainerRecord& init : out.init_containers) {
@@ -221,8 +237,9 @@ std::string pod_phase(const api::PodSpec& spec, const PodRecord& record) {
     waiting += never_ran ? 1 : 0;
     // Between two runs a container counts as running: its pod is not done.
     const bool between = container.phase == ContainerPhase::kWaiting && container.last.has_value();
-    const bool again = container.phase == ContainerPhase::kTerminated && !record.stopping &&
-                       restarts(spec.restart_policy, container.terminated ? container.terminated->exit_code : 1);
+    const bool again =
+        container.phase == ContainerPhase::kTerminated && !record.stopping &&
+        restarts(spec.restart_policy, container.terminated ? container.terminated->exit_code : 1);
     running += container.phase == ContainerPhase::kRunning || between || again ? 1 : 0;
     bad += failed(container) ? 1 : 0;
   }
@@ -249,7 +266,8 @@ api::PodStatus pod_status(const api::Pod& pod, const PodRecord& record, api::Tim
   for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
     api::ContainerStatus status = container_status(record.init_containers[i]);
     // An init container that ended well is "ready"; clients count on it.
-    if (!is_sidecar(pod.spec.init_containers[i])) status.ready = succeeded(record.init_containers[i]);
+    if (!is_sidecar(pod.spec.init_containers[i]))
+      status.ready = succeeded(record.init_containers[i]);
     out.init_container_statuses.push_back(std::move(status));
   }
   out.container_statuses.clear();

@@ -63,7 +63,9 @@ struct PodRecord {
 
 /// The whole status. Conditions of others are kept, and a condition's transition time changes only
 /// with its value.
-[[nodiscard]] api::PodStatus pod_status(const api::Pod& pod, const PodRecord& record, api::Time now);
+[[nodiscard]] api::PodStatus pod_status(const api::Pod& pod,
+                                        const PodRecord& record,
+                                        api::Time now);
 
 /// Whether a container that ended is started again.
 [[nodiscard]] bool restarts(const std::string& policy, std::int32_t exit_code);

@@ -14,7 +14,8 @@ using std::chrono::seconds;
 api::Pod pod_of(int containers, const std::string& policy = "Always") {
   api::Pod pod;
   pod.spec.restart_policy = policy;
-  for (int i = 0; i < containers; ++i) pod.spec.containers.emplace_back().name = "c" + std::to_string(i);
+  for (int i = 0; i < containers; ++i)
+    pod.spec.containers.emplace_back().name = "c" + std::to_string(i);
   return pod;
 }
 
@@ -27,7 +28,8 @@ void run(ContainerRecord& record, bool ready = true) {
 void end(ContainerRecord& record, int exit_code) {
   record.phase = ContainerPhase::kTerminated;
   record.ready = false;
-  record.terminated = Termination{exit_code, 0, exit_code == 0 ? "Completed" : "Error", "", {}, {}, ""};
+  record.terminated =
+      Termination{exit_code, 0, exit_code == 0 ? "Completed" : "Error", "", {}, {}, ""};
 }
 
 std::string condition(const api::PodStatus& status, const std::string& type) {
@@ -44,8 +46,9 @@ TEST(PodPhase, FollowsItsContainersAndTheRestartPolicy) {
     const char* phase;
   };
 
-  for (const Case& c : {Case{"Always", 0, "Running"}, Case{"Always", 1, "Running"}, Case{"OnFailure", 0, "Succeeded"},
-                        Case{"OnFailure", 1, "Running"}, Case{"Never", 0, "Succeeded"}, Case{"Never", 1, "Failed"}}) {
+  for (const Case& c : {Case{"Always", 0, "Running"}, Case{"Always", 1, "Running"},
+                        Case{"OnFailure", 0, "Succeeded"}, Case{"OnFailure", 1, "Running"},
+                        Case{"Never", 0, "Succeeded"}, Case{"Never", 1, "Failed"}}) {
     const api::Pod pod = pod_of(1, c.policy);
     PodRecord record = record_of(pod);
     EXPECT_EQ(pod_phase(pod.spec, record), "Pending");
@@ -60,7 +63,8 @@ TEST(PodPhase, StaysPendingUntilInitContainersAreDone) {
   api::Pod pod = pod_of(1, "Never");
   pod.spec.init_containers.emplace_back().name = "init";
   PodRecord record = record_of(pod);
-  EXPECT_EQ(pod_status(pod, record, {}).container_statuses[0].state.waiting->reason, "PodInitializing");
+  EXPECT_EQ(pod_status(pod, record, {}).container_statuses[0].state.waiting->reason,
+            "PodInitializing");
   run(record.init_containers[0]);
   EXPECT_EQ(pod_phase(pod.spec, record), "Pending");
   end(record.init_containers[0], 1);
@@ -126,7 +130,8 @@ TEST(PodRecord, RemembersRestartsAndEndsFromTheStatus) {
 TEST(RestartBackoff, DoublesUpToItsMaximumAndForgetsAfterALongRun) {
   RestartBackoff backoff(seconds(10), seconds(300));
   std::vector<std::int64_t> waits;
-  for (int i = 0; i < 8; ++i) waits.push_back(std::chrono::duration_cast<seconds>(backoff.after_run(seconds(1))).count());
+  for (int i = 0; i < 8; ++i)
+    waits.push_back(std::chrono::duration_cast<seconds>(backoff.after_run(seconds(1))).count());
   EXPECT_THAT(waits, ::testing::ElementsAre(0, 10, 20, 40, 80, 160, 300, 300));
   EXPECT_EQ(backoff.after_run(hours(1)), seconds(0));
 }

@@ -33,9 +33,13 @@ std::vector<std::vector<std::string>> lines_of(const std::string& text) {
 }
 
 // Blank-separated files need something for nothing.
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
 
-std::string from_dash(const std::string& text) { return text == "-" ? "" : text; }
+std::string from_dash(const std::string& text) {
+  return text == "-" ? "" : text;
+}
 
 }  // namespace
 
@@ -62,8 +66,8 @@ Result<> load_sandbox(Sandbox& sandbox) {
 Result<> save_gpus(const std::string& pod_dir, const std::vector<HeldGpus>& held) {
   std::string text;
   for (const HeldGpus& item : held) {
-    text += fmt::format("{} {} {} {} {}\n", or_dash(item.holder.tenant), item.holder.name_space, item.holder.pod,
-                        item.holder.container, fmt::join(item.uuids, " "));
+    text += fmt::format("{} {} {} {} {}\n", or_dash(item.holder.tenant), item.holder.name_space,
+                        item.holder.pod, item.holder.container, fmt::join(item.uuids, " "));
   }
   return replace_file(pod_dir + "/gpus", text, 0600);
 }
@@ -74,7 +78,8 @@ std::vector<HeldGpus> load_gpus(const std::string& pod_dir) {
   if (!text) return out;
   for (const auto& words : lines_of(*text)) {
     if (words.size() < 5) continue;
-    out.push_back({{from_dash(words[0]), words[1], words[2], words[3]}, {words.begin() + 4, words.end()}});
+    out.push_back(
+        {{from_dash(words[0]), words[1], words[2], words[3]}, {words.begin() + 4, words.end()}});
   }
   return out;
 }

@@ -9,10 +9,10 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "node/files.h"
 #include "node/pod_env.h"
@@ -36,10 +36,15 @@ mode_t mode_of(const std::optional<std::int32_t>& mode, mode_t otherwise) {
 
 class FileCollector {
  public:
-  FileCollector(const api::Pod& pod, const ReferencedObjects& objects, const PodFacts& facts, mode_t mode)
+  FileCollector(const api::Pod& pod,
+                const ReferencedObjects& objects,
+                const PodFacts& facts,
+                mode_t mode)
       : pod_(pod), objects_(objects), facts_(facts), mode_(mode) {}
 
-  Result<> add_config_map(const std::string& name, const std::vector<api::KeyToPath>& items, bool optional) {
+  Result<> add_config_map(const std::string& name,
+                          const std::vector<api::KeyToPath>& items,
+                          bool optional) {
     const auto found = objects_.config_maps.find(name);
     if (found == objects_.config_maps.end()) return missing("configmap", name, optional);
     std::map<std::string, std::string> data = found->second.data;
@@ -47,7 +52,9 @@ class FileCollector {
     return add_keys("configmap", name, data, items, optional);
   }
 
-  Result<> add_secret(const std::string& name, const std::vector<api::KeyToPath>& items, bool optional) {
+  Result<> add_secret(const std::string& name,
+                      const std::vector<api::KeyToPath>& items,
+                      bool optional) {
     const auto found = objects_.secrets.find(name);
     if (found == objects_.secrets.end()) return missing("secret", name, optional);
     return add_keys("secret", name, found->second.data, items, optional);
@@ -80,7 +87,8 @@ class FileCollector {
                     const std::vector<api::KeyToPath>& items,
                     bool optional) {
     if (items.empty()) {
-      for (const auto& [key, value] : data) INSULA_TRY_VOID(add(key, value, mode_));
+      for (const auto& [key, value] : data)
+        INSULA_TRY_VOID(add(key, value, mode_));
       return {};
     }
     for (const api::KeyToPath& item : items) {
@@ -88,14 +96,16 @@ class FileCollector {
       if (found != data.end()) {
         INSULA_TRY_VOID(add(item.path, found->second, mode_of(item.mode, mode_)));
       } else if (!optional) {
-        return fail(ErrorCode::kInvalid, fmt::format("references non-existent key: {} of {} {}", item.key, kind, name));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("references non-existent key: {} of {} {}", item.key, kind, name));
       }
     }
     return {};
   }
 
   Result<> add(const std::string& path, std::string content, mode_t mode) {
-    if (!stays_below(path)) return fail(ErrorCode::kInvalid, fmt::format("path \"{}\" leaves its volume", path));
+    if (!stays_below(path))
+      return fail(ErrorCode::kInvalid, fmt::format("path \"{}\" leaves its volume", path));
     files_.push_back({path, std::move(content), mode});
     return {};
   }
@@ -110,12 +120,14 @@ class FileCollector {
 // A name that changes exactly when the files do.
 std::string generation_name(const std::vector<VolumeFile>& files) {
   std::string all;
-  for (const VolumeFile& file : files) all += fmt::format("{}\n{:o}\n{}\n{}", file.path, file.mode, file.content.size(), file.content);
+  for (const VolumeFile& file : files)
+    all += fmt::format("{}\n{:o}\n{}\n{}", file.path, file.mode, file.content.size(), file.content);
   return fmt::format("..{:016x}", std::hash<std::string>{}(all));
 }
 
 Result<> give_away(const std::string& path, VolumeOwner owner) {
-  if (owner.change && lchown(path.c_str(), owner.uid, owner.gid) != 0) return fail_errno("chown " + path);
+  if (owner.change && lchown(path.c_str(), owner.uid, owner.gid) != 0)
+    return fail_errno("chown " + path);
   return {};
 }
 
@@ -130,7 +142,8 @@ Result<> switch_link(const std::string& target, const std::string& link) {
 // The names at the top of the volume link into ..data; those of the content before go.
 Result<> link_names(const std::string& dir, const std::vector<VolumeFile>& files) {
   std::set<std::string> wanted;
-  for (const VolumeFile& file : files) wanted.insert(file.path.substr(0, file.path.find('/')));
+  for (const VolumeFile& file : files)
+    wanted.insert(file.path.substr(0, file.path.find('/')));
   for (const std::string& name : wanted) {
     const std::string link = dir + "/" + name;
     if (!exists(link)) INSULA_TRY_VOID(switch_link(std::string(kDataLink) + "/" + name, link));
@@ -141,11 +154,14 @@ Result<> link_names(const std::string& dir, const std::vector<VolumeFile>& files
   return {};
 }
 
-Result<> make_empty_dir(const std::string& path, const api::EmptyDirVolumeSource& source, VolumeOwner owner) {
+Result<> make_empty_dir(const std::string& path,
+                        const api::EmptyDirVolumeSource& source,
+                        VolumeOwner owner) {
   INSULA_TRY_VOID(make_dirs(path, 0777));
   if (source.medium == "Memory") {
-    const std::string options =
-        source.size_limit ? fmt::format("mode=0777,size={}", source.size_limit->value()) : std::string("mode=0777");
+    const std::string options = source.size_limit
+                                    ? fmt::format("mode=0777,size={}", source.size_limit->value())
+                                    : std::string("mode=0777");
     // Without the right to mount it is an ordinary directory, which holds the same files.
     static_cast<void>(mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()));
   }
@@ -159,32 +175,38 @@ Result<> check_host_path(const api::HostPathVolumeSource& source) {
   const bool present = stat(source.path.c_str(), &info) == 0;
   if (type == "DirectoryOrCreate" && !present) return make_dirs(source.path);
   if (type == "FileOrCreate" && !present) return write_file(source.path, "");
-  if (!present) return fail(ErrorCode::kInvalid, fmt::format("hostPath {} does not exist", source.path));
+  if (!present)
+    return fail(ErrorCode::kInvalid, fmt::format("hostPath {} does not exist", source.path));
   const bool is_directory = S_ISDIR(info.st_mode);
   if (type.starts_with("Directory") && !is_directory) {
-    return fail(ErrorCode::kInvalid, fmt::format("hostPath type check failed: {} is not a directory", source.path));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("hostPath type check failed: {} is not a directory", source.path));
   }
   if (type.starts_with("File") && !S_ISREG(info.st_mode)) {
-    return fail(ErrorCode::kInvalid, fmt::format("hostPath type check failed: {} is not a file", source.path));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("hostPath type check failed: {} is not a file", source.path));
   }
   return {};
 }
 
 std::string source_of(const std::string& dir, const api::Volume& volume) {
-  return volume.volume_source.host_path ? volume.volume_source.host_path->path : dir + "/" + volume.name;
+  return volume.volume_source.host_path ? volume.volume_source.host_path->path
+                                        : dir + "/" + volume.name;
 }
 
 }  // namespace
 
 bool is_projection(const api::Volume& volume) {
-  return volume.volume_source.config_map || volume.volume_source.secret || volume.volume_source.projected || volume.volume_source.downward_api;
+  return volume.volume_source.config_map || volume.volume_source.secret ||
+         volume.volume_source.projected || volume.volume_source.downward_api;
 }
 
 Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
                                              const api::Pod& pod,
                                              const ReferencedObjects& objects,
                                              const PodFacts& facts) {
-  const auto collect = [&](const std::optional<std::int32_t>& mode, auto add) -> Result<std::vector<VolumeFile>> {
+  const auto collect = [&](const std::optional<std::int32_t>& mode,
+                           auto add) -> Result<std::vector<VolumeFile>> {
     FileCollector files(pod, objects, facts, mode_of(mode, kDefaultFileMode));
     INSULA_TRY_VOID(add(files));
     return files.take();
@@ -192,7 +214,8 @@ Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
   if (volume.volume_source.config_map) {
     const api::ConfigMapVolumeSource& source = *volume.volume_source.config_map;
     return collect(source.default_mode, [&](FileCollector& files) {
-      return files.add_config_map(source.local_object_reference.name, source.items, source.optional.value_or(false));
+      return files.add_config_map(source.local_object_reference.name, source.items,
+                                  source.optional.value_or(false));
     });
   }
   if (volume.volume_source.secret) {
@@ -202,29 +225,37 @@ Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
     });
   }
   if (volume.volume_source.downward_api) {
-    return collect(volume.volume_source.downward_api->default_mode,
-                   [&](FileCollector& files) { return files.add_downward(volume.volume_source.downward_api->items); });
+    return collect(volume.volume_source.downward_api->default_mode, [&](FileCollector& files) {
+      return files.add_downward(volume.volume_source.downward_api->items);
+    });
   }
   if (!volume.volume_source.projected) return std::vector<VolumeFile>();
-  return collect(volume.volume_source.projected->default_mode, [&](FileCollector& files) -> Result<> {
-    for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
-      if (source.config_map) {
-        INSULA_TRY_VOID(files.add_config_map(source.config_map->local_object_reference.name, source.config_map->items,
-                                             source.config_map->optional.value_or(false)));
-      } else if (source.secret) {
-        INSULA_TRY_VOID(
-            files.add_secret(source.secret->local_object_reference.name, source.secret->items, source.secret->optional.value_or(false)));
-      } else if (source.downward_api) {
-        INSULA_TRY_VOID(files.add_downward(source.downward_api->items));
-      } else {
-        return fail(ErrorCode::kInvalid, fmt::format("volume \"{}\" has a source that this node does not support", volume.name));
-      }
-    }
-    return {};
-  });
+  return collect(
+      volume.volume_source.projected->default_mode, [&](FileCollector& files) -> Result<> {
+        for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
+          if (source.config_map) {
+            INSULA_TRY_VOID(files.add_config_map(source.config_map->local_object_reference.name,
+                                                 source.config_map->items,
+                                                 source.config_map->optional.value_or(false)));
+          } else if (source.secret) {
+            INSULA_TRY_VOID(files.add_secret(source.secret->local_object_reference.name,
+                                             source.secret->items,
+                                             source.secret->optional.value_or(false)));
+          } else if (source.downward_api) {
+            INSULA_TRY_VOID(files.add_downward(source.downward_api->items));
+          } else {
+            return fail(ErrorCode::kInvalid,
+                        fmt::format("volume \"{}\" has a source that this node does not support",
+                                    volume.name));
+          }
+        }
+        return {};
+      });
 }
 
-Result<> publish_files(const std::string& dir, const std::vector<VolumeFile>& files, VolumeOwner owner) {
+Result<> publish_files(const std::string& dir,
+                       const std::vector<VolumeFile>& files,
+                       VolumeOwner owner) {
   const std::string generation = generation_name(files);
   const std::string link = dir + "/" + std::string(kDataLink);
   std::error_code no_link;
@@ -255,23 +286,29 @@ Result<> set_up_volumes(const std::string& dir,
   for (const api::Volume& volume : pod.spec.volumes) {
     const std::string path = dir + "/" + volume.name;
     if (volume.volume_source.empty_dir) {
-      if (!exists(path)) INSULA_TRY_VOID(make_empty_dir(path, *volume.volume_source.empty_dir, owner));
+      if (!exists(path))
+        INSULA_TRY_VOID(make_empty_dir(path, *volume.volume_source.empty_dir, owner));
     } else if (volume.volume_source.host_path) {
       INSULA_TRY_VOID(check_host_path(*volume.volume_source.host_path));
     } else if (is_projection(volume)) {
       INSULA_TRY_VOID(make_dirs(path));
       Result<std::vector<VolumeFile>> files = volume_files(volume, pod, objects, facts);
-      if (!files) return std::unexpected(std::move(files).error().in(fmt::format("MountVolume.SetUp failed for volume \"{}\"", volume.name)));
+      if (!files)
+        return std::unexpected(std::move(files).error().in(
+            fmt::format("MountVolume.SetUp failed for volume \"{}\"", volume.name)));
       INSULA_TRY_VOID(publish_files(path, *files, owner));
     } else {
-      return fail(ErrorCode::kInvalid, fmt::format("volume \"{}\" is of a type that this node does not support", volume.name));
+      return fail(
+          ErrorCode::kInvalid,
+          fmt::format("volume \"{}\" is of a type that this node does not support", volume.name));
     }
   }
   return {};
 }
 
 void release_volumes(const std::string& dir) {
-  for (const std::string& name : names_in(dir)) umount2((dir + "/" + name).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  for (const std::string& name : names_in(dir))
+    umount2((dir + "/" + name).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 Result<std::vector<Mount>> volume_mounts(const std::string& dir,
@@ -281,11 +318,14 @@ Result<std::vector<Mount>> volume_mounts(const std::string& dir,
   std::vector<Mount> out;
   for (const api::VolumeMount& mount : container.volume_mounts) {
     const auto volume = std::ranges::find(pod.spec.volumes, mount.name, &api::Volume::name);
-    if (volume == pod.spec.volumes.end()) return fail(ErrorCode::kInvalid, fmt::format("no volume \"{}\" in the pod", mount.name));
+    if (volume == pod.spec.volumes.end())
+      return fail(ErrorCode::kInvalid, fmt::format("no volume \"{}\" in the pod", mount.name));
     std::string source = source_of(dir, *volume);
-    const std::string sub_path = mount.sub_path_expr.empty() ? mount.sub_path : expanded(mount.sub_path_expr, variables);
+    const std::string sub_path =
+        mount.sub_path_expr.empty() ? mount.sub_path : expanded(mount.sub_path_expr, variables);
     if (!sub_path.empty()) {
-      if (!stays_below(sub_path)) return fail(ErrorCode::kInvalid, fmt::format("subPath \"{}\" leaves its volume", sub_path));
+      if (!stays_below(sub_path))
+        return fail(ErrorCode::kInvalid, fmt::format("subPath \"{}\" leaves its volume", sub_path));
       source += "/" + sub_path;
       if (!exists(source)) INSULA_TRY_VOID(make_dirs(source));
       // A link in the volume, made by another container, must not lead the mount out of it.

@@ -43,7 +43,9 @@ struct VolumeOwner {
 ///
 /// The files are in a directory named after their content, `..data` is a link to it, and each name
 /// is a link into `..data`, which is switched by one rename. Same content: nothing is touched.
-Result<> publish_files(const std::string& dir, const std::vector<VolumeFile>& files, VolumeOwner owner);
+Result<> publish_files(const std::string& dir,
+                       const std::vector<VolumeFile>& files,
+                       VolumeOwner owner);
 
 /// Makes the directories of the pod's volumes below `dir`. Blocking.
 /// Errors: kInvalid for volumes that this node cannot provide, and what publish_files() reports.
@@ -56,11 +58,12 @@ Result<> set_up_volumes(const std::string& dir,
 /// Unmounts what set_up_volumes() mounted; the files go with the directory.
 void release_volumes(const std::string& dir);
 
-/// A container's mounts of the pod's volumes. Errors: kInvalid for an unknown volume or a subPath that
-/// leaves it. Blocking: makes missing directories of subPaths.
-[[nodiscard]] Result<std::vector<Mount>> volume_mounts(const std::string& dir,
-                                                       const api::Pod& pod,
-                                                       const api::Container& container,
-                                                       const std::map<std::string, std::string>& variables);
+/// A container's mounts of the pod's volumes. Errors: kInvalid for an unknown volume or a subPath
+/// that leaves it. Blocking: makes missing directories of subPaths.
+[[nodiscard]] Result<std::vector<Mount>> volume_mounts(
+    const std::string& dir,
+    const api::Pod& pod,
+    const api::Container& container,
+    const std::map<std::string, std::string>& variables);
 
 }  // namespace insula::node

@@ -33,7 +33,8 @@ TEST(VolumeFiles, AreAllKeysOrTheChosenOnesUnderTheirPaths) {
   item.path = "dir/b.txt";
   item.mode = 0400;
   volume.volume_source.config_map->items = {item};
-  EXPECT_THAT(volume_files(volume, {}, objects, {}).value(), ElementsAre(VolumeFile{"dir/b.txt", "2", 0400}));
+  EXPECT_THAT(volume_files(volume, {}, objects, {}).value(),
+              ElementsAre(VolumeFile{"dir/b.txt", "2", 0400}));
 }
 
 TEST(VolumeFiles, SayWhatIsMissingUnlessItIsOptional) {
@@ -86,7 +87,8 @@ TEST(SetUpVolumes, RefusesWhatTheNodeCannotProvide) {
   api::Volume& volume = pod.spec.volumes.emplace_back();
   volume.name = "claim";
   volume.volume_source.persistent_volume_claim.emplace();
-  EXPECT_THAT(set_up_volumes(dir / "v", pod, {}, {}, {}).error().message(), HasSubstr("volume \"claim\""));
+  EXPECT_THAT(set_up_volumes(dir / "v", pod, {}, {}, {}).error().message(),
+              HasSubstr("volume \"claim\""));
 }
 
 TEST(VolumeMounts, TakeASubPathButNotOutOfTheVolume) {

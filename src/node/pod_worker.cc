@@ -23,7 +23,8 @@ namespace {
 
 constexpr auto kPrepareAgainMin = std::chrono::milliseconds(250);
 constexpr auto kPrepareAgainMax = std::chrono::seconds(10);
-// How long a pod that stops waits for the API to know it is not ready, before its containers are told.
+// How long a pod that stops waits for the API to know it is not ready, before its containers are
+// told.
 constexpr auto kReportBeforeStop = std::chrono::seconds(1);
 constexpr auto kRemoveAgain = std::chrono::milliseconds(500);
 // Another platform on the machine may have given pods addresses of the same range.
@@ -31,7 +32,9 @@ constexpr int kAddressTriesMax = 64;
 constexpr std::int64_t kGraceSeconds = 30;
 constexpr std::string_view kTenantKind = "Tenant";
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
+Task<> wait_for(Event& event) {
+  co_await event.wait();
+}
 
 }  // namespace
 
@@ -56,8 +59,10 @@ std::string_view name_of(PodStage stage) {
 PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
     : services_(services), pod_(std::move(pod)), ended_(ended), record_(record_of(pod_)) {
   record_.host_ip = services_.host_ip;
-  const RestartBackoff backoff(services_.options.restart_backoff_initial, services_.options.restart_backoff_max);
-  const auto add = [&](const std::vector<api::Container>& specs, std::vector<ContainerRecord>& records, bool init) {
+  const RestartBackoff backoff(services_.options.restart_backoff_initial,
+                               services_.options.restart_backoff_max);
+  const auto add = [&](const std::vector<api::Container>& specs,
+                       std::vector<ContainerRecord>& records, bool init) {
     for (std::size_t i = 0; i < specs.size(); ++i) {
       slots_.push_back(std::make_unique<Slot>(specs[i], records[i], init, backoff));
       slots_.back()->exited.set();
@@ -111,8 +116,10 @@ void PodWorker::begin_stop(std::chrono::nanoseconds grace) {
 }
 
 std::chrono::nanoseconds PodWorker::grace_left() const {
-  if (!stop_deadline_) return std::chrono::seconds(pod_.spec.termination_grace_period_seconds.value_or(kGraceSeconds));
-  return std::max<std::chrono::nanoseconds>(*stop_deadline_ - Loop::current().now(), std::chrono::nanoseconds::zero());
+  if (!stop_deadline_)
+    return std::chrono::seconds(pod_.spec.termination_grace_period_seconds.value_or(kGraceSeconds));
+  return std::max<std::chrono::nanoseconds>(*stop_deadline_ - Loop::current().now(),
+                                            std::chrono::nanoseconds::zero());
 }
 
 Task<> PodWorker::run() {
@@ -134,7 +141,9 @@ Task<> PodWorker::run() {
 }
 
 // A pod whose status says that it is over; nothing of it may start again, whatever happened to us.
-bool PodWorker::ended_before() const { return pod_.status.phase == "Succeeded" || pod_.status.phase == "Failed"; }
+bool PodWorker::ended_before() const {
+  return pod_.status.phase == "Succeeded" || pod_.status.phase == "Failed";
+}
 
 Task<> PodWorker::prepare() {
   std::chrono::nanoseconds wait = kPrepareAgainMin;
@@ -144,7 +153,8 @@ Task<> PodWorker::prepare() {
     if (done) break;
     const std::string message = done.error().message();
     if (message != failed_preparation_) {
-      const bool volume = message.find("volume") != std::string::npos || message.find("hostPath") != std::string::npos;
+      const bool volume = message.find("volume") != std::string::npos ||
+                          message.find("hostPath") != std::string::npos;
       event(EventType::kWarning, volume ? "FailedMount" : "FailedCreatePodSandBox", message);
       failed_preparation_ = message;
     }
@@ -160,7 +170,9 @@ void PodWorker::take_over() {
   }
 }
 
-bool PodWorker::has_run(const Slot& slot) const { return newest_run(slot_dir(slot)) >= 0; }
+bool PodWorker::has_run(const Slot& slot) const {
+  return newest_run(slot_dir(slot)) >= 0;
+}
 
 Task<Result<>> PodWorker::try_prepare() {
   INSULA_CO_TRY(tenant_, co_await belongs_to_tenant());
@@ -174,20 +186,23 @@ Task<Result<>> PodWorker::try_prepare() {
     owner.gid = owner.uid + static_cast<std::uint32_t>(*pod_.spec.security_context->fs_group);
     owner.change = true;
   }
-  auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects), known = facts(), owner] {
-    return set_up_volumes(volumes, pod, objects, known, owner);
-  };
+  auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects),
+               known = facts(),
+               owner] { return set_up_volumes(volumes, pod, objects, known, owner); };
   co_return co_await services_.pool.run(std::move(work));
 }
 
 Result<> PodWorker::check_rights() const {
   if (!tenant_) return {};
   if (pod_.spec.host_network || pod_.spec.host_pid || pod_.spec.host_ipc) {
-    return fail(ErrorCode::kForbidden, "a tenant's pod may not use the node's namespaces (hostNetwork, hostPID, hostIPC)");
+    return fail(ErrorCode::kForbidden,
+                "a tenant's pod may not use the node's namespaces (hostNetwork, hostPID, hostIPC)");
   }
   for (const api::Volume& volume : pod_.spec.volumes) {
     if (volume.volume_source.host_path) {
-      return fail(ErrorCode::kForbidden, fmt::format("a tenant's pod may not mount hostPath volumes (volume \"{}\")", volume.name));
+      return fail(ErrorCode::kForbidden,
+                  fmt::format("a tenant's pod may not mount hostPath volumes (volume \"{}\")",
+                              volume.name));
     }
   }
   return {};
@@ -198,7 +213,8 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
   const bool known = load_sandbox(sandbox_).has_value();
   const bool runs = std::ranges::any_of(slots_, [&](const auto& slot) {
     const std::string path = slot_dir(*slot);
-    const Result<Container> found = find_container("", fmt::format("{}/{}", path, newest_run(path)));
+    const Result<Container> found =
+        find_container("", fmt::format("{}/{}", path, newest_run(path)));
     return found && is_alive(found->identity.container);
   });
   if (sandbox_.host_network) {
@@ -207,13 +223,16 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
     INSULA_CO_TRY(sandbox_.ip, services_.ips.acquire(sandbox_.pod_uid));
     sandbox_.wants_user_namespace = tenant || !pod_.spec.host_users.value_or(true);
     Result<Sandbox> made = co_await services_.runtime.create_sandbox(sandbox_);
-    for (int tries = 0; !made && made.error().code() == ErrorCode::kAlreadyExists && tries < kAddressTriesMax; ++tries) {
+    for (int tries = 0;
+         !made && made.error().code() == ErrorCode::kAlreadyExists && tries < kAddressTriesMax;
+         ++tries) {
       INSULA_CO_TRY(sandbox_.ip, services_.ips.replace(sandbox_.pod_uid));
       made = co_await services_.runtime.create_sandbox(sandbox_);
     }
     if (!made) co_return std::unexpected(std::move(made).error());
     sandbox_ = *std::move(made);
-    INSULA_CO_TRY_VOID(write_pod_files(dir() + "/etc", pod_, sandbox_.hostname, sandbox_.ip.text()));
+    INSULA_CO_TRY_VOID(
+        write_pod_files(dir() + "/etc", pod_, sandbox_.hostname, sandbox_.ip.text()));
     INSULA_CO_TRY_VOID(save_sandbox(sandbox_));
   }
   record_.pod_ip = sandbox_.ip.text();
@@ -222,18 +241,21 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
 }
 
 Task<Result<bool>> PodWorker::belongs_to_tenant() {
-  INSULA_CO_TRY(const api::Namespace name_space,
-                co_await client::get<api::Namespace>(services_.client, "", pod_.metadata.namespace_));
+  INSULA_CO_TRY(
+      const api::Namespace name_space,
+      co_await client::get<api::Namespace>(services_.client, "", pod_.metadata.namespace_));
   // Ownership decides, not a label: tenants may be able to set labels.
-  co_return std::ranges::any_of(name_space.metadata.owner_references,
-                                [](const api::OwnerReference& owner) { return owner.kind == kTenantKind; });
+  co_return std::ranges::any_of(
+      name_space.metadata.owner_references,
+      [](const api::OwnerReference& owner) { return owner.kind == kTenantKind; });
 }
 
 Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
   ReferencedObjects out;
   const References names = references_of(pod_.spec);
   for (const std::string& name : names.config_maps) {
-    auto object = co_await client::get<api::ConfigMap>(services_.client, pod_.metadata.namespace_, name);
+    auto object =
+        co_await client::get<api::ConfigMap>(services_.client, pod_.metadata.namespace_, name);
     if (object) {
       out.config_maps.emplace(name, *std::move(object));
     } else if (object.error().code() != ErrorCode::kNotFound) {
@@ -241,7 +263,8 @@ Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
     }
   }
   for (const std::string& name : names.secrets) {
-    auto object = co_await client::get<api::Secret>(services_.client, pod_.metadata.namespace_, name);
+    auto object =
+        co_await client::get<api::Secret>(services_.client, pod_.metadata.namespace_, name);
     if (object) {
       out.secrets.emplace(name, *std::move(object));
     } else if (object.error().code() != ErrorCode::kNotFound) {
@@ -253,13 +276,15 @@ Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
 
 Task<> PodWorker::run_init_containers() {
   enter(PodStage::kInitializing);
-  const bool past = std::ranges::any_of(slots_, [&](const auto& slot) { return !slot->init && has_run(*slot); });
+  const bool past =
+      std::ranges::any_of(slots_, [&](const auto& slot) { return !slot->init && has_run(*slot); });
   for (const auto& slot : slots_) {
     if (!slot->init) continue;
     if (past && !is_sidecar(slot->spec)) {
       // The containers run already, so it ended well, even if nobody wrote that down in time.
       slot->record.phase = ContainerPhase::kTerminated;
-      if (!slot->record.terminated) slot->record.terminated = Termination{0, 0, "Completed", "", now(), now(), ""};
+      if (!slot->record.terminated)
+        slot->record.terminated = Termination{0, 0, "Completed", "", now(), now(), ""};
       continue;
     }
     keep(*slot);
@@ -288,7 +313,8 @@ Task<> PodWorker::run_containers() {
 Task<> PodWorker::end_containers() {
   enter(PodStage::kStopping);
   if (!vanished_ && stopping()) {
-    static_cast<void>(co_await with_deadline(Loop::current().now() + kReportBeforeStop, write_status()));
+    static_cast<void>(
+        co_await with_deadline(Loop::current().now() + kReportBeforeStop, write_status()));
   }
   TaskGroup stops;
   for (const auto& slot : slots_) {
@@ -305,7 +331,8 @@ Task<> PodWorker::release_sandbox() {
   co_await cleanups_.drained();
   if (!sandbox_.host_network) {
     if (const auto removed = co_await services_.runtime.remove_sandbox(sandbox_); !removed) {
-      services_.log.warn("pod network not removed", "pod", pod_.metadata.name, "err", removed.error());
+      services_.log.warn("pod network not removed", "pod", pod_.metadata.name, "err",
+                         removed.error());
     }
   }
   services_.ips.release(sandbox_.pod_uid);
@@ -318,7 +345,8 @@ Task<> PodWorker::tear_down() {
     return remove_tree(path);
   };
   if (const Result<> removed = co_await services_.pool.run(std::move(work)); !removed) {
-    services_.log.warn("pod directory not removed", "pod", pod_.metadata.name, "err", removed.error());
+    services_.log.warn("pod directory not removed", "pod", pod_.metadata.name, "err",
+                       removed.error());
   }
 }
 
@@ -328,8 +356,8 @@ Task<> PodWorker::remove_object() {
     client::DeleteOptions options;
     options.grace_period_seconds = 0;
     options.precondition_uid = pod_.metadata.uid;
-    const Result<> removed = co_await client::remove<api::Pod>(services_.client, pod_.metadata.namespace_,
-                                                               pod_.metadata.name, std::move(options));
+    const Result<> removed = co_await client::remove<api::Pod>(
+        services_.client, pod_.metadata.namespace_, pod_.metadata.name, std::move(options));
     const auto code = removed ? ErrorCode::kNotFound : removed.error().code();
     if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) co_return;
     co_await sleep_for(kRemoveAgain);
@@ -338,8 +366,10 @@ Task<> PodWorker::remove_object() {
 
 Task<> PodWorker::enforce_deadline() {
   if (!pod_.spec.active_deadline_seconds) co_return;
-  const std::int64_t active = record_.start_time.is_zero() ? 0 : now().seconds - record_.start_time.seconds;
-  co_await sleep_for(std::chrono::seconds(std::max<std::int64_t>(0, *pod_.spec.active_deadline_seconds - active)));
+  const std::int64_t active =
+      record_.start_time.is_zero() ? 0 : now().seconds - record_.start_time.seconds;
+  co_await sleep_for(
+      std::chrono::seconds(std::max<std::int64_t>(0, *pod_.spec.active_deadline_seconds - active)));
   if (stage_ < PodStage::kStopping) {
     fail_pod("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
   }
@@ -353,13 +383,16 @@ void PodWorker::fail_pod(std::string reason, std::string message) {
 }
 
 std::string PodWorker::describe() const {
-  std::string out = fmt::format("{}/{} {}", pod_.metadata.namespace_, pod_.metadata.name, name_of(stage_));
+  std::string out =
+      fmt::format("{}/{} {}", pod_.metadata.namespace_, pod_.metadata.name, name_of(stage_));
   for (const auto& slot : slots_) {
     const ContainerRecord& record = slot->record;
     const bool waits = record.phase == ContainerPhase::kWaiting;
     const std::string_view phase = waits ? std::string_view(record.waiting_reason)
-                                         : record.phase == ContainerPhase::kRunning ? "running" : "terminated";
-    out += fmt::format(" {}={}{}#{}", record.name, phase, record.ready ? ",ready" : "", record.restart_count);
+                                   : record.phase == ContainerPhase::kRunning ? "running"
+                                                                              : "terminated";
+    out += fmt::format(" {}={}{}#{}", record.name, phase, record.ready ? ",ready" : "",
+                       record.restart_count);
   }
   return out;
 }
@@ -381,10 +414,16 @@ const PodWorker::Slot* PodWorker::find(std::string_view name) const {
   return nullptr;
 }
 
-api::Time PodWorker::now() const { return api::Time::from(Loop::current().clock().wall()); }
+api::Time PodWorker::now() const {
+  return api::Time::from(Loop::current().clock().wall());
+}
 
-PodFacts PodWorker::facts() const { return {record_.pod_ip, services_.host_ip, services_.cpu, services_.memory}; }
+PodFacts PodWorker::facts() const {
+  return {record_.pod_ip, services_.host_ip, services_.cpu, services_.memory};
+}
 
-std::string PodWorker::dir() const { return services_.options.data_dir + "/pods/" + pod_.metadata.uid; }
+std::string PodWorker::dir() const {
+  return services_.options.data_dir + "/pods/" + pod_.metadata.uid;
+}
 
 }  // namespace insula::node

@@ -106,7 +106,10 @@ class PodWorker {
  private:
   // One container: its specification, what is known of it, and the run that is under way.
   struct Slot {
-    Slot(const api::Container& container, ContainerRecord& state, bool is_init, RestartBackoff pause)
+    Slot(const api::Container& container,
+         ContainerRecord& state,
+         bool is_init,
+         RestartBackoff pause)
         : spec(container), record(state), init(is_init), backoff(pause) {}
 
     api::Container spec;
@@ -116,11 +119,11 @@ class PodWorker {
     std::optional<Container> running;
     std::vector<std::string> env;
     std::string cwd;
-    Event exited;  // set while nothing runs
+    Event exited;       // set while nothing runs
     bool kept = false;  // keep_running() has been started for it
     Event started;      // set while it runs
     Event done;         // set when it will not run again
-    Event began;   // set once it is past its startup probe
+    Event began;        // set once it is past its startup probe
     int attempt = 0;
     bool no_restart = false;
     std::unique_ptr<TaskGroup> probes = nullptr;
@@ -187,13 +190,19 @@ class PodWorker {
   void enter(PodStage stage);
   [[nodiscard]] Slot* find(std::string_view name);
   [[nodiscard]] const Slot* find(std::string_view name) const;
+
   [[nodiscard]] bool stopping() const { return stop_.is_set(); }
+
   void begin_stop(std::chrono::nanoseconds grace);
   [[nodiscard]] std::chrono::nanoseconds grace_left() const;
   [[nodiscard]] api::Time now() const;
   [[nodiscard]] PodFacts facts() const;
   [[nodiscard]] std::string dir() const;
-  [[nodiscard]] std::string slot_dir(const Slot& slot) const { return dir() + "/containers/" + slot.spec.name; }
+
+  [[nodiscard]] std::string slot_dir(const Slot& slot) const {
+    return dir() + "/containers/" + slot.spec.name;
+  }
+
   [[nodiscard]] std::string log_path(const Slot& slot, int attempt) const;
 
   NodeServices& services_;

@@ -23,20 +23,27 @@ struct ProbeTarget {
   std::string cwd;
 };
 
-/// One check. Success, or an error whose message is the kubelet's (`HTTP probe failed with statuscode:
-/// 500`, ...), for the event.
-Task<Result<>> check(const api::ProbeHandler& handler, const ProbeTarget& target, Deadline deadline);
+/// One check. Success, or an error whose message is the kubelet's (`HTTP probe failed with
+/// statuscode: 500`, ...), for the event.
+Task<Result<>> check(const api::ProbeHandler& handler,
+                     const ProbeTarget& target,
+                     Deadline deadline);
 
 /// One lifecycle hook. Errors: as check(); kTimeout at the deadline.
-Task<Result<>> run_hook(const api::LifecycleHandler& hook, const ProbeTarget& target, Deadline deadline);
+Task<Result<>> run_hook(const api::LifecycleHandler& hook,
+                        const ProbeTarget& target,
+                        Deadline deadline);
 
 /// Turns single results into a state that changes only after enough of them in a row.
 class ProbeState {
  public:
   ProbeState(int success_threshold, int failure_threshold, bool initially)
-      : success_threshold_(success_threshold), failure_threshold_(failure_threshold), passing_(initially) {}
+      : success_threshold_(success_threshold),
+        failure_threshold_(failure_threshold),
+        passing_(initially) {}
 
-  /// True when the state changed, or when it failed enough times again (a liveness probe then acts again).
+  /// True when the state changed, or when it failed enough times again (a liveness probe then acts
+  /// again).
   bool add(bool success);
 
   [[nodiscard]] bool passing() const { return passing_; }

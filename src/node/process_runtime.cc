@@ -5,9 +5,9 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "node/files.h"
 #include "node/shim_launch.h"
@@ -35,7 +35,8 @@ Result<> link_mounts(const std::string& dir, const std::vector<Mount>& mounts) {
     if (mount.source.empty()) continue;
     const std::filesystem::path link(dir + mount.target);
     INSULA_TRY_VOID(make_dirs(link.parent_path().string()));
-    if (symlink(mount.source.c_str(), link.c_str()) != 0 && errno != EEXIST) return fail_errno("link " + link.string());
+    if (symlink(mount.source.c_str(), link.c_str()) != 0 && errno != EEXIST)
+      return fail_errno("link " + link.string());
   }
   return {};
 }
@@ -45,26 +46,34 @@ std::int64_t effective_user(const Security& security) {
   return security.uid != 0 ? security.uid : kUnprivilegedUser;
 }
 
-std::vector<std::string> translated(const std::vector<std::string>& words, const std::vector<Mount>& mounts) {
+std::vector<std::string> translated(const std::vector<std::string>& words,
+                                    const std::vector<Mount>& mounts) {
   std::vector<std::string> out;
-  for (const std::string& word : words) out.push_back(on_the_machine(word, mounts));
+  for (const std::string& word : words)
+    out.push_back(on_the_machine(word, mounts));
   return out;
 }
 
 }  // namespace
 
-ProcessRuntime::ProcessRuntime(std::string binary, std::string reason) : binary_(std::move(binary)) {
+ProcessRuntime::ProcessRuntime(std::string binary, std::string reason)
+    : binary_(std::move(binary)) {
   isolation_.reason = std::move(reason);
 }
 
-Task<Result<Sandbox>> ProcessRuntime::create_sandbox(Sandbox sandbox) { co_return sandbox; }
+Task<Result<Sandbox>> ProcessRuntime::create_sandbox(Sandbox sandbox) {
+  co_return sandbox;
+}
 
-Task<Result<>> ProcessRuntime::remove_sandbox(Sandbox /*sandbox*/) { co_return Result<>{}; }
+Task<Result<>> ProcessRuntime::remove_sandbox(Sandbox /*sandbox*/) {
+  co_return Result<>{};
+}
 
 Task<Result<Container>> ProcessRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   if (std::holds_alternative<ImageRoot>(plan.root)) {
-    co_return fail(ErrorCode::kInvalid,
-                   "imported images need namespaces, which this machine does not allow: " + isolation_.reason);
+    co_return fail(
+        ErrorCode::kInvalid,
+        "imported images need namespaces, which this machine does not allow: " + isolation_.reason);
   }
   const std::string mounts = plan.dir + "/mounts";
   INSULA_CO_TRY_VOID(link_mounts(mounts, plan.mounts));
@@ -90,7 +99,9 @@ void ProcessRuntime::signal(const Container& container, int number) {
   kill(number == SIGKILL ? -process.pid : process.pid, number);
 }
 
-Task<Result<>> ProcessRuntime::remove(Container container) { co_return remove_tree(container.dir); }
+Task<Result<>> ProcessRuntime::remove(Container container) {
+  co_return remove_tree(container.dir);
+}
 
 Result<SpawnOptions> ProcessRuntime::exec(const Container& container, const ExecRequest& request) {
   SpawnOptions options;

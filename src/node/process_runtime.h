@@ -10,9 +10,9 @@ namespace insula::node {
 /// system of their own. For machines where nothing better is allowed; the node says so.
 ///
 /// A pod's address is one of 127.0.0.0/8, which every Linux machine has. A program must bind to it
-/// (INSULA_POD_IP in its environment), or pods that listen on the same port collide. Volumes and the
-/// program's files are where they are on the machine: a mount is a symbolic link below the pod's
-/// directory, and INSULA_MOUNTS names that directory.
+/// (INSULA_POD_IP in its environment), or pods that listen on the same port collide. Volumes and
+/// the program's files are where they are on the machine: a mount is a symbolic link below the
+/// pod's directory, and INSULA_MOUNTS names that directory.
 class ProcessRuntime final : public Runtime {
  public:
   /// `binary`: this program. `reason`: why this runtime was chosen.

@@ -2,9 +2,9 @@
 
 #include <csignal>
 
-#include <sys/stat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "async/loop.h"
 #include "async/task_group.h"
@@ -40,7 +40,9 @@ class ProcessRuntimeTest : public ::testing::Test {
     return *std::move(out);
   }
 
-  std::string log_of(const std::string& name = "c") { return read_file(dir_ / (name + ".log")).value(); }
+  std::string log_of(const std::string& name = "c") {
+    return read_file(dir_ / (name + ".log")).value();
+  }
 
   insula::testing::TempDir dir_;
   Loop loop_;
@@ -62,7 +64,8 @@ TEST_F(ProcessRuntimeTest, SaysWhyAProgramCannotBeRun) {
   plan.argv = {"/no/such/program"};
   const auto container = run(runtime_.start(plan, {}));
   ASSERT_FALSE(container);
-  EXPECT_THAT(container.error().message(), HasSubstr("exec /no/such/program: No such file or directory"));
+  EXPECT_THAT(container.error().message(),
+              HasSubstr("exec /no/such/program: No such file or directory"));
 }
 
 TEST_F(ProcessRuntimeTest, ASignalEndsTheContainerWithItsNumber) {
@@ -97,7 +100,8 @@ TEST_F(ProcessRuntimeTest, AContainerWhoseAgentDiedDuringTheStartDoesNotStay) {
   const ContainerPlan plan = shell("sleep 100");
   Pipe status = make_pipe().value();
   SpawnOptions options;
-  options.argv = {NODE_TEST_SHIM, "shim", "--dir", plan.dir, "--log", plan.log_path, "--log-bytes", "1000", "--log-files", "1", "--"};
+  options.argv = {NODE_TEST_SHIM, "shim", "--dir",       plan.dir, "--log", plan.log_path,
+                  "--log-bytes",  "1000", "--log-files", "1",      "--"};
   options.argv.insert(options.argv.end(), plan.argv.begin(), plan.argv.end());
   options.fds = {{kShimStatusFd, status.write_end.get()}};
   status.read_end.close();

@@ -9,13 +9,13 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <link.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/fd.h"
 #include "node/files.h"
@@ -26,11 +26,11 @@ namespace {
 namespace fs = std::filesystem;
 
 // Parts of /etc that programs look for and that hold no secrets.
-constexpr std::array kPublicEtc = {"alternatives", "ca-certificates", "debian_version", "fonts",     "gai.conf",
-                                   "group",        "host.conf",       "ld.so.cache",    "ld.so.conf", "ld.so.conf.d",
-                                   "localtime",    "magic",           "mime.types",     "nsswitch.conf", "os-release",
-                                   "passwd",       "protocols",       "services",       "ssl/certs", "ssl/openssl.cnf",
-                                   "terminfo",     "timezone"};
+constexpr std::array kPublicEtc = {
+    "alternatives", "ca-certificates", "debian_version", "fonts",        "gai.conf",  "group",
+    "host.conf",    "ld.so.cache",     "ld.so.conf",     "ld.so.conf.d", "localtime", "magic",
+    "mime.types",   "nsswitch.conf",   "os-release",     "passwd",       "protocols", "services",
+    "ssl/certs",    "ssl/openssl.cnf", "terminfo",       "timezone"};
 // On a merged system these are links into /usr.
 constexpr std::array kTopLevel = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 
@@ -40,14 +40,16 @@ Result<> own(const std::string& path, std::optional<std::uint32_t> base) {
 }
 
 Result<> make_dir(const std::string& path, mode_t mode, std::optional<std::uint32_t> base) {
-  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail_errno("create directory " + path);
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return fail_errno("create directory " + path);
   if (chmod(path.c_str(), mode) != 0) return fail_errno("chmod " + path);
   return own(path, base);
 }
 
 Result<> make_skeleton(const std::string& root, std::optional<std::uint32_t> base) {
   INSULA_TRY_VOID(make_dir(root, 0755, base));
-  for (const char* name : {"etc", "home", "run", "usr", "var"}) INSULA_TRY_VOID(make_dir(root + "/" + name, 0755, base));
+  for (const char* name : {"etc", "home", "run", "usr", "var"})
+    INSULA_TRY_VOID(make_dir(root + "/" + name, 0755, base));
   INSULA_TRY_VOID(make_dir(root + "/root", 0700, base));
   INSULA_TRY_VOID(make_dir(root + "/tmp", 01777, base));
   return make_dir(root + "/var/tmp", 01777, base);
@@ -59,7 +61,9 @@ void add_if_present(std::vector<Mount>& out, const std::string& path) {
   if (!failed) out.push_back({real, path, true});
 }
 
-Result<std::vector<Mount>> host_mounts(const std::string& root, const HostRoot& source, std::optional<std::uint32_t> base) {
+Result<std::vector<Mount>> host_mounts(const std::string& root,
+                                       const HostRoot& source,
+                                       std::optional<std::uint32_t> base) {
   std::vector<Mount> out;
   add_if_present(out, "/usr");
   for (const char* name : kTopLevel) {
@@ -70,16 +74,20 @@ Result<std::vector<Mount>> host_mounts(const std::string& root, const HostRoot& 
       add_if_present(out, path);
       continue;
     }
-    if (symlink(link.c_str(), (root + path).c_str()) != 0 && errno != EEXIST) return fail_errno("link " + root + path);
+    if (symlink(link.c_str(), (root + path).c_str()) != 0 && errno != EEXIST)
+      return fail_errno("link " + root + path);
     INSULA_TRY_VOID(own(root + path, base));
   }
   add_if_present(out, "/opt");
-  for (const char* name : kPublicEtc) add_if_present(out, std::string("/etc/") + name);
+  for (const char* name : kPublicEtc)
+    add_if_present(out, std::string("/etc/") + name);
   for (const std::string& name : names_in("/etc")) {
     if (name.starts_with("python3")) add_if_present(out, "/etc/" + name);
   }
   for (const std::string& path : source.paths) {
-    if (!exists(path)) return fail(ErrorCode::kNotFound, fmt::format("{} is named in the image map and does not exist", path));
+    if (!exists(path))
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("{} is named in the image map and does not exist", path));
     add_if_present(out, path);
   }
   return out;
@@ -98,27 +106,33 @@ std::vector<Mount> binary_mounts(const std::string& binary) {
   out.push_back({fs::canonical(binary, failed).string(), "/insula", true});
   std::set<std::string> libraries;
   dl_iterate_phdr(collect_library, &libraries);
-  for (const std::string& library : libraries) add_if_present(out, library);
+  for (const std::string& library : libraries)
+    add_if_present(out, library);
   return out;
 }
 
 // Shows `source` at `target` with its owners shifted by the namespace.
 Result<> mount_shifted(const std::string& source, const std::string& target, int user_namespace) {
-  const Fd tree(static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  const Fd tree(static_cast<int>(
+      syscall(SYS_open_tree, AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
   if (!tree) return fail_errno("open " + source);
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;
   attributes.userns_fd = static_cast<std::uint64_t>(user_namespace);
-  if (syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+  if (syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) !=
+      0) {
     return fail_errno("shift the owners of " + source);
   }
-  if (syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+  if (syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) !=
+      0) {
     return fail_errno("mount " + target);
   }
   return {};
 }
 
-Result<std::vector<std::string>> shifted_layers(const std::string& bundle, const ImageRoot& source, const std::string& path) {
+Result<std::vector<std::string>> shifted_layers(const std::string& bundle,
+                                                const ImageRoot& source,
+                                                const std::string& path) {
   const Fd user_namespace(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!user_namespace) return fail_errno("open " + path);
   std::vector<std::string> out;
@@ -139,8 +153,10 @@ Result<> mount_image(const std::string& bundle, const ImageRoot& source, const R
   // Overlay needs a lower directory even for an image without layers.
   INSULA_TRY_VOID(make_dir(bundle + "/empty", 0755, base));
   layers.push_back(bundle + "/empty");
-  for (const char* name : {"upper", "work", "rootfs"}) INSULA_TRY_VOID(make_dir(bundle + "/" + name, 0755, base));
-  const std::string options = fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", fmt::join(layers, ":"), bundle, bundle);
+  for (const char* name : {"upper", "work", "rootfs"})
+    INSULA_TRY_VOID(make_dir(bundle + "/" + name, 0755, base));
+  const std::string options = fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work",
+                                          fmt::join(layers, ":"), bundle, bundle);
   if (mount("overlay", (bundle + "/rootfs").c_str(), "overlay", 0, options.c_str()) != 0) {
     return fail_errno(fmt::format("mount the image's {} layers", layers.size() - 1));
   }
@@ -159,13 +175,15 @@ Result<std::vector<Mount>> make_rootfs(const std::string& bundle,
     return std::vector<Mount>();
   }
   INSULA_TRY_VOID(make_skeleton(root, owner.base));
-  if (const auto* host = std::get_if<HostRoot>(&source)) return host_mounts(root, *host, owner.base);
+  if (const auto* host = std::get_if<HostRoot>(&source))
+    return host_mounts(root, *host, owner.base);
   return binary_mounts(binary);
 }
 
 void release_rootfs(const std::string& bundle) {
   umount2((bundle + "/rootfs").c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
-  for (const std::string& layer : names_in(bundle + "/layers")) umount2((bundle + "/layers/" + layer).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  for (const std::string& layer : names_in(bundle + "/layers"))
+    umount2((bundle + "/layers/" + layer).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 }  // namespace insula::node

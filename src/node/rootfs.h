@@ -19,9 +19,9 @@ struct RootOwner {
 /// The root file system of one container, at `<bundle>/rootfs`.
 ///
 /// HostRoot: an own, writable directory into which the machine's programs are mounted read-only:
-/// /usr and its links, /opt, and of /etc only what programs need and no secret is in. BinaryRoot: the
-/// same with nothing but this binary and its libraries. ImageRoot: an overlay over the layers, with
-/// their owners shifted into the pod's user namespace.
+/// /usr and its links, /opt, and of /etc only what programs need and no secret is in. BinaryRoot:
+/// the same with nothing but this binary and its libraries. ImageRoot: an overlay over the layers,
+/// with their owners shifted into the pod's user namespace.
 ///
 /// Blocking. Errors: kNotFound for a path that a mapping names and that is not there; else the
 /// system's.

@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fmt/format.h>
 
 #include "async/blocking_pool.h"
 #include "async/deadline.h"
@@ -49,29 +49,35 @@ class NodeProcess {
   // Errors: what prevents a start; the message is for the operator.
   Task<Result<>> start() {
     INSULA_CO_TRY_VOID(make_dirs(options_.data_dir, 0711));
-    for (const std::string& folder : {options_.data_dir + "/pods", network_folder(options_.data_dir)}) INSULA_CO_TRY_VOID(make_dirs(folder, 0711));
+    for (const std::string& folder :
+         {options_.data_dir + "/pods", network_folder(options_.data_dir)})
+      INSULA_CO_TRY_VOID(make_dirs(folder, 0711));
     INSULA_CO_TRY_VOID(make_dirs(options_.data_dir + "/images", 0700));
-    if (!options_.image_map_file.empty()) INSULA_CO_TRY_VOID(images_.add_file(options_.image_map_file));
+    if (!options_.image_map_file.empty())
+      INSULA_CO_TRY_VOID(images_.add_file(options_.image_map_file));
     for (const std::string& line : options_.map_images) {
-      if (Result<> added = images_.add(line); !added) co_return std::unexpected(std::move(added).error().in("--map-image " + line));
+      if (Result<> added = images_.add(line); !added)
+        co_return std::unexpected(std::move(added).error().in("--map-image " + line));
     }
     INSULA_CO_TRY(NodeFacts facts, measure_node(options_));
     INSULA_CO_TRY(runtime_, co_await choose_runtime(options_, pool_, log_));
     facts.runtime_version = runtime_->version();
     facts.isolation = runtime_->isolation();
     choose_gpus(facts);
-    INSULA_CO_TRY(const Ipv4Range range, parse_ipv4_range(facts.isolation.namespaces ? options_.pod_cidr : kLoopbackPods));
+    INSULA_CO_TRY(const Ipv4Range range,
+                  parse_ipv4_range(facts.isolation.namespaces ? options_.pod_cidr : kLoopbackPods));
     ips_.emplace(range, system_random());
     gpus_.emplace(*driver_);
     events_.start();
-    services_.emplace(NodeServices{options_, client_, *runtime_, resolver_, *ips_, *gpus_, events_, pool_, http_, log_,
-                                   facts.address, facts.cpu, facts.memory});
+    services_.emplace(NodeServices{options_, client_, *runtime_, resolver_, *ips_, *gpus_, events_,
+                                   pool_, http_, log_, facts.address, facts.cpu, facts.memory});
     agent_.emplace(*services_, facts.name);
     server_handler_.emplace(*services_, *agent_, metrics_, facts.name, system_random());
     reporter_.emplace(client_, facts, options_.data_dir, log_);
     register_metrics();
     INSULA_CO_TRY_VOID(listen());
-    log_.info("node started", "node", facts.name, "runtime", facts.runtime_version, "isolated", facts.isolation.namespaces);
+    log_.info("node started", "node", facts.name, "runtime", facts.runtime_version, "isolated",
+              facts.isolation.namespaces);
     tasks_.spawn(join(facts.name));
     co_return Result<>{};
   }
@@ -95,10 +101,12 @@ class NodeProcess {
     if (options_.socket_path.empty()) return {};
     INSULA_TRY(const net::Address address, net::Address::unix_path(options_.socket_path));
     INSULA_TRY(auto listener, net::Listener::bind(Loop::current(), address));
-    if (options_.socket_group && chown(options_.socket_path.c_str(), static_cast<uid_t>(-1), *options_.socket_group) != 0) {
+    if (options_.socket_group &&
+        chown(options_.socket_path.c_str(), static_cast<uid_t>(-1), *options_.socket_group) != 0) {
       return fail_errno("chown " + options_.socket_path);
     }
-    if (chmod(options_.socket_path.c_str(), 0660) != 0) return fail_errno("chmod " + options_.socket_path);
+    if (chmod(options_.socket_path.c_str(), 0660) != 0)
+      return fail_errno("chmod " + options_.socket_path);
     server_.emplace(*server_handler_, http::ServerOptions{});
     server_->serve(std::move(listener));
     return {};
@@ -123,12 +131,18 @@ class NodeProcess {
     process_metrics_ = register_process_metrics(metrics_);
     pod_metrics_ = metrics_.on_collect([this](Exposition& out) {
       std::array<double, static_cast<std::size_t>(PodStage::kGone) + 1> counts{};
-      for (const auto& [uid, worker] : agent_->workers()) counts[static_cast<std::size_t>(worker->stage())] += 1;
-      out.family("insula_node_pods", "Pods of this node by the stage of their worker; look at `stopping` when it stays up.", "gauge");
+      for (const auto& [uid, worker] : agent_->workers())
+        counts[static_cast<std::size_t>(worker->stage())] += 1;
+      out.family(
+          "insula_node_pods",
+          "Pods of this node by the stage of their worker; look at `stopping` when it stays up.",
+          "gauge");
       for (std::size_t i = 0; i < counts.size(); ++i) {
-        out.sample("insula_node_pods", {{"stage", std::string(name_of(static_cast<PodStage>(i)))}}, counts[i]);
+        out.sample("insula_node_pods", {{"stage", std::string(name_of(static_cast<PodStage>(i)))}},
+                   counts[i]);
       }
-      out.family("insula_node_pod_addresses_in_use", "Addresses given to pods; new pods wait when the range is used up.", "gauge");
+      out.family("insula_node_pod_addresses_in_use",
+                 "Addresses given to pods; new pods wait when the range is used up.", "gauge");
       out.sample("insula_node_pod_addresses_in_use", {}, static_cast<double>(ips_->in_use()));
     });
   }
@@ -161,14 +175,16 @@ class NodeProcess {
 Result<Fd> block_stop_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT})
+    sigaddset(&set, number);
   if (sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("block signals");
   Fd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd) return fail_errno("watch for signals");
   return fd;
 }
 
-Task<> serve(const NodeOptions& options, client::Client& client, int signals, Log log, int& status) {
+Task<> serve(
+    const NodeOptions& options, client::Client& client, int signals, Log log, int& status) {
   NodeProcess process(options, client, log);
   const Result<> started = co_await process.start();
   if (!started) {

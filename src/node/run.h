@@ -57,8 +57,8 @@ struct NodeOptions {
   std::function<void()> on_ready = {};
 };
 
-/// The node process: serves until SIGTERM or SIGINT, then returns. Pods run on and are found again by
-/// the next run over the same data_dir. Returns the exit status; what went wrong is logged.
+/// The node process: serves until SIGTERM or SIGINT, then returns. Pods run on and are found again
+/// by the next run over the same data_dir. Returns the exit status; what went wrong is logged.
 int run(const NodeOptions& options);
 
 /// Takes down the interfaces and namespaces of pods in `data_dir`, whose pods have all stopped and

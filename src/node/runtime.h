@@ -40,9 +40,9 @@ struct Mount {
 };
 
 struct Limits {
-  std::int64_t memory_bytes = 0;       // 0: none
-  std::int64_t cpu_millis = 0;         // 0: none
-  std::int64_t cpu_request_millis = 0; // weight under contention
+  std::int64_t memory_bytes = 0;        // 0: none
+  std::int64_t cpu_millis = 0;          // 0: none
+  std::int64_t cpu_request_millis = 0;  // weight under contention
   std::int64_t pids = 0;
 };
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include <unistd.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "async/loop.h"
 #include "node/files.h"
@@ -28,10 +28,15 @@ Task<std::string> version_of(std::string name, std::string program) {
   const std::size_t at = result->output.find(kKey);
   if (at == std::string::npos) co_return name + "://unknown";
   const std::size_t begin = at + kKey.size();
-  co_return fmt::format("{}://{}", name, result->output.substr(begin, result->output.find_first_of(" \n", begin) - begin));
+  co_return fmt::format(
+      "{}://{}", name,
+      result->output.substr(begin, result->output.find_first_of(" \n", begin) - begin));
 }
 
-Task<Result<std::unique_ptr<Runtime>>> try_oci(std::string name, std::string data_dir, std::string binary, BlockingPool& pool) {
+Task<Result<std::unique_ptr<Runtime>>> try_oci(std::string name,
+                                               std::string data_dir,
+                                               std::string binary,
+                                               BlockingPool& pool) {
   if (geteuid() != 0) co_return fail(ErrorCode::kUnavailable, "containers need root");
   OciRuntime::Options options;
   options.program = find_program(name);
@@ -51,7 +56,9 @@ Task<Result<std::unique_ptr<Runtime>>> try_oci(std::string name, std::string dat
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Runtime>>> choose_runtime(const NodeOptions& options, BlockingPool& pool, Log log) {
+Task<Result<std::unique_ptr<Runtime>>> choose_runtime(const NodeOptions& options,
+                                                      BlockingPool& pool,
+                                                      Log log) {
   std::vector<std::string> names;
   std::string reason = "asked for by --runtime process";
   if (options.runtime == RuntimeChoice::kAuto) names = {"runc", "crun"};
@@ -65,7 +72,8 @@ Task<Result<std::unique_ptr<Runtime>>> choose_runtime(const NodeOptions& options
     reason = runtime.error().message();
   }
   if (!names.empty()) log.warn("pods run as plain processes, without isolation", "reason", reason);
-  co_return std::make_unique<ProcessRuntime>(options.binary, "pods are plain processes of this machine: " + reason);
+  co_return std::make_unique<ProcessRuntime>(options.binary,
+                                             "pods are plain processes of this machine: " + reason);
 }
 
 }  // namespace insula::node

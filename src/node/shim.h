@@ -13,7 +13,8 @@ namespace insula::node {
 
 /// The process that stands between the agent and one container, so that the container survives the
 /// agent: it holds the ends of its output pipes, writes the log, waits for it, and leaves the exit
-/// status in a file. Started as `insula shim`; the protocol below is between two runs of one binary.
+/// status in a file. Started as `insula shim`; the protocol below is between two runs of one
+/// binary.
 ///
 ///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
 ///               [--user UID] [--hide-unified] -- COMMAND...

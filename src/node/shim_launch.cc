@@ -5,8 +5,8 @@
 #include <csignal>
 #include <utility>
 
-#include <sys/wait.h>
 #include <fmt/format.h>
+#include <sys/wait.h>
 
 #include "node/files.h"
 
@@ -30,15 +30,18 @@ Task<Result<std::string>> read_report(Fd fd) {
 }
 
 // The first agent that started a shim is its parent and must reap it; a later one cannot.
-void reap_quietly(pid_t pid) { waitpid(pid, nullptr, WNOHANG); }
+void reap_quietly(pid_t pid) {
+  waitpid(pid, nullptr, WNOHANG);
+}
 
 }  // namespace
 
 Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan) {
   INSULA_CO_TRY(Pipe status, make_pipe());
   SpawnOptions options;
-  options.argv = {launch.binary, "shim",        "--dir",
-                  plan.dir,      "--log",       plan.log_path,
+  options.argv = {launch.binary, "shim",
+                  "--dir",       plan.dir,
+                  "--log",       plan.log_path,
                   "--log-bytes", fmt::format("{}", plan.log_bytes_max),
                   "--log-files", fmt::format("{}", plan.log_files_max)};
   std::ranges::move(launch.flags, std::back_inserter(options.argv));
@@ -52,7 +55,8 @@ Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan
   if (!report.starts_with("started ")) {
     INSULA_CO_TRY_VOID(co_await reap(pid));
     constexpr std::string_view kFailed = "failed ";
-    std::string why = report.starts_with(kFailed) ? report.substr(kFailed.size()) : "the shim ended without a report";
+    std::string why = report.starts_with(kFailed) ? report.substr(kFailed.size())
+                                                  : "the shim ended without a report";
     co_return fail(ErrorCode::kInvalid, std::move(why));
   }
   co_return find_container(plan.id, plan.dir);
@@ -75,7 +79,8 @@ Task<ExitRecord> wait_for_exit(Container container) {
   }
   if (is_alive(container.identity.container)) kill(container.identity.container.pid, SIGKILL);
   const auto now = Loop::current().clock().wall().time_since_epoch();
-  co_return ExitRecord{kLostExitCode, 0, std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
+  co_return ExitRecord{kLostExitCode, 0,
+                       std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
 }
 
 }  // namespace insula::node

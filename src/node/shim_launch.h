@@ -27,8 +27,8 @@ Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan
 
 /// Waits until the container has ended and its exit status is known.
 ///
-/// A shim that died without leaving a status takes its container with it, and counts as killed: exit
-/// code 137, as Kubernetes reports containers whose status is lost.
+/// A shim that died without leaving a status takes its container with it, and counts as killed:
+/// exit code 137, as Kubernetes reports containers whose status is lost.
 Task<ExitRecord> wait_for_exit(Container container);
 
 }  // namespace insula::node

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "node/cri_log.h"
 #include "node/files.h"
 #include "node/run.h"
 #include "node/shim.h"
-#include "base/fd.h"
 
 // Everything here is plain system calls: one such process runs for every container, so it pulls in
 // nothing that allocates or starts threads.
@@ -92,7 +92,8 @@ std::timespec wall_time() {
 // False when nobody is there to hear it.
 bool report(std::string_view verb, std::string_view detail) {
   const std::string line = std::string(verb) + " " + std::string(detail) + "\n";
-  const bool heard = write(kShimStatusFd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const bool heard =
+      write(kShimStatusFd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   close(kShimStatusFd);
   return heard;
 }
@@ -102,7 +103,9 @@ int failed(std::string_view why) {
   return 1;
 }
 
-std::string with_errno(std::string_view what) { return std::string(what) + ": " + std::strerror(errno); }
+std::string with_errno(std::string_view what) {
+  return std::string(what) + ": " + std::strerror(errno);
+}
 
 // crun refuses a hybrid hierarchy; in a mount namespace without the cgroup2 part it sees plain v1.
 void hide_unified_cgroup() {
@@ -130,15 +133,17 @@ bool open_pipes(Pipes& pipes) {
 bool become_user(uid_t user) {
   if (user == 0) return true;
   const gid_t group = user;
-  return setgroups(0, nullptr) == 0 && setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0 &&
-         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  return setgroups(0, nullptr) == 0 && setresgid(group, group, group) == 0 &&
+         setresuid(user, user, user) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
 [[noreturn]] void become_command(const ShimOptions& options, const Pipes& pipes) {
   setsid();
   if (options.pid_file.empty()) prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (options.hide_unified) hide_unified_cgroup();
-  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_DFL);
+  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP})
+    std::signal(number, SIG_DFL);
   dup2(pipes.out_write.get(), STDOUT_FILENO);
   dup2(pipes.err_write.get(), STDERR_FILENO);
   const bool placed = options.cwd.empty() || chdir(options.cwd.c_str()) == 0;
@@ -165,7 +170,8 @@ std::string last_words(const Fd& fd) {
   for (char& c : text) {
     if (c == '\n') c = ' ';
   }
-  while (text.ends_with(' ')) text.pop_back();
+  while (text.ends_with(' '))
+    text.pop_back();
   return text;
 }
 
@@ -192,7 +198,8 @@ pid_t adopt(const ShimOptions& options, pid_t runtime, const Pipes& pipes) {
 }
 
 // Copies both pipes to the log until the container has ended and what it wrote before is read. The
-// container is its first process: `group`, where no pid namespace does it, is killed after that one.
+// container is its first process: `group`, where no pid namespace does it, is killed after that
+// one.
 void relay(int pid_fd, pid_t group, const Pipes& pipes, LogWriter& log) {
   LineSplitter out(log, LogStream::kStdout);
   LineSplitter err(log, LogStream::kStderr);
@@ -258,9 +265,11 @@ int supervise(const ShimOptions& options) {
   const Result<ProcessIdentity> self = identify(getpid());
   const Result<ProcessIdentity> other = identify(container);
   // A container that has already ended still has an exit status to collect below.
-  const ShimIdentity identity{self ? *self : ProcessIdentity{}, other ? *other : ProcessIdentity{container, 0}};
+  const ShimIdentity identity{self ? *self : ProcessIdentity{},
+                              other ? *other : ProcessIdentity{container, 0}};
   // An agent that died meanwhile will start the container again: then this one must not stay.
-  const bool known = replace_file(options.dir + "/shim", to_text(identity)) && report("started", std::to_string(container));
+  const bool known = replace_file(options.dir + "/shim", to_text(identity)) &&
+                     report("started", std::to_string(container));
   if (!known) {
     unlink((options.dir + "/shim").c_str());
     kill(container, SIGKILL);
@@ -287,7 +296,8 @@ int shim_main(int argc, char** argv) {
   }
   // Children must not hold the status pipe open, or the agent would wait for its end.
   fcntl(kShimStatusFd, F_SETFD, FD_CLOEXEC);
-  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP})
+    std::signal(number, SIG_IGN);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   return supervise(options);
 }

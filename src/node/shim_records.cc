@@ -13,7 +13,8 @@ namespace {
 // Takes the next blank-separated number off `text`.
 template <class T>
 bool take_number(std::string_view& text, T& out) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\n')) text.remove_prefix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\n'))
+    text.remove_prefix(1);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc()) return false;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
@@ -38,7 +39,8 @@ Result<ProcessIdentity> identify(pid_t pid) {
   constexpr int kFieldsBeforeStart = 18;  // fields 4 to 21
   std::int64_t skipped = 0;
   for (int i = 0; i < kFieldsBeforeStart; ++i) {
-    if (!take_number(rest, skipped)) return fail(ErrorCode::kInternal, fmt::format("/proc/{}/stat is short", pid));
+    if (!take_number(rest, skipped))
+      return fail(ErrorCode::kInternal, fmt::format("/proc/{}/stat is short", pid));
   }
   ProcessIdentity out{pid, 0};
   if (!take_number(rest, out.start_ticks)) {
@@ -53,8 +55,8 @@ bool is_alive(const ProcessIdentity& identity) {
 }
 
 std::string to_text(const ShimIdentity& identity) {
-  return fmt::format("{} {} {} {}\n", identity.shim.pid, identity.shim.start_ticks, identity.container.pid,
-                     identity.container.start_ticks);
+  return fmt::format("{} {} {} {}\n", identity.shim.pid, identity.shim.start_ticks,
+                     identity.container.pid, identity.container.start_ticks);
 }
 
 Result<ShimIdentity> parse_shim_identity(std::string_view text) {

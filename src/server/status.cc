@@ -141,7 +141,8 @@ int down(std::span<const std::string> arguments) {
   layout.root = cli::absolute_path(layout.root);
   const pid_t pid = lock_holder(layout);
   if (pid != 0) {
-    if (const auto stopped = stop_supervisor(layout, pid); !stopped) return failed("down", stopped.error());
+    if (const auto stopped = stop_supervisor(layout, pid); !stopped)
+      return failed("down", stopped.error());
   } else {
     fmt::print("not running on {}\n", layout.root);
   }

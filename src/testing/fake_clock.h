@@ -11,7 +11,9 @@ class FakeClock final : public Clock {
  public:
   [[nodiscard]] SteadyTime now() const override { return SteadyTime{} + elapsed_; }
 
-  [[nodiscard]] WallTime wall() const override { return std::chrono::sys_days{kStart} + elapsed_ + step_; }
+  [[nodiscard]] WallTime wall() const override {
+    return std::chrono::sys_days{kStart} + elapsed_ + step_;
+  }
 
   void advance(std::chrono::nanoseconds by) { elapsed_ += by; }
 

@@ -29,7 +29,9 @@ class TempDir {
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  [[nodiscard]] std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+  [[nodiscard]] std::string operator/(std::string_view name) const {
+    return path_ + "/" + std::string(name);
+  }
 
  private:
   std::string path_;

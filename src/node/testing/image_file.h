@@ -15,9 +15,13 @@ namespace insula::node {
 /// Image files for tests, made with the system's tar.
 class ImageFile {
  public:
-  explicit ImageFile(std::string dir) : dir_(std::move(dir)) { EXPECT_TRUE(make_dirs(dir_ + "/blobs/sha256")); }
+  explicit ImageFile(std::string dir) : dir_(std::move(dir)) {
+    EXPECT_TRUE(make_dirs(dir_ + "/blobs/sha256"));
+  }
 
-  static void shell(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
+  static void shell(const std::string& command) {
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
 
   /// Adds a layer with the files of a directory. `filter`: an option of tar such as --gzip.
   void add_layer(const std::string& files, const std::string& filter = "--gzip") {
@@ -38,13 +42,17 @@ class ImageFile {
   /// An OCI layout; `name` goes into its index. `config`: members of the image's run configuration.
   void finish(const std::string& name, const std::string& config) {
     const std::string config_digest = add_blob_text(fmt::format(
-        R"({{"architecture":"amd64","os":"linux","config":{{{}}},"rootfs":{{"type":"layers","diff_ids":[{}]}}}})", config, joined(diff_ids_)));
-    const std::string manifest = add_blob_text(fmt::format(
-        R"({{"schemaVersion":2,"config":{{"digest":"sha256:{}"}},"layers":[{}]}})", config_digest, joined(layers_)));
+        R"({{"architecture":"amd64","os":"linux","config":{{{}}},"rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
+        config, joined(diff_ids_)));
+    const std::string manifest = add_blob_text(
+        fmt::format(R"({{"schemaVersion":2,"config":{{"digest":"sha256:{}"}},"layers":[{}]}})",
+                    config_digest, joined(layers_)));
     EXPECT_TRUE(write_file(dir_ + "/oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
-    EXPECT_TRUE(write_file(dir_ + "/index.json",
-                           fmt::format(R"({{"schemaVersion":2,"manifests":[{{"digest":"sha256:{}","annotations":{{"org.opencontainers.image.ref.name":"{}"}}}}]}})",
-                                       manifest, name)));
+    EXPECT_TRUE(write_file(
+        dir_ + "/index.json",
+        fmt::format(
+            R"({{"schemaVersion":2,"manifests":[{{"digest":"sha256:{}","annotations":{{"org.opencontainers.image.ref.name":"{}"}}}}]}})",
+            manifest, name)));
   }
 
   /// All of it as one tar.
@@ -75,7 +83,8 @@ class ImageFile {
 
   static std::string joined(const std::vector<std::string>& parts) {
     std::string out;
-    for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
+    for (const std::string& part : parts)
+      out += (out.empty() ? "" : ",") + part;
     return out;
   }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <sys/stat.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "async/blocking_pool.h"
 #include "async/deadline.h"
@@ -38,8 +38,19 @@ class TestNode {
       return;
     }
     runtime = *std::move(chosen);
-    services.emplace(NodeServices{options, api, *runtime, resolver, ips, gpus, events, pool, http, {},
-                                  "127.0.0.1", api::Quantity::of(4), api::Quantity::of(1 << 30)});
+    services.emplace(NodeServices{options,
+                                  api,
+                                  *runtime,
+                                  resolver,
+                                  ips,
+                                  gpus,
+                                  events,
+                                  pool,
+                                  http,
+                                  {},
+                                  "127.0.0.1",
+                                  api::Quantity::of(4),
+                                  api::Quantity::of(1 << 30)});
     EXPECT_TRUE(images.add("test/sh = host:/bin/sh"));
     events.start();
     start_agent();
@@ -92,7 +103,8 @@ class TestNode {
       if (pod && wanted(*pod)) co_return *std::move(pod);
       if (loop.now() > limit) {
         ADD_FAILURE() << "pod " << name << " never became as wanted: "
-                      << (pod ? api::encode_json(pod->status) : pod.error().message()) << co_await event_texts();
+                      << (pod ? api::encode_json(pod->status) : pod.error().message())
+                      << co_await event_texts();
         co_return pod ? *pod : api::Pod{};
       }
       co_await tick();
@@ -115,7 +127,8 @@ class TestNode {
 
   Task<std::vector<std::string>> event_reasons(std::string pod) {
     std::vector<std::string> out;
-    while (!events.idle()) co_await tick();
+    while (!events.idle())
+      co_await tick();
     const auto list = co_await client::list<api::Event>(api);
     if (!list) co_return out;
     for (const api::Event& event : list->items) {
@@ -131,7 +144,8 @@ class TestNode {
     while (text.find(wanted) == std::string::npos && loop.now() < limit) {
       const PodWorker* worker = agent->find("default", pod);
       if (worker == nullptr) worker = agent->find("team-a", pod);
-      const auto files = worker == nullptr ? std::vector<std::string>() : worker->log_files("").value();
+      const auto files =
+          worker == nullptr ? std::vector<std::string>() : worker->log_files("").value();
       text = files.empty() ? "" : log_tail(files.back(), 1000, 100000);
       co_await tick();
     }
@@ -153,7 +167,8 @@ class TestNode {
     const auto list = co_await client::list<api::Event>(api);
     if (!list) co_return false;
     for (const api::Event& event : list->items) {
-      if (event.involved_object.name == pod && event.message.find(text) != std::string::npos) co_return true;
+      if (event.involved_object.name == pod && event.message.find(text) != std::string::npos)
+        co_return true;
     }
     co_return false;
   }
@@ -187,7 +202,8 @@ class TestNode {
   SeededRandom random{7};
   // Tests of several trees may run side by side on one machine.
   IpPool ips{parse_ipv4_range("127.128.0.0/9").value(), system_random()};
-  std::unique_ptr<gpu::Driver> driver = gpu::simulated_driver({2, "M", 1024, "test"}, system_clock());
+  std::unique_ptr<gpu::Driver> driver =
+      gpu::simulated_driver({2, "M", 1024, "test"}, system_clock());
   GpuAllocator gpus{*driver};
   controller::Runtime controllers{system_clock(), metrics, {}};
   controller::EventRecorder events{api, controllers, "kubelet"};
@@ -215,11 +231,14 @@ class TestNode {
     for (const api::Pod& pod : pods->items) {
       client::DeleteOptions now;
       now.grace_period_seconds = 0;
-      static_cast<void>(co_await client::remove<api::Pod>(api, pod.metadata.namespace_, pod.metadata.name, now));
+      static_cast<void>(
+          co_await client::remove<api::Pod>(api, pod.metadata.namespace_, pod.metadata.name, now));
     }
     const SteadyTime limit = loop.now() + std::chrono::seconds(10);
-    while (!agent->workers().empty() && loop.now() < limit) co_await tick();
-    for (const auto& [uid, worker] : agent->workers()) ADD_FAILURE() << "does not end: " << worker->describe();
+    while (!agent->workers().empty() && loop.now() < limit)
+      co_await tick();
+    for (const auto& [uid, worker] : agent->workers())
+      ADD_FAILURE() << "does not end: " << worker->describe();
   }
 
   static NodeOptions make_options(const std::string& dir) {
