@@ -13,6 +13,9 @@ namespace insula::api {
 /// A Pod has some hundred optional structs and uses a handful: kept inline, one pod would take tens
 /// of kilobytes. Copies are deep, equality compares what is inside. T may be incomplete where the
 /// Box is declared, so types may contain themselves.
+///
+/// What copies and frees a T is compiled once, where T's tables are: hundreds of nested structs would
+/// otherwise be compiled again into every file that copies a Pod.
 template <class T>
 class Box {
  public:
@@ -21,21 +24,15 @@ class Box {
   // NOLINTBEGIN(google-explicit-constructor): `.spec = PodSpec{...}` works as with std::optional
   Box(std::nullopt_t) {}
 
-  Box(T value) : value_(std::make_unique<T>(std::move(value))) {}
+  Box(T value);
 
   // NOLINTEND(google-explicit-constructor)
 
-  Box(const Box& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
-
+  Box(const Box& other);
   Box(Box&& other) noexcept = default;
-
-  Box& operator=(const Box& other) {
-    if (this != &other) value_ = other ? std::make_unique<T>(*other) : nullptr;
-    return *this;
-  }
-
-  Box& operator=(Box&& other) noexcept = default;
-  ~Box() = default;
+  Box& operator=(const Box& other);
+  Box& operator=(Box&& other) noexcept;
+  ~Box();
 
   template <class... Args>
   T& emplace(Args&&... args) {
