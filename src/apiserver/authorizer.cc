@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "api/platform_objects.h"
 #include "apiserver/object.h"
 #include "apiserver/ownership.h"
+#include "apiserver/selector.h"
 
 namespace insula::apiserver {
 
@@ -35,12 +38,8 @@ constexpr std::array kNodeReads = {"/pods"sv,
                                    "networking.k8s.io/networkpolicies"sv,
                                    "insula.dev/tenants"sv};
 constexpr std::array kNodeWrites = {"/nodes"sv, "/events"sv, "coordination.k8s.io/leases"sv};
-constexpr std::array kGatewayReads = {"/services"sv,
-                                      "/endpoints"sv,
-                                      "/secrets"sv,
-                                      "/namespaces"sv,
-                                      "discovery.k8s.io/endpointslices"sv,
-                                      "insula.dev/tenants"sv};
+constexpr std::array kGatewayReads = {"/services"sv, "/endpoints"sv, "/namespaces"sv,
+                                      "discovery.k8s.io/endpointslices"sv, "insula.dev/tenants"sv};
 constexpr std::array kMemberReads = {"/resourcequotas"sv,
                                      "/limitranges"sv,
                                      "/events"sv,
@@ -65,6 +64,13 @@ bool lists(std::span<const std::string_view> resources, const RequestInfo& reque
   });
 }
 
+/// The Tenant that controls a namespace; empty for none.
+std::string owner_of(std::string_view name_space, const store::Store& store) {
+  const store::EntryPtr entry =
+      store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  return entry ? std::string(tenant_of(*object_of<api::Namespace>(*entry))) : std::string();
+}
+
 bool node_may(const User& user, const RequestInfo& request) {
   if (is_read(request.verb)) return lists(kNodeReads, request);
   if (request.group.empty() && request.resource == "nodes" && request.verb != "create") {
@@ -78,22 +84,53 @@ bool node_may(const User& user, const RequestInfo& request) {
          request.subresource == "eviction";
 }
 
-bool gateway_may(const RequestInfo& request) {
-  if (is_read(request.verb)) return request.subresource.empty() && lists(kGatewayReads, request);
-  return request.group.empty() && request.resource == "events" && request.subresource.empty() &&
-         (request.verb == "create" || request.verb == "patch");
+/// What a read is confined to: nothing, or the objects whose `field` has this value.
+std::optional<std::string> confined_to(const RequestInfo& request, std::string_view field) {
+  const auto selector = FieldSelector::parse(request.field_selector);
+  if (!selector || request.verb == "get") return std::nullopt;
+  const auto value = selector->required(field);
+  return value ? std::optional<std::string>(*value) : std::nullopt;
 }
 
-bool owns(std::string_view tenant, std::string_view name_space, const store::Store& store) {
-  const store::EntryPtr entry =
-      store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry && !tenant.empty() && tenant_of(*object_of<api::Namespace>(*entry)) == tenant;
+/// Whether the Tenant that owns the namespace says that its tokens are checked with this Secret.
+bool is_token_secret(std::string_view name_space,
+                     std::string_view name,
+                     const store::Store& store) {
+  const auto tenant = owner_of(name_space, store);
+  if (tenant.empty()) return false;
+  const store::EntryPtr entry = store.find(store_key(api::kind_of<api::Tenant>(), "", tenant));
+  if (!entry) return false;
+  return std::ranges::any_of(
+      object_of<api::Tenant>(*entry)->spec.gateway.jwt,
+      [&](const api::TenantJwt& jwt) { return jwt.secret_ref && jwt.secret_ref->name == name; });
+}
+
+bool gateway_may_read_secret(const RequestInfo& request, const store::Store& store) {
+  const bool system = request.name_space == api::kSystemNamespace;
+  if (system && confined_to(request, "type") == api::kApiKeyType) return true;
+  const std::string name =
+      request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
+  if (name.empty()) return false;
+  return system ? name == api::kTokenIssuerPublic
+                : is_token_secret(request.name_space, name, store);
+}
+
+bool gateway_may(const RequestInfo& request, const store::Store& store) {
+  if (is_read(request.verb)) {
+    if (!request.subresource.empty()) return false;
+    if (request.group.empty() && request.resource == "secrets")
+      return gateway_may_read_secret(request, store);
+    return lists(kGatewayReads, request);
+  }
+  return request.group.empty() && request.resource == "events" && request.subresource.empty() &&
+         (request.verb == "create" || request.verb == "patch");
 }
 
 bool member_may(std::string_view tenant, const RequestInfo& request, const store::Store& store) {
   if (request.group == kTenantApi && request.resource == "tenants")
     return request.verb == "get" && request.name == tenant && request.subresource.empty();
-  if (request.name_space.empty() || !owns(tenant, request.name_space, store)) return false;
+  if (tenant.empty() || request.name_space.empty() || owner_of(request.name_space, store) != tenant)
+    return false;
   if (request.resource == "namespaces") return request.verb == "get" && request.subresource.empty();
   if (lists(kMemberWrites, request)) {
     return request.subresource.empty() ||
@@ -158,7 +195,7 @@ Result<> authorize(const User& user, const RequestInfo& request, const store::St
     return refuse(user, request);
   }
   if (user.in("system:nodes") && node_may(user, request)) return {};
-  if (user.in("insula:gateway") && gateway_may(request)) return {};
+  if (user.in("insula:gateway") && gateway_may(request, store)) return {};
   for (const std::string& group : user.groups) {
     const std::string_view name = group;
     if (name.starts_with(kTenantGroup) &&

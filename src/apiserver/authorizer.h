@@ -17,7 +17,10 @@ namespace insula::apiserver {
 ///
 ///   system:masters            everything
 ///   system:nodes              reads what pods need, writes pods' status, nodes, leases, events
-///   insula:gateway            reads tenants and what routes are made of
+///   insula:gateway            reads tenants and what routes are made of; of Secrets only API keys,
+///   the
+///                             public key of the token issuer, and those that a Tenant's `jwt`
+///                             names
 ///   insula:tenant:T           in the namespaces that Tenant T controls, what Kubernetes' `admin`
 ///   role
 ///                             allows: workloads and their configuration, no quotas, no limits;

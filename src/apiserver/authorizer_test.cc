@@ -122,11 +122,39 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
   expect({"insula-gateway", {"insula:gateway"}},
          {{"GET", "/apis/insula.dev/v1alpha1/tenants?watch=1", true},
           {"GET", "/apis/discovery.k8s.io/v1/endpointslices", true},
-          {"GET", "/api/v1/namespaces/insula-system/secrets", true},
           {"POST", "/api/v1/namespaces/a/events", true},
           {"GET", "/api/v1/pods", false},
           {"DELETE", "/api/v1/namespaces/insula-system/secrets/s", false},
           {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false}});
+}
+
+TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
+  const auto made = server.send("POST", "/apis/insula.dev/v1alpha1/tenants",
+                                R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
+          {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}}]}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const char* system = "/api/v1/namespaces/insula-system/secrets";
+  const auto in_system = [&](const char* rest) { return std::string(system) + rest; };
+  for (const auto& [target, allowed] : std::initializer_list<std::pair<std::string, bool>>{
+           {in_system("?fieldSelector=type%3Dinsula.dev%2Fapi-key"), true},
+           {in_system("?watch=1&fieldSelector=type%3Dinsula.dev%2Fapi-key"), true},
+           {in_system("?watch=1&fieldSelector=metadata.name%3Dtoken-issuer-public"), true},
+           {in_system("/token-issuer-public"), true},
+           {in_system(""), false},
+           {in_system("?fieldSelector=type%21%3Dinsula.dev%2Fapi-key"), false},
+           {in_system("?fieldSelector=type%3DOpaque"), false},
+           {in_system("?fieldSelector=metadata.name%3Dtoken-issuer"), false},
+           {in_system("/token-issuer"), false},
+           {in_system("/token-issuer?fieldSelector=type%3Dinsula.dev%2Fapi-key"), false},
+           {"/api/v1/secrets?fieldSelector=type%3Dinsula.dev%2Fapi-key", false},
+           {"/api/v1/namespaces/t-home/secrets?fieldSelector=metadata.name%3Dhmac", true},
+           {"/api/v1/namespaces/t-home/secrets/hmac", true},
+           {"/api/v1/namespaces/t-home/secrets/other", false},
+           {"/api/v1/namespaces/t-home/secrets", false},
+           {"/api/v1/namespaces/t-looks/secrets/hmac", false},
+           {"/api/v1/namespaces/other/secrets/hmac", false}}) {
+    expect({"insula-gateway", {"insula:gateway"}}, {{"GET", target.c_str(), allowed}});
+  }
 }
 
 TEST(Authenticate, TakesTheUserFromTheCertificate) {

@@ -97,6 +97,7 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
   if (info.verb.empty())
     return fail(ErrorCode::kMethodNotAllowed,
                 "the server does not allow this method on the requested resource");
+  info.field_selector = http::query_value(query, "fieldSelector").value_or("");
   return info;
 }
 

@@ -25,6 +25,9 @@ struct RequestInfo {
   std::string subresource;
   /// Segments after the subresource, as in `pods/x/proxy/a/b`.
   std::string rest;
+  /// As it was given; a right to some objects only is a right to lists and watches that select
+  /// them.
+  std::string field_selector;
 
   /// "pods", "deployments.apps".
   [[nodiscard]] std::string group_resource() const;

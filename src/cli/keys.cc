@@ -6,6 +6,7 @@
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/platform_objects.h"
 #include "api/time.h"
 #include "client/typed.h"
 #include "gateway/api_key.h"
@@ -47,7 +48,7 @@ Task<Result<NewKey>> create_key(client::Client& client,
 
   api::Secret stored;
   stored.metadata.name = secret_name(key.id);
-  stored.metadata.namespace_ = kSystemNamespace;
+  stored.metadata.namespace_ = api::kSystemNamespace;
   stored.metadata.labels[kTenantLabel] = tenant;
   // A key ends with its tenant.
   api::OwnerReference reference;
@@ -56,7 +57,7 @@ Task<Result<NewKey>> create_key(client::Client& client,
   reference.name = owner.metadata.name;
   reference.uid = owner.metadata.uid;
   stored.metadata.owner_references.push_back(std::move(reference));
-  stored.type = kApiKeyType;
+  stored.type = api::kApiKeyType;
   stored.data["hash"] = hex(gateway::sha256(secret));
   stored.data["tenant"] = tenant;
   stored.data["prefix"] = fmt::format("{}{}", gateway::kApiKeyPrefix, key.id);
@@ -68,13 +69,14 @@ Task<Result<NewKey>> create_key(client::Client& client,
 
 Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string tenant) {
   client::ListOptions options;
-  options.field_selector = fmt::format("type={}", kApiKeyType);
+  options.field_selector = fmt::format("type={}", api::kApiKeyType);
   if (!tenant.empty()) options.label_selector = fmt::format("{}={}", kTenantLabel, tenant);
-  INSULA_CO_TRY(const auto secrets,
-                co_await client::list<api::Secret>(client, kSystemNamespace, std::move(options)));
+  INSULA_CO_TRY(const auto secrets, co_await client::list<api::Secret>(
+                                        client, api::kSystemNamespace, std::move(options)));
   std::vector<KeyRow> rows;
   for (const api::Secret& secret : secrets.items) {
-    if (secret.type != kApiKeyType || !secret.metadata.name.starts_with(secret_name(""))) continue;
+    if (secret.type != api::kApiKeyType || !secret.metadata.name.starts_with(secret_name("")))
+      continue;
     const auto value = [&](const char* key) {
       const auto found = secret.data.find(key);
       return found == secret.data.end() ? std::string() : found->second;
@@ -89,7 +91,8 @@ Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string 
 }
 
 Task<Result<>> revoke_key(client::Client& client, std::string id) {
-  auto removed = co_await client::remove<api::Secret>(client, kSystemNamespace, secret_name(id));
+  auto removed =
+      co_await client::remove<api::Secret>(client, api::kSystemNamespace, secret_name(id));
   if (!removed && removed.error().code() == ErrorCode::kNotFound) {
     co_return fail(ErrorCode::kNotFound, fmt::format("no key \"{}\"", id));
   }

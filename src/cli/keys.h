@@ -11,8 +11,6 @@
 
 namespace insula::cli {
 
-inline constexpr const char* kSystemNamespace = "insula-system";
-inline constexpr const char* kApiKeyType = "insula.dev/api-key";
 inline constexpr const char* kTenantLabel = "insula.dev/tenant";
 
 /// A key at the moment it is made: the only time its text is known. Not logged, not stored.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/gen/core_v1.h"
+#include "api/platform_objects.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "cli/keys.h"
@@ -22,7 +23,7 @@ class TenantCommands : public ::testing::Test {
  protected:
   void SetUp() override {
     api::Namespace system;
-    system.metadata.name = kSystemNamespace;
+    system.metadata.name = api::kSystemNamespace;
     ASSERT_TRUE(wait(client::create(api_, system)));
   }
 
@@ -120,7 +121,7 @@ TEST_F(TenantCommands, AKeyIsStoredAsAHashThatTheGatewayAccepts) {
   ASSERT_TRUE(key) << key.error().message();
   EXPECT_EQ(key->url, "http://gateway/a");
 
-  const auto secret = wait(client::get<api::Secret>(api_, kSystemNamespace, "key-" + key->id));
+  const auto secret = wait(client::get<api::Secret>(api_, api::kSystemNamespace, "key-" + key->id));
   ASSERT_TRUE(secret) << secret.error().message();
   for (const auto& [name, value] : secret->data)
     EXPECT_EQ(value.find(key->text.substr(15)), std::string::npos);
@@ -153,9 +154,9 @@ TEST_F(TenantCommands, ATokenIsSignedByTheBuiltInIssuer) {
   make("a");
   const auto pair = gateway::generate_ed25519_keys();
   api::Secret issuer;
-  issuer.metadata.name = kTokenIssuer;
-  issuer.metadata.namespace_ = kSystemNamespace;
-  issuer.data[kPrivateKeyEntry] = pair->private_pem;
+  issuer.metadata.name = api::kTokenIssuer;
+  issuer.metadata.namespace_ = api::kSystemNamespace;
+  issuer.data[api::kPrivateKeyEntry] = pair->private_pem;
   ASSERT_TRUE(wait(client::create(api_, issuer)));
 
   const auto token = wait(create_token(

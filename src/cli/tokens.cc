@@ -6,6 +6,7 @@
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/platform_objects.h"
 #include "cli/keys.h"
 #include "client/typed.h"
 #include "gateway/jws_key.h"
@@ -19,12 +20,13 @@ Task<Result<std::string>> create_token(client::Client& client,
   // A token for nobody would be refused at the gateway only: say it here.
   INSULA_CO_TRY(const api::Tenant tenant,
                 co_await client::get<api::Tenant>(client, "", order.tenant));
-  INSULA_CO_TRY(const api::Secret issuer,
-                co_await client::get<api::Secret>(client, kSystemNamespace, kTokenIssuer));
-  const auto key = issuer.data.find(kPrivateKeyEntry);
+  INSULA_CO_TRY(const api::Secret issuer, co_await client::get<api::Secret>(
+                                              client, api::kSystemNamespace, api::kTokenIssuer));
+  const auto key = issuer.data.find(api::kPrivateKeyEntry);
   if (key == issuer.data.end()) {
-    co_return fail(ErrorCode::kInternal, fmt::format("Secret {}/{} has no {}", kSystemNamespace,
-                                                     kTokenIssuer, kPrivateKeyEntry));
+    co_return fail(ErrorCode::kInternal,
+                   fmt::format("Secret {}/{} has no {}", api::kSystemNamespace, api::kTokenIssuer,
+                               api::kPrivateKeyEntry));
   }
   INSULA_CO_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(key->second));
   const gateway::TokenRequest request{

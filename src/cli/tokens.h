@@ -11,13 +11,6 @@
 
 namespace insula::cli {
 
-/// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with
-/// its public half, which is all the gateway may read.
-inline constexpr const char* kTokenIssuer = "token-issuer";
-inline constexpr const char* kTokenIssuerPublic = "token-issuer-public";
-inline constexpr const char* kPrivateKeyEntry = "private.pem";
-inline constexpr const char* kPublicKeyEntry = "public.pem";
-
 struct TokenOrder {
   std::string tenant;
   std::string subject;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "api/platform_objects.h"
+
 namespace insula::gateway {
 namespace {
 
@@ -145,14 +147,14 @@ GatewayConfig make_config(const PlatformObjects& objects) {
       config.tenants.push_back(tenant_config(objects, *tenant));
   }
   for (const auto& secret : objects.secrets) {
-    if (secret->metadata.namespace_ != kSystemNamespace) continue;
+    if (secret->metadata.namespace_ != api::kSystemNamespace) continue;
     const std::string& name = secret->metadata.name;
-    if (secret->type == kApiKeyType && name.starts_with(kKeyNamePrefix)) {
+    if (secret->type == api::kApiKeyType && name.starts_with(kKeyNamePrefix)) {
       config.api_keys.push_back({name.substr(kKeyNamePrefix.size()),
                                  value_or_empty(secret->data, "tenant"),
                                  value_or_empty(secret->data, "hash")});
-    } else if (name == kTokenIssuerPublic) {
-      config.builtin_keys.push_back(value_or_empty(secret->data, kPublicKeyEntry));
+    } else if (name == api::kTokenIssuerPublic) {
+      config.builtin_keys.push_back(value_or_empty(secret->data, api::kPublicKeyEntry));
     }
   }
   std::ranges::sort(config.tenants, {}, &TenantConfig::name);

@@ -12,18 +12,12 @@
 
 namespace insula::gateway {
 
-/// Where API keys and the token issuer's public key are kept.
-inline constexpr std::string_view kSystemNamespace = "insula-system";
-inline constexpr std::string_view kApiKeyType = "insula.dev/api-key";
-inline constexpr std::string_view kTokenIssuerPublic = "token-issuer-public";
-inline constexpr std::string_view kPublicKeyEntry = "public.pem";
-
 /// The objects that routes are made of, as they are on the API server.
 struct PlatformObjects {
   std::vector<std::shared_ptr<const api::Tenant>> tenants;
   std::vector<std::shared_ptr<const api::Service>> services;
   std::vector<std::shared_ptr<const api::EndpointSlice>> slices;
-  /// Those of kSystemNamespace and those that Tenants refer to.
+  /// Those of api::kSystemNamespace and those that Tenants refer to.
   std::vector<std::shared_ptr<const api::Secret>> secrets;
 };
 

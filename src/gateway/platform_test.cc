@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/platform_objects.h"
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "client/testing/fake_api.h"
@@ -123,7 +124,7 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
   with_issuer.spec.gateway.jwt = {
       {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
   api::Secret key = secret("insula-system", "key-abc", {{"hash", "00"}, {"tenant", "a"}});
-  key.type = kApiKeyType;
+  key.type = api::kApiKeyType;
   api::Secret planted = key;
   planted.metadata.namespace_ = "a";
   const GatewayConfig config = make_config(

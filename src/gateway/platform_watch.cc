@@ -5,12 +5,17 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "api/platform_objects.h"
+
 namespace insula::gateway {
 namespace {
 
-controller::ReflectorOptions in_namespace(std::string_view name_space) {
+controller::ReflectorOptions selected(std::string_view name_space, std::string field_selector) {
   controller::ReflectorOptions options;
   options.name_space = name_space;
+  options.field_selector = std::move(field_selector);
   return options;
 }
 
@@ -22,19 +27,26 @@ PlatformWatch::PlatformWatch(client::Client& client, Log log)
       tenants_(client, {}, log),
       services_(client, {}, log),
       slices_(client, {}, log),
-      system_secrets_(client, in_namespace(kSystemNamespace), log) {
+      api_keys_(
+          client, selected(api::kSystemNamespace, fmt::format("type={}", api::kApiKeyType)), log),
+      token_issuer_(
+          client,
+          selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kTokenIssuerPublic)),
+          log) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
   services_.on_change(wake);
   slices_.on_change(wake);
-  system_secrets_.on_change(wake);
+  api_keys_.on_change(wake);
+  token_issuer_.on_change(wake);
 }
 
 void PlatformWatch::start() {
   tenants_.start();
   services_.start();
   slices_.start();
-  system_secrets_.start();
+  api_keys_.start();
+  token_issuer_.start();
   changed_.set();
 }
 
@@ -42,7 +54,8 @@ Task<> PlatformWatch::wait_for_sync() {
   co_await tenants_.synced().wait();
   co_await services_.synced().wait();
   co_await slices_.synced().wait();
-  co_await system_secrets_.synced().wait();
+  co_await api_keys_.synced().wait();
+  co_await token_issuer_.synced().wait();
 }
 
 /// One informer for each Secret that a Tenant names, and none for those no longer named.
@@ -55,10 +68,8 @@ void PlatformWatch::follow_references() {
   std::erase_if(referenced_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const SecretRef& ref : wanted) {
     if (referenced_.contains(ref)) continue;
-    controller::ReflectorOptions options = in_namespace(ref.name_space);
-    options.field_selector = "metadata.name=" + ref.name;
-    auto informer =
-        std::make_unique<controller::Informer<api::Secret>>(client_, std::move(options), log_);
+    auto informer = std::make_unique<controller::Informer<api::Secret>>(
+        client_, selected(ref.name_space, "metadata.name=" + ref.name), log_);
     informer->on_change([this](const auto*, const auto*) { changed_.set(); });
     informer->start();
     referenced_.emplace(ref, std::move(informer));
@@ -73,8 +84,10 @@ GatewayConfig PlatformWatch::config() const {
     objects.services.push_back(service);
   for (const auto& [key, slice] : slices_.all())
     objects.slices.push_back(slice);
-  for (const auto& [key, secret] : system_secrets_.all())
-    objects.secrets.push_back(secret);
+  for (const auto* informer : {&api_keys_, &token_issuer_}) {
+    for (const auto& [key, secret] : informer->all())
+      objects.secrets.push_back(secret);
+  }
   for (const auto& [ref, informer] : referenced_) {
     for (const auto& [key, secret] : informer->all())
       objects.secrets.push_back(secret);

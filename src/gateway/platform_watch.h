@@ -15,8 +15,8 @@ namespace insula::gateway {
 
 /// Follows the objects that routes are made of.
 ///
-/// Secrets are read where they must be: all of kSystemNamespace, and by name those that a Tenant
-/// refers to.
+/// Of Secrets only those are read that must be: API keys, the public key of the token issuer, and
+/// by name those that a Tenant refers to. The gateway's identity has no right to others.
 ///
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
@@ -41,7 +41,8 @@ class PlatformWatch {
   controller::Informer<api::Tenant> tenants_;
   controller::Informer<api::Service> services_;
   controller::Informer<api::EndpointSlice> slices_;
-  controller::Informer<api::Secret> system_secrets_;
+  controller::Informer<api::Secret> api_keys_;
+  controller::Informer<api::Secret> token_issuer_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
 };
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "api/gen/core_v1.h"
+#include "api/platform_objects.h"
 #include "cli/keys.h"
 #include "cli/tokens.h"
 #include "client/typed.h"
@@ -12,7 +13,7 @@ namespace insula::server {
 namespace {
 
 constexpr std::array kNamespaces = {"default", "kube-system", "kube-public", "kube-node-lease",
-                                    cli::kSystemNamespace};
+                                    api::kSystemNamespace};
 
 Task<Result<>> ensure_namespace(client::Client& client, std::string name) {
   api::Namespace wanted;
@@ -24,29 +25,29 @@ Task<Result<>> ensure_namespace(client::Client& client, std::string name) {
 api::Secret system_secret(std::string name) {
   api::Secret secret;
   secret.metadata.name = std::move(name);
-  secret.metadata.namespace_ = cli::kSystemNamespace;
+  secret.metadata.namespace_ = api::kSystemNamespace;
   return secret;
 }
 
 /// The private half first: whoever finds the public half may rely on the other being there.
 Task<Result<>> ensure_token_issuer(client::Client& client) {
   auto present =
-      co_await client::get<api::Secret>(client, cli::kSystemNamespace, cli::kTokenIssuer);
+      co_await client::get<api::Secret>(client, api::kSystemNamespace, api::kTokenIssuer);
   if (!present && present.error().code() != ErrorCode::kNotFound)
     co_return std::unexpected(std::move(present).error());
   std::string public_pem;
   if (present) {
-    public_pem = present->data[cli::kPublicKeyEntry];
+    public_pem = present->data[api::kPublicKeyEntry];
   } else {
     INSULA_CO_TRY(gateway::JwsKeyPair pair, gateway::generate_ed25519_keys());
-    api::Secret secret = system_secret(cli::kTokenIssuer);
-    secret.data[cli::kPrivateKeyEntry] = std::move(pair.private_pem);
-    secret.data[cli::kPublicKeyEntry] = pair.public_pem;
+    api::Secret secret = system_secret(api::kTokenIssuer);
+    secret.data[api::kPrivateKeyEntry] = std::move(pair.private_pem);
+    secret.data[api::kPublicKeyEntry] = pair.public_pem;
     INSULA_CO_TRY_VOID(co_await client::create(client, std::move(secret)));
     public_pem = std::move(pair.public_pem);
   }
-  api::Secret readable = system_secret(cli::kTokenIssuerPublic);
-  readable.data[cli::kPublicKeyEntry] = std::move(public_pem);
+  api::Secret readable = system_secret(api::kTokenIssuerPublic);
+  readable.data[api::kPublicKeyEntry] = std::move(public_pem);
   INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(readable)));
   co_return Result<>{};
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/platform_objects.h"
 #include "api/shared_quota.h"
 #include "controller/owner.h"
 
@@ -202,7 +203,7 @@ std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant,
   policies.push_back(std::move(same));
 
   api::NetworkPolicy gateway = policy_of(tenant, name_space, "allow-gateway", {"Ingress"});
-  gateway.spec.ingress.emplace_back().from.push_back(peer_of(one_namespace(kGatewayNamespace)));
+  gateway.spec.ingress.emplace_back().from.push_back(peer_of(one_namespace(api::kSystemNamespace)));
   policies.push_back(std::move(gateway));
 
   api::NetworkPolicy dns = policy_of(tenant, name_space, "allow-dns", {"Egress"});

@@ -21,7 +21,6 @@ inline constexpr const char* kAppliedAnnotation = "insula.dev/applied";
 inline constexpr const char* kReplicasAnnotation = "insula.dev/replicas";
 inline constexpr const char* kQuotaName = "tenant-quota";
 inline constexpr const char* kLimitRangeName = "tenant-defaults";
-inline constexpr const char* kGatewayNamespace = "insula-system";
 inline constexpr const char* kDnsNamespace = "kube-system";
 
 /// The namespaces that the tenant asks for; its own name when it names none.

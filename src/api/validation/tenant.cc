@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/platform_objects.h"
 #include "api/validation/kinds.h"
 #include "api/validation/metadata.h"
 #include "api/validation/names.h"
@@ -21,7 +22,7 @@ constexpr std::size_t kIssuersMax = 16;
 
 /// Namespaces that no tenant may own.
 constexpr std::array<std::string_view, 5> kSystemNamespaces = {
-    "default", "kube-system", "kube-public", "kube-node-lease", "insula-system",
+    "default", "kube-system", "kube-public", "kube-node-lease", kSystemNamespace,
 };
 
 void validate_namespaces(const TenantSpec& spec, FieldErrors& errors) {

@@ -1,0 +1,20 @@
+#pragma once
+
+namespace insula::api {
+
+// The objects in which Insula keeps what is its own: written by administrators' commands, read by
+// the gateway.
+
+inline constexpr const char* kSystemNamespace = "insula-system";
+
+/// Type of the Secrets that hold the hash of an API key.
+inline constexpr const char* kApiKeyType = "insula.dev/api-key";
+
+/// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with
+/// its public half, which is all the gateway may read.
+inline constexpr const char* kTokenIssuer = "token-issuer";
+inline constexpr const char* kTokenIssuerPublic = "token-issuer-public";
+inline constexpr const char* kPrivateKeyEntry = "private.pem";
+inline constexpr const char* kPublicKeyEntry = "public.pem";
+
+}  // namespace insula::api
