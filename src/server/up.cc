@@ -133,7 +133,10 @@ class TerminalReporter final : public Reporter {
     print_ready(state);
     if (!options_.demo) return;
     // Beside the supervisor, whose children it must not hold up.
-    if (::fork() == 0) {
+    const pid_t pid = ::fork();
+    if (pid < 0)
+      fmt::print(stderr, "insula up: no demo tenants: {}\n", fail_errno("fork").error().message());
+    if (pid == 0) {
       sigset_t none;
       sigemptyset(&none);
       ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -207,6 +210,10 @@ int up_detached(const UpOptions& options) {
   Fd reading(ends[0]);
   Fd writing(ends[1]);
   const pid_t pid = ::fork();
+  if (pid < 0) {
+    fmt::print(stderr, "insula up: {}\n", fail_errno("fork").error().message());
+    return cli::kFailed;
+  }
   if (pid == 0) {
     reading.close();
     run_in_background(options, std::move(writing));
