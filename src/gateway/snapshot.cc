@@ -7,6 +7,8 @@
 namespace insula::gateway {
 namespace {
 
+constexpr const char* kRingExtension = ".ring";
+
 /// Tenant names become file names, so nothing but DNS labels may pass.
 bool is_label(std::string_view name) {
   const auto allowed = [](char c) {
@@ -62,8 +64,31 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
     }
   }
-  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
+  forget_unused();
   return snapshot;
+}
+
+void SnapshotBuilder::forget_unused() {
+  const auto unused = [](const auto& entry) { return entry.second.expired(); };
+  std::erase_if(endpoints_, unused);
+  if (std::erase_if(windows_, unused) > 0) rings_may_be_spent_ = true;
+  if (std::exchange(rings_may_be_spent_, false)) remove_spent_rings();
+}
+
+void SnapshotBuilder::remove_spent_rings() {
+  const auto now = std::filesystem::file_time_type::clock::from_sys(clock_.wall());
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    const std::filesystem::path& file = entry.path();
+    if (file.extension() != kRingExtension || windows_.contains(file.stem().string())) continue;
+    const auto written = entry.last_write_time(error);
+    if (error || now - written <= kRateWindow) {
+      rings_may_be_spent_ = true;  // Soon; look again with the next configuration.
+      continue;
+    }
+    std::filesystem::remove(file, error);
+    log_.info("rate limit log of a former tenant removed", "tenant", file.stem().string());
+  }
 }
 
 Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
@@ -124,13 +149,14 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
 
 Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant,
                                                                std::int64_t limit) {
-  if (const auto known = windows_.find(tenant); known != windows_.end()) {
-    INSULA_TRY_VOID(known->second->grow(limit));
-    return known->second;
+  auto& known = windows_[tenant];
+  if (auto window = known.lock(); window != nullptr) {
+    INSULA_TRY_VOID(window->grow(limit));
+    return window;
   }
   INSULA_TRY(std::shared_ptr<RateWindow> window,
-             RateWindow::open(directory_ / (tenant + ".ring"), limit, clock_, boot_));
-  windows_.emplace(tenant, window);
+             RateWindow::open(directory_ / (tenant + kRingExtension), limit, clock_, boot_));
+  known = window;
   return window;
 }
 
@@ -148,8 +174,9 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
 }
 
 void SnapshotBuilder::flush() {
-  for (const auto& [tenant, window] : windows_)
-    window->flush();
+  for (const auto& [tenant, known] : windows_) {
+    if (const auto window = known.lock(); window != nullptr) window->flush();
+  }
 }
 
 }  // namespace insula::gateway

@@ -59,8 +59,8 @@ struct Snapshot {
   }
 };
 
-/// Turns configurations into snapshots. Keeps what outlives a snapshot: the log of admissions of
-/// each tenant, and endpoints by address.
+/// Turns configurations into snapshots. Snapshots that follow one another share each tenant's log
+/// of admissions, and endpoints by address.
 ///
 /// What cannot be used (a key, an address) is left out and logged; the rest works on. A tenant
 /// whose log of admissions cannot be opened gets no route: an unlimited one would be worse.
@@ -68,7 +68,8 @@ struct Snapshot {
 /// Threads: one at a time.
 class SnapshotBuilder {
  public:
-  /// `directory` gets one file a tenant. All outlive the builder.
+  /// `directory` gets one file a tenant; one whose tenant is gone is removed once it has seen no
+  /// admission for a window, since it then limits nothing. All outlive the builder.
   SnapshotBuilder(std::filesystem::path directory,
                   const Clock& clock,
                   MetricsRegistry& registry,
@@ -87,13 +88,18 @@ class SnapshotBuilder {
   [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant,
                                                               std::int64_t limit);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
+  void forget_unused();
+  void remove_spent_rings();
 
   std::filesystem::path directory_;
   const Clock& clock_;
   MetricsRegistry& registry_;
   Log log_;
   std::string boot_ = current_boot_id();
-  std::map<std::string, std::shared_ptr<RateWindow>> windows_;
+  // Weak: a file is mapped once for all snapshots that know its tenant, and no longer than they
+  // live.
+  std::map<std::string, std::weak_ptr<RateWindow>> windows_;
+  bool rings_may_be_spent_ = true;
   std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
   std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
 };
