@@ -87,7 +87,7 @@ void SseRelay::keep(std::string_view rest) {
 
 std::string_view SseRelay::feed(std::string_view bytes) {
   if (oversized_) return bytes;
-  if (pending_.size() + bytes.size() > kEventBytesMax + bytes.size()) {
+  if (pending_.size() > kEventBytesMax) {
     oversized_ = true;
     if (usage_chunk_ == UsageChunk::kForward) return bytes;
     joined_ = std::exchange(pending_, {});

@@ -21,7 +21,7 @@ enum class UsageChunk : std::uint8_t { kForward, kHide };
 /// Spec: WHATWG HTML, "Server-sent events"; OpenAI's chat.completion.chunk.
 class SseRelay {
  public:
-  /// An event beyond this is passed on unread.
+  /// An unfinished event that has grown beyond this is passed on unread, and so is what follows it.
   static constexpr std::size_t kEventBytesMax = 1U << 20U;
 
   explicit SseRelay(UsageChunk usage_chunk) : usage_chunk_(usage_chunk) {}
