@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
+#include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
-#include "apiserver/ownership.h"
 #include "apiserver/pod_security.h"
 
 namespace insula::apiserver {
@@ -38,7 +38,7 @@ void tolerate(api::Pod& pod, std::string_view key) {
 bool is_of_tenant(const store::Transaction& transaction, std::string_view name_space) {
   const store::EntryPtr entry =
       transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry && !tenant_of(*object_of<api::Namespace>(*entry)).empty();
+  return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
 }
 
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {

@@ -10,8 +10,8 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/platform_objects.h"
+#include "api/tenant.h"
 #include "apiserver/object.h"
-#include "apiserver/ownership.h"
 #include "apiserver/selector.h"
 
 namespace insula::apiserver {
@@ -68,7 +68,8 @@ bool lists(std::span<const std::string_view> resources, const RequestInfo& reque
 std::string owner_of(std::string_view name_space, const store::Store& store) {
   const store::EntryPtr entry =
       store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry ? std::string(tenant_of(*object_of<api::Namespace>(*entry))) : std::string();
+  return entry ? std::string(api::owning_tenant(object_of<api::Namespace>(*entry)->metadata))
+               : std::string();
 }
 
 bool node_may(const User& user, const RequestInfo& request) {

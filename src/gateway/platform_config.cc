@@ -6,25 +6,13 @@
 #include <fmt/format.h>
 
 #include "api/platform_objects.h"
+#include "api/tenant.h"
 
 namespace insula::gateway {
 namespace {
 
 constexpr std::string_view kServiceNameLabel = "kubernetes.io/service-name";
 constexpr std::string_view kKeyNamePrefix = "key-";
-
-std::vector<std::string> namespaces_of(const api::Tenant& tenant) {
-  if (!tenant.spec.namespaces.empty()) return tenant.spec.namespaces;
-  return {tenant.metadata.name};
-}
-
-/// `asked`, or the first of the tenant's when empty; nothing when it is not the tenant's.
-std::optional<std::string> namespace_in(const api::Tenant& tenant, const std::string& asked) {
-  const std::vector<std::string> own = namespaces_of(tenant);
-  if (asked.empty()) return own.front();
-  if (std::ranges::find(own, asked) == own.end()) return std::nullopt;
-  return asked;
-}
 
 std::string value_or_empty(const std::map<std::string, std::string>& entries,
                            std::string_view key) {
@@ -104,7 +92,7 @@ IssuerConfig issuer_of(const PlatformObjects& objects,
                        const api::TenantJwt& jwt) {
   IssuerConfig issuer{jwt.issuer, jwt.audiences, jwt.public_keys, {}, jwt.algorithms};
   if (!jwt.secret_ref) return issuer;
-  const auto name_space = namespace_in(tenant, jwt.secret_ref->namespace_);
+  const auto name_space = api::namespace_in(tenant, jwt.secret_ref->namespace_);
   if (!name_space) return issuer;
   const api::Secret* secret = find_secret(objects, {*name_space, jwt.secret_ref->name});
   if (secret == nullptr) return issuer;
@@ -118,7 +106,7 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   config.name = tenant.metadata.name;
   const api::TenantGateway& gateway = tenant.spec.gateway;
   config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
-  if (const auto name_space = namespace_in(tenant, gateway.service.namespace_); name_space) {
+  if (const auto name_space = api::namespace_in(tenant, gateway.service.namespace_); name_space) {
     config.service_host =
         fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
     config.endpoints = endpoints_of(objects, *name_space, gateway.service);
@@ -134,7 +122,7 @@ std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
   std::vector<SecretRef> refs;
   for (const api::TenantJwt& jwt : tenant.spec.gateway.jwt) {
     if (!jwt.secret_ref) continue;
-    const auto name_space = namespace_in(tenant, jwt.secret_ref->namespace_);
+    const auto name_space = api::namespace_in(tenant, jwt.secret_ref->namespace_);
     if (name_space) refs.push_back({*name_space, jwt.secret_ref->name});
   }
   return refs;

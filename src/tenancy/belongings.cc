@@ -10,6 +10,7 @@
 #include "api/codec.h"
 #include "api/platform_objects.h"
 #include "api/shared_quota.h"
+#include "api/tenant.h"
 #include "controller/owner.h"
 
 namespace insula::tenancy {
@@ -54,7 +55,7 @@ api::LabelSelector tenant_namespaces(const api::Tenant& tenant) {
   // The label that the server itself puts on a namespace; ours could be put on by others.
   requirement.key = "kubernetes.io/metadata.name";
   requirement.operator_ = "In";
-  requirement.values = namespaces_of(tenant);
+  requirement.values = api::namespaces_of(tenant);
   return selector;
 }
 
@@ -134,14 +135,9 @@ api::Container server_container(const api::Tenant& tenant) {
 
 }  // namespace
 
-std::vector<std::string> namespaces_of(const api::Tenant& tenant) {
-  if (tenant.spec.namespaces.empty()) return {tenant.metadata.name};
-  return tenant.spec.namespaces;
-}
-
 std::string service_namespace(const api::Tenant& tenant) {
   const std::string& named = tenant.spec.gateway.service.namespace_;
-  return named.empty() ? namespaces_of(tenant).front() : named;
+  return named.empty() ? api::namespaces_of(tenant).front() : named;
 }
 
 api::Namespace desired_namespace(const api::Tenant& tenant, const std::string& name) {
@@ -163,7 +159,7 @@ std::optional<api::ResourceQuota> desired_quota(const api::Tenant& tenant,
   quota.metadata = metadata_of(tenant, name_space, kQuotaName);
   quota.spec.hard = std::move(hard);
   // The quota is the tenant's: its namespaces draw on it together.
-  if (namespaces_of(tenant).size() > 1)
+  if (api::namespaces_of(tenant).size() > 1)
     quota.metadata.annotations[api::kSharedQuotaAnnotation] = tenant.metadata.uid;
   return quota;
 }

@@ -23,9 +23,6 @@ inline constexpr const char* kQuotaName = "tenant-quota";
 inline constexpr const char* kLimitRangeName = "tenant-defaults";
 inline constexpr const char* kDnsNamespace = "kube-system";
 
-/// The namespaces that the tenant asks for; its own name when it names none.
-[[nodiscard]] std::vector<std::string> namespaces_of(const api::Tenant& tenant);
-
 /// Where its model server runs and its gateway Service is looked up.
 [[nodiscard]] std::string service_namespace(const api::Tenant& tenant);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/shared_quota.h"
+#include "api/tenant.h"
 #include "client/typed.h"
 #include "controller/owner.h"
 #include "controller/selector.h"
@@ -109,8 +110,8 @@ TenantController::TenantController(client::Client& client,
   });
   mirrors_.namespaces.on_change([this](const api::Namespace* before, const api::Namespace* after) {
     const api::Namespace& name_space = after != nullptr ? *after : *before;
-    const api::OwnerReference* owner = controller::controller_of(name_space.metadata);
-    if (owner != nullptr && owner->kind == "Tenant") controller_.enqueue({{}, owner->name});
+    const std::string_view owner = api::owning_tenant(name_space.metadata);
+    if (!owner.empty()) controller_.enqueue({{}, std::string(owner)});
     enqueue_all_naming(name_space.metadata.name);
   });
   follow(mirrors_.accounts);
@@ -136,13 +137,14 @@ void TenantController::start() {
 
 void TenantController::enqueue_owner_of(const std::string& name_space) {
   const auto found = mirrors_.namespaces.get({{}, name_space});
-  const api::OwnerReference* owner = found ? controller::controller_of(found->metadata) : nullptr;
-  if (owner != nullptr && owner->kind == "Tenant") controller_.enqueue({{}, owner->name});
+  if (!found) return;
+  const std::string_view owner = api::owning_tenant(found->metadata);
+  if (!owner.empty()) controller_.enqueue({{}, std::string(owner)});
 }
 
 void TenantController::enqueue_all_naming(const std::string& name_space) {
   for (const auto& [key, tenant] : mirrors_.tenants.all()) {
-    const std::vector<std::string> names = namespaces_of(*tenant);
+    const std::vector<std::string> names = api::namespaces_of(*tenant);
     if (std::ranges::find(names, name_space) != names.end()) controller_.enqueue(key);
   }
 }
@@ -168,7 +170,7 @@ Task<Result<controller::Outcome>> TenantController::reconcile(controller::Key ke
 
 Task<Result<controller::Outcome>> TenantController::provide(TenantPtr tenant) {
   std::optional<Obstacle> obstacle;
-  for (const std::string& name : namespaces_of(*tenant)) {
+  for (const std::string& name : api::namespaces_of(*tenant)) {
     INSULA_CO_TRY(std::optional<Obstacle> refused, co_await take_namespace(tenant, name));
     if (!refused) {
       INSULA_CO_TRY_VOID(co_await furnish(tenant, name));
@@ -286,7 +288,7 @@ Task<Result<std::optional<Obstacle>>> TenantController::serve(TenantPtr tenant) 
 
 Observed TenantController::observe(const api::Tenant& tenant) const {
   Observed observed;
-  for (const std::string& name : namespaces_of(tenant)) {
+  for (const std::string& name : api::namespaces_of(tenant)) {
     const auto found = mirrors_.namespaces.get({{}, name});
     if (ownership_of(tenant, found.get()) != Ownership::kOurs) continue;
     observed.namespaces.push_back(name);

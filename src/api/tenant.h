@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/gen/insula_v1alpha1.h"
+#include "api/gen/meta_v1.h"
+
+namespace insula::api {
+
+/// The Tenant that a namespace with this metadata belongs to; empty for none. Its controlling owner
+/// decides: neither a label, which a tenant may be able to set, nor a mere owner.
+/// Lifetime: a view into `name_space`.
+[[nodiscard]] std::string_view owning_tenant(const ObjectMeta& name_space);
+
+/// The namespaces that a Tenant asks for; the one of its own name unless it names others. Whether
+/// it has them, their owner says.
+[[nodiscard]] std::vector<std::string> namespaces_of(const Tenant& tenant);
+
+/// `asked`, or the first of the Tenant's when empty; nothing when it is not one of the Tenant's.
+[[nodiscard]] std::optional<std::string> namespace_in(const Tenant& tenant,
+                                                      const std::string& asked);
+
+}  // namespace insula::api
