@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "apiserver/quota.h"
+#include "api/pod_resources.h"
 
 namespace insula::apiserver {
 
@@ -39,11 +39,11 @@ class Checker {
 
   void check(const api::LimitRangeItem& item, const Amounts& requests, const Amounts& limits) {
     for (const auto& [name, bound] : item.min)
-      check_min(name, bound, requests, limits);
+      check_min(name, bound, find(requests, name), find(limits, name));
     for (const auto& [name, bound] : item.max)
-      check_max(name, bound, requests, limits);
+      check_max(name, bound, find(requests, name), find(limits, name));
     for (const auto& [name, ratio] : item.max_limit_request_ratio)
-      check_ratio(name, ratio, requests, limits);
+      check_ratio(name, ratio, find(requests, name), find(limits, name));
   }
 
  private:
@@ -54,10 +54,8 @@ class Checker {
 
   void check_min(const std::string& name,
                  const api::Quantity& bound,
-                 const Amounts& requests,
-                 const Amounts& limits) {
-    const api::Quantity* request = find(requests, name);
-    const api::Quantity* limit = find(limits, name);
+                 const api::Quantity* request,
+                 const api::Quantity* limit) {
     const std::string head =
         fmt::format("minimum {} usage per {} is {}", name, type_, bound.text());
     if (request == nullptr)
@@ -70,10 +68,8 @@ class Checker {
 
   void check_max(const std::string& name,
                  const api::Quantity& bound,
-                 const Amounts& requests,
-                 const Amounts& limits) {
-    const api::Quantity* request = find(requests, name);
-    const api::Quantity* limit = find(limits, name);
+                 const api::Quantity* request,
+                 const api::Quantity* limit) {
     const std::string head =
         fmt::format("maximum {} usage per {} is {}", name, type_, bound.text());
     if (limit == nullptr)
@@ -86,10 +82,8 @@ class Checker {
 
   void check_ratio(const std::string& name,
                    const api::Quantity& bound,
-                   const Amounts& requests,
-                   const Amounts& limits) {
-    const api::Quantity* request = find(requests, name);
-    const api::Quantity* limit = find(limits, name);
+                   const api::Quantity* request,
+                   const api::Quantity* limit) {
     const std::string head =
         fmt::format("{} max limit to request ratio per {} is {}", name, type_, bound.text());
     if (request == nullptr || request->is_zero())
@@ -105,14 +99,6 @@ class Checker {
   std::vector<std::string>& out_;
 };
 
-Amounts total(const api::Pod& pod, std::string_view prefix) {
-  Amounts out;
-  for (const auto& [key, quantity] : pod_usage(pod)) {
-    if (key.starts_with(prefix)) out[key.substr(prefix.size())] = quantity;
-  }
-  return out;
-}
-
 }  // namespace
 
 void apply_limit_defaults(const api::LimitRange& range, api::Pod& pod) {
@@ -121,8 +107,6 @@ void apply_limit_defaults(const api::LimitRange& range, api::Pod& pod) {
     if (item.type != "Container") continue;
     auto apply = [&](auto& container, std::string_view what) {
       const std::string name = fmt::format("{} {}", what, container.name);
-      // The limit that the user gave is also what they request; only then the range's default
-      // counts.
       const auto requests = fill(container.resources.requests, item.default_request);
       const auto limits = fill(container.resources.limits, item.default_);
       note(notes, requests, "request", name);
@@ -152,7 +136,7 @@ std::vector<std::string> limit_violations(const api::LimitRange& range, const ap
       for (const auto& container : pod.spec.init_containers)
         checker.check(item, container.resources.requests, container.resources.limits);
     } else if (item.type == "Pod") {
-      checker.check(item, total(pod, "requests."), total(pod, "limits."));
+      checker.check(item, api::pod_requests(pod.spec), api::pod_limits(pod.spec));
     }
   }
   return out;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/tenant.h"
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "client/typed.h"
@@ -30,7 +31,6 @@ constexpr auto kRemoveAgain = std::chrono::milliseconds(500);
 // Another platform on the machine may have given pods addresses of the same range.
 constexpr int kAddressTriesMax = 64;
 constexpr std::int64_t kGraceSeconds = 30;
-constexpr std::string_view kTenantKind = "Tenant";
 
 Task<> wait_for(Event& event) {
   co_await event.wait();
@@ -153,9 +153,7 @@ Task<> PodWorker::prepare() {
     if (done) break;
     const std::string message = done.error().message();
     if (message != failed_preparation_) {
-      const bool volume = message.find("volume") != std::string::npos ||
-                          message.find("hostPath") != std::string::npos;
-      event(EventType::kWarning, volume ? "FailedMount" : "FailedCreatePodSandBox", message);
+      event(EventType::kWarning, std::string(preparing_), message);
       failed_preparation_ = message;
     }
     co_await race(sleep_for(wait), wait_for(stop_));
@@ -175,10 +173,12 @@ bool PodWorker::has_run(const Slot& slot) const {
 }
 
 Task<Result<>> PodWorker::try_prepare() {
+  preparing_ = "FailedCreatePodSandBox";
   INSULA_CO_TRY(tenant_, co_await belongs_to_tenant());
   INSULA_CO_TRY_VOID(check_rights());
   INSULA_CO_TRY_VOID(make_dirs(sandbox_.dir, 0711));
   INSULA_CO_TRY_VOID(co_await set_up_sandbox(tenant_));
+  preparing_ = "FailedMount";
   INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
   VolumeOwner owner;
   if (sandbox_.user_base) owner = {*sandbox_.user_base, *sandbox_.user_base, true};
@@ -244,10 +244,7 @@ Task<Result<bool>> PodWorker::belongs_to_tenant() {
   INSULA_CO_TRY(
       const api::Namespace name_space,
       co_await client::get<api::Namespace>(services_.client, "", pod_.metadata.namespace_));
-  // Ownership decides, not a label: tenants may be able to set labels.
-  co_return std::ranges::any_of(
-      name_space.metadata.owner_references,
-      [](const api::OwnerReference& owner) { return owner.kind == kTenantKind; });
+  co_return !api::owning_tenant(name_space.metadata).empty();
 }
 
 Task<Result<ReferencedObjects>> PodWorker::fetch_references() {

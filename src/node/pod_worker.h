@@ -215,6 +215,8 @@ class PodWorker {
   bool tenant_ = false;
   bool vanished_ = false;
   bool prepared_ = false;
+  /// The event's reason if the present step of preparation fails.
+  std::string_view preparing_;
   std::string failed_preparation_;  // the last reason, so that an event tells it once
   std::optional<Deadline> stop_deadline_;
   std::optional<Deadline> forced_deadline_;  // a later request left less time than the first
