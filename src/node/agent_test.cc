@@ -310,8 +310,10 @@ TEST_F(AgentTest, RefusesATenantsPodThatReachesForTheNode) {
     volume.name = "host";
     volume.volume_source.host_path.emplace().path = "/";
     co_await node.create(pod);
-    while (!(co_await node.has_event("greedy", "hostPath")))
-      co_await node.tick();
+    co_await node.until_event("greedy", "hostPath");
+    const auto refused = co_await client::get<api::Pod>(node.api, "team-a", "greedy");
+    EXPECT_THAT(refused->status.phase, ::testing::AnyOf("", "Pending"));
+    EXPECT_EQ(node.agent->find("team-a", "greedy")->log_files("").value().size(), 0U);
   });
 }
 

@@ -163,6 +163,18 @@ class TestNode {
     co_return out;
   }
 
+  /// Waits for an event of the pod that says `text`; fails the test after ten seconds.
+  Task<> until_event(std::string pod, std::string text) {
+    const SteadyTime limit = loop.now() + std::chrono::seconds(10);
+    while (!co_await has_event(pod, text)) {
+      if (loop.now() > limit) {
+        ADD_FAILURE() << "no event of " << pod << " says " << text << co_await event_texts();
+        co_return;
+      }
+      co_await tick();
+    }
+  }
+
   Task<bool> has_event(std::string pod, std::string text) {
     const auto list = co_await client::list<api::Event>(api);
     if (!list) co_return false;
@@ -181,6 +193,7 @@ class TestNode {
     owner.kind = "Tenant";
     owner.name = name;
     owner.uid = "tenant-uid";
+    owner.controller = true;
     EXPECT_TRUE(co_await client::create(api, std::move(name_space)));
   }
 
