@@ -14,8 +14,8 @@ namespace insula::api {
 /// of kilobytes. Copies are deep, equality compares what is inside. T may be incomplete where the
 /// Box is declared, so types may contain themselves.
 ///
-/// What copies and frees a T is compiled once, where T's tables are: hundreds of nested structs would
-/// otherwise be compiled again into every file that copies a Pod.
+/// What copies and frees a T is compiled once, where T's tables are: hundreds of nested structs
+/// would otherwise be compiled again into every file that copies a Pod.
 template <class T>
 class Box {
  public:
