@@ -139,7 +139,7 @@ class Patcher {
   Result<> copy(const Pointer& from, const Pointer& path) {
     const Value* source = from.in(document_);
     if (source == nullptr) return refuse("copy", from, "missing value");
-    INSULA_TRY_VOID(spend(source->count(), copyable_));
+    INSULA_TRY_VOID(spend(source->bytes(), copyable_));
     return add(path, *source);
   }
 

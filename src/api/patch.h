@@ -10,10 +10,11 @@ namespace insula::api {
 
 /// Operations in one JSON patch; as in Kubernetes.
 inline constexpr std::size_t kJsonPatchOpsMax = 10'000;
-/// Values that one JSON patch may copy within the document, and that it may move (array elements
-/// behind an insertion, a subtree that changes its place). Keeps a small patch from becoming a
-/// large document or minutes of work.
-inline constexpr std::size_t kJsonPatchCopiedMax = 250'000;
+/// Bytes that one JSON patch may copy within the document, and values that it may move (array
+/// elements behind an insertion, a subtree that changes its place). Keeps a small patch from
+/// becoming a large document or minutes of work.
+/// Spec: Kubernetes bounds the copies of a patch by the size of a request body.
+inline constexpr std::size_t kJsonPatchCopiedMax = 16U << 20U;
 inline constexpr std::size_t kJsonPatchMovedMax = 20'000'000;
 
 /// Applies a JSON patch. Spec: RFC 6902.

@@ -101,6 +101,11 @@ TEST(JsonPatch, BoundsOperationsDepthAndGrowth) {
     wide.push_back(read(R"({"op":"copy","from":"/a","path":"/a/-"})"));
   EXPECT_EQ(shown(apply_json_patch(read(R"({"a":[1]})"), wide)),
             "413 the JSON patch copies or moves too much");
+  json::Array bulky;
+  for (int i = 0; i < 40; ++i)
+    bulky.push_back(read(R"({"op":"copy","from":"/a","path":"/b)" + std::to_string(i) + "\"}"));
+  EXPECT_EQ(shown(apply_json_patch(json::Object{{"a", std::string(500'000, 'x')}}, bulky)),
+            "413 the JSON patch copies or moves too much");
 }
 
 TEST(MergePatch, FollowsTheTableOfRfc7386) {

@@ -274,6 +274,20 @@ std::size_t Value::count() const {
   return total;
 }
 
+std::size_t Value::bytes() const {
+  std::size_t total = sizeof(Value);
+  if (const std::string* text = as_string()) {
+    total += text->size();
+  } else if (const Array* array = as_array()) {
+    for (const Value& element : *array)
+      total += element.bytes();
+  } else if (const Object* object = as_object()) {
+    for (const auto& member : *object)
+      total += member.key.size() + member.value.bytes();
+  }
+  return total;
+}
+
 bool operator==(const Value& a, const Value& b) {
   if (a.type() == b.type()) return a.value_ == b.value_;
   const bool numbers = a.as_double().has_value() && b.as_double().has_value();

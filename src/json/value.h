@@ -176,6 +176,8 @@ class Value {
   [[nodiscard]] std::size_t depth() const;
   /// Values in the tree, itself included.
   [[nodiscard]] std::size_t count() const;
+  /// About what a copy of the tree takes in memory: a slot for each value, and texts and keys.
+  [[nodiscard]] std::size_t bytes() const;
 
   /// Numbers compare by value (1 == 1.0), objects without order.
   friend bool operator==(const Value& a, const Value& b);

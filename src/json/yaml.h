@@ -15,6 +15,9 @@ inline constexpr std::size_t kYamlTextMax = 16U << 20U;  // bytes
 inline constexpr std::size_t kYamlDocumentsMax = 10'000;
 /// Values in all documents together, each use of an alias counted in full.
 inline constexpr std::size_t kYamlValuesMax = 1'000'000;
+/// Memory for the values that anchors keep and aliases repeat, bytes: a short text of aliases to
+/// one long scalar would otherwise fill the machine.
+inline constexpr std::size_t kYamlAliasedMax = 32U << 20U;
 /// Deepest nesting; libfyaml guarantees no more.
 inline constexpr std::size_t kYamlDepthMax = 64;
 

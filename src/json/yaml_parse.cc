@@ -138,17 +138,26 @@ class YamlReader {
 
   Result<Value> anchored(const std::string& anchor, Result<Value> result) {
     if (result && !anchor.empty()) {
-      count_ += result->count();
+      INSULA_TRY_VOID(charge(*result));
       anchors_[anchor] = *result;
     }
     return result;
   }
 
+  /// For a copy of `value`.
+  Result<> charge(const Value& value) {
+    count_ += value.count();
+    aliased_bytes_ += value.bytes();
+    if (count_ > kYamlValuesMax) return too_many();
+    if (aliased_bytes_ > kYamlAliasedMax)
+      return fail(ErrorCode::kTooLarge, "yaml: aliases repeat too much");
+    return {};
+  }
+
   Result<Value> alias() {
     const auto found = anchors_.find(text_of(event()->alias.anchor));
     if (found == anchors_.end()) return refuse("alias of an unknown anchor");
-    count_ += found->second.count();
-    if (count_ > kYamlValuesMax) return too_many();
+    INSULA_TRY_VOID(charge(found->second));
     return found->second;
   }
 
@@ -236,7 +245,9 @@ class YamlReader {
     }
     if (!source.is_object()) return refuse("<< needs a mapping");
     for (const auto& [key, value] : *source.as_object()) {
-      if (!target.contains(key)) target.set(key, value);
+      if (target.contains(key)) continue;
+      INSULA_TRY_VOID(charge(value));
+      target.set(key, value);
     }
     return {};
   }
@@ -246,6 +257,7 @@ class YamlReader {
   Event event_;
   std::map<std::string, Value> anchors_;
   std::size_t count_ = 0;
+  std::size_t aliased_bytes_ = 0;
   bool ready_ = false;
 };
 

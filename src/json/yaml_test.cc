@@ -104,8 +104,17 @@ TEST(Yaml, BoundsWhatAliasesUnfold) {
       laughs += (j > 0 ? ", " : "") + last;
     laughs += "]\n";
   }
-  EXPECT_EQ(read(laughs), "yaml: more than 1000000 values");
+  EXPECT_EQ(read(laughs), "yaml: aliases repeat too much");
   EXPECT_TRUE(read(std::string(1000, '[')).starts_with("yaml: "));
+
+  std::string long_scalar = "a: &a " + std::string(1U << 20U, 'x') + "\n";
+  for (int i = 0; i < 100; ++i)
+    long_scalar += "b" + std::to_string(i) + ": *a\n";
+  EXPECT_EQ(read(long_scalar), "yaml: aliases repeat too much");
+  std::string merged = "a: &a {k: " + std::string(1U << 20U, 'x') + "}\nb:\n";
+  for (int i = 0; i < 100; ++i)
+    merged += "- <<: *a\n";
+  EXPECT_EQ(read(merged), "yaml: aliases repeat too much");
 }
 
 TEST(Yaml, ReadsJson) {
