@@ -78,7 +78,18 @@ ShownValue ShownValue::json(std::string text) {
 }
 
 void FieldErrors::add(const FieldPath& path, std::string_view reason, std::string message) {
+  if (causes_.size() >= kCausesMax || text_bytes_ >= kTextBytesMax) {
+    ++left_out_;
+    return;
+  }
+  text_bytes_ += path.text().size() + message.size();
   causes_.push_back({path.text(), std::string(reason), std::move(message)});
+}
+
+std::vector<FieldCause> FieldErrors::take() && {
+  if (left_out_ > 0)
+    causes_.push_back({"", "FieldValueInvalid", fmt::format("and {} more", left_out_)});
+  return std::move(causes_);
 }
 
 void FieldErrors::required(const FieldPath& path, std::string_view detail) {

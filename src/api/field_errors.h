@@ -50,8 +50,14 @@ class ShownValue {
 };
 
 /// Collects what is wrong with an object, in the words of Kubernetes' field errors.
+///
+/// What is beyond kCausesMax causes or kTextBytesMax of text is counted in a last one: the answer
+/// to a bad object must not be many times its size.
 class FieldErrors {
  public:
+  static constexpr std::size_t kCausesMax = 100;
+  static constexpr std::size_t kTextBytesMax = 256U << 10U;
+
   void required(const FieldPath& path, std::string_view detail = {});
   void invalid(const FieldPath& path, const ShownValue& value, std::string_view detail);
   /// One invalid() for each of `details`.
@@ -73,14 +79,17 @@ class FieldErrors {
 
   [[nodiscard]] bool empty() const { return causes_.empty(); }
 
-  [[nodiscard]] std::size_t size() const { return causes_.size(); }
+  /// Those left out, too.
+  [[nodiscard]] std::size_t size() const { return causes_.size() + left_out_; }
 
-  [[nodiscard]] std::vector<FieldCause> take() && { return std::move(causes_); }
+  [[nodiscard]] std::vector<FieldCause> take() &&;
 
  private:
   void add(const FieldPath& path, std::string_view reason, std::string message);
 
   std::vector<FieldCause> causes_;
+  std::size_t text_bytes_ = 0;
+  std::size_t left_out_ = 0;
 };
 
 }  // namespace insula::api

@@ -70,6 +70,7 @@ void validate_owners(const std::vector<OwnerReference>& owners,
                      const FieldPath& path,
                      FieldErrors& errors) {
   std::string controller;
+  bool clash = false;
   for (std::size_t i = 0; i < owners.size(); ++i) {
     validate_owner(owners[i], path.index(i), errors);
     if (!owners[i].controller.value_or(false)) continue;
@@ -78,6 +79,8 @@ void validate_owners(const std::vector<OwnerReference>& owners,
       controller = name;
       continue;
     }
+    // Each clash would show the whole list again.
+    if (std::exchange(clash, true)) continue;
     std::string list;
     for (const OwnerReference& owner : owners) {
       list += list.empty() ? "[" : ",";
