@@ -95,6 +95,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   } else if (!is_public(call.info)) {
     INSULA_CO_TRY(call.user, authenticate(stream.tls(), request.headers.get("Authorization")));
   }
+  INSULA_CO_TRY_VOID(refuse_impersonation(request.headers));
   INSULA_CO_TRY_VOID(authorize(call.user, call.info, registry_.store()));
   if (!call.info.is_resource) co_return co_await serve_document(call);
 

@@ -13,6 +13,7 @@
 #include "api/tenant.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
+#include "http/scan.h"
 
 namespace insula::apiserver {
 
@@ -21,6 +22,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kTenantGroup = "insula:tenant:";
+constexpr std::string_view kImpersonate = "Impersonate-";
 constexpr std::string_view kTenantApi = "insula.dev";
 
 /// Resources whose name below the group is listed here, "group/resource".
@@ -37,7 +39,7 @@ constexpr std::array kNodeReads = {"/pods"sv,
                                    "coordination.k8s.io/leases"sv,
                                    "networking.k8s.io/networkpolicies"sv,
                                    "insula.dev/tenants"sv};
-constexpr std::array kNodeWrites = {"/nodes"sv, "/events"sv, "coordination.k8s.io/leases"sv};
+constexpr std::string_view kNodeLeaseNamespace = "kube-node-lease";
 constexpr std::array kGatewayReads = {"/services"sv, "/endpoints"sv, "/namespaces"sv,
                                       "discovery.k8s.io/endpointslices"sv, "insula.dev/tenants"sv};
 constexpr std::array kMemberReads = {"/resourcequotas"sv,
@@ -73,12 +75,19 @@ std::string owner_of(std::string_view name_space, const store::Store& store) {
 }
 
 bool node_may(const User& user, const RequestInfo& request) {
-  if (is_read(request.verb)) return lists(kNodeReads, request);
-  if (request.group.empty() && request.resource == "nodes" && request.verb != "create") {
-    // A node speaks for itself only: its user is system:node:<name>.
-    return user.name == "system:node:" + request.name && request.verb != "delete";
-  }
-  if (lists(kNodeWrites, request)) return true;
+  const bool whole = request.subresource.empty();
+  if (is_read(request.verb))
+    return (whole || request.subresource == "status") && lists(kNodeReads, request);
+  if (request.verb == "deletecollection") return false;
+  // A node speaks for itself only: its user is system:node:<name>. A create has no name yet.
+  const bool itself = request.verb == "create" || user.name == "system:node:" + request.name;
+  if (request.group.empty() && request.resource == "nodes")
+    return itself && request.verb != "delete";
+  if (request.group == "coordination.k8s.io" && request.resource == "leases")
+    return itself && request.name_space == kNodeLeaseNamespace;
+  if (request.group.empty() && request.resource == "events")
+    return whole &&
+           (request.verb == "create" || request.verb == "update" || request.verb == "patch");
   if (!request.group.empty() || request.resource != "pods") return false;
   if (request.subresource == "status") return request.verb == "update" || request.verb == "patch";
   return (request.subresource.empty() && request.verb == "delete") ||
@@ -186,6 +195,17 @@ Result<User> authenticate(const net::TlsPeer* peer, std::string_view authorizati
   User user{peer->common_name, peer->organizations};
   user.groups.emplace_back("system:authenticated");
   return user;
+}
+
+Result<> refuse_impersonation(const http::Headers& headers) {
+  for (const auto& [name, value] : headers) {
+    const std::string_view start = std::string_view(name).substr(0, kImpersonate.size());
+    if (http::equals_ignoring_case(start, kImpersonate))
+      return fail(ErrorCode::kForbidden,
+                  fmt::format("{}: \"{}\": this server does not support impersonation yet", name,
+                              value.substr(0, 128)));
+  }
+  return {};
 }
 
 Result<> authorize(const User& user, const RequestInfo& request, const store::Store& store) {

@@ -3,6 +3,7 @@
 #include "apiserver/request_info.h"
 #include "apiserver/user.h"
 #include "base/error.h"
+#include "http/message.h"
 #include "net/stream.h"
 #include "store/store.h"
 
@@ -34,6 +35,10 @@ namespace insula::apiserver {
 [[nodiscard]] Result<> authorize(const User& user,
                                  const RequestInfo& request,
                                  const store::Store& store);
+
+/// Impersonation is not served yet, and a request that asks for it must not run as somebody else:
+/// kForbidden when there is an `Impersonate-` header.
+[[nodiscard]] Result<> refuse_impersonation(const http::Headers& headers);
 
 /// Paths that need no identity.
 [[nodiscard]] bool is_public(const RequestInfo& request);

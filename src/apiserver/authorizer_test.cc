@@ -110,6 +110,14 @@ TEST_F(AuthorizerTest, LetsANodeSpeakForItselfOnly) {
           {"DELETE", "/api/v1/namespaces/a/pods/x", true},
           {"PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1", true},
           {"POST", "/api/v1/namespaces/a/events", true},
+          {"GET", "/api/v1/namespaces/a/pods/x/status", true},
+          {"GET", "/api/v1/namespaces/a/pods/x/exec", false},
+          {"GET", "/api/v1/namespaces/a/pods/x/log", false},
+          {"DELETE", "/api/v1/namespaces/a/events", false},
+          {"DELETE", "/api/v1/namespaces/a/events/e", false},
+          {"DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", false},
+          {"PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2", false},
+          {"PUT", "/apis/coordination.k8s.io/v1/namespaces/a/leases/n1", false},
           {"PUT", "/api/v1/nodes/n2/status", false},
           {"DELETE", "/api/v1/nodes/n1", false},
           {"POST", "/api/v1/namespaces/a/pods", false},
@@ -154,6 +162,15 @@ TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
            {"/api/v1/namespaces/t-looks/secrets/hmac", false},
            {"/api/v1/namespaces/other/secrets/hmac", false}}) {
     expect({"insula-gateway", {"insula:gateway"}}, {{"GET", target.c_str(), allowed}});
+  }
+}
+
+TEST(Impersonation, IsRefusedHoweverItIsSpelled) {
+  EXPECT_TRUE(refuse_impersonation({{"Accept", "*/*"}}));
+  for (const char* name : {"Impersonate-User", "impersonate-group", "Impersonate-Extra-Scopes"}) {
+    const auto refused = refuse_impersonation({{name, "bob"}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kForbidden);
   }
 }
 

@@ -19,6 +19,17 @@ constexpr std::array kHarmlessCapabilities = {
     "KILL"sv,        "MKNOD"sv,  "NET_BIND_SERVICE"sv, "SETFCAP"sv, "SETGID"sv,
     "SETPCAP"sv,     "SETUID"sv, "SYS_CHROOT"sv};
 
+/// Spec: Kubernetes, "Pod Security Standards", baseline.
+constexpr std::array kSafeSysctls = {
+    "kernel.shm_rmid_forced"sv,           "net.ipv4.ip_local_port_range"sv,
+    "net.ipv4.ip_local_reserved_ports"sv, "net.ipv4.ip_unprivileged_port_start"sv,
+    "net.ipv4.ping_group_range"sv,        "net.ipv4.tcp_fin_timeout"sv,
+    "net.ipv4.tcp_keepalive_intvl"sv,     "net.ipv4.tcp_keepalive_probes"sv,
+    "net.ipv4.tcp_keepalive_time"sv,      "net.ipv4.tcp_rmem"sv,
+    "net.ipv4.tcp_syncookies"sv,          "net.ipv4.tcp_wmem"sv};
+constexpr std::array kContainerSeLinuxTypes = {""sv, "container_t"sv, "container_init_t"sv,
+                                               "container_kvm_t"sv, "container_engine_t"sv};
+
 using Words = std::vector<std::string>;
 
 std::string quoted(const Words& words) {
@@ -65,6 +76,71 @@ bool unmasks_proc(const api::Container& container) {
          container.security_context->proc_mount.value_or("Default") != "Default";
 }
 
+/// The security context of a pod or of a container, either of which may set what follows.
+template <class Context>
+bool is_unconfined(const Context& context) {
+  return context.seccomp_profile && context.seccomp_profile->type == "Unconfined";
+}
+
+template <class Context>
+bool is_unconfined_by_app_armor(const Context& context) {
+  return context.app_armor_profile && context.app_armor_profile->type == "Unconfined";
+}
+
+template <class Context>
+bool changes_se_linux(const Context& context) {
+  const auto& options = context.se_linux_options;
+  return options &&
+         (!options->user.empty() || !options->role.empty() ||
+          std::ranges::find(kContainerSeLinuxTypes, options->type) == kContainerSeLinuxTypes.end());
+}
+
+template <class Context>
+bool is_host_process(const Context& context) {
+  return context.windows_options && context.windows_options->host_process.value_or(false);
+}
+
+/// `pod and container "a"`: whose security context offends; empty when nobody's does.
+std::string offenders(const api::Pod& pod, const auto& offends) {
+  Words who;
+  if (pod.spec.security_context && offends(*pod.spec.security_context)) who.emplace_back("pod");
+  const Words names = names_of(pod, [&](const api::Container& container) {
+    return container.security_context && offends(*container.security_context);
+  });
+  if (!names.empty()) who.push_back(containers(names));
+  return fmt::format("{}", fmt::join(who, " and "));
+}
+
+/// What security contexts may not set, at either level.
+void check_contexts(const api::Pod& pod, Words& why) {
+  if (const auto who = offenders(pod, [](const auto& c) { return is_unconfined(c); }); !who.empty())
+    why.push_back(fmt::format(
+        "seccompProfile ({} must not set securityContext.seccompProfile.type to \"Unconfined\")",
+        who));
+  if (const auto who = offenders(pod, [](const auto& c) { return is_unconfined_by_app_armor(c); });
+      !who.empty())
+    why.push_back(fmt::format(
+        "forbidden AppArmor profile ({} must not set AppArmor profile type to \"Unconfined\")",
+        who));
+  if (const auto who = offenders(pod, [](const auto& c) { return changes_se_linux(c); });
+      !who.empty())
+    why.push_back(
+        fmt::format("seLinuxOptions ({} set forbidden securityContext.seLinuxOptions)", who));
+  if (const auto who = offenders(pod, [](const auto& c) { return is_host_process(c); });
+      !who.empty())
+    why.push_back(fmt::format(
+        "hostProcess ({} must not set securityContext.windowsOptions.hostProcess=true)", who));
+  Words sysctls;
+  if (pod.spec.security_context) {
+    for (const api::Sysctl& sysctl : pod.spec.security_context->sysctls) {
+      if (std::ranges::find(kSafeSysctls, sysctl.name) == kSafeSysctls.end())
+        sysctls.push_back(sysctl.name);
+    }
+  }
+  if (!sysctls.empty())
+    why.push_back(fmt::format("forbidden sysctls ({})", fmt::join(sysctls, ", ")));
+}
+
 }  // namespace
 
 std::string baseline_violation(const api::Pod& pod) {
@@ -94,6 +170,7 @@ std::string baseline_violation(const api::Pod& pod) {
   if (const Words names = names_of(pod, unmasks_proc); !names.empty())
     why.push_back(
         fmt::format("procMount ({} must not change securityContext.procMount)", containers(names)));
+  check_contexts(pod, why);
   if (why.empty()) return {};
   return fmt::format("violates PodSecurity \"baseline:latest\": {}", fmt::join(why, ", "));
 }

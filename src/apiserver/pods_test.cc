@@ -116,6 +116,36 @@ TEST_F(PodsTest, RefusesHostAccessInATenantsNamespace) {
   EXPECT_EQ(server.send("POST", "/api/v1/namespaces/t/pods", pod("y")).status, 201);
 }
 
+TEST_F(PodsTest, HoldsTenantsToEachBaselineControl) {
+  const auto made =
+      server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"t","ownerReferences":[
+    {"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("seccompProfile":{"type":"Unconfined"})",
+       R"(seccompProfile (pod must not set securityContext.seccompProfile.type to "Unconfined"))"},
+      {R"("appArmorProfile":{"type":"Unconfined"})",
+       R"(forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined"))"},
+      {R"("seLinuxOptions":{"type":"spc_t"})",
+       "seLinuxOptions (pod set forbidden securityContext.seLinuxOptions)"},
+      {R"("sysctls":[{"name":"kernel.msgmax","value":"1"}])", "forbidden sysctls (kernel.msgmax)"},
+  };
+  for (const auto& [context, why] : cases) {
+    const auto refused =
+        server.send("POST", "/api/v1/namespaces/t/pods",
+                    pod("x", std::string(R"(,"securityContext":{)") + context + "}"));
+    EXPECT_EQ(refused.status, 403) << context;
+    EXPECT_EQ(
+        server.parsed(refused)["message"].text(),
+        std::string("pods \"x\" is forbidden: violates PodSecurity \"baseline:latest\": ") + why);
+  }
+  const char* harmless =
+      R"(,"securityContext":{"seccompProfile":{"type":"RuntimeDefault"},"seLinuxOptions":{"type":"container_t"},
+          "sysctls":[{"name":"net.ipv4.tcp_syncookies","value":"1"}]})";
+  const auto allowed = server.send("POST", "/api/v1/namespaces/t/pods", pod("y", harmless));
+  EXPECT_EQ(allowed.status, 201) << allowed.body;
+}
+
 TEST_F(PodsTest, ScalesADeployment) {
   const std::string deployments = "/apis/apps/v1/namespaces/a/deployments";
   const auto made = server.send(

@@ -104,12 +104,15 @@ std::string list(const Usage& usage, const std::vector<std::string>& keys) {
 /// `must specify cpu for: c1,c2; memory for: c1`, or nothing.
 std::string unspecified(const api::Pod& pod, const Amounts& hard) {
   std::map<std::string, std::set<std::string>> missing;
+  const auto& whole = pod.spec.resources;
   auto look = [&](const auto& container) {
     for (const std::string_view key : kMustSpecify) {
       if (!hard.contains(std::string(key))) continue;
       const bool limit = key.starts_with("limits.");
       const std::string resource(
           limit || key.starts_with("requests.") ? key.substr(key.find('.') + 1) : key);
+      // What the pod as a whole asks for need not be said again for each container.
+      if (whole && (limit ? whole->limits : whole->requests).contains(resource)) continue;
       const Amounts& given = limit ? container.resources.limits : container.resources.requests;
       if (!given.contains(resource)) missing[std::string(key)].insert(container.name);
     }

@@ -70,6 +70,16 @@ TEST_F(QuotaTest, RefusesWhatWouldExceedItInKubernetesWords) {
   EXPECT_EQ(used("q", "requests.nvidia.com/gpu"), "7");
 }
 
+TEST_F(QuotaTest, ResourcesOfThePodCountForItsContainers) {
+  make_quota("q", R"({"limits.memory":"1Gi","requests.memory":"1Gi"})");
+  const auto made = server.send(
+      "POST", kPods,
+      R"({"metadata":{"name":"x"},"spec":{"resources":{"requests":{"memory":"1Gi"},"limits":{"memory":"1Gi"}},
+          "containers":[{"name":"c","image":"i"}]}})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(used("q", "requests.memory"), "1Gi");
+}
+
 TEST_F(QuotaTest, DemandsThatPodsSayWhatTheyNeed) {
   make_quota("q", R"({"limits.memory":"1Gi","requests.cpu":"2"})");
   const auto refused = server.send("POST", kPods, pod("x", "{}"));
