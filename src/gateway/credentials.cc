@@ -70,11 +70,12 @@ Result<Principal> authenticate(const http::RequestHead& head,
   INSULA_TRY(const std::string_view credential, credential_of(head));
   if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant);
   if (credential.starts_with(kApiKeyPrefix)) return refuse("the API key is not valid");
-  if (const Result<JwtClaims>* known = cache.find(tenant.auth_scope, credential, now))
+  const TokenCache::Scope scope{tenant.name, tenant.auth_scope};
+  if (const Result<JwtClaims>* known = cache.find(scope, credential, now))
     return check_claims(*known, tenant);
   Result<JwtClaims> claims = verify_jwt(credential, tenant.issuers, now);
   const Result<Principal> principal = check_claims(claims, tenant);
-  cache.put(tenant.auth_scope, credential, std::move(claims), now);
+  cache.put(scope, credential, std::move(claims), now);
   return principal;
 }
 

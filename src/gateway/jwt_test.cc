@@ -269,26 +269,27 @@ TEST_F(Jwt, P256KeysSignToo) {
 TEST_F(Jwt, TheCacheForgetsTokensWhenTheyEndAndRefusalsSoon) {
   TokenCache cache;
   const WallTime start = clock_.wall();
-  cache.put(1, "good", JwtClaims{"i", "s", "t", start + std::chrono::minutes(5)}, start);
-  cache.put(1, "bad", fail(ErrorCode::kUnauthenticated, "no"), start);
-  ASSERT_NE(cache.find(1, "good", start), nullptr);
-  ASSERT_NE(cache.find(1, "bad", start), nullptr);
-  EXPECT_FALSE(*cache.find(1, "bad", start));
-  EXPECT_EQ(cache.find(2, "good", start), nullptr);
-  EXPECT_EQ(cache.find(1, "goo", start), nullptr);
-  EXPECT_EQ(cache.find(1, "bad", start + TokenCache::kRefusalTime), nullptr);
-  EXPECT_EQ(cache.find(1, "good", start + std::chrono::minutes(5) + kTokenLeeway), nullptr);
+  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", start + std::chrono::minutes(5)}, start);
+  cache.put({"t", 1}, "bad", fail(ErrorCode::kUnauthenticated, "no"), start);
+  ASSERT_NE(cache.find({"t", 1}, "good", start), nullptr);
+  ASSERT_NE(cache.find({"t", 1}, "bad", start), nullptr);
+  EXPECT_FALSE(*cache.find({"t", 1}, "bad", start));
+  EXPECT_EQ(cache.find({"t", 2}, "good", start), nullptr);
+  EXPECT_EQ(cache.find({"u", 1}, "good", start), nullptr);
+  EXPECT_EQ(cache.find({"t", 1}, "goo", start), nullptr);
+  EXPECT_EQ(cache.find({"t", 1}, "bad", start + TokenCache::kRefusalTime), nullptr);
+  EXPECT_EQ(cache.find({"t", 1}, "good", start + std::chrono::minutes(5) + kTokenLeeway), nullptr);
   EXPECT_EQ(cache.size(), 0U);
 }
 
 TEST_F(Jwt, AFloodOfBadTokensLeavesTheGoodOnesCached) {
   TokenCache cache;
   const WallTime now = clock_.wall();
-  cache.put(1, "good", JwtClaims{"i", "s", "t", now + std::chrono::minutes(5)}, now);
+  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", now + std::chrono::minutes(5)}, now);
   for (int i = 0; i < 10'000; ++i) {
-    cache.put(1, std::to_string(i), fail(ErrorCode::kUnauthenticated, "no"), now);
+    cache.put({"t", 1}, std::to_string(i), fail(ErrorCode::kUnauthenticated, "no"), now);
   }
-  EXPECT_NE(cache.find(1, "good", now), nullptr);
+  EXPECT_NE(cache.find({"t", 1}, "good", now), nullptr);
   EXPECT_EQ(cache.size(), 1 + TokenCache::kRefusedMax);
 }
 

@@ -1,7 +1,6 @@
 #include "gateway/snapshot.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace insula::gateway {
@@ -23,14 +22,6 @@ bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
          std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
 }
 
-/// Changes with everything that decides whether a token is accepted.
-std::uint64_t scope_of(const TenantConfig& config, const std::vector<std::string>& builtin) {
-  GatewayConfig part;
-  part.tenants.push_back({.name = config.name, .issuers = config.issuers});
-  part.builtin_keys = builtin;
-  return std::hash<std::string>()(to_json(part));
-}
-
 }  // namespace
 
 SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
@@ -50,13 +41,17 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
       log_.warn("key of the built-in token issuer ignored", "err", key.error());
     }
   }
+  if (scopes_builtin_keys_ != config.builtin_keys) {
+    scopes_.clear();
+    scopes_builtin_keys_ = config.builtin_keys;
+  }
   for (const TenantConfig& tenant_config : config.tenants) {
     auto tenant = build_tenant(tenant_config, builtin);
     if (!tenant) {
       log_.error("tenant has no route", "tenant", tenant_config.name, "err", tenant.error());
       continue;
     }
-    tenant->auth_scope = scope_of(tenant_config, config.builtin_keys);
+    tenant->auth_scope = scope_of(tenant_config);
     snapshot->tenants.emplace(tenant_config.name, *std::move(tenant));
   }
   for (const ApiKeyConfig& key : config.api_keys) {
@@ -64,11 +59,21 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
     }
   }
-  forget_unused();
+  forget_unused(config);
   return snapshot;
 }
 
-void SnapshotBuilder::forget_unused() {
+std::uint64_t SnapshotBuilder::scope_of(const TenantConfig& config) {
+  Scope& scope = scopes_[config.name];
+  if (scope.number == 0 || scope.issuers != config.issuers) scope = {++last_scope_, config.issuers};
+  return scope.number;
+}
+
+void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
+  std::erase_if(scopes_, [&](const auto& entry) {
+    return std::ranges::find(config.tenants, entry.first, &TenantConfig::name) ==
+           config.tenants.end();
+  });
   const auto unused = [](const auto& entry) { return entry.second.expired(); };
   std::erase_if(endpoints_, unused);
   if (std::erase_if(windows_, unused) > 0) rings_may_be_spent_ = true;

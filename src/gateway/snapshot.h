@@ -40,7 +40,8 @@ struct Tenant {
   std::vector<std::shared_ptr<Endpoint>> endpoints;
   /// The tenant's own issuers and, last, the built-in one.
   std::vector<JwtIssuer> issuers;
-  /// Names `issuers`: verified tokens are cached under it. Equal only if they are.
+  /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
+  /// once, so two are equal only if one tenant's issuers stayed as they were.
   std::uint64_t auth_scope = 0;
   std::int64_t requests_per_hour = 0;
   std::shared_ptr<RateWindow> window;
@@ -88,7 +89,8 @@ class SnapshotBuilder {
   [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant,
                                                               std::int64_t limit);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
-  void forget_unused();
+  [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
+  void forget_unused(const GatewayConfig& config);
   void remove_spent_rings();
 
   std::filesystem::path directory_;
@@ -100,6 +102,17 @@ class SnapshotBuilder {
   // live.
   std::map<std::string, std::weak_ptr<RateWindow>> windows_;
   bool rings_may_be_spent_ = true;
+
+  struct Scope {
+    std::uint64_t number = 0;
+    std::vector<IssuerConfig> issuers;
+  };
+
+  // What the present numbers stand for. Compared by value: a hash could be made to collide by
+  // whoever chooses a secret.
+  std::map<std::string, Scope> scopes_;
+  std::vector<std::string> scopes_builtin_keys_;
+  std::uint64_t last_scope_ = 0;
   std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
   std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
 };

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/base64url.h"
+#include "gateway/credentials.h"
 #include "testing/fake_clock.h"
 #include "testing/temp_dir.h"
 
@@ -53,6 +55,52 @@ TEST_F(SnapshotTest, AnAdmissionIsRememberedWhileItsTenantIsAway) {
   build("a")->find("a")->window->admit(1);
   build("b");
   EXPECT_FALSE(build("a")->find("a")->window->admit(1).admitted);
+}
+
+TEST_F(SnapshotTest, ATokensScopeIsItsTenantsAloneAndLastsAsLongAsItsIssuers) {
+  const IssuerConfig issuer{.issuer = "i", .audiences = {"a"}, .public_keys = {}, .secrets = {}};
+  GatewayConfig config;
+  for (const char* name : {"a", "b"}) {
+    config.tenants.push_back(
+        {.name = name, .service_host = "", .endpoints = {}, .issuers = {issuer}});
+  }
+  const auto scope = [&](const char* name) {
+    return builder_.build(config)->find(name)->auth_scope;
+  };
+  const std::uint64_t first = scope("a");
+  EXPECT_NE(scope("b"), first);
+  config.tenants[0].endpoints = {"10.0.0.1:1"};
+  EXPECT_EQ(scope("a"), first);
+  config.tenants[0].issuers[0].secrets = {"secret"};
+  const std::uint64_t second = scope("a");
+  EXPECT_NE(second, first);
+  config.tenants[0].issuers[0].secrets.clear();
+  const std::uint64_t third = scope("a");
+  EXPECT_GT(third, second);
+  config.builtin_keys = {"key"};
+  EXPECT_GT(scope("a"), third);
+}
+
+TEST_F(SnapshotTest, ACachedTokenOpensItsOwnTenantEvenIfTwoScopesWereEqual) {
+  const JwsKeyPair keys = generate_ed25519_keys().value();
+  const JwtIssuer issuer{"i", {"a"}, {JwsKey::from_public_pem(keys.public_pem).value()}};
+  const std::string claims =
+      R"({"iss":"i","aud":"a","exp":)" +
+      std::to_string((clock_.wall() + 1h).time_since_epoch() / std::chrono::seconds(1)) + "}";
+  std::string token = base64url_encode(R"({"alg":"EdDSA"})") + "." + base64url_encode(claims);
+  token +=
+      "." + base64url_encode(JwsSigner::from_private_pem(keys.private_pem)->sign(token).value());
+  Snapshot snapshot;
+  snapshot.tenants["att"] = {.name = "att", .issuers = {issuer}, .auth_scope = 7};
+  snapshot.tenants["vic"] = {.name = "vic", .auth_scope = 7};
+  const std::string text =
+      "GET /x HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + token + "\r\n\r\n";
+  http::RequestHead head;
+  ASSERT_EQ(http::parse_request(text, 0, {}, head), http::ParseStatus::kComplete);
+  TokenCache cache;
+  EXPECT_TRUE(authenticate(head, snapshot, *snapshot.find("att"), cache, clock_.wall()));
+  EXPECT_TRUE(authenticate(head, snapshot, *snapshot.find("att"), cache, clock_.wall()));
+  EXPECT_FALSE(authenticate(head, snapshot, *snapshot.find("vic"), cache, clock_.wall()));
 }
 
 TEST_F(SnapshotTest, RemovesTheRingOfAFormerTenantOnceItLimitsNothing) {

@@ -18,37 +18,34 @@ const TokenCache::Entry* TokenCache::Table::find(const Key& key, WallTime now) {
 }
 
 void TokenCache::Table::put(Entry entry, std::size_t max) {
-  if (const auto old = index.find({entry.scope, entry.token}); old != index.end()) {
+  if (const auto old = index.find(entry.key()); old != index.end()) {
     const auto place = old->second;
     index.erase(old);
     by_age.erase(place);
   }
   if (index.size() >= max) {
-    index.erase({by_age.back().scope, by_age.back().token});
+    index.erase(by_age.back().key());
     by_age.pop_back();
   }
   by_age.push_front(std::move(entry));
-  index.emplace(Key{by_age.front().scope, by_age.front().token}, by_age.begin());
+  index.emplace(by_age.front().key(), by_age.begin());
 }
 
-const Result<JwtClaims>* TokenCache::find(std::uint64_t scope,
-                                          std::string_view token,
-                                          WallTime now) {
+const Result<JwtClaims>* TokenCache::find(Scope scope, std::string_view token, WallTime now) {
   const Key key{scope, token};
   const Entry* entry = verified_.find(key, now);
   if (entry == nullptr) entry = refused_.find(key, now);
   return entry == nullptr ? nullptr : &entry->result;
 }
 
-void TokenCache::put(std::uint64_t scope,
-                     std::string_view token,
-                     Result<JwtClaims> result,
-                     WallTime now) {
-  if (result) {
-    const WallTime ends = result->expires + kTokenLeeway;
-    verified_.put({scope, std::string(token), std::move(result), ends}, kVerifiedMax);
+void TokenCache::put(Scope scope, std::string_view token, Result<JwtClaims> result, WallTime now) {
+  const bool verified = result.has_value();
+  const WallTime ends = verified ? result->expires + kTokenLeeway : now + kRefusalTime;
+  Entry entry{std::string(scope.tenant), scope.number, std::string(token), std::move(result), ends};
+  if (verified) {
+    verified_.put(std::move(entry), kVerifiedMax);
   } else {
-    refused_.put({scope, std::string(token), std::move(result), now + kRefusalTime}, kRefusedMax);
+    refused_.put(std::move(entry), kRefusedMax);
   }
 }
 

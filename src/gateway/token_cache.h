@@ -15,10 +15,9 @@ namespace insula::gateway {
 
 /// Results of verifying tokens, so that a token costs its signature check once and not per request.
 ///
-/// An entry is found by the whole token and by `scope`, a number that names the configuration it
-/// was verified under (the tenant's issuers and keys); it ends with the token. Refused tokens have
-/// a small table of their own, so that a flood of them cannot push out the good ones, and end after
-/// kRefusalTime. Least recently used entries go first.
+/// An entry is found by the whole token and by what it was verified under; it ends with the token.
+/// Refused tokens have a small table of their own, so that a flood of them cannot push out the good
+/// ones, and end after kRefusalTime. Least recently used entries go first.
 ///
 /// Threads: one loop only; each loop has its own.
 class TokenCache {
@@ -27,33 +26,42 @@ class TokenCache {
   static constexpr std::size_t kRefusedMax = 256;
   static constexpr std::chrono::seconds kRefusalTime{10};
 
-  /// nullptr: unknown. Valid until the next call of put().
-  [[nodiscard]] const Result<JwtClaims>* find(std::uint64_t scope,
-                                              std::string_view token,
-                                              WallTime now);
+  /// What a token is verified under: whose issuers and keys, and a number that changes with them.
+  struct Scope {
+    std::string_view tenant;
+    std::uint64_t number = 0;
 
-  void put(std::uint64_t scope, std::string_view token, Result<JwtClaims> result, WallTime now);
+    bool operator==(const Scope&) const = default;
+  };
+
+  /// nullptr: unknown. Valid until the next call of put().
+  [[nodiscard]] const Result<JwtClaims>* find(Scope scope, std::string_view token, WallTime now);
+
+  void put(Scope scope, std::string_view token, Result<JwtClaims> result, WallTime now);
 
   [[nodiscard]] std::size_t size() const { return verified_.index.size() + refused_.index.size(); }
 
  private:
-  struct Entry {
-    std::uint64_t scope;
-    std::string token;
-    Result<JwtClaims> result;
-    WallTime ends;
-  };
-
   struct Key {
-    std::uint64_t scope;
+    Scope scope;
     std::string_view token;
 
     bool operator==(const Key&) const = default;
   };
 
+  struct Entry {
+    std::string tenant;
+    std::uint64_t scope_number;
+    std::string token;
+    Result<JwtClaims> result;
+    WallTime ends;
+
+    [[nodiscard]] Key key() const { return {{tenant, scope_number}, token}; }
+  };
+
   struct Hash {
     std::size_t operator()(const Key& key) const {
-      return std::hash<std::string_view>()(key.token) ^ (key.scope * 0x9e3779b97f4a7c15U);
+      return std::hash<std::string_view>()(key.token) ^ (key.scope.number * 0x9e3779b97f4a7c15U);
     }
   };
 
