@@ -39,12 +39,18 @@ std::int64_t hour_of(WallTime now) {
 
 }  // namespace
 
+std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
 UsageCounts& UsageCounts::operator+=(const UsageCounts& other) {
-  requests += other.requests;
-  failed += other.failed;
-  prompt_tokens += other.prompt_tokens;
-  completion_tokens += other.completion_tokens;
-  estimated += other.estimated;
+  requests = saturating_sum(requests, other.requests);
+  failed = saturating_sum(failed, other.failed);
+  prompt_tokens = saturating_sum(prompt_tokens, other.prompt_tokens);
+  completion_tokens = saturating_sum(completion_tokens, other.completion_tokens);
+  estimated = saturating_sum(estimated, other.estimated);
   return *this;
 }
 

@@ -26,7 +26,10 @@ struct UsageEntry {
   llm::Usage usage;
 };
 
-/// Sums of entries.
+/// The sum, or the largest number: a bill that has run over must not turn negative.
+[[nodiscard]] std::int64_t saturating_sum(std::int64_t a, std::int64_t b);
+
+/// Sums of entries; they saturate.
 struct UsageCounts {
   std::int64_t requests = 0;
   std::int64_t failed = 0;

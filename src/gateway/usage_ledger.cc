@@ -26,18 +26,20 @@ constexpr const char* kSchema = R"(
     requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, estimated INTEGER);
 )";
 
-constexpr const char* kAdd = R"(
-  INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-  ON CONFLICT (tenant, hour, model, key) DO UPDATE SET
-    requests = requests + ?5, failed = failed + ?6, prompt_tokens = prompt_tokens + ?7,
-    completion_tokens = completion_tokens + ?8, estimated = estimated + ?9)";
+// Sums that run over would become floating-point numbers, so they are made here and not by SQL.
+constexpr const char* kFind = R"(
+  SELECT requests, failed, prompt_tokens, completion_tokens, estimated FROM usage
+  WHERE hour = ?1 AND tenant = ?2 AND model = ?3 AND key = ?4)";
+
+constexpr const char* kPut =
+    "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 constexpr const char* kNote = "INSERT OR REPLACE INTO copied VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-constexpr const char* kSum = R"(
-  SELECT tenant, model, key, SUM(requests), SUM(failed), SUM(prompt_tokens), SUM(completion_tokens), SUM(estimated)
+constexpr const char* kSelect = R"(
+  SELECT tenant, model, key, requests, failed, prompt_tokens, completion_tokens, estimated
   FROM usage WHERE (?1 = '' OR tenant = ?1) AND hour BETWEEN ?2 AND ?3
-  GROUP BY tenant, model, key ORDER BY tenant, model, key)";
+  ORDER BY tenant, model, key)";
 
 std::unexpected<Error> broken(sqlite3* database, std::string_view what) {
   const bool full = sqlite3_errcode(database) == SQLITE_FULL;
@@ -61,6 +63,14 @@ class Statement {
 
   void bind(int at, const std::string& text) {
     sqlite3_bind_text(statement_, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
+  }
+
+  /// As parameters 1 to 4.
+  void bind_key(const UsageKey& key) {
+    bind(1, key.hour);
+    bind(2, key.tenant);
+    bind(3, key.model);
+    bind(4, key.key);
   }
 
   void bind_counts(int from, const UsageCounts& counts) {
@@ -91,7 +101,7 @@ class Statement {
 };
 
 Result<std::vector<UsageRow>> select_rows(sqlite3* database, const UsageQuery& query) {
-  Statement statement(database, kSum);
+  Statement statement(database, kSelect);
   statement.bind(1, query.tenant);
   statement.bind(2, query.from_hour);
   statement.bind(3, query.to_hour);
@@ -100,7 +110,14 @@ Result<std::vector<UsageRow>> select_rows(sqlite3* database, const UsageQuery& q
     const int status = statement.step();
     if (status == SQLITE_DONE) return rows;
     if (status != SQLITE_ROW) return broken(database, "read");
-    rows.push_back({statement.text(0), statement.text(1), statement.text(2), statement.counts(3)});
+    UsageRow row{statement.text(0), statement.text(1), statement.text(2), statement.counts(3)};
+    const bool more = !rows.empty() && rows.back().tenant == row.tenant &&
+                      rows.back().model == row.model && rows.back().key == row.key;
+    if (more) {
+      rows.back().counts += row.counts;
+    } else {
+      rows.push_back(std::move(row));
+    }
   }
 }
 
@@ -109,7 +126,7 @@ json::Object to_object(const UsageCounts& counts) {
           {"failedRequests", counts.failed},
           {"promptTokens", counts.prompt_tokens},
           {"completionTokens", counts.completion_tokens},
-          {"totalTokens", counts.prompt_tokens + counts.completion_tokens},
+          {"totalTokens", saturating_sum(counts.prompt_tokens, counts.completion_tokens)},
           {"estimatedRequests", counts.estimated}};
 }
 
@@ -164,18 +181,20 @@ Result<> UsageLedger::load_copied() {
 }
 
 Result<> UsageLedger::copy_cell(const UsageJournal::Reading& reading) {
-  const UsageCounts added = reading.counts.minus(copied_[reading.use]);
-  if (added == UsageCounts{}) return {};
-  Statement add(database_, kAdd);
-  add.bind(1, reading.key.hour);
-  add.bind(2, reading.key.tenant);
-  add.bind(3, reading.key.model);
-  add.bind(4, reading.key.key);
-  add.bind_counts(5, added);
+  UsageCounts sum = reading.counts.minus(copied_[reading.use]);
+  if (sum == UsageCounts{}) return {};
+  Statement find(database_, kFind);
+  find.bind_key(reading.key);
+  const int found = find.step();
+  if (found != SQLITE_ROW && found != SQLITE_DONE) return broken(database_, "read");
+  if (found == SQLITE_ROW) sum += find.counts(0);
+  Statement put(database_, kPut);
+  put.bind_key(reading.key);
+  put.bind_counts(5, sum);
   Statement note(database_, kNote);
   note.bind(1, static_cast<std::int64_t>(reading.use));
   note.bind_counts(2, reading.counts);
-  if (add.step() != SQLITE_DONE || note.step() != SQLITE_DONE) return broken(database_, "write");
+  if (put.step() != SQLITE_DONE || note.step() != SQLITE_DONE) return broken(database_, "write");
   return {};
 }
 

@@ -103,6 +103,29 @@ TEST_F(UsageTest, InventedModelNamesDoNotFillTheTable) {
   EXPECT_EQ(total(*sums).requests, 10'000);
 }
 
+TEST_F(UsageTest, SumsStopAtTheLargestNumber) {
+  constexpr std::int64_t kHuge = INT64_MAX - 10;
+  const auto counting = journal();
+  const auto sums = ledger();
+  const UsageEntry huge{
+      .tenant = "t", .model = "m", .key = "k", .failed = false, .usage = {kHuge, kHuge, false}};
+  for (int i = 0; i < 3; ++i) {
+    counting->add(huge, clock_.wall());
+    ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+    clock_.advance(std::chrono::hours(i));
+  }
+  counting->add({.tenant = "u", .model = "m", .key = "k", .failed = false, .usage = {1, 2, false}},
+                clock_.wall());
+  ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+  const auto rows = sums->read({}).value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(
+      rows[0].counts,
+      (UsageCounts{.requests = 3, .prompt_tokens = INT64_MAX, .completion_tokens = INT64_MAX}));
+  EXPECT_EQ(rows[1].counts.prompt_tokens, 1);
+  EXPECT_NE(usage_json(rows).find("\"totalTokens\":9223372036854775807"), std::string::npos);
+}
+
 TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
   const auto counting = journal();
   const auto sums = ledger();

@@ -139,6 +139,20 @@ TEST(UsageScanner, ReadsBothSpellingsAndIgnoresNull) {
   }
 }
 
+TEST(UsageScanner, NumbersThatNoRequestCanCostAreNotBelieved) {
+  EXPECT_EQ(parse_usage(R"({"prompt_tokens":100000000,"completion_tokens":0})"),
+            (Usage{kTokensMax, 0, false}));
+  EXPECT_EQ(parse_usage(R"({"prompt_tokens":7,"completion_tokens":null})"), (Usage{7, 0, false}));
+  for (const std::string_view wrong :
+       {"100000001", "9223372036854775807", "18446744073709551615", "1e30", "-1", "1.5", "\"9\""}) {
+    const std::string text(wrong);
+    EXPECT_EQ(parse_usage(R"({"prompt_tokens":3,"completion_tokens":)" + text + "}"), std::nullopt)
+        << wrong;
+    EXPECT_EQ(parse_usage(R"({"input_tokens":)" + text + R"(,"output_tokens":3})"), std::nullopt)
+        << wrong;
+  }
+}
+
 TEST(UsageScanner, SeesTheChunkThatHasNoChoices) {
   for (const std::string_view text :
        {R"({"choices":[],"usage":{"prompt_tokens":1}})", R"({"choices" : [ ] })"}) {

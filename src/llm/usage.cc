@@ -143,17 +143,22 @@ std::optional<Usage> parse_usage(std::string_view object) {
   simdjson::dom::object members;
   if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS)
     return std::nullopt;
+  bool credible = true;
   const auto count = [&](std::string_view name,
                          std::string_view other) -> std::optional<std::int64_t> {
     for (const std::string_view key : {name, other}) {
+      simdjson::dom::element member;
+      if (members[key].get(member) != simdjson::SUCCESS || member.is_null()) continue;
       std::int64_t value = 0;
-      if (members[key].get_int64().get(value) == simdjson::SUCCESS && value >= 0) return value;
+      const bool whole = member.get_int64().get(value) == simdjson::SUCCESS;
+      credible = credible && whole && value >= 0 && value <= kTokensMax;
+      return value;
     }
     return std::nullopt;
   };
   const auto prompt = count("prompt_tokens", "input_tokens");
   const auto completion = count("completion_tokens", "output_tokens");
-  if (!prompt && !completion) return std::nullopt;
+  if (!credible || (!prompt && !completion)) return std::nullopt;
   return Usage{prompt.value_or(0), completion.value_or(0), false};
 }
 

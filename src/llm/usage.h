@@ -20,6 +20,10 @@ struct Usage {
 /// Bytes that stand for one token when nothing better is known.
 inline constexpr std::int64_t kBytesPerToken = 4;
 
+/// More tokens than any model can take or make in one request: an upstream that tells more, or
+/// fewer than none, has told nothing.
+inline constexpr std::int64_t kTokensMax = 100'000'000;
+
 /// Finds `usage` in a JSON text that arrives in pieces, without keeping the text.
 ///
 /// Takes the last `usage` object that is a member of the outermost object (chat, completions,
@@ -71,7 +75,8 @@ class UsageScanner {
   bool choices_empty_ = false;
 };
 
-/// The members of a `usage` object, in OpenAI's two spellings. Nothing when it has none of them.
+/// The members of a `usage` object, in OpenAI's two spellings. Nothing when it has none of them, or
+/// one that is not a whole number up to kTokensMax.
 [[nodiscard]] std::optional<Usage> parse_usage(std::string_view object);
 
 }  // namespace insula::llm
