@@ -206,13 +206,10 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
   if (head.method == "CONNECT" || head.method == "TRACE") {
     return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
   }
-  const auto target = split_target(head.target);
-  if (!target)
-    return fail(ErrorCode::kNotFound,
-                "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
-  const Tenant* tenant = request.snapshot->find(target->tenant);
+  INSULA_TRY(const TenantTarget target, split_target(head.target));
+  const Tenant* tenant = request.snapshot->find(target.tenant);
   if (tenant == nullptr)
-    return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target->tenant));
+    return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target.tenant));
   request.assign(*tenant);
   INSULA_TRY(request.principal, authenticate(head, *request.snapshot, *tenant, worker_.tokens(),
                                              worker_.settings().clock.wall()));
@@ -220,12 +217,12 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
     return fail(ErrorCode::kTooLarge, fmt::format("the request body may have at most {} bytes",
                                                   worker_.settings().body_bytes_max));
   }
-  request.operation = llm::operation_of(target->path);
+  request.operation = llm::operation_of(target.path);
   request.has_body = head.chunked || head.content_length.has_value();
   upstream_head_.clear();
   write_upstream_head(upstream_head_,
                       {.head = head,
-                       .target = *target,
+                       .target = target,
                        .service_host = tenant->service_host,
                        .client_address = client_address_,
                        .scheme = worker_.settings().tls == nullptr ? "http" : "https",

@@ -173,9 +173,9 @@ TEST_F(GatewayHttpTest, LetsAClientThatAsksFirstGoOn) {
 
 TEST_F(GatewayHttpTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {
   start("HTTP/1.1 200 OK\r\n\r\nwhatever comes");
-  EXPECT_THAT(talk({head("GET /t/x", "Connection: close\r\n")}),
+  EXPECT_THAT(talk({head("GET /t/v1/x", "Connection: close\r\n")}),
               HasSubstr("Transfer-Encoding: chunked\r\n"));
-  std::string old = head("GET /t/x", "");
+  std::string old = head("GET /t/v1/x", "");
   old.replace(old.find("HTTP/1.1"), 8, "HTTP/1.0");
   const std::string reply = talk({old});
   EXPECT_TRUE(reply.ends_with("\r\n\r\nwhatever comes"));
@@ -235,7 +235,7 @@ TEST_F(GatewayHttpTest, AnUpstreamThatStaysSilentTimesOut) {
 TEST_F(GatewayHttpTest, LargeBodiesPassBothWaysToASlowReader) {
   const std::string large(3 << 20, 'x');
   start("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(large.size()) + "\r\n\r\n" + large);
-  const std::string reply = talk({head("GET /t/x", "Connection: close\r\n")});
+  const std::string reply = talk({head("GET /t/v1/x", "Connection: close\r\n")});
   EXPECT_TRUE(reply.ends_with("\r\n\r\n" + large));
 }
 

@@ -20,6 +20,21 @@ void append_header(std::string& out, std::string_view name, std::string_view val
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
+/// RFC 3986 section 6.2.2.2: such a path is another spelling of one without them, and servers that
+/// decode it see the other. Requires: no broken escapes.
+bool has_encoded_unreserved(std::string_view path) {
+  for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 1)) {
+    unsigned code = 0;
+    std::from_chars(path.data() + at + 1, path.data() + at + 3, code, 16);
+    const char c = static_cast<char>(code);
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+        c == '.' || c == '_' || c == '~') {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Headers that the gateway writes itself, or that only it may say.
 bool is_ours_upstream(const Field& field) {
   switch (field.id) {
@@ -60,13 +75,23 @@ bool is_ours_downstream(const Field& field) {
 
 }  // namespace
 
-std::optional<TenantTarget> split_target(std::string_view target) {
-  if (!target.starts_with('/')) return std::nullopt;
-  const std::size_t slash = target.find_first_of("/?", 1);
-  if (slash == target.npos || target[slash] != '/' || slash == 1) return std::nullopt;
-  const std::string_view path = http::target_path(target);
-  if (!http::is_unambiguous_path(path)) return std::nullopt;
-  return TenantTarget{target.substr(1, slash - 1), path.substr(slash), target.substr(slash)};
+Result<TenantTarget> split_target(std::string_view target) {
+  const auto nowhere = [] {
+    return fail(ErrorCode::kNotFound,
+                "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
+  };
+  const std::string_view whole = http::target_path(target);
+  const std::size_t slash = whole.find('/', 1);
+  if (!whole.starts_with('/') || slash == whole.npos || slash == 1) return nowhere();
+  const std::string_view path = whole.substr(slash);
+  if (path.find("//") != path.npos)
+    return fail(ErrorCode::kBadRequest, "the path has an empty segment (//)");
+  if (!path.starts_with("/v1/") || !http::is_unambiguous_path(whole)) return nowhere();
+  if (has_encoded_unreserved(path)) {
+    return fail(ErrorCode::kBadRequest,
+                "the path has a letter, a digit or one of -._~ as %XX; write it as it is");
+  }
+  return TenantTarget{whole.substr(1, slash - 1), path, target.substr(slash)};
 }
 
 void write_upstream_head(std::string& out, const UpstreamHead& parts) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "gateway/rate_window.h"
 #include "http/parser.h"
 
@@ -19,9 +20,13 @@ struct TenantTarget {
   std::string_view target;  // with query
 };
 
-/// Nothing when the target does not begin with a tenant and a path below it, or when two servers
-/// could read its path differently.
-[[nodiscard]] std::optional<TenantTarget> split_target(std::string_view target);
+/// Takes a target apart. What is metered is decided by the path, so each operation has one
+/// spelling, but for one slash at its end.
+///
+/// Errors: kNotFound when it is not `/TENANT/v1/...`, or when two servers could read it
+/// differently; kBadRequest for an empty segment, or a letter, digit, `-`, `.`, `_` or `~` as
+/// `%XX`.
+[[nodiscard]] Result<TenantTarget> split_target(std::string_view target);
 
 /// What the request head that goes upstream is made of, beside the client's own headers.
 struct UpstreamHead {

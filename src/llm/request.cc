@@ -139,6 +139,7 @@ Result<> Walk::read_member(unsigned member, ondemand::value value) {
 }  // namespace
 
 Operation operation_of(std::string_view path) {
+  if (path.ends_with('/')) path.remove_suffix(1);
   for (const auto& [known, operation] : kPaths) {
     if (path == known) return operation;
   }

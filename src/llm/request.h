@@ -21,7 +21,7 @@ enum class Operation : std::uint8_t {
   kOther,
 };
 
-/// By the path below a tenant's prefix: `/v1/chat/completions`.
+/// By the path below a tenant's prefix: `/v1/chat/completions`, with or without a slash at its end.
 [[nodiscard]] Operation operation_of(std::string_view path);
 
 /// True for operations whose body is a JSON object that names a model.
