@@ -32,11 +32,10 @@ ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan,
 BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     : framer_(http::BodyFramer::of(head, plan.method)),
       success_(head.status >= 200 && head.status < 300),
+      estimated_(plan.estimated),
       events_(plan.usage_chunk) {
-  if (plan.metered && success_ && is_media_type(head, "text/event-stream"))
-    content_ = Content::kEvents;
-  if (plan.metered && success_ && is_media_type(head, "application/json"))
-    content_ = Content::kJson;
+  if (success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
+  if (success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
   const bool hides = content_ == Content::kEvents && plan.usage_chunk == llm::UsageChunk::kHide;
   framing_ = choose_framing(framer_, plan, hides);
 }
@@ -112,6 +111,7 @@ llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
   if (!success_ || content_ == Content::kOpaque) return {};
   const auto& told = content_ == Content::kJson ? json_.usage() : events_.usage();
   if (told) return *told;
+  if (!estimated_) return {};
   const std::int64_t completion = content_ == Content::kEvents
                                       ? events_.content_events()
                                       : payload_bytes_ / llm::kBytesPerToken;

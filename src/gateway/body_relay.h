@@ -19,8 +19,8 @@ struct RelayPlan {
   std::string_view method;
   /// The client speaks HTTP/1.1, so that a body of unknown length can be chunked.
   bool client_chunks = true;
-  /// Token usage is looked for in the reply.
-  bool metered = true;
+  /// A reply that does not tell its usage is charged an estimate. Told usage counts either way.
+  bool estimated = true;
   llm::UsageChunk usage_chunk = llm::UsageChunk::kForward;
 };
 
@@ -51,7 +51,7 @@ class BodyRelay {
   /// The upstream sent more than the body: its connection must not be used again.
   [[nodiscard]] bool has_surplus() const { return surplus_; }
 
-  /// What the reply says it cost, or an estimate of what of it has passed.
+  /// What the reply says it cost, or, where that is wanted, an estimate of what of it has passed.
   [[nodiscard]] llm::Usage usage(std::size_t request_bytes) const;
 
  private:
@@ -66,6 +66,7 @@ class BodyRelay {
   ReplyFraming framing_ = ReplyFraming::kAsReceived;
   Content content_ = Content::kOpaque;
   bool success_ = false;
+  bool estimated_ = false;
   bool surplus_ = false;
   std::int64_t payload_bytes_ = 0;
   llm::UsageScanner json_;

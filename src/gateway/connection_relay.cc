@@ -185,7 +185,7 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   const http::ResponseHead& head = worker_.response_head();
   BodyRelay body(head, {.method = request.is_head ? "HEAD" : "",
                         .client_chunks = request.client_chunks,
-                        .metered = llm::has_json_body(request.operation),
+                        .estimated = llm::has_json_body(request.operation),
                         .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide
                                                           : llm::UsageChunk::kForward});
   request.status = head.status;

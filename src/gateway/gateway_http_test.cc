@@ -103,6 +103,16 @@ class GatewayHttpTest : public ::testing::Test {
            "\r\n" + std::string(more) + "\r\n";
   }
 
+  UsageCounts usage() {
+    UsageCounts sum;
+    run([](GatewayHttpTest& test, UsageCounts& total) -> Task<> {
+      const auto rows = co_await test.gateway_->usage({});
+      for (const UsageRow& row : *rows)
+        total += row.counts;
+    }(*this, sum));
+    return sum;
+  }
+
   Loop loop_;
   std::filesystem::path directory_;
   MetricsRegistry registry_;
@@ -169,6 +179,20 @@ TEST_F(GatewayHttpTest, LetsAClientThatAsksFirstGoOn) {
            "100 Continue\r\n\r\n");
   EXPECT_TRUE(reply.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(seen_, Not(HasSubstr("Expect")));
+}
+
+TEST_F(GatewayHttpTest, CountsWhatAReplyTellsWhateverTheOperation) {
+  const std::string told = R"({"usage":{"input_tokens":7,"output_tokens":5}})";
+  start("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+        std::to_string(told.size()) + "\r\n\r\n" + told);
+  talk({head("POST /t/v1/messages", "Content-Length: 2\r\nConnection: close\r\n") + "{}"});
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 1, .prompt_tokens = 7, .completion_tokens = 5}));
+}
+
+TEST_F(GatewayHttpTest, AnUnknownOperationThatTellsNothingCountsNoTokens) {
+  start(std::string(kOk));
+  talk({head("POST /t/v1/files", "Content-Length: 2\r\nConnection: close\r\n") + "{}"});
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 1}));
 }
 
 TEST_F(GatewayHttpTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {

@@ -216,6 +216,15 @@ TEST(Sse, ForwardsEveryByteAtOnceWhenTheClientWantsUsage) {
   EXPECT_EQ(forwarding.usage(), (Usage{5, 2, false}));
 }
 
+TEST(Sse, UsageThatIsToldInPartsIsPutTogether) {
+  SseRelay forwarding(UsageChunk::kForward);
+  relay(forwarding,
+        {"event: message_start\ndata: {\"message\":{\"usage\":{\"input_tokens\":25,"
+         "\"output_tokens\":1}}}\n\n",
+         "event: message_delta\ndata: {\"delta\":{},\"usage\":{\"output_tokens\":15}}\n\n"});
+  EXPECT_EQ(forwarding.usage(), (Usage{25, 15, false}));
+}
+
 TEST(Sse, WhatIsUnfinishedAtTheEndStillReachesTheClient) {
   SseRelay hiding(UsageChunk::kHide);
   EXPECT_EQ(relay(hiding, {kFirst, "data: {\"cho"}), kFirst + "data: {\"cho");

@@ -1,5 +1,6 @@
 #include "llm/sse.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace insula::llm {
@@ -50,7 +51,10 @@ bool SseRelay::read_event(std::string_view event) {
     if (has_data) ++content_events_;
     return true;
   }
-  usage_ = scanner.usage();
+  const Usage told = *scanner.usage();
+  const Usage before = usage_.value_or(Usage{});
+  usage_ = Usage{std::max(told.prompt_tokens, before.prompt_tokens),
+                 std::max(told.completion_tokens, before.completion_tokens), false};
   if (!scanner.choices_empty()) ++content_events_;
   return !scanner.choices_empty() || usage_chunk_ == UsageChunk::kForward;
 }

@@ -33,6 +33,8 @@ class SseRelay {
   /// What is left when the stream has ended without finishing its last event.
   [[nodiscard]] std::string_view finish();
 
+  /// The largest that any event told: streams that tell it more than once count up, or tell one
+  /// half at a time.
   [[nodiscard]] const std::optional<Usage>& usage() const { return usage_; }
 
   /// Events with data that were neither usage nor the end mark: about one token each.
