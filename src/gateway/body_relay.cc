@@ -18,6 +18,11 @@ bool is_media_type(const http::ResponseHead& head, std::string_view type) {
          http::equals_ignoring_case(value.substr(0, type.size()), type);
 }
 
+bool is_encoded(const http::ResponseHead& head) {
+  const auto coding = head.find("content-encoding");
+  return coding && !http::equals_ignoring_case(*coding, "identity");
+}
+
 /// A body whose length is unknown must be chunked or end with the connection.
 ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan, bool hides) {
   if (body.done()) return ReplyFraming::kAsReceived;
@@ -36,6 +41,10 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
       events_(plan.usage_chunk) {
   if (success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
   if (success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
+  if (content_ != Content::kOpaque && is_encoded(head)) {
+    content_ = Content::kOpaque;
+    encoded_ = true;
+  }
   const bool hides = content_ == Content::kEvents && plan.usage_chunk == llm::UsageChunk::kHide;
   framing_ = choose_framing(framer_, plan, hides);
 }
@@ -108,8 +117,8 @@ std::optional<std::string_view> BodyRelay::finish() {
 }
 
 llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
-  if (!success_ || content_ == Content::kOpaque) return {};
-  const auto& told = content_ == Content::kJson ? json_.usage() : events_.usage();
+  if (!success_ || (content_ == Content::kOpaque && !encoded_)) return {};
+  const auto& told = content_ == Content::kEvents ? events_.usage() : json_.usage();
   if (told) return *told;
   if (!estimated_) return {};
   const std::int64_t completion = content_ == Content::kEvents

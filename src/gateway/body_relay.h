@@ -67,6 +67,7 @@ class BodyRelay {
   Content content_ = Content::kOpaque;
   bool success_ = false;
   bool estimated_ = false;
+  bool encoded_ = false;  // text that is compressed all the same: passed on unread
   bool surplus_ = false;
   std::int64_t payload_bytes_ = 0;
   llm::UsageScanner json_;

@@ -195,6 +195,35 @@ TEST_F(GatewayHttpTest, AnUnknownOperationThatTellsNothingCountsNoTokens) {
   EXPECT_EQ(usage(), (UsageCounts{.requests = 1}));
 }
 
+TEST_F(GatewayHttpTest, AsksForNoCompressionAndPassesACompressedStreamOnUnread) {
+  const std::string zipped = "\x1f\x8b no event ends here";
+  start(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n15\r\n" +
+      zipped.substr(0, 21) + "\r\n");
+  // The stream stays open; what came of it must be here nevertheless.
+  const std::string body = R"({"model":"m","stream":true})";
+  std::string received;
+  run([](GatewayHttpTest& test, std::string request, std::string& text)
+          -> Task<> {
+    auto stream = (co_await net::dial(test.listener_->address(), test.loop_.now() + 5s)).value();
+    static_cast<void>(co_await stream->write(request));
+    while (text.find("no event") == text.npos && co_await test.receive(*stream, text)) {
+    }
+  }(*this,
+          head("POST /t/v1/completions", "Accept-Encoding: gzip, br\r\nContent-Length: " +
+                                             std::to_string(body.size()) + "\r\n") +
+              body,
+          received));
+  EXPECT_THAT(received, HasSubstr("no event"));
+  EXPECT_THAT(received, HasSubstr("Content-Encoding: gzip"));
+  EXPECT_THAT(seen_, HasSubstr("Accept-Encoding: identity\r\n"));
+  EXPECT_THAT(seen_, Not(HasSubstr("gzip")));
+  while (usage().requests == 0) {
+  }
+  EXPECT_EQ(usage().estimated, 1);
+}
+
 TEST_F(GatewayHttpTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {
   start("HTTP/1.1 200 OK\r\n\r\nwhatever comes");
   EXPECT_THAT(talk({head("GET /t/v1/x", "Connection: close\r\n")}),

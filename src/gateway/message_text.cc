@@ -50,6 +50,7 @@ bool is_ours_upstream(const Field& field) {
       return true;
     case FieldId::kOther: {
       const std::string_view name = field.name;
+      if (http::token_is(name, "accept-encoding")) return true;
       if (name.empty() || (name.front() | 0x20) != 'x') return false;
       const auto starts = [&](std::string_view prefix) {
         return name.size() >= prefix.size() &&
@@ -102,6 +103,7 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
       continue;
     append_header(out, field.name, field.value);
   }
+  append_header(out, "Accept-Encoding", "identity");
   append_header(out, "X-Forwarded-For", parts.client_address);
   append_header(out, "X-Forwarded-Proto", parts.scheme);
   if (!parts.head.host.empty()) append_header(out, "X-Forwarded-Host", parts.head.host);

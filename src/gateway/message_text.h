@@ -40,7 +40,8 @@ struct UpstreamHead {
 
 /// Writes the request head for the upstream, up to and without Content-Length and the empty line.
 /// Left out: hop-by-hop headers, credentials, and what the client may not claim (X-Forwarded-*,
-/// Forwarded, X-Insula-*); ours take their place.
+/// Forwarded, X-Insula-*); ours take their place. No compression is asked for: usage is read from
+/// the reply, event by event.
 void write_upstream_head(std::string& out, const UpstreamHead& parts);
 /// Ends it. `body_bytes`: nothing when the request has no body.
 void finish_upstream_head(std::string& out, std::optional<std::size_t> body_bytes);
