@@ -50,13 +50,28 @@ class Connection {
     kClientGone,
     kCutOff,     // the reply had begun; nothing can be put right
     kUnsent,     // no connection: nothing was sent
-    kStale,      // a pooled connection had been closed by its upstream
+    kStale,      // a pooled connection turned out closed before the request was written whole
     kLost,       // sent, and the connection ended without a byte of reply
     kMalformed,  // the reply is not HTTP
     kTimedOut,
   };
 
   enum class Phase : std::uint8_t { kIdle, kClient, kUpstream };
+
+  /// Which connections an attempt may use.
+  enum class Via : std::uint8_t { kAny, kFresh };
+
+  /// How a request went upstream.
+  struct Sent {
+    bool reused = false;  // over a pooled connection
+    bool whole = false;
+
+    /// What it means when the connection now ends without a byte of reply. A request that was
+    /// written whole may have been processed, whoever closed first.
+    [[nodiscard]] Attempt if_silent() const {
+      return reused && !whole ? Attempt::kStale : Attempt::kLost;
+    }
+  };
 
   Task<Result<>> shake_hands();
   Task<> watch_hangup();
@@ -69,10 +84,11 @@ class Connection {
   Result<> inspect(Request& request);
   Result<> admit(Request& request);
   Task<bool> route(Request& request);
-  Task<Attempt> attempt(Request& request, Endpoint& endpoint);
-  Task<Attempt> relay(Request& request, Endpoint& endpoint, bool reused);
+  Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
+  Task<bool> write_on(std::string_view head, std::string_view body);
+  Task<Attempt> relay(Request& request, Endpoint& endpoint, Sent sent);
   Task<std::optional<Attempt>> read_reply_head(std::string& partial,
-                                               bool reused,
+                                               Sent sent,
                                                std::span<char>& rest);
   static http::ParseStatus parse_final_head(std::span<char>& rest,
                                             std::size_t seen,

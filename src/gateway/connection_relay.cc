@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include "async/deadline.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 #include "net/stream.h"
@@ -18,7 +21,7 @@ constexpr std::chrono::seconds kAvoidTime{1};
 constexpr int kUnsentMax = 4;
 /// Pooled connections that may turn out closed before the request fails.
 constexpr int kStaleMax = 3;
-/// Retries of a request that was sent and lost.
+/// Retries of a request that was sent and lost: its upstream may have processed it.
 constexpr int kLostMax = 1;
 
 /// Counts a request at its endpoint while it runs.
@@ -36,6 +39,44 @@ class Load {
  private:
   Endpoint& endpoint_;
 };
+
+/// Writes as much as the upstream takes at once and removes it from both. Whether that was all, if
+/// the rest need not wait.
+std::optional<bool> write_now(net::Stream& upstream,
+                              std::string_view& head,
+                              std::string_view& body) {
+  while (!head.empty() || !body.empty()) {
+    const auto written = upstream.try_write(head, body);
+    if (!written) return std::nullopt;
+    if (!*written) return false;
+    const std::size_t of_head = std::min(**written, head.size());
+    head.remove_prefix(of_head);
+    body.remove_prefix(**written - of_head);
+  }
+  return true;
+}
+
+Task<bool> write_rest(net::Stream& upstream, std::string_view head, std::string_view body) {
+  const auto written = co_await upstream.write(head, body);
+  co_return written.has_value();
+}
+
+/// The upstream has begun a reply that is no success, or has closed. A success that begins early
+/// still wants the rest of the request.
+bool has_refused(const net::Stream& upstream) {
+  constexpr std::string_view kBefore = "HTTP/1.1 ";
+  std::array<char, kBefore.size() + 1> start{};
+  const ssize_t got = ::recv(upstream.fd(), start.data(), start.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got <= 0) return got == 0 || errno != EAGAIN;
+  return static_cast<std::size_t>(got) == start.size() && start.back() >= '3';
+}
+
+/// Returns once it has.
+Task<> refused(net::Stream& upstream) {
+  co_await upstream.read_with([&upstream] {
+    return has_refused(upstream) ? std::optional<std::monostate>(std::in_place) : std::nullopt;
+  });
+}
 
 /// What has been tried for one request.
 struct Tries {
@@ -62,7 +103,9 @@ Task<bool> Connection::route(Request& request) {
   for (;;) {
     Endpoint* endpoint =
         worker_.choose(*request.tenant, std::span(tries.endpoints).first(tries.count));
-    const Attempt result = co_await attempt(request, *endpoint);
+    // A second pooled connection could be lost in the same way as the first.
+    const Via via = tries.lost == 0 ? Via::kAny : Via::kFresh;
+    const Attempt result = co_await attempt(request, *endpoint, via);
     upstream_.reset();
     switch (result) {
       case Attempt::kUnsent:
@@ -113,13 +156,13 @@ Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
   }
 }
 
-Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoint) {
+Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoint, Via via) {
   const Load load(endpoint);
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
-  upstream_ = worker_.pool().take(endpoint);
-  const bool reused = upstream_ != nullptr;
-  if (!reused) {
+  if (via == Via::kAny) upstream_ = worker_.pool().take(endpoint);
+  Sent sent{.reused = upstream_ != nullptr};
+  if (!sent.reused) {
     wait_for(Phase::kUpstream, timeouts.connect);
     auto dialed = co_await net::dial(endpoint.address, Loop::current().now() + timeouts.connect);
     if (client_gone_) co_return Attempt::kClientGone;
@@ -127,11 +170,22 @@ Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoi
     upstream_ = *std::move(dialed);
   }
   wait_for(Phase::kUpstream, timeouts.first_byte);
-  const auto written = co_await upstream_->write(upstream_head_, payload_);
+  std::string_view head = upstream_head_;
+  std::string_view body = payload_;
+  const auto written = write_now(*upstream_, head, body);
+  sent.whole = written ? *written : co_await write_on(head, body);
   if (client_gone_) co_return Attempt::kClientGone;
   if (expired_) co_return Attempt::kTimedOut;
-  if (!written) co_return reused ? Attempt::kStale : Attempt::kLost;
-  co_return co_await relay(request, endpoint, reused);
+  // Also when not all was sent: an upstream that refuses a request says why before it closes.
+  co_return co_await relay(request, endpoint, sent);
+}
+
+/// Writes what the upstream could not take at once. False when it closed, or refuses the request
+/// without waiting for the rest.
+Task<bool> Connection::write_on(std::string_view head, std::string_view body) {
+  const auto first = co_await race(write_rest(*upstream_, head, body), refused(*upstream_));
+  const bool* whole = std::get_if<0>(&first);
+  co_return whole != nullptr && *whole;
 }
 
 /// Takes interim replies off the front until a final one's head is in `head`; `rest` is then what
@@ -153,7 +207,7 @@ http::ParseStatus Connection::parse_final_head(std::span<char>& rest,
 /// Reads until a final reply's head is in worker_.response_head(); `rest` is what came after it.
 /// Returns an attempt's end when there is none.
 Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string& partial,
-                                                                     bool reused,
+                                                                     Sent sent,
                                                                      std::span<char>& rest) {
   for (std::size_t seen = 0;;) {
     const auto got = co_await upstream_->read(worker_.buffer());
@@ -161,7 +215,7 @@ Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string
     if (!got || *got == 0) {
       if (expired_) co_return Attempt::kTimedOut;
       if (!partial.empty()) co_return Attempt::kMalformed;
-      co_return reused ? Attempt::kStale : Attempt::kLost;
+      co_return sent.if_silent();
     }
     rest = worker_.buffer().first(*got);
     if (!partial.empty()) {
@@ -177,12 +231,14 @@ Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string
   }
 }
 
-Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint, bool reused) {
+Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint, Sent sent) {
   std::string partial;
   std::span<char> rest;
-  if (const auto ended = co_await read_reply_head(partial, reused, rest); ended) co_return *ended;
+  if (const auto ended = co_await read_reply_head(partial, sent, rest); ended) co_return *ended;
 
   const http::ResponseHead& head = worker_.response_head();
+  // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
+  if (head.status == 408 && sent.if_silent() == Attempt::kStale) co_return Attempt::kStale;
   BodyRelay body(head, {.method = request.is_head ? "HEAD" : "",
                         .client_chunks = request.client_chunks,
                         .estimated = llm::has_json_body(request.operation),
@@ -191,7 +247,7 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   request.status = head.status;
   request.keep_alive =
       request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
-  const bool reusable = head.keep_alive;
+  const bool reusable = head.keep_alive && sent.whole;
   reply_head_.clear();
   write_reply_head(reply_head_, head, body.framing(), request.keep_alive, own_headers_);
 

@@ -113,6 +113,9 @@ class GatewayHttpTest : public ::testing::Test {
     return sum;
   }
 
+  /// What the upstream does after a reply.
+  enum class After : std::uint8_t { kReadOn, kStop, kClose };
+
   Loop loop_;
   std::filesystem::path directory_;
   MetricsRegistry registry_;
@@ -122,6 +125,7 @@ class GatewayHttpTest : public ::testing::Test {
   std::string reply_;
   std::string seen_;  // All that the upstream received.
   int connections_ = 0;
+  After after_ = After::kReadOn;
   std::unique_ptr<Gateway> gateway_;
   TaskGroup serving_;
 
@@ -142,6 +146,8 @@ class GatewayHttpTest : public ::testing::Test {
       if (!got || *got == 0) co_return;
       seen_.append(buffer.data(), *got);
       if (reply_.empty() || !co_await stream->write(reply_)) co_return;
+      if (after_ == After::kClose) co_return;
+      if (after_ == After::kStop) co_await stream->hangup();
       if (reply_.find("Content-Length") == reply_.npos && reply_.find("chunked") == reply_.npos)
         co_return;
     }
@@ -243,6 +249,44 @@ TEST_F(GatewayHttpTest, AnUpstreamThatSaysMoreThanItsReplyIsNotUsedAgain) {
   const std::string reply = talk({request, request, last});
   EXPECT_THAT(reply, Not(HasSubstr("poison")));
   EXPECT_EQ(connections_, 3);
+}
+
+TEST_F(GatewayHttpTest, ARequestThatWasWrittenWholeIsSentAgainOnce) {
+  start(std::string(kOk));
+  const auto sent = [&] {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = seen_.find("GET /v1/", at)) != seen_.npos; ++at)
+      ++count;
+    return count;
+  };
+  const std::string request = head("GET /t/v1/models", "Connection: close\r\n");
+  EXPECT_THAT(talk({request}), HasSubstr("HTTP/1.1 200"));
+  ASSERT_EQ(sent(), 1U);
+  // Over the pooled connection first, then over one of its own.
+  reply_.clear();
+  EXPECT_THAT(talk({request}), HasSubstr("HTTP/1.1 502"));
+  EXPECT_EQ(sent(), 3U);
+  EXPECT_THAT(talk({request}), HasSubstr("HTTP/1.1 502"));
+  EXPECT_EQ(sent(), 5U);
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 3, .failed = 2}));
+}
+
+TEST_F(GatewayHttpTest, AReplyBeforeTheBodyWasTakenIsRelayed) {
+  settings_.timeouts.first_byte = 5s;
+  const std::string body(16U << 20U, 'x');
+  for (const After after : {After::kStop, After::kClose}) {
+    after_ = after;
+    connections_ = 0;
+    if (gateway_ == nullptr)
+      start("HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\nfar above");
+    const std::string reply =
+        talk({head("POST /t/v1/files",
+                   "Connection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") +
+              body});
+    EXPECT_THAT(reply, HasSubstr("HTTP/1.1 413")) << reply.substr(0, 100);
+    EXPECT_TRUE(reply.ends_with("far above"));
+    EXPECT_EQ(connections_, 1);
+  }
 }
 
 TEST_F(GatewayHttpTest, AnUpstreamThatDoesNotSpeakHttpIsABadGateway) {
