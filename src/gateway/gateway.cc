@@ -18,6 +18,8 @@ namespace {
 
 constexpr const char* kJournalPrefix = "usage-";
 constexpr const char* kJournalSuffix = ".journal";
+constexpr const char* kLedgerFile = "usage.db";
+constexpr const char* kDamagedSuffix = ".damaged";
 
 std::int64_t hour_of(WallTime now) {
   return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
@@ -118,18 +120,66 @@ Result<std::unique_ptr<Gateway>> Gateway::create(const GatewaySettings& settings
   return gateway;
 }
 
+/// Tenants must not go unserved for their bill, so what cannot be read makes room for a new file.
+Result<> Gateway::keep_aside(const std::filesystem::path& file, const Error& why) {
+  log_.error("damaged usage file kept aside", "file", file.string() + kDamagedSuffix, "err", why);
+  metrics_.damaged_files.add();
+  if (::rename(file.c_str(), (file.string() + kDamagedSuffix).c_str()) != 0)
+    return fail_errno("rename " + file.string());
+  return {};
+}
+
+Result<> Gateway::keep_ledger_aside(const Error& why) {
+  const std::string file = directory_ / kLedgerFile;
+  // SQLite's log belongs to the file that it is named after: a new one must not find it.
+  for (const char* suffix : {"-wal", "-shm"})
+    ::rename((file + suffix).c_str(), (file + kDamagedSuffix + suffix).c_str());
+  return keep_aside(file, why);
+}
+
+Result<> Gateway::open_ledger() {
+  auto opened = UsageLedger::open(directory_ / kLedgerFile);
+  if (!opened && opened.error().code() == ErrorCode::kConflict) {
+    INSULA_TRY_VOID(keep_ledger_aside(opened.error()));
+    opened = UsageLedger::open(directory_ / kLedgerFile);
+  }
+  INSULA_TRY(ledger_, std::move(opened));
+  return {};
+}
+
+Result<std::unique_ptr<UsageJournal>> Gateway::open_journal(const std::filesystem::path& file) {
+  auto opened = UsageJournal::open(file);
+  if (opened || opened.error().code() != ErrorCode::kConflict) return opened;
+  INSULA_TRY_VOID(keep_aside(file, opened.error()));
+  return UsageJournal::open(file);
+}
+
+Result<> Gateway::bring_in(const std::filesystem::path& journal_file) {
+  INSULA_TRY(const auto journal, open_journal(journal_file));
+  const std::int64_t hour = hour_of(clock_.wall());
+  auto copied = ledger_->copy(*journal, hour, UsageLedger::Release::kAll);
+  if (copied || copied.error().code() != ErrorCode::kConflict) return copied;
+  // Damage further inside, which opening did not meet.
+  ledger_.reset();
+  INSULA_TRY_VOID(keep_ledger_aside(copied.error()));
+  INSULA_TRY_VOID(open_ledger());
+  return ledger_->copy(*journal, hour, UsageLedger::Release::kAll);
+}
+
 Result<> Gateway::start(const GatewaySettings& settings) {
-  INSULA_TRY(ledger_, UsageLedger::open(directory_ / "usage.db"));
+  INSULA_TRY_VOID(open_ledger());
   // Journals of an earlier run, also of one with more loops.
+  std::vector<std::filesystem::path> earlier;
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
     const std::string name = entry.path().filename();
-    if (!name.starts_with(kJournalPrefix) || !name.ends_with(kJournalSuffix)) continue;
-    INSULA_TRY(const auto journal, UsageJournal::open(entry.path()));
-    INSULA_TRY_VOID(ledger_->copy(*journal, hour_of(clock_.wall()), UsageLedger::Release::kAll));
+    if (name.starts_with(kJournalPrefix) && name.ends_with(kJournalSuffix))
+      earlier.push_back(entry.path());
   }
+  for (const auto& file : earlier)
+    INSULA_TRY_VOID(bring_in(file));
   for (unsigned i = 0; i < std::max(settings.loops, 1U); ++i) {
-    INSULA_TRY(auto journal, UsageJournal::open(directory_ / fmt::format("{}{}{}", kJournalPrefix,
-                                                                         i, kJournalSuffix)));
+    INSULA_TRY(auto journal,
+               open_journal(directory_ / fmt::format("{}{}{}", kJournalPrefix, i, kJournalSuffix)));
     journals_.push_back(std::move(journal));
     persisted_changes_.push_back(0);
     threads_.push_back(std::make_unique<Thread>(worker_settings_, *journals_.back()));

@@ -38,7 +38,8 @@ struct GatewaySettings {
 class Gateway {
  public:
   /// Takes the directory. What the journals of an earlier run hold is brought into the ledger
-  /// before this returns. Errors: kConflict when another gateway has the directory; fail_errno.
+  /// before this returns; one that is damaged, or a damaged ledger, is kept aside as `.damaged`.
+  /// Errors: kConflict when another gateway has the directory; fail_errno.
   static Result<std::unique_ptr<Gateway>> create(const GatewaySettings& settings,
                                                  const Clock& clock,
                                                  MetricsRegistry& registry,
@@ -69,6 +70,11 @@ class Gateway {
 
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
   Result<> start(const GatewaySettings& settings);
+  Result<> open_ledger();
+  Result<> bring_in(const std::filesystem::path& journal_file);
+  Result<std::unique_ptr<UsageJournal>> open_journal(const std::filesystem::path& file);
+  Result<> keep_ledger_aside(const Error& why);
+  Result<> keep_aside(const std::filesystem::path& file, const Error& why);
   Result<> persist_now();
 
   const Clock& clock_;

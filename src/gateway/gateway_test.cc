@@ -532,6 +532,22 @@ TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   EXPECT_LE(usage().requests, 1000);
 }
 
+TEST_F(GatewayTest, DamagedUsageFilesAreKeptAsideAndDoNotStopIt) {
+  Model model(loop_);
+  start({model.address});
+  chat();
+  gateway_.reset();
+  std::ofstream(directory_ / "usage-0.journal") << "cut short";
+  std::ofstream(directory_ / "usage-3.journal");
+  std::ofstream(directory_ / "usage.db") << std::string(8192, 'x');
+  start({model.address});
+  EXPECT_EQ(chat().status, 200);
+  EXPECT_EQ(usage().requests, 1);
+  for (const char* file : {"usage-0.journal", "usage-3.journal", "usage.db"})
+    EXPECT_TRUE(std::filesystem::exists(directory_ / (std::string(file) + ".damaged"))) << file;
+  EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_usage_files_damaged_total 3"));
+}
+
 TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {
   start({});
   const auto second = Gateway::create(settings_, system_clock(), registry_, {});

@@ -57,6 +57,10 @@ GatewayMetrics::GatewayMetrics(MetricsRegistry& registry)
           registry.gauge("insula_gateway_connections_open", "Client connections open now.")),
       snapshots(registry.counter("insula_gateway_snapshots_total",
                                  "Configurations applied since the start.")),
-      snapshot_tenants(registry.gauge("insula_gateway_tenants", "Tenants that have a route.")) {}
+      snapshot_tenants(registry.gauge("insula_gateway_tenants", "Tenants that have a route.")),
+      damaged_files(registry.counter("insula_gateway_usage_files_damaged_total",
+                                     "Files of usage that could not be read and were kept aside as "
+                                     ".damaged. What they held is "
+                                     "on no bill until someone reads them.")) {}
 
 }  // namespace insula::gateway

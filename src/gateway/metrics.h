@@ -48,6 +48,7 @@ struct GatewayMetrics {
   Gauge& open_connections;
   Counter& snapshots;
   Gauge& snapshot_tenants;
+  Counter& damaged_files;
 };
 
 }  // namespace insula::gateway

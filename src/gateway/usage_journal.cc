@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -115,26 +116,42 @@ std::span<UsageJournal::Cell> UsageJournal::cells() const {
   return {reinterpret_cast<Cell*>(static_cast<char*>(memory_) + kHeaderBytes), kCells};
 }
 
+Result<std::unique_ptr<UsageJournal>> UsageJournal::map(const std::filesystem::path& file, int fd) {
+  void* memory = ::mmap(nullptr, kHeaderBytes + kCells * sizeof(Cell), PROT_READ | PROT_WRITE,
+                        MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) return fail_errno("map " + file.string());
+  return std::unique_ptr<UsageJournal>(new UsageJournal(file, memory));
+}
+
+Result<std::unique_ptr<UsageJournal>> UsageJournal::create(const std::filesystem::path& file) {
+  const std::filesystem::path unfinished = file.string() + ".new";
+  const Fd fd(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (fd.get() < 0) return fail_errno("create " + unfinished.string());
+  // Allocated, so that a full disk is an error here and not a signal in add().
+  if (const int error = ::posix_fallocate(fd.get(), 0, kHeaderBytes + kCells * sizeof(Cell));
+      error != 0) {
+    ::unlink(unfinished.c_str());
+    return fail_errno("allocate " + unfinished.string(), error);
+  }
+  INSULA_TRY(auto journal, map(file, fd.get()));
+  journal->header().magic = kMagic;
+  if (::rename(unfinished.c_str(), file.c_str()) != 0)
+    return fail_errno("rename " + unfinished.string());
+  return journal;
+}
+
 Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::path& file) {
-  constexpr std::size_t kBytes = kHeaderBytes + kCells * sizeof(Cell);
-  const Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  if (fd.get() < 0 && errno == ENOENT) return create(file);
   if (fd.get() < 0) return fail_errno("open " + file.string());
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + file.string());
-  const bool fresh = status.st_size == 0;
-  if (!fresh && static_cast<std::size_t>(status.st_size) != kBytes) {
-    return fail(ErrorCode::kInternal, file.string() + ": not a usage journal of this version");
+  if (static_cast<std::size_t>(status.st_size) != kHeaderBytes + kCells * sizeof(Cell)) {
+    return fail(ErrorCode::kConflict, file.string() + ": not a usage journal of this version");
   }
-  // Allocated, so that a full disk is an error here and not a signal in add().
-  if (const int error = ::posix_fallocate(fd.get(), 0, kBytes); error != 0) {
-    return fail_errno("allocate " + file.string(), error);
-  }
-  void* memory = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (memory == MAP_FAILED) return fail_errno("map " + file.string());
-  std::unique_ptr<UsageJournal> journal(new UsageJournal(file, memory));
-  std::uint64_t& magic = journal->header().magic;
-  if (magic == 0) magic = kMagic;
-  if (magic != kMagic) return fail(ErrorCode::kInternal, file.string() + ": not a usage journal");
+  INSULA_TRY(auto journal, map(file, fd.get()));
+  if (journal->header().magic != kMagic)
+    return fail(ErrorCode::kConflict, file.string() + ": not a usage journal");
   return journal;
 }
 

@@ -74,7 +74,8 @@ class UsageJournal {
   static constexpr std::size_t kModelsPerTenantMax = 100;
   static constexpr std::string_view kOtherModel = "other";
 
-  /// Opens or creates the file. Errors: fail_errno; kInternal when it is not a journal.
+  /// Opens the file, or creates it under another name until it is whole. Errors: fail_errno;
+  /// kConflict when it is not a journal.
   static Result<std::unique_ptr<UsageJournal>> open(const std::filesystem::path& file);
   ~UsageJournal();
   UsageJournal(const UsageJournal&) = delete;
@@ -108,6 +109,8 @@ class UsageJournal {
   struct Header;
 
   UsageJournal(std::filesystem::path file, void* memory);
+  static Result<std::unique_ptr<UsageJournal>> map(const std::filesystem::path& file, int fd);
+  static Result<std::unique_ptr<UsageJournal>> create(const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Cell> cells() const;
   Cell* find_or_take(const UsageEntry& entry, std::int64_t hour);

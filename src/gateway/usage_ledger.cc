@@ -41,9 +41,20 @@ constexpr const char* kSelect = R"(
   FROM usage WHERE (?1 = '' OR tenant = ?1) AND hour BETWEEN ?2 AND ?3
   ORDER BY tenant, model, key)";
 
+ErrorCode code_of(int status) {
+  switch (status) {
+    case SQLITE_FULL:
+      return ErrorCode::kInsufficientStorage;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return ErrorCode::kConflict;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
 std::unexpected<Error> broken(sqlite3* database, std::string_view what) {
-  const bool full = sqlite3_errcode(database) == SQLITE_FULL;
-  return fail(full ? ErrorCode::kInsufficientStorage : ErrorCode::kInternal,
+  return fail(code_of(sqlite3_errcode(database)),
               std::string(what) + " the usage ledger: " + sqlite3_errmsg(database));
 }
 

@@ -39,7 +39,8 @@ struct UsageQuery {
 /// Threads: one at a time. Every call may block on the disk.
 class UsageLedger {
  public:
-  /// Opens or creates the database. Errors: kInternal; kInsufficientStorage.
+  /// Opens or creates the database. Errors: kInternal; kInsufficientStorage; kConflict when what is
+  /// in the file is not a ledger, or broken.
   static Result<std::unique_ptr<UsageLedger>> open(const std::filesystem::path& file);
   ~UsageLedger();
   UsageLedger(const UsageLedger&) = delete;
