@@ -156,64 +156,91 @@ Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::
 }
 
 void UsageJournal::add(const UsageEntry& entry, WallTime now) {
-  Cell* cell = find_or_take(entry, hour_of(now));
-  const std::uint64_t version = cell->updates;
-  UsageCounts counts = cell->load(version);
+  Cell& cell = cell_of(entry, hour_of(now));
+  const std::uint64_t version = cell.updates;
+  UsageCounts counts = cell.load(version);
   counts += {1, entry.failed ? 1 : 0, entry.usage.prompt_tokens, entry.usage.completion_tokens,
              entry.usage.estimated ? 1 : 0};
-  cell->store(version + 1, counts);
-  cell->updates.store(version + 1, std::memory_order_release);
+  cell.store(version + 1, counts);
+  cell.updates.store(version + 1, std::memory_order_release);
   changes_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void UsageJournal::forget_old_hours(std::int64_t hour) {
   known_hour_ = hour;
   known_.clear();
-  models_.clear();
+  shares_.clear();
 }
 
-UsageJournal::Cell* UsageJournal::find_or_take(const UsageEntry& entry, std::int64_t hour) {
+UsageJournal::Cell* UsageJournal::find(std::string_view tenant,
+                                       std::string_view model,
+                                       std::string_view key) {
+  scratch_.assign(tenant).append(1, '\0').append(key).append(1, '\0').append(model);
+  const auto found = known_.find(scratch_);
+  return found == known_.end() ? nullptr : found->second;
+}
+
+UsageJournal::Cell& UsageJournal::cell_of(const UsageEntry& entry, std::int64_t hour) {
   if (hour != known_hour_) forget_old_hours(hour);
-  scratch_.assign(entry.tenant)
-      .append(1, '\0')
-      .append(entry.key)
-      .append(1, '\0')
-      .append(entry.model);
-  if (const auto found = known_.find(scratch_); found != known_.end()) return found->second;
-  std::size_t& models = models_[std::string(entry.tenant)];
-  const bool crowded = ++models > kModelsPerTenantMax;
-  if (crowded && entry.model != kOtherModel) {
-    return find_or_take({entry.tenant, kOtherModel, entry.key, entry.failed, entry.usage}, hour);
+  const std::string_view kept = entry.model.substr(0, kModelBytes - 1);
+  if (Cell* cell = find(entry.tenant, kept, entry.key); cell != nullptr) return *cell;
+  std::string model(kept);
+  Share& share = shares_[std::string(entry.tenant)];
+  if (share.models.size() >= kModelsPerTenantMax && !share.models.contains(model)) {
+    model = kOtherModel;
+    if (Cell* cell = find(entry.tenant, model, entry.key); cell != nullptr) return *cell;
   }
+  if (share.cells >= kCellsPerTenantMax) return others_of(entry.tenant, hour);
   Cell* cell =
-      take({std::string(entry.tenant), std::string(entry.model), std::string(entry.key), hour});
+      take({std::string(entry.tenant), model, std::string(entry.key), hour}, kCellsReserved);
+  if (cell == nullptr) return others_of(entry.tenant, hour);
+  ++share.cells;
+  if (model != kOtherModel) share.models.insert(std::move(model));
   known_.emplace(scratch_, cell);
-  return cell;
+  return *cell;
 }
 
-UsageJournal::Cell* UsageJournal::take(const UsageKey& key) {
-  // The last cell is nobody's: where entries go when all others are taken.
-  for (Cell& cell : cells().first(kCells - 1)) {
-    if (cell.use != 0) continue;
-    cell.updates = 0;
-    cell.store(0, {});
-    cell.hour = key.hour;
-    put(cell.tenant, key.tenant);
-    put(cell.model, key.model);
-    put(cell.key, key.key);
-    const auto number = static_cast<std::uint64_t>(&cell - cells().data());
-    if (header().touched <= number) header().touched = number + 1;
-    cell.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
-    return &cell;
-  }
+UsageJournal::Cell& UsageJournal::others_of(std::string_view tenant, std::int64_t hour) {
+  if (Cell* cell = find(tenant, kOtherModel, kOtherKey); cell != nullptr) return *cell;
+  Cell* cell =
+      take({std::string(tenant), std::string(kOtherModel), std::string(kOtherKey), hour}, 0);
+  if (cell == nullptr) return nobodys(hour);
+  known_.emplace(scratch_, cell);
+  return *cell;
+}
+
+/// Nothing when there would be fewer than `reserved` free cells left.
+UsageJournal::Cell* UsageJournal::take(const UsageKey& key, std::size_t reserved) {
+  const std::span<Cell> table = cells().first(kCells - 1);  // The last one is nobody's.
+  const std::size_t touched = std::min<std::size_t>(header().touched, table.size());
+  const auto is_free = [](const Cell& cell) { return cell.use == 0; };
+  const auto free_touched =
+      static_cast<std::size_t>(std::ranges::count_if(table.first(touched), is_free));
+  if (free_touched + (table.size() - touched) <= reserved) return nullptr;
+  Cell& cell = *std::ranges::find_if(table, is_free);
+  cell.updates = 0;
+  cell.store(0, {});
+  cell.hour = key.hour;
+  put(cell.tenant, key.tenant);
+  put(cell.model, key.model);
+  put(cell.key, key.key);
+  const auto number = static_cast<std::uint64_t>(&cell - table.data());
+  if (header().touched <= number) header().touched = number + 1;
+  cell.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
+  return &cell;
+}
+
+UsageJournal::Cell& UsageJournal::nobodys(std::int64_t hour) {
   Cell& last = cells().back();
   if (last.use == 0) {
+    last.updates = 0;
+    last.store(0, {});
     put(last.model, kOtherModel);
-    last.hour = key.hour;
+    last.hour = hour;
     header().touched = kCells;
     last.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
   }
-  return &last;
+  return last;
 }
 
 std::vector<UsageJournal::Reading> UsageJournal::read() const {

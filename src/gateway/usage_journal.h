@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -63,16 +64,22 @@ struct UsageKey {
 /// copies sums to the database and notes per cell how much of it was copied, in one transaction:
 /// that is what makes a request count once.
 ///
-/// A cell is given up for reuse once its hour is over and the ledger has copied it. When the table
-/// is full, entries are counted under the model kOtherModel, of which there is one cell for each
-/// tenant, and at worst in a cell of the file's own that no tenant has.
+/// A cell is given up for reuse once its hour is over and the ledger has copied it. A tenant that
+/// names more than kModelsPerTenantMax models in an hour has the rest counted as kOtherModel. One
+/// that has kCellsPerTenantMax cells, or comes when the table is full, has what is new counted in
+/// one cell for kOtherModel and kOtherKey; kCellsReserved are kept for those, so that what some
+/// tenants do takes no other tenant off its bill. When even they are used up, entries go to a cell
+/// of the file's own that no tenant has.
 ///
 /// Threads: add() from one loop; read() and release() from the ledger's thread.
 class UsageJournal {
  public:
-  static constexpr std::size_t kCells = 2048;
+  static constexpr std::size_t kCells = 8192;
+  static constexpr std::size_t kCellsReserved = 1024;
+  static constexpr std::size_t kCellsPerTenantMax = 256;
   static constexpr std::size_t kModelsPerTenantMax = 100;
   static constexpr std::string_view kOtherModel = "other";
+  static constexpr std::string_view kOtherKey = "other";
 
   /// Opens the file, or creates it under another name until it is whole. Errors: fail_errno;
   /// kConflict when it is not a journal.
@@ -113,15 +120,25 @@ class UsageJournal {
   static Result<std::unique_ptr<UsageJournal>> create(const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Cell> cells() const;
-  Cell* find_or_take(const UsageEntry& entry, std::int64_t hour);
-  Cell* take(const UsageKey& key);
+
+  /// What a tenant has of the table in the present hour.
+  struct Share {
+    std::size_t cells = 0;
+    std::unordered_set<std::string> models;
+  };
+
+  Cell& cell_of(const UsageEntry& entry, std::int64_t hour);
+  Cell& others_of(std::string_view tenant, std::int64_t hour);
+  Cell* find(std::string_view tenant, std::string_view model, std::string_view key);
+  Cell* take(const UsageKey& key, std::size_t reserved);
+  Cell& nobodys(std::int64_t hour);
   void forget_old_hours(std::int64_t hour);
 
   std::filesystem::path file_;
   void* memory_;
-  // The loop's own view: cells of the present hour by key, and models by tenant.
+  // The loop's own view of the present hour: cells by key, and what each tenant has.
   std::unordered_map<std::string, Cell*> known_;
-  std::unordered_map<std::string, std::size_t> models_;
+  std::unordered_map<std::string, Share> shares_;
   std::int64_t known_hour_ = -1;
   std::string scratch_;
   std::atomic<std::uint64_t> changes_{0};

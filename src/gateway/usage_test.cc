@@ -1,6 +1,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -129,13 +130,56 @@ TEST_F(UsageTest, SumsStopAtTheLargestNumber) {
 TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
   const auto counting = journal();
   const auto sums = ledger();
-  for (int i = 0; i < 5000; ++i) {
+  constexpr int kTenants = UsageJournal::kCells + 500;
+  for (int i = 0; i < kTenants; ++i) {
     const std::string tenant = "tenant-" + std::to_string(i);
     counting->add({.tenant = tenant, .model = "m", .key = "k", .failed = true, .usage = {}},
                   clock_.wall());
   }
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
-  EXPECT_EQ(total(*sums), (UsageCounts{.requests = 5000, .failed = 5000}));
+  EXPECT_EQ(total(*sums), (UsageCounts{.requests = kTenants, .failed = kTenants}));
+}
+
+TEST_F(UsageTest, TenantsThatFillTheirShareTakeNothingFromTheOthers) {
+  const auto counting = journal();
+  const auto sums = ledger();
+  const auto add = [&](const std::string& tenant, const std::string& model,
+                       const std::string& key) {
+    counting->add({.tenant = tenant, .model = model, .key = key, .failed = false, .usage = {}},
+                  clock_.wall());
+  };
+  constexpr int kNoisy = 40;
+  constexpr int kQuiet = 900;
+  for (int i = 0; i < 1000; ++i) {
+    for (int tenant = 0; tenant < kNoisy; ++tenant)
+      add("noisy-" + std::to_string(tenant), "m" + std::to_string(i % 150), std::to_string(i));
+  }
+  for (int tenant = 0; tenant < kQuiet; ++tenant)
+    add("quiet-" + std::to_string(tenant), "m", "k");
+  ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+  std::map<std::string, std::int64_t> requests;
+  const auto rows = sums->read({}).value();
+  for (const UsageRow& row : rows)
+    requests[row.tenant] += row.counts.requests;
+  EXPECT_EQ(requests.size(), kNoisy + kQuiet);
+  EXPECT_FALSE(requests.contains(""));
+  for (const auto& [tenant, count] : requests)
+    EXPECT_EQ(count, tenant.starts_with("noisy") ? 1000 : 1) << tenant;
+}
+
+TEST_F(UsageTest, KeysDoNotUseUpATenantsModels) {
+  const auto counting = journal();
+  const auto sums = ledger();
+  for (int i = 0; i < 150; ++i) {
+    const std::string key = std::to_string(i);
+    counting->add({.tenant = "t", .model = "m", .key = key, .failed = false, .usage = {}},
+                  clock_.wall());
+  }
+  ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+  const auto rows = sums->read({}).value();
+  EXPECT_EQ(rows.size(), 150U);
+  for (const UsageRow& row : rows)
+    EXPECT_EQ(row.model, "m");
 }
 
 TEST_F(UsageTest, AWriterKilledAtAnyMomentLeavesWholeRequests) {
