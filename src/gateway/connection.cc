@@ -48,6 +48,19 @@ constexpr std::array<ErrorWords, 10> kErrorWords = {{
     {ErrorCode::kTimeout, "server_error", "upstream_timeout"},
 }};
 
+Result<> check_served(const Tenant& tenant) {
+  if (!tenant.endpoints.empty()) return {};
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("{} has no ready endpoint", tenant.service_host));
+}
+
+std::unexpected<Error> over_limit(const Tenant& tenant) {
+  tenant.metrics->rate_limited->add();
+  return fail(ErrorCode::kTooManyRequests,
+              fmt::format("the rate limit of {} requests per hour is reached; see Retry-After",
+                          tenant.requests_per_hour));
+}
+
 ErrorWords words_of(ErrorCode code) {
   for (const ErrorWords& words : kErrorWords) {
     if (words.code == code) return words;
@@ -67,7 +80,9 @@ Connection::Connection(Worker& worker, std::unique_ptr<net::Stream> client)
       client_address_(client_->peer().is_unix() ? "unix" : client_->peer().host()),
       deadline_(worker.coarse_now() + worker.settings().timeouts.idle) {}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  worker_.release(held_);
+}
 
 void Connection::wait_for(Phase phase, std::chrono::nanoseconds patience) {
   phase_ = phase;
@@ -110,11 +125,18 @@ Task<> Connection::serve() {
   while (co_await read_head()) {
     const bool keep_alive = co_await answer();
     upstream_.reset();
+    drop_body();
     if (!keep_alive || client_gone_) break;
     in_.erase(0, used_);
     shrink();
   }
   watchers_.cancel();
+}
+
+void Connection::drop_body() {
+  worker_.release(std::exchange(held_, 0));
+  body_.clear();
+  payload_ = {};
 }
 
 void Connection::shrink() {
@@ -170,6 +192,8 @@ Task<bool> Connection::answer() {
     co_return co_await refuse(request, std::move(accepted).error());
   }
   if (body_pending_) {
+    if (auto expected = expect_admission(request); !expected)
+      co_return co_await refuse(request, std::move(expected).error());
     if (auto read = co_await read_body(request); !read)
       co_return co_await refuse(request, std::move(read).error());
   }
@@ -238,6 +262,9 @@ Result<> Connection::read_framed(http::BodyFramer& framer, std::span<char> bytes
   const http::BodyFramer::Decoded decoded = framer.decode(bytes);
   if (framer.refusal() != http::Refusal::kNone)
     return std::unexpected(http::request_error(framer.refusal()));
+  if (!worker_.hold(decoded.payload))
+    return fail(ErrorCode::kUnavailable, "too many requests are sending their bodies at once");
+  held_ += decoded.payload;
   body_.append(bytes.data(), decoded.payload);
   if (body_.size() > worker_.settings().body_bytes_max) {
     return fail(ErrorCode::kTooLarge, fmt::format("the request body may have at most {} bytes",
@@ -290,32 +317,39 @@ Result<> Connection::inspect(Request& request) {
   return {};
 }
 
+/// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
+/// one in vain. The body may take so long that admit() decides otherwise; that is what counts.
+Result<> Connection::expect_admission(const Request& request) {
+  const Tenant& tenant = *request.tenant;
+  INSULA_TRY_VOID(check_served(tenant));
+  const RateDecision decision = tenant.window->look(tenant.requests_per_hour);
+  if (decision.admitted) return {};
+  append_rate_headers(own_headers_, decision);
+  return over_limit(tenant);
+}
+
 /// Takes one request from the tenant's window. A tenant that nobody serves keeps its allowance.
 Result<> Connection::admit(Request& request) {
   const Tenant& tenant = *request.tenant;
-  if (tenant.endpoints.empty()) {
-    own_headers_.append("Retry-After: 1\r\n");
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("{} has no ready endpoint", tenant.service_host));
-  }
+  INSULA_TRY_VOID(check_served(tenant));
   request.decision = tenant.window->admit(tenant.requests_per_hour);
   append_rate_headers(own_headers_, request.decision);
-  if (!request.decision.admitted) {
-    tenant.metrics->rate_limited->add();
-    return fail(ErrorCode::kTooManyRequests,
-                fmt::format("the rate limit of {} requests per hour is reached; see Retry-After",
-                            tenant.requests_per_hour));
-  }
+  if (!request.decision.admitted) return over_limit(tenant);
   request.admitted = true;
   return {};
 }
 
 Task<bool> Connection::refuse(Request& request, Error error) {
-  const ErrorWords words = words_of(error.code());
+  ErrorWords words = words_of(error.code());
+  // The gateway itself is what lacks something when the tenant has endpoints.
+  const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
+  if (error.code() == ErrorCode::kUnavailable && served)
+    words.openai_code = "temporarily_unavailable";
   OwnReply reply{.status = http_status(error.code()),
                  .type = words.type,
                  .code = words.openai_code,
                  .message = error.message()};
+  if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
   co_return co_await send_own(request, reply);
 }
 

@@ -81,7 +81,9 @@ class Connection {
   Result<> accept(Request& request, const http::RequestHead& head);
   Task<Result<>> read_body(Request& request);
   Result<> read_framed(http::BodyFramer& framer, std::span<char> bytes);
+  void drop_body();
   Result<> inspect(Request& request);
+  Result<> expect_admission(const Request& request);
   Result<> admit(Request& request);
   Task<bool> route(Request& request);
   Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
@@ -116,6 +118,7 @@ class Connection {
   std::string body_;           // the request's body when it is not a part of in_
   std::string_view payload_;   // the request's body
   std::size_t used_ = 0;       // how much of in_ the present request takes
+  std::size_t held_ = 0;       // of the worker's budget for bodies
   bool body_pending_ = false;  // some of the request's body has not been read
   bool expect_continue_ = false;
   http::BodyFramer body_framer_;

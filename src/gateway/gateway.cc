@@ -102,6 +102,7 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .log = log,
                        .tls = settings.tls,
                        .body_bytes_max = settings.body_bytes_max,
+                       .buffered_bytes_max = settings.buffered_bytes_max,
                        .timeouts = settings.timeouts},
       builder_(settings.directory / "limits", clock, registry, std::move(log)) {}
 

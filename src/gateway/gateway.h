@@ -28,6 +28,8 @@ struct GatewaySettings {
   unsigned loops = 1;
   std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
   std::size_t body_bytes_max = 32U << 20U;
+  /// Of bodies that are arriving or waiting, for each loop.
+  std::size_t buffered_bytes_max = kBufferedBytesMax;
   Timeouts timeouts;
 };
 

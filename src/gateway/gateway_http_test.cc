@@ -52,6 +52,7 @@ class GatewayHttpTest : public ::testing::Test {
     config.tenants = {{.name = "t",
                        .service_host = "s.t.svc:1",
                        .endpoints = {upstream_->address().text()},
+                       .requests_per_hour = requests_per_hour_,
                        .issuers = {}}};
     config.api_keys = {{"tttttttttt", "t", std::string(kHash)}};
     serving_.spawn(serve_upstream());
@@ -124,6 +125,7 @@ class GatewayHttpTest : public ::testing::Test {
   std::unique_ptr<net::Listener> listener_;
   std::string reply_;
   std::string seen_;  // All that the upstream received.
+  std::int64_t requests_per_hour_ = 1000;
   int connections_ = 0;
   After after_ = After::kReadOn;
   std::unique_ptr<Gateway> gateway_;
@@ -228,6 +230,37 @@ TEST_F(GatewayHttpTest, AsksForNoCompressionAndPassesACompressedStreamOnUnread) 
   while (usage().requests == 0) {
   }
   EXPECT_EQ(usage().estimated, 1);
+}
+
+TEST_F(GatewayHttpTest, ABodyIsNotAwaitedWhenTheWindowIsFull) {
+  requests_per_hour_ = 1;
+  start(std::string(kOk));
+  talk({head("GET /t/v1/models", "Connection: close\r\n")});
+  for (const std::string_view more :
+       {"Content-Length: 1000000\r\n", "Content-Length: 13\r\nExpect: 100-continue\r\n"}) {
+    const std::string reply = talk({head("POST /t/v1/completions", more)});
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 429")) << reply;
+    EXPECT_THAT(reply, HasSubstr("Retry-After: 3600"));
+  }
+  EXPECT_EQ(usage().requests, 1);
+}
+
+TEST_F(GatewayHttpTest, BodiesBeyondALoopsBudgetAreRefusedAndTheBudgetComesBack) {
+  settings_.buffered_bytes_max = 1000;
+  start(std::string(kOk));
+  // In chunks, a body is pending even when it comes with its head.
+  const std::string large = head("POST /t/v1/files", "Transfer-Encoding: chunked\r\n") + "5dc\r\n" +
+                            std::string(1500, 'x') + "\r\n0\r\n\r\n";
+  const std::string small =
+      head("POST /t/v1/files", "Transfer-Encoding: chunked\r\nConnection: close\r\n");
+  const std::string chunk = "384\r\n" + std::string(900, 'x') + "\r\n0\r\n\r\n";
+  for (int i = 0; i < 3; ++i) {
+    const std::string reply = talk({large});
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 503")) << reply;
+    EXPECT_THAT(reply, HasSubstr("Retry-After: 1\r\n"));
+    EXPECT_THAT(reply, HasSubstr("temporarily_unavailable"));
+    EXPECT_TRUE(talk({small + chunk}).starts_with("HTTP/1.1 200"));
+  }
 }
 
 TEST_F(GatewayHttpTest, ABodyOfUnknownLengthIsChunkedOrEndsTheConnection) {

@@ -121,6 +121,16 @@ Endpoint* Worker::choose(const Tenant& tenant, std::span<Endpoint* const> tried)
   return best;
 }
 
+bool Worker::hold(std::size_t bytes) {
+  if (bytes > settings_.buffered_bytes_max - buffered_bytes_) return false;
+  buffered_bytes_ += bytes;
+  return true;
+}
+
+void Worker::release(std::size_t bytes) {
+  buffered_bytes_ -= bytes;
+}
+
 void Worker::append_request_id(std::string& out) {
   // splitmix64 from a random seed: unique, and cheaper than asking the kernel for each request.
   out.append("req_");

@@ -41,6 +41,10 @@ struct Timeouts {
   std::chrono::nanoseconds reply_gap = std::chrono::seconds(300);   // between two pieces of it
 };
 
+/// Request bodies that a loop holds while they arrive and their requests wait, at most; further
+/// ones are answered 503.
+inline constexpr std::size_t kBufferedBytesMax = std::size_t{256} << 20U;
+
 /// What all loops of a gateway share. Everything outlives the workers.
 struct WorkerSettings {
   const Clock& clock;
@@ -48,6 +52,7 @@ struct WorkerSettings {
   Log log;
   std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
   std::size_t body_bytes_max = 32U << 20U;
+  std::size_t buffered_bytes_max = kBufferedBytesMax;
   std::size_t connections_max = 20'000;
   Timeouts timeouts;
 };
@@ -105,6 +110,10 @@ class Worker {
   /// among equals. nullptr when the tenant has none.
   [[nodiscard]] Endpoint* choose(const Tenant& tenant, std::span<Endpoint* const> tried);
 
+  /// Takes `bytes` from what bodies may hold; false when there is not so much left.
+  [[nodiscard]] bool hold(std::size_t bytes);
+  void release(std::size_t bytes);
+
   /// Appends a fresh request id.
   void append_request_id(std::string& out);
 
@@ -122,6 +131,7 @@ class Worker {
   bool draining_ = false;
   std::uint64_t id_state_;
   std::size_t turn_ = 0;
+  std::size_t buffered_bytes_ = 0;
   std::array<char, std::size_t{64} * 1024> buffer_;
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
