@@ -20,6 +20,8 @@ namespace {
 constexpr std::chrono::seconds kHandshakeTime{10};
 /// How long a client may go on sending a body that was refused before the connection is closed.
 constexpr std::chrono::seconds kLingerTime{2};
+/// Bytes a second that a body must come with on the whole: 32 MiB may take 34 minutes.
+constexpr std::size_t kBodyRateMin = 16U << 10U;
 constexpr std::size_t kLingerBytesMax = 1U << 20U;
 /// On drain, how long an idle connection may still bring a request that was already on its way.
 constexpr std::chrono::milliseconds kDrainIdleTime{300};
@@ -286,8 +288,13 @@ Task<Result<>> Connection::read_body(Request& request) {
     co_return fail(ErrorCode::kBadRequest, "the client left before its body");
   }
   INSULA_CO_TRY_VOID(read_framed(body_framer_, std::span(in_).subspan(used_)));
+  const std::chrono::nanoseconds gap = worker_.settings().timeouts.body_gap;
+  const SteadyTime begin = worker_.coarse_now();
   while (!body_framer_.done()) {
-    wait_for(Phase::kClient, worker_.settings().timeouts.body_gap);
+    wait_for(Phase::kClient, gap);
+    // A byte now and then would otherwise keep the connection and what came for ever.
+    deadline_ =
+        std::min(deadline_, begin + gap + std::chrono::seconds(body_.size() / kBodyRateMin));
     const auto got = co_await client_->read(worker_.buffer());
     if (!got || *got == 0) co_return fail(ErrorCode::kBadRequest, "the request body ended early");
     INSULA_CO_TRY_VOID(read_framed(body_framer_, worker_.buffer().first(*got)));

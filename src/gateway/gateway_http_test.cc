@@ -98,6 +98,11 @@ class GatewayHttpTest : public ::testing::Test {
     co_return co_await stream.read(buffer);
   }
 
+  static Task<Result<>> hung_up(net::Stream& stream) {
+    co_await stream.hangup();
+    co_return Result<>();
+  }
+
   static std::string head(std::string_view request_line, std::string_view more) {
     return std::string(request_line) +
            " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer ins_tttttttttt_" + std::string(kSecret) +
@@ -348,6 +353,23 @@ TEST_F(GatewayHttpTest, AnIdleOrDrippingClientIsLetGo) {
   start(std::string(kOk));
   EXPECT_EQ(talk({}), "");
   EXPECT_EQ(talk({"GET /t/v1/mod"}), "");
+}
+
+TEST_F(GatewayHttpTest, ABodyThatDripsIsNotWaitedForForEver) {
+  settings_.timeouts.body_gap = 200ms;
+  start(std::string(kOk));
+  bool let_go = false;
+  const auto drip = [](GatewayHttpTest& test, std::string request, bool& ended) -> Task<> {
+    auto stream = (co_await net::dial(test.listener_->address(), test.loop_.now() + 5s)).value();
+    static_cast<void>(co_await stream->write(request));
+    const Deadline end = test.loop_.now() + 5s;
+    while (!ended && test.loop_.now() < end) {
+      static_cast<void>(co_await stream->write("x"));
+      ended = (co_await with_deadline(test.loop_.now() + 20ms, hung_up(*stream))).has_value();
+    }
+  };
+  run(drip(*this, head("POST /t/v1/files", "Content-Length: 1000000\r\n"), let_go));
+  EXPECT_TRUE(let_go);
 }
 
 TEST_F(GatewayHttpTest, AnUpstreamThatStaysSilentTimesOut) {

@@ -32,9 +32,10 @@ class Connection;
 /// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
 /// longer.
 struct Timeouts {
-  std::chrono::nanoseconds idle = std::chrono::seconds(75);          // between two requests
-  std::chrono::nanoseconds head = std::chrono::seconds(10);          // for a whole request head
-  std::chrono::nanoseconds body_gap = std::chrono::seconds(30);      // between two pieces of a body
+  std::chrono::nanoseconds idle = std::chrono::seconds(75);  // between two requests
+  std::chrono::nanoseconds head = std::chrono::seconds(10);  // for a whole request head
+  /// Between two pieces of a body; the whole of it must also keep up a minimum rate.
+  std::chrono::nanoseconds body_gap = std::chrono::seconds(30);
   std::chrono::nanoseconds client_write = std::chrono::seconds(60);  // a client that does not read
   std::chrono::nanoseconds connect = std::chrono::seconds(5);
   std::chrono::nanoseconds first_byte = std::chrono::seconds(600);  // of an upstream's reply
