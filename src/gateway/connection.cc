@@ -156,6 +156,7 @@ void Connection::shrink() {
 /// Reads until in_ begins with a whole request head; false when there is none to come.
 Task<bool> Connection::read_head() {
   const Timeouts& timeouts = worker_.settings().timeouts;
+  own_headers_.clear();
   std::size_t seen = 0;
   wait_for(in_.empty() ? Phase::kIdle : Phase::kClient,
            in_.empty() ? timeouts.idle : timeouts.head);
@@ -172,6 +173,8 @@ Task<bool> Connection::read_head() {
           Request request(worker_.snapshot(), worker_.settings().metrics.nobody, worker_.journal(),
                           worker_.settings().clock);
           body_pending_ = true;
+          worker_.append_request_id(request.id);
+          own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
           co_await refuse(request, http::request_error(head.refusal));
           co_return false;
         }
