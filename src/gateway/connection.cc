@@ -175,7 +175,8 @@ Task<bool> Connection::read_head() {
           body_pending_ = true;
           worker_.append_request_id(request.id);
           own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
-          co_await refuse(request, http::request_error(head.refusal));
+          co_await refuse_as(request, http::status_of(head.refusal),
+                             http::request_error(head.refusal));
           co_return false;
         }
       }
@@ -233,6 +234,7 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
   expect_continue_ = head.expect_continue && received == 0;
 
   if (head.method == "CONNECT" || head.method == "TRACE") {
+    own_headers_.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
     return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
   }
   INSULA_TRY(const TenantTarget target, split_target(head.target));
@@ -350,15 +352,18 @@ Result<> Connection::admit(Request& request) {
 }
 
 Task<bool> Connection::refuse(Request& request, Error error) {
+  const int status = http_status(error.code());
+  co_return co_await refuse_as(request, status, std::move(error));
+}
+
+Task<bool> Connection::refuse_as(Request& request, int status, Error error) {
   ErrorWords words = words_of(error.code());
   // The gateway itself is what lacks something when the tenant has endpoints.
   const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
-  OwnReply reply{.status = http_status(error.code()),
-                 .type = words.type,
-                 .code = words.openai_code,
-                 .message = error.message()};
+  OwnReply reply{
+      .status = status, .type = words.type, .code = words.openai_code, .message = error.message()};
   if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
   co_return co_await send_own(request, reply);
 }

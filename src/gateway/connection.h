@@ -100,6 +100,7 @@ class Connection {
   Task<bool> finish_attempt(Request& request, Attempt result);
 
   Task<bool> refuse(Request& request, Error error);
+  Task<bool> refuse_as(Request& request, int status, Error error);
   Task<bool> send_own(Request& request, OwnReply reply);
   Task<bool> send(std::string_view first, std::string_view second);
   Task<bool> flush();
