@@ -25,20 +25,26 @@ Result<std::string_view> bearer_of(std::string_view value) {
   return http::trim(value.substr(space + 1));
 }
 
+struct Credential {
+  std::string_view text;
+  bool bearer = false;
+};
+
 /// The one credential in the headers.
-Result<std::string_view> credential_of(const http::RequestHead& head) {
-  std::optional<std::string_view> found;
+Result<Credential> credential_of(const http::RequestHead& head) {
+  std::optional<Credential> found;
   for (const http::Field& field : head.fields()) {
     const bool bearer = field.id == http::FieldId::kAuthorization;
     if (!bearer && (field.id != http::FieldId::kOther || !is_key_header(field.name))) continue;
     if (found) return refuse("several credentials were given; send one");
     if (bearer) {
-      INSULA_TRY(found, bearer_of(field.value));
+      INSULA_TRY(const std::string_view text, bearer_of(field.value));
+      found = {text, true};
     } else {
-      found = field.value;
+      found = {field.value, false};
     }
   }
-  if (!found || found->empty())
+  if (!found || found->text.empty())
     return refuse("no API key or token was given; send `Authorization: Bearer <key>`");
   return *found;
 }
@@ -67,9 +73,12 @@ Result<Principal> authenticate(const http::RequestHead& head,
                                const Tenant& tenant,
                                TokenCache& cache,
                                WallTime now) {
-  INSULA_TRY(const std::string_view credential, credential_of(head));
+  INSULA_TRY(const Credential given, credential_of(head));
+  const std::string_view credential = given.text;
   if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant);
   if (credential.starts_with(kApiKeyPrefix)) return refuse("the API key is not valid");
+  if (!given.bearer)
+    return refuse("this header takes an API key; send a token as `Authorization: Bearer <token>`");
   const TokenCache::Scope scope{tenant.name, tenant.auth_scope};
   if (const Result<JwtClaims>* known = cache.find(scope, credential, now))
     return check_claims(*known, tenant);
@@ -79,11 +88,20 @@ Result<Principal> authenticate(const http::RequestHead& head,
   return principal;
 }
 
+bool reads_as(std::string_view name, std::string_view lower) {
+  if (name.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if ((name[i] == '_' ? '-' : name[i] | 0x20) != lower[i]) return false;
+  }
+  return true;
+}
+
 bool is_credential(const http::Field& field) {
   if (field.id == http::FieldId::kAuthorization || field.id == http::FieldId::kProxyAuthorization)
     return true;
   if (field.id != http::FieldId::kOther) return false;
-  return is_key_header(field.name) || http::token_is(field.name, "cookie");
+  return reads_as(field.name, "x-api-key") || reads_as(field.name, "api-key") ||
+         reads_as(field.name, "cookie") || reads_as(field.name, "proxy-authorization");
 }
 
 }  // namespace insula::gateway

@@ -30,6 +30,10 @@ inline constexpr std::string_view kTokenKey = "token";
                                              TokenCache& cache,
                                              WallTime now);
 
+/// Whether a header has this name, which is in lower case, for a server that takes `_` for `-` (as
+/// CGI and what came of it do).
+[[nodiscard]] bool reads_as(std::string_view name, std::string_view lower);
+
 /// True for headers that may carry a credential for the gateway; upstreams never see them.
 [[nodiscard]] bool is_credential(const http::Field& field);
 

@@ -206,6 +206,10 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
   headers.add("X-Insula-Tenant", "beta");
   headers.add("X-Request-Id", "mine");
   headers.add("X-Other", "kept");
+  headers.add("x_forwarded_for", "6.6.6.6");
+  headers.add("X-Insula_Tenant", "beta");
+  headers.add("X_Api-Key", key_of("betabetabe"));
+  headers.add("x_request_id", "beta");
   const auto response = send("GET", "/alpha/v1/models?x=%2f", headers);
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(response.headers.get("x-ratelimit-limit-requests"), "1000");
@@ -238,6 +242,7 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   };
   EXPECT_EQ(status("alpha", bearer(key_of("alphaalpha"))), 200);
   EXPECT_EQ(status("alpha", {{"X-Api-Key", key_of("alphaalpha")}}), 200);
+  EXPECT_EQ(status("alpha", {{"X-Api-Key", good}}), 401);
   EXPECT_EQ(status("alpha", bearer(good)), 200);
   EXPECT_EQ(status("alpha", bearer(good)), 200);
   EXPECT_EQ(status("beta", bearer(good)), 403);

@@ -50,13 +50,13 @@ bool is_ours_upstream(const Field& field) {
       return true;
     case FieldId::kOther: {
       const std::string_view name = field.name;
-      if (http::token_is(name, "accept-encoding")) return true;
+      if (reads_as(name, "accept-encoding")) return true;
       if (name.empty() || (name.front() | 0x20) != 'x') return false;
       const auto starts = [&](std::string_view prefix) {
-        return name.size() >= prefix.size() &&
-               http::token_is(name.substr(0, prefix.size()), prefix);
+        return name.size() >= prefix.size() && reads_as(name.substr(0, prefix.size()), prefix);
       };
-      return starts("x-forwarded-") || starts("x-insula-") || starts("x-real-ip");
+      return starts("x-forwarded-") || starts("x-insula-") || starts("x-real-ip") ||
+             reads_as(name, "x-request-id");
     }
     default:
       return false;
