@@ -239,11 +239,13 @@ Result<> Connection::accept(Request& request, const http::RequestHead& head) {
   }
   INSULA_TRY(const TenantTarget target, split_target(head.target));
   const Tenant* tenant = request.snapshot->find(target.tenant);
-  if (tenant == nullptr)
+  if (tenant != nullptr) request.assign(*tenant);
+  auto principal =
+      authenticate(head, *request.snapshot, tenant == nullptr ? request.snapshot->nobody : *tenant,
+                   worker_.tokens(), worker_.settings().clock.wall());
+  if (tenant == nullptr && (principal || principal.error().code() == ErrorCode::kForbidden))
     return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target.tenant));
-  request.assign(*tenant);
-  INSULA_TRY(request.principal, authenticate(head, *request.snapshot, *tenant, worker_.tokens(),
-                                             worker_.settings().clock.wall()));
+  INSULA_TRY(request.principal, std::move(principal));
   if (announced > worker_.settings().body_bytes_max) {
     return fail(ErrorCode::kTooLarge, fmt::format("the request body may have at most {} bytes",
                                                   worker_.settings().body_bytes_max));

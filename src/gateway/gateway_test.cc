@@ -257,6 +257,14 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   EXPECT_EQ(status("alpha", bearer(expired)), 401);
   EXPECT_EQ(status("alpha", bearer(none)), 401);
   EXPECT_EQ(status("gamma", bearer(good)), 404);
+  EXPECT_EQ(status("gamma", bearer(key_of("alphaalpha"))), 404);
+  // Without a credential of somebody, a name that exists looks like one that does not.
+  for (const http::Headers& wrong :
+       {http::Headers{}, bearer(key_of("nobodynobo")), bearer("nonsense"), bearer(expired)}) {
+    const auto nobody = send("GET", "/gamma/v1/models", wrong);
+    EXPECT_EQ(nobody.status, 401);
+    EXPECT_EQ(nobody.body, send("GET", "/beta/v1/models", wrong).body);
+  }
   EXPECT_EQ(send("GET", "/alpha", bearer(good)).status, 404);
   EXPECT_EQ(send("GET", "/alpha/../beta/v1/models", bearer(good)).status, 404);
   const auto refused = send("GET", "/alpha/v1/models", {});

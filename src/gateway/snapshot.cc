@@ -45,6 +45,8 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     scopes_.clear();
     scopes_builtin_keys_ = config.builtin_keys;
   }
+  snapshot->nobody.issuers = build_issuers({}, builtin);
+  snapshot->nobody.auth_scope = scope_of({});
   for (const TenantConfig& tenant_config : config.tenants) {
     auto tenant = build_tenant(tenant_config, builtin);
     if (!tenant) {
@@ -71,8 +73,8 @@ std::uint64_t SnapshotBuilder::scope_of(const TenantConfig& config) {
 
 void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(scopes_, [&](const auto& entry) {
-    return std::ranges::find(config.tenants, entry.first, &TenantConfig::name) ==
-           config.tenants.end();
+    return !entry.first.empty() && std::ranges::find(config.tenants, entry.first,
+                                                     &TenantConfig::name) == config.tenants.end();
   });
   const auto unused = [](const auto& entry) { return entry.second.expired(); };
   std::erase_if(endpoints_, unused);

@@ -51,6 +51,9 @@ struct Tenant {
 /// The gateway's whole knowledge at one moment. Immutable; a request keeps the one it began with.
 struct Snapshot {
   std::unordered_map<std::string, Tenant, ApiKeys::TextHash, std::equal_to<>> tenants;
+  /// Credentials for a path of no tenant are checked as if for this one, so that only callers who
+  /// have some learn that there is none. Nameless; has issuers and nothing else.
+  Tenant nobody;
   ApiKeys api_keys;
 
   /// nullptr: no such tenant.
