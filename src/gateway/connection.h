@@ -50,6 +50,7 @@ class Connection {
     kClientGone,
     kCutOff,     // the reply had begun; nothing can be put right
     kUnsent,     // no connection: nothing was sent
+    kNoSocket,   // the same, for want of something here
     kStale,      // a pooled connection turned out closed before the request was written whole
     kLost,       // sent, and the connection ended without a byte of reply
     kMalformed,  // the reply is not HTTP

@@ -138,6 +138,9 @@ Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
   switch (result) {
     case Attempt::kDone:
       co_return request.keep_alive;
+    case Attempt::kNoSocket:
+      co_return co_await refuse(
+          request, Error(ErrorCode::kUnavailable, "the gateway has too many connections open"));
     case Attempt::kTimedOut:
       metrics.timeout_errors->add();
       co_return co_await refuse(request,
@@ -166,7 +169,10 @@ Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoi
     wait_for(Phase::kUpstream, timeouts.connect);
     auto dialed = co_await net::dial(endpoint.address, Loop::current().now() + timeouts.connect);
     if (client_gone_) co_return Attempt::kClientGone;
-    if (!dialed) co_return Attempt::kUnsent;
+    if (!dialed) {
+      co_return dialed.error().code() == ErrorCode::kUnavailable ? Attempt::kNoSocket
+                                                                 : Attempt::kUnsent;
+    }
     upstream_ = *std::move(dialed);
   }
   wait_for(Phase::kUpstream, timeouts.first_byte);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "async/event.h"
@@ -23,6 +24,11 @@ constexpr const char* kDamagedSuffix = ".damaged";
 
 std::int64_t hour_of(WallTime now) {
   return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
+}
+
+std::uint64_t descriptors_allowed() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 Result<Fd> lock_directory(const std::filesystem::path& directory) {
@@ -103,6 +109,7 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .tls = settings.tls,
                        .body_bytes_max = settings.body_bytes_max,
                        .buffered_bytes_max = settings.buffered_bytes_max,
+                       .connections_max = connections_max(descriptors_allowed(), settings.loops),
                        .timeouts = settings.timeouts},
       builder_(settings.directory / "limits", clock, registry, std::move(log)) {}
 

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -602,6 +603,13 @@ TEST(MessageText, AnOperationHasOneSpelling) {
         "/t/v1/../metrics", "/t/v1/%2e%2e/metrics", "/t/v1%2fmodels", "/t/v1/a%2fb", "/t?/v1/x"}) {
     EXPECT_EQ(code(nowhere), ErrorCode::kNotFound) << nowhere;
   }
+}
+
+TEST(ConnectionsMax, LeavesADescriptorForTheUpstreamOfEach) {
+  EXPECT_EQ(connections_max(1024, 1), 448U);
+  EXPECT_EQ(connections_max(1024, 4), 112U);
+  EXPECT_EQ(connections_max(10, 4), 16U);
+  EXPECT_EQ(connections_max(RLIM_INFINITY, 4), kConnectionsMax);
 }
 
 TEST(MessageText, WritesDurationsAsOpenAiDoes) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,16 @@ Result<std::shared_ptr<net::TlsContext>> tls_of(const GatewayOptions& options) {
   INSULA_TRY(tls.private_key, read_text(options.tls_key));
   tls.alpn = {"http/1.1"};
   return net::TlsContext::server(tls);
+}
+
+/// Two descriptors for each client are soon more than the 1024 that a process usually begins with;
+/// what it may raise that to is what the administrator meant.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  // Where it cannot be raised, fewer connections are accepted.
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 /// The sockets to accept from, opened here when the supervisor gave none.
@@ -213,6 +224,7 @@ class Process {
 
 int run(GatewayOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const auto stderr_sink = fd_log_sink(STDERR_FILENO, {}, system_clock());
   LogSink& sink = options.log == nullptr ? *stderr_sink : *options.log;
   Loop loop;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "async/deadline.h"
 #include "base/random.h"
 #include "gateway/connection.h"
@@ -11,6 +13,9 @@ namespace insula::gateway {
 namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kWarnInterval{60};
+constexpr std::uint64_t kDescriptorsReserved = 128;
+constexpr std::size_t kConnectionsMin = 16;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::uint64_t random_seed() {
@@ -18,6 +23,12 @@ std::uint64_t random_seed() {
 }
 
 }  // namespace
+
+std::size_t connections_max(std::uint64_t descriptors, unsigned loops) {
+  const std::uint64_t usable = descriptors - std::min(descriptors, kDescriptorsReserved);
+  return std::clamp<std::size_t>(usable / 2 / std::max(loops, 1U), kConnectionsMin,
+                                 kConnectionsMax);
+}
 
 /// A connection's entry in the worker's list, for as long as its task lives.
 class Worker::Place {
@@ -65,13 +76,23 @@ Task<> Worker::accept_all(std::unique_ptr<net::Listener> listener) {
   for (;;) {
     auto accepted = co_await listener->accept();
     if (!accepted) {
-      settings_.log.warn("connections not accepted", "err", accepted.error());
+      warn_not_accepted(accepted.error());
       co_await sleep_for(kAcceptPause);
     } else if (connections_.size() < settings_.connections_max) {
       settings_.metrics.connections.add();
       running_.spawn(run(*std::move(accepted)));
+    } else {
+      warn_not_accepted(
+          Error(ErrorCode::kUnavailable,
+                fmt::format("a loop has {} connections, its limit", settings_.connections_max)));
     }
   }
+}
+
+void Worker::warn_not_accepted(const Error& why) {
+  if (warned_ && coarse_now_ - *warned_ < kWarnInterval) return;
+  warned_ = coarse_now_;
+  settings_.log.warn("connections not accepted", "err", why);
 }
 
 Task<> Worker::run(std::unique_ptr<net::Stream> stream) {

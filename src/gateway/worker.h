@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,6 +43,13 @@ struct Timeouts {
   std::chrono::nanoseconds reply_gap = std::chrono::seconds(300);   // between two pieces of it
 };
 
+/// Connections of clients to one loop, however many descriptors there are.
+inline constexpr std::size_t kConnectionsMax = 20'000;
+
+/// How many connections each of `loops` may accept when the process may open `descriptors`: as many
+/// as can have one to an upstream each, with some left for files and the rest of the process.
+[[nodiscard]] std::size_t connections_max(std::uint64_t descriptors, unsigned loops);
+
 /// Request bodies that a loop holds while they arrive and their requests wait, at most; further
 /// ones are answered 503.
 inline constexpr std::size_t kBufferedBytesMax = std::size_t{256} << 20U;
@@ -54,7 +62,7 @@ struct WorkerSettings {
   std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
   std::size_t body_bytes_max = 32U << 20U;
   std::size_t buffered_bytes_max = kBufferedBytesMax;
-  std::size_t connections_max = 20'000;
+  std::size_t connections_max = kConnectionsMax;
   Timeouts timeouts;
 };
 
@@ -124,6 +132,9 @@ class Worker {
   Task<> sweep();
   class Place;
 
+  /// Says that clients are not let in, not more often than kWarnInterval.
+  void warn_not_accepted(const Error& why);
+
   Loop& loop_;
   const WorkerSettings& settings_;
   UsageJournal& journal_;
@@ -131,6 +142,7 @@ class Worker {
   SteadyTime coarse_now_;
   bool draining_ = false;
   std::uint64_t id_state_;
+  std::optional<SteadyTime> warned_;
   std::size_t turn_ = 0;
   std::size_t buffered_bytes_ = 0;
   std::array<char, std::size_t{64} * 1024> buffer_;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "async/deadline.h"
@@ -100,6 +101,20 @@ TEST(Stream, DialSaysWhoRefused) {
   EXPECT_EQ(outcome.error().code(), ErrorCode::kUpstream);
   EXPECT_EQ(outcome.error().retry(), Retry::kSafe);
   EXPECT_NE(outcome.error().message().find(address.text()), std::string::npos);
+}
+
+TEST(Stream, ADialWithoutADescriptorIsNotTheUpstreamsFault) {
+  Loop loop;
+  auto listener = Listener::bind(loop, Address::parse("127.0.0.1:0").value());
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  Result<> outcome;
+  run_until_complete(loop, dial_nobody((*listener)->address(), &outcome));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code(), ErrorCode::kUnavailable);
 }
 
 Task<Result<int>> wait_for_hangup(Stream& stream) {

@@ -137,6 +137,16 @@ Task<Result<>> finish_connect(int fd) {
   co_return Result<>();
 }
 
+bool is_shortage(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
+         error_number == ENOMEM || error_number == EADDRNOTAVAIL;
+}
+
+std::unexpected<Error> shortage(std::string_view what) {
+  const Error cause = fail_errno(what).error();
+  return fail(ErrorCode::kUnavailable, cause.message());
+}
+
 std::unexpected<Error> unreachable(const Address& address, const Error& cause) {
   const ErrorCode code =
       cause.code() == ErrorCode::kTimeout ? ErrorCode::kTimeout : ErrorCode::kUpstream;
@@ -149,8 +159,9 @@ std::unexpected<Error> unreachable(const Address& address, const Error& cause) {
 
 Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) co_return fail_errno("socket");
+  if (fd.get() < 0) co_return is_shortage(errno) ? shortage("socket") : fail_errno("socket");
   if (::connect(fd.get(), address.data(), address.size()) != 0) {
+    if (is_shortage(errno)) co_return shortage("connect");
     if (errno != EINPROGRESS) co_return unreachable(address, fail_errno("connect").error());
     auto connected = co_await with_deadline(deadline, finish_connect(fd.get()));
     if (!connected) co_return unreachable(address, connected.error());

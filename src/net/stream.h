@@ -115,7 +115,8 @@ class Stream {
   std::unique_ptr<TlsSession> tls_;
 };
 
-/// Connects. Errors: kUpstream (refused, unreachable), kTimeout.
+/// Connects. Errors: kUpstream (refused, unreachable), kTimeout; kUnavailable when this machine or
+/// process has no socket, port or memory left, which says nothing of the peer.
 Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline);
 
 /// Both ends of a connected pair of Unix sockets; the network of unit tests.
