@@ -51,9 +51,13 @@ constexpr std::array<ErrorWords, 10> kErrorWords = {{
 }};
 
 Result<> check_served(const Tenant& tenant) {
-  if (!tenant.endpoints.empty()) return {};
-  return fail(ErrorCode::kUnavailable,
-              fmt::format("{} has no ready endpoint", tenant.service_host));
+  if (tenant.endpoints.empty()) {
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} has no ready endpoint", tenant.service_host));
+  }
+  if (tenant.window == nullptr)
+    return fail(ErrorCode::kUnavailable, "the tenant's rate limit cannot be kept at the moment");
+  return {};
 }
 
 std::unexpected<Error> over_limit(const Tenant& tenant) {

@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <future>
 #include <thread>
@@ -207,11 +208,14 @@ Result<> Gateway::serve(int fd) {
 }
 
 Task<Result<>> Gateway::apply(GatewayConfig config) {
+  config_ = config;
   auto build = [this, config = std::move(config)]() -> Result<std::shared_ptr<const Snapshot>> {
     return builder_.build(config);
   };
   INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot,
                 co_await blocking_.run(std::move(build)));
+  incomplete_ = std::ranges::any_of(
+      snapshot->tenants, [](const auto& entry) { return entry.second.window == nullptr; });
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));
   for (const auto& thread : threads_) {
@@ -233,6 +237,7 @@ Result<> Gateway::persist_now() {
 }
 
 Task<Result<>> Gateway::persist() {
+  if (incomplete_) INSULA_CO_TRY_VOID(co_await apply(GatewayConfig(config_)));
   co_return co_await blocking_.run([this] { return persist_now(); });
 }
 

@@ -57,7 +57,8 @@ class Gateway {
   /// New requests follow `config` from here on.
   Task<Result<>> apply(GatewayConfig config);
 
-  /// Copies new usage to the ledger and the limits to the disk. Call it about once a second.
+  /// Copies new usage to the ledger and the limits to the disk, and tries again to open limits that
+  /// could not be. Call it about once a second.
   Task<Result<>> persist();
 
   /// Up-to-date sums.
@@ -86,6 +87,9 @@ class Gateway {
   GatewayMetrics metrics_;
   WorkerSettings worker_settings_;
   SnapshotBuilder builder_;
+  /// As last applied, and whether that left tenants without a window.
+  GatewayConfig config_;
+  bool incomplete_ = false;
   std::unique_ptr<UsageLedger> ledger_;
   std::vector<std::unique_ptr<UsageJournal>> journals_;
   std::vector<std::uint64_t> persisted_changes_;

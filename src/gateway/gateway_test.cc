@@ -546,6 +546,19 @@ TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   EXPECT_LE(usage().requests, 1000);
 }
 
+TEST_F(GatewayTest, ATenantWhoseLimitCannotBeKeptIsUnavailableUntilItCan) {
+  Model model(loop_);
+  const auto in_the_way = directory_ / "limits" / "alpha.ring.new";
+  std::filesystem::create_directories(in_the_way);
+  start({model.address});
+  const auto refused = chat();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.get("Retry-After"), "1");
+  std::filesystem::remove(in_the_way);
+  ASSERT_TRUE(wait(gateway_->persist()));
+  EXPECT_EQ(chat().status, 200);
+}
+
 TEST_F(GatewayTest, DamagedUsageFilesAreKeptAsideAndDoNotStopIt) {
   Model model(loop_);
   start({model.address});

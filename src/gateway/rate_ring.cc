@@ -132,6 +132,7 @@ Result<std::unique_ptr<RateWindow::Ring>> RateWindow::Ring::create(
   const FileDescriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (fd.get() < 0) return fail_errno("create " + file.string());
   if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
+    ::unlink(file.c_str());  // What was allocated of it is of use to others.
     return fail_errno("allocate " + file.string(), error);
   }
   INSULA_TRY(auto ring, map(fd.get(), bytes, file));

@@ -79,7 +79,6 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
   }
   window->ring_ = window->newest_.get();
   window->flushed_head_ = window->newest_->head;
-  INSULA_TRY_VOID(window->grow(limit));
   return window;
 }
 

@@ -53,8 +53,8 @@ struct RateDecision {
 /// written, at most what came since the last flush().
 class RateWindow {
  public:
-  /// Opens or creates the ring in `file`, with room for `limit`. `boot` names this run of the
-  /// machine, see current_boot_id().
+  /// Opens the ring in `file`, or creates it with room for `limit`. One that exists may be smaller:
+  /// call grow(). `boot` names this run of the machine, see current_boot_id().
   ///
   /// A file that is not a ring is kept as `file`.damaged, and one takes its place that admits
   /// nobody for one window, since how many were admitted in the last one cannot be known.
@@ -69,8 +69,8 @@ class RateWindow {
   RateWindow(const RateWindow&) = delete;
   RateWindow& operator=(const RateWindow&) = delete;
 
-  /// Admits one request if fewer than `limit` were admitted in the last window.
-  /// Requires: grow(limit) has returned for a limit at least as large, or open() was given one.
+  /// Admits one request if fewer than `limit` were admitted in the last window, or fewer than the
+  /// ring has room for when grow() has failed.
   RateDecision admit(std::int64_t limit);
 
   /// The same numbers without admitting anything; `admitted` says whether one would be.

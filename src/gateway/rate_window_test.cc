@@ -35,7 +35,9 @@ class RateWindowTest : public ::testing::Test {
 
   [[nodiscard]] std::unique_ptr<RateWindow> open(std::int64_t limit,
                                                  std::string_view boot = "boot-1") const {
-    return RateWindow::open(directory_ / "t.ring", limit, clock_, boot).value();
+    auto window = RateWindow::open(directory_ / "t.ring", limit, clock_, boot).value();
+    EXPECT_TRUE(window->grow(limit));
+    return window;
   }
 
   /// How many of `tries` requests are admitted now.

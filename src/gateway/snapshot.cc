@@ -72,13 +72,15 @@ std::uint64_t SnapshotBuilder::scope_of(const TenantConfig& config) {
 }
 
 void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
-  std::erase_if(scopes_, [&](const auto& entry) {
-    return !entry.first.empty() && std::ranges::find(config.tenants, entry.first,
-                                                     &TenantConfig::name) == config.tenants.end();
-  });
-  const auto unused = [](const auto& entry) { return entry.second.expired(); };
-  std::erase_if(endpoints_, unused);
-  if (std::erase_if(windows_, unused) > 0) rings_may_be_spent_ = true;
+  const auto is_gone = [&](const std::string& tenant) {
+    return !tenant.empty() &&
+           std::ranges::find(config.tenants, tenant, &TenantConfig::name) == config.tenants.end();
+  };
+  std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
+  std::erase_if(without_window_, is_gone);
+  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
+  const auto spent = [](const auto& entry) { return entry.second.log.expired(); };
+  if (std::erase_if(windows_, spent) > 0) rings_may_be_spent_ = true;
   if (std::exchange(rings_may_be_spent_, false)) remove_spent_rings();
 }
 
@@ -114,7 +116,13 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
     log_.warn("rate limit out of range", "tenant", config.name, "asked", config.requests_per_hour,
               "used", tenant.requests_per_hour);
   }
-  INSULA_TRY(tenant.window, window_of(config.name, tenant.requests_per_hour));
+  if (auto window = window_of(config.name, tenant.requests_per_hour)) {
+    tenant.window = *std::move(window);
+    without_window_.erase(config.name);
+  } else if (without_window_.insert(config.name).second) {
+    log_.error("tenant not served: its rate limit log cannot be opened", "tenant", config.name,
+               "err", window.error());
+  }
   auto& metrics = metrics_[config.name];
   if (metrics == nullptr)
     metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
@@ -156,15 +164,27 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
 
 Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant,
                                                                std::int64_t limit) {
-  auto& known = windows_[tenant];
-  if (auto window = known.lock(); window != nullptr) {
-    INSULA_TRY_VOID(window->grow(limit));
-    return window;
+  Window& window = windows_[tenant];
+  std::shared_ptr<RateWindow> log = window.log.lock();
+  if (log == nullptr) {
+    INSULA_TRY(log, RateWindow::open(directory_ / (tenant + kRingExtension), limit, clock_, boot_));
+    window = {.log = log};
   }
-  INSULA_TRY(std::shared_ptr<RateWindow> window,
-             RateWindow::open(directory_ / (tenant + kRingExtension), limit, clock_, boot_));
-  known = window;
-  return window;
+  window.limit = limit;
+  make_room(tenant, window, *log);
+  return log;
+}
+
+void SnapshotBuilder::make_room(const std::string& tenant, Window& window, RateWindow& log) {
+  const auto grown = log.grow(window.limit);
+  if (grown.has_value() != window.too_small) return;  // As it was before.
+  window.too_small = !grown;
+  if (grown) {
+    log_.info("rate limit raised", "tenant", tenant, "limit", window.limit);
+  } else {
+    log_.error("rate limit not raised", "tenant", tenant, "limit", window.limit, "err",
+               grown.error());
+  }
 }
 
 std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) {
@@ -181,8 +201,11 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
 }
 
 void SnapshotBuilder::flush() {
-  for (const auto& [tenant, known] : windows_) {
-    if (const auto window = known.lock(); window != nullptr) window->flush();
+  for (auto& [tenant, window] : windows_) {
+    const auto log = window.log.lock();
+    if (log == nullptr) continue;
+    make_room(tenant, window, *log);
+    log->flush();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,6 +45,8 @@ struct Tenant {
   /// once, so two are equal only if one tenant's issuers stayed as they were.
   std::uint64_t auth_scope = 0;
   std::int64_t requests_per_hour = 0;
+  /// Null when its log of admissions cannot be opened: it is not served then, since an unlimited
+  /// tenant would be worse.
   std::shared_ptr<RateWindow> window;
   std::shared_ptr<const TenantMetrics> metrics;
 };
@@ -66,8 +69,8 @@ struct Snapshot {
 /// Turns configurations into snapshots. Snapshots that follow one another share each tenant's log
 /// of admissions, and endpoints by address.
 ///
-/// What cannot be used (a key, an address) is left out and logged; the rest works on. A tenant
-/// whose log of admissions cannot be opened gets no route: an unlimited one would be worse.
+/// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
+/// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
 ///
 /// Threads: one at a time.
 class SnapshotBuilder {
@@ -81,7 +84,8 @@ class SnapshotBuilder {
 
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
-  /// Writes the logs of admissions to disk. Blocking.
+  /// Writes the logs of admissions to disk, and tries again to make those larger that must be.
+  /// Blocking.
   void flush();
 
  private:
@@ -89,8 +93,19 @@ class SnapshotBuilder {
                                             const std::vector<JwsKey>& builtin);
   [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config,
                                                      const std::vector<JwsKey>& builtin);
+
+  /// A tenant's log of admissions, as far as this builder knows it.
+  struct Window {
+    // Weak: a file is mapped once for all snapshots that know its tenant, and no longer than they
+    // live.
+    std::weak_ptr<RateWindow> log;
+    std::int64_t limit = 0;
+    bool too_small = false;
+  };
+
   [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant,
                                                               std::int64_t limit);
+  void make_room(const std::string& tenant, Window& window, RateWindow& log);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
@@ -101,9 +116,8 @@ class SnapshotBuilder {
   MetricsRegistry& registry_;
   Log log_;
   std::string boot_ = current_boot_id();
-  // Weak: a file is mapped once for all snapshots that know its tenant, and no longer than they
-  // live.
-  std::map<std::string, std::weak_ptr<RateWindow>> windows_;
+  std::map<std::string, Window> windows_;
+  std::set<std::string> without_window_;
   bool rings_may_be_spent_ = true;
 
   struct Scope {

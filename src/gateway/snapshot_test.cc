@@ -17,9 +17,13 @@ using std::chrono_literals::operator""min;
 
 class SnapshotTest : public ::testing::Test {
  protected:
-  std::shared_ptr<const Snapshot> build(const std::string& tenant) {
+  std::shared_ptr<const Snapshot> build(const std::string& tenant, std::int64_t limit = 1000) {
     GatewayConfig config;
-    config.tenants.push_back({.name = tenant, .service_host = "", .endpoints = {}, .issuers = {}});
+    config.tenants.push_back({.name = tenant,
+                              .service_host = "",
+                              .endpoints = {},
+                              .requests_per_hour = limit,
+                              .issuers = {}});
     return builder_.build(config);
   }
 
@@ -112,6 +116,38 @@ TEST_F(SnapshotTest, RemovesTheRingOfAFormerTenantOnceItLimitsNothing) {
   build("b");
   EXPECT_FALSE(std::filesystem::exists(ring_of("a")));
   EXPECT_TRUE(std::filesystem::exists(ring_of("b")));
+}
+
+TEST_F(SnapshotTest, AWindowThatCannotGrowServesOnAndGrowsLater) {
+  const auto admitted = [](const Snapshot& snapshot) {
+    int count = 0;
+    while (snapshot.find("a")->window->admit(snapshot.find("a")->requests_per_hour).admitted)
+      ++count;
+    return count;
+  };
+  const auto small = build("a", 10);
+  EXPECT_EQ(admitted(*small), 10);
+  const std::filesystem::path in_the_way = ring_of("a").string() + ".new";
+  std::filesystem::create_directory(in_the_way);
+  auto raised = build("a", 1000);
+  ASSERT_NE(raised->find("a"), nullptr);
+  EXPECT_EQ(raised->find("a")->window, small->find("a")->window);
+  EXPECT_EQ(admitted(*raised), 5);  // A ring for 10 has 16 slots, and one of them stays free.
+  builder_.flush();
+  EXPECT_EQ(admitted(*raised), 0);
+  std::filesystem::remove(in_the_way);
+  builder_.flush();
+  EXPECT_EQ(admitted(*raised), 985);
+}
+
+TEST_F(SnapshotTest, ATenantWithoutAWindowIsKnownAllTheSame) {
+  const std::filesystem::path in_the_way = ring_of("a").string() + ".new";
+  std::filesystem::create_directory(in_the_way);
+  const auto without = build("a");
+  ASSERT_NE(without->find("a"), nullptr);
+  EXPECT_EQ(without->find("a")->window, nullptr);
+  std::filesystem::remove(in_the_way);
+  EXPECT_NE(build("a")->find("a")->window, nullptr);
 }
 
 TEST_F(SnapshotTest, LeavesOtherFilesAlone) {
