@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "gateway/base64url.h"
 #include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -15,7 +16,9 @@
 namespace insula::gateway {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+/// 1 had secrets as text, which cannot hold every byte.
+constexpr std::int64_t kFormat = 2;
+constexpr std::int64_t kFormatWithTextSecrets = 1;
 
 json::Value strings_to_json(const std::vector<std::string>& strings) {
   json::Array array;
@@ -52,11 +55,32 @@ void for_each_object(const json::Object& object, std::string_view key, F read) {
   }
 }
 
+/// Secrets are bytes, and JSON holds text.
+json::Value secrets_to_json(const std::vector<std::string>& secrets) {
+  json::Array array;
+  for (const std::string& secret : secrets)
+    array.emplace_back(base64url_encode(secret));
+  return array;
+}
+
+Result<> decode_secrets(GatewayConfig& config) {
+  for (TenantConfig& tenant : config.tenants) {
+    for (IssuerConfig& issuer : tenant.issuers) {
+      for (std::string& secret : issuer.secrets) {
+        auto bytes = base64url_decode(secret);
+        if (!bytes) return fail(ErrorCode::kBadRequest, "a secret is not base64url");
+        secret = *std::move(bytes);
+      }
+    }
+  }
+  return {};
+}
+
 json::Value to_value(const IssuerConfig& issuer) {
   return json::Object{{"issuer", issuer.issuer},
                       {"audiences", strings_to_json(issuer.audiences)},
                       {"publicKeys", strings_to_json(issuer.public_keys)},
-                      {"secrets", strings_to_json(issuer.secrets)},
+                      {"secrets", secrets_to_json(issuer.secrets)},
                       {"algorithms", strings_to_json(issuer.algorithms)}};
 }
 
@@ -107,7 +131,8 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
   INSULA_TRY(const json::Value value, json::parse(text));
   const json::Object* object = value.as_object();
   const json::Value* format = object == nullptr ? nullptr : object->find("format");
-  if (format == nullptr || format->as_int64() != kFormat) {
+  const std::int64_t version = format == nullptr ? 0 : format->as_int64().value_or(0);
+  if (version != kFormat && version != kFormatWithTextSecrets) {
     return fail(ErrorCode::kBadRequest, "not a snapshot of a gateway of this version");
   }
   GatewayConfig config;
@@ -119,6 +144,7 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
         {string_in(key, "id"), string_in(key, "tenant"), string_in(key, "hash")});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
+  if (version != kFormatWithTextSecrets) INSULA_TRY_VOID(decode_secrets(config));
   return config;
 }
 

@@ -18,7 +18,7 @@ struct IssuerConfig {
   std::string issuer;
   std::vector<std::string> audiences;
   std::vector<std::string> public_keys;  // PEM
-  std::vector<std::string> secrets;      // for HS256
+  std::vector<std::string> secrets;      // for HS256; any bytes
   /// When not empty, only keys of these algorithms count.
   std::vector<std::string> algorithms;
 

@@ -583,7 +583,10 @@ TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {
 }
 
 TEST_F(GatewayTest, TheSavedConfigurationReadsBackAsItWas) {
-  config_.tenants[0].issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\""}, {"RS256"}}};
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte)
+    bytes += static_cast<char>(byte);
+  config_.tenants[0].issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
   config_.tenants[0].endpoints = {"10.0.0.1:8000"};
   const auto file = directory_ / "snapshot.json";
   ASSERT_TRUE(save_config(file, config_));
@@ -591,8 +594,14 @@ TEST_F(GatewayTest, TheSavedConfigurationReadsBackAsItWas) {
   EXPECT_EQ(std::filesystem::status(file).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_EQ(load_config(directory_ / "none").error().code(), ErrorCode::kNotFound);
-  std::ofstream(file) << R"({"format":2})";
+  std::ofstream(file) << R"({"format":3})";
   EXPECT_FALSE(load_config(file));
+  std::ofstream(file)
+      << R"({"format":2,"tenants":[{"name":"t","issuers":[{"secrets":["=not="]}]}]})";
+  EXPECT_FALSE(load_config(file));
+  std::ofstream(file)
+      << R"({"format":1,"tenants":[{"name":"t","issuers":[{"secrets":["as text"]}]}]})";
+  EXPECT_EQ(load_config(file).value().tenants.at(0).issuers.at(0).secrets.at(0), "as text");
 }
 
 TEST(MessageText, AnOperationHasOneSpelling) {
