@@ -437,10 +437,4 @@ Task<bool> Connection::flush() {
   co_return written.has_value();
 }
 
-/// Ends the connection with a reset: a reply that was cut off must not look complete.
-void Connection::abort_client() {
-  const ::linger reset{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(client_->fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-}
-
 }  // namespace insula::gateway

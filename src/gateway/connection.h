@@ -107,7 +107,6 @@ class Connection {
   Task<bool> flush();
   bool send_now(std::string_view first, std::string_view second, bool& failed);
   Task<> linger();
-  void abort_client();
   void wait_for(Phase phase, std::chrono::nanoseconds patience);
   void shrink();
 

@@ -152,7 +152,7 @@ Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
     case Attempt::kCutOff:
       metrics.lost_errors->add();
       request.status = 502;
-      abort_client();
+      client_->abort();  // A reply that was cut off must not look complete.
       co_return false;
     default:
       co_return false;

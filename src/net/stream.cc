@@ -34,7 +34,7 @@ Stream::Stream(Loop& loop, int fd, Address peer) : watch_(loop, fd), peer_(peer)
 }
 
 Stream::~Stream() {
-  if (tls_ != nullptr) tls_->shutdown();
+  if (tls_ != nullptr && !aborted_) tls_->shutdown();
   ::close(watch_.fd());
 }
 
@@ -92,6 +92,12 @@ bool Stream::has_unread() const {
 void Stream::shutdown_write() {
   if (tls_ != nullptr) tls_->shutdown();
   ::shutdown(watch_.fd(), SHUT_WR);
+}
+
+void Stream::abort() {
+  aborted_ = true;
+  const ::linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(watch_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
 const TlsPeer* Stream::tls() const {

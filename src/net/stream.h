@@ -87,6 +87,10 @@ class Stream {
   /// Sends the end of our side; reading goes on.
   void shutdown_write();
 
+  /// Makes the destructor end the connection with a reset and, under TLS, without the message that
+  /// says that all was sent: the peer sees that something is missing.
+  void abort();
+
   [[nodiscard]] int fd() const { return watch_.fd(); }
 
   [[nodiscard]] Loop& loop() const { return watch_.loop(); }
@@ -113,6 +117,7 @@ class Stream {
   FdWatch watch_;
   Address peer_;
   std::unique_ptr<TlsSession> tls_;
+  bool aborted_ = false;
 };
 
 /// Connects. Errors: kUpstream (refused, unreachable), kTimeout; kUnavailable when this machine or

@@ -15,6 +15,7 @@
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "async/task_group.h"
+#include "net/listener.h"
 
 namespace insula::net {
 namespace {
@@ -148,6 +149,35 @@ TEST_F(TlsTest, AClientWithoutACertificateHasNoIdentity) {
   run_until_complete(loop_, converse(talk));
   EXPECT_EQ(talk.reply.value(), "you said hello");
   EXPECT_EQ(talk.peer, TlsPeer{});
+}
+
+Task<> answer_half(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream) {
+  auto secured =
+      co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
+  if (!secured) co_return;
+  std::array<char, 100> buffer;
+  EXPECT_TRUE((co_await (*secured)->read(buffer)).has_value());
+  EXPECT_TRUE((co_await (*secured)->write("half")).has_value());
+  (*secured)->abort();
+}
+
+Task<> hear_half(std::shared_ptr<TlsContext> server,
+                 std::shared_ptr<TlsContext> client,
+                 Result<std::string>& reply) {
+  // Over TCP: a Unix socket knows no reset.
+  const auto listener =
+      Listener::bind(Loop::current(), Address::parse("127.0.0.1:0").value()).value();
+  auto near = co_await dial(listener->address(), Loop::current().now() + 10s);
+  auto far = co_await listener->accept();
+  TaskGroup group;
+  group.spawn(answer_half(std::move(server), *std::move(far)));
+  reply = co_await ask(std::move(client), *std::move(near), "127.0.0.1");
+}
+
+TEST_F(TlsTest, AnAbortedStreamDoesNotLookComplete) {
+  Result<std::string> reply;
+  run_until_complete(loop_, hear_half(server(), client(false), reply));
+  EXPECT_FALSE(reply.has_value());
 }
 
 TEST_F(TlsTest, RefusesAServerOfAnotherName) {
