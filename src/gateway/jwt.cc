@@ -81,13 +81,13 @@ Result<JwsAlgorithm> read_algorithm(const std::string& header) {
 
 Result<JwsAlgorithm> check_signature(const CompactJws& jws, std::span<const JwsKey> keys) {
   INSULA_TRY(const JwsAlgorithm algorithm, read_algorithm(jws.header));
-  bool tried = false;
-  for (const JwsKey& key : keys.first(std::min(keys.size(), kIssuerKeysMax))) {
+  std::size_t tried = 0;
+  for (const JwsKey& key : keys) {
     if (key.algorithm() != algorithm) continue;
-    tried = true;
+    if (++tried > kIssuerKeysMax) break;
     if (key.verify(jws.signing_input, jws.signature)) return algorithm;
   }
-  if (!tried) {
+  if (tried == 0) {
     return refuse(
         fmt::format("no key for {} is configured for the token's issuer", name_of(algorithm)));
   }

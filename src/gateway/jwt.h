@@ -17,7 +17,7 @@ namespace insula::gateway {
 inline constexpr std::size_t kTokenBytesMax = 8192;
 /// How far a peer's clock may be off when `exp` and `nbf` are compared with ours.
 inline constexpr std::chrono::seconds kTokenLeeway{60};
-/// Keys of one issuer that are tried for one token.
+/// Keys of one issuer and one algorithm that are tried for one token.
 inline constexpr std::size_t kIssuerKeysMax = 16;
 
 /// What the built-in issuer writes into its tokens.

@@ -139,16 +139,39 @@ TEST(Jws, RefusesOtherSpellingsOfTheSameToken) {
   }
 }
 
+/// RFC 2104.
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  std::string block = key.size() > 64 ? sha256(key) : std::string(key);
+  block.resize(64, '\0');
+  std::string inner = block;
+  std::string outer = block;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    inner[i] = static_cast<char>(block[i] ^ 0x36);
+    outer[i] = static_cast<char>(block[i] ^ 0x5c);
+  }
+  return sha256(outer + sha256(inner.append(text)));
+}
+
 TEST(Jws, APublicKeyIsNeverAnHmacSecret) {
   const std::vector keys = {JwsKey::from_public_pem(kRsaPem).value(),
                             JwsKey::from_public_pem(kEcPem).value()};
-  const std::vector forged_with = {JwsKey::from_secret(kRsaPem).value()};
-  // HMAC-SHA256 over the PEM text: what an attacker who knows the public key can compute.
-  const std::string token = join(kHmacHeader, kRfcPayload, kHmacSignature);
-  EXPECT_FALSE(verify_jws(token, forged_with));
-  const auto refused = verify_jws(token, keys);
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message(), HasSubstr("no key for HS256"));
+  // HMAC-SHA256 with the PEM text as the secret: what an attacker who knows the public key can
+  // compute.
+  for (const std::string_view pem : {kRsaPem, kEcPem}) {
+    const std::string input = std::string(kHmacHeader) + "." + std::string(kRfcPayload);
+    const std::string token = input + "." + base64url_encode(hmac_sha256(pem, input));
+    const std::vector fooled = {JwsKey::from_secret(pem).value()};
+    EXPECT_TRUE(verify_jws(token, fooled));
+    const auto refused = verify_jws(token, keys);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("no key for HS256"));
+  }
+}
+
+TEST(Jws, KeysOfOtherAlgorithmsDoNotCountAgainstThoseThatAreTried) {
+  std::vector<JwsKey> keys(kIssuerKeysMax + 4, JwsKey::from_public_pem(kRsaPem).value());
+  keys.push_back(JwsKey::from_public_pem(kEcPem).value());
+  EXPECT_TRUE(verify_jws(join(kEcHeader, kRfcPayload, kEcSignature), keys));
 }
 
 TEST(Jws, AKeyServesOnlyTheAlgorithmOfItsType) {

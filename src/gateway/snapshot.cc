@@ -22,6 +22,13 @@ bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
          std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
 }
 
+bool has_too_many_keys(const std::vector<JwsKey>& keys) {
+  return std::ranges::any_of(keys, [&](const JwsKey& key) {
+    const auto count = std::ranges::count(keys, key.algorithm(), &JwsKey::algorithm);
+    return static_cast<std::size_t>(count) > kIssuerKeysMax;
+  });
+}
+
 }  // namespace
 
 SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
@@ -154,6 +161,10 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
       add(JwsKey::from_public_pem(pem));
     for (const std::string& secret : issuer_config.secrets)
       add(JwsKey::from_secret(secret));
+    if (has_too_many_keys(issuer.keys)) {
+      log_.warn("token issuer has more keys of one algorithm than are tried", "tenant", config.name,
+                "issuer", issuer.issuer, "tried", kIssuerKeysMax);
+    }
     issuers.push_back(std::move(issuer));
   }
   if (!builtin.empty()) {
