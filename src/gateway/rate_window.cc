@@ -206,9 +206,4 @@ void RateWindow::flush() {
   ring.sync();
 }
 
-bool RateWindow::idle() const {
-  const Ring& ring = *ring_.load();
-  return ring.slot(ring.head - 1) <= axis_now(ring) - kWindowNs;
-}
-
 }  // namespace insula::gateway

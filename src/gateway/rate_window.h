@@ -15,7 +15,7 @@ namespace insula::gateway {
 
 /// The window over which requests are counted.
 inline constexpr std::chrono::seconds kRateWindow{3600};
-/// The largest limit that is kept as an exact log: 128 MiB of (sparse) file. A larger one is
+/// The largest limit that is kept as an exact log: 128 MiB of file. A larger one is
 /// enforced as this one.
 inline constexpr std::int64_t kRateLimitMax = (std::int64_t{1} << 24) - 1;
 
@@ -83,9 +83,6 @@ class RateWindow {
   /// Writes the ring to the disk, and how the monotonic and the wall clock relate now. Blocking;
   /// call it about once a second from a thread that may block. Does nothing when nothing changed.
   void flush();
-
-  /// Whether no admission is left in the window, so that the file says nothing any more.
-  [[nodiscard]] bool idle() const;
 
  private:
   class Ring;
