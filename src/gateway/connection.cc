@@ -370,6 +370,8 @@ Task<bool> Connection::refuse_as(Request& request, int status, Error error) {
     words.openai_code = "temporarily_unavailable";
   OwnReply reply{
       .status = status, .type = words.type, .code = words.openai_code, .message = error.message()};
+  request.status = status;
+  if (status >= 500) worker_.log_failure(request, error.message());
   if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
   co_return co_await send_own(request, reply);
 }

@@ -152,6 +152,7 @@ Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
     case Attempt::kCutOff:
       metrics.lost_errors->add();
       request.status = 502;
+      worker_.log_failure(request, "the upstream's reply broke off");
       client_->abort();  // A reply that was cut off must not look complete.
       co_return false;
     default:
@@ -163,6 +164,8 @@ Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoi
   const Load load(endpoint);
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
+  request.endpoint = &endpoint;
+  ++request.attempts;
   if (via == Via::kAny) upstream_ = worker_.pool().take(endpoint);
   Sent sent{.reused = upstream_ != nullptr};
   if (!sent.reused) {
@@ -251,6 +254,7 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
                         .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide
                                                           : llm::UsageChunk::kForward});
   request.status = head.status;
+  if (head.status >= 500) worker_.log_failure(request, "the upstream answered so");
   request.keep_alive =
       request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
   const bool reusable = head.keep_alive && sent.whole;

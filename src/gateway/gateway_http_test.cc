@@ -2,6 +2,8 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -19,6 +21,7 @@ namespace {
 
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -47,7 +50,7 @@ class GatewayHttpTest : public ::testing::Test {
 
   void start(std::string reply) {
     reply_ = std::move(reply);
-    gateway_ = Gateway::create(settings_, system_clock(), registry_, {}).value();
+    gateway_ = Gateway::create(settings_, system_clock(), registry_, log_).value();
     GatewayConfig config;
     config.tenants = {{.name = "t",
                        .service_host = "s.t.svc:1",
@@ -126,6 +129,7 @@ class GatewayHttpTest : public ::testing::Test {
   std::filesystem::path directory_;
   MetricsRegistry registry_;
   GatewaySettings settings_;
+  Log log_;
   std::unique_ptr<net::Listener> upstream_;
   std::unique_ptr<net::Listener> listener_;
   std::string reply_;
@@ -318,6 +322,24 @@ TEST_F(GatewayHttpTest, ARequestThatWasWrittenWholeIsSentAgainOnce) {
   EXPECT_THAT(talk({request}), HasSubstr("HTTP/1.1 502"));
   EXPECT_EQ(sent(), 5U);
   EXPECT_EQ(usage(), (UsageCounts{.requests = 3, .failed = 2}));
+}
+
+TEST_F(GatewayHttpTest, EveryServerErrorHasALineThatSaysWhereItCameFrom) {
+  const std::filesystem::path file = directory_ / "log";
+  const auto sink = file_log_sink(file, 1U << 20U, {}, system_clock()).value();
+  log_ = Log(*sink, "gateway");
+  start("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+  talk({head("GET /t/v1/models", "X-Request-Id: one\r\nConnection: close\r\n")});
+  reply_.clear();
+  talk({head("GET /t/v1/models", "X-Request-Id: two\r\nConnection: close\r\n")});
+  gateway_.reset();
+  std::ifstream stream(file);
+  const std::string lines(std::istreambuf_iterator<char>(stream), {});
+  const std::string endpoint = upstream_->address().text();
+  EXPECT_THAT(lines, ContainsRegex("request_id=one .*status=500 endpoint=\"?" + endpoint +
+                                   "\"? attempts=1"));
+  EXPECT_THAT(lines, ContainsRegex("request_id=two .*status=502 endpoint=\"?" + endpoint +
+                                   "\"? attempts=2"));
 }
 
 TEST_F(GatewayHttpTest, AReplyBeforeTheBodyWasTakenIsRelayed) {

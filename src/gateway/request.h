@@ -54,6 +54,10 @@ class Request {
   RateDecision decision;
   bool admitted = false;
 
+  /// Of attempts to have it answered: how many, and where the last one went.
+  int attempts = 0;
+  const Endpoint* endpoint = nullptr;
+
   /// Of the reply; 499 while there is none and the client may leave.
   int status = 499;
   llm::Usage usage;

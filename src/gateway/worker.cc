@@ -8,6 +8,7 @@
 #include "async/deadline.h"
 #include "base/random.h"
 #include "gateway/connection.h"
+#include "gateway/request.h"
 
 namespace insula::gateway {
 namespace {
@@ -140,6 +141,23 @@ Endpoint* Worker::choose(const Tenant& tenant, std::span<Endpoint* const> tried)
     best_cost = cost;
   }
   return best;
+}
+
+void Worker::log_failure(const Request& request, std::string_view reason) {
+  if (coarse_now_ - failures_since_ >= std::chrono::seconds(1)) {
+    failures_since_ = coarse_now_;
+    failure_lines_ = 0;
+  }
+  if (++failure_lines_ > kFailureLinesMax) {
+    ++failures_unsaid_;
+    return;
+  }
+  settings_.log.warn("request failed", "request_id", request.id, "tenant",
+                     request.tenant == nullptr ? std::string_view() : request.tenant->name,
+                     "status", request.status, "endpoint",
+                     request.endpoint == nullptr ? std::string_view() : request.endpoint->text,
+                     "attempts", request.attempts, "reason", reason, "unsaid",
+                     std::exchange(failures_unsaid_, 0));
 }
 
 bool Worker::hold(std::size_t bytes) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/event.h"
@@ -29,6 +30,7 @@
 namespace insula::gateway {
 
 class Connection;
+class Request;
 
 /// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
 /// longer.
@@ -73,6 +75,7 @@ struct WorkerSettings {
 class Worker {
  public:
   static constexpr std::chrono::milliseconds kSweepInterval{250};
+  static constexpr int kFailureLinesMax = 10;
 
   Worker(Loop& loop, const WorkerSettings& settings, UsageJournal& journal);
   Worker(const Worker&) = delete;
@@ -123,6 +126,10 @@ class Worker {
   [[nodiscard]] bool hold(std::size_t bytes);
   void release(std::size_t bytes);
 
+  /// Writes a line about a request that was answered 5xx, unless there were kFailureLinesMax in
+  /// this second; the next line that is written says how many were left out.
+  void log_failure(const Request& request, std::string_view reason);
+
   /// Appends a fresh request id.
   void append_request_id(std::string& out);
 
@@ -143,6 +150,9 @@ class Worker {
   bool draining_ = false;
   std::uint64_t id_state_;
   std::optional<SteadyTime> warned_;
+  SteadyTime failures_since_;
+  int failure_lines_ = 0;
+  std::int64_t failures_unsaid_ = 0;
   std::size_t turn_ = 0;
   std::size_t buffered_bytes_ = 0;
   std::array<char, std::size_t{64} * 1024> buffer_;
