@@ -18,7 +18,6 @@
 #include "async/loop.h"
 #include "gateway/credentials.h"
 #include "gateway/jwt.h"
-#include "gateway/message_text.h"
 #include "http/client.h"
 #include "net/listener.h"
 #include "simulator/simulator.h"
@@ -29,7 +28,6 @@ namespace {
 using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""ns;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -582,70 +580,11 @@ TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {
   EXPECT_EQ(second.error().code(), ErrorCode::kConflict);
 }
 
-TEST_F(GatewayTest, TheSavedConfigurationReadsBackAsItWas) {
-  std::string bytes;
-  for (int byte = 0; byte < 256; ++byte)
-    bytes += static_cast<char>(byte);
-  config_.tenants[0].issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
-  config_.tenants[0].endpoints = {"10.0.0.1:8000"};
-  const auto file = directory_ / "snapshot.json";
-  ASSERT_TRUE(save_config(file, config_));
-  EXPECT_EQ(load_config(file).value(), config_);
-  EXPECT_EQ(std::filesystem::status(file).permissions(),
-            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  EXPECT_EQ(load_config(directory_ / "none").error().code(), ErrorCode::kNotFound);
-  std::ofstream(file) << R"({"format":3})";
-  EXPECT_FALSE(load_config(file));
-  std::ofstream(file)
-      << R"({"format":2,"tenants":[{"name":"t","issuers":[{"secrets":["=not="]}]}]})";
-  EXPECT_FALSE(load_config(file));
-  std::ofstream(file)
-      << R"({"format":1,"tenants":[{"name":"t","issuers":[{"secrets":["as text"]}]}]})";
-  EXPECT_EQ(load_config(file).value().tenants.at(0).issuers.at(0).secrets.at(0), "as text");
-}
-
-TEST(MessageText, AnOperationHasOneSpelling) {
-  const auto code = [](std::string_view target) {
-    const auto split = split_target(target);
-    return split ? std::optional<ErrorCode>() : split.error().code();
-  };
-  const auto split = split_target("/t/v1/models/a%20b?x=%2f//").value();
-  EXPECT_EQ(split.tenant, "t");
-  EXPECT_EQ(split.path, "/v1/models/a%20b");
-  EXPECT_EQ(split.target, "/v1/models/a%20b?x=%2f//");
-  for (const std::string_view good : {"/t/v1/", "/t/v1/chat/completions/", "/t/v1/x%3Ay"})
-    EXPECT_EQ(code(good), std::nullopt) << good;
-  for (const std::string_view respelled :
-       {"/t/v1/chat/completion%73", "/t/v1/%63hat/completions", "/t/v1/chat//completions",
-        "/t//v1/chat/completions", "/t/v1/chat/completions//", "/t/v1/a%2Db"}) {
-    EXPECT_EQ(code(respelled), ErrorCode::kBadRequest) << respelled;
-  }
-  for (const std::string_view nowhere :
-       {"/t/metrics", "/t/v1", "/t/v1?x", "/t", "/", "*", "/t/v10/models", "/t/%761/models",
-        "/t/v1/../metrics", "/t/v1/%2e%2e/metrics", "/t/v1%2fmodels", "/t/v1/a%2fb", "/t?/v1/x"}) {
-    EXPECT_EQ(code(nowhere), ErrorCode::kNotFound) << nowhere;
-  }
-}
-
 TEST(ConnectionsMax, LeavesADescriptorForTheUpstreamOfEach) {
   EXPECT_EQ(connections_max(1024, 1), 448U);
   EXPECT_EQ(connections_max(1024, 4), 112U);
   EXPECT_EQ(connections_max(10, 4), 16U);
   EXPECT_EQ(connections_max(RLIM_INFINITY, 4), kConnectionsMax);
-}
-
-TEST(MessageText, WritesDurationsAsOpenAiDoes) {
-  const auto text = [](std::chrono::nanoseconds duration) {
-    std::string out;
-    append_duration(out, duration);
-    return out;
-  };
-  EXPECT_EQ(text(0ns), "0ms");
-  EXPECT_EQ(text(12ms), "12ms");
-  EXPECT_EQ(text(1s), "1s");
-  EXPECT_EQ(text(59s + 1ns), "1m0s");
-  EXPECT_EQ(text(360s), "6m0s");
-  EXPECT_EQ(text(3600s), "1h0m0s");
 }
 
 }  // namespace

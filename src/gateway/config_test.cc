@@ -1,0 +1,40 @@
+#include "gateway/config.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "testing/temp_dir.h"
+
+namespace insula::gateway {
+namespace {
+
+TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
+  const testing::TempDir directory;
+  TenantConfig tenant{.name = "t", .service_host = "s", .endpoints = {}, .issuers = {}};
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte)
+    bytes += static_cast<char>(byte);
+  tenant.issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
+  tenant.endpoints = {"10.0.0.1:8000"};
+  const GatewayConfig config{
+      .tenants = {tenant}, .api_keys = {{"alphaalpha", "t", "hash"}}, .builtin_keys = {"pem"}};
+  const auto file = directory / "snapshot.json";
+  ASSERT_TRUE(save_config(file, config));
+  EXPECT_EQ(load_config(file).value(), config);
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(load_config(directory / "none").error().code(), ErrorCode::kNotFound);
+  std::ofstream(file) << R"({"format":3})";
+  EXPECT_FALSE(load_config(file));
+  std::ofstream(file)
+      << R"({"format":2,"tenants":[{"name":"t","issuers":[{"secrets":["=not="]}]}]})";
+  EXPECT_FALSE(load_config(file));
+  std::ofstream(file)
+      << R"({"format":1,"tenants":[{"name":"t","issuers":[{"secrets":["as text"]}]}]})";
+  EXPECT_EQ(load_config(file).value().tenants.at(0).issuers.at(0).secrets.at(0), "as text");
+}
+
+}  // namespace
+}  // namespace insula::gateway

@@ -1,0 +1,52 @@
+#include "gateway/message_text.h"
+
+#include <optional>
+
+#include <gtest/gtest.h>
+
+namespace insula::gateway {
+namespace {
+
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""ns;
+
+TEST(MessageText, AnOperationHasOneSpelling) {
+  const auto code = [](std::string_view target) {
+    const auto split = split_target(target);
+    return split ? std::optional<ErrorCode>() : split.error().code();
+  };
+  const auto split = split_target("/t/v1/models/a%20b?x=%2f//").value();
+  EXPECT_EQ(split.tenant, "t");
+  EXPECT_EQ(split.path, "/v1/models/a%20b");
+  EXPECT_EQ(split.target, "/v1/models/a%20b?x=%2f//");
+  for (const std::string_view good : {"/t/v1/", "/t/v1/chat/completions/", "/t/v1/x%3Ay"})
+    EXPECT_EQ(code(good), std::nullopt) << good;
+  for (const std::string_view respelled :
+       {"/t/v1/chat/completion%73", "/t/v1/%63hat/completions", "/t/v1/chat//completions",
+        "/t//v1/chat/completions", "/t/v1/chat/completions//", "/t/v1/a%2Db"}) {
+    EXPECT_EQ(code(respelled), ErrorCode::kBadRequest) << respelled;
+  }
+  for (const std::string_view nowhere :
+       {"/t/metrics", "/t/v1", "/t/v1?x", "/t", "/", "*", "/t/v10/models", "/t/%761/models",
+        "/t/v1/../metrics", "/t/v1/%2e%2e/metrics", "/t/v1%2fmodels", "/t/v1/a%2fb", "/t?/v1/x"}) {
+    EXPECT_EQ(code(nowhere), ErrorCode::kNotFound) << nowhere;
+  }
+}
+
+TEST(MessageText, WritesDurationsAsOpenAiDoes) {
+  const auto text = [](std::chrono::nanoseconds duration) {
+    std::string out;
+    append_duration(out, duration);
+    return out;
+  };
+  EXPECT_EQ(text(0ns), "0ms");
+  EXPECT_EQ(text(12ms), "12ms");
+  EXPECT_EQ(text(1s), "1s");
+  EXPECT_EQ(text(59s + 1ns), "1m0s");
+  EXPECT_EQ(text(360s), "6m0s");
+  EXPECT_EQ(text(3600s), "1h0m0s");
+}
+
+}  // namespace
+}  // namespace insula::gateway
