@@ -401,7 +401,7 @@ TEST_F(GatewayHttpTest, AnIdleOrDrippingClientIsLetGo) {
 }
 
 TEST_F(GatewayHttpTest, ABodyThatDripsIsNotWaitedForForEver) {
-  settings_.timeouts.body_gap = 200ms;
+  settings_.timeouts.body_gap = 600ms;  // More than two sweeps.
   start(std::string(kOk));
   bool let_go = false;
   const auto drip = [](GatewayHttpTest& test, std::string request, bool& ended) -> Task<> {
