@@ -105,8 +105,10 @@ Task<> Agent::remove_orphan(std::string uid) {
   release_volumes(dir + "/volumes");
   services_.ips.release(uid);
   services_.gpus.release(uid);
-  if (const Result<> removed = remove_tree(dir); !removed)
-    services_.log.warn("orphan not removed", "uid", uid, "err", removed.error());
+  if (const Result<> removed = remove_tree(dir); !removed) {
+    services_.log.warn("orphaned pod not removed", "uid", uid, "err", removed.error());
+    co_return;
+  }
   services_.log.info("orphaned pod removed", "uid", uid);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -9,14 +11,17 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
 namespace insula::node {
 namespace {
 
-constexpr int kTreeDepthMax = 256;
+constexpr int kTreeDepthMax = 64;  // open directories at a time
 
 Result<> write_all(int fd, std::string_view text, const std::string& path) {
   while (!text.empty()) {
@@ -34,35 +39,86 @@ struct CloseDirectory {
 
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-Result<> remove_below(int parent, const std::string& name, dev_t device, int depth) {
-  struct stat info{};
-  if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return {};
-    return fail_errno("stat " + name);
+bool is_dots(std::string_view name) {
+  return name == "." || name == "..";
+}
+
+// Removes one tree with a bounded number of descriptors, however deep somebody has nested it: what
+// lies too deep is moved up to the top and removed from there.
+class TreeRemoval {
+ public:
+  Result<> remove(int parent, const std::string& name) {
+    INSULA_TRY(const Directory dir, open_directory(parent, name));
+    if (dir == nullptr) return unlink_file(parent, name);
+    top_ = dirfd(dir.get());
+    do {
+      moved_ = false;
+      rewinddir(dir.get());
+      INSULA_TRY_VOID(empty(dir.get(), 1));
+    } while (moved_);
+    return unlink_directory(parent, name);
   }
-  if (!S_ISDIR(info.st_mode)) {
+
+ private:
+  // Null when it is not a directory. Bind mounts count as mounts even within one file system: what
+  // they show belongs to somebody else.
+  static Result<Directory> open_directory(int parent, const std::string& name) {
+    open_how how{};
+    how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
+    Fd fd(static_cast<int>(syscall(SYS_openat2, parent, name.c_str(), &how, sizeof how)));
+    if (!fd && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)) return Directory();
+    if (!fd && errno == EXDEV)
+      return fail(ErrorCode::kInternal, name + " is a mount point and is not removed");
+    if (!fd) return fail_errno("open " + name);
+    Directory dir(fdopendir(fd.get()));
+    if (dir == nullptr) return fail_errno("read " + name);
+    fd.release();
+    return dir;
+  }
+
+  static Result<> unlink_file(int parent, const std::string& name) {
     if (unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT)
       return fail_errno("remove " + name);
     return {};
   }
-  if (info.st_dev != device)
-    return fail(ErrorCode::kInternal, name + " is a mount point and is not removed");
-  if (depth > kTreeDepthMax)
-    return fail(ErrorCode::kTooLarge, name + ": directories nest too deep to remove");
-  Fd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return fail_errno("open " + name);
-  const int dir_fd = fd.get();
-  const Directory dir(fdopendir(fd.release()));
-  if (dir == nullptr) return fail_errno("read " + name);
-  while (const dirent* entry = readdir(dir.get())) {
-    const std::string child = entry->d_name;
-    if (child != "." && child != "..")
-      INSULA_TRY_VOID(remove_below(dir_fd, child, device, depth + 1));
+
+  static Result<> unlink_directory(int parent, const std::string& name) {
+    if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+      return fail_errno("remove " + name);
+    return {};
   }
-  if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
-    return fail_errno("remove " + name);
-  return {};
-}
+
+  Result<> empty(DIR* dir, int depth) {
+    while (const dirent* entry = readdir(dir)) {
+      const std::string name = entry->d_name;
+      if (is_dots(name)) continue;
+      INSULA_TRY(const Directory child, open_directory(dirfd(dir), name));
+      if (child == nullptr) {
+        INSULA_TRY_VOID(unlink_file(dirfd(dir), name));
+      } else if (depth == kTreeDepthMax) {
+        INSULA_TRY_VOID(move_up(dirfd(dir), name));
+      } else {
+        INSULA_TRY_VOID(empty(child.get(), depth + 1));
+        INSULA_TRY_VOID(unlink_directory(dirfd(dir), name));
+      }
+    }
+    return {};
+  }
+
+  Result<> move_up(int parent, const std::string& name) {
+    moved_ = true;
+    while (true) {
+      const std::string fresh = fmt::format(".removed-{}", ++names_);
+      if (renameat2(parent, name.c_str(), top_, fresh.c_str(), RENAME_NOREPLACE) == 0) return {};
+      if (errno != EEXIST) return fail_errno("move " + name);
+    }
+  }
+
+  int top_ = -1;
+  bool moved_ = false;
+  std::uint64_t names_ = 0;
+};
 
 }  // namespace
 
@@ -119,9 +175,8 @@ Result<> remove_tree(const std::string& path) {
     if (errno == ENOENT) return {};
     return fail_errno("open " + parent);
   }
-  struct stat info{};
-  if (fstat(fd.get(), &info) != 0) return fail_errno("stat " + parent);
-  return remove_below(fd.get(), whole.filename().string(), info.st_dev, 0);
+  TreeRemoval removal;
+  return removal.remove(fd.get(), whole.filename().string());
 }
 
 std::vector<std::string> names_in(const std::string& path) {
@@ -130,7 +185,7 @@ std::vector<std::string> names_in(const std::string& path) {
   if (dir == nullptr) return out;
   while (const dirent* entry = readdir(dir.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") out.emplace_back(name);
+    if (!is_dots(name)) out.emplace_back(name);
   }
   std::sort(out.begin(), out.end());
   return out;

@@ -28,8 +28,8 @@ Result<> replace_file(const std::string& path, std::string_view text, mode_t mod
 /// With parents. Fine when it exists; its mode then stays.
 Result<> make_dirs(const std::string& path, mode_t mode = 0755);
 
-/// Everything below and the directory itself, never following a link and never crossing a mount.
-/// Fine when it is absent.
+/// Everything below and the directory itself, however deep, never following a link and never
+/// crossing a mount (bind mounts included). Fine when it is absent.
 Result<> remove_tree(const std::string& path);
 
 /// The names in a directory, without `.` and `..`, sorted. Empty when there is no such directory.
