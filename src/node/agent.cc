@@ -8,6 +8,7 @@
 #include "node/files.h"
 #include "node/pod_store.h"
 #include "node/pod_volumes.h"
+#include "node/rootfs.h"
 #include "node/shim_launch.h"
 
 namespace insula::node {
@@ -89,19 +90,22 @@ Task<> Agent::remove_orphan(std::string uid) {
   const std::string dir = pods_dir(services_) + "/" + uid;
   for (const std::string& name : names_in(dir + "/containers")) {
     const std::string path = fmt::format("{}/containers/{}", dir, name);
-    const int run = newest_run(path);
-    Result<Container> found =
-        find_container(fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run));
-    if (!found) continue;
-    services_.runtime.signal(*found, SIGKILL);
-    co_await wait_for_exit(*found);
-    static_cast<void>(co_await services_.runtime.remove(*std::move(found)));
+    for (const std::string& run : names_in(path)) {
+      Container container{fmt::format("{}-{}-{}", uid, name, run), path + "/" + run, {}};
+      if (Result<Container> found = find_container(container.id, container.dir); found) {
+        services_.runtime.signal(*found, SIGKILL);
+        co_await wait_for_exit(*found);
+        container = *std::move(found);
+      }
+      static_cast<void>(co_await services_.runtime.remove(std::move(container)));
+    }
   }
   Sandbox sandbox;
   sandbox.pod_uid = uid;
   sandbox.dir = dir;
   static_cast<void>(load_sandbox(sandbox).has_value());
   static_cast<void>(co_await services_.runtime.remove_sandbox(sandbox));
+  release_all_rootfs(dir + "/containers");
   release_volumes(dir + "/volumes");
   services_.ips.release(uid);
   services_.gpus.release(uid);

@@ -190,6 +190,46 @@ TEST_P(OciRuntimeTest, AnImportedImageIsThePodsRootAndStaysAsItIs) {
   });
 }
 
+std::string mounts_below(const std::string& path) {
+  std::string out;
+  const std::string all = read_file("/proc/self/mounts", 64U << 20U).value_or("");
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find('\n', at), all.size());
+    const std::string line = all.substr(at, end - at);
+    if (line.find(" " + path + "/") != std::string::npos) out += line + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
+TEST_P(OciRuntimeTest, AContainerThatCannotStartLeavesNoMounts) {
+  with_node([](TestNode& node) -> Task<> {
+    import_shell_image(node, "example.org/shell:1");
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("broken", "");
+    pod.metadata.namespace_ = "team-a";
+    pod.spec.containers[0].image = "example.org/shell:1";
+    pod.spec.containers[0].command = {"/nonexistent"};
+    co_await node.create(pod);
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(20);
+    int restarts = 0;
+    while (restarts < 3 && node.loop.now() < limit) {
+      const auto seen = co_await client::get<api::Pod>(node.api, "team-a", "broken");
+      if (seen && !seen->status.container_statuses.empty())
+        restarts = seen->status.container_statuses[0].restart_count;
+      co_await node.tick();
+    }
+    EXPECT_GE(restarts, 3);
+    client::DeleteOptions now;
+    now.grace_period_seconds = 0;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "team-a", "broken", now));
+    while (!node.agent->workers().empty())
+      co_await node.tick();
+    EXPECT_EQ(mounts_below(node.options.data_dir), "");
+    EXPECT_TRUE(names_in(node.options.data_dir + "/pods").empty());
+  });
+}
+
 TEST_P(OciRuntimeTest, LeavesNothingBehind) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(

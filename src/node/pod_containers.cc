@@ -168,6 +168,7 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   slot.env = start.env;
   slot.cwd = start.cwd;
   slot.record.container_id = "insula://" + start.id;
+  Container unstarted{start.id, start.dir, {}};
   Result<Container> started = co_await launch(slot, std::move(start));
   if (started) {
     slot.running = *std::move(started);
@@ -182,6 +183,8 @@ Task<bool> PodWorker::start_once(Slot& slot) {
                                std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count()});
   slot.record.terminated->reason = "StartError";
   slot.record.terminated->message = started.error().message();
+  // Every try mounts a root of its own.
+  co_await remove_later(std::move(unstarted));
   co_return true;
 }
 

@@ -14,6 +14,7 @@
 #include "node/pod_files.h"
 #include "node/pod_store.h"
 #include "node/pod_volumes.h"
+#include "node/rootfs.h"
 #include "node/shim_launch.h"
 
 namespace insula::node {
@@ -338,6 +339,7 @@ Task<> PodWorker::release_sandbox() {
 
 Task<> PodWorker::tear_down() {
   auto work = [path = dir()] {
+    release_all_rootfs(path + "/containers");
     release_volumes(path + "/volumes");
     return remove_tree(path);
   };
