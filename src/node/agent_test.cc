@@ -73,6 +73,24 @@ TEST_F(AgentTest, RestartsAContainerThatFailsAndBacksOff) {
   });
 }
 
+TEST_F(AgentTest, KeepsTheLogsOfTheLastTwoRunsOnly) {
+  with_node([](TestNode& node) -> Task<> {
+    node.options.log_bytes_max = 100;
+    co_await node.create(
+        node.shell_pod("crash", "for i in 1 2 3 4 5 6 7 8; do echo $i; done; exit 1"));
+    const api::Pod pod = co_await node.until("crash", [](const api::Pod& p) {
+      return !p.status.container_statuses.empty() &&
+             p.status.container_statuses[0].restart_count >= 4;
+    });
+    const std::string logs = node.options.data_dir + "/pods/" + pod.metadata.uid + "/logs/main";
+    while (!exists(logs + "/4.log"))
+      co_await node.tick();
+    for (const std::string& name : names_in(logs))
+      EXPECT_GE(name, "3.log") << name;
+    EXPECT_TRUE(exists(logs + "/3.log.1"));
+  });
+}
+
 TEST_F(AgentTest, AKilledProcessIsReplaced) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -39,6 +41,16 @@ std::string restart_policy(const api::PodSpec& pod, const api::Container& contai
   if (!init) return pod.restart_policy;
   if (is_sidecar(container)) return "Always";
   return pod.restart_policy == "Never" ? "Never" : "OnFailure";
+}
+
+// Logs are named `<attempt>.log`, and `<attempt>.log.<n>` once rotated.
+void remove_old_logs(const std::string& dir, int attempt) {
+  for (const std::string& name : names_in(dir)) {
+    int of = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), of);
+    const bool is_log = error == std::errc() && std::string_view(end).starts_with(".log");
+    if (is_log && of <= attempt - kLogsKept) unlink((dir + "/" + name).c_str());
+  }
 }
 
 int signal_number(const std::optional<std::string>& name) {
@@ -87,9 +99,10 @@ Task<bool> PodWorker::adopt(Slot& slot) {
                      fmt::format("{}/{}", path, newest));
   if (!found) {
     // The agent died between making the directory and the start.
-    co_await remove_later({fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest),
-                           fmt::format("{}/{}", path, newest),
-                           {}});
+    Container unstarted{fmt::format("{}-{}-{}", pod_.metadata.uid, slot.spec.name, newest),
+                        fmt::format("{}/{}", path, newest),
+                        {}};
+    co_await remove_later(std::move(unstarted));
     co_return slot.record.phase == ContainerPhase::kTerminated;
   }
   slot.running = *std::move(found);
@@ -196,6 +209,7 @@ Task<Result<Container>> PodWorker::launch(Slot& slot, ContainerPlan start) {
   const bool passable = sandbox_.user_base || !services_.runtime.isolation().namespaces;
   INSULA_CO_TRY_VOID(make_dirs(start.dir, passable ? 0711 : 0700));
   INSULA_CO_TRY_VOID(make_dirs(dir() + "/logs/" + slot.spec.name, 0750));
+  remove_old_logs(dir() + "/logs/" + slot.spec.name, slot.attempt);
   const std::string message_file = fmt::format("{}/{}", start.dir, kTerminationLog);
   INSULA_CO_TRY_VOID(write_file(message_file, "", 0666));
   chmod(message_file.c_str(), 0666);
