@@ -5,9 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "node/image_store.h"
+#include "node/layer_archive.h"
 #include "node/testing/image_file.h"
 #include "testing/temp_dir.h"
 
@@ -93,6 +95,55 @@ TEST_F(ImageImport, TurnsDeletionsIntoOverlayWhiteouts) {
   ASSERT_EQ(lstat((image->layers[0] + "/bin/alias").c_str(), &info), 0);
   EXPECT_TRUE(S_ISCHR(info.st_mode));
   EXPECT_EQ(info.st_rdev, 0U);
+}
+
+// The entries of a layer in this very order.
+std::string tar_of(const std::string& dir, const std::string& names) {
+  const std::string tar = dir + ".tar";
+  ImageFile::shell(
+      fmt::format("tar -C {} --numeric-owner --no-recursion -cf {} {}", dir, tar, names));
+  return tar;
+}
+
+TEST_F(ImageImport, ADeletedDirectoryThatIsMadeAnewHidesTheLowerOne) {
+  for (const char* names :
+       {".wh.data data data/new", ".wh.data data/new", "data data/new .wh.data"}) {
+    const insula::testing::TempDir dir;
+    ASSERT_TRUE(make_dirs(dir / "layer/data"));
+    ASSERT_TRUE(make_dirs(dir / "out"));
+    ASSERT_TRUE(write_file(dir / "layer/data/new", "new"));
+    ASSERT_TRUE(write_file(dir / "layer/.wh.data", ""));
+    const auto unpacked = unpack_layer(tar_of(dir / "layer", names), dir / "out");
+    ASSERT_TRUE(unpacked) << names << ": " << unpacked.error().message();
+    EXPECT_EQ(read_file(dir / "out/data/new").value_or(""), "new") << names;
+    char opaque = 0;
+    EXPECT_EQ(getxattr((dir / "out/data").c_str(), "trusted.overlay.opaque", &opaque, 1), 1)
+        << names;
+    EXPECT_EQ(opaque, 'y') << names;
+  }
+}
+
+TEST_F(ImageImport, ADeletionDoesNotTakeWhatTheSameLayerBrings) {
+  for (const char* names : {"f .wh.f", ".wh.f f"}) {
+    const insula::testing::TempDir dir;
+    ASSERT_TRUE(make_dirs(dir / "layer"));
+    ASSERT_TRUE(make_dirs(dir / "out"));
+    ASSERT_TRUE(write_file(dir / "layer/f", "own"));
+    ASSERT_TRUE(write_file(dir / "layer/.wh.f", ""));
+    const auto unpacked = unpack_layer(tar_of(dir / "layer", names), dir / "out");
+    ASSERT_TRUE(unpacked) << names << ": " << unpacked.error().message();
+    EXPECT_EQ(read_file(dir / "out/f").value_or(""), "own") << names;
+  }
+}
+
+TEST_F(ImageImport, RunsNoProgramsToUncompress) {
+  // lrzip's magic: libarchive would start the program of that name.
+  const insula::testing::TempDir dir;
+  ASSERT_TRUE(make_dirs(dir / "out"));
+  ASSERT_TRUE(write_file(dir / "layer", std::string("LRZI\0\6", 6) + std::string(600, 'x')));
+  const auto unpacked = unpack_layer(dir / "layer", dir / "out");
+  ASSERT_FALSE(unpacked);
+  EXPECT_THAT(unpacked.error().message(), HasSubstr("Unrecognized archive format"));
 }
 
 TEST_F(ImageImport, NothingInALayerCanLeaveItsDirectory) {

@@ -71,7 +71,10 @@ std::unexpected<Error> archive_error(archive* handle, const std::string& path) {
 
 Result<Archive> open_archive(const std::string& path, bool raw) {
   Archive handle(archive_read_new());
-  archive_read_support_filter_all(handle.get());
+  // Not all that libarchive knows: some are external programs, and this runs as root.
+  archive_read_support_filter_gzip(handle.get());
+  archive_read_support_filter_zstd(handle.get());
+  archive_read_support_filter_xz(handle.get());
   if (raw) {
     archive_read_support_format_raw(handle.get());
     archive_read_support_format_empty(handle.get());
@@ -154,24 +157,50 @@ class Unpacker {
     if (Result<Fd> fd = open_below(folder, O_RDONLY | O_DIRECTORY)) return fd;
     const auto [above, base] = split(folder);
     INSULA_TRY(const Fd parent, open_folder(above));
-    if (mkdirat(parent.get(), base.c_str(), 0755) != 0 && errno != EEXIST)
-      return fail_errno("create " + folder);
+    INSULA_TRY_VOID(make_folder(parent.get(), base));
     return open_below(folder, O_RDONLY | O_DIRECTORY);
   }
 
   static Result<> whiteout(int parent, const std::string& base) {
-    if (base == kOpaque) {
-      if (fsetxattr(parent, kOverlayOpaque, "y", 1, 0) != 0)
-        return fail_errno("mark a directory as replaced");
-      return {};
-    }
+    if (base == kOpaque) return hide_lower(parent);
     const std::string name = base.substr(kWhiteout.size());
     if (name.empty() || name == "." || name == "..")
       return fail(ErrorCode::kInvalid, fmt::format("bad whiteout \"{}\"", base));
-    unlinkat(parent, name.c_str(), 0);
+    // It is about lower layers: what is here came with this one.
+    struct stat info{};
+    if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+      if (!S_ISDIR(info.st_mode)) return {};
+      const Fd own(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!own) return fail_errno("open " + name);
+      return hide_lower(own.get());
+    }
     if (mknodat(parent, name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
       return fail_errno("mark " + name + " as deleted");
     return {};
+  }
+
+  static Result<> hide_lower(int folder) {
+    if (fsetxattr(folder, kOverlayOpaque, "y", 1, 0) != 0)
+      return fail_errno("mark a directory as replaced");
+    return {};
+  }
+
+  static bool is_whiteout(int parent, const std::string& name) {
+    struct stat info{};
+    return fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0);
+  }
+
+  // Fine when it is there. In place of a whiteout it must go on hiding what that hid.
+  static Result<> make_folder(int parent, const std::string& name) {
+    const bool hides = is_whiteout(parent, name);
+    if (hides && unlinkat(parent, name.c_str(), 0) != 0) return fail_errno("replace " + name);
+    if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno("create " + name);
+    if (!hides) return {};
+    const Fd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) return fail_errno("open " + name);
+    return hide_lower(fd.get());
   }
 
   Result<> write(archive* handle, archive_entry* entry, int parent, const std::string& base) {
@@ -215,16 +244,14 @@ class Unpacker {
   }
 
   Result<> write_folder(archive_entry* entry, int parent, const std::string& base) const {
-    if (mkdirat(parent, base.c_str(), 0755) != 0) {
-      if (errno != EEXIST) return fail_errno("create " + base);
-      struct stat info{};
-      // A later entry of the same name wins, but a directory that is there keeps its content.
-      if (fstatat(parent, base.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return fail_errno("stat " + base);
-      if (!S_ISDIR(info.st_mode)) {
-        unlinkat(parent, base.c_str(), 0);
-        if (mkdirat(parent, base.c_str(), 0755) != 0) return fail_errno("create " + base);
-      }
+    INSULA_TRY_VOID(make_folder(parent, base));
+    struct stat info{};
+    // A later entry of the same name wins, but a directory that is there keeps its content.
+    if (fstatat(parent, base.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_errno("stat " + base);
+    if (!S_ISDIR(info.st_mode)) {
+      unlinkat(parent, base.c_str(), 0);
+      if (mkdirat(parent, base.c_str(), 0755) != 0) return fail_errno("create " + base);
     }
     INSULA_TRY_VOID(set_owner(entry, parent, base));
     const Fd fd(openat(parent, base.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

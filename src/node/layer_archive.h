@@ -14,11 +14,13 @@ namespace insula::node {
 [[nodiscard]] Result<std::string> file_digest(const std::string& path);
 [[nodiscard]] Result<std::string> content_digest(const std::string& path);
 
-/// Unpacks one layer into `dir`, which exists and is empty. Returns the bytes written.
+/// Unpacks one layer into `dir`, which exists and is empty. Returns the bytes written. Compressed
+/// with gzip, zstd, xz or not at all.
 ///
 /// Names are resolved as if `dir` were the root directory, so that neither `..` nor a link made by
 /// an earlier entry leads out of it; an entry that names `..` is refused all the same. Whiteouts
-/// become those of overlayfs. Devices are left out: containers get theirs from the runtime.
+/// become those of overlayfs and hide what lower layers have, never what this one brings, in
+/// whatever order the entries come. Devices are left out: containers get theirs from the runtime.
 [[nodiscard]] Result<std::int64_t> unpack_layer(const std::string& path, const std::string& dir);
 
 /// Unpacks an image archive: plain files and directories only.
