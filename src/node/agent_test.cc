@@ -142,6 +142,28 @@ TEST_F(AgentTest, AMissingConfigMapHoldsTheContainerUntilItIsThere) {
   });
 }
 
+TEST_F(AgentTest, AMissingConfigMapDoesNotRaiseTheRestartBackoff) {
+  with_node([](TestNode& node) -> Task<> {
+    node.options.restart_backoff_max = std::chrono::hours(1);
+    api::Pod pod = node.shell_pod("needs", "sleep 1000");
+    pod.spec.containers[0]
+        .env_from.emplace_back()
+        .config_map_ref.emplace()
+        .local_object_reference.name = "settings";
+    co_await node.create(pod);
+    // With doubling, the tries of this time would have led to a pause of seconds.
+    co_await node.until_event("needs", "configmap \"settings\" not found");
+    co_await sleep_for(std::chrono::milliseconds(1500));
+    api::ConfigMap settings;
+    settings.metadata.name = "settings";
+    settings.metadata.namespace_ = "default";
+    EXPECT_TRUE(co_await client::create(node.api, settings));
+    const SteadyTime created = node.loop.now();
+    co_await node.until("needs", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_LT(node.loop.now() - created, std::chrono::seconds(1));
+  });
+}
+
 TEST_F(AgentTest, InitContainersRunOneAfterTheOtherAndFirst) {
   with_node([](TestNode& node) -> Task<> {
     const std::string file = node.dir / "order";

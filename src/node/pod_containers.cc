@@ -164,7 +164,8 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   Result<ContainerPlan> planned = co_await plan(slot);
   if (!planned) {
     event(slot, EventType::kWarning, "Failed", "Error: " + planned.error().message());
-    co_await pause(slot, slot.backoff.after_failure(), "CreateContainerConfigError",
+    // What is missing may be there at any moment; nothing has crashed, so this pause does not grow.
+    co_await pause(slot, services_.options.restart_backoff_initial, "CreateContainerConfigError",
                    planned.error().message());
     co_return false;
   }

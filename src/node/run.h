@@ -46,6 +46,7 @@ struct NodeOptions {
   std::string image_map_file;
   std::vector<std::string> map_images;
 
+  /// Also how often a container is tried again whose ConfigMap or Secret is missing.
   std::chrono::milliseconds restart_backoff_initial = std::chrono::seconds(10);
   std::chrono::milliseconds restart_backoff_max = std::chrono::minutes(5);
   std::int64_t log_bytes_max = 10L * 1024 * 1024;  // a container's log is rotated at this size
