@@ -320,6 +320,27 @@ TEST_F(AgentTest, ReadinessFollowsItsProbeAndLivenessRestarts) {
   });
 }
 
+TEST_F(AgentTest, APreStopHookRunsOnceThoughTwoReasonsEndTheContainer) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "hooks";
+    EXPECT_TRUE(write_file(file, "", 0666));
+    chmod(file.c_str(), 0666);
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    pod.spec.containers[0].lifecycle.emplace().pre_stop.emplace().exec.emplace().command = {
+        "/bin/sh", "-c", "echo hook >> " + file + "; sleep 0.3"};
+    api::Probe& probe = pod.spec.containers[0].liveness_probe.emplace();
+    probe.handler.exec.emplace().command = {"/bin/false"};
+    probe.failure_threshold = 1;
+    co_await node.create(pod);
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    while (read_file(file).value().empty() && node.loop.now() < limit)
+      co_await node.tick();
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
+    co_await node.until_gone("web");
+    EXPECT_EQ(read_file(file).value(), "hook\n");
+  });
+}
+
 TEST_F(AgentTest, GivesWholeGpusToContainersAndTakesThemBack) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod(

@@ -222,6 +222,8 @@ Task<Result<Container>> PodWorker::launch(Slot& slot, ContainerPlan start) {
 Task<> PodWorker::run_to_exit(Slot& slot) {
   slot.exited.reset();
   slot.started.set();
+  slot.pre_stop_began = false;
+  slot.pre_stop_over.reset();
   slot.record.phase = ContainerPhase::kRunning;
   slot.record.terminated.reset();
   slot.record.waiting_reason.clear();
@@ -340,12 +342,7 @@ Task<> PodWorker::kill(Slot& slot, std::chrono::nanoseconds grace, std::string w
   Deadline deadline = Loop::current().now() + grace;
   const bool graceful = grace > std::chrono::nanoseconds::zero();
   if (graceful && slot.spec.lifecycle && slot.spec.lifecycle->pre_stop) {
-    const auto done = co_await race(
-        run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline), grace_over(deadline));
-    if (const auto* result = std::get_if<Result<>>(&done); result != nullptr && !*result) {
-      event(slot, EventType::kWarning, "FailedPreStopHook",
-            "PreStopHook failed: " + result->error().message());
-    }
+    co_await pre_stop(slot, deadline);
     deadline = std::max<Deadline>(deadline, Loop::current().now() + kAfterHookMin);
   }
   if (graceful && slot.running) {
@@ -356,6 +353,21 @@ Task<> PodWorker::kill(Slot& slot, std::chrono::nanoseconds grace, std::string w
   }
   if (slot.running) services_.runtime.signal(*slot.running, SIGKILL);
   co_await slot.exited.wait();
+}
+
+// The hook runs once in a run, though a liveness probe and a deletion may both end it.
+Task<> PodWorker::pre_stop(Slot& slot, Deadline deadline) {
+  if (std::exchange(slot.pre_stop_began, true)) {
+    co_await race(wait_for(slot.pre_stop_over), grace_over(deadline));
+    co_return;
+  }
+  const auto done = co_await race(
+      run_hook(*slot.spec.lifecycle->pre_stop, target_of(slot), deadline), grace_over(deadline));
+  slot.pre_stop_over.set();
+  if (const auto* result = std::get_if<Result<>>(&done); result != nullptr && !*result) {
+    event(slot, EventType::kWarning, "FailedPreStopHook",
+          "PreStopHook failed: " + result->error().message());
+  }
 }
 
 // Returns at the deadline, or earlier when a later request to delete left less time.

@@ -119,11 +119,13 @@ class PodWorker {
     std::optional<Container> running;
     std::vector<std::string> env;
     std::string cwd;
-    Event exited;       // set while nothing runs
-    bool kept = false;  // keep_running() has been started for it
-    Event started;      // set while it runs
-    Event done;         // set when it will not run again
-    Event began;        // set once it is past its startup probe
+    Event exited;                 // set while nothing runs
+    bool kept = false;            // keep_running() has been started for it
+    Event started;                // set while it runs
+    Event done;                   // set when it will not run again
+    Event began;                  // set once it is past its startup probe
+    bool pre_stop_began = false;  // of this run
+    Event pre_stop_over;
     int attempt = 0;
     bool no_restart = false;
     std::unique_ptr<TaskGroup> probes = nullptr;
@@ -164,6 +166,7 @@ class PodWorker {
   [[nodiscard]] std::string termination_message(const Slot& slot, bool failed) const;
   Task<> pause(Slot& slot, RestartBackoff::Duration wait, std::string reason, std::string message);
   Task<> kill(Slot& slot, std::chrono::nanoseconds grace, std::string why);
+  Task<> pre_stop(Slot& slot, Deadline deadline);
   Task<> grace_over(Deadline deadline);
   Task<> remove_later(Container container);
   void set_waiting(Slot& slot, std::string reason, std::string message);
