@@ -73,7 +73,7 @@ class TreeRemoval {
     if (!fd) return fail_errno("open " + name);
     Directory dir(fdopendir(fd.get()));
     if (dir == nullptr) return fail_errno("read " + name);
-    fd.release();
+    static_cast<void>(fd.release());
     return dir;
   }
 
