@@ -117,6 +117,21 @@ TEST_F(ProcessRuntimeTest, LeftOverChildrenDoNotKeepTheContainer) {
   EXPECT_EQ(run(wait_for_exit(*container)).exit_code, 0);
 }
 
+TEST_F(ProcessRuntimeTest, WhatLeftTheSessionEndsWithTheContainer) {
+  const auto container = run(runtime_.start(
+      shell("setsid sh -c 'setsid sleep 1000 & echo $!; sleep 1000' & echo $!; sleep 0.1; exit 4"),
+      {}));
+  ASSERT_TRUE(container);
+  EXPECT_EQ(run(wait_for_exit(*container)).exit_code, 4);
+  const std::string log = log_of();
+  int left = 0;
+  for (std::size_t at = 0; (at = log.find(" stdout F ", at)) != std::string::npos; ++at) {
+    ++left;
+    EXPECT_FALSE(identify(static_cast<pid_t>(std::atoi(log.c_str() + at + 10)))) << log;
+  }
+  EXPECT_EQ(left, 2) << log;
+}
+
 TEST_F(ProcessRuntimeTest, PointsArgumentsAtTheVolumesOfTheMachine) {
   ASSERT_TRUE(make_dirs(dir_ / "volume"));
   ASSERT_TRUE(write_file(dir_ / "volume/config", "from the volume\n"));

@@ -20,6 +20,7 @@ namespace insula::node {
 ///               [--user UID] [--hide-unified] -- COMMAND...
 ///
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
+/// Whatever it leaves behind is killed after its end, in whatever session.
 /// With it the command is an OCI runtime that leaves the container's pid there and ends; the
 /// container is then adopted, because the shim is a subreaper.
 ///

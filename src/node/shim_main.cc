@@ -31,6 +31,9 @@ namespace {
 constexpr int kExecFailed = 127;
 constexpr std::size_t kReadBytes = 16U * 1024;
 constexpr std::size_t kReasonBytesMax = 2048;
+// Ten seconds in all, for a process that cannot be ended.
+constexpr int kReapRoundsMax = 10'000;
+constexpr useconds_t kReapPauseMicros = 1000;
 
 struct ShimOptions {
   std::string dir;
@@ -230,6 +233,24 @@ void relay(int pid_fd, pid_t group, const Pipes& pipes, LogWriter& log) {
   err.finish(wall_time());
 }
 
+// Ends what the container's first process has left behind, also in sessions of their own. The shim
+// is a subreaper, so all of it is a child of ours, or will be once the parent between has gone.
+void end_descendants() {
+  const std::string children = "/proc/self/task/" + std::to_string(getpid()) + "/children";
+  for (int round = 0; round < kReapRoundsMax; ++round) {
+    const std::string pids = read_file(children).value_or("");
+    const char* at = pids.c_str();
+    char* end = nullptr;
+    for (long pid = 0; (pid = std::strtol(at, &end, 10)) > 0; at = end)
+      kill(static_cast<pid_t>(pid), SIGKILL);
+    pid_t reaped = 0;
+    while ((reaped = waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    if (reaped < 0 && errno == ECHILD) return;
+    usleep(kReapPauseMicros);
+  }
+}
+
 void leave_exit_record(const ShimOptions& options, int status) {
   ExitRecord record;
   if (WIFSIGNALED(status)) {
@@ -277,7 +298,9 @@ int supervise(const ShimOptions& options) {
     return failed("the agent is gone, or the shim's identity cannot be written");
   }
   relay(pid_fd.get(), options.pid_file.empty() ? container : 0, pipes, log);
-  leave_exit_record(options, wait_status(container));
+  const int status = wait_status(container);
+  if (options.pid_file.empty()) end_descendants();
+  leave_exit_record(options, status);
   return 0;
 }
 
