@@ -1,10 +1,13 @@
 #include "node/child_process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include <fcntl.h>
@@ -12,9 +15,12 @@
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "async/deadline.h"
 #include "async/retry.h"
+#include "async/task_group.h"
+#include "node/files.h"
 
 namespace insula::node {
 namespace {
@@ -68,25 +74,27 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-// Kills the group of a child that nobody waits for any more, and reaps it.
+// Kills a child that nobody waits for any more, and reaps it.
 class KillOnUnwind {
  public:
-  explicit KillOnUnwind(pid_t pid) : pid_(pid) {}
+  KillOnUnwind(pid_t pid, std::string pid_file) : pid_(pid), pid_file_(std::move(pid_file)) {}
 
   KillOnUnwind(const KillOnUnwind&) = delete;
   KillOnUnwind& operator=(const KillOnUnwind&) = delete;
 
   ~KillOnUnwind() {
-    if (pid_ <= 0) return;
-    kill(-pid_, SIGKILL);
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
+    if (pid_ > 0) {
+      kill_spawned(pid_, pid_file_);
+      waitpid(pid_, nullptr, 0);
+    }
+    if (!pid_file_.empty()) unlink(pid_file_.c_str());
   }
 
   void release() { pid_ = 0; }
 
  private:
   pid_t pid_;
+  std::string pid_file_;
 };
 
 std::optional<std::monostate> ready_or_nothing(const FdWatch& watch) {
@@ -105,19 +113,24 @@ std::optional<Result<std::size_t>> try_read(FdWatch& watch, char* into, std::siz
   }
 }
 
-Task<Result<CommandResult>> collect(pid_t pid, Fd output) {
-  KillOnUnwind guard(pid);
-  CommandResult result;
+Task<> keep_beginning(Fd& output, std::string& text) {
   FdWatch watch(Loop::current(), output.get());
   std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
   while (true) {
-    INSULA_CO_TRY(const std::size_t n, co_await read_some(watch, buffer.data(), buffer.size()));
-    if (n == 0) break;
-    const std::size_t room = kCommandOutputMax - result.output.size();
-    result.output.append(buffer.data(), std::min(n, room));
+    const Result<std::size_t> n = co_await read_some(watch, buffer.data(), buffer.size());
+    if (!n || *n == 0) co_return;
+    text.append(buffer.data(), std::min(*n, kCommandOutputMax - text.size()));
   }
+}
+
+Task<Result<CommandResult>> collect(pid_t pid, Fd output, std::string pid_file) {
+  KillOnUnwind guard(pid, std::move(pid_file));
+  CommandResult result;
   INSULA_CO_TRY(const Fd pid_fd, watch_process(pid));
+  TaskGroup reading;
+  reading.spawn(keep_beginning(output, result.output));
   co_await process_ended(pid_fd.get());
+  co_await race(reading.drained(), sleep_for(kOutputAfterExit));
   guard.release();
   INSULA_CO_TRY(const ExitStatus status, co_await reap(pid));
   result.exit_code = status.code;
@@ -161,6 +174,28 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   return pid;
 }
 
+void give_to(const Fd& pipe, const std::optional<FileOwner>& owner) {
+  if (owner) static_cast<void>(fchown(pipe.get(), owner->uid, owner->gid) == 0);
+}
+
+void kill_spawned(pid_t pid, const std::string& pid_file) {
+  siginfo_t info{};
+  // While the child has not ended, what it waits for has its pid for sure.
+  const bool runs =
+      waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+      info.si_pid == 0;
+  if (runs && !pid_file.empty()) {
+    const std::string text = read_file(pid_file).value_or("");
+    const auto elsewhere = static_cast<pid_t>(std::strtol(text.c_str(), nullptr, 10));
+    if (elsewhere > 1) {
+      kill(-elsewhere, SIGKILL);
+      kill(elsewhere, SIGKILL);
+    }
+  }
+  kill(-pid, SIGKILL);
+  kill(pid, SIGKILL);
+}
+
 Task<Result<ExitStatus>> reap(pid_t pid) {
   if (const Result<Fd> fd = watch_process(pid); fd) co_await process_ended(fd->get());
   int status = 0;
@@ -172,9 +207,11 @@ Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline)
   INSULA_CO_TRY(Pipe pipe, make_pipe());
   options.fds.emplace_back(STDOUT_FILENO, pipe.write_end.get());
   options.fds.emplace_back(STDERR_FILENO, pipe.write_end.get());
+  give_to(pipe.write_end, options.output_owner);
   INSULA_CO_TRY(const pid_t pid, spawn(options));
   pipe.write_end.close();
-  co_return co_await with_deadline(deadline, collect(pid, std::move(pipe.read_end)));
+  co_return co_await with_deadline(
+      deadline, collect(pid, std::move(pipe.read_end), std::move(options.pid_file)));
 }
 
 Result<Pipe> make_pipe() {

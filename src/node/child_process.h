@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,14 @@ namespace insula::node {
 /// Resolves when the process has ended. `pid_fd` is borrowed.
 Task<> process_ended(int pid_fd);
 
+struct FileOwner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// Gives a pipe away as far as that is allowed; without an owner nothing happens.
+void give_to(const Fd& pipe, const std::optional<FileOwner>& owner);
+
 struct SpawnOptions {
   std::vector<std::string> argv;  // argv[0] is looked up in our PATH when it has no slash
   std::vector<std::string> env;   // NAME=value, all of it
@@ -30,10 +39,18 @@ struct SpawnOptions {
   std::vector<std::pair<int, int>> fds;
   /// A terminal's device, which becomes 0, 1 and 2 and the controlling terminal; empty: none.
   std::string terminal;
+  /// Where the program leaves the pid of a process that it starts elsewhere and waits for (`runc
+  /// exec --pid-file`), to be killed with it; empty: there is none.
+  std::string pid_file;
+  /// Who must be able to open the pipes it writes to by a name such as /dev/stdout.
+  std::optional<FileOwner> output_owner;
 };
 
 /// Starts a program in a session of its own; our descriptors are not passed on.
 [[nodiscard]] Result<pid_t> spawn(const SpawnOptions& options);
+
+/// Kills a child with its whole process group, and what it started elsewhere; does not reap it.
+void kill_spawned(pid_t pid, const std::string& pid_file);
 
 struct ExitStatus {
   int code = 0;  // 128 + signal when a signal ended it
@@ -49,8 +66,12 @@ struct CommandResult {
 
 inline constexpr std::size_t kCommandOutputMax = 16U * 1024;
 
-/// Runs a program to its end; at the deadline (kTimeout) or on cancellation it is killed with its
-/// whole process group.
+/// Output that arrives this long after a program's end still counts as its own: a grandchild may
+/// hold the pipe open for as long as it likes.
+inline constexpr auto kOutputAfterExit = std::chrono::milliseconds(200);
+
+/// Runs a program to its end; at the deadline (kTimeout) or on cancellation it is killed as by
+/// kill_spawned(). Children that it leaves behind are not waited for.
 Task<Result<CommandResult>> run_command(SpawnOptions options, Deadline deadline);
 
 /// A pipe, both ends close-on-exec. The read end does not block.

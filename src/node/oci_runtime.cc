@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +37,24 @@ std::vector<std::string> runtime_environment() {
 
 bool is_mounted_at(const std::vector<Mount>& mounts, std::string_view target) {
   return std::ranges::any_of(mounts, [&](const Mount& mount) { return mount.target == target; });
+}
+
+// Whom a container's user is on the machine.
+FileOwner owner_of(const Security& security, const Sandbox& sandbox) {
+  const std::uint32_t base = sandbox.user_base.value_or(0);
+  return {base + static_cast<uid_t>(security.uid), base + static_cast<gid_t>(security.gid)};
+}
+
+Result<> save_owner(const std::string& dir, FileOwner owner) {
+  return write_file(dir + "/owner", fmt::format("{} {}\n", owner.uid, owner.gid), 0600);
+}
+
+std::optional<FileOwner> load_owner(const std::string& dir) {
+  const Result<std::string> text = read_file(dir + "/owner");
+  if (!text) return std::nullopt;
+  char* rest = nullptr;
+  const auto uid = static_cast<uid_t>(std::strtoul(text->c_str(), &rest, 10));
+  return FileOwner{uid, static_cast<gid_t>(std::strtoul(rest, nullptr, 10))};
 }
 
 // Files that a pod's containers share, unless the pod brings its own.
@@ -170,7 +191,10 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   INSULA_CO_TRY_VOID(co_await pool_.run(std::move(work)));
   ShimLaunch launch;
   launch.binary = options_.binary;
-  launch.flags = {"--pid-file", plan.dir + "/pid"};
+  const FileOwner owner = owner_of(plan.security, sandbox);
+  INSULA_CO_TRY_VOID(save_owner(plan.dir, owner));
+  launch.flags = {"--pid-file", plan.dir + "/pid", "--output-owner",
+                  fmt::format("{}:{}", owner.uid, owner.gid)};
   launch.command =
       command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
   launch.env = runtime_environment();
@@ -202,12 +226,20 @@ Task<Result<>> OciRuntime::remove(Container container) {
   co_return co_await pool_.run(std::move(work));
 }
 
+std::string OciRuntime::pid_file_of(const Container& container) {
+  std::string path = fmt::format("{}/exec-{}", container.dir, ++execs_);
+  unlink(path.c_str());  // of an earlier agent
+  return path;
+}
+
 Result<SpawnOptions> OciRuntime::exec(const Container& container, const ExecRequest& request) {
-  std::vector<std::string> words = {"exec"};
+  SpawnOptions options;
+  options.pid_file = pid_file_of(container);
+  options.output_owner = load_owner(container.dir);
+  std::vector<std::string> words = {"exec", "--pid-file", options.pid_file};
   if (request.tty) words.emplace_back("--tty");
   words.push_back(container.id);
   words.insert(words.end(), request.argv.begin(), request.argv.end());
-  SpawnOptions options;
   options.argv = command(std::move(words));
   options.env = runtime_environment();
   return options;

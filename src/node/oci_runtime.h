@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "async/blocking_pool.h"
@@ -50,6 +51,7 @@ class OciRuntime final : public Runtime {
     return options_.cgroup_prefix + "/" + id;
   }
 
+  [[nodiscard]] std::string pid_file_of(const Container& container);
   [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const;
   [[nodiscard]] bool hides_unified() const;
 
@@ -58,6 +60,7 @@ class OciRuntime final : public Runtime {
   CgroupLayout layout_;
   PodNetwork network_;
   Isolation isolation_;
+  std::uint64_t execs_ = 0;
 };
 
 /// The path of a program in the usual places; empty when it is not installed.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "node/files.h"
 #include "node/image_import.h"
@@ -76,6 +77,63 @@ TEST_P(OciRuntimeTest, ATenantsPodRunsInAUserNamespaceAndCannotGainRights) {
     EXPECT_THAT(log, HasSubstr("Seccomp:\t2"));
     EXPECT_THAT(log, HasSubstr("unshare failed: Operation not permitted"));
     EXPECT_THAT(log, HasSubstr("\n0\nend"));
+  });
+}
+
+TEST_P(OciRuntimeTest, ATenantsPodOpensItsOutputByName) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod(
+        "safe", "echo to stdout > /dev/stdout; echo to stderr > /dev/stderr; echo end; sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    pod.spec.security_context.emplace().run_as_user = 1000;
+    api::Probe& probe = pod.spec.containers[0].readiness_probe.emplace();
+    probe.handler.exec.emplace().command = {"/bin/sh", "-c", "echo probe > /dev/stdout"};
+    co_await node.create(pod);
+    while (node.agent->find("team-a", "safe") == nullptr)
+      co_await node.tick();
+    const std::string log = co_await node.log_until("safe", "end\n");
+    EXPECT_THAT(log, HasSubstr("to stdout\n"));
+    EXPECT_THAT(log, HasSubstr("to stderr\n"));
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    bool ready = false;
+    while (!ready && node.loop.now() < limit) {
+      const auto seen = co_await client::get<api::Pod>(node.api, "team-a", "safe");
+      ready = seen && TestNode::is_ready(*seen);
+      co_await node.tick();
+    }
+    EXPECT_TRUE(ready) << co_await node.event_texts();
+  });
+}
+
+// How many processes of the machine have this text in their arguments.
+int processes_with(const std::string& text) {
+  int count = 0;
+  for (const std::string& name : names_in("/proc")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (read_file("/proc/" + name + "/cmdline").value_or("").find(text) != std::string::npos)
+      ++count;
+  }
+  return count;
+}
+
+TEST_P(OciRuntimeTest, AProbeThatTakesTooLongLeavesNoProcess) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string mark = fmt::format("{}", 100000 + getpid());
+    api::Pod pod = node.shell_pod("web", "exec sleep 1000");
+    api::Probe& probe = pod.spec.containers[0].readiness_probe.emplace();
+    probe.handler.exec.emplace().command = {"/bin/sh", "-c", "sleep " + mark + "; true"};
+    probe.timeout_seconds = 1;
+    probe.period_seconds = 100;
+    co_await node.create(pod);
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    while (processes_with("sleep\0" + mark) == 0 && node.loop.now() < limit &&
+           processes_with(mark) == 0)
+      co_await node.tick();
+    EXPECT_GT(processes_with(mark), 0);
+    while (processes_with(mark) > 0 && node.loop.now() < limit)
+      co_await node.tick();
+    EXPECT_EQ(processes_with(mark), 0);
   });
 }
 

@@ -145,6 +145,37 @@ TEST_F(ProcessRuntimeTest, PointsArgumentsAtTheVolumesOfTheMachine) {
   EXPECT_THAT(log_of(), HasSubstr("from the volume"));
 }
 
+TEST_F(ProcessRuntimeTest, ACommandEndsWithItsFirstProcess) {
+  SpawnOptions options;
+  options.argv = {"/bin/sh", "-c", "sleep 100 & echo out; exit 3"};
+  const auto result = run(run_command(options, loop_.now() + std::chrono::seconds(5)));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->exit_code, 3);
+  EXPECT_EQ(result->output, "out\n");
+}
+
+TEST_F(ProcessRuntimeTest, ACommandThatIsKilledTakesWhatItStartedElsewhereWithIt) {
+  SpawnOptions options;
+  options.pid_file = dir_ / "pid";
+  options.argv = {"/bin/sh", "-c",
+                  "setsid sleep 100 > /dev/null 2>&1 & echo $! > " + options.pid_file + "; wait"};
+  pid_t elsewhere = 0;
+  const auto watch = [&]() -> Task<> {
+    while (elsewhere == 0) {
+      elsewhere = static_cast<pid_t>(std::atoi(read_file(options.pid_file).value_or("").c_str()));
+      co_await sleep_for(std::chrono::milliseconds(1));
+    }
+  };
+  TaskGroup watching;
+  watching.spawn(watch());
+  EXPECT_FALSE(run(run_command(options, loop_.now() + std::chrono::milliseconds(300))));
+  ASSERT_GT(elsewhere, 0);
+  const auto gone = watch_process(elsewhere);
+  if (gone) run_until_complete(loop_, process_ended(gone->get()));
+  EXPECT_FALSE(identify(elsewhere));
+  EXPECT_FALSE(exists(options.pid_file));
+}
+
 TEST_F(ProcessRuntimeTest, ACommandIsKilledAtItsDeadline) {
   SpawnOptions options;
   options.argv = {"/bin/sh", "-c", "sleep 100"};

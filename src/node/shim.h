@@ -17,8 +17,9 @@ namespace insula::node {
 /// binary.
 ///
 ///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
-///               [--user UID] [--hide-unified] -- COMMAND...
+///               [--user UID] [--output-owner UID:GID] [--hide-unified] -- COMMAND...
 ///
+/// The output pipes belong to --output-owner, so that the container's user can open /dev/stdout.
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
 /// Whatever it leaves behind is killed after its end, in whatever session.
 /// With it the command is an OCI runtime that leaves the container's pid there and ends; the

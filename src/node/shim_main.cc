@@ -43,6 +43,8 @@ struct ShimOptions {
   std::string pid_file;  // empty: the command is the container
   std::string cwd;
   uid_t user = 0;  // 0: as the agent
+  uid_t output_uid = 0;
+  gid_t output_gid = 0;
   bool hide_unified = false;
   bool exec_only = false;
   char** command = nullptr;
@@ -79,6 +81,10 @@ bool parse(int argc, char** argv, ShimOptions& out) {
       out.cwd = value;
     } else if (flag == "--user") {
       out.user = static_cast<uid_t>(std::strtoul(value, nullptr, 10));
+    } else if (flag == "--output-owner") {
+      char* rest = nullptr;
+      out.output_uid = static_cast<uid_t>(std::strtoul(value, &rest, 10));
+      if (*rest == ':') out.output_gid = static_cast<gid_t>(std::strtoul(rest + 1, nullptr, 10));
     } else {
       return false;
     }
@@ -131,6 +137,13 @@ bool open_pipes(Pipes& pipes) {
   };
   return make(pipes.out_read, pipes.out_write) && make(pipes.err_read, pipes.err_write) &&
          make(pipes.exec_read, pipes.exec_write);
+}
+
+// Opening a pipe again by its name asks for rights to it, which the container's user else lacks.
+void give_away(const Pipes& pipes, const ShimOptions& options) {
+  if (options.output_uid == 0 && options.output_gid == 0) return;
+  for (const Fd* pipe : {&pipes.out_write, &pipes.err_write})
+    static_cast<void>(fchown(pipe->get(), options.output_uid, options.output_gid) == 0);
 }
 
 bool become_user(uid_t user) {
@@ -269,6 +282,7 @@ int supervise(const ShimOptions& options) {
   if (!log.open()) return failed(with_errno("open " + options.log));
   Pipes pipes;
   if (!open_pipes(pipes)) return failed(with_errno("make pipes"));
+  give_away(pipes, options);
   const pid_t child = fork();
   if (child < 0) return failed(with_errno("fork"));
   if (child == 0) become_command(options, pipes);
