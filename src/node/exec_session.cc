@@ -14,12 +14,15 @@
 #include <unistd.h>
 
 #include "async/deadline.h"
+#include "async/event.h"
 #include "async/loop.h"
 #include "async/retry.h"
 #include "async/task_group.h"
 #include "http/websocket.h"
 #include "json/parse.h"
 #include "json/value.h"
+#include "json/write.h"
+#include "node/files.h"
 
 namespace insula::node {
 namespace {
@@ -36,10 +39,12 @@ enum Channel : unsigned char {
 };
 
 constexpr std::size_t kChunkBytes = 32U * 1024;
-constexpr auto kCloseTimeout = std::chrono::seconds(2);
+// The client answers when it has taken in all the output, which may be on a slow line.
+constexpr auto kCloseTimeout = std::chrono::seconds(30);
 constexpr std::uint16_t kNormalClosure = 1000;
-// A grandchild may hold the output open; it is not waited for longer than this.
-constexpr auto kOutputAfterExit = std::chrono::milliseconds(200);
+// What shells answer for a program that is not there, or that may not be run.
+constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
 
 // Our ends of what the process reads and writes.
 struct Streams {
@@ -92,6 +97,7 @@ Result<ChildEnds> open_pipes(const ExecOptions& options, SpawnOptions& process, 
     INSULA_TRY(Pipe pipe, make_pipe());
     streams.output = std::move(pipe.read_end);
     ends.output = std::move(pipe.write_end);
+    give_to(ends.output, process.output_owner);
     streams.output_watch.emplace(Loop::current(), streams.output.get());
     process.fds.emplace_back(STDOUT_FILENO, ends.output.get());
   }
@@ -99,6 +105,7 @@ Result<ChildEnds> open_pipes(const ExecOptions& options, SpawnOptions& process, 
     INSULA_TRY(Pipe pipe, make_pipe());
     streams.errors = std::move(pipe.read_end);
     ends.errors = std::move(pipe.write_end);
+    give_to(ends.errors, process.output_owner);
     streams.errors_watch.emplace(Loop::current(), streams.errors.get());
     process.fds.emplace_back(STDERR_FILENO, ends.errors.get());
   }
@@ -125,15 +132,23 @@ Task<Result<>> write_all(FdWatch& watch, std::string data) {
   co_return co_await retry_on(watch.writers, [&watch, &rest] { return try_write(watch, rest); });
 }
 
-Task<> pump(Connection& socket, FdWatch& watch, Channel channel) {
+// Counts while output is waited for, not while a slow client is.
+Task<> no_more_output(Event& exited) {
+  co_await exited.wait();
+  co_await sleep_for(kOutputAfterExit);
+}
+
+Task<> pump(Connection& socket, FdWatch& watch, Channel channel, Event& exited) {
   std::string message(kChunkBytes + 1, '\0');
   while (true) {
     message.resize(kChunkBytes + 1);
     message[0] = static_cast<char>(channel);
+    const auto got =
+        co_await race(read_some(watch, message.data() + 1, kChunkBytes), no_more_output(exited));
     // A terminal whose last process has gone answers EIO; that is its end.
-    const Result<std::size_t> n = co_await read_some(watch, message.data() + 1, kChunkBytes);
-    if (!n || *n == 0) co_return;
-    message.resize(*n + 1);
+    const auto* n = std::get_if<0>(&got);
+    if (n == nullptr || !*n || **n == 0) co_return;
+    message.resize(**n + 1);
     if (!co_await socket.write_binary(message)) co_return;
   }
 }
@@ -169,40 +184,86 @@ Task<> take_input(Connection& socket, Streams& streams) {
   }
 }
 
-class KillGroup {
+// The process of a session; killed when the session ends before it.
+class Running {
  public:
-  explicit KillGroup(pid_t pid) : pid_(pid) {}
+  Running(pid_t pid, std::string pid_file) : pid_(pid), pid_file_(std::move(pid_file)) {}
 
-  KillGroup(const KillGroup&) = delete;
-  KillGroup& operator=(const KillGroup&) = delete;
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
 
-  ~KillGroup() {
-    if (pid_ > 0) kill(-pid_, SIGKILL);
+  ~Running() {
+    if (pid_ > 0) kill_spawned(pid_, pid_file_);
+    if (!pid_file_.empty()) unlink(pid_file_.c_str());
   }
 
-  void release() { pid_ = 0; }
+  // Whether an OCI runtime came as far as to start the program.
+  [[nodiscard]] bool began() const { return pid_file_.empty() || exists(pid_file_); }
+
+  // The exit code, once it has ended.
+  Task<int> ended() {
+    const Result<ExitStatus> status = co_await reap(pid_);
+    pid_ = 0;
+    const int code = status ? status->code : 1;
+    co_return code == 0 || began() ? code : kNotFound;
+  }
+
+  Task<> end() {
+    if (pid_ == 0) co_return;
+    kill_spawned(pid_, pid_file_);
+    static_cast<void>(co_await ended());
+  }
 
  private:
   pid_t pid_;
+  std::string pid_file_;
 };
 
-Task<int> run_to_exit(Connection& socket, Streams& streams, pid_t pid) {
+Task<int> run_to_exit(Connection& socket, Streams& streams, Running& process) {
+  Event exited;
   TaskGroup pumps;
-  if (streams.output_watch) pumps.spawn(pump(socket, *streams.output_watch, kStdout));
-  if (streams.errors_watch) pumps.spawn(pump(socket, *streams.errors_watch, kStderr));
-  const Result<ExitStatus> status = co_await reap(pid);
-  co_await race(pumps.drained(), sleep_for(kOutputAfterExit));
-  co_return status ? status->code : 1;
+  if (streams.output_watch) pumps.spawn(pump(socket, *streams.output_watch, kStdout, exited));
+  if (streams.errors_watch) pumps.spawn(pump(socket, *streams.errors_watch, kStderr, exited));
+  const int code = co_await process.ended();
+  exited.set();
+  co_await pumps.drained();
+  co_return code;
+}
+
+std::string failure_status(int exit_code, std::string message) {
+  json::Value cause;
+  cause["reason"] = "ExitCode";
+  cause["message"] = fmt::format("{}", exit_code);
+  json::Value status;
+  status["metadata"] = json::Object();
+  status["status"] = "Failure";
+  status["message"] = std::move(message);
+  status["reason"] = "NonZeroExitCode";
+  json::Array causes;
+  causes.push_back(std::move(cause));
+  status["details"]["causes"] = std::move(causes);
+  return json::write(status);
+}
+
+std::string not_started(const Error& error) {
+  if (error.code() == ErrorCode::kNotFound) return failure_status(kNotFound, error.message());
+  if (error.code() == ErrorCode::kForbidden) return failure_status(kNotExecutable, error.message());
+  json::Value status;
+  status["metadata"] = json::Object();
+  status["status"] = "Failure";
+  status["reason"] = "InternalError";
+  status["message"] = error.message();
+  status["code"] = 500;
+  return json::write(status);
 }
 
 }  // namespace
 
 std::string exec_status(int exit_code) {
   if (exit_code == 0) return R"({"metadata":{},"status":"Success"})";
-  return fmt::format(
-      R"({{"metadata":{{}},"status":"Failure","message":"command terminated with non-zero exit code: exit status {0}",)"
-      R"("reason":"NonZeroExitCode","details":{{"causes":[{{"reason":"ExitCode","message":"{0}"}}]}}}})",
-      exit_code);
+  return failure_status(
+      exit_code,
+      fmt::format("command terminated with non-zero exit code: exit status {}", exit_code));
 }
 
 Task<Result<>> serve_exec(http::Exchange& exchange,
@@ -224,21 +285,16 @@ Task<Result<>> serve_exec(http::Exchange& exchange,
   ends = ChildEnds{};
   std::string final;
   if (pid) {
-    KillGroup guard(*pid);
+    Running running(*pid, process.pid_file);
     const auto ended =
-        co_await race(run_to_exit(*socket, streams, *pid), take_input(*socket, streams));
+        co_await race(run_to_exit(*socket, streams, running), take_input(*socket, streams));
     if (ended.index() == 1) {
-      kill(-*pid, SIGKILL);
-      guard.release();
-      static_cast<void>(co_await reap(*pid));
+      co_await running.end();
       co_return Result<>{};
     }
-    guard.release();
     final = exec_status(std::get<0>(ended));
   } else {
-    final = fmt::format(
-        R"({{"metadata":{{}},"status":"Failure","reason":"InternalError","message":"{}","code":500}})",
-        pid.error().message());
+    final = not_started(pid.error());
   }
   INSULA_CO_TRY_VOID(
       co_await socket->write_binary(std::string(1, static_cast<char>(kError)) + final));

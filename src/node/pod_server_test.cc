@@ -1,11 +1,18 @@
 #include "node/pod_server.h"
 
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "http/client.h"
 #include "http/server.h"
 #include "http/websocket.h"
+#include "json/parse.h"
+#include "json/value.h"
 #include "net/listener.h"
 #include "node/files.h"
 #include "node/testing/test_node.h"
@@ -18,11 +25,14 @@ using ::testing::HasSubstr;
 // A node, and its socket as the API server sees it.
 class ServedNode : public TestNode {
  public:
-  ServedNode() {
+  explicit ServedNode(RuntimeChoice choice = RuntimeChoice::kProcess) : TestNode(choice) {
+    if (!unavailable.empty()) return;
+    handler.emplace(*services, *agent, metrics, "node-1", random);
+    server.emplace(*handler, http::ServerOptions{});
     auto listener = net::Listener::bind(loop, net::Address::unix_path(dir / "node.sock").value());
     EXPECT_TRUE(listener);
     origin = http::Origin::parse("unix:" + (dir / "node.sock")).value();
-    server.serve(*std::move(listener));
+    server->serve(*std::move(listener));
   }
 
   Task<http::Response> get(std::string target) {
@@ -40,7 +50,10 @@ class ServedNode : public TestNode {
     std::string status;
   };
 
-  Task<Executed> exec(std::string query, std::string input) {
+  /// `pause`: before anything is read.
+  Task<Executed> exec(std::string query,
+                      std::string input,
+                      std::chrono::milliseconds pause = std::chrono::milliseconds(0)) {
     http::Request request;
     request.target = "/api/v1/namespaces/default/pods/web/exec?" + query;
     http::websocket::Options options;
@@ -55,7 +68,8 @@ class ServedNode : public TestNode {
       EXPECT_TRUE(co_await (*socket)->write_binary(std::string(1, '\0') + input));
       EXPECT_TRUE(co_await (*socket)->write_binary(std::string("\xff\0", 2)));
     }
-    while (true) {
+    co_await sleep_for(pause);
+    while (!leaves) {
       auto message = co_await (*socket)->read();
       if (!message || !*message) break;
       const std::string& data = (*message)->data;
@@ -65,8 +79,10 @@ class ServedNode : public TestNode {
     co_return out;
   }
 
-  PodServer handler{*services, *agent, metrics, "node-1", random};
-  http::Server server{handler, {}};
+  std::optional<PodServer> handler;
+  std::optional<http::Server> server;
+  /// Whether exec() closes the connection instead of reading.
+  bool leaves = false;
   http::Client client{{}};
   http::Origin origin;
 };
@@ -139,6 +155,97 @@ TEST(PodServer, RunsACommandWithItsInputAndReportsItsExitCode) {
     EXPECT_THAT(missing.status, HasSubstr("No such file"));
   });
 }
+
+TEST(PodServer, GivesASlowClientAllTheOutputOfACommandThatHasEnded) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    // What the buffers between the two hold is not known, so several sizes.
+    for (const int kilobytes : {100, 200, 300, 400}) {
+      const auto done = co_await node.exec(
+          fmt::format("command=head&command=-c&command={}k&command=/dev/zero&stdout=true",
+                      kilobytes),
+          "", std::chrono::milliseconds(500));
+      EXPECT_EQ(done.output.size(), kilobytes * 1024U);
+      EXPECT_EQ(done.status, R"({"metadata":{},"status":"Success"})");
+    }
+  });
+}
+
+TEST(PodServer, DoesNotWaitForOutputOfWhatACommandLeavesBehind) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const SteadyTime began = node.loop.now();
+    const auto done = co_await node.exec(
+        "command=sh&command=-c&command=sleep%209%20%26%20echo%20out&stdout=true", "");
+    EXPECT_EQ(done.output, "out\n");
+    EXPECT_LT(node.loop.now() - began, std::chrono::seconds(5));
+  });
+}
+
+TEST(PodServer, AMissingProgramHasTheExitCodeThatShellsGiveIt) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const auto missing = co_await node.exec("command=/no/%22such%22&stdout=true", "");
+    const auto status = json::parse(missing.status);
+    EXPECT_TRUE(status) << missing.status;
+    EXPECT_THAT(missing.status, HasSubstr(R"({"reason":"ExitCode","message":"127"})"));
+    const auto denied = co_await node.exec("command=/etc/passwd&stdout=true", "");
+    EXPECT_THAT(denied.status, HasSubstr(R"({"reason":"ExitCode","message":"126"})"));
+  });
+}
+
+// In real containers: needs root and the runtime; skips with the reason where it does not work.
+class ContainerExec : public ::testing::TestWithParam<RuntimeChoice> {
+ protected:
+  void with_node(Task<> (*body)(ServedNode&)) {
+    ServedNode node(GetParam());
+    if (!node.unavailable.empty()) GTEST_SKIP() << node.unavailable;
+    run_until_complete(node.loop, body(node));
+  }
+};
+
+bool is_run_somewhere(const std::string& text) {
+  return std::ranges::any_of(names_in("/proc"), [&](const std::string& name) {
+    return read_file("/proc/" + name + "/cmdline").value_or("").find(text) != std::string::npos;
+  });
+}
+
+TEST_P(ContainerExec, ACommandWhoseClientLeavesEnds) {
+  with_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const std::string mark = fmt::format("{}", 200000 + getpid());
+    node.leaves = true;
+    co_await node.exec("command=sh&command=-c&command=sleep%20" + mark + "%3B%20true&stdout=true",
+                       "", std::chrono::milliseconds(500));
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(5);
+    while (is_run_somewhere(mark) && node.loop.now() < limit)
+      co_await node.tick();
+    EXPECT_FALSE(is_run_somewhere(mark));
+  });
+}
+
+TEST_P(ContainerExec, AMissingProgramHasTheExitCodeThatShellsGiveIt) {
+  with_node([](ServedNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const auto missing = co_await node.exec("command=/no/such&stdout=true&stderr=true", "");
+    EXPECT_THAT(missing.status, HasSubstr(R"({"reason":"ExitCode","message":"127"})"));
+    const auto failed =
+        co_await node.exec("command=sh&command=-c&command=exit%207&stdout=true", "");
+    EXPECT_THAT(failed.status, HasSubstr(R"({"reason":"ExitCode","message":"7"})"));
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Debian,
+                         ContainerExec,
+                         ::testing::Values(RuntimeChoice::kRunc, RuntimeChoice::kCrun),
+                         [](const auto& info) {
+                           return info.param == RuntimeChoice::kRunc ? "runc" : "crun";
+                         });
 
 TEST(PodServer, ShowsGpusAndPodsInItsMetrics) {
   with_served_node([](ServedNode& node) -> Task<> {
