@@ -14,6 +14,7 @@
 #include "async/loop.h"
 #include "node/files.h"
 #include "node/oci_config.h"
+#include "node/pod_network.h"
 #include "node/rootfs.h"
 #include "node/shim_launch.h"
 
@@ -68,6 +69,19 @@ void add_pod_files(std::vector<Mount>& mounts, const ContainerPlan& plan, const 
 }
 
 }  // namespace
+
+OciRuntime::Options oci_options(std::string program,
+                                const std::string& binary,
+                                const std::string& data_dir) {
+  OciRuntime::Options options;
+  options.program = std::move(program);
+  // Mount sources must be real paths; /proc/self/exe means another program to another process.
+  std::error_code failed;
+  options.binary = std::filesystem::canonical(binary, failed).string();
+  options.state_dir = data_dir + "/oci";
+  options.network_dir = network_folder(data_dir);
+  return options;
+}
 
 std::string find_program(const std::string& name) {
   for (const char* dir :
@@ -211,14 +225,19 @@ bool OciRuntime::out_of_memory(const Container& container) {
   return oom_kills(layout_, group_of(container.id)) > 0;
 }
 
-Task<Result<>> OciRuntime::remove(Container container) {
+Task<Result<>> OciRuntime::forget(std::string id) {
   SpawnOptions options;
-  options.argv = command({"delete", "--force", container.id});
+  options.argv = command({"delete", "--force", std::move(id)});
   options.env = runtime_environment();
   // A container that is not known any more is what is wanted, so the outcome does not matter.
   const auto deleted =
       co_await run_command(std::move(options), Loop::current().now() + kDeleteTimeout);
   if (!deleted) co_return std::unexpected(deleted.error());
+  co_return Result<>{};
+}
+
+Task<Result<>> OciRuntime::remove(Container container) {
+  INSULA_CO_TRY_VOID(co_await forget(container.id));
   auto work = [dir = container.dir] {
     release_rootfs(dir);
     return remove_tree(dir);

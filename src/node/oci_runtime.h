@@ -42,6 +42,8 @@ class OciRuntime final : public Runtime {
   void signal(const Container& container, int number) override;
   bool out_of_memory(const Container& container) override;
   Task<Result<>> remove(Container container) override;
+  /// What remove() does first: the OCI runtime forgets an ended container, with its control groups.
+  Task<Result<>> forget(std::string id);
   Result<SpawnOptions> exec(const Container& container, const ExecRequest& request) override;
 
  private:
@@ -62,6 +64,11 @@ class OciRuntime final : public Runtime {
   Isolation isolation_;
   std::uint64_t execs_ = 0;
 };
+
+/// What the runtimes of one node have in common.
+[[nodiscard]] OciRuntime::Options oci_options(std::string program,
+                                              const std::string& binary,
+                                              const std::string& data_dir);
 
 /// The path of a program in the usual places; empty when it is not installed.
 [[nodiscard]] std::string find_program(const std::string& name);

@@ -1,5 +1,7 @@
 #include "node/oci_runtime.h"
 
+#include <csignal>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,6 +10,8 @@
 #include "node/image_import.h"
 #include "node/netlink.h"
 #include "node/pod_network.h"
+#include "node/run.h"
+#include "node/shim_launch.h"
 #include "node/testing/image_file.h"
 #include "node/testing/test_node.h"
 
@@ -285,6 +289,51 @@ TEST_P(OciRuntimeTest, AContainerThatCannotStartLeavesNoMounts) {
       co_await node.tick();
     EXPECT_EQ(mounts_below(node.options.data_dir), "");
     EXPECT_TRUE(names_in(node.options.data_dir + "/pods").empty());
+  });
+}
+
+std::vector<std::string> control_groups_of(const std::string& uid) {
+  std::vector<std::string> out;
+  for (const std::string& name : names_in("/sys/fs/cgroup")) {
+    for (const std::string& below : {std::string("insula"), name + "/insula"}) {
+      for (const std::string& group : names_in("/sys/fs/cgroup/" + below)) {
+        if (group.find(uid) != std::string::npos) out.push_back(below + "/" + group);
+      }
+    }
+  }
+  return out;
+}
+
+TEST_P(OciRuntimeTest, PodsThatWereStoppedWithoutTheAgentHoldNothingOfTheMachine) {
+  with_node([](TestNode& node) -> Task<> {
+    import_shell_image(node, "example.org/shell:1");
+    api::Pod pod = node.shell_pod("image", "echo end; while true; do read y < /dev/zero; done");
+    pod.spec.containers[0].image = "example.org/shell:1";
+    api::Volume& volume = pod.spec.volumes.emplace_back();
+    volume.name = "memory";
+    volume.volume_source.empty_dir.emplace().medium = "Memory";
+    co_await node.create(pod);
+    const api::Pod seen =
+        co_await node.until("image", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const std::string& uid = seen.metadata.uid;
+    const Container container = node.agent->find("default", "image")->exec_target("")->container;
+    node.stop_agent();
+    node.runtime->signal(container, SIGKILL);
+    co_await wait_for_exit(container);
+    EXPECT_NE(mounts_below(node.options.data_dir + "/pods"), "");
+    EXPECT_FALSE(control_groups_of(uid).empty());
+    auto work = [dir = node.options.data_dir] { return release_pods(dir); };
+    const Result<> released = co_await node.pool.run(std::move(work));
+    EXPECT_TRUE(released) << released.error().message();
+    EXPECT_EQ(mounts_below(node.options.data_dir + "/pods"), "");
+    EXPECT_THAT(control_groups_of(uid), ::testing::IsEmpty());
+    EXPECT_TRUE(names_in(node.options.data_dir + "/oci").empty());
+    // The next agent goes on, with a volume in memory again.
+    node.start_agent();
+    co_await node.until("image", [](const api::Pod& p) {
+      return TestNode::is_ready(p) && p.status.container_statuses[0].restart_count == 1;
+    });
+    EXPECT_THAT(mounts_below(node.options.data_dir + "/pods"), HasSubstr("volumes/memory tmpfs"));
   });
 }
 

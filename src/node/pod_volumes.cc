@@ -307,8 +307,11 @@ Result<> set_up_volumes(const std::string& dir,
 }
 
 void release_volumes(const std::string& dir) {
-  for (const std::string& name : names_in(dir))
-    umount2((dir + "/" + name).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  for (const std::string& name : names_in(dir)) {
+    const std::string path = dir + "/" + name;
+    // A volume in memory whose directory is gone is made anew if its pod starts once more.
+    if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) rmdir(path.c_str());
+  }
 }
 
 Result<std::vector<Mount>> volume_mounts(const std::string& dir,

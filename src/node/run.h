@@ -66,6 +66,11 @@ int run(const NodeOptions& options);
 /// whose agent does not run. The next run makes them anew.
 Result<> release_networks(const std::string& data_dir);
 
+/// Gives back what ended containers and volumes of pods in `data_dir` hold of the machine: mounts,
+/// control groups and the OCI runtime's state. Logs and exit records stay for the next run.
+/// Requires: as release_networks().
+Result<> release_pods(const std::string& data_dir);
+
 /// `insula shim ...`: owns one container's output and exit status. Called before anything else of
 /// the binary starts up, since there is one such process for every container.
 int shim_main(int argc, char** argv);

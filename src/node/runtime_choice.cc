@@ -1,6 +1,5 @@
 #include "node/runtime_choice.h"
 
-#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -10,7 +9,6 @@
 #include "async/loop.h"
 #include "node/files.h"
 #include "node/oci_runtime.h"
-#include "node/pod_network.h"
 #include "node/process_runtime.h"
 
 namespace insula::node {
@@ -38,15 +36,10 @@ Task<Result<std::unique_ptr<Runtime>>> try_oci(std::string name,
                                                std::string binary,
                                                BlockingPool& pool) {
   if (geteuid() != 0) co_return fail(ErrorCode::kUnavailable, "containers need root");
-  OciRuntime::Options options;
-  options.program = find_program(name);
-  if (options.program.empty()) co_return fail(ErrorCode::kUnavailable, name + " is not installed");
-  options.version = co_await version_of(name, options.program);
-  // Mount sources must be real paths; /proc/self/exe means another program to another process.
-  std::error_code failed;
-  options.binary = std::filesystem::canonical(binary, failed).string();
-  options.state_dir = data_dir + "/oci";
-  options.network_dir = network_folder(data_dir);
+  const std::string program = find_program(name);
+  if (program.empty()) co_return fail(ErrorCode::kUnavailable, name + " is not installed");
+  OciRuntime::Options options = oci_options(program, binary, data_dir);
+  options.version = co_await version_of(name, program);
   auto runtime = std::make_unique<OciRuntime>(std::move(options), pool);
   if (Result<> works = co_await runtime->try_out(data_dir + "/probe"); !works) {
     co_return std::unexpected(std::move(works).error().in(name));

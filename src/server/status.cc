@@ -149,6 +149,8 @@ int down(std::span<const std::string> arguments) {
   // Also after a supervisor that was killed, whose pods ran on.
   if (keep_pods) return cli::kOk;
   stop_containers(layout, kContainerGrace);
+  if (const auto released = node::release_pods(layout.node()); !released)
+    return failed("down", released.error());
   if (const auto released = node::release_networks(layout.node()); !released)
     return failed("down", released.error());
   return cli::kOk;

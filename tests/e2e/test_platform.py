@@ -164,6 +164,27 @@ class Stopping(unittest.TestCase):
         finally:
             platform.stop()
 
+    def test_down_gives_back_what_pods_held_of_the_machine(self):
+        platform = Platform("--map-image=local/sh = host:/bin/sh").start()
+        try:
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "holder"},
+                    "spec": {"containers": [{"name": "main", "image": "local/sh", "args": ["-c", "sleep 1000"],
+                                             "volumeMounts": [{"name": "memory", "mountPath": "/memory"}]}],
+                             "volumes": [{"name": "memory", "emptyDir": {"medium": "Memory"}}],
+                             "terminationGracePeriodSeconds": 1}}
+            platform.kubectl("create", "-f", "-", input=json.dumps(body))
+            platform.kubectl("wait", "pod/holder", "--for=condition=Ready", "--timeout=30s")
+            uid = platform.get("pod", "holder")["metadata"]["uid"]
+            platform.insula("down")
+            self.assertNotIn(platform.data_dir, Path("/proc/self/mountinfo").read_text())
+            self.assertEqual(list(Path("/sys/fs/cgroup").glob(f"**/insula/{uid}*")), [])
+            self.assertEqual(list(Path(platform.data_dir).glob("node/oci/*")), [])
+            platform.start()
+            eventually(lambda: platform.get("pod", "holder")["status"]["containerStatuses"][0]["restartCount"] == 1,
+                       message="started again")
+        finally:
+            platform.stop()
+
     def test_data_is_there_after_a_restart(self):
         platform = Platform().start()
         try:
