@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::int64_t kMemoryFloorBytes = 100L << 20U;
 constexpr double kDiskFloorShare = 0.03;
+constexpr double kPidFloorShare = 0.05;
 // The Kubernetes release whose behaviour is followed.
 constexpr std::string_view kKubernetesVersion = "v1.36.0";
 
@@ -33,6 +34,10 @@ std::int64_t meminfo_bytes(std::string_view key) {
   const std::size_t at = text->find(key);
   if (at == std::string::npos) return 0;
   return std::strtoll(text->c_str() + at + key.size() + 1, nullptr, 10) * 1024;
+}
+
+std::int64_t number_in(const std::string& path) {
+  return std::strtoll(read_file(path).value_or("").c_str(), nullptr, 10);
 }
 
 int usable_cpus() {
@@ -164,6 +169,18 @@ bool memory_is_short() {
   return meminfo_bytes("MemAvailable:") < kMemoryFloorBytes;
 }
 
+bool pids_are_short(const std::string& proc) {
+  // "0.20 0.18 0.12 1/80 11206": the fourth word ends in the number of processes and threads.
+  const std::string load = read_file(proc + "/loadavg").value_or("");
+  const std::size_t slash = load.find('/');
+  const std::int64_t used =
+      slash == std::string::npos ? 0 : std::strtoll(load.c_str() + slash + 1, nullptr, 10);
+  const std::int64_t limit = std::min(number_in(proc + "/sys/kernel/pid_max"),
+                                      number_in(proc + "/sys/kernel/threads-max"));
+  return limit > 0 &&
+         static_cast<double>(limit - used) < kPidFloorShare * static_cast<double>(limit);
+}
+
 bool disk_is_short(const std::string& dir) {
   struct statvfs disk{};
   if (statvfs(dir.c_str(), &disk) != 0 || disk.f_blocks == 0) return false;
@@ -218,8 +235,10 @@ api::NodeStatus node_status(const NodeFacts& facts, const api::NodeStatus& befor
       "DiskPressure", facts.disk_pressure,
       facts.disk_pressure ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
       facts.disk_pressure ? "kubelet has disk pressure" : "kubelet has no disk pressure");
-  conditions.add("PIDPressure", false, "KubeletHasSufficientPID",
-                 "kubelet has sufficient PID available");
+  conditions.add("PIDPressure", facts.pid_pressure,
+                 facts.pid_pressure ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
+                 facts.pid_pressure ? "kubelet has insufficient PID available"
+                                    : "kubelet has sufficient PID available");
   const bool isolated =
       facts.isolation.namespaces && facts.isolation.limits && facts.isolation.user_namespaces;
   conditions.add("IsolationUnavailable", !isolated,

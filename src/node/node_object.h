@@ -24,6 +24,7 @@ struct NodeFacts {
   std::string runtime_version;
   Isolation isolation;
   bool memory_pressure = false;
+  bool pid_pressure = false;
   bool disk_pressure = false;
 };
 
@@ -35,8 +36,9 @@ inline constexpr const char* kSimulatedGpuLabel = "insula.dev/gpu-simulated";
 /// Errors: kInvalid, naming the option that is no quantity.
 [[nodiscard]] Result<NodeFacts> measure_node(const NodeOptions& options);
 
-/// Free memory and disk, for the pressure conditions; true below their floor.
+/// Free memory, process ids and disk, for the pressure conditions; true below their floor.
 [[nodiscard]] bool memory_is_short();
+[[nodiscard]] bool pids_are_short(const std::string& proc = "/proc");
 [[nodiscard]] bool disk_is_short(const std::string& dir);
 
 /// Name, labels and annotations of the Node object.

@@ -96,14 +96,17 @@ Task<Result<>> NodeReporter::renew_lease() {
 void NodeReporter::measure_pressure() {
   facts_.memory_pressure = memory_is_short();
   facts_.disk_pressure = disk_is_short(data_dir_);
+  facts_.pid_pressure = pids_are_short();
 }
 
 Task<> NodeReporter::renew_for_ever() {
   while (true) {
     const bool memory_before = facts_.memory_pressure;
     const bool disk_before = facts_.disk_pressure;
+    const bool pid_before = facts_.pid_pressure;
     measure_pressure();
-    if (memory_before != facts_.memory_pressure || disk_before != facts_.disk_pressure) {
+    if (memory_before != facts_.memory_pressure || disk_before != facts_.disk_pressure ||
+        pid_before != facts_.pid_pressure) {
       if (const Result<> written = co_await write_status(); !written)
         log_.debug("node status not written", "err", written.error());
     }
