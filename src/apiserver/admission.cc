@@ -42,6 +42,11 @@ bool is_of_tenant(const store::Transaction& transaction, std::string_view name_s
 }
 
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
+  if (const std::string name = pod.spec.runtime_class_name.value_or(""); !name.empty()) {
+    // There are none: the node chooses how its containers run.
+    return forbidden(kind, pod.metadata.name,
+                     fmt::format("pod rejected: RuntimeClass \"{}\" not found", name));
+  }
   if (pod.spec.service_account_name.empty()) pod.spec.service_account_name = "default";
   pod.spec.service_account = pod.spec.service_account_name;
   tolerate(pod, "node.kubernetes.io/not-ready");

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "api/pod_support.h"
+
 namespace insula::apiserver {
 
 namespace {
@@ -170,6 +172,11 @@ std::string baseline_violation(const api::Pod& pod) {
   if (const Words names = names_of(pod, unmasks_proc); !names.empty())
     why.push_back(
         fmt::format("procMount ({} must not change securityContext.procMount)", containers(names)));
+  if (const Words names = names_of(pod, api::names_probe_host); !names.empty()) {
+    why.push_back(
+        fmt::format("probe or lifecycle host ({} must not set host in probes and lifecycle hooks)",
+                    containers(names)));
+  }
   check_contexts(pod, why);
   if (why.empty()) return {};
   return fmt::format("violates PodSecurity \"baseline:latest\": {}", fmt::join(why, ", "));

@@ -13,6 +13,8 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr const char* kPods = "/api/v1/namespaces/a/pods";
+constexpr const char* kTenantNamespace = R"({"metadata":{"name":"t","ownerReferences":[
+    {"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}]}})";
 
 std::string pod(std::string_view name, std::string_view more = "") {
   return fmt::format(
@@ -101,9 +103,7 @@ TEST_F(PodsTest, KeepsStatusOutOfReachOfAnUpdateAndSpecOutOfReachOfAStatusUpdate
 }
 
 TEST_F(PodsTest, RefusesHostAccessInATenantsNamespace) {
-  const auto made =
-      server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"t","ownerReferences":[
-    {"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
+  const auto made = server.send("POST", "/api/v1/namespaces", kTenantNamespace);
   ASSERT_EQ(made.status, 201) << made.body;
   const auto refused = server.send(
       "POST", "/api/v1/namespaces/t/pods",
@@ -117,10 +117,7 @@ TEST_F(PodsTest, RefusesHostAccessInATenantsNamespace) {
 }
 
 TEST_F(PodsTest, HoldsTenantsToEachBaselineControl) {
-  const auto made =
-      server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"t","ownerReferences":[
-    {"apiVersion":"insula.dev/v1alpha1","kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
-  ASSERT_EQ(made.status, 201) << made.body;
+  server.send("POST", "/api/v1/namespaces", kTenantNamespace);
   const std::pair<const char*, const char*> cases[] = {
       {R"("seccompProfile":{"type":"Unconfined"})",
        R"(seccompProfile (pod must not set securityContext.seccompProfile.type to "Unconfined"))"},
@@ -144,6 +141,39 @@ TEST_F(PodsTest, HoldsTenantsToEachBaselineControl) {
           "sysctls":[{"name":"net.ipv4.tcp_syncookies","value":"1"}]})";
   const auto allowed = server.send("POST", "/api/v1/namespaces/t/pods", pod("y", harmless));
   EXPECT_EQ(allowed.status, 201) << allowed.body;
+}
+
+TEST_F(PodsTest, RefusesProbesOfOtherHostsInATenantsNamespace) {
+  server.send("POST", "/api/v1/namespaces", kTenantNamespace);
+  for (const char* handler :
+       {R"("readinessProbe":{"httpGet":{"host":"127.0.0.1","port":80}})",
+        R"("livenessProbe":{"tcpSocket":{"host":"127.0.0.1","port":80}})",
+        R"("lifecycle":{"postStart":{"httpGet":{"host":"127.0.0.1","port":80}}})"}) {
+    const auto refused = server.send(
+        "POST", "/api/v1/namespaces/t/pods",
+        fmt::format(
+            R"({{"metadata":{{"name":"x"}},"spec":{{"containers":[{{"name":"c","image":"i",{}}}]}}}})",
+            handler));
+    EXPECT_EQ(refused.status, 403) << handler;
+    EXPECT_EQ(server.parsed(refused)["message"].text(),
+              "pods \"x\" is forbidden: violates PodSecurity \"baseline:latest\": probe or "
+              "lifecycle host (container \"c\" must not set host in probes and lifecycle hooks)");
+  }
+}
+
+TEST_F(PodsTest, RefusesARuntimeClassThatIsNotThere) {
+  const auto refused = server.send("POST", kPods, pod("x", R"(,"runtimeClassName":"gvisor")"));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(server.parsed(refused)["message"].text(),
+            "pods \"x\" is forbidden: pod rejected: RuntimeClass \"gvisor\" not found");
+}
+
+TEST_F(PodsTest, WarnsOfFieldsThatNothingActsOn) {
+  const auto made = server.send("POST", kPods, pod("x", R"(,"shareProcessNamespace":true)"));
+  EXPECT_EQ(made.status, 201);
+  EXPECT_EQ(made.headers.get("Warning"),
+            "299 - \"spec.shareProcessNamespace: not enforced by this server yet: each container "
+            "has a process namespace of its own\"");
 }
 
 TEST_F(PodsTest, ScalesADeployment) {

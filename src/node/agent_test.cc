@@ -362,6 +362,20 @@ TEST_F(AgentTest, GivesWholeGpusToContainersAndTakesThemBack) {
   });
 }
 
+TEST_F(AgentTest, RefusesATenantsProbeOfAnotherHost) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("curious", "sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    auto& action = pod.spec.containers[0].readiness_probe.emplace().handler.http_get.emplace();
+    action.host = "127.0.0.1";
+    action.port = 80;
+    co_await node.create(pod);
+    co_await node.until_event("curious", "host in probes");
+    EXPECT_EQ(node.agent->find("team-a", "curious")->log_files("").value().size(), 0U);
+  });
+}
+
 TEST_F(AgentTest, RefusesATenantsPodThatReachesForTheNode) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.make_tenant_namespace("team-a");

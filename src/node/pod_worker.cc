@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/pod_support.h"
 #include "api/tenant.h"
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -204,6 +205,15 @@ Result<> PodWorker::check_rights() const {
       return fail(ErrorCode::kForbidden,
                   fmt::format("a tenant's pod may not mount hostPath volumes (volume \"{}\")",
                               volume.name));
+    }
+  }
+  for (const auto* containers : {&pod_.spec.init_containers, &pod_.spec.containers}) {
+    for (const api::Container& container : *containers) {
+      if (!api::names_probe_host(container)) continue;
+      return fail(ErrorCode::kForbidden,
+                  fmt::format("a tenant's pod may not set host in probes and lifecycle hooks "
+                              "(container \"{}\")",
+                              container.name));
     }
   }
   return {};

@@ -1,5 +1,6 @@
 #include "api/columns/columns.h"
 #include "api/defaults.h"
+#include "api/pod_support.h"
 #include "api/strategies/erased.h"
 #include "api/strategies/strategies.h"
 #include "api/validation/kinds.h"
@@ -24,6 +25,11 @@ void prepare_for_update(Deployment& object, const Deployment& old, std::string_v
   }
 }
 
+std::vector<std::string> warnings(const void* object) {
+  return unsupported_fields(static_cast<const Deployment*>(object)->spec.template_.spec,
+                            FieldPath("spec.template.spec"));
+}
+
 constexpr KindStrategy kStrategy{
     .kind = kind_of<Deployment>,
     .set_defaults = erased::change<Deployment, set_defaults>,
@@ -32,6 +38,7 @@ constexpr KindStrategy kStrategy{
     .spec_changed = changed,
     .validate = erased::check<Deployment, validate>,
     .validate_update = erased::check_from<Deployment, validate_update>,
+    .warnings = warnings,
     .columns = deployment_columns,
     .cells = erased::row<Deployment, cells>,
 };

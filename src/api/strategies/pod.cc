@@ -1,6 +1,7 @@
 #include "api/columns/columns.h"
 #include "api/defaults.h"
 #include "api/pod_resources.h"
+#include "api/pod_support.h"
 #include "api/strategies/erased.h"
 #include "api/strategies/strategies.h"
 #include "api/validation/kinds.h"
@@ -71,6 +72,10 @@ std::int64_t grace_period_seconds(const void* object, std::optional<std::int64_t
   return seconds < 0 ? 1 : seconds;
 }
 
+std::vector<std::string> warnings(const void* object) {
+  return unsupported_fields(static_cast<const Pod*>(object)->spec, FieldPath("spec"));
+}
+
 constexpr KindStrategy kStrategy{
     .kind = kind_of<Pod>,
     .set_defaults = erased::change<Pod, set_defaults>,
@@ -80,6 +85,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<Pod, validate>,
     .validate_create = erased::check<Pod, validate_create>,
     .validate_update = erased::check_from<Pod, validate_update>,
+    .warnings = warnings,
     .columns = pod_columns,
     .cells = erased::row<Pod, cells>,
     .selectable_fields = kFields,

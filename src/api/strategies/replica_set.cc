@@ -1,5 +1,6 @@
 #include "api/columns/columns.h"
 #include "api/defaults.h"
+#include "api/pod_support.h"
 #include "api/strategies/erased.h"
 #include "api/strategies/strategies.h"
 #include "api/validation/kinds.h"
@@ -15,6 +16,11 @@ constexpr SelectableField kFields[] = {
      }},
 };
 
+std::vector<std::string> warnings(const void* object) {
+  return unsupported_fields(static_cast<const ReplicaSet*>(object)->spec.template_.spec,
+                            FieldPath("spec.template.spec"));
+}
+
 constexpr KindStrategy kStrategy{
     .kind = kind_of<ReplicaSet>,
     .set_defaults = erased::change<ReplicaSet, set_defaults>,
@@ -23,6 +29,7 @@ constexpr KindStrategy kStrategy{
     .spec_changed = erased::spec_changed<ReplicaSet>,
     .validate = erased::check<ReplicaSet, validate>,
     .validate_update = erased::check_from<ReplicaSet, validate_update>,
+    .warnings = warnings,
     .columns = replica_set_columns,
     .cells = erased::row<ReplicaSet, cells>,
     .selectable_fields = kFields,
