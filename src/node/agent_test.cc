@@ -164,6 +164,41 @@ TEST_F(AgentTest, AMissingConfigMapDoesNotRaiseTheRestartBackoff) {
   });
 }
 
+TEST_F(AgentTest, AChangedConfigMapReachesTheVolumeOfARunningPod) {
+  with_node([](TestNode& node) -> Task<> {
+    node.options.volume_refresh = std::chrono::milliseconds(20);
+    api::ConfigMap settings;
+    settings.metadata.name = "settings";
+    settings.metadata.namespace_ = "default";
+    settings.data["MODE"] = "slow";
+    EXPECT_TRUE(co_await client::create(node.api, settings));
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    api::Volume& volume = pod.spec.volumes.emplace_back();
+    volume.name = "config";
+    volume.volume_source.config_map.emplace().local_object_reference.name = "settings";
+    co_await node.create(pod);
+    const api::Pod seen =
+        co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    const std::string file =
+        node.options.data_dir + "/pods/" + seen.metadata.uid + "/volumes/config/MODE";
+    EXPECT_EQ(read_file(file).value_or(""), "slow");
+    auto change = [](api::ConfigMap& it) {
+      it.data["MODE"] = "fast";
+      return true;
+    };
+    EXPECT_TRUE(co_await client::modify<api::ConfigMap>(node.api, "default", "settings",
+                                                        std::move(change)));
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    while (read_file(file).value_or("") != "fast" && node.loop.now() < limit)
+      co_await node.tick();
+    EXPECT_EQ(read_file(file).value_or(""), "fast");
+    // A volume keeps what it has when its object is gone.
+    EXPECT_TRUE(co_await client::remove<api::ConfigMap>(node.api, "default", "settings"));
+    co_await sleep_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(read_file(file).value_or(""), "fast");
+  });
+}
+
 TEST_F(AgentTest, InitContainersRunOneAfterTheOtherAndFirst) {
   with_node([](TestNode& node) -> Task<> {
     const std::string file = node.dir / "order";

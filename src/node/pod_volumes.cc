@@ -277,6 +277,20 @@ Result<> publish_files(const std::string& dir,
   return before.empty() ? Result<>() : remove_tree(dir + "/" + before);
 }
 
+namespace {
+
+Result<> publish_volume(const std::string& path,
+                        const api::Volume& volume,
+                        const api::Pod& pod,
+                        const ReferencedObjects& objects,
+                        const PodFacts& facts,
+                        VolumeOwner owner) {
+  INSULA_TRY(const std::vector<VolumeFile> files, volume_files(volume, pod, objects, facts));
+  return publish_files(path, files, owner);
+}
+
+}  // namespace
+
 Result<> set_up_volumes(const std::string& dir,
                         const api::Pod& pod,
                         const ReferencedObjects& objects,
@@ -292,11 +306,9 @@ Result<> set_up_volumes(const std::string& dir,
       INSULA_TRY_VOID(check_host_path(*volume.volume_source.host_path));
     } else if (is_projection(volume)) {
       INSULA_TRY_VOID(make_dirs(path));
-      Result<std::vector<VolumeFile>> files = volume_files(volume, pod, objects, facts);
-      if (!files)
-        return std::unexpected(std::move(files).error().in(
+      if (Result<> published = publish_volume(path, volume, pod, objects, facts, owner); !published)
+        return std::unexpected(std::move(published).error().in(
             fmt::format("MountVolume.SetUp failed for volume \"{}\"", volume.name)));
-      INSULA_TRY_VOID(publish_files(path, *files, owner));
     } else {
       return fail(
           ErrorCode::kInvalid,
@@ -304,6 +316,23 @@ Result<> set_up_volumes(const std::string& dir,
     }
   }
   return {};
+}
+
+Result<> refresh_volumes(const std::string& dir,
+                         const api::Pod& pod,
+                         const ReferencedObjects& objects,
+                         const PodFacts& facts,
+                         VolumeOwner owner) {
+  Result<> out;
+  for (const api::Volume& volume : pod.spec.volumes) {
+    if (!is_projection(volume)) continue;
+    Result<> published =
+        publish_volume(dir + "/" + volume.name, volume, pod, objects, facts, owner);
+    if (!published && out)
+      out = std::unexpected(
+          std::move(published).error().in(fmt::format("volume \"{}\"", volume.name)));
+  }
+  return out;
 }
 
 void release_volumes(const std::string& dir) {

@@ -55,6 +55,15 @@ Result<> set_up_volumes(const std::string& dir,
                         const PodFacts& facts,
                         VolumeOwner owner);
 
+/// Brings the files of the pod's ConfigMap, Secret, projected and downward API volumes up to date,
+/// as publish_files() does. A volume whose files cannot be made now keeps those it has. Blocking.
+/// Errors: the first, after all volumes have been tried.
+Result<> refresh_volumes(const std::string& dir,
+                         const api::Pod& pod,
+                         const ReferencedObjects& objects,
+                         const PodFacts& facts,
+                         VolumeOwner owner);
+
 /// Unmounts what set_up_volumes() mounted; the files go with the directory.
 void release_volumes(const std::string& dir);
 

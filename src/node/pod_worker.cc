@@ -84,6 +84,7 @@ void PodWorker::start() {
   tasks_.spawn(report());
   tasks_.spawn(report_slow_start());
   tasks_.spawn(enforce_deadline());
+  tasks_.spawn(refresh_volumes_for_ever());
   tasks_.spawn(run());
   if (pod_.metadata.deletion_timestamp) update(pod_);
 }
@@ -182,15 +183,40 @@ Task<Result<>> PodWorker::try_prepare() {
   INSULA_CO_TRY_VOID(co_await set_up_sandbox(tenant_));
   preparing_ = "FailedMount";
   INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
+  auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects),
+               known = facts(), owner = volume_owner()] {
+    return set_up_volumes(volumes, pod, objects, known, owner);
+  };
+  co_return co_await services_.pool.run(std::move(work));
+}
+
+VolumeOwner PodWorker::volume_owner() const {
   VolumeOwner owner;
   if (sandbox_.user_base) owner = {*sandbox_.user_base, *sandbox_.user_base, true};
   if (pod_.spec.security_context && pod_.spec.security_context->fs_group) {
     owner.gid = owner.uid + static_cast<std::uint32_t>(*pod_.spec.security_context->fs_group);
     owner.change = true;
   }
+  return owner;
+}
+
+Task<> PodWorker::refresh_volumes_for_ever() {
+  if (std::ranges::none_of(pod_.spec.volumes, is_projection)) co_return;
+  while (true) {
+    co_await sleep_for(services_.options.volume_refresh);
+    if (stage_ != PodStage::kInitializing && stage_ != PodStage::kRunning) continue;
+    if (const Result<> done = co_await refresh_volumes_now(); !done) {
+      services_.log.debug("volumes not refreshed", "pod", pod_.metadata.name, "err", done.error());
+    }
+  }
+}
+
+Task<Result<>> PodWorker::refresh_volumes_now() {
+  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
   auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects),
-               known = facts(),
-               owner] { return set_up_volumes(volumes, pod, objects, known, owner); };
+               known = facts(), owner = volume_owner()] {
+    return refresh_volumes(volumes, pod, objects, known, owner);
+  };
   co_return co_await services_.pool.run(std::move(work));
 }
 

@@ -23,6 +23,7 @@
 #include "node/pod_env.h"
 #include "node/pod_facts.h"
 #include "node/pod_status.h"
+#include "node/pod_volumes.h"
 #include "node/probe.h"
 #include "node/run.h"
 #include "node/runtime.h"
@@ -136,6 +137,9 @@ class PodWorker {
   Task<> prepare();
   Task<Result<>> try_prepare();
   Task<Result<>> set_up_sandbox(bool tenant);
+  Task<> refresh_volumes_for_ever();
+  Task<Result<>> refresh_volumes_now();
+  [[nodiscard]] VolumeOwner volume_owner() const;
   Task<> run_init_containers();
   Task<> run_containers();
   Task<> end_containers();

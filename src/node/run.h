@@ -49,6 +49,8 @@ struct NodeOptions {
   /// Also how often a container is tried again whose ConfigMap or Secret is missing.
   std::chrono::milliseconds restart_backoff_initial = std::chrono::seconds(10);
   std::chrono::milliseconds restart_backoff_max = std::chrono::minutes(5);
+  /// How often the files of ConfigMap, Secret and downward API volumes are looked at again.
+  std::chrono::milliseconds volume_refresh = std::chrono::minutes(1);
   std::int64_t log_bytes_max = 10L * 1024 * 1024;  // a container's log is rotated at this size
   int log_files_max = 5;                           // that many are kept, the current one included
 
