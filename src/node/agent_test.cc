@@ -153,7 +153,7 @@ TEST_F(AgentTest, AMissingConfigMapDoesNotRaiseTheRestartBackoff) {
     co_await node.create(pod);
     // With doubling, the tries of this time would have led to a pause of seconds.
     co_await node.until_event("needs", "configmap \"settings\" not found");
-    co_await sleep_for(std::chrono::milliseconds(1500));
+    co_await node.idle(std::chrono::milliseconds(1500));
     api::ConfigMap settings;
     settings.metadata.name = "settings";
     settings.metadata.namespace_ = "default";

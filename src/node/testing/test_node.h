@@ -125,6 +125,9 @@ class TestNode {
   /// Lets processes make progress.
   Task<> tick() { return sleep_for(std::chrono::milliseconds(1)); }
 
+  /// Lets that much time pass, for what must not happen in it.
+  Task<> idle(std::chrono::milliseconds time) { return sleep_for(time); }
+
   Task<std::vector<std::string>> event_reasons(std::string pod) {
     std::vector<std::string> out;
     while (!events.idle())
