@@ -68,7 +68,7 @@ class ServedNode : public TestNode {
       EXPECT_TRUE(co_await (*socket)->write_binary(std::string(1, '\0') + input));
       EXPECT_TRUE(co_await (*socket)->write_binary(std::string("\xff\0", 2)));
     }
-    co_await sleep_for(pause);
+    co_await idle(pause);
     while (!leaves) {
       auto message = co_await (*socket)->read();
       if (!message || !*message) break;
