@@ -158,17 +158,11 @@ TEST_F(ProcessRuntimeTest, ACommandThatIsKilledTakesWhatItStartedElsewhereWithIt
   SpawnOptions options;
   options.pid_file = dir_ / "pid";
   options.argv = {"/bin/sh", "-c",
-                  "setsid sleep 100 > /dev/null 2>&1 & echo $! > " + options.pid_file + "; wait"};
-  pid_t elsewhere = 0;
-  const auto watch = [&]() -> Task<> {
-    while (elsewhere == 0) {
-      elsewhere = static_cast<pid_t>(std::atoi(read_file(options.pid_file).value_or("").c_str()));
-      co_await sleep_for(std::chrono::milliseconds(1));
-    }
-  };
-  TaskGroup watching;
-  watching.spawn(watch());
+                  "setsid sleep 100 > /dev/null 2>&1 & echo $! > " + options.pid_file +
+                      "; echo $! > " + (dir_ / "copy") + "; wait"};
   EXPECT_FALSE(run(run_command(options, loop_.now() + std::chrono::milliseconds(300))));
+  const auto elsewhere =
+      static_cast<pid_t>(std::atoi(read_file(dir_ / "copy").value_or("").c_str()));
   ASSERT_GT(elsewhere, 0);
   const auto gone = watch_process(elsewhere);
   if (gone) run_until_complete(loop_, process_ended(gone->get()));
