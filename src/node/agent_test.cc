@@ -194,7 +194,7 @@ TEST_F(AgentTest, AChangedConfigMapReachesTheVolumeOfARunningPod) {
     EXPECT_EQ(read_file(file).value_or(""), "fast");
     // A volume keeps what it has when its object is gone.
     EXPECT_TRUE(co_await client::remove<api::ConfigMap>(node.api, "default", "settings"));
-    co_await sleep_for(std::chrono::milliseconds(100));
+    co_await node.idle(std::chrono::milliseconds(100));
     EXPECT_EQ(read_file(file).value_or(""), "fast");
   });
 }
