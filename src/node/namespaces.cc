@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,9 +39,10 @@ class NamespaceHolder {
     if (pipe2(down.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
     Fd down_read(down[0]);
     Fd down_write(down[1]);
+    const pid_t parent = getpid();
     const pid_t child = fork();
     if (child < 0) return fail_errno("fork");
-    if (child == 0) serve(down_read.get(), up_write.get());
+    if (child == 0) serve(down_read.get(), up_write.get(), parent);
     return std::unique_ptr<NamespaceHolder>(
         new NamespaceHolder(child, std::move(down_write), std::move(up_read)));
   }
@@ -74,13 +76,29 @@ class NamespaceHolder {
   NamespaceHolder(pid_t child, Fd down, Fd up)
       : child_(child), down_(std::move(down)), up_(std::move(up)) {}
 
-  [[noreturn]] static void serve(int requests, int answers) {
+  static constexpr int kRequests = 0;
+  static constexpr int kAnswers = 1;
+
+  // Nothing of the agent may be held in it: an agent that is killed leaves it behind for a moment,
+  // and the next one needs the socket; our end of the pipes would keep it waiting for ever.
+  static bool keep_only(int requests, int answers) {
+    // Away from the numbers that are about to be taken.
+    requests = fcntl(requests, F_DUPFD, kAnswers + 1);
+    answers = fcntl(answers, F_DUPFD, kAnswers + 1);
+    return requests >= 0 && answers >= 0 && dup2(requests, kRequests) >= 0 &&
+           dup2(answers, kAnswers) >= 0 && close_range(kAnswers + 1, ~0U, 0) == 0;
+  }
+
+  [[noreturn]] static void serve(int requests, int answers, pid_t parent) {
+    if (!keep_only(requests, answers)) _exit(1);
     int step = 0;
-    while (read(requests, &step, sizeof step) == sizeof step) {
+    // A change of user clears the wish to die with the agent.
+    while (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+           read(kRequests, &step, sizeof step) == sizeof step) {
       const bool done =
           step == 0 ? setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0 : unshare(step) == 0;
       const int answer = done ? 0 : errno;
-      if (write(answers, &answer, sizeof answer) != sizeof answer) break;
+      if (write(kAnswers, &answer, sizeof answer) != sizeof answer) break;
     }
     _exit(0);
   }

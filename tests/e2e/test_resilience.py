@@ -190,6 +190,20 @@ class Resilience(unittest.TestCase):
         self.assertEqual(load.failures, [])
         self.assertEqual(self.running_containers(), before)
 
+    def test_the_node_agent_killed_while_it_creates_pods_creates_them_all(self):
+        replicas = 12
+        self.settled()
+        for turn in range(3):
+            self.platform.kubectl("scale", "deployment/llm-service", "-n", "load", f"--replicas={replicas}")
+            # At various points of the work: networks, root file systems, starts.
+            eventually(lambda: len(self.pods()) > 4, message="pods being created")
+            time.sleep(0.05 * turn)
+            before = self.platform.kill("node")
+            self.platform.wait_restarted("node", before)
+            eventually(lambda: len(self.ready_pods()) == replicas, 90, message="all pods ready")
+            self.platform.kubectl("scale", "deployment/llm-service", "-n", "load", "--replicas=2")
+            self.settled()
+
     def test_the_gateway_killed_ten_times_comes_back(self):
         clients = 4
         load = self.kill_under_load("gateway")
