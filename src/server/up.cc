@@ -2,6 +2,7 @@
 #include <array>
 #include <cctype>
 #include <csignal>
+#include <fstream>
 #include <string_view>
 
 #include <fcntl.h>
@@ -77,6 +78,28 @@ void keep_stderr(const Layout& layout) {
   if (file) ::dup2(file.get(), STDERR_FILENO);
 }
 
+/// A process that ended so often before the platform was ever ready will not get better.
+constexpr int kFirstStartsMax = 5;
+constexpr std::streamoff kLastLineMax = 4096;
+
+const Supervisor::Status* hopeless(const std::vector<Supervisor::Status>& processes) {
+  const auto found = std::ranges::find_if(processes, [](const Supervisor::Status& process) {
+    return process.pid == 0 && process.restarts + 1 >= kFirstStartsMax;
+  });
+  return found == processes.end() ? nullptr : &*found;
+}
+
+/// The last line of a log, which is what a process says that cannot start.
+std::string last_line(const std::string& path) {
+  std::ifstream file(path, std::ios::ate);
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kLastLineMax));
+  std::string last;
+  for (std::string line; std::getline(file, line);)
+    last = std::move(line);
+  return last;
+}
+
 int run_platform(const UpOptions& options, Reporter& reporter) {
   auto platform = prepare(options, system_clock());
   if (!platform) {
@@ -108,6 +131,17 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
       announced = true;
       log.info("ready", "api", state.api_server, "gateway", state.gateway);
       reporter.ready(state);
+    }
+    // On a terminal the processes' own logs are there to see.
+    const Supervisor::Status* lost = announced || !options.detach ? nullptr : hopeless(processes);
+    if (lost != nullptr) {
+      announced = true;
+      const std::string file = fmt::format("{0}/{1}/{1}.log", layout.logs(), lost->name);
+      reporter.failed(
+          fail(ErrorCode::kUnavailable, fmt::format("{} ended {} times: {} ({})", lost->name,
+                                                    kFirstStartsMax, last_line(file), file))
+              .error());
+      ::kill(::getpid(), SIGTERM);
     }
   };
   log.info("starting", "version", version(), "data_dir", layout.root, "separate_users",
@@ -223,6 +257,8 @@ int up_detached(const UpOptions& options) {
   const Layout layout{options.data_dir};
   if (report && report->starts_with("E")) {
     fmt::print(stderr, "insula up: {}\n", report->substr(1));
+    // It may have started processes, which end with it.
+    ::waitpid(pid, nullptr, 0);
     return cli::kFailed;
   }
   const auto state = read_platform_state(layout);

@@ -30,6 +30,12 @@ class Starting(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn(f"pid {platform.pid('supervisor')}", line)
 
+    def test_a_process_that_cannot_start_says_why_at_once(self):
+        code, line = self.refused("--detach", "--image-map=/no/such/file")
+        self.assertEqual(code, 1)
+        self.assertIn("node", line)
+        self.assertIn("/no/such/file", line)
+
     def test_a_busy_port_is_named(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
