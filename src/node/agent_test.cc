@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "async/deadline.h"
 #include "client/testing/fake_api.h"
@@ -373,6 +375,33 @@ TEST_F(AgentTest, APreStopHookRunsOnceThoughTwoReasonsEndTheContainer) {
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
     co_await node.until_gone("web");
     EXPECT_EQ(read_file(file).value(), "hook\n");
+  });
+}
+
+TEST_F(AgentTest, ProbesAndHooksRunAsTheUserOfTheContainer) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "users";
+    EXPECT_TRUE(write_file(file, "", 0666));
+    chmod(file.c_str(), 0666);
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    api::Container& main = pod.spec.containers[0];
+    main.security_context.emplace().run_as_user = 4321;
+    main.readiness_probe.emplace().handler.exec.emplace().command = {
+        "/bin/sh", "-c", "echo probe $(id -u) >> " + file};
+    api::Lifecycle& lifecycle = main.lifecycle.emplace();
+    lifecycle.post_start.emplace().exec.emplace().command = {"/bin/sh", "-c",
+                                                             "echo start $(id -u) >> " + file};
+    lifecycle.pre_stop.emplace().exec.emplace().command = {"/bin/sh", "-c",
+                                                           "echo stop $(id -u) >> " + file};
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web"));
+    co_await node.until_gone("web");
+    const std::string user = std::to_string(geteuid() == 0 ? 4321 : geteuid());
+    const std::string text = read_file(file).value();
+    for (const char* who : {"start ", "probe ", "stop "})
+      EXPECT_THAT(text, HasSubstr(who + user + "\n"));
+    if (geteuid() == 0) EXPECT_THAT(text, Not(HasSubstr(" 0\n")));
   });
 }
 

@@ -44,9 +44,10 @@ class ServedNode : public TestNode {
     co_return answer ? *answer : http::Response{};
   }
 
-  /// What the process wrote to stdout, and the final status.
+  /// What the process wrote, and the final status.
   struct Executed {
     std::string output;
+    std::string errors;
     std::string status;
   };
 
@@ -74,6 +75,7 @@ class ServedNode : public TestNode {
       if (!message || !*message) break;
       const std::string& data = (*message)->data;
       if (data[0] == '\1') out.output += data.substr(1);
+      if (data[0] == '\2') out.errors += data.substr(1);
       if (data[0] == '\3') out.status = data.substr(1);
     }
     co_return out;
@@ -151,8 +153,9 @@ TEST(PodServer, RunsACommandWithItsInputAndReportsItsExitCode) {
     EXPECT_THAT(failed.status, HasSubstr(R"({"reason":"ExitCode","message":"7"})"));
     const auto terminal = co_await node.exec("command=tty&stdin=true&stdout=true&tty=true", "");
     EXPECT_THAT(terminal.output, HasSubstr("/dev/pts/"));
-    const auto missing = co_await node.exec("command=/no/such&stdout=true", "");
-    EXPECT_THAT(missing.status, HasSubstr("No such file"));
+    const auto missing = co_await node.exec("command=/no/such&stdout=true&stderr=true", "");
+    EXPECT_THAT(missing.errors, HasSubstr("exec /no/such: No such file"));
+    EXPECT_THAT(missing.status, HasSubstr(R"({"reason":"ExitCode","message":"127"})"));
   });
 }
 

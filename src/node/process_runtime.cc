@@ -1,7 +1,10 @@
 #include "node/process_runtime.h"
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +20,8 @@ namespace {
 
 // Where the agent is root, containers still are not: they could read every key of the platform.
 constexpr std::int64_t kUnprivilegedUser = 65534;
+// In a container's directory: as whom it runs.
+constexpr std::string_view kUserFile = "/user";
 
 // A container's path on the machine, when one of the mounts covers it.
 std::string on_the_machine(const std::string& path, const std::vector<Mount>& mounts) {
@@ -41,9 +46,30 @@ Result<> link_mounts(const std::string& dir, const std::vector<Mount>& mounts) {
   return {};
 }
 
-std::int64_t effective_user(const Security& security) {
+// 0: the agent's own.
+std::int64_t effective_user(std::int64_t asked) {
   if (geteuid() != 0) return 0;
-  return security.uid != 0 ? security.uid : kUnprivilegedUser;
+  return asked != 0 ? asked : kUnprivilegedUser;
+}
+
+// The user of a running container, whoever started it; 0: the agent's own.
+std::int64_t user_of(const Container& container) {
+  if (geteuid() != 0) return 0;
+  const Result<std::string> text = read_file(container.dir + std::string(kUserFile));
+  std::int64_t user = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), user);
+  return user > 0 ? user : kUnprivilegedUser;
+}
+
+std::vector<std::string> user_flags(std::int64_t user) {
+  if (user == 0) return {};
+  return {"--user", fmt::format("{}", user)};
+}
+
+std::vector<std::string> marked(std::vector<std::string> env) {
+  for (std::string& entry : env)
+    entry.insert(entry.begin(), kEnvMark);
+  return env;
 }
 
 std::vector<std::string> translated(const std::vector<std::string>& words,
@@ -79,15 +105,20 @@ Task<Result<Container>> ProcessRuntime::start(ContainerPlan plan, Sandbox sandbo
   INSULA_CO_TRY_VOID(link_mounts(mounts, plan.mounts));
   ShimLaunch launch;
   launch.binary = binary_;
-  if (!plan.cwd.empty()) launch.flags = {"--cwd", on_the_machine(plan.cwd, plan.mounts)};
-  if (const std::int64_t user = effective_user(plan.security); user != 0) {
-    launch.flags.emplace_back("--user");
-    launch.flags.push_back(fmt::format("{}", user));
+  const std::int64_t user = effective_user(plan.security.uid);
+  INSULA_CO_TRY_VOID(
+      write_file(plan.dir + std::string(kUserFile), fmt::format("{}\n", user), 0600));
+  launch.flags = user_flags(user);
+  launch.flags.emplace_back("--marked-env");
+  if (!plan.cwd.empty()) {
+    launch.flags.emplace_back("--cwd");
+    launch.flags.push_back(on_the_machine(plan.cwd, plan.mounts));
   }
   launch.command = translated(plan.argv, plan.mounts);
   if (std::holds_alternative<BinaryRoot>(plan.root)) launch.command.front() = binary_;
   launch.env = plan.env;
   launch.env.push_back("INSULA_MOUNTS=" + mounts);
+  launch.env = marked(std::move(launch.env));
   static_cast<void>(sandbox);
   co_return co_await launch_shim(std::move(launch), plan);
 }
@@ -105,10 +136,14 @@ Task<Result<>> ProcessRuntime::remove(Container container) {
 
 Result<SpawnOptions> ProcessRuntime::exec(const Container& container, const ExecRequest& request) {
   SpawnOptions options;
-  options.argv = request.argv;
+  options.argv = {binary_, "shim", "--exec", "--marked-env"};
+  std::ranges::move(user_flags(user_of(container)), std::back_inserter(options.argv));
+  if (!request.cwd.empty()) options.argv.insert(options.argv.end(), {"--cwd", request.cwd});
+  options.argv.emplace_back("--");
+  options.argv.insert(options.argv.end(), request.argv.begin(), request.argv.end());
   options.env = request.env;
   options.env.push_back("INSULA_MOUNTS=" + container.dir + "/mounts");
-  options.cwd = request.cwd;
+  options.env = marked(std::move(options.env));
   return options;
 }
 

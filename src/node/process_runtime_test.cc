@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "async/loop.h"
 #include "async/task_group.h"
@@ -168,6 +169,64 @@ TEST_F(ProcessRuntimeTest, ACommandThatIsKilledTakesWhatItStartedElsewhereWithIt
   if (gone) run_until_complete(loop_, process_ended(gone->get()));
   EXPECT_FALSE(identify(elsewhere));
   EXPECT_FALSE(exists(options.pid_file));
+}
+
+TEST_F(ProcessRuntimeTest, ExecRunsAsTheUserOfTheContainer) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  chmod(dir_.path().c_str(), 0755);
+  for (const auto& [name, asked, uid] :
+       {std::tuple{"plain", 0, "65534\n"}, std::tuple{"asks", 4321, "4321\n"}}) {
+    ContainerPlan plan = shell("sleep 100", name);
+    plan.security.uid = asked;
+    ASSERT_TRUE(run(runtime_.start(plan, {})));
+    // As an agent that did not start it sees it.
+    const auto container = find_container(name, plan.dir);
+    ASSERT_TRUE(container);
+    for (const char* command : {"id -u", "id -g", "sh -c 'id -ru'"}) {
+      const auto options =
+          runtime_.exec(*container, {{"/bin/sh", "-c", command}, {"PATH=/usr/bin:/bin"}, "/", {}});
+      ASSERT_TRUE(options);
+      const auto result = run(run_command(*options, loop_.now() + std::chrono::seconds(10)));
+      ASSERT_TRUE(result) << result.error().message();
+      EXPECT_EQ(result->output, uid) << command;
+    }
+    runtime_.signal(*container, SIGKILL);
+    run(wait_for_exit(*container));
+  }
+}
+
+TEST_F(ProcessRuntimeTest, ExecSaysWhyAProgramCannotBeRunAndPassesTheExitCodeOn) {
+  const auto container = run(runtime_.start(shell("sleep 100"), {}));
+  ASSERT_TRUE(container);
+  const auto exec = [&](std::vector<std::string> argv) {
+    const auto options = runtime_.exec(*container, {std::move(argv), {"GREETING=hello"}, "", {}});
+    return run(run_command(*options, loop_.now() + std::chrono::seconds(10))).value();
+  };
+  EXPECT_THAT(exec({"/no/such/program"}).output,
+              HasSubstr("exec /no/such/program: No such file or directory"));
+  const CommandResult result = exec({"/bin/sh", "-c", "echo $GREETING; exit 7"});
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_EQ(result.output, "hello\n");
+  runtime_.signal(*container, SIGKILL);
+  run(wait_for_exit(*container));
+}
+
+TEST_F(ProcessRuntimeTest, TheVariablesOfAContainerDoNotWorkOnItsShim) {
+  if (geteuid() != 0) GTEST_SKIP() << "the shim has no rights that its container lacks";
+  chmod(dir_.path().c_str(), 0755);
+  // The loader of a program writes there what it does, if the program's user may.
+  ASSERT_TRUE(make_dirs(dir_ / "of-root", 0700));
+  const std::vector<std::string> loader = {"LD_DEBUG=libs",
+                                           "LD_DEBUG_OUTPUT=" + (dir_ / "of-root/trace")};
+  ContainerPlan plan = shell("sleep 100");
+  plan.env.insert(plan.env.end(), loader.begin(), loader.end());
+  const auto container = run(runtime_.start(plan, {}));
+  ASSERT_TRUE(container);
+  const auto options = runtime_.exec(*container, {{"/bin/true"}, loader, "", {}});
+  EXPECT_EQ(run(run_command(*options, loop_.now() + std::chrono::seconds(10)))->exit_code, 0);
+  EXPECT_THAT(names_in(dir_ / "of-root"), ::testing::IsEmpty());
+  runtime_.signal(*container, SIGKILL);
+  run(wait_for_exit(*container));
 }
 
 TEST_F(ProcessRuntimeTest, ACommandIsKilledAtItsDeadline) {

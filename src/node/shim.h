@@ -17,7 +17,7 @@ namespace insula::node {
 /// binary.
 ///
 ///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
-///               [--user UID] [--output-owner UID:GID] [--hide-unified] -- COMMAND...
+///               [--user UID] [--output-owner UID:GID] [--hide-unified] [--marked-env] -- COMMAND...
 ///
 /// The output pipes belong to --output-owner, so that the container's user can open /dev/stdout.
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
@@ -28,9 +28,15 @@ namespace insula::node {
 /// On descriptor kShimStatusFd it reports once: `started <pid>\n`, or `failed <why>\n` and ends.
 /// In D it leaves `shim` (identity, see ShimIdentity) and, at the end, `exit` (see ExitRecord).
 ///
-///   insula shim --hide-unified --exec -- COMMAND...
+/// With --marked-env the command's environment is that of the shim whose entries begin with
+/// kEnvMark, without the mark. A container's own variables are handed over like this: the shim may
+/// be root, and its loader must not obey them.
 ///
-/// only hides the cgroup2 mount of a hybrid hierarchy, which crun refuses, and becomes the command.
+///   insula shim [--hide-unified] [--user UID] [--cwd D] [--marked-env] --exec -- COMMAND...
+///
+/// only becomes the command, as that user; with --hide-unified without the cgroup2 mount of a
+/// hybrid hierarchy, which crun refuses.
+inline constexpr char kEnvMark = '+';
 inline constexpr int kShimStatusFd = 3;
 
 /// A process that a restarted agent can find again: the start time tells a reused pid apart.

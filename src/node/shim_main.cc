@@ -47,6 +47,7 @@ struct ShimOptions {
   gid_t output_gid = 0;
   bool hide_unified = false;
   bool exec_only = false;
+  bool marked_env = false;
   char** command = nullptr;
 };
 
@@ -63,6 +64,10 @@ bool parse(int argc, char** argv, ShimOptions& out) {
     }
     if (flag == "--exec") {
       out.exec_only = true;
+      continue;
+    }
+    if (flag == "--marked-env") {
+      out.marked_env = true;
       continue;
     }
     if (i + 1 == argc) return false;
@@ -154,6 +159,25 @@ bool become_user(uid_t user) {
          prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
+// Only for the command: what a tenant chose (LD_PRELOAD, LD_DEBUG_OUTPUT) must not work on a shim
+// that is root.
+void take_marked_environment() {
+  char** into = environ;
+  for (char** from = environ; *from != nullptr; ++from) {
+    if (**from == kEnvMark) *into++ = *from + 1;
+  }
+  *into = nullptr;
+}
+
+// Returns only when the command cannot be run; errno tells why.
+void run_command_as_told(const ShimOptions& options) {
+  // As the user: a private directory stays closed.
+  if (!become_user(options.user)) return;
+  if (!options.cwd.empty() && chdir(options.cwd.c_str()) != 0) return;
+  if (options.marked_env) take_marked_environment();
+  execvp(options.command[0], options.command);
+}
+
 [[noreturn]] void become_command(const ShimOptions& options, const Pipes& pipes) {
   setsid();
   if (options.pid_file.empty()) prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -162,8 +186,7 @@ bool become_user(uid_t user) {
     std::signal(number, SIG_DFL);
   dup2(pipes.out_write.get(), STDOUT_FILENO);
   dup2(pipes.err_write.get(), STDERR_FILENO);
-  const bool placed = options.cwd.empty() || chdir(options.cwd.c_str()) == 0;
-  if (placed && become_user(options.user)) execvp(options.command[0], options.command);
+  run_command_as_told(options);
   const int error = errno;
   static_cast<void>(!write(pipes.exec_write.get(), &error, sizeof error));
   _exit(kExecFailed);
@@ -328,7 +351,9 @@ int shim_main(int argc, char** argv) {
   }
   if (options.exec_only) {
     if (options.hide_unified) hide_unified_cgroup();
-    execvp(options.command[0], options.command);
+    run_command_as_told(options);
+    static_cast<void>(
+        std::fprintf(stderr, "exec %s: %s\n", options.command[0], std::strerror(errno)));
     return kExecFailed;
   }
   // Children must not hold the status pipe open, or the agent would wait for its end.
