@@ -405,6 +405,26 @@ TEST_F(AgentTest, ProbesAndHooksRunAsTheUserOfTheContainer) {
   });
 }
 
+TEST_F(AgentTest, AnInitContainerGivesItsGpusBackWhenItHasEnded) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("train", "sleep 1000");
+    api::Container prepare = pod.spec.containers[0];
+    prepare.name = "prepare";
+    prepare.args[1] = "true";
+    // All there are, one after the other.
+    prepare.resources.limits["nvidia.com/gpu"] = api::Quantity::of(2);
+    pod.spec.containers[0].resources.limits["nvidia.com/gpu"] = api::Quantity::of(2);
+    pod.spec.init_containers.push_back(prepare);
+    co_await node.create(pod);
+    co_await node.until("train", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    EXPECT_EQ(node.gpus.readings()[0].holder.container, "main");
+    node.gpus.release(node.agent->find("default", "train")->pod().metadata.uid);
+    node.restart_agent();
+    EXPECT_EQ(node.gpus.readings()[0].holder.container, "main");
+    EXPECT_EQ(node.gpus.readings()[1].holder.container, "main");
+  });
+}
+
 TEST_F(AgentTest, GivesWholeGpusToContainersAndTakesThemBack) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod(

@@ -44,6 +44,12 @@ void GpuAllocator::release(const std::string& pod_uid) {
   std::erase_if(held_, [&](const auto& entry) { return entry.second.pod_uid == pod_uid; });
 }
 
+void GpuAllocator::release(const std::string& pod_uid, const std::string& container) {
+  std::erase_if(held_, [&](const auto& entry) {
+    return entry.second.pod_uid == pod_uid && entry.second.holder.container == container;
+  });
+}
+
 std::vector<gpu::Reading> GpuAllocator::readings() {
   std::vector<gpu::Reading> out;
   for (const gpu::Device& device : driver_.devices()) {

@@ -31,6 +31,8 @@ class GpuAllocator {
 
   /// Everything the pod holds.
   void release(const std::string& pod_uid);
+  /// Everything one of its containers holds.
+  void release(const std::string& pod_uid, const std::string& container);
 
   /// A reading of every device, with its holder.
   [[nodiscard]] std::vector<gpu::Reading> readings();

@@ -319,6 +319,7 @@ Task<> PodWorker::run_init_containers() {
       slot->record.phase = ContainerPhase::kTerminated;
       if (!slot->record.terminated)
         slot->record.terminated = Termination{0, 0, "Completed", "", now(), now(), ""};
+      release_gpus(*slot);
       continue;
     }
     keep(*slot);
@@ -326,11 +327,22 @@ Task<> PodWorker::run_init_containers() {
     co_await race(wait_for(until), wait_for(stop_));
     if (stopping()) co_return;
     const auto& end = slot->record.terminated;
+    // The pod was placed by what runs at one time, so the next container may need these very ones.
+    if (!is_sidecar(slot->spec)) release_gpus(*slot);
     if (!is_sidecar(slot->spec) && (!end || end->exit_code != 0)) {
       begin_stop(grace_left());
       co_return;
     }
   }
+}
+
+void PodWorker::release_gpus(const Slot& slot) {
+  std::vector<HeldGpus> held = load_gpus(dir());
+  const auto ours = [&](const HeldGpus& item) { return item.holder.container == slot.spec.name; };
+  if (std::erase_if(held, ours) == 0) return;
+  if (const Result<> saved = save_gpus(dir(), held); !saved)
+    services_.log.warn("released GPUs not noted", "pod", pod_.metadata.name, "err", saved.error());
+  services_.gpus.release(sandbox_.pod_uid, slot.spec.name);
 }
 
 Task<> PodWorker::run_containers() {

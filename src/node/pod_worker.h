@@ -141,6 +141,7 @@ class PodWorker {
   Task<Result<>> refresh_volumes_now();
   [[nodiscard]] VolumeOwner volume_owner() const;
   Task<> run_init_containers();
+  void release_gpus(const Slot& slot);
   Task<> run_containers();
   Task<> end_containers();
   Task<> release_sandbox();
