@@ -2,16 +2,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <ranges>
+#include <sstream>
 #include <system_error>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +27,21 @@ namespace insula::node {
 namespace {
 
 constexpr int kTreeDepthMax = 64;  // open directories at a time
+constexpr int kMountPointField = 5;  // of a line of mountinfo
+
+// "a\\040b" -> "a b"
+std::string unescaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    unsigned code = 0;
+    const bool escape =
+        text.size() >= 4 && text.front() == '\\' &&
+        std::from_chars(text.data() + 1, text.data() + 4, code, 8).ptr == text.data() + 4;
+    out += escape ? static_cast<char>(code) : text.front();
+    text.remove_prefix(escape ? 4 : 1);
+  }
+  return out;
+}
 
 Result<> write_all(int fd, std::string_view text, const std::string& path) {
   while (!text.empty()) {
@@ -194,6 +214,28 @@ std::vector<std::string> names_in(const std::string& path) {
 bool exists(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
+}
+
+bool is_mount_point(const std::string& path) {
+  struct stat here{};
+  struct stat above{};
+  return lstat(path.c_str(), &here) == 0 && lstat((path + "/..").c_str(), &above) == 0 &&
+         here.st_dev != above.st_dev;
+}
+
+void unmount_below(const std::string& path) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::vector<std::string> below;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < kMountPointField; ++i)
+      words >> word;
+    if (std::string target = unescaped(word); target.starts_with(path + "/"))
+      below.push_back(std::move(target));
+  }
+  for (const std::string& target : std::views::reverse(below))
+    umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 }  // namespace insula::node

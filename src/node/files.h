@@ -37,4 +37,10 @@ Result<> remove_tree(const std::string& path);
 
 [[nodiscard]] bool exists(const std::string& path);
 
+/// Whether something is mounted on a directory.
+[[nodiscard]] bool is_mount_point(const std::string& path);
+
+/// Unmounts everything below a directory, the last mount first. Requires: a path without links.
+void unmount_below(const std::string& path);
+
 }  // namespace insula::node

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -189,11 +190,12 @@ json::Value bind_mount(const Mount& mount) {
                    {"source", "tmpfs"},
                    {"options", texts(std::array{"nosuid", "nodev", "mode=1777"})}});
   }
-  return object(
-      {{"destination", mount.target},
-       {"type", "bind"},
-       {"source", mount.source},
-       {"options", texts(std::array{"rbind", mount.read_only ? "ro" : "rw", "rprivate"})}});
+  json::Array options = texts(std::array{"rbind", mount.read_only ? "ro" : "rw", "rprivate"});
+  std::ranges::move(texts(mount.options), std::back_inserter(options));
+  return object({{"destination", mount.target},
+                 {"type", "bind"},
+                 {"source", mount.source},
+                 {"options", std::move(options)}});
 }
 
 json::Value mounts(const ContainerPlan& plan, const Sandbox& sandbox, const OciSettings& settings) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "async/loop.h"
@@ -17,6 +18,7 @@
 #include "node/pod_network.h"
 #include "node/rootfs.h"
 #include "node/shim_launch.h"
+#include "node/sub_path.h"
 
 namespace insula::node {
 namespace {
@@ -26,6 +28,9 @@ constexpr std::uint32_t kUserSlots = 65535;
 // What a test container gets of everything; enough for /bin/true.
 constexpr std::int64_t kProbeMemoryBytes = 64L << 20U;
 constexpr Ipv4 kProbeAddress{(169U << 24U) | (254U << 16U) | (255U << 8U) | 1U};
+
+// In a container's directory: the parts of volumes that it is given.
+constexpr const char* kSubPaths = "/subpaths";
 
 // Each pod address has an id range of its own, as long as the range of addresses is /16 or smaller.
 std::uint32_t user_base_of(Ipv4 ip) {
@@ -66,6 +71,24 @@ void add_pod_files(std::vector<Mount>& mounts, const ContainerPlan& plan, const 
     if (!is_mounted_at(plan.mounts, target) && exists(source))
       mounts.push_back({source, target, false});
   }
+}
+
+// runc remounts what is to be read-only, and the kernel refuses that to a user namespace unless
+// these stay.
+void keep_options(std::vector<Mount>& mounts) {
+  for (Mount& mount : mounts) {
+    struct statvfs info{};
+    if (mount.source.empty() || statvfs(mount.source.c_str(), &info) != 0) continue;
+    if ((info.f_flag & ST_NOSUID) != 0) mount.options.emplace_back("nosuid");
+    if ((info.f_flag & ST_NODEV) != 0) mount.options.emplace_back("nodev");
+    if ((info.f_flag & ST_NOEXEC) != 0) mount.options.emplace_back("noexec");
+  }
+}
+
+// What start() mounted for a container.
+void release_mounts(const std::string& dir) {
+  release_sub_paths(dir + kSubPaths);
+  release_rootfs(dir);
 }
 
 }  // namespace
@@ -158,7 +181,6 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
       }
       static_cast<void>(co_await remove(*std::move(container)));
     } else {
-      release_rootfs(plan.dir);
       outcome = std::unexpected(std::move(container).error());
     }
   } else {
@@ -199,10 +221,15 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
         std::vector<Mount> mounts,
         make_rootfs(plan.dir, plan.root, binary, {sandbox.user_base, settings.namespaces.user}));
     std::ranges::move(mounts, std::inserter(settings.mounts, settings.mounts.begin()));
+    INSULA_TRY_VOID(mount_sub_paths(plan.dir + kSubPaths, plan.mounts));
     settings.mounts.insert(settings.mounts.end(), plan.mounts.begin(), plan.mounts.end());
+    if (sandbox.user_base) keep_options(settings.mounts);
     return write_file(plan.dir + "/config.json", oci_config(plan, sandbox, settings), 0600);
   };
-  INSULA_CO_TRY_VOID(co_await pool_.run(std::move(work)));
+  if (Result<> made = co_await pool_.run(std::move(work)); !made) {
+    release_mounts(plan.dir);
+    co_return std::unexpected(std::move(made).error());
+  }
   ShimLaunch launch;
   launch.binary = options_.binary;
   const FileOwner owner = owner_of(plan.security, sandbox);
@@ -212,7 +239,9 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   launch.command =
       command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
   launch.env = runtime_environment();
-  co_return co_await launch_shim(std::move(launch), plan);
+  Result<Container> started = co_await launch_shim(std::move(launch), plan);
+  if (!started) release_mounts(plan.dir);
+  co_return started;
 }
 
 void OciRuntime::signal(const Container& container, int number) {
@@ -239,7 +268,7 @@ Task<Result<>> OciRuntime::forget(std::string id) {
 Task<Result<>> OciRuntime::remove(Container container) {
   INSULA_CO_TRY_VOID(co_await forget(container.id));
   auto work = [dir = container.dir] {
-    release_rootfs(dir);
+    release_mounts(dir);
     return remove_tree(dir);
   };
   co_return co_await pool_.run(std::move(work));

@@ -183,6 +183,36 @@ TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
   });
 }
 
+void add_volume(api::Pod& pod,
+                const std::string& name,
+                const std::string& path,
+                api::Volume volume) {
+  volume.name = name;
+  pod.spec.volumes.push_back(std::move(volume));
+  api::VolumeMount& mount = pod.spec.containers[0].volume_mounts.emplace_back();
+  mount.name = name;
+  mount.mount_path = path;
+}
+
+TEST_P(OciRuntimeTest, AContainerThatCannotBeStartedLeavesNothingMounted) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("broken", "");
+    pod.spec.restart_policy = "Never";
+    pod.spec.containers[0].command = {"/no/such/program"};
+    api::Volume empty;
+    empty.volume_source.empty_dir.emplace();
+    add_volume(pod, "whole", "/part", empty);
+    pod.spec.containers[0].volume_mounts.back().sub_path = "a";
+    co_await node.create(pod);
+    co_await node.until("broken", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "broken"));
+    co_await node.until_gone("broken");
+    while (!node.agent->workers().empty())
+      co_await node.tick();
+    EXPECT_TRUE(names_in(node.options.data_dir + "/pods").empty());
+  });
+}
+
 TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
   with_node([](TestNode& node) -> Task<> {
     co_await node.make_tenant_namespace("team-a");

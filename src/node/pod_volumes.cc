@@ -352,24 +352,19 @@ Result<std::vector<Mount>> volume_mounts(const std::string& dir,
     const auto volume = std::ranges::find(pod.spec.volumes, mount.name, &api::Volume::name);
     if (volume == pod.spec.volumes.end())
       return fail(ErrorCode::kInvalid, fmt::format("no volume \"{}\" in the pod", mount.name));
-    std::string source = source_of(dir, *volume);
     const std::string sub_path =
         mount.sub_path_expr.empty() ? mount.sub_path : expanded(mount.sub_path_expr, variables);
     if (!sub_path.empty()) {
       if (!stays_below(sub_path))
         return fail(ErrorCode::kInvalid, fmt::format("subPath \"{}\" leaves its volume", sub_path));
-      source += "/" + sub_path;
-      if (!exists(source)) INSULA_TRY_VOID(make_dirs(source));
-      // A link in the volume, made by another container, must not lead the mount out of it.
-      std::error_code failed;
-      const std::string real = std::filesystem::canonical(source, failed).string();
-      const std::string top = std::filesystem::canonical(source_of(dir, *volume), failed).string();
-      if (failed || !real.starts_with(top + "/")) {
-        return fail(ErrorCode::kInvalid, fmt::format("subPath \"{}\" leaves its volume", sub_path));
-      }
-      source = real;
     }
-    out.push_back({std::move(source), mount.mount_path, mount.read_only || is_projection(*volume)});
+    const bool projection = is_projection(*volume);
+    out.push_back({source_of(dir, *volume),
+                   mount.mount_path,
+                   mount.read_only || projection,
+                   sub_path,
+                   {},
+                   projection});
   }
   return out;
 }

@@ -68,7 +68,7 @@ Result<> refresh_volumes(const std::string& dir,
 void release_volumes(const std::string& dir);
 
 /// A container's mounts of the pod's volumes. Errors: kInvalid for an unknown volume or a subPath
-/// that leaves it. Blocking: makes missing directories of subPaths.
+/// with `..`.
 [[nodiscard]] Result<std::vector<Mount>> volume_mounts(
     const std::string& dir,
     const api::Pod& pod,

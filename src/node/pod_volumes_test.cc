@@ -105,12 +105,13 @@ TEST(VolumeMounts, TakeASubPathButNotOutOfTheVolume) {
   mount.sub_path_expr = "$(WHO)/x";
   const auto mounts = volume_mounts(dir.path(), pod, container, {{"WHO", "me"}});
   ASSERT_TRUE(mounts) << mounts.error().message();
-  EXPECT_EQ(mounts->front().source, std::filesystem::canonical(dir / "data/me/x").string());
+  EXPECT_EQ(mounts->front().source, dir / "data");
+  EXPECT_EQ(mounts->front().sub_path, "me/x");
   EXPECT_EQ(mounts->front().target, "/data");
+  EXPECT_FALSE(exists(dir / "data/me")) << "an adopted container needs nothing made";
 
-  std::filesystem::create_symlink("/etc", dir / "data/out");
   container.volume_mounts[0].sub_path_expr = "";
-  for (const char* path : {"../other", "out", "out/passwd"}) {
+  for (const char* path : {"../other", "/etc", "a/../../b"}) {
     container.volume_mounts[0].sub_path = path;
     EXPECT_FALSE(volume_mounts(dir.path(), pod, container, {})) << path;
   }

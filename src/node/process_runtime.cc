@@ -14,6 +14,7 @@
 
 #include "node/files.h"
 #include "node/shim_launch.h"
+#include "node/sub_path.h"
 
 namespace insula::node {
 namespace {
@@ -100,6 +101,12 @@ Task<Result<Container>> ProcessRuntime::start(ContainerPlan plan, Sandbox sandbo
     co_return fail(
         ErrorCode::kInvalid,
         "imported images need namespaces, which this machine does not allow: " + isolation_.reason);
+  }
+  // Without a mount of its own a part is a path, which the container follows with its own rights.
+  for (Mount& mount : plan.mounts) {
+    if (mount.sub_path.empty()) continue;
+    INSULA_CO_TRY_VOID(open_sub_path(mount));
+    mount.source += "/" + std::exchange(mount.sub_path, {});
   }
   const std::string mounts = plan.dir + "/mounts";
   INSULA_CO_TRY_VOID(link_mounts(mounts, plan.mounts));

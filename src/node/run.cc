@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -197,6 +198,12 @@ Task<> serve(
 }
 
 }  // namespace
+
+void release_mounts(const std::string& data_dir) {
+  std::error_code missing;
+  const std::string pods = std::filesystem::canonical(data_dir + "/pods", missing).string();
+  if (!missing) unmount_below(pods);
+}
 
 int run(const NodeOptions& given) {
   NodeOptions options = given;

@@ -73,6 +73,10 @@ Result<> release_networks(const std::string& data_dir);
 /// Requires: as release_networks().
 Result<> release_pods(const std::string& data_dir);
 
+/// Unmounts what pods in `data_dir` had: root file systems, parts of volumes, volumes in memory,
+/// whose content is lost. The same conditions.
+void release_mounts(const std::string& data_dir);
+
 /// `insula shim ...`: owns one container's output and exit status. Called before anything else of
 /// the binary starts up, since there is one such process for every container.
 int shim_main(int argc, char** argv);

@@ -37,6 +37,12 @@ struct Mount {
   std::string source;  // empty: a new tmpfs
   std::string target;
   bool read_only = false;
+  /// A part of the source, to be opened with open_sub_path(); empty: all of it.
+  std::string sub_path = {};
+  /// What a user namespace may not take off the file system: `nosuid`, `nodev`, `noexec`.
+  std::vector<std::string> options = {};
+  /// Links in the source are the agent's own, as no container can write there.
+  bool own_links = false;
 };
 
 struct Limits {
