@@ -405,6 +405,33 @@ TEST_F(AgentTest, ProbesAndHooksRunAsTheUserOfTheContainer) {
   });
 }
 
+TEST_F(AgentTest, AContainerReadsItsSecretAndNoOtherUserOfTheMachineDoes) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Secret secret;
+    secret.metadata.name = "token";
+    secret.metadata.namespace_ = "default";
+    secret.data["key"] = "opensesame";
+    EXPECT_TRUE(co_await client::create(node.api, secret));
+    api::Pod pod = node.shell_pod("web", "cat $INSULA_MOUNTS/secret/key; echo; sleep 1000");
+    api::Volume& volume = pod.spec.volumes.emplace_back();
+    volume.name = "secret";
+    volume.volume_source.secret.emplace().secret_name = "token";
+    volume.volume_source.secret->default_mode = 0400;
+    api::VolumeMount& mount = pod.spec.containers[0].volume_mounts.emplace_back();
+    mount.name = "secret";
+    mount.mount_path = "/secret";
+    co_await node.create(pod);
+    co_await node.log_until("web", "opensesame\n");
+    const std::string volumes = node.options.data_dir + "/pods/" +
+                                node.agent->find("default", "web")->pod().metadata.uid + "/volumes";
+    struct stat info{};
+    EXPECT_EQ(stat(volumes.c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, geteuid());
+    EXPECT_EQ(info.st_mode & 0777, geteuid() == 0 ? 0710U : 0700U);
+    if (geteuid() == 0) EXPECT_EQ(info.st_gid, 65534U);
+  });
+}
+
 TEST_F(AgentTest, AnInitContainerGivesItsGpusBackWhenItHasEnded) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod("train", "sleep 1000");

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "node/files.h"
@@ -192,6 +193,63 @@ void add_volume(api::Pod& pod,
   api::VolumeMount& mount = pod.spec.containers[0].volume_mounts.emplace_back();
   mount.name = name;
   mount.mount_path = path;
+}
+
+TEST_P(OciRuntimeTest, ATenantReachesItsVolumesAndNoUserOfTheMachineDoes) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Secret secret;
+    secret.metadata.name = "token";
+    secret.metadata.namespace_ = "team-a";
+    secret.data["key"] = "opensesame";
+    EXPECT_TRUE(co_await client::create(node.api, secret));
+    api::Pod pod =
+        node.shell_pod("safe",
+                       "cat /secret/key; echo; cat /key; echo; echo part > /part/file && "
+                       "cat /whole/a/b/file; ls -nd /part; ls /memory; echo end; sleep "
+                       "1000");
+    pod.metadata.namespace_ = "team-a";
+    pod.spec.containers[0].security_context.emplace().run_as_user = 1000;
+    api::Volume empty;
+    empty.volume_source.empty_dir.emplace();
+    api::Volume memory;
+    memory.volume_source.empty_dir.emplace().medium = "Memory";
+    api::Volume token;
+    token.volume_source.secret.emplace().secret_name = "token";
+    add_volume(pod, "whole", "/whole", empty);
+    add_volume(pod, "memory", "/memory", memory);
+    pod.spec.containers[0].volume_mounts.back().read_only = true;
+    add_volume(pod, "secret", "/secret", token);
+    auto& mounts = pod.spec.containers[0].volume_mounts;
+    api::VolumeMount part = mounts.front();
+    part.mount_path = "/part";
+    part.sub_path = "a/b";
+    mounts.push_back(part);
+    part.name = "secret";
+    part.mount_path = "/key";
+    part.sub_path = "key";
+    mounts.push_back(part);
+    co_await node.create(pod);
+    while (node.agent->find("team-a", "safe") == nullptr)
+      co_await node.tick();
+    const std::string log = co_await node.log_until("safe", "end\n");
+    EXPECT_THAT(log, HasSubstr("opensesame\nopensesame\npart\ndrwxrwsrwx "))
+        << co_await node.event_texts();
+
+    const std::string uid = node.agent->find("team-a", "safe")->pod().metadata.uid;
+    const std::string volumes = node.options.data_dir + "/pods/" + uid + "/volumes";
+    struct stat info{};
+    EXPECT_EQ(stat(volumes.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700U);
+    EXPECT_EQ(info.st_uid, 0U);
+    EXPECT_TRUE(is_mount_point(volumes + "/secret"));
+    client::DeleteOptions now;
+    now.grace_period_seconds = 0;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "team-a", "safe", now));
+    while (!node.agent->workers().empty())
+      co_await node.tick();
+    EXPECT_TRUE(names_in(node.options.data_dir + "/pods").empty());
+  });
 }
 
 TEST_P(OciRuntimeTest, AContainerThatCannotBeStartedLeavesNothingMounted) {

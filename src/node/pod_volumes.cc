@@ -22,6 +22,8 @@ namespace {
 
 constexpr mode_t kDefaultFileMode = 0644;
 constexpr std::string_view kDataLink = "..data";
+// A Secret has a MiB at most, and twice that while it is replaced.
+constexpr const char* kSecretsMount = "mode=0755,size=32m";
 
 // A relative path that stays below its directory.
 bool stays_below(const std::string& path) {
@@ -169,6 +171,30 @@ Result<> make_empty_dir(const std::string& path,
   return give_away(path, owner);
 }
 
+Result<> make_top(const std::string& dir, const VolumeOwner& owner) {
+  INSULA_TRY_VOID(make_dirs(dir, 0700));
+  if (owner.top_group && chown(dir.c_str(), static_cast<uid_t>(-1), *owner.top_group) != 0)
+    return fail_errno("chown " + dir);
+  if (chmod(dir.c_str(), owner.top_mode) != 0) return fail_errno("chmod " + dir);
+  return {};
+}
+
+bool holds_secret(const api::Volume& volume) {
+  if (volume.volume_source.secret) return true;
+  return volume.volume_source.projected &&
+         std::ranges::any_of(
+             volume.volume_source.projected->sources,
+             [](const api::VolumeProjection& source) { return source.secret.has_value(); });
+}
+
+// What is in it already belongs to containers that run since before; they keep it.
+void keep_in_memory(const std::string& path) {
+  if (is_mount_point(path) || !names_in(path).empty()) return;
+  // Without the right to mount it is an ordinary directory.
+  static_cast<void>(
+      mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, kSecretsMount));
+}
+
 Result<> check_host_path(const api::HostPathVolumeSource& source) {
   const std::string type = source.type.value_or("");
   struct stat info{};
@@ -296,16 +322,18 @@ Result<> set_up_volumes(const std::string& dir,
                         const ReferencedObjects& objects,
                         const PodFacts& facts,
                         VolumeOwner owner) {
-  INSULA_TRY_VOID(make_dirs(dir, 0711));
+  INSULA_TRY_VOID(make_top(dir, owner));
   for (const api::Volume& volume : pod.spec.volumes) {
     const std::string path = dir + "/" + volume.name;
     if (volume.volume_source.empty_dir) {
-      if (!exists(path))
-        INSULA_TRY_VOID(make_empty_dir(path, *volume.volume_source.empty_dir, owner));
+      const api::EmptyDirVolumeSource& source = *volume.volume_source.empty_dir;
+      const bool lost = source.medium == "Memory" && !is_mount_point(path);
+      if (lost || !exists(path)) INSULA_TRY_VOID(make_empty_dir(path, source, owner));
     } else if (volume.volume_source.host_path) {
       INSULA_TRY_VOID(check_host_path(*volume.volume_source.host_path));
     } else if (is_projection(volume)) {
       INSULA_TRY_VOID(make_dirs(path));
+      if (holds_secret(volume)) keep_in_memory(path);
       if (Result<> published = publish_volume(path, volume, pod, objects, facts, owner); !published)
         return std::unexpected(std::move(published).error().in(
             fmt::format("MountVolume.SetUp failed for volume \"{}\"", volume.name)));

@@ -37,6 +37,10 @@ struct VolumeOwner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   bool change = false;  // leave the agent's own user
+  /// The directory of all volumes: closed to the machine's users. A group that containers reach it
+  /// with may pass through.
+  mode_t top_mode = 0700;
+  std::optional<std::uint32_t> top_group = {};
 };
 
 /// Puts `files` into `dir` in one step: a reader sees all of the old or all of the new.
@@ -47,7 +51,8 @@ Result<> publish_files(const std::string& dir,
                        const std::vector<VolumeFile>& files,
                        VolumeOwner owner);
 
-/// Makes the directories of the pod's volumes below `dir`. Blocking.
+/// Makes the directories of the pod's volumes below `dir`. Those with Secrets are kept in memory
+/// where the agent may mount. Blocking.
 /// Errors: kInvalid for volumes that this node cannot provide, and what publish_files() reports.
 Result<> set_up_volumes(const std::string& dir,
                         const api::Pod& pod,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -192,11 +193,27 @@ Task<Result<>> PodWorker::try_prepare() {
 
 VolumeOwner PodWorker::volume_owner() const {
   VolumeOwner owner;
+  const auto& security = pod_.spec.security_context;
   if (sandbox_.user_base) owner = {*sandbox_.user_base, *sandbox_.user_base, true};
-  if (pod_.spec.security_context && pod_.spec.security_context->fs_group) {
-    owner.gid = owner.uid + static_cast<std::uint32_t>(*pod_.spec.security_context->fs_group);
+  if (security && security->fs_group) {
+    owner.gid = owner.uid + static_cast<std::uint32_t>(*security->fs_group);
     owner.change = true;
   }
+  std::set<std::uint32_t> groups;
+  for (const auto& slot : slots_) {
+    const auto& own = slot->spec.security_context;
+    const std::int64_t user = own && own->run_as_user ? *own->run_as_user
+                              : security              ? security->run_as_user.value_or(0)
+                                                      : 0;
+    if (const auto group = services_.runtime.volume_group(user); group) groups.insert(*group);
+  }
+  if (groups.empty()) return owner;
+  // Containers of several users have no group in common.
+  owner.top_mode = groups.size() == 1 ? 0710 : 0711;
+  if (groups.size() > 1) return owner;
+  owner.gid = *groups.begin();
+  owner.top_group = owner.gid;
+  owner.change = true;
   return owner;
 }
 

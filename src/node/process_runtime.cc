@@ -96,6 +96,12 @@ Task<Result<>> ProcessRuntime::remove_sandbox(Sandbox /*sandbox*/) {
   co_return Result<>{};
 }
 
+// A container's group has the number of its user.
+std::optional<std::uint32_t> ProcessRuntime::volume_group(std::int64_t user) const {
+  const std::int64_t runs_as = effective_user(user);
+  return runs_as == 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(runs_as));
+}
+
 Task<Result<Container>> ProcessRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   if (std::holds_alternative<ImageRoot>(plan.root)) {
     co_return fail(

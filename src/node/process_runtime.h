@@ -24,6 +24,7 @@ class ProcessRuntime final : public Runtime {
 
   Task<Result<Sandbox>> create_sandbox(Sandbox sandbox) override;
   Task<Result<>> remove_sandbox(Sandbox sandbox) override;
+  [[nodiscard]] std::optional<std::uint32_t> volume_group(std::int64_t user) const override;
   Task<Result<Container>> start(ContainerPlan plan, Sandbox sandbox) override;
   void signal(const Container& container, int number) override;
 

@@ -136,6 +136,12 @@ class Runtime {
   /// Gives everything back; fine when it is gone.
   virtual Task<Result<>> remove_sandbox(Sandbox sandbox) = 0;
 
+  /// The group that a container reaches its volumes with, when it does so by their path on the
+  /// machine; `user`: as whom it asks to run. Nothing: they are mounted for it.
+  [[nodiscard]] virtual std::optional<std::uint32_t> volume_group(std::int64_t /*user*/) const {
+    return std::nullopt;
+  }
+
   /// Errors: kInvalid when the program cannot be run (the message is the user's).
   virtual Task<Result<Container>> start(ContainerPlan plan, Sandbox sandbox) = 0;
 
