@@ -21,6 +21,7 @@ struct Device {
   std::string pci_bus_id;
   std::int64_t memory_mib = 0;
   Origin origin = Origin::kHardware;
+  int minor = -1;  // of its /dev/nvidiaN; below 0: it has none
 
   bool operator==(const Device&) const = default;
 };

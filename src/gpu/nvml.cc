@@ -53,6 +53,7 @@ struct Functions {
   NvmlReturn (*power)(NvmlDevice, unsigned*);
   NvmlReturn (*energy)(NvmlDevice, unsigned long long*);
   NvmlReturn (*clock)(NvmlDevice, int, unsigned*);
+  NvmlReturn (*minor)(NvmlDevice, unsigned*);
 };
 
 struct CloseLibrary {
@@ -79,7 +80,8 @@ bool load_all(void* library, Functions& f) {
          load(library, "nvmlDeviceGetTemperature", f.temperature) &&
          load(library, "nvmlDeviceGetPowerUsage", f.power) &&
          load(library, "nvmlDeviceGetTotalEnergyConsumption", f.energy) &&
-         load(library, "nvmlDeviceGetClockInfo", f.clock);
+         load(library, "nvmlDeviceGetClockInfo", f.clock) &&
+         load(library, "nvmlDeviceGetMinorNumber", f.minor);
 }
 
 class NvmlDriver final : public Driver {
@@ -141,6 +143,8 @@ class NvmlDriver final : public Driver {
     if (NvmlMemory m{}; f_.memory(handle, &m) == kNvmlSuccess) {
       device.memory_mib = static_cast<std::int64_t>(static_cast<double>(m.total) / kBytesPerMib);
     }
+    if (unsigned minor = 0; f_.minor(handle, &minor) == kNvmlSuccess)
+      device.minor = static_cast<int>(minor);
     devices_.push_back(std::move(device));
   }
 

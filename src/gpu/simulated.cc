@@ -31,7 +31,7 @@ class SimulatedDriver final : public Driver {
     for (int i = 0; i < options.count; ++i) {
       devices_.push_back({i, simulated_uuid(options.seed, i), options.model,
                           fmt::format("00000000:{:02X}:00.0", i + 1), options.memory_mib,
-                          Origin::kSimulated});
+                          Origin::kSimulated, -1});
     }
   }
 

@@ -21,13 +21,14 @@ Variables environment_of(PlanInput& input) {
     if (equals != std::string::npos) out[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
   out["INSULA_POD_IP"] = input.sandbox.ip.text();
+  for (auto& [name, value] : input.environment)
+    out[name] = std::move(value);
+  // Last: which devices it has is not the pod's to say.
   if (!input.gpus.empty()) {
     const std::string list = fmt::format("{}", fmt::join(input.gpus, ","));
     out["NVIDIA_VISIBLE_DEVICES"] = list;
     out["CUDA_VISIBLE_DEVICES"] = list;
   }
-  for (auto& [name, value] : input.environment)
-    out[name] = std::move(value);
   return out;
 }
 
@@ -128,6 +129,7 @@ Result<ContainerPlan> plan_container(PlanInput input) {
   plan.env = environment_block(variables);
   plan.cwd = input.container.working_dir.empty() ? input.image.cwd : input.container.working_dir;
   plan.mounts = std::move(input.mounts);
+  plan.devices = std::move(input.devices);
   plan.limits = limits_of(input.container.resources);
   INSULA_TRY(plan.security, security_of(input));
   return plan;

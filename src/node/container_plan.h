@@ -17,10 +17,11 @@ struct PlanInput {
   const api::Container& container;
   const ResolvedImage& image;
   const Sandbox& sandbox;
-  Variables environment;          // from the pod's specification
-  std::vector<Mount> mounts;      // of its volumes
-  std::vector<std::string> gpus;  // UUIDs it holds
-  bool tenant = false;            // belongs to a tenant: gets fewer rights
+  Variables environment;             // from the pod's specification
+  std::vector<Mount> mounts;         // of its volumes
+  std::vector<std::string> gpus;     // UUIDs it holds
+  std::vector<std::string> devices;  // their files
+  bool tenant = false;               // belongs to a tenant: gets fewer rights
 };
 
 /// Combines image, specification and node into what a runtime runs: arguments with `$(NAME)`

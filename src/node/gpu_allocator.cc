@@ -1,10 +1,17 @@
 #include "node/gpu_allocator.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
 namespace insula::node {
+namespace {
+
+// Of the driver as a whole; every user of a GPU opens them.
+constexpr std::array kDriverFiles = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"};
+
+}  // namespace
 
 Result<std::vector<std::string>> GpuAllocator::acquire(const std::string& pod_uid,
                                                        const gpu::Holder& holder,
@@ -48,6 +55,16 @@ void GpuAllocator::release(const std::string& pod_uid, const std::string& contai
   std::erase_if(held_, [&](const auto& entry) {
     return entry.second.pod_uid == pod_uid && entry.second.holder.container == container;
   });
+}
+
+std::vector<std::string> GpuAllocator::files(const std::vector<std::string>& uuids) const {
+  std::vector<std::string> out;
+  for (const gpu::Device& device : driver_.devices()) {
+    if (device.minor >= 0 && std::ranges::find(uuids, device.uuid) != uuids.end())
+      out.push_back(fmt::format("/dev/nvidia{}", device.minor));
+  }
+  if (!out.empty()) out.insert(out.end(), kDriverFiles.begin(), kDriverFiles.end());
+  return out;
 }
 
 std::vector<gpu::Reading> GpuAllocator::readings() {

@@ -34,6 +34,9 @@ class GpuAllocator {
   /// Everything one of its containers holds.
   void release(const std::string& pod_uid, const std::string& container);
 
+  /// The device files that a program needs to use these; none for simulated ones.
+  [[nodiscard]] std::vector<std::string> files(const std::vector<std::string>& uuids) const;
+
   /// A reading of every device, with its holder.
   [[nodiscard]] std::vector<gpu::Reading> readings();
 

@@ -109,6 +109,7 @@ constexpr std::array kMaskedPaths = {"/proc/asound",
 constexpr std::array kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                        "/proc/sysrq-trigger"};
 
+constexpr int kDeviceMode = 0666;
 constexpr int kEperm = 1;
 constexpr int kEnosys = 38;
 constexpr std::int64_t kCpuPeriodMicros = 100'000;
@@ -233,10 +234,35 @@ json::Value namespaces(const Sandbox& sandbox, const OciSettings& settings) {
   return out;
 }
 
-json::Value resources(const ContainerPlan& plan) {
+json::Value device_nodes(const std::vector<DeviceNode>& devices) {
+  json::Array out;
+  for (const DeviceNode& device : devices) {
+    out.emplace_back(object({{"path", device.path},
+                             {"type", "c"},
+                             {"major", device.major},
+                             {"minor", device.minor},
+                             {"fileMode", kDeviceMode},
+                             {"uid", 0},
+                             {"gid", 0}}));
+  }
+  return out;
+}
+
+json::Value device_rules(const std::vector<DeviceNode>& devices) {
+  json::Array out{json::Value(object({{"allow", false}, {"access", "rwm"}}))};
+  for (const DeviceNode& device : devices) {
+    out.emplace_back(object({{"allow", true},
+                             {"type", "c"},
+                             {"major", device.major},
+                             {"minor", device.minor},
+                             {"access", "rw"}}));
+  }
+  return out;
+}
+
+json::Value resources(const ContainerPlan& plan, const OciSettings& settings) {
   json::Object out;
-  if (!plan.security.privileged)
-    out["devices"] = json::Array{json::Value(object({{"allow", false}, {"access", "rwm"}}))};
+  if (!plan.security.privileged) out["devices"] = device_rules(settings.devices);
   if (plan.limits.memory_bytes > 0) out["memory"] = object({{"limit", plan.limits.memory_bytes}});
   json::Object cpu;
   cpu["shares"] = std::max<std::int64_t>(2, plan.limits.cpu_request_millis * 1024 / 1000);
@@ -282,7 +308,8 @@ std::string oci_config(const ContainerPlan& plan,
   json::Object linux_part;
   linux_part["namespaces"] = namespaces(sandbox, settings);
   linux_part["cgroupsPath"] = settings.cgroup_path;
-  linux_part["resources"] = resources(plan);
+  linux_part["resources"] = resources(plan, settings);
+  if (!settings.devices.empty()) linux_part["devices"] = device_nodes(settings.devices);
   if (sandbox.user_base) {
     linux_part["uidMappings"] = id_mappings(*sandbox.user_base);
     linux_part["gidMappings"] = id_mappings(*sandbox.user_base);

@@ -8,19 +8,27 @@
 
 namespace insula::node {
 
+/// A character device.
+struct DeviceNode {
+  std::string path;
+  unsigned major = 0;
+  unsigned minor = 0;
+};
+
 /// What a config.json says besides plan and sandbox.
 struct OciSettings {
-  NamespacePaths namespaces;     // network: empty for the machine's; user: meant only with a base
-  std::string cgroup_path;       // below the root of each hierarchy
-  std::vector<Mount> mounts;     // all but the kernel's file systems, in order
+  NamespacePaths namespaces;  // network: empty for the machine's; user: meant only with a base
+  std::string cgroup_path;    // below the root of each hierarchy
+  std::vector<Mount> mounts;  // all but the kernel's file systems, in order
+  std::vector<DeviceNode> devices;
   bool unified_cgroups = false;  // version 2: containers get a cgroup namespace
 };
 
 /// The configuration of one container for runc or crun.
 ///
 /// Deny by default where Kubernetes leaves it to the runtime: Docker's set of capabilities, a
-/// filter against system calls that only administrators need, no devices but the harmless ones,
-/// masked and read-only parts of /proc. Spec: OCI runtime-spec 1.0.2, "Configuration".
+/// filter against system calls that only administrators need, no devices but the harmless and the
+/// granted masked and read-only parts of /proc. Spec: OCI runtime-spec 1.0.2, "Configuration".
 [[nodiscard]] std::string oci_config(const ContainerPlan& plan,
                                      const Sandbox& sandbox,
                                      const OciSettings& settings);

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "async/loop.h"
@@ -83,6 +85,16 @@ void keep_options(std::vector<Mount>& mounts) {
     if ((info.f_flag & ST_NODEV) != 0) mount.options.emplace_back("nodev");
     if ((info.f_flag & ST_NOEXEC) != 0) mount.options.emplace_back("noexec");
   }
+}
+
+std::vector<DeviceNode> device_nodes(const std::vector<std::string>& files) {
+  std::vector<DeviceNode> out;
+  for (const std::string& file : files) {
+    struct stat info{};
+    if (stat(file.c_str(), &info) == 0 && S_ISCHR(info.st_mode))
+      out.push_back({file, major(info.st_rdev), minor(info.st_rdev)});
+  }
+  return out;
 }
 
 // What start() mounted for a container.
@@ -215,6 +227,7 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   if (!sandbox.host_network) settings.namespaces = network_.namespaces(sandbox.pod_uid);
   settings.cgroup_path = group_of(plan.id);
   settings.unified_cgroups = layout_ == CgroupLayout::kV2;
+  settings.devices = device_nodes(plan.devices);
   add_pod_files(settings.mounts, plan, sandbox);
   auto work = [plan, sandbox, settings, binary = options_.binary]() mutable -> Result<> {
     INSULA_TRY(

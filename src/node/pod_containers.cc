@@ -136,9 +136,16 @@ Task<Result<ContainerPlan>> PodWorker::plan(Slot& slot) {
     held.push_back({holder, gpus});
     INSULA_CO_TRY_VOID(save_gpus(dir(), held));
   }
-  PlanInput input{
-      pod_,   slot.spec, image, sandbox_, std::move(variables), std::move(mounts), std::move(gpus),
-      tenant_};
+  std::vector<std::string> devices = services_.gpus.files(gpus);
+  PlanInput input{pod_,
+                  slot.spec,
+                  image,
+                  sandbox_,
+                  std::move(variables),
+                  std::move(mounts),
+                  std::move(gpus),
+                  std::move(devices),
+                  tenant_};
   co_return plan_container(std::move(input));
 }
 

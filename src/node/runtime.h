@@ -92,6 +92,7 @@ struct ContainerPlan {
   std::vector<std::string> env;  // NAME=value
   std::string cwd;               // empty: the root directory
   std::vector<Mount> mounts;
+  std::vector<std::string> devices;  // files below /dev; those that are not there are left out
   Limits limits;
   Security security;
 };
