@@ -64,5 +64,21 @@ TEST(RemoveTree, LeavesWhatIsBoundIntoItAlone) {
   EXPECT_EQ(read_file(dir / "image/file").value(), "kept");
 }
 
+TEST(Files, UnmountsWhatIsMountedBelowADirectoryAndNothingElse) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can mount";
+  const insula::testing::TempDir dir;
+  const std::string names[] = {dir / "pods/a b", dir / "pods/a b/inner", dir / "pods-of-others"};
+  for (const std::string& name : names) {
+    ASSERT_TRUE(make_dirs(name));
+    ASSERT_EQ(mount("tmpfs", name.c_str(), "tmpfs", 0, "size=1m"), 0);
+    EXPECT_TRUE(is_mount_point(name));
+  }
+  unmount_below(dir / "pods");
+  EXPECT_FALSE(is_mount_point(names[0]));
+  EXPECT_TRUE(is_mount_point(names[2]));
+  EXPECT_TRUE(remove_tree(dir / "pods"));
+  EXPECT_EQ(umount(names[2].c_str()), 0);
+}
+
 }  // namespace
 }  // namespace insula::node
