@@ -54,7 +54,7 @@ Result<std::shared_ptr<net::TlsContext>> api_tls(const Layout& layout) {
 Result<std::unique_ptr<store::Store>> open_store(const Layout& layout) {
   INSULA_TRY(auto journal, store::open_sqlite_journal(layout.control() + "/state.db"));
   store::StoreOptions options;
-  options.ephemeral_prefixes = {"events/", "leases.coordination.k8s.io/"};
+  options.ephemeral_prefixes = apiserver::ephemeral_prefixes();
   return store::Store::open(std::move(journal), std::move(options));
 }
 

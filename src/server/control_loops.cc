@@ -45,6 +45,7 @@ struct ControlLoops::Parts {
         tenants(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
+        garbage_events(client, runtime, "garbage-collector-controller"),
         tenant_events(client, runtime, "tenant-controller"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
         namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
@@ -53,7 +54,7 @@ struct ControlLoops::Parts {
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
-        garbage_loop(client, runtime),
+        garbage_loop(client, runtime, garbage_events),
         tenant_loop(client,
                     runtime,
                     {tenants, namespaces, accounts, quotas, limit_ranges, policies, services,
@@ -98,6 +99,7 @@ struct ControlLoops::Parts {
 
   EventRecorder deployment_events;
   EventRecorder set_events;
+  EventRecorder garbage_events;
   EventRecorder tenant_events;
   EventRecorder scheduler_events;
 
@@ -120,6 +122,7 @@ ControlLoops::~ControlLoops() = default;
 void ControlLoops::start() {
   parts_->deployment_events.start();
   parts_->set_events.start();
+  parts_->garbage_events.start();
   parts_->tenant_events.start();
   parts_->scheduler_events.start();
   parts_->namespace_loop.start();

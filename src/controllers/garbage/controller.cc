@@ -97,8 +97,10 @@ class GarbageCollector::KindMirror final : public controller::Mirror,
   TaskGroup tasks_;
 };
 
-GarbageCollector::GarbageCollector(client::Client& client, const controller::Runtime& runtime)
-    : client_(client), controller_({.name = "garbage"}, runtime, *this) {
+GarbageCollector::GarbageCollector(client::Client& client,
+                                   const controller::Runtime& runtime,
+                                   controller::EventRecorder& events)
+    : client_(client), events_(events), controller_({.name = "garbage"}, runtime, *this) {
   for (const api::Kind* kind : api::kinds()) {
     // Events are many, and nothing owns or is owned by them.
     if (kind->plural.empty() || kind->plural == "events") continue;
@@ -142,8 +144,11 @@ std::vector<OwnerView> GarbageCollector::view_owners(const OwnedObject& object) 
   std::vector<OwnerView> views;
   for (const api::OwnerReference& reference : object.metadata.owner_references) {
     const OwnedObject* owner = graph_.find(reference.uid);
+    const api::Kind* kind = api::find_kind(reference.api_version, reference.kind);
     OwnerState state = OwnerState::kUnknown;
-    if (owner != nullptr) {
+    if (kind != nullptr && kind->namespaced && object.metadata.namespace_.empty()) {
+      state = OwnerState::kInvalid;
+    } else if (owner != nullptr && owner->is_named_by(reference, object.metadata.namespace_)) {
       const bool waiting =
           owner->waits_for_dependents() && reference.block_owner_deletion.value_or(false);
       state = waiting ? OwnerState::kWaiting : OwnerState::kPresent;
@@ -153,11 +158,30 @@ std::vector<OwnerView> GarbageCollector::view_owners(const OwnedObject& object) 
   return views;
 }
 
+void GarbageCollector::tell_invalid(const OwnedObject& object,
+                                    const std::vector<OwnerView>& owners) {
+  const std::string& name_space = object.metadata.namespace_;
+  for (const auto& [reference, state] : owners) {
+    const OwnedObject* owner = graph_.find(reference.uid);
+    const bool elsewhere = owner != nullptr && !owner->metadata.namespace_.empty() &&
+                           owner->metadata.namespace_ != name_space;
+    if (state != OwnerState::kInvalid && !elsewhere) continue;
+    events_.record(
+        controller::reference_to(*object.kind, object.metadata), controller::EventType::kWarning,
+        "OwnerRefInvalidNamespace",
+        fmt::format("ownerRef [{}/{}, namespace: {}, name: {}, uid: {}] does not exist in "
+                    "namespace \"{}\"",
+                    reference.api_version, reference.kind, name_space, reference.name,
+                    reference.uid, name_space));
+  }
+}
+
 Task<Result<controller::Outcome>> GarbageCollector::reconcile(controller::Key key) {
   const OwnedObject* found = graph_.find(key.name);
   if (found == nullptr) co_return controller::kDone;
   OwnedObject object = *found;
   std::vector<OwnerView> owners = view_owners(object);
+  tell_invalid(object, owners);
   const auto plan = [&] {
     return plan_garbage(object, owners, !graph_.dependents(key.name).empty(),
                         !graph_.blocking_dependents(key.name).empty());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controller/controller.h"
+#include "controller/event_recorder.h"
 #include "controller/reflector.h"
 #include "controllers/garbage/graph.h"
 
@@ -15,9 +16,15 @@ namespace insula::controllers {
 /// Watches the metadata of every kind but Events. Before anything is deleted for a missing owner
 /// the server is asked whether the owner is really gone: the mirrors of different kinds do not
 /// advance together.
+///
+/// An owner in a namespace is looked for in the dependent's own namespace only; one of another is
+/// as good as absent, and what is in no namespace is never deleted because of one that is in some.
+/// Both are told with an event (OwnerRefInvalidNamespace).
 class GarbageCollector final : private controller::Reconciler {
  public:
-  GarbageCollector(client::Client& client, const controller::Runtime& runtime);
+  GarbageCollector(client::Client& client,
+                   const controller::Runtime& runtime,
+                   controller::EventRecorder& events);
   ~GarbageCollector() override;
 
   void start();
@@ -38,9 +45,11 @@ class GarbageCollector final : private controller::Reconciler {
   Task<Result<>> remove_finalizer(OwnedObject object, std::string_view finalizer);
 
   [[nodiscard]] std::vector<OwnerView> view_owners(const OwnedObject& object) const;
+  void tell_invalid(const OwnedObject& object, const std::vector<OwnerView>& owners);
   void changed(const OwnedObject* before, const OwnedObject* after);
 
   client::Client& client_;
+  controller::EventRecorder& events_;
   OwnerGraph graph_;
   std::vector<std::unique_ptr<KindMirror>> mirrors_;
   controller::Controller controller_;

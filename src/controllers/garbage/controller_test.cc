@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 class GarbageCollectorTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    events_.start();
     collector_.start();
     api::Deployment deployment;
     deployment.metadata.namespace_ = "default";
@@ -46,7 +47,8 @@ class GarbageCollectorTest : public ::testing::Test {
   bool has_pod() { return world_.get<api::Pod>("default", "web-1-a").has_value(); }
 
   controller::testing::Harness world_;
-  GarbageCollector collector_{world_.api, world_.runtime};
+  controller::EventRecorder events_{world_.api, world_.runtime, "garbage-collector-controller"};
+  GarbageCollector collector_{world_.api, world_.runtime, events_};
   api::Deployment deployment_;
   api::ReplicaSet set_;
 };
@@ -107,6 +109,58 @@ TEST_F(GarbageCollectorTest, KeepsWhatIsOwnedByAKindThatIsNotServed) {
   world_.create(map);
   world_.settle();
   EXPECT_TRUE(world_.get<api::ConfigMap>("default", "kept").has_value());
+}
+
+TEST_F(GarbageCollectorTest, NeverRemovesWhatIsInNoNamespaceForAnOwnerThatIsInOne) {
+  api::Node node;
+  node.metadata.name = "kept";
+  node.metadata.owner_references.push_back(controller::controlled_by(deployment_));
+  node.metadata.owner_references[0].uid = "made up";
+  world_.create(node);
+  world_.settle();
+  remove_deployment(client::Propagation::kForeground);
+  EXPECT_FALSE(has_deployment());
+  EXPECT_TRUE(world_.get<api::Node>("", "kept").has_value());
+  EXPECT_EQ(world_.events("kept", "OwnerRefInvalidNamespace").at(0),
+            "ownerRef [apps/v1/Deployment, namespace: , name: web, uid: made up] does not exist in "
+            "namespace \"\"");
+}
+
+TEST_F(GarbageCollectorTest, TakesAnOwnerOfAnotherNamespaceForAbsent) {
+  world_.add_namespace("other");
+  api::ConfigMap map;
+  map.metadata.namespace_ = "other";
+  map.metadata.name = "stray";
+  map.metadata.owner_references.push_back(controller::controlled_by(deployment_));
+  world_.create(map);
+  world_.settle();
+  EXPECT_FALSE(world_.get<api::ConfigMap>("other", "stray").has_value());
+  EXPECT_EQ(world_.events("stray", "OwnerRefInvalidNamespace").size(), 1U);
+  EXPECT_TRUE(has_deployment() && has_set() && has_pod());
+}
+
+TEST_F(GarbageCollectorTest, OwnersAreNotHeldUpFromAnotherNamespace) {
+  world_.add_namespace("other");
+  api::ConfigMap map;
+  map.metadata.namespace_ = "other";
+  map.metadata.name = "stray";
+  map.metadata.finalizers = {"test/hold"};
+  map.metadata.owner_references.push_back(controller::controlled_by(deployment_));
+  world_.create(map);
+  world_.settle();
+  remove_deployment(client::Propagation::kForeground);
+  EXPECT_FALSE(has_deployment());
+}
+
+TEST_F(GarbageCollectorTest, TakesAnOwnerOfAnotherNameForAbsent) {
+  api::ConfigMap map;
+  map.metadata.namespace_ = "default";
+  map.metadata.name = "stray";
+  map.metadata.owner_references.push_back(controller::controlled_by(deployment_));
+  map.metadata.owner_references[0].name = "nobody";
+  world_.create(map);
+  world_.settle();
+  EXPECT_FALSE(world_.get<api::ConfigMap>("default", "stray").has_value());
 }
 
 TEST_F(GarbageCollectorTest, DoesNotDeleteWhileTheServerCannotBeAsked) {

@@ -13,6 +13,13 @@ bool OwnedObject::waits_for_dependents() const {
   return metadata.deletion_timestamp.has_value() && has_finalizer(kForegroundFinalizer);
 }
 
+bool OwnedObject::is_named_by(const api::OwnerReference& reference,
+                              std::string_view name_space) const {
+  return metadata.uid == reference.uid && metadata.name == reference.name &&
+         kind == api::find_kind(reference.api_version, reference.kind) &&
+         (metadata.namespace_.empty() || metadata.namespace_ == name_space);
+}
+
 void OwnerGraph::put(OwnedObject object) {
   const std::string uid = object.metadata.uid;
   erase(uid);
@@ -41,7 +48,13 @@ const OwnedObject* OwnerGraph::find(const std::string& uid) const {
 std::vector<std::string> OwnerGraph::dependents(const std::string& uid) const {
   const auto it = dependents_.find(uid);
   if (it == dependents_.end()) return {};
-  return {it->second.begin(), it->second.end()};
+  std::vector<std::string> out(it->second.begin(), it->second.end());
+  const OwnedObject* owner = find(uid);
+  if (owner == nullptr || owner->metadata.namespace_.empty()) return out;
+  std::erase_if(out, [this, owner](const std::string& dependent) {
+    return objects_.at(dependent).metadata.namespace_ != owner->metadata.namespace_;
+  });
+  return out;
 }
 
 std::vector<std::string> OwnerGraph::blocking_dependents(const std::string& uid) const {
@@ -70,6 +83,7 @@ GarbageAction plan_garbage(const OwnedObject& object,
   const auto count = [&owners](OwnerState state) {
     return std::ranges::count(owners, state, &OwnerView::state);
   };
+  if (count(OwnerState::kInvalid) > 0) return GarbageAction::kNone;
   if (count(OwnerState::kUnknown) > 0) return GarbageAction::kAsk;
   const auto gone = count(OwnerState::kAbsent);
   const auto waiting = count(OwnerState::kWaiting);

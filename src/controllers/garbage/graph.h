@@ -23,6 +23,10 @@ struct OwnedObject {
   [[nodiscard]] bool has_finalizer(std::string_view name) const;
   /// Is being deleted in the foreground: after what it owns.
   [[nodiscard]] bool waits_for_dependents() const;
+  /// Is what the reference of an object in `name_space` names: not its uid alone, which anybody can
+  /// write, but also kind, name and namespace.
+  [[nodiscard]] bool is_named_by(const api::OwnerReference& reference,
+                                 std::string_view name_space) const;
 };
 
 /// Who owns whom, by uid.
@@ -34,6 +38,8 @@ class OwnerGraph {
 
   /// Null when it does not exist (or has not been seen yet).
   [[nodiscard]] const OwnedObject* find(const std::string& uid) const;
+  /// Who names it as owner. While it exists, only those that it can own: what is in a namespace
+  /// owns nothing outside of it.
   [[nodiscard]] std::vector<std::string> dependents(const std::string& uid) const;
   /// Dependents that keep their owner from going while it is deleted in the foreground.
   [[nodiscard]] std::vector<std::string> blocking_dependents(const std::string& uid) const;
@@ -51,6 +57,7 @@ enum class OwnerState : std::uint8_t {
   kAbsent,   // certainly gone: the server said so
   kWaiting,  // is deleted in the foreground, this reference blocks it
   kUnknown,  // not in the graph; the server must be asked
+  kInvalid,  // cannot be: in a namespace, while the dependent is in none
 };
 
 struct OwnerView {

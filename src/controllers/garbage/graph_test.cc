@@ -34,6 +34,7 @@ TEST(Garbage, IsWhatHasLostAllItsOwners) {
       {"owner lives", {kPresent}, false, GarbageAction::kNone},
       {"owner gone", {kAbsent}, false, GarbageAction::kDelete},
       {"owner not seen", {kUnknown}, false, GarbageAction::kAsk},
+      {"owner cannot be", {kInvalid, kAbsent}, false, GarbageAction::kNone},
       {"one lives, one not seen", {kPresent, kUnknown}, false, GarbageAction::kAsk},
       {"one lives, one gone", {kPresent, kAbsent}, false, GarbageAction::kDropReferences},
       {"one lives, one waits", {kPresent, kWaiting}, true, GarbageAction::kDropReferences},
