@@ -1,11 +1,14 @@
 #include "node/agent.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "node/files.h"
+#include "node/node_room.h"
 #include "node/pod_store.h"
 #include "node/pod_volumes.h"
 #include "node/rootfs.h"
@@ -35,6 +38,7 @@ Agent::Agent(NodeServices& services, std::string node_name)
 void Agent::start() {
   recover_holdings();
   pods_.start();
+  tasks_.spawn(accept_first());
   tasks_.spawn(drop_finished());
   tasks_.spawn(clear_orphans());
 }
@@ -63,10 +67,43 @@ void Agent::pod_changed(const api::Pod* before, const api::Pod* after) {
     known->second->update(*after);
     return;
   }
-  auto worker = std::make_unique<PodWorker>(services_, *after, ended_);
+  // Until all are known, only those that have their place already: accept_first() sees to the rest.
+  if (pods_.synced().is_set() || was_accepted(*after)) accept(*after);
+}
+
+// An earlier agent prepared it, or it is over: neither is asked whether it fits.
+bool Agent::was_accepted(const api::Pod& pod) const {
+  return exists(pods_dir(services_) + "/" + pod.metadata.uid) || pod.status.phase == "Succeeded" ||
+         pod.status.phase == "Failed";
+}
+
+void Agent::accept(const api::Pod& pod) {
+  auto worker = std::make_unique<PodWorker>(services_, pod, ended_);
+  if (!was_accepted(pod) && !pod.metadata.deletion_timestamp) {
+    RoomTaken taken;
+    for (const auto& [uid, other] : workers_) {
+      if (other->takes_room()) taken.add(other->pod().spec);
+    }
+    const NodeRoom room{services_.cpu, services_.memory, services_.options.max_pods};
+    if (auto rejection = reject_for_room(pod.spec, taken, room))
+      worker->reject(std::move(rejection->reason), std::move(rejection->message));
+  }
   PodWorker& started = *worker;
-  workers_.emplace(after->metadata.uid, std::move(worker));
+  workers_.emplace(pod.metadata.uid, std::move(worker));
   started.start();
+}
+
+Task<> Agent::accept_first() {
+  co_await pods_.synced().wait();
+  std::vector<controller::Informer<api::Pod>::Object> waiting;
+  for (const auto& [key, pod] : pods_.all()) {
+    if (!workers_.contains(pod->metadata.uid)) waiting.push_back(pod);
+  }
+  std::ranges::sort(waiting, {}, [](const auto& pod) {
+    return std::pair(pod->metadata.creation_timestamp, std::string_view(pod->metadata.name));
+  });
+  for (const auto& pod : waiting)
+    accept(*pod);
 }
 
 Task<> Agent::drop_finished() {

@@ -38,6 +38,9 @@ class Agent {
  private:
   void recover_holdings();
   void pod_changed(const api::Pod* before, const api::Pod* after);
+  [[nodiscard]] bool was_accepted(const api::Pod& pod) const;
+  void accept(const api::Pod& pod);
+  Task<> accept_first();
   Task<> drop_finished();
   Task<> clear_orphans();
   Task<> remove_orphan(std::string uid);

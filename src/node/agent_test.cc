@@ -237,6 +237,42 @@ TEST_F(AgentTest, DeletionAsksTheContainerToStopAndThenRemovesThePod) {
   });
 }
 
+TEST_F(AgentTest, APodThatDoesNotFitFailsAndNothingOfItRuns) {
+  with_node([](TestNode& node) -> Task<> {
+    const auto asks = [&node](const char* name, const char* resource, const char* amount) {
+      api::Pod pod = node.shell_pod(name, "sleep 1000");
+      pod.spec.containers[0].resources.requests[resource] = *api::Quantity::parse(amount);
+      return pod;
+    };
+    co_await node.create(asks("first", "cpu", "3"));
+    co_await node.until("first", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    co_await node.create(asks("second", "cpu", "1500m"));
+    co_await node.create(asks("third", "memory", "2Gi"));
+    const auto failed = [](const api::Pod& p) { return p.status.phase == "Failed"; };
+    const api::Pod second = co_await node.until("second", failed);
+    EXPECT_EQ(second.status.reason, "OutOfcpu");
+    EXPECT_EQ(second.status.message,
+              "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: "
+              "3000, capacity: 4000");
+    EXPECT_FALSE(second.status.container_statuses[0].state.terminated);
+    EXPECT_EQ(second.status.container_statuses[0].container_id, "");
+    EXPECT_EQ((co_await node.until("third", failed)).status.reason, "OutOfmemory");
+    // The place of one that goes is free for the next.
+    client::DeleteOptions now;
+    now.grace_period_seconds = 0;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "first", now));
+    co_await node.until_gone("first");
+    co_await node.create(asks("fourth", "cpu", "4"));
+    co_await node.until("fourth", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    // A restarted agent does not reject what runs.
+    node.restart_agent();
+    co_await node.agent->synced().wait();
+    co_await node.create(asks("fifth", "cpu", "1"));
+    EXPECT_EQ((co_await node.until("fifth", failed)).status.reason, "OutOfcpu");
+    co_await node.until("fourth", [](const api::Pod& p) { return TestNode::is_ready(p); });
+  });
+}
+
 TEST_F(AgentTest, APodThatIsToStopIsUnreadyBeforeItsContainerIsAskedTo) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod("web", "trap '' TERM; sleep 1000");

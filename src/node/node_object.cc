@@ -129,7 +129,18 @@ class ConditionList {
     out_.push_back(std::move(condition));
   }
 
-  std::vector<api::NodeCondition> take() { return std::move(out_); }
+  /// With the conditions of others, which are not ours to drop.
+  std::vector<api::NodeCondition> take() {
+    const std::size_t own = out_.size();
+    for (const api::NodeCondition& condition : before_) {
+      const auto end = out_.begin() + static_cast<std::ptrdiff_t>(own);
+      if (std::find_if(out_.begin(), end, [&](const api::NodeCondition& known) {
+            return known.type == condition.type;
+          }) == end)
+        out_.push_back(condition);
+    }
+    return std::move(out_);
+  }
 
  private:
   const std::vector<api::NodeCondition>& before_;

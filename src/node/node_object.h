@@ -44,7 +44,8 @@ inline constexpr const char* kSimulatedGpuLabel = "insula.dev/gpu-simulated";
 /// Name, labels and annotations of the Node object.
 [[nodiscard]] api::Node node_object(const NodeFacts& facts);
 
-/// Its status; transition times of `before` are kept where the value is the same.
+/// Its status; transition times of `before` are kept where the value is the same, and so are
+/// conditions of other reporters.
 [[nodiscard]] api::NodeStatus node_status(const NodeFacts& facts,
                                           const api::NodeStatus& before,
                                           api::Time now);

@@ -101,15 +101,11 @@ void NodeReporter::measure_pressure() {
 
 Task<> NodeReporter::renew_for_ever() {
   while (true) {
-    const bool memory_before = facts_.memory_pressure;
-    const bool disk_before = facts_.disk_pressure;
-    const bool pid_before = facts_.pid_pressure;
     measure_pressure();
-    if (memory_before != facts_.memory_pressure || disk_before != facts_.disk_pressure ||
-        pid_before != facts_.pid_pressure) {
-      if (const Result<> written = co_await write_status(); !written)
-        log_.debug("node status not written", "err", written.error());
-    }
+    // Compared with what the API has, not with what was written last: after a silence the control
+    // plane has declared the node's conditions unknown, and nobody else sets them right.
+    if (const Result<> written = co_await write_status(); !written)
+      log_.debug("node status not written", "err", written.error());
     const Result<> renewed = co_await renew_lease();
     if (!renewed) log_.debug("lease not renewed", "err", renewed.error());
     co_await sleep_for(renewed ? std::chrono::nanoseconds(kRenewEvery)

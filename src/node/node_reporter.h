@@ -10,8 +10,9 @@ namespace insula::node {
 
 /// Keeps the Node object and its Lease.
 ///
-/// The object is written when something about the machine changes; that the node is alive is told
-/// by the Lease alone, which the API server need not store durably.
+/// The object is read every cycle and written when it does not say what is true of the machine:
+/// something changed, or somebody else wrote it. That the node is alive is told by the Lease alone,
+/// which the API server need not store durably.
 class NodeReporter {
  public:
   NodeReporter(client::Client& client, NodeFacts facts, std::string data_dir, Log log);
@@ -19,7 +20,7 @@ class NodeReporter {
   /// Creates or updates the Node. Errors: those of the API.
   Task<Result<>> register_node();
 
-  /// Renews the lease and watches for pressure, for ever.
+  /// Renews the lease and keeps the status right, for ever.
   void start();
 
  private:

@@ -81,6 +81,15 @@ PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
 
 PodWorker::~PodWorker() = default;
 
+void PodWorker::reject(std::string reason, std::string message) {
+  event(EventType::kWarning, reason, message);
+  record_.failure_reason = std::move(reason);
+  record_.failure_message = std::move(message);
+  record_.stopping = true;
+  stop_.set();
+  enter(PodStage::kEnded);
+}
+
 void PodWorker::start() {
   tasks_.spawn(report());
   tasks_.spawn(report_slow_start());
@@ -127,7 +136,7 @@ std::chrono::nanoseconds PodWorker::grace_left() const {
 }
 
 Task<> PodWorker::run() {
-  if (!ended_before()) {
+  if (stage_ != PodStage::kEnded && !ended_before()) {
     co_await prepare();
     if (stopping()) take_over();
     if (!stopping()) co_await run_init_containers();

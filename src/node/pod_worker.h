@@ -72,6 +72,9 @@ class PodWorker {
   PodWorker(NodeServices& services, api::Pod pod, Event& ended);
   ~PodWorker();
 
+  /// Makes the pod fail without anything of it being started. Before start().
+  void reject(std::string reason, std::string message);
+
   void start();
 
   /// The object changed. A deletion timestamp begins the graceful end.
@@ -83,6 +86,11 @@ class PodWorker {
   [[nodiscard]] PodStage stage() const { return stage_; }
 
   [[nodiscard]] const api::Pod& pod() const { return pod_; }
+
+  /// Something of it runs or will, and the API knows of it.
+  [[nodiscard]] bool takes_room() const {
+    return !vanished_ && stage_ < PodStage::kEnded && !ended_before();
+  }
 
   /// Stage and the state of each container, on one line.
   [[nodiscard]] std::string describe() const;
