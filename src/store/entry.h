@@ -19,6 +19,8 @@ struct Entry {
   /// What the owner of the bytes made of them, so that it is made once. Not stored on disk, empty
   /// after a restart. Threads: the store's loop only, unlike everything else here.
   mutable std::shared_ptr<const void> decoded;
+  /// How often it waits in the queues of watches; the store's own count. Threads: as `decoded`.
+  mutable std::uint32_t queued = 0;
 };
 
 using EntryPtr = std::shared_ptr<const Entry>;

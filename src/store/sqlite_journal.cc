@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/journal.h"
@@ -16,6 +17,9 @@ constexpr std::int64_t kFormat = 1;
 /// Pages of 4 KiB in the WAL before it is folded into the database. Folding costs two more fsyncs,
 /// so rarely; but a start after a crash reads the whole WAL.
 constexpr int kCheckpointPages = 8000;
+/// What the WAL may keep of the disk once it is folded in. One large transaction grows it far
+/// beyond kCheckpointPages, and SQLite would keep the file at that size for ever.
+constexpr std::uint64_t kWalBytesMax = 64U << 20U;
 
 constexpr std::int64_t kRowPut = 0;
 constexpr std::int64_t kRowDeleted = 1;
@@ -46,6 +50,7 @@ class SqliteJournal final : public Journal {
   Result<Statement> statement(const char* sql);
   Result<> step(sqlite3_stmt* statement, std::string_view doing);
   Result<> write(const JournalBatch& batch);
+  void shorten_wal();
   Result<> set_meta(std::string_view name, std::int64_t value);
   Result<std::optional<std::int64_t>> meta(std::string_view name);
 
@@ -98,6 +103,7 @@ Result<> SqliteJournal::prepare_database() {
   INSULA_TRY_VOID(execute("PRAGMA synchronous=FULL"));
   INSULA_TRY_VOID(execute("PRAGMA cache_size=-2000"));
   INSULA_TRY_VOID(execute(fmt::format("PRAGMA wal_autocheckpoint={}", kCheckpointPages).c_str()));
+  INSULA_TRY_VOID(execute(fmt::format("PRAGMA journal_size_limit={}", kWalBytesMax).c_str()));
   // One transaction, so that a new database costs one fsync; an existing one is not written to.
   INSULA_TRY_VOID(execute(
       fmt::format("BEGIN IMMEDIATE;"
@@ -183,6 +189,15 @@ Result<> SqliteJournal::write(const JournalBatch& batch) {
   return {};
 }
 
+// The size limit takes effect with a later commit, which an idle platform may not see for days. The
+// batch is durable already, so a failure here is the next checkpoint's to report.
+void SqliteJournal::shorten_wal() {
+  struct stat wal{};
+  if (::stat((path_ + "-wal").c_str(), &wal) != 0) return;
+  if (static_cast<std::uint64_t>(wal.st_size) <= kWalBytesMax) return;
+  sqlite3_wal_checkpoint_v2(database_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+}
+
 Result<> SqliteJournal::commit(const JournalBatch& batch) {
   INSULA_TRY_VOID(execute("BEGIN IMMEDIATE"));
   Result<> outcome = write(batch);
@@ -190,6 +205,7 @@ Result<> SqliteJournal::commit(const JournalBatch& batch) {
   // A full disk may have rolled the transaction back already; a second rollback then only says so.
   if (!outcome && sqlite3_get_autocommit(database_.get()) == 0)
     sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (outcome) shorten_wal();
   return outcome;
 }
 

@@ -75,6 +75,23 @@ TEST(SqliteJournal, KeepsWritesAcrossAReopen) {
   EXPECT_EQ(store->find("a/x")->revision, written);
 }
 
+TEST(SqliteJournal, GivesTheDiskBackAfterAnExceptionallyLargeCommit) {
+  const TempDir dir;
+  const std::string path = dir.file("state.db");
+  const auto journal = *open_sqlite_journal(path);
+  JournalBatch batch;
+  for (Revision revision = 1; revision <= 100; ++revision) {
+    auto entry = std::make_shared<Entry>();
+    entry->key = "a/x";
+    entry->revision = revision;
+    entry->value.assign(std::size_t{1} << 20, 'x');
+    batch.add.push_back(std::move(entry));
+  }
+  ASSERT_TRUE(journal->commit(batch));
+  EXPECT_LE(std::filesystem::file_size(path + "-wal"), std::uintmax_t{64} << 20);
+  EXPECT_EQ(journal->load()->rows.size(), 100U);
+}
+
 TEST(SqliteJournal, IsReadableByItsOwnerOnly) {
   const TempDir dir;
   const auto journal = *open_sqlite_journal(dir.file("state.db"));

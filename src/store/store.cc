@@ -50,6 +50,16 @@ bool Store::is_ephemeral(std::string_view key) const {
                              [key](const std::string& prefix) { return key.starts_with(prefix); });
 }
 
+// A path above ephemeral keys has lost their history, too.
+Revision Store::floor_of(std::string_view prefix) const {
+  const bool holds_ephemeral =
+      std::ranges::any_of(options_.ephemeral_prefixes, [prefix](const std::string& ephemeral) {
+        return prefix.starts_with(ephemeral) ||
+               (prefix.ends_with('/') && ephemeral.starts_with(prefix));
+      });
+  return holds_ephemeral ? std::max(history_.floor(), ephemeral_floor_) : history_.floor();
+}
+
 Result<Revision> Store::scan(std::string_view prefix,
                              std::string_view after,
                              Revision at,
@@ -59,8 +69,7 @@ Result<Revision> Store::scan(std::string_view prefix,
     return fail(ErrorCode::kTimeout,
                 fmt::format("Too large resource version: {}, current: {}", at, committed_));
   }
-  const Revision floor =
-      is_ephemeral(prefix) ? std::max(history_.floor(), ephemeral_floor_) : history_.floor();
+  const Revision floor = floor_of(prefix);
   if (at < floor)
     return fail(ErrorCode::kExpired, fmt::format("too old resource version: {} ({})", at, floor));
   history_.scan(prefix, after, at, visit);
@@ -231,13 +240,23 @@ void Store::notify(std::string_view prefix, const Change& change) {
   if (it == watches_.end()) return;
   for (Watch::State* watch : it->second) {
     if (watch->expired || change.entry->revision <= watch->taken) continue;
-    if (watch->queue.size() >= watch->queue_max) {
-      watch->expired = true;
-      watch->queue.clear();
-    } else {
-      watch->queue.push_back(change);
-    }
+    watch->push(change);
     watch->ready.set();
+    if (watch->queue.size() > watch->queue_max || watch->bytes > watch->bytes_max) watch->expire();
+  }
+  bound_backlogs();
+}
+
+// Largest first: most likely the slowest reader, and the one whose end frees most.
+void Store::bound_backlogs() {
+  while (queued_bytes_ > options_.watch_backlogs_bytes_max) {
+    Watch::State* largest = nullptr;
+    for (const auto& [prefix, watches] : watches_) {
+      for (Watch::State* watch : watches) {
+        if (largest == nullptr || watch->bytes > largest->bytes) largest = watch;
+      }
+    }
+    largest->expire();
   }
 }
 
@@ -254,8 +273,7 @@ void Store::show(Revision upto) {
 }
 
 Result<Watch> Store::watch(std::string prefix, Revision since) {
-  const Revision floor =
-      is_ephemeral(prefix) ? std::max(history_.floor(), ephemeral_floor_) : history_.floor();
+  const Revision floor = floor_of(prefix);
   if (since < floor)
     return fail(ErrorCode::kExpired,
                 fmt::format("too old resource version: {} ({})", since, floor));
@@ -263,13 +281,18 @@ Result<Watch> Store::watch(std::string prefix, Revision since) {
   state->store = this;
   state->prefix = prefix;
   state->taken = since;
+  const bool is_path = prefix.ends_with('/');
   history_.replay(since, committed_, [&](const Change& change) {
-    if (change.entry->key.starts_with(prefix)) state->queue.push_back(change);
+    const std::string& key = change.entry->key;
+    if (is_path ? key.starts_with(prefix) : key == prefix) state->push(change);
   });
   state->queue_max = state->queue.size() + options_.watch_backlog_max;
+  state->bytes_max = state->bytes + options_.watch_backlog_bytes_max;
   if (!state->queue.empty()) state->ready.set();
   watches_[std::move(prefix)].push_back(state.get());
-  return Watch(std::move(state));
+  Watch watch(std::move(state));
+  bound_backlogs();
+  return watch;
 }
 
 Task<> Store::stop() {

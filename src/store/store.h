@@ -33,6 +33,10 @@ struct StoreOptions {
   std::size_t history_bytes_max = std::size_t{24} << 20;
   /// Live changes that a watch may be behind.
   std::size_t watch_backlog_max = 4'000;
+  /// Bytes of them, per watch beyond what it began with, and of all watches together; a version
+  /// that several watches wait for is in memory once and counts once in the latter.
+  std::size_t watch_backlog_bytes_max = std::size_t{16} << 20;
+  std::size_t watch_backlogs_bytes_max = std::size_t{128} << 20;
   /// Staged writes waiting for the disk; beyond it writers get kTooManyRequests.
   std::size_t queued_writes_max = 20'000;
   /// Revisions reserved at a time for writes that leave no row behind.
@@ -137,8 +141,7 @@ class Store {
   /// commit failed; kTooManyRequests. Cancellation: what is staged is committed all the same.
   Task<Result<Revision>> transact(std::function<Result<>(Transaction&)> body);
 
-  /// Changes after `since` of keys that begin with `prefix`: a whole key, or a path that ends in
-  /// `/`.
+  /// Changes after `since` of one key, or of all below a path that ends in `/`.
   ///
   /// Errors: kExpired when `since` is compacted, or lies before a restart and the keys are
   /// ephemeral.
@@ -179,6 +182,7 @@ class Store {
 
   Result<> load();
   [[nodiscard]] bool is_ephemeral(std::string_view key) const;
+  [[nodiscard]] Revision floor_of(std::string_view prefix) const;
   Result<> check_writable() const;
   std::shared_ptr<Batch> stage(const std::vector<EntryPtr>& written);
   Task<> commit_batches();
@@ -190,6 +194,7 @@ class Store {
   void show(Revision upto);
   void discard(const Batch& batch, const Error& error);
   void notify(std::string_view prefix, const Change& change);
+  void bound_backlogs();
 
   std::shared_ptr<Journal> journal_;  // shared with a commit that is running on the pool
   StoreOptions options_;
@@ -213,6 +218,7 @@ class Store {
   /// The row on disk of each ephemeral key that has one.
   std::unordered_map<std::string, Revision, TextHash, std::equal_to<>> ephemeral_rows_;
   std::unordered_map<std::string, std::vector<Watch::State*>, TextHash, std::equal_to<>> watches_;
+  std::size_t queued_bytes_ = 0;  // kept alive by the queues of watches
   BlockingPool committer_{1};
   TaskGroup tasks_;
 };

@@ -22,9 +22,10 @@ Encoder text(std::string value) {
 
 class StoreTest : public ::testing::Test {
  protected:
-  void reopen(StoreOptions options = {}) {
+  void reopen(StoreOptions options = {},
+              std::vector<std::string> ephemeral = {"leases/", "events/"}) {
     store_.reset();
-    options.ephemeral_prefixes = {"leases/", "events/"};
+    options.ephemeral_prefixes = std::move(ephemeral);
     store_ = *Store::open(std::make_unique<MemoryJournal>(disk_), std::move(options));
   }
 
@@ -187,6 +188,53 @@ TEST_F(StoreTest, DropsASlowWatcherAndNotTheOthers) {
   EXPECT_EQ(changes.error().code(), ErrorCode::kExpired);
 }
 
+TEST_F(StoreTest, BoundsTheBytesThatASlowWatcherIsBehind) {
+  reopen({.watch_backlog_bytes_max = 10'000});
+  Watch slow = *store_->watch("a/", store_->revision());
+  Watch quick = *store_->watch("a/", store_->revision());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(put("a/" + std::to_string(i), std::string(3'000, 'x')));
+    ASSERT_EQ(quick.take(10)->size(), 1U);
+  }
+  const auto changes = slow.take(10);
+  ASSERT_FALSE(changes);
+  EXPECT_EQ(changes.error().code(), ErrorCode::kExpired);
+}
+
+TEST_F(StoreTest, BoundsTheBytesOfAllBacklogsAndDropsTheLargest) {
+  reopen({.watch_backlogs_bytes_max = 10'000});
+  Watch large = *store_->watch("a/", store_->revision());
+  Watch same = *store_->watch("a/", store_->revision());
+  Watch small = *store_->watch("b/", store_->revision());
+  ASSERT_TRUE(put("b/x", std::string(1'000, 'x')));
+  // What two watches share counts once.
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(put("a/" + std::to_string(i), std::string(3'000, 'x')));
+  ASSERT_EQ(same.take(10)->size(), 2U);
+  ASSERT_TRUE(put("a/2", std::string(3'000, 'x')));
+  EXPECT_EQ(large.take(10).error().code(), ErrorCode::kExpired);
+  EXPECT_EQ(same.take(10)->size(), 1U);
+  EXPECT_EQ(small.take(10)->size(), 1U);
+}
+
+TEST_F(StoreTest, GivesNoMoreAtOnceThanTheReaderCanHold) {
+  Watch watch = *store_->watch("a/", store_->revision());
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(put("a/" + std::to_string(i), std::string(3'000, 'x')));
+  EXPECT_EQ(watch.take(10, 5'000)->size(), 2U);
+  EXPECT_TRUE(watch.ready().is_set());
+  EXPECT_EQ(watch.take(10, 1)->size(), 1U);
+}
+
+TEST_F(StoreTest, WatchesOneKeyAndNotThoseThatBeginLikeIt) {
+  const Revision since = *put("a/other", "1");
+  ASSERT_TRUE(put("a/x", "1"));
+  ASSERT_TRUE(put("a/x-0", "1"));
+  Watch watch = *store_->watch("a/x", since);
+  ASSERT_TRUE(put("a/x-1", "1"));
+  EXPECT_EQ(show(*watch.take(10)), "+a/x ");
+}
+
 TEST_F(StoreTest, AnswersExpiredBelowTheCompactionFloor) {
   reopen({.history_changes_max = 4});
   const Revision first = *put("a/x", "0");
@@ -257,6 +305,17 @@ TEST_F(StoreTest, ExpiresAWatchOfEphemeralKeysFromBeforeARestart) {
   reopen();
   EXPECT_EQ(store_->watch("leases/", since).error().code(), ErrorCode::kExpired);
   EXPECT_TRUE(store_->watch("a/", since));
+}
+
+TEST_F(StoreTest, ExpiresAWatchOfAPathAboveEphemeralKeys) {
+  reopen({}, {"leases/nodes/"});
+  ASSERT_TRUE(put("leases/a/kept", "1"));
+  const Revision since = *put("leases/nodes/n", "1");
+  ASSERT_TRUE(put("leases/nodes/n", "2"));
+  reopen({}, {"leases/nodes/"});
+  EXPECT_THAT(keys("leases/a/"), ElementsAre("leases/a/kept=1"));
+  EXPECT_EQ(store_->watch("leases/", since).error().code(), ErrorCode::kExpired);
+  EXPECT_TRUE(store_->watch("leases/a/", since));
 }
 
 TEST_F(StoreTest, DiscardsWhatIsPendingAndTurnsReadOnlyWhenACommitFails) {
