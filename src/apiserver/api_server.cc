@@ -31,6 +31,11 @@ bool is_relayed(const RequestInfo& info) {
   return std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
 }
 
+RequestGate::Length length_of(const RequestInfo& info) {
+  return info.verb == "watch" || is_relayed(info) ? RequestGate::Length::kStream
+                                                  : RequestGate::Length::kShort;
+}
+
 std::unexpected<Error> no_resource() {
   return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
 }
@@ -68,7 +73,8 @@ ApiServer::ApiServer(Registry& registry,
       metrics_(metrics),
       store_metrics_(register_store_metrics(metrics, registry.store())),
       log_(std::move(log)),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      gate_(options_.limits) {
   tasks_.spawn(keep_expiring_events(registry_));
 }
 
@@ -97,6 +103,12 @@ Task<Result<>> ApiServer::serve(Call& call) {
   }
   INSULA_CO_TRY_VOID(refuse_impersonation(request.headers));
   INSULA_CO_TRY_VOID(authorize(call.user, call.info, registry_.store()));
+  // What is public is small, and probes must not fail because users are many.
+  std::optional<RequestGate::Pass> pass;
+  if (!is_public(call.info)) {
+    INSULA_CO_TRY(RequestGate::Pass entered, gate_.enter(call.user, length_of(call.info)));
+    pass.emplace(std::move(entered));
+  }
   if (!call.info.is_resource) co_return co_await serve_document(call);
 
   call.kind = api::find_kind(call.info.group, call.info.version, call.info.resource);

@@ -12,6 +12,7 @@
 #include "apiserver/body.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
+#include "apiserver/request_gate.h"
 #include "apiserver/request_info.h"
 #include "apiserver/server_metrics.h"
 #include "async/task.h"
@@ -32,6 +33,7 @@ struct ApiServerOptions {
   std::optional<User> plain_user = {};
   /// Where logs, exec and the like of pods are answered; empty: nowhere.
   std::optional<net::Address> node_socket = {};
+  RequestLimits limits = {};
   /// What is not ready yet, for /readyz; empty when everything is.
   std::function<std::vector<std::string>()> not_ready = {};
 };
@@ -93,6 +95,7 @@ class ApiServer final : public http::Handler {
   MetricsRegistry::Registration store_metrics_;
   Log log_;
   ApiServerOptions options_;
+  RequestGate gate_;
   TaskGroup tasks_;
 };
 

@@ -255,6 +255,26 @@ TEST_F(ApiServerTest, AnswersTablesAndPartialMetadata) {
   EXPECT_EQ(server.send(request).status, 406);
 }
 
+TEST_F(ApiServerTest, WritesLeasesToTheDiskExceptThoseOfNodes) {
+  server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"kube-node-lease"}})");
+  const int before = server.disk->commits;
+  const auto lease = [this](const std::string& name_space) {
+    return server
+        .send("POST", "/apis/coordination.k8s.io/v1/namespaces/" + name_space + "/leases",
+              R"({"metadata":{"name":"l"},"spec":{}})")
+        .status;
+  };
+  EXPECT_EQ(lease("kube-node-lease"), 201);
+  EXPECT_EQ(server.disk->commits, before);
+  EXPECT_EQ(lease("a"), 201);
+  EXPECT_EQ(server.disk->commits, before + 1);
+}
+
+TEST_F(ApiServerTest, DeletesNamespacesOneByOneOnly) {
+  EXPECT_EQ(server.send("DELETE", "/api/v1/namespaces").status, 405);
+  EXPECT_EQ(server.send("GET", "/api/v1/namespaces/a").status, 200);
+}
+
 TEST_F(ApiServerTest, LimitsTheBody) {
   const auto answer = server.send("POST", kMaps, config_map("m", std::string(kBodyBytesMax, 'x')));
   EXPECT_EQ(answer.status, 413);

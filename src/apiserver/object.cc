@@ -33,6 +33,10 @@ std::string encode(const api::Kind& kind, const void* object) {
   return out;
 }
 
+std::vector<std::string> ephemeral_prefixes() {
+  return {"events/", "leases.coordination.k8s.io/kube-node-lease/"};
+}
+
 std::string store_key(const api::Kind& kind, std::string_view name_space, std::string_view name) {
   std::string key = kind.group_resource();
   key += '/';

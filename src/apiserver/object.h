@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/kind.h"
 #include "base/error.h"
@@ -30,6 +31,10 @@ template <class T>
 
 /// JSON with apiVersion and kind: the form that is stored and sent.
 [[nodiscard]] std::string encode(const api::Kind& kind, const void* object);
+
+/// Keys whose latest changes a crash may lose (StoreOptions::ephemeral_prefixes): Events, and the
+/// Leases by which nodes say that they are alive. Other Leases are what leader election rests on.
+[[nodiscard]] std::vector<std::string> ephemeral_prefixes();
 
 /// Where an object is stored: `pods/a/web-0`, `namespaces/a`, `deployments.apps/a/web`. Without a
 /// name the prefix of all objects in the namespace, without a namespace that of the kind; prefixes

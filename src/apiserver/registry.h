@@ -69,7 +69,7 @@ struct ObjectEvent {
 };
 
 /// Changes of the objects that match, in order. An object that stops matching is reported as
-/// deleted.
+/// deleted, in its last state that did.
 ///
 /// Lifetime: the store outlives it.
 class ObjectWatch {
@@ -87,6 +87,8 @@ class ObjectWatch {
   [[nodiscard]] store::Revision revision() const { return watch_.revision(); }
 
  private:
+  [[nodiscard]] store::EntryPtr left(const store::Change& change) const;
+
   const api::Kind& kind_;
   Selectors selectors_;
   store::Watch watch_;
@@ -149,10 +151,6 @@ class Registry {
   Task<Result<Written>> change(Target target, Change change, WriteContext context);
 
   Task<Result<Written>> update(Target target, Object object, WriteContext context);
-
-  /// Server-side apply and friends: change() if the object exists, else create what `change` makes
-  /// of null.
-  Task<Result<Written>> create_or_change(Target target, Change change, WriteContext context);
 
   Task<Result<Written>> remove(Target target, DeleteQuery query, WriteContext context);
 

@@ -12,7 +12,9 @@ namespace insula::apiserver {
 
 namespace {
 
+/// Changes that a watch hands over at a time: what waits for a slow reader beside the backlog.
 constexpr std::size_t kWatchTakeMax = 500;
+constexpr std::size_t kWatchTakeBytesMax = std::size_t{1} << 20;
 
 /// Where the next part of a list begins, and the state it must be of.
 struct Position {
@@ -139,15 +141,35 @@ Result<ObjectWatch> Registry::watch(const Target& target,
   return Result<ObjectWatch>(std::in_place, *target.kind, std::move(selectors), std::move(watch));
 }
 
+// The object as the watcher last saw it: what it has become is none of the watcher's selection. The
+// version is that of the change all the same, or a watch resumed from it would see it again.
+store::EntryPtr ObjectWatch::left(const store::Change& change) const {
+  const ConstObject last = object_of(kind_, *change.previous);
+  const Object object = copy_object(kind_.type, last.get());
+  kind_.metadata(object.get()).resource_version = std::to_string(change.entry->revision);
+  auto entry = std::make_shared<store::Entry>();
+  entry->key = change.entry->key;
+  entry->revision = change.entry->revision;
+  entry->value = encode(kind_, object.get());
+  entry->decoded = object;
+  return entry;
+}
+
 Result<std::vector<ObjectEvent>> ObjectWatch::take() {
   using Type = ObjectEvent::Type;
-  INSULA_TRY(const std::vector<store::Change> changes, watch_.take(kWatchTakeMax));
+  INSULA_TRY(const std::vector<store::Change> changes,
+             watch_.take(kWatchTakeMax, kWatchTakeBytesMax));
   std::vector<ObjectEvent> out;
   for (const store::Change& change : changes) {
     const bool is = !change.entry->deleted && selectors_.match(kind_, *change.entry);
     const bool was = change.previous && selectors_.match(kind_, *change.previous);
     if (!is && !was) continue;
-    out.push_back({is && was ? Type::kModified : is ? Type::kAdded : Type::kDeleted, change.entry});
+    if (is || change.entry->deleted) {
+      const Type type = is && was ? Type::kModified : is ? Type::kAdded : Type::kDeleted;
+      out.push_back({type, change.entry});
+    } else {
+      out.push_back({Type::kDeleted, left(change)});
+    }
   }
   return out;
 }

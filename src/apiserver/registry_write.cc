@@ -260,18 +260,6 @@ Task<Result<Written>> Registry::update(Target target, Object object, WriteContex
   co_return co_await change(std::move(target), std::move(replace), std::move(context));
 }
 
-Task<Result<Written>> Registry::create_or_change(Target target,
-                                                 Change change,
-                                                 WriteContext context) {
-  auto body = [&](store::Transaction& transaction) -> Result<Written> {
-    if (transaction.find(store_key(*target.kind, target.name_space, target.name)))
-      return change_in(transaction, target, change, context);
-    INSULA_TRY(const Object object, change(nullptr));
-    return create_in(transaction, target, object, context);
-  };
-  co_return co_await write(std::move(body), context.dry_run);
-}
-
 Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {
   auto body = [&](store::Transaction& transaction) {
     return remove_in(transaction, target, query);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -193,6 +194,10 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   INSULA_CO_TRY(DeleteQuery query, delete_query(options));
   Target target = target_of(call);
   if (call.info.verb == "deletecollection") {
+    // Namespaces have no such verb: one slip would end them all.
+    if (std::ranges::find(call.kind->verbs, "deletecollection") == call.kind->verbs.end())
+      co_return fail(ErrorCode::kMethodNotAllowed,
+                     "the server does not allow this method on the requested resource");
     INSULA_CO_TRY(ListQuery select, list_query(call));
     ObjectList list;
     INSULA_CO_TRY(list.entries, co_await registry_.remove_collection(

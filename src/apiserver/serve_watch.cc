@@ -20,6 +20,10 @@ constexpr std::chrono::seconds kBookmarkEvery{60};
 /// Without timeoutSeconds a watch ends after once to twice this, so that reconnects spread out.
 constexpr std::chrono::seconds kWatchTimeoutMin{1800};
 constexpr std::chrono::seconds kWatchTimeoutMax{24 * 3600};
+/// What is written of a watch at a time, and how long the client may take to read it. The server's
+/// write timeout asks for some progress only; a client that drips would hold its piece for ever.
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr std::chrono::seconds kPieceTimeout{60};
 
 /// What the query of a watch asks for.
 struct WatchPlan {
@@ -102,14 +106,23 @@ Target narrowed(Target target, const Selectors& selectors) {
   return target;
 }
 
-/// What is there now, in one piece of text.
-std::string initial_events(const api::Kind& kind,
-                           const ObjectList& list,
-                           const OutputOptions& output) {
-  std::string out;
-  for (const store::EntryPtr& entry : list.entries)
-    out += event_output(kind, {ObjectEvent::Type::kAdded, entry}, output);
-  return out;
+Task<Result<>> write_piece(http::Exchange& exchange, std::string_view text) {
+  co_return co_await with_deadline(Loop::current().now() + kPieceTimeout, exchange.write(text));
+}
+
+/// What is there now, and the bookmark that says so if it is wanted.
+Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan) {
+  std::string text;
+  for (store::EntryPtr& entry : list.entries) {
+    text += event_output(*call.kind, {ObjectEvent::Type::kAdded, std::exchange(entry, nullptr)},
+                         call.output);
+    if (text.size() < kPieceBytes) continue;
+    INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
+    text.clear();
+  }
+  if (plan.initial_events_end)
+    text += bookmark_output(*call.kind, list.revision, true, call.output);
+  co_return co_await write_piece(call.exchange, text);
 }
 
 Task<Result<>> stream_changes(Call& call, ObjectWatch& watch, const WatchPlan& plan) {
@@ -128,7 +141,7 @@ Task<Result<>> stream_changes(Call& call, ObjectWatch& watch, const WatchPlan& p
       text = bookmark_output(*call.kind, watch.revision(), false, call.output);
     if (!text.empty()) {
       bookmark = loop.now() + kBookmarkEvery;
-      INSULA_CO_TRY_VOID(co_await call.exchange.write(text));
+      INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
     }
     if (watch.ready().is_set()) continue;
     if (loop.now() >= end) co_return Result<>{};
@@ -152,6 +165,8 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
     query.selectors = selectors;
     INSULA_CO_TRY(list, registry_.list({target.kind, target.name_space, "", ""}, query));
     plan.since = list.revision;
+  } else if (plan.since == 0) {
+    plan.since = registry_.store().revision();
   }
   INSULA_CO_TRY(ObjectWatch watch, registry_.watch(target, std::move(selectors), plan.since));
   http::Headers headers{{"Content-Type", "application/json"},
@@ -159,11 +174,7 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));
   call.status = 200;
   const Counted counted(metrics_.long_running);
-  std::string first = initial_events(*call.kind, list, call.output);
-  if (plan.initial_events_end)
-    first += bookmark_output(*call.kind, list.revision, true, call.output);
-  Result<> outcome;
-  if (!first.empty()) outcome = co_await call.exchange.write(first);
+  Result<> outcome = co_await stream_initial(call, std::move(list), plan);
   if (outcome) outcome = co_await stream_changes(call, watch, plan);
   if (!outcome) co_return outcome;
   co_return co_await call.exchange.finish();

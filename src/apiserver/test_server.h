@@ -94,7 +94,7 @@ class TestServer {
  private:
   void start(ApiServerOptions options) {
     store::StoreOptions store_options;
-    store_options.ephemeral_prefixes = {"events/", "leases.coordination.k8s.io/"};
+    store_options.ephemeral_prefixes = ephemeral_prefixes();
     store =
         *store::Store::open(std::make_unique<store::MemoryJournal>(disk), std::move(store_options));
     registry = std::make_unique<Registry>(*store, loop.clock(), random);

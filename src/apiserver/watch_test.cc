@@ -112,12 +112,30 @@ TEST_F(WatchTest, MarksTheEndOfTheInitialEvents) {
   EXPECT_EQ(bookmark["object"]["metadata"]["resourceVersion"].text(), version());
 }
 
+TEST_F(WatchTest, SendsWhatIsThereInPieces) {
+  for (const char* name : {"a", "b", "c"})
+    put(name, "{}", std::string(700'000, 'x'));
+  WatchReader watch(
+      server, fmt::format("{}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&"
+                          "allowWatchBookmarks=true",
+                          kMaps));
+  for (const char* shown : {"ADDED a", "ADDED b", "ADDED c"})
+    EXPECT_EQ(show(watch.next()), shown);
+  EXPECT_EQ(watch.next()["type"].text(), "BOOKMARK");
+  put("d");
+  EXPECT_EQ(show(watch.next()), "ADDED d");
+}
+
 TEST_F(WatchTest, ReportsAnObjectThatLeavesTheSelectorAsDeleted) {
   put("x", R"({"app":"web"})");
   WatchReader watch(server, fmt::format("{}?watch=true&labelSelector=app%3Dweb&resourceVersion={}",
                                         kMaps, version()));
-  put("x", R"({"app":"db"})");
-  EXPECT_EQ(show(watch.next()), "DELETED x");
+  put("x", R"({"app":"db"})", "2");
+  const json::Value gone = watch.next();
+  EXPECT_EQ(show(gone), "DELETED x");
+  EXPECT_EQ(gone["object"]["metadata"]["labels"]["app"].text(), "web");
+  EXPECT_EQ(gone["object"]["data"]["k"].text(), "1");
+  EXPECT_EQ(gone["object"]["metadata"]["resourceVersion"].text(), version());
   put("x", R"({"app":"web"})");
   EXPECT_EQ(show(watch.next()), "ADDED x");
 }
@@ -143,6 +161,15 @@ TEST_F(WatchTest, AnswersExpiredForAVersionThatIsCompacted) {
   ASSERT_FALSE(watch);
   EXPECT_EQ(watch.error().code(), ErrorCode::kExpired);
   EXPECT_EQ(watch.error().message(), "too old resource version: 5 (1000000)");
+}
+
+TEST_F(WatchTest, BeginsNowWhenItIsToldNotToSendWhatIsThere) {
+  put("x");
+  WatchReader watch(
+      server, fmt::format("{}?watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan",
+                          kMaps));
+  put("y");
+  EXPECT_EQ(show(watch.next()), "ADDED y");
 }
 
 TEST_F(WatchTest, EndsAtItsTimeout) {
