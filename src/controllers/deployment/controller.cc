@@ -91,6 +91,14 @@ Task<Result<controller::Outcome>> DeploymentController::reconcile(controller::Ke
 Task<Result<std::vector<SetPtr>>> DeploymentController::claim(DeploymentPtr deployment) {
   std::vector<SetPtr> sets = mirrors_.sets.by_index(sets_by_owner_, deployment->metadata.uid);
   if (deployment->metadata.deletion_timestamp || !deployment->spec.selector) co_return sets;
+  std::vector<SetPtr> strays;
+  std::erase_if(sets, [&](const SetPtr& set) {
+    if (controller::matches(*deployment->spec.selector, set->metadata.labels)) return false;
+    strays.push_back(set);
+    return true;
+  });
+  for (const SetPtr& set : strays)
+    INSULA_CO_TRY_VOID(co_await release(deployment, set));
   for (const SetPtr& set : mirrors_.sets.list(deployment->metadata.namespace_)) {
     if (controller::controller_of(set->metadata) != nullptr || set->metadata.deletion_timestamp)
       continue;
@@ -102,6 +110,19 @@ Task<Result<std::vector<SetPtr>>> DeploymentController::claim(DeploymentPtr depl
     sets.push_back(std::make_shared<const api::ReplicaSet>(std::move(stored)));
   }
   co_return sets;
+}
+
+Task<Result<>> DeploymentController::release(DeploymentPtr deployment, SetPtr set) {
+  api::ReplicaSet released = *set;
+  std::erase_if(released.metadata.owner_references,
+                [&deployment](const api::OwnerReference& owner) {
+                  return owner.uid == deployment->metadata.uid;
+                });
+  const Result<api::ReplicaSet> stored = co_await client::update(client_, std::move(released));
+  if (!stored && stored.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(stored.error());
+  if (stored) mirrors_.sets.observe(*stored);
+  co_return Result<>{};
 }
 
 Task<Result<>> DeploymentController::apply(DeploymentPtr deployment, DeploymentPlan& plan) {

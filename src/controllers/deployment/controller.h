@@ -34,8 +34,10 @@ class DeploymentController final : private controller::Reconciler {
   using DeploymentPtr = controller::Informer<api::Deployment>::Object;
 
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
-  /// The sets that the deployment controls, after adopting those that belong to nobody.
+  /// The sets that the deployment controls, after adopting those that belong to nobody and giving
+  /// up those that it does not select any more.
   Task<Result<std::vector<SetPtr>>> claim(DeploymentPtr deployment);
+  Task<Result<>> release(DeploymentPtr deployment, SetPtr set);
   Task<Result<>> apply(DeploymentPtr deployment, DeploymentPlan& plan);
   Task<Result<>> create_set(DeploymentPtr deployment, DeploymentPlan& plan);
   Task<Result<>> write_status(DeploymentPtr deployment, const DeploymentPlan& plan);

@@ -156,6 +156,22 @@ TEST_F(DeploymentControllerTest, KeepsServingWhileTheNewPodsDoNotComeUp) {
   EXPECT_GE(running("v1").size(), 3U);
 }
 
+TEST_F(DeploymentControllerTest, GivesUpASetThatItDoesNotSelectAnyMore) {
+  world_.create(web(2));
+  roll_out();
+  api::ReplicaSet set = world_.list<api::ReplicaSet>("default").at(0);
+  set.metadata.labels["app"] = "spare";
+  world_.update(set);
+  roll_out();
+  set = *world_.get<api::ReplicaSet>("default", set.metadata.name);
+  EXPECT_TRUE(set.metadata.owner_references.empty());
+  EXPECT_EQ(set.spec.replicas, 2);
+  // The deployment makes itself another one.
+  EXPECT_EQ(world_.list<api::ReplicaSet>("default").size(), 2U);
+  EXPECT_EQ(running("v1").size(), 4U);
+  EXPECT_EQ(now().status.available_replicas, 2);
+}
+
 TEST_F(DeploymentControllerTest, ReplacesAllAtOnceWithRecreate) {
   api::Deployment deployment = web(3);
   deployment.spec.strategy.type = "Recreate";

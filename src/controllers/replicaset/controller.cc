@@ -64,11 +64,7 @@ ReplicaSetController::ReplicaSetController(client::Client& client,
       by_owner_(mirrors.pods.add_index(owner_values)),
       controller_({.name = "replicaset"}, runtime, *this) {
   mirrors_.sets.on_change([this](const api::ReplicaSet* before, const api::ReplicaSet* after) {
-    if (after == nullptr) return;
-    // A change of its status is our own, and must not cut the backoff of a failure short.
-    const bool same = before != nullptr && before->spec == after->spec &&
-                      before->metadata.deletion_timestamp == after->metadata.deletion_timestamp;
-    if (!same) controller_.enqueue(controller::key_of(*after));
+    set_changed(before, after);
   });
   mirrors_.pods.on_change(
       [this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
@@ -84,6 +80,25 @@ ReplicaSetController::ReplicaSetController(client::Client& client,
 
 void ReplicaSetController::start() {
   controller_.start({&mirrors_.sets, &mirrors_.pods, &mirrors_.quotas, &mirrors_.limit_ranges});
+}
+
+void ReplicaSetController::set_changed(const api::ReplicaSet* before,
+                                       const api::ReplicaSet* after) {
+  if (after == nullptr) {
+    written_.erase(controller::key_of(*before));
+    return;
+  }
+  const controller::Key key = controller::key_of(*after);
+  const bool same = before != nullptr && before->spec == after->spec &&
+                    before->metadata.deletion_timestamp == after->metadata.deletion_timestamp;
+  if (same) {
+    // Our own change of its status must not cut the backoff of a failure short; what somebody else
+    // wrote there is to be set right.
+    const auto own = written_.find(key);
+    if (before->status == after->status) return;
+    if (own != written_.end() && own->second == after->status) return;
+  }
+  controller_.enqueue(key);
 }
 
 void ReplicaSetController::pod_changed(const api::Pod* before, const api::Pod* after) {
@@ -238,6 +253,8 @@ Task<Result<>> ReplicaSetController::write_status(SetPtr set, api::ReplicaSetSta
   if (status == set->status) co_return Result<>{};
   api::ReplicaSet next = *set;
   next.status = std::move(status);
+  // Before the answer: the watch may be faster.
+  written_[controller::key_of(next)] = next.status;
   INSULA_CO_TRY(const api::ReplicaSet written,
                 co_await client::update_status(client_, std::move(next)));
   mirrors_.sets.observe(written);

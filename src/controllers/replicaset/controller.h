@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -47,6 +48,7 @@ class ReplicaSetController final : private controller::Reconciler {
   Task<std::optional<Error>> remove_pod(SetPtr set, PodPtr pod);
   Task<Result<>> write_status(SetPtr set, api::ReplicaSetStatus status);
 
+  void set_changed(const api::ReplicaSet* before, const api::ReplicaSet* after);
   void pod_changed(const api::Pod* before, const api::Pod* after);
   void enqueue_owner(const api::Pod& pod);
   void room_freed(const api::ResourceQuota& quota);
@@ -57,6 +59,8 @@ class ReplicaSetController final : private controller::Reconciler {
   Mirrors mirrors_;
   controller::EventRecorder& events_;
   controller::Informer<api::Pod>::IndexId by_owner_;
+  // The last status written of each set, to tell our own changes from those of others.
+  std::map<controller::Key, api::ReplicaSetStatus> written_;
   controller::Controller controller_;
 };
 

@@ -129,6 +129,18 @@ TEST_F(ReplicaSetControllerTest, ScalesDownWithoutDeletingTwice) {
   EXPECT_EQ(status().terminating_replicas, 3);
 }
 
+TEST_F(ReplicaSetControllerTest, SetsAStatusRightThatSomebodyElseWrote) {
+  make_set(2);
+  world_.settle();
+  api::ReplicaSet set = *world_.get<api::ReplicaSet>("default", "web");
+  set.status.replicas = 40;
+  set.status.ready_replicas = 40;
+  world_.update_status(set);
+  world_.settle();
+  EXPECT_EQ(status().replicas, 2);
+  EXPECT_EQ(status().ready_replicas, 0);
+}
+
 TEST_F(ReplicaSetControllerTest, AdoptsAPodThatFits) {
   api::Pod stray;
   stray.metadata.namespace_ = "default";
