@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "client/typed.h"
+#include "http/url.h"
 #include "json/parse.h"
 #include "json/write.h"
 
@@ -15,12 +16,22 @@ std::string Target::path() const {
     path += '/';
   }
   path += kind->version;
-  if (kind->namespaced && !name_space.empty()) path += "/namespaces/" + name_space;
+  if (kind->namespaced && !name_space.empty()) {
+    path += "/namespaces/" + http::percent_encode(name_space);
+  }
   path += '/';
   path += kind->plural;
-  if (!name.empty()) path += '/' + name;
-  if (!subresource.empty()) path += '/' + subresource;
+  if (!name.empty()) path += '/' + http::percent_encode(name);
+  if (!subresource.empty()) path += '/' + http::percent_encode(subresource);
   return path;
+}
+
+Result<> Target::check_name() const {
+  INSULA_CHECK(kind != nullptr);
+  if (!name.empty() && name != "." && name != "..") return {};
+  return fail(ErrorCode::kInvalid, name.empty()
+                                       ? kind->group_resource() + ": the name is empty"
+                                       : kind->group_resource() + " \"" + name + "\": not a name");
 }
 
 std::string DeleteOptions::json() const {

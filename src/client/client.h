@@ -22,8 +22,13 @@ struct Target {
   std::string name;
   std::string subresource;  // "status", "scale", "binding", ...; empty for the object itself
 
-  /// The URL path without query: `/api/v1/namespaces/a/pods/x/status`.
+  /// The URL path without query, percent-encoded: `/api/v1/namespaces/a/pods/x/status`.
   [[nodiscard]] std::string path() const;
+
+  /// Whether one object is named. Without this a request about one object with an empty name would
+  /// be one about the whole collection: a deletion would delete everything.
+  /// Errors: kInvalid when the name is empty, `.` or `..`.
+  [[nodiscard]] Result<> check_name() const;
 };
 
 struct ListOptions {
@@ -113,7 +118,8 @@ class WatchStream {
 /// client is made; callers cannot tell. typed.h adds the forms that take and return structs.
 ///
 /// Errors: those of the server's Status, with its message in Kubernetes' words and its causes;
-/// kUnavailable and kTimeout when no server answered (see Error::retry()).
+/// kUnavailable and kTimeout when no server answered (see Error::retry()); kInvalid, before
+/// anything is sent, when a request about one object names none.
 /// Cancellation: destroying the task gives the request up; a write may have happened.
 /// Lifetime: the client outlives its tasks and streams. Threads: the loop that made it.
 class Client {

@@ -131,6 +131,7 @@ Task<Result<std::string>> HttpClient::send(std::string method,
 }
 
 Task<Result<std::string>> HttpClient::get(Target target) {
+  INSULA_CO_TRY_VOID(target.check_name());
   co_return co_await send("GET", target.path(), {}, {});
 }
 
@@ -172,6 +173,7 @@ Task<Result<std::unique_ptr<WatchStream>>> HttpClient::watch(Target target, Watc
 Task<Result<std::string>> HttpClient::create(Target target,
                                              std::string object,
                                              WriteOptions options) {
+  if (!target.subresource.empty()) INSULA_CO_TRY_VOID(target.check_name());
   Query query(target.path());
   query.add(options);
   co_return co_await send("POST", std::move(query).take(), std::move(object), "application/json");
@@ -180,6 +182,7 @@ Task<Result<std::string>> HttpClient::create(Target target,
 Task<Result<std::string>> HttpClient::update(Target target,
                                              std::string object,
                                              WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   Query query(target.path());
   query.add(options);
   co_return co_await send("PUT", std::move(query).take(), std::move(object), "application/json");
@@ -189,6 +192,7 @@ Task<Result<std::string>> HttpClient::patch(Target target,
                                             PatchType type,
                                             std::string body,
                                             WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   Query query(target.path());
   query.add(options);
   co_return co_await send("PATCH", std::move(query).take(), std::move(body),
@@ -196,6 +200,7 @@ Task<Result<std::string>> HttpClient::patch(Target target,
 }
 
 Task<Result<std::string>> HttpClient::remove(Target target, DeleteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   co_return co_await send("DELETE", target.path(), options.json(), "application/json");
 }
 

@@ -137,6 +137,7 @@ apiserver::WriteContext InProcessClient::context(const WriteOptions& options) co
 }
 
 Task<Result<std::string>> InProcessClient::get(Target target) {
+  INSULA_CO_TRY_VOID(target.check_name());
   INSULA_CO_TRY(const store::EntryPtr entry, registry_.get(target_of(std::move(target))));
   co_return entry->value;
 }
@@ -192,6 +193,7 @@ Task<Result<std::unique_ptr<WatchStream>>> InProcessClient::watch(Target target,
 Task<Result<std::string>> InProcessClient::create(Target target,
                                                   std::string object,
                                                   WriteOptions options) {
+  if (!target.subresource.empty()) INSULA_CO_TRY_VOID(target.check_name());
   INSULA_CO_TRY(const apiserver::Object decoded, decode(target, object, options));
   const bool answers_status = target.subresource == "binding" || target.subresource == "eviction";
   INSULA_CO_TRY(const apiserver::Written written,
@@ -203,6 +205,7 @@ Task<Result<std::string>> InProcessClient::create(Target target,
 Task<Result<std::string>> InProcessClient::update(Target target,
                                                   std::string object,
                                                   WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   INSULA_CO_TRY(const apiserver::Object decoded, decode(target, object, options));
   INSULA_CO_TRY(const apiserver::Written written,
                 co_await registry_.update(target_of(std::move(target)), decoded, context(options)));
@@ -213,6 +216,7 @@ Task<Result<std::string>> InProcessClient::patch(Target target,
                                                  PatchType type,
                                                  std::string body,
                                                  WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   apiserver::Patch patch;
   INSULA_CO_TRY(patch.format, apiserver::patch_format(content_type(type)));
   patch.strictness = strictness_of(options);
@@ -226,6 +230,7 @@ Task<Result<std::string>> InProcessClient::patch(Target target,
 }
 
 Task<Result<std::string>> InProcessClient::remove(Target target, DeleteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   WriteOptions write;
   write.dry_run = options.dry_run;
   INSULA_CO_TRY(const apiserver::Written written,

@@ -170,6 +170,8 @@ FakeApi::~FakeApi() = default;
 
 Task<Result<>> FakeApi::admit(std::string_view verb, const Target& target) {
   co_await yield();
+  while (silence_ && silence_(verb, target))
+    co_await silence_over_.wait();
   ++counts_[{std::string(verb), std::string(target.kind->plural)}];
   if (hook_) {
     if (std::optional<Error> refusal = hook_(verb, target))
@@ -191,6 +193,7 @@ void FakeApi::publish(const api::Kind& kind, WatchEventType type, const json::Va
 }
 
 Task<Result<std::string>> FakeApi::get(Target target) {
+  INSULA_CO_TRY_VOID(target.check_name());
   INSULA_CO_TRY_VOID(co_await admit("get", target));
   const json::Value* object = find(target);
   if (object == nullptr) co_return std::unexpected(not_found(target));
@@ -236,6 +239,7 @@ Task<Result<std::unique_ptr<WatchStream>>> FakeApi::watch(Target target, WatchOp
 }
 
 Task<Result<std::string>> FakeApi::create(Target target, std::string object, WriteOptions options) {
+  if (!target.subresource.empty()) INSULA_CO_TRY_VOID(target.check_name());
   (void)options;
   INSULA_CO_TRY_VOID(co_await admit("create", target));
   INSULA_CO_TRY(json::Value body, json::parse(object));
@@ -306,6 +310,7 @@ Result<json::Value> FakeApi::bind(const Target& target, const json::Value& bindi
 }
 
 Task<Result<std::string>> FakeApi::update(Target target, std::string object, WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   (void)options;
   INSULA_CO_TRY_VOID(co_await admit("update", target));
   INSULA_CO_TRY(json::Value body, json::parse(object));
@@ -368,6 +373,7 @@ Task<Result<std::string>> FakeApi::patch(Target target,
                                          PatchType type,
                                          std::string body,
                                          WriteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   (void)options;
   INSULA_CO_TRY_VOID(co_await admit("patch", target));
   if (type != PatchType::kMerge)
@@ -383,6 +389,7 @@ Task<Result<std::string>> FakeApi::patch(Target target,
 }
 
 Task<Result<std::string>> FakeApi::remove(Target target, DeleteOptions options) {
+  INSULA_CO_TRY_VOID(target.check_name());
   INSULA_CO_TRY_VOID(co_await admit("delete", target));
   INSULA_CO_TRY(const json::Value last, remove_object(target, options));
   co_return json::write(last);
@@ -429,6 +436,12 @@ Task<Result<std::string>> FakeApi::remove_collection(Target target,
   for (const Target& one : found)
     INSULA_CO_TRY_VOID(remove_object(one, options));
   co_return std::string(R"({"kind":"Status","apiVersion":"v1","status":"Success"})");
+}
+
+void FakeApi::set_silence(Silence silence) {
+  silence_ = std::move(silence);
+  silence_over_.set();
+  silence_over_.reset();
 }
 
 void FakeApi::end_watches() {

@@ -31,6 +31,9 @@ class FakeApi final : public Client {
   /// Decides on a request before it takes effect; an Error refuses it. `verb` as in RBAC.
   using Hook = std::function<std::optional<Error>(std::string_view verb, const Target& target)>;
 
+  /// Whether a request gets no answer for now.
+  using Silence = std::function<bool(std::string_view verb, const Target& target)>;
+
   /// With the namespace `default`.
   explicit FakeApi(const Clock& clock);
   ~FakeApi() override;
@@ -54,6 +57,9 @@ class FakeApi final : public Client {
                                               ListOptions select) override;
 
   void set_hook(Hook hook) { hook_ = std::move(hook); }
+
+  /// Requests that `silence` picks wait until the next call says otherwise; nullptr: none do.
+  void set_silence(Silence silence);
 
   /// Ends every open watch, as a server that restarts does.
   void end_watches();
@@ -88,6 +94,8 @@ class FakeApi final : public Client {
 
   const Clock& clock_;
   Hook hook_;
+  Silence silence_;
+  Event silence_over_;
   std::map<const api::Kind*, Collection> objects_;
   std::vector<Change> history_;
   std::int64_t compacted_ = 0;
