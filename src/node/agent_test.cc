@@ -539,5 +539,22 @@ TEST_F(AgentTest, RefusesATenantsPodThatReachesForTheNode) {
   });
 }
 
+TEST_F(AgentTest, APodEndsThoughTheApiWasSilentWhenItBegan) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
+    // The agent gives up telling the API that the pod stops after a second.
+    node.api.set_silence([](std::string_view verb, const client::Target& target) {
+      return verb == "patch" && target.name == "web";
+    });
+    client::DeleteOptions now;
+    now.grace_period_seconds = 1;
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", std::move(now)));
+    co_await sleep_for(std::chrono::milliseconds(1200));
+    node.api.set_silence(nullptr);
+    co_await node.until_gone("web");
+  });
+}
+
 }  // namespace
 }  // namespace insula::node

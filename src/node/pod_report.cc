@@ -53,17 +53,31 @@ Task<> PodWorker::report() {
   }
 }
 
+// A write may be given up while it waits for an answer: the next one must not wait for its end.
+class PodWorker::Writing {
+ public:
+  explicit Writing(PodWorker& worker) : worker_(worker) { worker_.writing_ = true; }
+
+  ~Writing() {
+    worker_.writing_ = false;
+    worker_.write_done_.set();
+  }
+
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+
+ private:
+  PodWorker& worker_;
+};
+
 // One write at a time, so that an older status never lands on a newer one.
 Task<Result<>> PodWorker::write_status() {
   while (writing_) {
     write_done_.reset();
     co_await write_done_.wait();
   }
-  writing_ = true;
-  Result<> outcome = co_await write_status_now();
-  writing_ = false;
-  write_done_.set();
-  co_return outcome;
+  const Writing writing(*this);
+  co_return co_await write_status_now();
 }
 
 Task<Result<>> PodWorker::write_status_now() {

@@ -194,6 +194,8 @@ class PodWorker {
   [[nodiscard]] ProbeTarget target_of(Slot& slot);
 
   // pod_report.cc: what the API is told
+  class Writing;
+
   void changed() { dirty_.set(); }
 
   Task<> report();
