@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "server/interfaces.h"
 #include "server/pki.h"
 
 namespace insula::server {
@@ -23,12 +25,22 @@ Result<Authority> load_or_create_authority(const Layout& layout,
     if (!loaded) return std::unexpected(std::move(loaded).error().in(layout.pki()));
     return loaded;
   }
+  if (certificate.has_value() != key.has_value()) {
+    // A new authority in its place would shut out everybody who has a kubeconfig of the old one.
+    const auto& missing = certificate ? key : certificate;
+    if (missing.error().code() == ErrorCode::kNotFound) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{0}/{1} is missing, and {0}/{2} is there: put it back, or remove "
+                              "both to begin with a new authority",
+                              layout.pki(), certificate ? "ca.key" : "ca.crt",
+                              certificate ? "ca.crt" : "ca.key"));
+    }
+  }
   for (const auto* stored : {&certificate, &key}) {
     if (!*stored && stored->error().code() != ErrorCode::kNotFound)
       return std::unexpected(stored->error());
   }
   INSULA_TRY(Authority created, Authority::create(clock));
-  // The key first: a certificate without its key would be taken for a damaged directory.
   INSULA_TRY_VOID(
       write_file_durably(pki_path(layout, "ca.key"), created.pair().key, kPrivate, accounts.self));
   INSULA_TRY_VOID(write_file_durably(pki_path(layout, "ca.crt"), created.pair().certificate,
@@ -42,11 +54,21 @@ std::string host_name() {
                                                           : std::string();
 }
 
+bool is_unspecified(const std::string& host) {
+  return host == "0.0.0.0" || host == "::" || host == "[::]";
+}
+
 std::vector<std::string> names_of(const std::string& bound_host, std::vector<std::string> names) {
-  for (const std::string& name : {std::string("localhost"), std::string("127.0.0.1"),
-                                  std::string("::1"), host_name(), bound_host}) {
-    const bool unspecified = name.empty() || name == "0.0.0.0" || name == "::";
-    if (!unspecified && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  std::vector<std::string> more = {"localhost", "127.0.0.1", "::1", host_name()};
+  if (is_unspecified(bound_host)) {
+    for (std::string& address : interface_addresses())
+      more.push_back(std::move(address));
+  } else {
+    more.push_back(bound_host);
+  }
+  for (std::string& name : more) {
+    if (!name.empty() && std::ranges::find(names, name) == names.end())
+      names.push_back(std::move(name));
   }
   return names;
 }
@@ -91,9 +113,9 @@ Result<> write_credentials(const Layout& layout,
   INSULA_TRY_VOID(write_pair(layout, "admin", admin, accounts.self));
   INSULA_TRY_VOID(write_pair(layout, "metrics", metrics, accounts.self));
   INSULA_TRY_VOID(write_file(pki_path(layout, "node.kubeconfig"),
-                             kubeconfig(endpoints.api_server, ca, node), kPrivate, accounts.self));
+                             kubeconfig(endpoints.api_local, ca, node), kPrivate, accounts.self));
   INSULA_TRY_VOID(write_file(pki_path(layout, "gateway.kubeconfig"),
-                             kubeconfig(endpoints.api_server, ca, gateway), kPrivate,
+                             kubeconfig(endpoints.api_local, ca, gateway), kPrivate,
                              accounts.gateway));
   return write_file(layout.kubeconfig(), kubeconfig(endpoints.api_server, ca, admin), kPrivate,
                     accounts.self);

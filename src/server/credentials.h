@@ -11,7 +11,8 @@ namespace insula::server {
 
 /// Where the certificates are good for.
 struct Endpoints {
-  std::string api_server;  // URL
+  std::string api_server;  // URL, as the administrator's kubeconfig has it
+  std::string api_local;   // URL for the platform's own processes, whatever network comes and goes
   std::string api_host;    // the address it is bound to
   std::string gateway_host;
   std::string node_name;

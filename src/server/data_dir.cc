@@ -1,9 +1,12 @@
 #include "server/data_dir.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,6 +18,9 @@ namespace insula::server {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 4U << 20;
+// Who takes the lock writes its pid a moment later.
+constexpr std::chrono::milliseconds kPidWithin{1000};
+constexpr std::chrono::milliseconds kPidPoll{10};
 
 std::unexpected<Error> disk_failed(const std::string& what, int error) {
   if (error == ENOSPC || error == EDQUOT) {
@@ -37,6 +43,64 @@ pid_t pid_in(int fd) {
   pid_t pid = 0;
   if (size > 0) std::from_chars(text, text + size, pid);
   return pid;
+}
+
+bool is_held(int fd) {
+  struct flock whole = whole_file();
+  return ::fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+/// Whether the process has that file open. What cannot be looked into, because it is another
+/// user's, is believed.
+bool has_open(pid_t pid, int fd) {
+  struct stat wanted{};
+  if (::fstat(fd, &wanted) != 0) return false;
+  std::error_code error;
+  const std::filesystem::directory_iterator files(fmt::format("/proc/{}/fd", pid), error);
+  if (error) return error == std::errc::permission_denied;
+  return std::ranges::any_of(files, [&](const auto& file) {
+    struct stat there{};
+    return ::stat(file.path().c_str(), &there) == 0 && there.st_dev == wanted.st_dev &&
+           there.st_ino == wanted.st_ino;
+  });
+}
+
+Result<> write_pid(int fd, const Layout& layout) {
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
+    return disk_failed("write " + layout.lock(), errno);
+  return {};
+}
+
+/// What may be in a folder that no platform has run on: the remains of a first start that did not
+/// get far, and what `insula image import` brought before it.
+bool is_ours_before_version(const std::filesystem::path& entry) {
+  const std::string name = entry.filename();
+  std::error_code error;
+  return name == "lock" || name == "VERSION.new" ||
+         (name == "node" && std::filesystem::is_directory(entry / "images", error));
+}
+
+/// Makes the folder, or makes sure that the one that is there is a data directory or empty. A
+/// mistyped --data-dir must not take over somebody's files.
+Result<> claim(const Layout& layout) {
+  std::error_code error;
+  const auto type = std::filesystem::status(layout.root, error).type();
+  // Others may pass through (control and the gateway run as users of their own), not list.
+  if (type == std::filesystem::file_type::not_found)
+    return make_directory(layout.root, 0711, {::geteuid(), ::getegid()});
+  if (error) return fail_errno("look at " + layout.root, error.value());
+  if (type != std::filesystem::file_type::directory)
+    return fail(ErrorCode::kInvalid, layout.root + " is not a folder; name a new one");
+  if (std::filesystem::exists(layout.version(), error)) return {};
+  const std::filesystem::directory_iterator entries(layout.root, error);
+  if (error) return fail_errno("look into " + layout.root, error.value());
+  if (std::ranges::all_of(entries,
+                          [](const auto& entry) { return is_ours_before_version(entry.path()); }))
+    return {};
+  return fail(
+      ErrorCode::kInvalid,
+      layout.root + " is not a data directory of insula (it is not empty); name a new folder");
 }
 
 struct FileAttributes {
@@ -84,8 +148,11 @@ Result<> check_version(const Layout& layout) {
   }
   if (!text) return std::unexpected(std::move(text).error());
   int version = 0;
-  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), version);
-  if (parsed.ec != std::errc() || version < 1) {
+  const std::string_view digits =
+      std::string_view(*text).substr(0, text->find_last_not_of('\n') + 1);
+  const char* const end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, version);
+  if (parsed.ec != std::errc() || parsed.ptr != end || version < 1) {
     return fail(ErrorCode::kInvalid,
                 layout.version() + " is not a version number: is this a data directory of insula?");
   }
@@ -101,8 +168,7 @@ Result<> check_version(const Layout& layout) {
 }  // namespace
 
 Result<Fd> open_data_dir(const Layout& layout) {
-  // Others may pass through (control and the gateway run as users of their own), not list.
-  INSULA_TRY_VOID(make_directory(layout.root, 0711, {::geteuid(), ::getegid()}));
+  INSULA_TRY_VOID(claim(layout));
   Fd lock(::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!lock) return disk_failed("open " + layout.lock(), errno);
   struct flock whole = whole_file();
@@ -114,21 +180,29 @@ Result<Fd> open_data_dir(const Layout& layout) {
             "already running on {} (pid {}): insula down stops it, or choose another --data-dir",
             layout.root, pid_in(lock.get())));
   }
+  INSULA_TRY_VOID(write_pid(lock.get(), layout));
   INSULA_TRY_VOID(check_version(layout));
   INSULA_TRY_VOID(check_space(layout));
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return disk_failed("write " + layout.lock(), errno);
-  }
   return lock;
 }
 
 pid_t lock_holder(const Layout& layout) {
   const Fd lock(::open(layout.lock().c_str(), O_RDONLY | O_CLOEXEC));
   if (!lock) return 0;
-  struct flock whole = whole_file();
-  if (::fcntl(lock.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
-  return pid_in(lock.get());
+  const auto deadline = std::chrono::steady_clock::now() + kPidWithin;
+  while (is_held(lock.get())) {
+    // Until the new holder has written, the file may name the one before it.
+    const pid_t pid = pid_in(lock.get());
+    if (pid > 0 && has_open(pid, lock.get())) return pid;
+    if (std::chrono::steady_clock::now() > deadline) return 0;
+    std::this_thread::sleep_for(kPidPoll);
+  }
+  return 0;
+}
+
+bool is_locked(const Layout& layout) {
+  const Fd lock(::open(layout.lock().c_str(), O_RDONLY | O_CLOEXEC));
+  return lock && is_held(lock.get());
 }
 
 Result<> write_file(const std::string& path,
@@ -164,11 +238,13 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<> check_reachable(const Layout& layout, Account account) {
   if (account.uid == 0) return {};
-  const std::filesystem::path root = std::filesystem::absolute(layout.root);
-  for (auto folder = root.parent_path(); folder != folder.root_path();
+  for (auto folder = std::filesystem::absolute(layout.root); folder != folder.root_path();
        folder = folder.parent_path()) {
     struct stat info{};
-    if (::stat(folder.c_str(), &info) != 0) return fail_errno("look at " + folder.string());
+    if (::stat(folder.c_str(), &info) != 0) {
+      if (errno == ENOENT) continue;  // not made yet
+      return fail_errno("look at " + folder.string());
+    }
     const mode_t needed = info.st_uid == account.uid   ? S_IXUSR
                           : info.st_gid == account.gid ? S_IXGRP
                                                        : S_IXOTH;

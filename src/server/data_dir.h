@@ -53,15 +53,19 @@ struct Layout {
   [[nodiscard]] std::string state() const { return run() + "/state.json"; }
 };
 
-/// Creates what is missing, checks VERSION and free space, and takes the lock, which is held until
-/// the descriptor is closed. Each failure is one line an operator can act on.
+/// Creates what is missing, takes the lock, which is held until the descriptor is closed, and
+/// checks VERSION and free space. A folder that is there must be a data directory or empty; its
+/// mode and owner are left as they are. Each failure is one line an operator can act on.
 ///
-/// Errors: kConflict when another instance holds it (its pid is in the message), kInvalid when a
-/// newer build wrote it, kInsufficientStorage when the disk is full.
+/// Errors: kConflict when another instance holds it (its pid is in the message), kInvalid when it
+/// is something else than a data directory (nothing is touched then) or a newer build wrote it,
+/// kInsufficientStorage when the disk is full.
 [[nodiscard]] Result<Fd> open_data_dir(const Layout& layout);
 
-/// The pid in the lock file, when somebody holds the lock; 0 when nobody does.
+/// The process that holds the lock; 0 when nobody does, or when the pid in the file is not the
+/// holder's, nor became so within a second (see is_locked()).
 [[nodiscard]] pid_t lock_holder(const Layout& layout);
+[[nodiscard]] bool is_locked(const Layout& layout);
 
 /// Who runs a process and owns its files.
 struct Account {
@@ -71,7 +75,7 @@ struct Account {
   bool operator==(const Account&) const = default;
 };
 
-/// Whether a process of `account` can enter every folder above the data directory. A private
+/// Whether a process of `account` can enter the data directory and every folder above it. A private
 /// parent, such as a home folder of mode 0700, keeps the unprivileged processes out.
 ///
 /// Errors: kForbidden, with the folder and what to do.

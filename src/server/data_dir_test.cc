@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace insula::server {
@@ -70,6 +72,60 @@ TEST_F(DataDir, OfANewerBuildIsRefused) {
   EXPECT_THAT(open_data_dir(layout_).error().message(), HasSubstr("newer insula (data version 99"));
   ASSERT_TRUE(write_file(layout_.version(), "nonsense", 0644));
   EXPECT_THAT(open_data_dir(layout_).error().message(), HasSubstr("not a version number"));
+  ASSERT_TRUE(write_file(layout_.version(), "1garbage\n", 0644));
+  EXPECT_THAT(open_data_dir(layout_).error().message(), HasSubstr("not a version number"));
+}
+
+TEST_F(DataDir, NeverTakesOverAFolderOfSomethingElse) {
+  ASSERT_TRUE(std::filesystem::create_directory(layout_.root));
+  ASSERT_TRUE(write_file(layout_.root + "/thesis.txt", "words", 0600));
+  ASSERT_EQ(::chmod(layout_.root.c_str(), 0750), 0);
+  const auto refused = open_data_dir(layout_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(
+      refused.error().message(),
+      layout_.root + " is not a data directory of insula (it is not empty); name a new folder");
+  struct stat status{};
+  ASSERT_EQ(::stat(layout_.root.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0750u);
+  EXPECT_FALSE(std::filesystem::exists(layout_.lock()));
+  EXPECT_FALSE(std::filesystem::exists(layout_.version()));
+}
+
+TEST_F(DataDir, MayBeAnEmptyFolderWhoseModeIsKept) {
+  ASSERT_TRUE(std::filesystem::create_directory(layout_.root));
+  ASSERT_EQ(::chmod(layout_.root.c_str(), 0755), 0);
+  EXPECT_TRUE(open_data_dir(layout_));
+  struct stat status{};
+  ASSERT_EQ(::stat(layout_.root.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0755u);
+}
+
+TEST_F(DataDir, MayHoldImagesThatWereImportedBeforeTheFirstStart) {
+  ASSERT_TRUE(std::filesystem::create_directories(layout_.node() + "/images"));
+  EXPECT_TRUE(open_data_dir(layout_));
+}
+
+TEST_F(DataDir, APidThatDoesNotHoldTheLockIsNotItsHolder) {
+  const auto lock = open_data_dir(layout_);
+  ASSERT_TRUE(lock);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    ::close(lock->get());
+    ::pause();
+    ::_exit(0);
+  }
+  const std::string text = std::to_string(other) + "\n";
+  ASSERT_EQ(::ftruncate(lock->get(), 0), 0);
+  ASSERT_GT(::pwrite(lock->get(), text.data(), text.size(), 0), 0);
+  // The child closes its copy a moment after fork().
+  pid_t holder = other;
+  for (int i = 0; i < 100 && holder == other; ++i)
+    holder = lock_holder(layout_);
+  EXPECT_EQ(holder, 0);
+  EXPECT_TRUE(is_locked(layout_));
+  ::kill(other, SIGKILL);
+  ::waitpid(other, nullptr, 0);
 }
 
 TEST_F(DataDir, FilesAreReplacedWhole) {

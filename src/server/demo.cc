@@ -15,6 +15,7 @@
 #include "cli/session.h"
 #include "cli/tenants.h"
 #include "client/client.h"
+#include "server/credentials.h"
 
 namespace insula::server {
 namespace {
@@ -34,6 +35,7 @@ constexpr std::array kTenants = {
     DemoTenant{.name = "demo-b", .gpus = 1, .memory = "8Gi", .replicas = 1},
 };
 
+/// `key` without a text: one that an earlier start printed.
 Task<Result<cli::NewKey>> make_tenant(client::Client& client, DemoTenant demo, Deadline deadline) {
   const cli::TenantRequest request{.name = demo.name,
                                    .gpus = demo.gpus,
@@ -43,12 +45,13 @@ Task<Result<cli::NewKey>> make_tenant(client::Client& client, DemoTenant demo, D
                                    .serve = "insula/llm-sim",
                                    .replicas = demo.replicas,
                                    .model = {}};
-  INSULA_CO_TRY(api::Tenant tenant, cli::tenant_of(request));
-  INSULA_CO_TRY_VOID(co_await cli::apply_tenant(client, std::move(tenant), deadline));
-  // The text of an earlier start's key is gone; it would only pile up.
+  INSULA_CO_TRY(api::Tenant wanted, cli::tenant_of(request));
+  INSULA_CO_TRY(const api::Tenant tenant,
+                co_await cli::ensure_tenant(client, std::move(wanted), deadline));
   INSULA_CO_TRY(const auto keys, co_await cli::list_keys(client, demo.name));
   for (const cli::KeyRow& key : keys) {
-    if (key.name == kKeyName) INSULA_CO_TRY_VOID(co_await cli::revoke_key(client, key.id));
+    if (key.name != kKeyName) continue;
+    co_return cli::NewKey{.id = key.id, .text = {}, .url = tenant.status.url};
   }
   co_return co_await cli::create_key(client, system_random(), system_clock(), demo.name,
                                      std::string(kKeyName));
@@ -61,7 +64,31 @@ Task<> make_into(client::Client& client,
   slot.emplace(co_await make_tenant(client, demo, deadline));
 }
 
-Task<Result<>> make_all(client::Client& client) {
+void print_key(const DemoTenant& tenant, const cli::NewKey& key) {
+  if (!key.text.empty()) {
+    fmt::print("{}   {}   key {}\n", tenant.name, key.url, key.text);
+  } else {
+    fmt::print("{}   {}   key {}, printed earlier; another: insula key create {}\n", tenant.name,
+               key.url, key.id, tenant.name);
+  }
+}
+
+void print_curl(const DemoTenant& tenant, const cli::NewKey& key, const std::string& ca) {
+  const std::string bearer =
+      key.text.empty()
+          ? fmt::format("\"Authorization: Bearer $(insula key create {})\"", tenant.name)
+          : fmt::format("'Authorization: Bearer {}'", key.text);
+  // The gateway's certificate is of our own authority.
+  const std::string trust = key.url.starts_with("https:") ? fmt::format("--cacert '{}' ", ca) : "";
+  fmt::print(
+      "\ntry it:\n"
+      "  curl {}{}/v1/chat/completions -H {} \\\n"
+      "    -d "
+      "'{{\"model\":\"llm-sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n",
+      trust, key.url, bearer);
+}
+
+Task<Result<>> make_all(client::Client& client, std::string ca) {
   const Deadline deadline = system_clock().now() + kDemoWithin;
   std::array<std::optional<Result<cli::NewKey>>, kTenants.size()> keys;
   TaskGroup group;
@@ -72,16 +99,9 @@ Task<Result<>> make_all(client::Client& client) {
     if (!*key) co_return std::unexpected(key->error());
   }
   fmt::print("\n");
-  for (std::size_t i = 0; i < kTenants.size(); ++i) {
-    fmt::print("{}   {}   key {}\n", kTenants[i].name, (*keys[i])->url, (*keys[i])->text);
-  }
-  const cli::NewKey& first = **keys.front();
-  fmt::print(
-      "\ntry it:\n"
-      "  curl {}/v1/chat/completions -H 'Authorization: Bearer {}' \\\n"
-      "    -d "
-      "'{{\"model\":\"llm-sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n",
-      first.url, first.text);
+  for (std::size_t i = 0; i < kTenants.size(); ++i)
+    print_key(kTenants[i], **keys[i]);
+  print_curl(kTenants.front(), **keys.front(), ca);
   co_return Result<>{};
 }
 
@@ -96,7 +116,9 @@ void print_ready(const PlatformState& state) {
 int make_demo(const PlatformState& state) {
   cli::SessionOptions session;
   session.kubeconfig = state.kubeconfig;
-  return cli::run_session("up --demo", session, make_all);
+  const std::string ca = pki_path({state.data_dir}, "ca.crt");
+  return cli::run_session("up --demo", session,
+                          [&](client::Client& client) { return make_all(client, ca); });
 }
 
 }  // namespace insula::server

@@ -11,7 +11,8 @@ inline constexpr int kDemoGpus = 4;
 void print_ready(const PlatformState& state);
 
 /// Makes the tenants demo-a and demo-b with their models, waits until they serve, and prints a key
-/// for each and a curl line. Run again, it changes nothing but the keys, which cannot be read back.
+/// for each and a curl line. Tenants that are there already are left as they are, and so are their
+/// keys: one is made only for a tenant that has none of ours, since its text cannot be read back.
 /// Returns the exit code.
 int make_demo(const PlatformState& state);
 

@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "net/listener.h"
 #include "server/credentials.h"
+#include "server/interfaces.h"
 
 namespace insula::server {
 namespace {
@@ -58,12 +59,21 @@ Result<std::vector<Fd>> listen_for_gateway(const net::Address& wanted) {
   return sockets;
 }
 
-/// Where a client on this machine reaches a listener: an unspecified address becomes loopback.
+bool is_unspecified(const net::Address& address) {
+  return address.host() == "0.0.0.0" || address.host() == "::" || address.host() == "[::]";
+}
+
+/// Where this machine's own processes reach a listener: an unspecified address becomes loopback.
+std::string reach_locally(const net::Address& address) {
+  if (!is_unspecified(address)) return address.text();
+  return fmt::format("{}:{}", address.host() == "0.0.0.0" ? "127.0.0.1" : "[::1]", address.port());
+}
+
+/// Where clients reach a listener. One on all addresses is named by that from which this machine
+/// talks to others, which its certificate has as well.
 std::string reach(const net::Address& address) {
-  if (address.host() == "0.0.0.0") return fmt::format("127.0.0.1:{}", address.port());
-  if (address.host() == "::" || address.host() == "[::]")
-    return fmt::format("[::1]:{}", address.port());
-  return address.text();
+  const std::string own = is_unspecified(address) ? outward_address() : "";
+  return own.empty() ? reach_locally(address) : fmt::format("{}:{}", own, address.port());
 }
 
 std::string log_folder(const Layout& layout, std::string_view process) {
@@ -174,12 +184,14 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
       (options.gateway_tls ? "https://" : "http://") + reach(bound_address(gateway.front().get()));
   state.control_metrics = state.api_server + "/metrics";
   state.gateway_metrics = fmt::format("http://{}/metrics", metrics_address.text());
-  INSULA_TRY_VOID(write_credentials(platform.layout, platform.accounts,
-                                    {.api_server = state.api_server,
-                                     .api_host = bound_address(api.get()).host(),
-                                     .gateway_host = bound_address(gateway.front().get()).host(),
-                                     .node_name = options.node_name},
-                                    clock));
+  INSULA_TRY_VOID(
+      write_credentials(platform.layout, platform.accounts,
+                        {.api_server = state.api_server,
+                         .api_local = "https://" + reach_locally(bound_address(api.get())),
+                         .api_host = bound_address(api.get()).host(),
+                         .gateway_host = bound_address(gateway.front().get()).host(),
+                         .node_name = options.node_name},
+                        clock));
 
   UpOptions resolved = options;
   resolved.gateway_metrics_address = metrics_address.text();

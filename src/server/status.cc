@@ -14,6 +14,7 @@
 #include "json/write.h"
 #include "node/run.h"
 #include "server/commands.h"
+#include "server/credentials.h"
 #include "server/platform_state.h"
 #include "server/shims.h"
 
@@ -127,6 +128,9 @@ int env(std::span<const std::string> arguments) {
   }
   fmt::print("export KUBECONFIG={}\n", shell_quoted(state->kubeconfig));
   fmt::print("export GATEWAY={}\n", shell_quoted(state->gateway));
+  // For curl --cacert; an https gateway has a certificate of the platform's own authority.
+  if (state->gateway.starts_with("https:"))
+    fmt::print("export GATEWAY_CA={}\n", shell_quoted(pki_path(layout, "ca.crt")));
   fmt::print("export INSULA_DATA_DIR={}\n", shell_quoted(layout.root));
   return cli::kOk;
 }
@@ -140,6 +144,12 @@ int down(std::span<const std::string> arguments) {
   if (const auto over = options.parse(arguments)) return *over;
   layout.root = cli::absolute_path(layout.root);
   const pid_t pid = lock_holder(layout);
+  if (pid == 0 && is_locked(layout)) {
+    return failed("down",
+                  Error(ErrorCode::kUnavailable,
+                        fmt::format("{} is locked by a process that cannot be told; try again",
+                                    layout.root)));
+  }
   if (pid != 0) {
     if (const auto stopped = stop_supervisor(layout, pid); !stopped)
       return failed("down", stopped.error());

@@ -78,7 +78,9 @@ Result<> Supervisor::run() {
     wait_for_events(until_next_restart());
   }
   stop_all();
-  return {};
+  if (failed_child_.empty()) return {};
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("{} does not start ({})", failed_child_, failed_exit_));
 }
 
 Result<> Supervisor::start(Child& child) {
@@ -173,6 +175,7 @@ void Supervisor::take_notification(Child& child) {
   const ssize_t size = ::read(child.notify.get(), buffer, sizeof buffer);
   if (size > 0 && std::string_view(buffer, static_cast<std::size_t>(size)) == kReady) {
     child.status.ready = true;
+    child.was_ready = true;
     log_.info("process ready", "process", child.spec.name);
   }
   child.notify.close();
@@ -183,6 +186,7 @@ void Supervisor::take_signals() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGCHLD) continue;
+    if (info.ssi_signo == SIGHUP && options_.ignore_hangup) continue;
     log_.info("stopping", "signal", info.ssi_signo);
     stopping_ = true;
   }
@@ -216,6 +220,11 @@ void Supervisor::on_exit(Child& child, int wait_status) {
     }
     log_.error("process died", "process", child.spec.name, "exit", exit_text(wait_status),
                "restarts", child.status.restarts);
+    if (!child.was_ready && ++child.failed_starts == options_.failed_starts_max) {
+      failed_child_ = child.spec.name;
+      failed_exit_ = exit_text(wait_status);
+      stopping_ = true;
+    }
   }
   changed();
 }

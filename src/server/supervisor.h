@@ -35,7 +35,8 @@ struct ProcessSpec {
 /// long each time, up to kRestartDelayMax. Children are in sessions of their own, so that Ctrl-C
 /// reaches only the supervisor; they get SIGTERM when it dies, however it dies.
 ///
-/// Threads: none but its own; run() blocks SIGTERM, SIGINT and SIGCHLD for the whole process.
+/// Threads: none but its own; run() blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD for the whole
+/// process.
 class Supervisor {
  public:
   static constexpr std::chrono::milliseconds kRestartDelayMin{100};
@@ -52,6 +53,11 @@ class Supervisor {
   struct Options {
     int executable_fd = -1;  // every child is this file
     std::string executable_name;
+    /// A child that died this often without ever being ready ends it all: it would not do better
+    /// the next time. 0: such a child is started again like any other.
+    int failed_starts_max = 0;
+    /// A supervisor in the background outlives the terminal it was started from.
+    bool ignore_hangup = false;
     /// Called after every change of a Status, from run().
     std::function<void(const std::vector<Status>&)> on_change;
   };
@@ -60,9 +66,14 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Runs the children until SIGTERM or SIGINT arrives, then stops them.
-  /// Errors: signals cannot be taken, or a child cannot even be forked at the start.
+  /// Runs the children until SIGTERM, SIGINT or SIGHUP (see ignore_hangup) arrives, then stops
+  /// them.
+  /// Errors: signals cannot be taken, a child cannot even be forked at the start, or one does not
+  /// start (see failed_starts_max and failed_child()).
   Result<> run();
+
+  /// The child whose failed starts ended run(); empty when it ended otherwise.
+  [[nodiscard]] const std::string& failed_child() const { return failed_child_; }
 
  private:
   struct Child {
@@ -70,6 +81,8 @@ class Supervisor {
     Status status;
     Fd notify;
     SteadyTime started{};
+    bool was_ready = false;
+    int failed_starts = 0;
     std::optional<SteadyTime> restart_at;
     std::chrono::milliseconds delay = kRestartDelayMin;
   };
@@ -92,6 +105,8 @@ class Supervisor {
   const Clock& clock_;
   Fd signals_;
   bool stopping_ = false;
+  std::string failed_child_;
+  std::string failed_exit_;
 };
 
 /// Says READY to the supervisor that started this process; nothing when there is none.

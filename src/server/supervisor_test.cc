@@ -46,13 +46,12 @@ class SupervisorTest : public ::testing::Test {
     return spec;
   }
 
-  void launch(std::vector<ProcessSpec> specs) {
+  void launch(std::vector<ProcessSpec> specs, Supervisor::Options options = {}) {
     supervisor_ = ::fork();
     ASSERT_GE(supervisor_, 0);
     if (supervisor_ != 0) return;
     ::chdir(dir_.c_str());
     const int shell_fd = ::open("/bin/sh", O_RDONLY | O_CLOEXEC);
-    Supervisor::Options options;
     options.executable_fd = shell_fd;
     options.executable_name = "sh";
     options.on_change = [](const std::vector<Supervisor::Status>& all) {
@@ -109,6 +108,42 @@ TEST_F(SupervisorTest, StartsAChildAgainWhenItDies) {
       {shell("a", "echo $$ >> starts; exit 3"), shell("b", "echo $$ >> others; exec sleep 1000")});
   EXPECT_TRUE(eventually("starts", [](const std::string& t) { return lines(t) >= 3; }));
   EXPECT_EQ(lines(content("others")), 1);
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, GivesUpOnAChildThatNeverStarts) {
+  Supervisor::Options options;
+  options.failed_starts_max = 2;
+  launch({shell("a", "echo $$ >> starts; exit 3"),
+          shell("b", "echo READY >&$INSULA_NOTIFY_FD; exec sleep 1000")},
+         std::move(options));
+  int status = 0;
+  ASSERT_EQ(::waitpid(supervisor_, &status, 0), supervisor_);
+  supervisor_ = 0;
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(lines(content("starts")), 2);
+}
+
+TEST_F(SupervisorTest, AChildThatWasReadyIsStartedAgainHoweverOftenItDies) {
+  Supervisor::Options options;
+  options.failed_starts_max = 2;
+  launch({shell("a",
+                "[ -e starts ] || echo READY >&$INSULA_NOTIFY_FD; echo $$ >> starts; sleep 0.1; "
+                "exit 3")},
+         std::move(options));
+  EXPECT_TRUE(eventually("starts", [](const std::string& t) { return lines(t) >= 4; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, InTheBackgroundItOutlivesItsTerminal) {
+  Supervisor::Options options;
+  options.ignore_hangup = true;
+  launch({shell("a", wait_then("echo over >> stopped; exit 0"))}, std::move(options));
+  ASSERT_TRUE(eventually("waiting", [](const std::string& t) { return lines(t) == 1; }));
+  ::kill(supervisor_, SIGHUP);
+  ::usleep(50'000);
+  EXPECT_EQ(::waitpid(supervisor_, nullptr, WNOHANG), 0);
   EXPECT_EQ(stop(), 0);
 }
 

@@ -3,22 +3,29 @@
 #include <cctype>
 #include <csignal>
 #include <fstream>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/time.h"
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/location.h"
 #include "cli/options.h"
+#include "json/parse.h"
 #include "server/commands.h"
 #include "server/demo.h"
 #include "server/platform.h"
 #include "server/process_log.h"
+#include "server/up_check.h"
 
 namespace insula::server {
 namespace {
@@ -63,6 +70,9 @@ void declare(cli::Options& options, UpOptions& up) {
       .choice("--log-format", up.log_format, {"text", "json"}, "form of a log line");
 }
 
+// A start that fails twice in the same way is not a matter of chance.
+constexpr int kFailedStartsMax = 2;
+
 /// Where the start is reported: the terminal, or the process that waits for us to be ready.
 class Reporter {
  public:
@@ -78,26 +88,55 @@ void keep_stderr(const Layout& layout) {
   if (file) ::dup2(file.get(), STDERR_FILENO);
 }
 
-/// A process that ended so often before the platform was ever ready will not get better.
-constexpr int kFirstStartsMax = 5;
-constexpr std::streamoff kLastLineMax = 4096;
-
-const Supervisor::Status* hopeless(const std::vector<Supervisor::Status>& processes) {
-  const auto found = std::ranges::find_if(processes, [](const Supervisor::Status& process) {
-    return process.pid == 0 && process.restarts + 1 >= kFirstStartsMax;
-  });
-  return found == processes.end() ? nullptr : &*found;
+/// The end of a file, a line at a time from the last one on.
+std::vector<std::string> last_lines(const std::string& path) {
+  constexpr std::streamoff kTailBytes = 64 << 10;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return {};
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kTailBytes));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);)
+    lines.push_back(line);
+  std::ranges::reverse(lines);
+  return lines;
 }
 
-/// The last line of a log, which is what a process says that cannot start.
-std::string last_line(const std::string& path) {
-  std::ifstream file(path, std::ios::ate);
-  const std::streamoff size = file.tellg();
-  file.seekg(std::max<std::streamoff>(0, size - kLastLineMax));
-  std::string last;
-  for (std::string line; std::getline(file, line);)
-    last = std::move(line);
-  return last;
+/// What the last error in a process's log says, of those written since (`2026-01-31T12:00:00`).
+std::string last_error(const std::string& log, std::string_view since) {
+  for (const std::string& line : last_lines(log)) {
+    if (const auto object = json::parse(line); object && object->is_object()) {
+      if ((*object)["time"].text() < since) return "";
+      if ((*object)["level"].text() == "error")
+        return std::string((*object)["err"].text((*object)["message"].text()));
+      continue;
+    }
+    if (line < since) return "";
+    if (line.find(" error ") == std::string::npos) continue;
+    constexpr std::string_view kKey = " err=";
+    const std::size_t at = line.rfind(kKey);
+    if (at == std::string::npos) return line;
+    const std::string value = line.substr(at + kKey.size());
+    const auto text = json::parse(value);
+    return text && text->is_string() ? std::string(text->text()) : value;
+  }
+  return "";
+}
+
+/// The supervisor's error with, in the background, the last words of the process that did not
+/// start; on a terminal they have been seen already.
+Error why_ended(const UpOptions& options,
+                const Layout& layout,
+                const Supervisor& supervisor,
+                std::string_view since,
+                const Error& error) {
+  const std::string& process = supervisor.failed_child();
+  if (process.empty() || !options.detach) return error;
+  std::string words = last_error(fmt::format("{0}/{1}/{1}.log", layout.logs(), process), since);
+  if (words.empty()) {
+    const auto said = last_lines(layout.logs() + "/stderr.log");
+    words = said.empty() ? layout.logs() + " may tell why" : said.front();
+  }
+  return {error.code(), fmt::format("{}: {}", error.message(), words)};
 }
 
 int run_platform(const UpOptions& options, Reporter& reporter) {
@@ -117,11 +156,14 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
   const Log log(**sink, "supervisor");
   const Fd executable(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const Layout layout = platform->layout;
+  const std::string since = api::Time::from(system_clock().wall()).text().substr(0, 19);
   PlatformState state = platform->state;
   bool announced = false;
   Supervisor::Options supervised;
   supervised.executable_fd = executable.get();
   supervised.executable_name = "insula";
+  supervised.failed_starts_max = kFailedStartsMax;
+  supervised.ignore_hangup = options.detach;
   supervised.on_change = [&](const std::vector<Supervisor::Status>& processes) {
     state.processes = processes;
     if (const auto written = write_file(layout.state(), to_json(state), 0644); !written) {
@@ -132,17 +174,6 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
       log.info("ready", "api", state.api_server, "gateway", state.gateway);
       reporter.ready(state);
     }
-    // On a terminal the processes' own logs are there to see.
-    const Supervisor::Status* lost = announced || !options.detach ? nullptr : hopeless(processes);
-    if (lost != nullptr) {
-      announced = true;
-      const std::string file = fmt::format("{0}/{1}/{1}.log", layout.logs(), lost->name);
-      reporter.failed(
-          fail(ErrorCode::kUnavailable, fmt::format("{} ended {} times: {} ({})", lost->name,
-                                                    kFirstStartsMax, last_line(file), file))
-              .error());
-      ::kill(::getpid(), SIGTERM);
-    }
   };
   log.info("starting", "version", version(), "data_dir", layout.root, "separate_users",
            platform->accounts.separate());
@@ -151,7 +182,7 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
   ::unlink(layout.state().c_str());
   if (ended) return cli::kOk;
   log.error("supervisor ended", "err", ended.error());
-  reporter.failed(ended.error());
+  reporter.failed(why_ended(options, layout, supervisor, since, ended.error()));
   return cli::kFailed;
 }
 
@@ -211,16 +242,62 @@ class PipeReporter final : public Reporter {
   ::_exit(run_platform(options, reporter));
 }
 
+/// SIGINT, SIGTERM and SIGHUP, blocked while this lives and read from a descriptor. A child that is
+/// forked meanwhile inherits them blocked: none is lost before it takes them itself.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&set, number);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  ~HeldSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  /// The signal that came; 0 when none has.
+  [[nodiscard]] int take() const {
+    signalfd_siginfo info{};
+    return ::read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo)
+                                                                : 0;
+  }
+
+ private:
+  sigset_t before_{};
+  Fd fd_;
+};
+
+/// Stops the background process, whose start nobody waits for any more, and ends as the signal
+/// asks.
+[[noreturn]] void end_interrupted(pid_t background, int signal) {
+  fmt::print(stderr, "insula up: interrupted; stopping what was started\n");
+  ::kill(background, SIGTERM);
+  ::waitpid(background, nullptr, 0);
+  ::_exit(128 + signal);
+}
+
 /// What the background process said; nullopt when it said nothing in time.
-std::optional<std::string> wait_for_report(const Fd& pipe) {
+std::optional<std::string> wait_for_report(const Fd& pipe,
+                                           const HeldSignals& signals,
+                                           pid_t background) {
   std::string text;
   std::array<char, 4096> buffer{};
   const SteadyTime deadline = system_clock().now() + kReadyWithin;
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - system_clock().now());
     if (left.count() <= 0) return std::nullopt;
-    pollfd polled{.fd = pipe.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&polled, 1, static_cast<int>(left.count())) <= 0) continue;
+    std::array<pollfd, 2> polled{{{.fd = pipe.get(), .events = POLLIN, .revents = 0},
+                                  {.fd = signals.fd(), .events = POLLIN, .revents = 0}}};
+    if (::poll(polled.data(), polled.size(), static_cast<int>(left.count())) <= 0) continue;
+    if (const int signal = signals.take(); signal != 0) end_interrupted(background, signal);
+    if (polled[0].revents == 0) continue;
     const ssize_t size = ::read(pipe.get(), buffer.data(), buffer.size());
     if (size <= 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(size));
@@ -243,6 +320,7 @@ int up_detached(const UpOptions& options) {
   }
   Fd reading(ends[0]);
   Fd writing(ends[1]);
+  std::optional<HeldSignals> signals(std::in_place);
   const pid_t pid = ::fork();
   if (pid < 0) {
     fmt::print(stderr, "insula up: {}\n", fail_errno("fork").error().message());
@@ -253,12 +331,11 @@ int up_detached(const UpOptions& options) {
     run_in_background(options, std::move(writing));
   }
   writing.close();
-  const auto report = wait_for_report(reading);
+  const auto report = wait_for_report(reading, *signals, pid);
+  signals.reset();
   const Layout layout{options.data_dir};
   if (report && report->starts_with("E")) {
     fmt::print(stderr, "insula up: {}\n", report->substr(1));
-    // It may have started processes, which end with it.
-    ::waitpid(pid, nullptr, 0);
     return cli::kFailed;
   }
   const auto state = read_platform_state(layout);
@@ -284,6 +361,10 @@ int up(std::span<const std::string> arguments) {
   if (options.node_name.empty()) options.node_name = host_name();
   if (options.demo && options.simulate_gpus == 0) options.simulate_gpus = kDemoGpus;
   options.data_dir = cli::absolute_path(options.data_dir);
+  if (const auto checked = check_options(options); !checked) {
+    fmt::print(stderr, "insula up: {}\n", checked.error().message());
+    return cli::kUsage;
+  }
   if (options.detach) return up_detached(options);
   TerminalReporter reporter(options);
   return run_platform(options, reporter);

@@ -30,10 +30,9 @@ class Starting(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn(f"pid {platform.pid('supervisor')}", line)
 
-    def test_a_process_that_cannot_start_says_why_at_once(self):
+    def test_what_would_keep_a_process_from_starting_is_said_at_once(self):
         code, line = self.refused("--detach", "--image-map=/no/such/file")
-        self.assertEqual(code, 1)
-        self.assertIn("node", line)
+        self.assertEqual(code, 2)
         self.assertIn("/no/such/file", line)
 
     def test_a_busy_port_is_named(self):

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "node/run.h"
 #include "server/commands.h"
 #include "simulator/simulator.h"
@@ -17,7 +18,9 @@ namespace {
 
 using insula::cli::Command;
 
-int print_version(std::span<const std::string> /*arguments*/) {
+int print_version(std::span<const std::string> arguments) {
+  insula::cli::Options options("version", "Prints the version.");
+  if (const auto over = options.parse(arguments)) return *over;
   fmt::print("insula {}\n", insula::version());
   return insula::cli::kOk;
 }
@@ -65,7 +68,7 @@ int main(int argc, char** argv) {
     return print_help();
   const auto found = std::ranges::find(kCommands, words[0], &Command::name);
   if (found != kCommands.end()) return found->run(std::span(words).subspan(1));
-  if (words[0] == "--version") return print_version({});
+  if (words[0] == "--version") return print_version(std::span(words).subspan(1));
   fmt::print(stderr, "insula: no command \"{}\" (insula help lists them)\n", words[0]);
   return insula::cli::kUsage;
 }

@@ -1,0 +1,94 @@
+#include "server/up_check.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "api/quantity.h"
+#include "api/validation/names.h"
+#include "net/address.h"
+#include "node/image_map.h"
+#include "node/ip_pool.h"
+#include "node/oci_runtime.h"
+
+namespace insula::server {
+namespace {
+
+constexpr int kSimulatedGpusMax = 64;
+constexpr std::uint32_t kLoopback = 127;  // first byte of the network
+
+Result<> check_address(std::string_view flag, const std::string& text) {
+  auto address = net::Address::parse(text);
+  if (!address) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} \"{}\": {}", flag, text, address.error().message()));
+  }
+  if (!address->is_unix()) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{} {}: unix: is not supported here, only HOST:PORT", flag, text));
+}
+
+Result<> check_quantity(std::string_view flag, const std::string& text) {
+  if (text.empty()) return {};
+  const auto value = api::Quantity::parse(text);
+  if (value && !value->is_negative() && !value->is_zero()) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{} \"{}\": not a quantity above 0 such as 8 or 64Gi", flag, text));
+}
+
+Result<> check_node_name(const std::string& name) {
+  const api::Complaints complaints = api::check_dns1123_subdomain(name);
+  if (complaints.empty()) return {};
+  return fail(ErrorCode::kInvalid, fmt::format("--node-name \"{}\": {}", name, complaints.front()));
+}
+
+Result<> check_pod_cidr(const std::string& text) {
+  if (text.empty()) return {};
+  auto range = node::parse_ipv4_range(text);
+  if (!range) return std::unexpected(std::move(range).error().in("--pod-cidr"));
+  if (range->first.value >> 24U != kLoopback) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("--pod-cidr {}: loopback addresses never leave a pod", text));
+}
+
+Result<> check_images(const UpOptions& options) {
+  node::ImageMap map;
+  if (!options.image_map_file.empty()) {
+    if (auto read = map.add_file(options.image_map_file); !read) {
+      return fail(ErrorCode::kInvalid, "--image-map: " + read.error().message());
+    }
+  }
+  for (const std::string& line : options.map_images) {
+    if (auto added = map.add(line); !added)
+      return std::unexpected(std::move(added).error().in(fmt::format("--map-image \"{}\"", line)));
+  }
+  return {};
+}
+
+// Whether it really works is found out by the node, which runs a container.
+Result<> check_runtime(const std::string& name) {
+  if (name != "runc" && name != "crun") return {};
+  if (::geteuid() != 0)
+    return fail(ErrorCode::kInvalid, fmt::format("--runtime {}: containers need root", name));
+  if (!node::find_program(name).empty()) return {};
+  return fail(ErrorCode::kInvalid, fmt::format("--runtime {}: {} is not installed", name, name));
+}
+
+}  // namespace
+
+Result<> check_options(const UpOptions& options) {
+  INSULA_TRY_VOID(check_address("--api-address", options.api_address));
+  INSULA_TRY_VOID(check_address("--gateway-address", options.gateway_address));
+  INSULA_TRY_VOID(check_address("--gateway-metrics-address", options.gateway_metrics_address));
+  INSULA_TRY_VOID(check_node_name(options.node_name));
+  INSULA_TRY_VOID(check_quantity("--node-cpu", options.node_cpu));
+  INSULA_TRY_VOID(check_quantity("--node-memory", options.node_memory));
+  INSULA_TRY_VOID(check_pod_cidr(options.pod_cidr));
+  INSULA_TRY_VOID(check_images(options));
+  if (options.simulate_gpus < 0 || options.simulate_gpus > kSimulatedGpusMax) {
+    return fail(ErrorCode::kInvalid, fmt::format("--simulate-gpus: {} is not between 0 and {}",
+                                                 options.simulate_gpus, kSimulatedGpusMax));
+  }
+  return check_runtime(options.runtime);
+}
+
+}  // namespace insula::server
