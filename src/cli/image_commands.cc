@@ -1,4 +1,5 @@
 #include <array>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ int list_images(std::span<const std::string> arguments) {
   options.choice("-o,--output", form, {"table", "json", "yaml"}, "form of the answer")
       .text("--data-dir", data_dir, "where everything is kept");
   if (const auto over = options.parse(arguments)) return *over;
+  std::error_code error;
+  if (!std::filesystem::is_directory(absolute_path(data_dir), error))
+    return failed("list", {ErrorCode::kNotFound, data_dir + " is not a data directory"});
   Table table({"IMAGE", "ID"});
   json::Array rows;
   for (const node::StoredImage& image : node::ImageStore(store_dir(data_dir)).list()) {

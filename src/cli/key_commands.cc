@@ -38,14 +38,13 @@ int create(std::span<const std::string> arguments) {
 }
 
 int list(std::span<const std::string> arguments) {
-  std::vector<std::string> tenants;
+  std::string tenant;
   SessionOptions session;
   Options options("key list", "Lists API keys; their secret part is not kept.");
-  options.words("TENANT", tenants, "only this tenant's");
+  options.maybe_word("TENANT", tenant, "only this tenant's");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   return run_session("key list", session, [&](client::Client& client) -> Task<Result<>> {
-    const std::string tenant = tenants.empty() ? "" : tenants.front();
     INSULA_CO_TRY(const auto rows, co_await list_keys(client, tenant));
     if (session.output == "table") {
       Table table({"ID", "TENANT", "NAME", "CREATED"});

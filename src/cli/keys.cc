@@ -68,6 +68,8 @@ Task<Result<NewKey>> create_key(client::Client& client,
 }
 
 Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string tenant) {
+  // No keys and no tenant are two answers.
+  if (!tenant.empty()) INSULA_CO_TRY_VOID(co_await client::get<api::Tenant>(client, "", tenant));
   client::ListOptions options;
   options.field_selector = fmt::format("type={}", api::kApiKeyType);
   if (!tenant.empty()) options.label_selector = fmt::format("{}={}", kTenantLabel, tenant);

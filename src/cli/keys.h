@@ -36,6 +36,7 @@ Task<Result<NewKey>> create_key(client::Client& client,
                                 std::string name);
 
 /// Keys of one tenant, or of all when `tenant` is empty; oldest first.
+/// Errors: kNotFound when there is no such tenant.
 Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string tenant);
 
 /// Errors: kNotFound.

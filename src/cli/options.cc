@@ -11,6 +11,15 @@
 
 namespace insula::cli {
 
+namespace {
+
+// An empty name would stand for all there is: it is what a variable that is not set leaves behind.
+std::string not_empty(const std::string& word) {
+  return word.empty() ? "must not be empty" : "";
+}
+
+}  // namespace
+
 struct Options::Parser {
   CLI::App app;
 };
@@ -75,14 +84,14 @@ Options& Options::choice(const std::string& flag,
 }
 
 Options& Options::word(const std::string& name, std::string& target, const std::string& help) {
-  parser_->app.add_option(name, target, help)->required();
+  parser_->app.add_option(name, target, help)->required()->check(not_empty);
   return *this;
 }
 
-Options& Options::words(const std::string& name,
-                        std::vector<std::string>& target,
-                        const std::string& help) {
-  parser_->app.add_option(name, target, help);
+Options& Options::maybe_word(const std::string& name,
+                             std::string& target,
+                             const std::string& help) {
+  parser_->app.add_option(name, target, help)->check(not_empty);
   return *this;
 }
 

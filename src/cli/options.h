@@ -36,12 +36,10 @@ class Options {
                   std::string& target,
                   const std::vector<std::string>& allowed,
                   const std::string& help);
-  /// A word without a flag that must be there; `name` as in TENANT.
+  /// A word without a flag that must be there and not be empty; `name` as in TENANT.
   Options& word(const std::string& name, std::string& target, const std::string& help);
-  /// Words at the end, none or several.
-  Options& words(const std::string& name,
-                 std::vector<std::string>& target,
-                 const std::string& help);
+  /// One that may be left out.
+  Options& maybe_word(const std::string& name, std::string& target, const std::string& help);
 
   /// Reads the arguments. Returns an exit code when the command is over already: 0 after --help, 2
   /// after a mistake; what there is to say has been said.

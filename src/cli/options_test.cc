@@ -51,6 +51,7 @@ TEST(Options, AMistakeIsOneLineAndExitCodeTwo) {
                                                 {"a", "--gpus", "many"},
                                                 {"a", "--nonsense"},
                                                 {"a", "-o", "xml"},
+                                                {""},
                                                 {"a", "b"}}) {
     Parsed out;
     const Outcome outcome = parse(out, wrong);
@@ -58,6 +59,22 @@ TEST(Options, AMistakeIsOneLineAndExitCodeTwo) {
     EXPECT_THAT(outcome.message, ::testing::StartsWith("insula tenant create: "));
     EXPECT_EQ(std::ranges::count(outcome.message, '\n'), 1) << outcome.message;
   }
+}
+
+TEST(Options, AWordThatMayBeLeftOutIsAtMostOne) {
+  const auto read = [](const std::vector<std::string>& arguments) {
+    std::string tenant;
+    Options options("key list", "Lists keys.");
+    options.maybe_word("TENANT", tenant, "whose");
+    ::testing::internal::CaptureStderr();
+    const auto exit = options.parse(arguments);
+    static_cast<void>(::testing::internal::GetCapturedStderr());
+    return std::pair(exit, tenant);
+  };
+  EXPECT_EQ(read({}), std::pair(std::optional<int>(), std::string()));
+  EXPECT_EQ(read({"a"}), std::pair(std::optional<int>(), std::string("a")));
+  EXPECT_EQ(read({"a", "b"}).first, 2);
+  EXPECT_EQ(read({""}).first, 2);
 }
 
 }  // namespace

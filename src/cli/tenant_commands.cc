@@ -34,6 +34,11 @@ void print_tenants(const std::vector<api::Tenant>& tenants) {
   fmt::print("{}", table.text());
 }
 
+Result<> check_timeout(int seconds) {
+  if (seconds >= 0) return {};
+  return fail(ErrorCode::kInvalid, fmt::format("--timeout: {} is below 0", seconds));
+}
+
 int create(std::span<const std::string> arguments) {
   TenantRequest request;
   SessionOptions session;
@@ -53,6 +58,8 @@ int create(std::span<const std::string> arguments) {
       .number("--timeout", timeout_seconds, "seconds to wait until it is ready");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
+  if (const auto checked = check_timeout(timeout_seconds); !checked)
+    return report("tenant create", checked.error());
   const auto wanted = tenant_of(request);
   if (!wanted) return report("tenant create", wanted.error());
   return run_session("tenant create", session, [&](client::Client& client) -> Task<Result<>> {
@@ -114,6 +121,8 @@ int remove(std::span<const std::string> arguments) {
       .number("--timeout", timeout_seconds, "seconds to wait until it is gone");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
+  if (const auto checked = check_timeout(timeout_seconds); !checked)
+    return report("tenant delete", checked.error());
   return run_session("tenant delete", session, [&](client::Client& client) -> Task<Result<>> {
     const Deadline deadline = system_clock().now() + std::chrono::seconds(timeout_seconds);
     INSULA_CO_TRY_VOID(co_await delete_tenant(client, name, deadline));

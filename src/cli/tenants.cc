@@ -12,6 +12,7 @@ namespace insula::cli {
 namespace {
 
 constexpr std::string_view kReady = "Ready";
+constexpr long kReplicasMax = 1000;
 
 Result<std::optional<api::Quantity>> quantity(std::string_view flag, const std::string& text) {
   if (text.empty()) return std::optional<api::Quantity>();
@@ -77,9 +78,9 @@ Task<Result<api::Tenant>> wait_until_ready(client::Client& client,
   if (followed && last) co_return *std::move(last);
   if (followed)
     co_return fail(ErrorCode::kNotFound, fmt::format("tenant \"{}\" was deleted meanwhile", name));
-  if (followed.error().code() == ErrorCode::kTimeout && last) {
-    co_return fail(ErrorCode::kTimeout,
-                   fmt::format("tenant \"{}\" is made but not ready: {}", name, reason_of(*last)));
+  if (followed.error().code() == ErrorCode::kTimeout) {
+    co_return fail(ErrorCode::kTimeout, fmt::format("tenant \"{}\" is made but not ready: {}", name,
+                                                    reason_of(last.value_or(api::Tenant{}))));
   }
   co_return std::unexpected(std::move(followed).error());
 }
@@ -103,7 +104,13 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   api::TenantServe serve;
   serve.image = request.serve;
   serve.model = request.model;
-  if (request.replicas) serve.replicas = static_cast<std::int32_t>(*request.replicas);
+  if (request.replicas) {
+    if (*request.replicas < 0 || *request.replicas > kReplicasMax) {
+      return fail(ErrorCode::kInvalid, fmt::format("--replicas: {} is not between 0 and {}",
+                                                   *request.replicas, kReplicasMax));
+    }
+    serve.replicas = static_cast<std::int32_t>(*request.replicas);
+  }
   tenant.spec.serve = std::move(serve);
   return tenant;
 }
@@ -115,23 +122,13 @@ Task<Result<api::Tenant>> create_tenant(client::Client& client,
   co_return co_await wait_until_ready(client, created.metadata.name, deadline);
 }
 
-Task<Result<api::Tenant>> apply_tenant(client::Client& client,
-                                       api::Tenant tenant,
-                                       Deadline deadline) {
+Task<Result<api::Tenant>> ensure_tenant(client::Client& client,
+                                        api::Tenant tenant,
+                                        Deadline deadline) {
   std::string name = tenant.metadata.name;
-  const api::TenantSpec spec = tenant.spec;
-  auto created = co_await client::create(client, std::move(tenant));
-  if (!created && created.error().code() != ErrorCode::kAlreadyExists) {
-    co_return std::unexpected(std::move(created).error());
-  }
-  if (!created) {
-    std::function<bool(api::Tenant&)> change = [&spec](api::Tenant& present) {
-      present.spec = spec;
-      return true;
-    };
-    INSULA_CO_TRY(const api::Tenant changed,
-                  co_await client::modify<api::Tenant>(client, "", name, std::move(change)));
-  }
+  const auto created = co_await client::create(client, std::move(tenant));
+  if (!created && created.error().code() != ErrorCode::kAlreadyExists)
+    co_return std::unexpected(created.error());
   co_return co_await wait_until_ready(client, std::move(name), deadline);
 }
 

@@ -35,10 +35,10 @@ Task<Result<api::Tenant>> create_tenant(client::Client& client,
                                         api::Tenant tenant,
                                         Deadline deadline);
 
-/// As create_tenant(), and one that is there already is brought to this state.
-Task<Result<api::Tenant>> apply_tenant(client::Client& client,
-                                       api::Tenant tenant,
-                                       Deadline deadline);
+/// As create_tenant(), and one that is there already is left as it is.
+Task<Result<api::Tenant>> ensure_tenant(client::Client& client,
+                                        api::Tenant tenant,
+                                        Deadline deadline);
 
 /// Deletes the tenant with all it owns and waits until it is gone.
 Task<Result<>> delete_tenant(client::Client& client, std::string name, Deadline deadline);

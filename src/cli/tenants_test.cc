@@ -87,6 +87,11 @@ TEST_F(TenantCommands, NameTheFlagThatIsWrong) {
               ::testing::StartsWith("--memory: "));
   EXPECT_THAT(tenant_of({.name = "a", .replicas = 2}).error().message(),
               ::testing::HasSubstr("need --serve"));
+  for (const long wrong : {-1L, 1001L, 4294967297L}) {
+    const auto tenant = tenant_of({.name = "a", .serve = "insula/llm-sim", .replicas = wrong});
+    ASSERT_FALSE(tenant) << wrong;
+    EXPECT_THAT(tenant.error().message(), ::testing::StartsWith("--replicas: "));
+  }
 }
 
 TEST_F(TenantCommands, CreateReturnsWhenTheTenantIsReady) {
@@ -97,16 +102,23 @@ TEST_F(TenantCommands, CreateSaysWhatATenantWaitsFor) {
   const auto made = wait(create_tenant(api_, *tenant_of({.name = "a"}), system_clock().now()));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), ErrorCode::kTimeout);
+  EXPECT_THAT(made.error().message(), ::testing::HasSubstr("is made but not ready: "));
 }
 
-TEST_F(TenantCommands, ApplyChangesATenantThatIsThere) {
+TEST_F(TenantCommands, EnsureLeavesATenantThatIsThereAsItIs) {
   make("a");
-  api::Tenant wanted = *tenant_of({.name = "a", .gpus = 3});
-  TaskGroup controller;
-  controller.spawn(report_ready("a"));
-  const auto changed = wait(apply_tenant(api_, wanted, soon()));
-  ASSERT_TRUE(changed);
-  EXPECT_EQ(changed->spec.quota.gpus, 3);
+  const api::Tenant other = *tenant_of({.name = "a", .gpus = 3});
+  const auto found = wait(ensure_tenant(api_, other, soon()));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->spec.quota.gpus, std::nullopt);
+}
+
+TEST_F(TenantCommands, AnEmptyNameIsNotAllTenants) {
+  make("a");
+  make("b");
+  EXPECT_EQ(wait(delete_tenant(api_, "", soon())).error().code(), ErrorCode::kInvalid);
+  EXPECT_TRUE(wait(client::get<api::Tenant>(api_, "", "a")));
+  EXPECT_TRUE(wait(client::get<api::Tenant>(api_, "", "b")));
 }
 
 TEST_F(TenantCommands, DeleteReturnsWhenTheTenantIsGone) {
@@ -135,6 +147,7 @@ TEST_F(TenantCommands, AKeyIsStoredAsAHashThatTheGatewayAccepts) {
 TEST_F(TenantCommands, KeysAreListedAndRevoked) {
   make("a");
   const auto key = wait(create_key(api_, random_, clock_, "a", "ci"));
+  EXPECT_EQ(wait(list_keys(api_, "nobody")).error().code(), ErrorCode::kNotFound);
   const auto rows = wait(list_keys(api_, "a"));
   ASSERT_TRUE(rows) << rows.error().message();
   ASSERT_EQ(rows->size(), 1u);

@@ -1,12 +1,19 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "api/gen/insula_v1alpha1.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/location.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "client/http_client.h"
+#include "client/kubeconfig.h"
+#include "client/typed.h"
 #include "http/client.h"
+#include "http/url.h"
 #include "json/parse.h"
 
 namespace insula::cli {
@@ -19,7 +26,7 @@ Task<Result<json::Value>> ask_gateway(std::string data_dir, std::string tenant) 
                 http::Origin::parse("unix:" + data_dir + "/gateway/admin.sock"));
   http::Client client{http::ClientOptions{}};
   http::Request request;
-  request.target = "/usage?tenant=" + tenant;
+  request.target = "/usage?tenant=" + http::percent_encode(tenant);
   auto answer =
       co_await client.send(origin, std::move(request), system_clock().now() + kAnswerWithin);
   if (!answer)
@@ -30,21 +37,32 @@ Task<Result<json::Value>> ask_gateway(std::string data_dir, std::string tenant) 
                  std::string(body["error"].text("the gateway refused")));
 }
 
-/// The tenant's part of the answer; zeros for one that has not been used.
-json::Value of_tenant(const json::Value& answer, const std::string& tenant) {
-  if (const json::Array* tenants = answer["tenants"].as_array()) {
-    for (const json::Value& found : *tenants) {
-      if (found["tenant"].text() == tenant) return found;
-    }
-  }
-  json::Object unused{{"tenant", tenant}};
+/// The tenant's part of the answer; nullptr when it has not been used.
+const json::Value* find_tenant(const json::Value& answer, const std::string& tenant) {
+  const json::Array* tenants = answer["tenants"].as_array();
+  if (tenants == nullptr) return nullptr;
+  const auto found = std::ranges::find_if(
+      *tenants, [&](const json::Value& one) { return one["tenant"].text() == tenant; });
+  return found == tenants->end() ? nullptr : &*found;
+}
+
+/// Errors: kNotFound when there is no such tenant.
+Task<Result<>> check_tenant(std::string data_dir, std::string tenant) {
+  INSULA_CO_TRY(const auto config, client::load_kubeconfig(data_dir + "/kubeconfig"));
+  INSULA_CO_TRY(const auto client, client::HttpClient::make(config));
+  INSULA_CO_TRY_VOID(co_await client::get<api::Tenant>(*client, "", tenant));
+  co_return Result<>{};
+}
+
+json::Value unused(const std::string& tenant) {
+  json::Object zeros{{"tenant", tenant}};
   for (const char* count : {"requests", "failedRequests", "promptTokens", "completionTokens",
                             "totalTokens", "estimatedRequests"}) {
-    unused[count] = 0;
+    zeros[count] = 0;
   }
-  unused["models"] = json::Array();
-  unused["keys"] = json::Array();
-  return unused;
+  zeros["models"] = json::Array();
+  zeros["keys"] = json::Array();
+  return zeros;
 }
 
 void add_row(Table& table, const std::string& name, const json::Value& counts) {
@@ -81,7 +99,9 @@ int usage(std::span<const std::string> arguments) {
   if (const auto over = options.parse(arguments)) return *over;
   return run_task("usage", [&]() -> Task<Result<>> {
     INSULA_CO_TRY(const json::Value answer, co_await ask_gateway(data_dir, tenant));
-    const json::Value found = of_tenant(answer, tenant);
+    const json::Value* used = find_tenant(answer, tenant);
+    if (used == nullptr) INSULA_CO_TRY_VOID(co_await check_tenant(data_dir, tenant));
+    const json::Value found = used == nullptr ? unused(tenant) : *used;
     if (output == "table") {
       print_usage(found);
     } else {
