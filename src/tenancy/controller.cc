@@ -120,6 +120,8 @@ TenantController::TenantController(client::Client& client,
   follow(mirrors_.policies);
   follow(mirrors_.services);
   follow(mirrors_.deployments);
+  // What holds a pod back is the reason that a tenant gives.
+  follow(mirrors_.pods);
 }
 
 template <class T>

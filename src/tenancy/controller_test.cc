@@ -127,6 +127,25 @@ TEST_F(TenantControllerTest, IsReadyOnceItsModelServerAnswersAndSaysWhyNotBefore
   EXPECT_EQ(now().status.phase, "Ready");
 }
 
+TEST_F(TenantControllerTest, SaysWhatHoldsAPodBackThoughNothingElseChanges) {
+  world_.create(serving("a"));
+  world_.settle();
+  make_account("a");
+  report_available(0);
+  api::Pod pod;
+  pod.metadata.namespace_ = "a";
+  pod.metadata.name = "llm-service-1";
+  pod.metadata.labels["app"] = "llm-service";
+  pod = world_.create(pod);
+  world_.settle();
+  api::ContainerStatus& status = pod.status.container_statuses.emplace_back();
+  status.state.waiting.emplace().reason = "ImagePullBackOff";
+  status.state.waiting->message = "no image nowhere/llm here";
+  world_.update_status(pod);
+  world_.settle();
+  EXPECT_THAT(ready(), HasSubstr("ImagePullBackOff: no image nowhere/llm here"));
+}
+
 TEST_F(TenantControllerTest, AdoptsANamespaceThatNobodyHas) {
   world_.add_namespace("a");
   world_.create(tenant_of("a"));
