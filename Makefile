@@ -52,7 +52,7 @@ unit: ## Build and run the unit tests alone
 asan: ## Unit tests and fuzz corpora under AddressSanitizer and UBSan
 	@tools/deps.sh build run test lint
 	@$(MAKE) --no-print-directory build BUILD=asan
-	@ctest --test-dir build/asan --output-on-failure -L unit
+	@ctest --test-dir build/asan --output-on-failure -L 'unit|fuzz'
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser of untrusted bytes; FUZZ_SECONDS=60 each

@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
 # tools/bench.sh BUILD_DIR [NAME...]: runs the benchmarks (all, or those named) one after another. Each
-# ends with one line of JSON: its figures, the peer's, the ratio; those lines are repeated at the end.
+# ends with one line of JSON on stdout: its figures, the peer's, the ratio; those lines are repeated at
+# the end. Fails when one of them does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: tools/bench.sh BUILD_DIR [NAME...]}
 shift
 lines=()
+failures=0
 run() {
   local name=$1
   shift
   echo "== $name"
   local out
-  if out=$("$@" 2>&1 | tee /dev/stderr); then
+  if out=$("$@" | tee /dev/stderr); then
     lines+=("$name $(tail -n 1 <<<"$out")")
   else
     lines+=("$name failed")
+    failures=$((failures + 1))
   fi
 }
 wanted() { [ $# -eq 1 ] || { local name=$1; shift; printf '%s\n' "$@" | grep -qx -- "$name"; }; }
@@ -30,3 +33,7 @@ for script in bench/*.py bench/*.sh; do
 done
 printf '\n'
 printf '%s\n' "${lines[@]}"
+if [ "$failures" -gt 0 ]; then
+  echo "$failures failed" >&2
+  exit 1
+fi

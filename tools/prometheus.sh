@@ -11,7 +11,14 @@ if [ ! -x "$cache/usr/bin/prometheus" ]; then
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/get.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  (cd "$work" && apt-get download -q prometheus >/dev/null)
+  cd "$work"
+  if ! apt-get download -q prometheus >/dev/null 2>&1; then
+    # A fresh machine has no package lists yet.
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
+    "${as_root[@]}" apt-get update -q >/dev/null
+    apt-get download -q prometheus >/dev/null
+  fi
   dpkg-deb -x "$work"/prometheus_*.deb "$cache"
 fi
 echo "$cache/usr/bin"
