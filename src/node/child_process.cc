@@ -188,7 +188,9 @@ void kill_spawned(pid_t pid, const std::string& pid_file) {
     const std::string text = read_file(pid_file).value_or("");
     const auto elsewhere = static_cast<pid_t>(std::strtol(text.c_str(), nullptr, 10));
     if (elsewhere > 1) {
-      kill(-elsewhere, SIGKILL);
+      // Its session is its own, though with crun it is not the one who leads it.
+      const pid_t group = getpgid(elsewhere);
+      if (group > 1 && group != getpgrp()) kill(-group, SIGKILL);
       kill(elsewhere, SIGKILL);
     }
   }
