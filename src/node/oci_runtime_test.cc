@@ -410,7 +410,7 @@ TEST_P(OciRuntimeTest, PodsThatWereStoppedWithoutTheAgentHoldNothingOfTheMachine
     co_await wait_for_exit(container);
     EXPECT_NE(mounts_below(node.options.data_dir + "/pods"), "");
     EXPECT_FALSE(control_groups_of(uid).empty());
-    auto work = [dir = node.options.data_dir] { return release_pods(dir); };
+    auto work = [dir = node.options.data_dir] { return release_pods(dir, NODE_TEST_SHIM); };
     const Result<> released = co_await node.pool.run(std::move(work));
     EXPECT_TRUE(released) << released.error().message();
     EXPECT_EQ(mounts_below(node.options.data_dir + "/pods"), "");

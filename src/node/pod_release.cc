@@ -28,14 +28,14 @@ Task<> forget_all(OciRuntime& runtime, std::string program, std::string state_di
 
 }  // namespace
 
-Result<> release_pods(const std::string& data_dir) {
+Result<> release_pods(const std::string& data_dir, const std::string& binary) {
   Result<> out;
   Loop loop;
   BlockingPool pool{1};
   for (const char* name : {"runc", "crun"}) {
     const std::string program = find_program(name);
     if (program.empty()) continue;
-    OciRuntime runtime(oci_options(program, "/proc/self/exe", data_dir), pool);
+    OciRuntime runtime(oci_options(program, binary, data_dir), pool);
     run_until_complete(loop, forget_all(runtime, name, data_dir + "/oci", out));
   }
   for (const std::string& uid : names_in(data_dir + "/pods")) {

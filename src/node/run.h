@@ -70,8 +70,8 @@ Result<> release_networks(const std::string& data_dir);
 
 /// Gives back what ended containers and volumes of pods in `data_dir` hold of the machine: mounts,
 /// control groups and the OCI runtime's state. Logs and exit records stay for the next run.
-/// Requires: as release_networks().
-Result<> release_pods(const std::string& data_dir);
+/// `binary`: as NodeOptions::binary. Requires: as release_networks().
+Result<> release_pods(const std::string& data_dir, const std::string& binary = "/proc/self/exe");
 
 /// Unmounts what pods in `data_dir` had: root file systems, parts of volumes, volumes in memory,
 /// whose content is lost. The same conditions.
