@@ -30,6 +30,7 @@ class Victim {
     argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
+      ::setsid();
       if (::chdir(folder.c_str()) == 0) ::execv(argv[0], argv.data());
       ::_exit(127);
     }
@@ -40,6 +41,7 @@ class Victim {
   Victim& operator=(const Victim&) = delete;
 
   ~Victim() {
+    ::kill(-pid_, SIGKILL);  // and what it started
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
