@@ -72,12 +72,12 @@ Result<> write_pid(int fd, const Layout& layout) {
   return {};
 }
 
-/// What may be in a folder that no platform has run on: the remains of a first start that did not
-/// get far, and what `insula image import` brought before it.
-bool is_ours_before_version(const std::filesystem::path& entry) {
+/// What may be in a folder that no platform has run on: what a new file system begins with, the
+/// remains of a first start that did not get far, and what `insula image import` brought before it.
+bool may_precede_version(const std::filesystem::path& entry) {
   const std::string name = entry.filename();
   std::error_code error;
-  return name == "lock" || name == "VERSION.new" ||
+  return name == "lost+found" || name == "lock" || name == "VERSION.new" ||
          (name == "node" && std::filesystem::is_directory(entry / "images", error));
 }
 
@@ -96,7 +96,7 @@ Result<> claim(const Layout& layout) {
   const std::filesystem::directory_iterator entries(layout.root, error);
   if (error) return fail_errno("look into " + layout.root, error.value());
   if (std::ranges::all_of(entries,
-                          [](const auto& entry) { return is_ours_before_version(entry.path()); }))
+                          [](const auto& entry) { return may_precede_version(entry.path()); }))
     return {};
   return fail(
       ErrorCode::kInvalid,

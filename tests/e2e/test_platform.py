@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from platform_under_test import BINARY, Platform, eventually
 class Starting(unittest.TestCase):
     def refused(self, *flags, data_dir=None, env=None):
         with tempfile.TemporaryDirectory(prefix="insula-e2e-") as folder:
+            os.chmod(folder, 0o755)
             done = subprocess.run(
                 [BINARY, "up", f"--data-dir={data_dir or folder}", "--api-address=127.0.0.1:0",
                  "--gateway-address=127.0.0.1:0", "--gateway-metrics-address=127.0.0.1:0", *flags],
@@ -58,6 +61,47 @@ class Starting(unittest.TestCase):
             self.assertIn("newer", line)
             self.assertEqual(Path(folder, "VERSION").read_text(), "99\n")
 
+    def test_a_folder_of_something_else_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "thesis.txt").write_text("words")
+            os.chmod(folder, 0o750)
+            code, line = self.refused("--detach", data_dir=folder)
+            self.assertEqual(code, 1)
+            self.assertIn("not a data directory of insula", line)
+            self.assertEqual(os.listdir(folder), ["thesis.txt"])
+            self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o750)
+
+    def test_a_process_that_does_not_start_is_told_at_once(self):
+        platform = Platform().start()
+        try:
+            platform.insula("down")
+            Path(platform.data_dir, "control", "state.db").write_bytes(b"no database at all\n" * 400)
+            begun = time.monotonic()
+            code, line = self.refused("--detach", data_dir=platform.data_dir)
+            self.assertEqual(code, 1)
+            self.assertIn("control does not start", line)
+            self.assertIn("database", line)
+            self.assertLess(time.monotonic() - begun, 20)
+        finally:
+            platform.stop()
+
+    def test_an_interrupted_start_leaves_no_process(self):
+        with tempfile.TemporaryDirectory(prefix="insula-e2e-") as folder:
+            os.chmod(folder, 0o755)
+            up = subprocess.Popen(
+                [BINARY, "up", "--detach", f"--data-dir={folder}", "--api-address=127.0.0.1:0",
+                 "--gateway-address=127.0.0.1:0", "--gateway-metrics-address=127.0.0.1:0"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            eventually(lambda: Path(folder, "lock").exists(), every=0.001)
+            up.send_signal(signal.SIGINT)
+            _, said = up.communicate(timeout=60)
+            if up.returncode == 0:
+                subprocess.run([BINARY, "down", f"--data-dir={folder}"], check=True)
+                self.skipTest("it was ready before the signal came")
+            self.assertEqual(up.returncode, 130, said)
+            down = subprocess.run([BINARY, "down", f"--data-dir={folder}"], capture_output=True, text=True)
+            self.assertIn("not running", down.stdout)
+
     def test_a_full_disk_is_refused(self):
         if os.geteuid() != 0:
             self.skipTest("needs root to mount a small file system")
@@ -74,7 +118,13 @@ class Starting(unittest.TestCase):
 
     def test_mistakes_on_the_command_line_are_one_line_and_code_two(self):
         for words in (["up", "--nonsense"], ["up", "--simulate-gpus", "many"], ["nonsense"], ["tenant", "create"],
-                      ["tenant", "nonsense"], ["key", "create"], ["status", "-o", "xml"], ["token"]):
+                      ["tenant", "nonsense"], ["key", "create"], ["status", "-o", "xml"], ["token"],
+                      ["tenant", "delete", ""], ["key", "list", "a", "b"], ["version", "extra"],
+                      ["tenant", "create", "a", "--timeout=-1"],
+                      ["tenant", "create", "a", "--serve=x", "--replicas=4294967297"],
+                      ["up", "--node-cpu=many"], ["up", "--node-memory=0"], ["up", "--pod-cidr=127.0.0.0/16"],
+                      ["up", "--api-address=unix:/x"], ["up", "--node-name=A_B"], ["up", "--simulate-gpus=-1"],
+                      ["up", "--map-image=x = magic:y"], ["up", "--image-map=/nonexistent"]):
             done = subprocess.run([BINARY, *words], capture_output=True, text=True, timeout=20)
             self.assertEqual(done.returncode, 2, words)
             if words != ["token"]:

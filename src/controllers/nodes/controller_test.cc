@@ -27,6 +27,8 @@ class NodeLifecycleTest : public ::testing::Test {
     lease.metadata.namespace_ = kNodeLeaseNamespace;
     lease.metadata.name = "n";
     world_.create(lease);
+    // The controller taints a node that has not said anything yet; not between our read and write.
+    world_.settle();
     say_ready();
   }
 
