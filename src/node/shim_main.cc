@@ -28,7 +28,9 @@
 namespace insula::node {
 namespace {
 
+// What shells answer for a program that is not there, or that may not be run.
 constexpr int kExecFailed = 127;
+constexpr int kNotExecutable = 126;
 constexpr std::size_t kReadBytes = 16U * 1024;
 constexpr std::size_t kReasonBytesMax = 2048;
 // Ten seconds in all, for a process that cannot be ended.
@@ -352,9 +354,10 @@ int shim_main(int argc, char** argv) {
   if (options.exec_only) {
     if (options.hide_unified) hide_unified_cgroup();
     run_command_as_told(options);
+    const int error = errno;
     static_cast<void>(
-        std::fprintf(stderr, "exec %s: %s\n", options.command[0], std::strerror(errno)));
-    return kExecFailed;
+        std::fprintf(stderr, "exec %s: %s\n", options.command[0], std::strerror(error)));
+    return error == EACCES ? kNotExecutable : kExecFailed;
   }
   // Children must not hold the status pipe open, or the agent would wait for its end.
   fcntl(kShimStatusFd, F_SETFD, FD_CLOEXEC);

@@ -120,8 +120,10 @@ TEST_F(DataDir, APidThatDoesNotHoldTheLockIsNotItsHolder) {
   ASSERT_GT(::pwrite(lock->get(), text.data(), text.size(), 0), 0);
   // The child closes its copy a moment after fork().
   pid_t holder = other;
-  for (int i = 0; i < 100 && holder == other; ++i)
+  for (int i = 0; i < 10'000 && holder == other; ++i) {
+    ::usleep(1000);
     holder = lock_holder(layout_);
+  }
   EXPECT_EQ(holder, 0);
   EXPECT_TRUE(is_locked(layout_));
   ::kill(other, SIGKILL);
