@@ -61,7 +61,7 @@ fuzz: ## Fuzz every parser of untrusted bytes; FUZZ_SECONDS=60 each
 
 .PHONY: bench
 bench: ## Run every benchmark; each ends with one line of JSON
-	@tools/deps.sh build run test
+	@tools/deps.sh build run test bench
 	@$(MAKE) --no-print-directory build
 	@tools/bench.sh build/$(BUILD)
 

@@ -2,6 +2,7 @@
 # tools/deps.sh SET...: makes sure that the Debian packages of each set are installed.
 #   build  compile the product      run   what pods need at run time
 #   test   run the tests            lint  formatter, linter, sanitizers, fuzzing
+#   bench  peers and load generators of the benchmarks
 # With everything there it only looks (no root needed). Otherwise it installs, as root or through
 # sudo; where neither is possible it says in one line what is missing, and fails.
 set -euo pipefail
@@ -13,8 +14,9 @@ packages_of() {
       libarchive-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     run) echo crun curl ;;
     test) echo python3 curl ;;
+    bench) echo nginx-light wrk ;;
     lint) echo clang-tidy-19 clang-format-19 libclang-rt-19-dev git ;;
-    *) echo "tools/deps.sh: no set named $1 (build, run, test, lint)" >&2; exit 2 ;;
+    *) echo "tools/deps.sh: no set named $1 (build, run, test, bench, lint)" >&2; exit 2 ;;
   esac
 }
 
