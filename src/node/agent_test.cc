@@ -550,7 +550,7 @@ TEST_F(AgentTest, APodEndsThoughTheApiWasSilentWhenItBegan) {
     client::DeleteOptions now;
     now.grace_period_seconds = 1;
     EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "web", std::move(now)));
-    co_await sleep_for(std::chrono::milliseconds(1200));
+    co_await node.idle(std::chrono::milliseconds(1200));
     node.api.set_silence(nullptr);
     co_await node.until_gone("web");
   });

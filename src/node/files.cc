@@ -26,7 +26,7 @@
 namespace insula::node {
 namespace {
 
-constexpr int kTreeDepthMax = 64;  // open directories at a time
+constexpr int kTreeDepthMax = 64;    // open directories at a time
 constexpr int kMountPointField = 5;  // of a line of mountinfo
 
 // "a\\040b" -> "a b"
@@ -110,20 +110,19 @@ class TreeRemoval {
   }
 
   Result<> empty(DIR* dir, int depth) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this directory stream
     while (const dirent* entry = readdir(dir)) {
-      const std::string name = entry->d_name;
-      if (is_dots(name)) continue;
-      INSULA_TRY(const Directory child, open_directory(dirfd(dir), name));
-      if (child == nullptr) {
-        INSULA_TRY_VOID(unlink_file(dirfd(dir), name));
-      } else if (depth == kTreeDepthMax) {
-        INSULA_TRY_VOID(move_up(dirfd(dir), name));
-      } else {
-        INSULA_TRY_VOID(empty(child.get(), depth + 1));
-        INSULA_TRY_VOID(unlink_directory(dirfd(dir), name));
-      }
+      if (!is_dots(entry->d_name)) INSULA_TRY_VOID(remove_entry(dirfd(dir), entry->d_name, depth));
     }
     return {};
+  }
+
+  Result<> remove_entry(int parent, const std::string& name, int depth) {
+    INSULA_TRY(const Directory child, open_directory(parent, name));
+    if (child == nullptr) return unlink_file(parent, name);
+    if (depth == kTreeDepthMax) return move_up(parent, name);
+    INSULA_TRY_VOID(empty(child.get(), depth + 1));
+    return unlink_directory(parent, name);
   }
 
   Result<> move_up(int parent, const std::string& name) {
@@ -203,6 +202,7 @@ std::vector<std::string> names_in(const std::string& path) {
   std::vector<std::string> out;
   const Directory dir(opendir(path.c_str()));
   if (dir == nullptr) return out;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this directory stream
   while (const dirent* entry = readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (!is_dots(name)) out.emplace_back(name);

@@ -17,7 +17,8 @@ namespace insula::node {
 /// binary.
 ///
 ///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
-///               [--user UID] [--output-owner UID:GID] [--hide-unified] [--marked-env] -- COMMAND...
+///               [--user UID] [--output-owner UID:GID] [--hide-unified] [--marked-env] --
+///               COMMAND...
 ///
 /// The output pipes belong to --output-owner, so that the container's user can open /dev/stdout.
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
