@@ -17,6 +17,7 @@ up: ## Install what is needed, build, start with the demo tenants, wait until re
 	@tools/deps.sh build run
 	@$(MAKE) --no-print-directory insula
 	@if ./insula status >/dev/null 2>&1; then echo "already running; make down stops it"; ./insula status; \
+	  ./insula status | grep -qF "$$(./insula version)," || echo "$$(./insula version) is built: make down up starts it"; \
 	else ./insula up --demo --detach $(UP_FLAGS); fi
 
 .PHONY: down

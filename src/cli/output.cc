@@ -144,7 +144,11 @@ std::string program_folder() {
   std::getline(file, program, '\0');
   if (program.find('/') == std::string::npos) return "";
   std::error_code error;
-  return std::filesystem::absolute(program, error).parent_path().lexically_normal().string();
+  const auto called = std::filesystem::absolute(program, error).lexically_normal();
+  const auto real = std::filesystem::canonical(called, error);
+  // A link in a source tree stands beside folders with names of tools (cmake/), which some programs
+  // take for them when the tree is on PATH.
+  return (real.filename() == called.filename() ? real : called).parent_path().string();
 }
 
 }  // namespace insula::cli

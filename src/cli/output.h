@@ -25,8 +25,9 @@ class Table {
 /// Prints to stdout as `json` or `yaml`.
 void print(const json::Value& value, std::string_view form);
 
-/// The folder in which the program that was typed lies (a symbolic link counts, not its target);
-/// empty when it was found through PATH.
+/// The folder in which a shell finds the program that was typed, under the name by which it was:
+/// that of the file itself, or of the link when the file has another name. Empty when it was found
+/// through PATH.
 [[nodiscard]] std::string program_folder();
 
 }  // namespace insula::cli

@@ -34,6 +34,10 @@ void SessionOptions::declare(Options& options) {
       .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
 }
 
+Error with_hint(const Error& error) {
+  return {error.code(), error.message() + "; insula status tells whether the platform runs"};
+}
+
 int report(std::string_view path, const Error& error) {
   std::string message = error.message();
   std::ranges::replace(message, '\n', ' ');
@@ -46,11 +50,18 @@ int report(std::string_view path, const Error& error) {
 int run_session(std::string_view path,
                 const SessionOptions& options,
                 std::function<Task<Result<>>(client::Client&)> body) {
-  const auto config = client::load_kubeconfig(kubeconfig_path(options));
-  if (!config) return report(path, config.error());
+  const std::string file = kubeconfig_path(options);
+  const auto config = client::load_kubeconfig(file);
+  if (!config) {
+    const bool none = config.error().code() == ErrorCode::kNotFound;
+    return report(path, none ? with_hint(config.error()) : config.error());
+  }
   return run_task(path, [&]() -> Task<Result<>> {
     INSULA_CO_TRY(const auto client, client::HttpClient::make(*config));
-    co_return co_await body(*client);
+    Result<> done = co_await body(*client);
+    if (!done && done.error().code() == ErrorCode::kUnavailable)
+      co_return std::unexpected(with_hint(std::move(done).error()));
+    co_return done;
   });
 }
 

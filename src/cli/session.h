@@ -33,6 +33,9 @@ int run_session(std::string_view path,
 /// The same for a command that needs no client: `body` makes the task, on a loop.
 int run_task(std::string_view path, std::function<Task<Result<>>()> body);
 
+/// An error of not reaching the platform, with how to find out more.
+[[nodiscard]] Error with_hint(const Error& error);
+
 /// As run_session() reports it.
 int report(std::string_view path, const Error& error);
 

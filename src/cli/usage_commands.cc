@@ -30,7 +30,8 @@ Task<Result<json::Value>> ask_gateway(std::string data_dir, std::string tenant) 
   auto answer =
       co_await client.send(origin, std::move(request), system_clock().now() + kAnswerWithin);
   if (!answer)
-    co_return std::unexpected(std::move(answer).error().in("the gateway does not answer"));
+    co_return std::unexpected(
+        with_hint(std::move(answer).error().in("the gateway does not answer")));
   INSULA_CO_TRY(json::Value body, json::parse(answer->body));
   if (answer->status == 200) co_return body;
   co_return fail(error_code_of_status(answer->status),

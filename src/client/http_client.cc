@@ -101,6 +101,17 @@ HttpClient::HttpClient(http::Origin origin,
       options_(std::move(options)),
       http_(std::move(http)) {}
 
+namespace {
+
+/// Most messages name the address already.
+std::string about_server(const http::Origin& origin, const std::string& message) {
+  const std::string where = origin.address.text();
+  return message.starts_with(where) ? "API server " + message
+                                    : fmt::format("API server {}: {}", where, message);
+}
+
+}  // namespace
+
 http::Headers HttpClient::headers() const {
   http::Headers headers;
   headers.add("Accept", "application/json");
@@ -118,12 +129,12 @@ Task<Result<std::string>> HttpClient::send(std::string method,
   const Deadline deadline = Loop::current().now() + options_.request_timeout;
   Result<http::Response> response = co_await http_.send(origin_, std::move(request), deadline);
   if (!response) {
-    const std::string where = origin_.address.text();
     if (response.error().code() == ErrorCode::kTimeout) {
-      co_return std::unexpected(std::move(response).error().in("API server " + where));
+      co_return std::unexpected(
+          std::move(response).error().in("API server " + origin_.address.text()));
     }
     Error error(ErrorCode::kUnavailable, ErrorOrigin::kUpstream,
-                fmt::format("API server {}: {}", where, response.error().message()));
+                about_server(origin_, response.error().message()));
     co_return std::unexpected(std::move(error).with_retry(response.error().retry()));
   }
   if (!response->ok()) co_return std::unexpected(error_of_answer(response->status, response->body));
@@ -157,8 +168,7 @@ Task<Result<std::unique_ptr<WatchStream>>> HttpClient::watch(Target target, Watc
   http::Request request{"GET", std::move(query).take(), headers(), {}};
   auto stream = co_await http_.open(origin_, std::move(request), now + options_.request_timeout);
   if (!stream) {
-    co_return fail(ErrorCode::kUnavailable, fmt::format("API server {}: {}", origin_.address.text(),
-                                                        stream.error().message()));
+    co_return fail(ErrorCode::kUnavailable, about_server(origin_, stream.error().message()));
   }
   if ((*stream)->status() != 200) {
     const Result<std::string> body =

@@ -30,8 +30,11 @@ class FirstMinutes(unittest.TestCase):
                    UP_FLAGS="--api-address=127.0.0.1:0 --gateway-address=127.0.0.1:0 "
                             f"--gateway-metrics-address=127.0.0.1:0 --pod-cidr=10.{192 + os.getpid() % 60}.0.0/20")
         script = "set -e\n"
+        again = "make help >/dev/null && make up"
         for number, line in enumerate(self.block("README.md").splitlines()):
             script += f"echo; echo '@@{number}'\n{line}\n"
+        # In that shell, whose PATH now leads to insula, make must go on working.
+        script += f"echo; echo '@@again'\n{again}\n"
         try:
             done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=900)
             self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])
@@ -47,6 +50,7 @@ class FirstMinutes(unittest.TestCase):
         completion = json.loads(answers[5])
         self.assertEqual(completion["object"], "chat.completion")
         self.assertRegex(answers[6], r"\b1\b")
+        self.assertIn("already running", done.stdout.split("@@again")[1])
 
 
 if __name__ == "__main__":
