@@ -9,9 +9,8 @@
 
 #include "node/files.h"
 #include "node/node_room.h"
+#include "node/pod_release.h"
 #include "node/pod_store.h"
-#include "node/pod_volumes.h"
-#include "node/rootfs.h"
 #include "node/shim_launch.h"
 
 namespace insula::node {
@@ -142,8 +141,7 @@ Task<> Agent::remove_orphan(std::string uid) {
   sandbox.dir = dir;
   static_cast<void>(load_sandbox(sandbox).has_value());
   static_cast<void>(co_await services_.runtime.remove_sandbox(sandbox));
-  release_all_rootfs(dir + "/containers");
-  release_volumes(dir + "/volumes");
+  release_pod_mounts(dir);
   services_.ips.release(uid);
   services_.gpus.release(uid);
   if (const Result<> removed = remove_tree(dir); !removed) {

@@ -1,4 +1,6 @@
-#include <string>
+#include "node/pod_release.h"
+
+#include <filesystem>
 #include <utility>
 
 #include "async/blocking_pool.h"
@@ -6,7 +8,6 @@
 #include "node/files.h"
 #include "node/oci_runtime.h"
 #include "node/pod_volumes.h"
-#include "node/rootfs.h"
 #include "node/run.h"
 
 namespace insula::node {
@@ -39,11 +40,17 @@ Result<> release_pods(const std::string& data_dir, const std::string& binary) {
     run_until_complete(loop, forget_all(runtime, name, data_dir + "/oci", out));
   }
   for (const std::string& uid : names_in(data_dir + "/pods")) {
-    const std::string dir = data_dir + "/pods/" + uid;
-    release_all_rootfs(dir + "/containers");
-    release_volumes(dir + "/volumes");
+    release_pod_mounts(data_dir + "/pods/" + uid);
   }
   return out;
+}
+
+void release_pod_mounts(const std::string& dir) {
+  release_volumes(dir + "/volumes");
+  // What is mounted is told by its real path.
+  std::error_code missing;
+  const std::string real = std::filesystem::canonical(dir, missing).string();
+  if (!missing) unmount_below(real);
 }
 
 }  // namespace insula::node

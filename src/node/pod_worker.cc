@@ -14,6 +14,7 @@
 #include "client/typed.h"
 #include "node/files.h"
 #include "node/pod_files.h"
+#include "node/pod_release.h"
 #include "node/pod_store.h"
 #include "node/pod_volumes.h"
 #include "node/rootfs.h"
@@ -413,8 +414,7 @@ Task<> PodWorker::release_sandbox() {
 
 Task<> PodWorker::tear_down() {
   auto work = [path = dir()] {
-    release_all_rootfs(path + "/containers");
-    release_volumes(path + "/volumes");
+    release_pod_mounts(path);
     return remove_tree(path);
   };
   if (const Result<> removed = co_await services_.pool.run(std::move(work)); !removed) {

@@ -186,11 +186,4 @@ void release_rootfs(const std::string& bundle) {
     umount2((bundle + "/layers/" + layer).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-void release_all_rootfs(const std::string& containers) {
-  for (const std::string& name : names_in(containers)) {
-    for (const std::string& run : names_in(containers + "/" + name))
-      release_rootfs(fmt::format("{}/{}/{}", containers, name, run));
-  }
-}
-
 }  // namespace insula::node

@@ -34,7 +34,4 @@ Result<std::vector<Mount>> make_rootfs(const std::string& bundle,
 /// Unmounts what make_rootfs() mounted; the files go with the bundle.
 void release_rootfs(const std::string& bundle);
 
-/// The same for every run of every container of a pod: `<containers>/<name>/<run>` are bundles.
-void release_all_rootfs(const std::string& containers);
-
 }  // namespace insula::node

@@ -199,12 +199,6 @@ Task<> serve(
 
 }  // namespace
 
-void release_mounts(const std::string& data_dir) {
-  std::error_code missing;
-  const std::string pods = std::filesystem::canonical(data_dir + "/pods", missing).string();
-  if (!missing) unmount_below(pods);
-}
-
 int run(const NodeOptions& given) {
   NodeOptions options = given;
   if (options.binary.empty()) options.binary = "/proc/self/exe";

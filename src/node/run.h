@@ -69,13 +69,10 @@ int run(const NodeOptions& options);
 Result<> release_networks(const std::string& data_dir);
 
 /// Gives back what ended containers and volumes of pods in `data_dir` hold of the machine: mounts,
-/// control groups and the OCI runtime's state. Logs and exit records stay for the next run.
+/// control groups and the OCI runtime's state. Logs and exit records stay for the next run, the
+/// content of volumes in memory does not.
 /// `binary`: as NodeOptions::binary. Requires: as release_networks().
 Result<> release_pods(const std::string& data_dir, const std::string& binary = "/proc/self/exe");
-
-/// Unmounts what pods in `data_dir` had: root file systems, parts of volumes, volumes in memory,
-/// whose content is lost. The same conditions.
-void release_mounts(const std::string& data_dir);
 
 /// `insula shim ...`: owns one container's output and exit status. Called before anything else of
 /// the binary starts up, since there is one such process for every container.

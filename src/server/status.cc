@@ -161,7 +161,6 @@ int down(std::span<const std::string> arguments) {
   stop_containers(layout, kContainerGrace);
   if (const auto released = node::release_pods(layout.node()); !released)
     return failed("down", released.error());
-  node::release_mounts(layout.node());
   if (const auto released = node::release_networks(layout.node()); !released)
     return failed("down", released.error());
   return cli::kOk;
