@@ -128,6 +128,7 @@ Task<> Agent::remove_orphan(std::string uid) {
     const std::string path = fmt::format("{}/containers/{}", dir, name);
     for (const std::string& run : names_in(path)) {
       Container container{fmt::format("{}-{}-{}", uid, name, run), path + "/" + run, {}};
+      co_await launch_settled(container.dir);
       if (Result<Container> found = find_container(container.id, container.dir); found) {
         services_.runtime.signal(*found, SIGKILL);
         co_await wait_for_exit(*found);

@@ -115,8 +115,7 @@ bool is_namespace(const std::string& path) {
   return statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
 }
 
-Result<> keep_namespaces(const NamespacePaths& paths, std::optional<std::uint32_t> user_base) {
-  if (is_namespace(paths.network) && (!user_base || is_namespace(paths.user))) return {};
+Result<> make_namespaces(const NamespacePaths& paths, std::optional<std::uint32_t> user_base) {
   INSULA_TRY(const auto holder, NamespaceHolder::start());
   if (user_base) {
     INSULA_TRY_VOID(holder->ask(CLONE_NEWUSER, "make a user namespace"));

@@ -19,10 +19,10 @@ struct NamespacePaths {
 
 /// Makes a network namespace; with `user_base` first a user namespace whose ids 0 to 65535 are
 /// those from the base on, and the network namespace inside it, so that root of the pod rules its
-/// own network and may look at it through /sys. What is there already is kept. Blocking.
+/// own network and may look at it through /sys. Requires: nothing is kept there. Blocking.
 ///
 /// Errors: kForbidden or kUnavailable when the kernel does not let us.
-Result<> keep_namespaces(const NamespacePaths& paths, std::optional<std::uint32_t> user_base);
+Result<> make_namespaces(const NamespacePaths& paths, std::optional<std::uint32_t> user_base);
 
 /// Lets go of one; the kernel frees it when nobody is in it. Fine when it is gone.
 Result<> drop_namespace(const std::string& path);

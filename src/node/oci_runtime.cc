@@ -29,7 +29,9 @@ constexpr auto kDeleteTimeout = std::chrono::seconds(10);
 constexpr std::uint32_t kUserSlots = 65535;
 // What a test container gets of everything; enough for /bin/true.
 constexpr std::int64_t kProbeMemoryBytes = 64L << 20U;
-constexpr Ipv4 kProbeAddress{(169U << 24U) | (254U << 16U) | (255U << 8U) | 1U};
+// Another platform of this machine may be trying things out at this very moment.
+constexpr Ipv4 kFirstProbeAddress{(169U << 24U) | (254U << 16U) | (255U << 8U) | 1U};
+constexpr std::uint32_t kProbeAddresses = 64;
 
 // In a container's directory: the parts of volumes that it is given.
 constexpr const char* kSubPaths = "/subpaths";
@@ -154,10 +156,12 @@ Task<Result<>> OciRuntime::try_out(std::string scratch_dir) {
     co_return fail(ErrorCode::kUnavailable, "no control groups are mounted at /sys/fs/cgroup");
   INSULA_CO_TRY_VOID(network_.prepare());
   INSULA_CO_TRY_VOID(make_dirs(options_.state_dir, 0700));
-  const Result<> all = co_await run_probe(scratch_dir, true);
-  if (all) co_return Result<>{};
+  if (co_await run_probe(scratch_dir, true)) co_return Result<>{};
   const Result<> less = co_await run_probe(scratch_dir, false);
   if (!less) co_return less;
+  // A mishap of one moment must not cost tenants their isolation until the next start.
+  const Result<> all = co_await run_probe(scratch_dir, true);
+  if (all) co_return Result<>{};
   isolation_.user_namespaces = false;
   isolation_.reason = "pods of tenants share the machine's user ids: " + all.error().message();
   co_return Result<>{};
@@ -168,7 +172,6 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
   sandbox.pod_uid = fmt::format("probe-{}", getpid());
   sandbox.hostname = "probe";
   sandbox.dir = dir;
-  sandbox.ip = kProbeAddress;
   sandbox.wants_user_namespace = user_namespace;
   ContainerPlan plan;
   plan.id = fmt::format("insula-probe-{}", getpid());
@@ -180,7 +183,12 @@ Task<Result<>> OciRuntime::run_probe(std::string dir, bool user_namespace) {
   plan.limits = {kProbeMemoryBytes, 1000, 100, 16};
   INSULA_CO_TRY_VOID(remove_tree(dir));
   INSULA_CO_TRY_VOID(make_dirs(plan.dir, 0711));
-  Result<Sandbox> made = co_await create_sandbox(sandbox);
+  Result<Sandbox> made = fail(ErrorCode::kAlreadyExists, "");
+  for (std::uint32_t i = 0;
+       i < kProbeAddresses && !made && made.error().code() == ErrorCode::kAlreadyExists; ++i) {
+    sandbox.ip = Ipv4{kFirstProbeAddress.value + i};
+    made = co_await create_sandbox(sandbox);
+  }
   Result<> outcome;
   if (made) {
     Result<Container> container = co_await start(plan, *made);

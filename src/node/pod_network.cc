@@ -71,8 +71,6 @@ Result<> make_links(const std::string& name, const std::string& ns_path, Ipv4 ad
   const Fd ns(open(ns_path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!ns) return fail_errno("open " + ns_path);
   INSULA_TRY(Netlink host, Netlink::open());
-  // An interface left by an agent that died half way: its other end may be anywhere.
-  if (const int stale = link_index(name); stale != 0) INSULA_TRY_VOID(host.remove_link(stale));
   INSULA_TRY_VOID(host.add_veth(name, "eth0", ns.get()));
   const int index = link_index(name);
   RemoveOnFailure undo(host, index);
@@ -103,8 +101,10 @@ Result<> PodNetwork::prepare() const {
 Result<> PodNetwork::add(const std::string& pod_uid,
                          Ipv4 address,
                          std::optional<std::uint32_t> user_base) const {
+  // An agent that died half way may have made them for another address and other ids.
+  INSULA_TRY_VOID(remove(pod_uid));
   const NamespacePaths paths = namespaces(pod_uid);
-  INSULA_TRY_VOID(keep_namespaces(paths, user_base));
+  INSULA_TRY_VOID(make_namespaces(paths, user_base));
   return make_links(host_link_name(pod_uid), paths.network, address);
 }
 

@@ -31,7 +31,7 @@ class PodNetwork {
   /// Makes namespace, interfaces, addresses and routes. What an agent that died left half made
   /// under the same uid is made anew, so this is not for a pod that runs. Errors: kAlreadyExists
   /// when something else on this machine has a route to `address`. With `user_base` the namespace
-  /// belongs to a new user namespace, see keep_namespaces().
+  /// belongs to a new user namespace, see make_namespaces().
   Result<> add(const std::string& pod_uid,
                Ipv4 address,
                std::optional<std::uint32_t> user_base) const;

@@ -138,6 +138,7 @@ std::chrono::nanoseconds PodWorker::grace_left() const {
 
 Task<> PodWorker::run() {
   if (stage_ != PodStage::kEnded && !ended_before()) {
+    co_await launches_settled();
     co_await prepare();
     if (stopping()) take_over();
     if (!stopping()) co_await run_init_containers();
@@ -172,6 +173,14 @@ Task<> PodWorker::prepare() {
     }
     co_await race(sleep_for(wait), wait_for(stop_));
     wait = std::min<std::chrono::nanoseconds>(2 * wait, kPrepareAgainMax);
+  }
+}
+
+// An agent that was killed may have left starts under way.
+Task<> PodWorker::launches_settled() {
+  for (const auto& slot : slots_) {
+    if (has_run(*slot))
+      co_await launch_settled(fmt::format("{}/{}", slot_dir(*slot), newest_run(slot_dir(*slot))));
   }
 }
 

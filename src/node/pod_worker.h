@@ -142,6 +142,7 @@ class PodWorker {
 
   // pod_worker.cc: the pod as a whole
   Task<> run();
+  Task<> launches_settled();
   Task<> prepare();
   Task<Result<>> try_prepare();
   Task<Result<>> set_up_sandbox(bool tenant);

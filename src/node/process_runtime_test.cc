@@ -112,6 +112,47 @@ TEST_F(ProcessRuntimeTest, AContainerWhoseAgentDiedDuringTheStartDoesNotStay) {
   EXPECT_FALSE(find_container("c", plan.dir));
 }
 
+// As with an OCI runtime, which an agent that is killed leaves at work.
+TEST_F(ProcessRuntimeTest, AStartUnderWayIsWaitedOutByTheNextAgent) {
+  ContainerPlan plan = shell("");
+  const std::string pid_file = dir_ / "pid";
+  const std::string gate = dir_ / "gate";
+  ASSERT_EQ(mkfifo(gate.c_str(), 0600), 0);
+  ShimLaunch launch;
+  launch.binary = NODE_TEST_SHIM;
+  launch.flags = {"--pid-file", pid_file};
+  launch.command = {"/bin/sh", "-c",
+                    "sleep 1000 & echo $! > " + pid_file + "; read go < " + gate + "; exit 0"};
+  launch.env = plan.env;
+  {
+    TaskGroup first_agent;
+    first_agent.spawn([](ShimLaunch launch, ContainerPlan plan) -> Task<> {
+      static_cast<void>(co_await launch_shim(std::move(launch), plan));
+    }(std::move(launch), plan));
+    run_until_complete(loop_, [](std::string pid_file) -> Task<> {
+      while (!read_file(pid_file).value_or("").ends_with('\n'))
+        co_await sleep_for(std::chrono::milliseconds(1));
+    }(pid_file));
+  }
+  const auto pid = static_cast<pid_t>(std::stol(read_file(pid_file).value()));
+  const auto process = identify(pid);
+  ASSERT_TRUE(process);
+  bool settled = false;
+  TaskGroup next_agent;
+  next_agent.spawn([](std::string dir, bool& settled) -> Task<> {
+    co_await launch_settled(std::move(dir));
+    settled = true;
+  }(plan.dir, settled));
+  run_until_complete(loop_, sleep_for(std::chrono::milliseconds(20)));
+  EXPECT_FALSE(settled);
+  EXPECT_TRUE(is_alive(*process));
+  ASSERT_TRUE(write_file(gate, "go\n"));
+  run_until_complete(loop_, next_agent.drained());
+  EXPECT_TRUE(settled);
+  EXPECT_FALSE(find_container("c", plan.dir));
+  EXPECT_FALSE(is_alive(*process));
+}
+
 TEST_F(ProcessRuntimeTest, LeftOverChildrenDoNotKeepTheContainer) {
   const auto container = run(runtime_.start(shell("sleep 1000 & exit 0"), {}));
   ASSERT_TRUE(container);

@@ -27,6 +27,9 @@ namespace insula::node {
 /// container is then adopted, because the shim is a subreaper.
 ///
 /// On descriptor kShimStatusFd it reports once: `started <pid>\n`, or `failed <why>\n` and ends.
+/// Descriptor kShimLockFd is a lock that the agent took on a file; the shim lets go of it when it
+/// has reported. Until then its container may come to life, whether that agent is still there or
+/// not.
 /// In D it leaves `shim` (identity, see ShimIdentity) and, at the end, `exit` (see ExitRecord).
 ///
 /// With --marked-env the command's environment is that of the shim whose entries begin with
@@ -39,6 +42,7 @@ namespace insula::node {
 /// hybrid hierarchy, which crun refuses.
 inline constexpr char kEnvMark = '+';
 inline constexpr int kShimStatusFd = 3;
+inline constexpr int kShimLockFd = 4;
 
 /// A process that a restarted agent can find again: the start time tells a reused pid apart.
 struct ProcessIdentity {

@@ -5,8 +5,13 @@
 #include <csignal>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/wait.h>
+
+#include "async/deadline.h"
+#include "async/loop.h"
 
 #include "node/files.h"
 
@@ -15,6 +20,20 @@ namespace {
 
 constexpr std::size_t kReportBytesMax = 4096;
 constexpr int kLostExitCode = 137;
+constexpr const char* kLaunchLock = "/launch";
+constexpr auto kLaunchPause = std::chrono::milliseconds(5);
+// For an OCI runtime that hangs.
+constexpr auto kLaunchSettlesMax = std::chrono::seconds(30);
+
+// The lock belongs to the open file, which the shim inherits: it is free when both are gone, and
+// there is no moment between them.
+Result<Fd> take_launch_lock(const std::string& dir) {
+  const std::string path = dir + kLaunchLock;
+  Fd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return fail_errno("open " + path);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return fail_errno("lock " + path);
+  return file;
+}
 
 Task<Result<std::string>> read_report(Fd fd) {
   FdWatch watch(Loop::current(), fd.get());
@@ -38,6 +57,7 @@ void reap_quietly(pid_t pid) {
 
 Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan) {
   INSULA_CO_TRY(Pipe status, make_pipe());
+  INSULA_CO_TRY(Fd lock, take_launch_lock(plan.dir));
   SpawnOptions options;
   options.argv = {launch.binary, "shim",
                   "--dir",       plan.dir,
@@ -48,9 +68,10 @@ Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan
   options.argv.emplace_back("--");
   std::ranges::move(launch.command, std::back_inserter(options.argv));
   options.env = std::move(launch.env);
-  options.fds = {{kShimStatusFd, status.write_end.get()}};
+  options.fds = {{kShimStatusFd, status.write_end.get()}, {kShimLockFd, lock.get()}};
   INSULA_CO_TRY(const pid_t pid, spawn(options));
   status.write_end.close();
+  lock.close();
   INSULA_CO_TRY(const std::string report, co_await read_report(std::move(status.read_end)));
   if (!report.starts_with("started ")) {
     INSULA_CO_TRY_VOID(co_await reap(pid));
@@ -60,6 +81,14 @@ Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan
     co_return fail(ErrorCode::kInvalid, std::move(why));
   }
   co_return find_container(plan.id, plan.dir);
+}
+
+Task<> launch_settled(std::string dir) {
+  const Fd lock(open((dir + kLaunchLock).c_str(), O_RDWR | O_CLOEXEC));
+  if (!lock) co_return;
+  const Deadline limit = Loop::current().now() + kLaunchSettlesMax;
+  while (flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && Loop::current().now() < limit)
+    co_await sleep_for(kLaunchPause);
 }
 
 Result<Container> find_container(std::string id, std::string dir) {

@@ -21,6 +21,10 @@ struct ShimLaunch {
 /// Errors: kInvalid with the shim's report when it does not.
 Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan);
 
+/// Waits while a shim that an earlier agent launched over `dir` is still starting its container.
+/// Only then is what find_container() says the last word.
+Task<> launch_settled(std::string dir);
+
 /// The container that an earlier agent left in `dir`.
 /// Errors: kNotFound when none was started there.
 [[nodiscard]] Result<Container> find_container(std::string id, std::string dir);

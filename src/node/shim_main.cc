@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -302,7 +303,8 @@ void leave_exit_record(const ShimOptions& options, int status) {
   static_cast<void>(replace_file(options.dir + "/exit", to_text(record)).has_value());
 }
 
-int supervise(const ShimOptions& options) {
+// `start_lock` is held until it returns or the container runs.
+int supervise(const ShimOptions& options, Fd start_lock) {
   LogWriter log(options.log, options.log_bytes, options.log_files);
   if (!log.open()) return failed(with_errno("open " + options.log));
   Pipes pipes;
@@ -336,6 +338,7 @@ int supervise(const ShimOptions& options) {
     wait_status(container);
     return failed("the agent is gone, or the shim's identity cannot be written");
   }
+  start_lock.close();
   relay(pid_fd.get(), options.pid_file.empty() ? container : 0, pipes, log);
   const int status = wait_status(container);
   if (options.pid_file.empty()) end_descendants();
@@ -361,10 +364,11 @@ int shim_main(int argc, char** argv) {
   }
   // Children must not hold the status pipe open, or the agent would wait for its end.
   fcntl(kShimStatusFd, F_SETFD, FD_CLOEXEC);
+  Fd start_lock(fcntl(kShimLockFd, F_SETFD, FD_CLOEXEC) == 0 ? kShimLockFd : -1);
   for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP})
     std::signal(number, SIG_IGN);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  return supervise(options);
+  return supervise(options, std::move(start_lock));
 }
 
 }  // namespace insula::node

@@ -21,7 +21,8 @@ MINORS = ("30", "33", "35", "36")
 
 def eventually(condition, within=30.0, every=0.02, message="condition"):
     """Polls until `condition` returns something true and returns that; an assertion error after
-    `within` seconds. Exceptions of kind AssertionError count as "not yet"."""
+    `within` seconds. Exceptions of kind AssertionError count as "not yet". `message` is what was
+    waited for, or a function that describes it and what stands in its way."""
     deadline = time.monotonic() + within
     last = None
     while True:
@@ -32,7 +33,8 @@ def eventually(condition, within=30.0, every=0.02, message="condition"):
         except AssertionError as error:
             last = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"{message} not reached within {within} s; last seen: {last!r}")
+            described = message() if callable(message) else message
+            raise AssertionError(f"{described} not reached within {within} s; last seen: {last!r}")
         time.sleep(every)
 
 

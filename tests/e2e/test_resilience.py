@@ -109,9 +109,16 @@ class Resilience(unittest.TestCase):
             return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
         return [p for p in self.pods() if is_ready(p)]
 
-    def settled(self):
-        eventually(lambda: len(self.ready_pods()) == 2 and len(self.pods()) == 2, 60, message="two ready pods")
+    def wait_for_ready(self, replicas):
+        def described():
+            waiting = [p for p in self.platform.get("pods", "-n", "load")["items"] if p not in self.ready_pods()]
+            return "\n".join([f"{replicas} ready pods", *(f"{p['metadata']['name']}: {p['status']}" for p in waiting),
+                              self.platform.kubectl("get", "events", "-n", "load").stdout, self.platform.logs()])
+        eventually(lambda: len(self.ready_pods()) == replicas and len(self.pods()) == replicas, 60, message=described)
         return self.ready_pods()
+
+    def settled(self):
+        return self.wait_for_ready(2)
 
     def test_deleting_a_pod_fails_no_request_while_another_is_ready(self):
         with Load(self.platform, "load", self.key) as load:
@@ -191,17 +198,20 @@ class Resilience(unittest.TestCase):
         self.assertEqual(self.running_containers(), before)
 
     def test_the_node_agent_killed_while_it_creates_pods_creates_them_all(self):
+        def scale(replicas):
+            self.platform.kubectl("scale", "deployment/llm-service", "-n", "load", f"--replicas={replicas}")
         replicas = 12
         self.settled()
+        self.addCleanup(scale, 2)
         for turn in range(3):
-            self.platform.kubectl("scale", "deployment/llm-service", "-n", "load", f"--replicas={replicas}")
+            scale(replicas)
             # At various points of the work: networks, root file systems, starts.
             eventually(lambda: len(self.pods()) > 4, message="pods being created")
             time.sleep(0.05 * turn)
             before = self.platform.kill("node")
             self.platform.wait_restarted("node", before)
-            eventually(lambda: len(self.ready_pods()) == replicas, 90, message="all pods ready")
-            self.platform.kubectl("scale", "deployment/llm-service", "-n", "load", "--replicas=2")
+            self.wait_for_ready(replicas)
+            scale(2)
             self.settled()
 
     def test_the_gateway_killed_ten_times_comes_back(self):
