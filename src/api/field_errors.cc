@@ -69,8 +69,6 @@ ShownValue::ShownValue(std::int32_t number) : text_(fmt::format("{}", number)) {
 
 ShownValue::ShownValue(std::int64_t number) : text_(fmt::format("{}", number)) {}
 
-ShownValue::ShownValue(bool value) : text_(value ? "true" : "false") {}
-
 ShownValue ShownValue::json(std::string text) {
   ShownValue value;
   value.text_ = std::move(text);

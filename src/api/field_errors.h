@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -38,7 +39,12 @@ class ShownValue {
   ShownValue(const char* text);         // NOLINT(google-explicit-constructor): as above
   ShownValue(std::int32_t number);      // NOLINT(google-explicit-constructor): as above
   ShownValue(std::int64_t number);      // NOLINT(google-explicit-constructor): as above
-  ShownValue(bool value);               // NOLINT(google-explicit-constructor): as above
+
+  // Not from pointers, which convert to bool.
+  template <std::same_as<bool> T>
+  ShownValue(T value)  // NOLINT(google-explicit-constructor): as above
+      : text_(value ? "true" : "false") {}
+
   [[nodiscard]] static ShownValue json(std::string text);
 
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -100,7 +100,8 @@ TEST_F(NodeRelayTest, JoinsAnUpgradedConnectionInBothDirections) {
     const auto written = co_await stream.write("hello");
     std::array<char, 64> buffer{};
     const auto read = co_await stream.read(buffer);
-    co_return written&& read ? std::string(buffer.data(), *read) : "failed";
+    if (!written || !read) co_return "failed";
+    co_return std::string(buffer.data(), *read);
   };
   EXPECT_EQ(server->run(talk(*upgraded->stream)), "hello");
 }

@@ -119,6 +119,9 @@ struct Written {
   bool gone = false;
 };
 
+/// A resourceVersion that a client sent. Errors: kBadRequest.
+[[nodiscard]] Result<store::Revision> parse_resource_version(std::string_view text);
+
 /// The generic half of the API server: the same operations for every kind, over the store. What
 /// differs between kinds comes from api::KindStrategy.
 ///

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include "api/strategy.h"
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
+#include "base/number.h"
 
 namespace insula::apiserver {
 
@@ -26,20 +26,10 @@ std::string continue_token(store::Revision revision, std::string_view last_key) 
   return fmt::format("{}:{}", revision, last_key);
 }
 
-Result<store::Revision> parse_revision(std::string_view text) {
-  store::Revision value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-    return fail(
-        ErrorCode::kBadRequest,
-        fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
-  }
-  return value;
-}
-
 Result<Position> parse_continue(std::string_view token, std::string_view prefix) {
   const std::size_t colon = token.find(':');
-  Result<store::Revision> revision = parse_revision(token.substr(0, std::min(colon, token.size())));
+  Result<store::Revision> revision =
+      parse_resource_version(token.substr(0, std::min(colon, token.size())));
   if (colon == std::string_view::npos || !revision || !token.substr(colon + 1).starts_with(prefix))
     return fail(ErrorCode::kBadRequest, "continue key is not valid: it is not of this list");
   return Position{*revision, std::string(token.substr(colon + 1))};
@@ -48,7 +38,7 @@ Result<Position> parse_continue(std::string_view token, std::string_view prefix)
 /// The state that a list without continue token reads; 0 for the newest.
 Result<store::Revision> revision_of(const ListQuery& query, store::Revision newest) {
   if (query.resource_version.empty()) return store::Revision{0};
-  INSULA_TRY(const store::Revision asked, parse_revision(query.resource_version));
+  INSULA_TRY(const store::Revision asked, parse_resource_version(query.resource_version));
   const bool exact = query.match == VersionMatch::kExact ||
                      (query.match == VersionMatch::kUnset && query.limit > 0 && asked > 0);
   if (exact) return asked;
@@ -60,6 +50,14 @@ Result<store::Revision> revision_of(const ListQuery& query, store::Revision newe
 }
 
 }  // namespace
+
+Result<store::Revision> parse_resource_version(std::string_view text) {
+  const auto value = parse_whole<store::Revision>(text);
+  if (value && *value >= 0) return *value;
+  return fail(
+      ErrorCode::kBadRequest,
+      fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
+}
 
 Result<Selectors> Selectors::parse(const api::Kind& kind,
                                    std::string_view labels,

@@ -1,9 +1,10 @@
 #include "apiserver/selector.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
+
+#include "base/number.h"
 
 namespace insula::apiserver {
 
@@ -16,13 +17,6 @@ bool is_space(char c) {
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '_' || c == '.' || c == '/';
-}
-
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 bool lists(const std::vector<std::string>& values, const std::string& value) {
@@ -111,7 +105,7 @@ class LabelSelector::Parser {
   Result<Requirement> bounded(Requirement out, Operator op) {
     out.op = op;
     const std::string text = word();
-    const auto value = number(text);
+    const auto value = parse_whole<std::int64_t>(text);
     if (!value)
       return refuse(
           fmt::format("values[0][{}]: Invalid value: \"{}\": for 'Gt', 'Lt' operators, the value "
@@ -159,7 +153,7 @@ bool LabelSelector::holds(const Requirement& requirement,
       return !present || !lists(requirement.values, it->second);
     case Operator::kGreater:
     case Operator::kLess: {
-      const auto value = present ? number(it->second) : std::nullopt;
+      const auto value = present ? parse_whole<std::int64_t>(it->second) : std::nullopt;
       if (!value) return false;
       return requirement.op == Operator::kGreater ? *value > requirement.bound
                                                   : *value < requirement.bound;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "apiserver/patch.h"
 #include "apiserver/status.h"
 #include "apiserver/subresource.h"
+#include "base/number.h"
 #include "json/parse.h"
 
 namespace insula::apiserver {
@@ -18,12 +18,10 @@ namespace insula::apiserver {
 namespace {
 
 Result<std::int64_t> parse_number(std::string_view name, std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("{}: Invalid value: \"{}\": must be a whole number", name, text));
-  return value;
+  const auto value = parse_whole<std::int64_t>(text);
+  if (value && *value >= 0) return *value;
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("{}: Invalid value: \"{}\": must be a whole number", name, text));
 }
 
 Result<VersionMatch> parse_match(const std::string& match, const std::string& version) {

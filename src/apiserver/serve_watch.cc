@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "base/number.h"
 
 namespace insula::apiserver {
 
@@ -39,21 +39,13 @@ bool is_true(const Call& call, std::string_view name) {
   return !text.empty() && text != "false" && text != "0";
 }
 
-Result<store::Revision> parse_version(const std::string& text) {
-  store::Revision value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || (error == std::errc() && end == text.data() + text.size() && value >= 0))
-    return value;
-  return fail(
-      ErrorCode::kBadRequest,
-      fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
-}
-
 /// Spec: KEP-3157, validation of sendInitialEvents.
 Result<WatchPlan> plan_watch(const Call& call, std::uint32_t spread) {
   WatchPlan plan;
   plan.bookmarks = is_true(call, "allowWatchBookmarks");
-  INSULA_TRY(plan.since, parse_version(call.query("resourceVersion")));
+  if (const std::string version = call.query("resourceVersion"); !version.empty()) {
+    INSULA_TRY(plan.since, parse_resource_version(version));
+  }
   const bool send_given = !call.query("sendInitialEvents").empty();
   const std::string match = call.query("resourceVersionMatch");
   if (send_given && match != "NotOlderThan") {
@@ -77,12 +69,11 @@ Result<WatchPlan> plan_watch(const Call& call, std::uint32_t spread) {
   std::chrono::seconds timeout =
       kWatchTimeoutMin + std::chrono::seconds(spread % kWatchTimeoutMin.count());
   if (const std::string text = call.query("timeoutSeconds"); !text.empty()) {
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (error != std::errc() || end != text.data() + text.size() || seconds < 0)
+    const auto seconds = parse_whole<std::int64_t>(text);
+    if (!seconds || *seconds < 0)
       return fail(ErrorCode::kBadRequest,
                   fmt::format("timeoutSeconds: Invalid value: \"{}\"", text));
-    if (seconds > 0) timeout = std::min(std::chrono::seconds(seconds), kWatchTimeoutMax);
+    if (*seconds > 0) timeout = std::min(std::chrono::seconds(*seconds), kWatchTimeoutMax);
   }
   plan.timeout = timeout;
   return plan;

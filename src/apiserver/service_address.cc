@@ -1,6 +1,5 @@
 #include "apiserver/service_address.h"
 
-#include <charconv>
 #include <optional>
 #include <set>
 
@@ -111,21 +110,6 @@ Result<> assign_node_ports(api::Service& service, const ServiceRange& range, Tak
 }
 
 }  // namespace
-
-Result<ServiceRange> ServiceRange::parse(std::string_view cidr) {
-  const std::size_t slash = cidr.find('/');
-  const auto address = parse_ipv4(std::string(cidr.substr(0, slash)));
-  int bits = -1;
-  if (slash != std::string_view::npos)
-    std::from_chars(cidr.data() + slash + 1, cidr.data() + cidr.size(), bits);
-  if (!address || bits < 8 || bits > 29)
-    return fail(ErrorCode::kInvalid,
-                fmt::format("service range {}: not an IPv4 network between /8 and /29", cidr));
-  ServiceRange out;
-  out.size = 1U << (32 - bits);
-  out.first = *address & ~(out.size - 1);
-  return out;
-}
 
 Result<> assign_addresses(const store::Transaction& transaction,
                           const ServiceRange& range,

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "api/kind.h"
 #include "base/error.h"
@@ -16,9 +15,6 @@ struct ServiceRange {
   std::uint32_t size = 1U << 16;
   std::int32_t node_port_first = 30000;
   std::int32_t node_port_last = 32767;
-
-  /// Reads `10.96.0.0/16`. Errors: kInvalid.
-  static Result<ServiceRange> parse(std::string_view cidr);
 };
 
 /// Gives a Service the cluster IP and the node ports that it needs and does not name; leaves other

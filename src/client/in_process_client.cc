@@ -1,6 +1,5 @@
 #include "client/in_process_client.h"
 
-#include <charconv>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -116,14 +115,6 @@ class InProcessWatch final : public WatchStream {
   std::deque<WatchEvent> events_;  // what one take() gave; the store bounds it
 };
 
-Result<store::Revision> parse_revision(const std::string& text) {
-  store::Revision revision = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, revision);
-  if (error == std::errc() && stop == end && revision >= 0) return revision;
-  return fail(ErrorCode::kBadRequest, "resourceVersion: Invalid value: \"" + text + "\"");
-}
-
 }  // namespace
 
 InProcessClient::InProcessClient(apiserver::Registry& registry, apiserver::User user)
@@ -174,7 +165,7 @@ Task<Result<std::unique_ptr<WatchStream>>> InProcessClient::watch(Target target,
     query.selectors = selectors;
     INSULA_CO_TRY(present, registry_.list(target_of(target), query));
   } else {
-    INSULA_CO_TRY(present.revision, parse_revision(options.resource_version));
+    INSULA_CO_TRY(present.revision, apiserver::parse_resource_version(options.resource_version));
   }
   INSULA_CO_TRY(apiserver::ObjectWatch changes,
                 registry_.watch(target_of(std::move(target)), selectors, present.revision));

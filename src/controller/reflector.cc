@@ -1,17 +1,14 @@
 #include "controller/reflector.h"
 
-#include <charconv>
 #include <utility>
 
 #include "async/loop.h"
+#include "base/number.h"
 
 namespace insula::controller {
 
 std::int64_t revision_of(std::string_view resource_version) {
-  std::int64_t revision = 0;
-  const char* end = resource_version.data() + resource_version.size();
-  const auto [stop, error] = std::from_chars(resource_version.data(), end, revision);
-  return error == std::errc() && stop == end ? revision : 0;
+  return parse_whole<std::int64_t>(resource_version).value_or(0);
 }
 
 Reflector::Reflector(client::Client& client,

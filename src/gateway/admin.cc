@@ -1,9 +1,9 @@
 #include "gateway/admin.h"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "base/number.h"
 #include "http/message.h"
 #include "json/write.h"
 
@@ -22,13 +22,8 @@ Result<std::int64_t> hour_in(const http::Request& request,
                              std::int64_t absent) {
   const auto text = request.query(name);
   if (!text) return absent;
-  std::int64_t hour = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), hour);
-  if (error != std::errc() || end != text->data() + text->size()) {
-    return fail(ErrorCode::kBadRequest,
-                std::string(name) + " must be a number of hours since 1970");
-  }
-  return hour;
+  if (const auto hour = parse_whole<std::int64_t>(*text); hour) return *hour;
+  return fail(ErrorCode::kBadRequest, std::string(name) + " must be a number of hours since 1970");
 }
 
 Result<UsageQuery> usage_query(const http::Request& request) {

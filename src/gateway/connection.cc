@@ -388,7 +388,8 @@ Task<bool> Connection::send_own(Request& request, OwnReply reply) {
   own_headers_.clear();
   const bool sent = co_await send(reply_head_, {});
   if (sent && body_pending_) co_await linger();
-  co_return sent&& reply.keep_alive;
+  if (!sent) co_return false;
+  co_return reply.keep_alive;
 }
 
 /// Lets the client finish sending, so that the reply is not lost to a reset.

@@ -272,19 +272,4 @@ std::string usage_json(const std::vector<UsageRow>& rows) {
   return json::write(json::Object{{"tenants", std::move(array)}});
 }
 
-Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file,
-                                         const UsageQuery& query) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored))
-    return fail(ErrorCode::kNotFound, file.string() + ": no usage ledger");
-  sqlite3* database = nullptr;
-  // Not read-only: reading a WAL database may have to create its shared-memory file.
-  const int opened = sqlite3_open_v2(file.c_str(), &database,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> owned(database, &sqlite3_close_v2);
-  if (opened != SQLITE_OK) return broken(database, "open");
-  sqlite3_busy_timeout(database, kBusyMs);
-  return select_rows(database, query);
-}
-
 }  // namespace insula::gateway

@@ -72,8 +72,4 @@ class UsageLedger {
 /// The rows as JSON: totals, by model and by key of each tenant. What GET /usage answers.
 [[nodiscard]] std::string usage_json(const std::vector<UsageRow>& rows);
 
-/// Reads a ledger that a running gateway may be writing to. Errors: kNotFound when there is none.
-[[nodiscard]] Result<std::vector<UsageRow>> read_usage(const std::filesystem::path& file,
-                                                       const UsageQuery& query);
-
 }  // namespace insula::gateway

@@ -35,8 +35,7 @@ FieldId id_of_short(std::string_view name) {
       if (token_is(name, "host")) return FieldId::kHost;
       return token_is(name, "date") ? FieldId::kDate : FieldId::kOther;
     case 6:
-      if (token_is(name, "expect")) return FieldId::kExpect;
-      return token_is(name, "server") ? FieldId::kServer : FieldId::kOther;
+      return token_is(name, "expect") ? FieldId::kExpect : FieldId::kOther;
     case 7:
       if (token_is(name, "upgrade")) return FieldId::kUpgrade;
       return token_is(name, "trailer") ? FieldId::kTrailer : FieldId::kOther;
@@ -44,7 +43,6 @@ FieldId id_of_short(std::string_view name) {
       return token_is(name, "forwarded") ? FieldId::kForwarded : FieldId::kOther;
     case 10:
       if (token_is(name, "connection")) return FieldId::kConnection;
-      if (token_is(name, "user-agent")) return FieldId::kUserAgent;
       return token_is(name, "keep-alive") ? FieldId::kKeepAlive : FieldId::kOther;
     default:
       return FieldId::kOther;

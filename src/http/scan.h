@@ -119,8 +119,10 @@ inline unsigned mask(__m128i x) {
     p += 16;
   }
 #endif
-  while (p<end&& static_cast<std::uint8_t>(*p)> limit && *p != 0x7f)
-    ++p;
+  for (; p < end; ++p) {
+    const auto byte = static_cast<std::uint8_t>(*p);
+    if (byte <= limit || byte == 0x7f) break;
+  }
   return p;
 }
 

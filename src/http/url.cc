@@ -1,9 +1,8 @@
 #include "http/url.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
 
+#include "base/number.h"
 #include "http/scan.h"
 
 namespace insula::http {
@@ -147,9 +146,8 @@ Result<Url> Url::parse(std::string_view text) {
   if (!parts) return invalid("bad host or port");
   if (authority.ends_with(':')) return invalid("no port after the colon");
   if (!parts->port.empty()) {
-    const char* end = parts->port.end();
-    const auto [stop, error] = std::from_chars(parts->port.begin(), end, url.port);
-    if (error != std::errc{} || stop != end || url.port == 0) return invalid("port out of range");
+    url.port = parse_whole<std::uint16_t>(parts->port).value_or(0);
+    if (url.port == 0) return invalid("port out of range");
   }
   url.host = parts->host;
   const std::string_view target = rest.substr(0, rest.find('#'));

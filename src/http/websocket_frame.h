@@ -23,13 +23,10 @@ enum class Role : std::uint8_t { kServer, kClient };
 
 /// Close codes of RFC 6455 section 7.4.1 that we send.
 inline constexpr std::uint16_t kCloseNormal = 1000;
-inline constexpr std::uint16_t kCloseGoingAway = 1001;
 inline constexpr std::uint16_t kCloseProtocolError = 1002;
 inline constexpr std::uint16_t kCloseNoStatus = 1005;  // never sent: the peer gave none
 inline constexpr std::uint16_t kCloseNotUtf8 = 1007;
-inline constexpr std::uint16_t kClosePolicy = 1008;
 inline constexpr std::uint16_t kCloseTooBig = 1009;
-inline constexpr std::uint16_t kCloseInternal = 1011;
 
 /// Largest payload of a control frame.
 inline constexpr std::size_t kControlBytesMax = 125;

@@ -20,6 +20,10 @@ std::string error_of(std::string_view text) {
   return parsed ? "no error" : parsed.error().message();
 }
 
+// A pointer would become `true`.
+static_assert(!std::is_constructible_v<Value, Object*>);
+static_assert(std::is_constructible_v<Value, bool>);
+
 TEST(Parse, WritesBackWhatItReads) {
   for (const char* text :
        {"null", "true", "0", "-1", "9223372036854775807", "-9223372036854775808",

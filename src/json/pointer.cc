@@ -1,10 +1,11 @@
 #include "json/pointer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "base/number.h"
 
 namespace insula::json {
 namespace {
@@ -26,10 +27,7 @@ bool unescape(std::string_view raw, std::string& out) {
 
 std::optional<std::size_t> array_index(std::string_view step) {
   if (step.empty() || (step.size() > 1 && step.front() == '0')) return std::nullopt;
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
-  if (error != std::errc() || end != step.data() + step.size()) return std::nullopt;
-  return index;
+  return parse_whole<std::size_t>(step);
 }
 
 Result<Pointer> Pointer::parse(std::string_view text) {

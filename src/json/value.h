@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -99,7 +100,9 @@ class Value {
 
   Value(std::nullptr_t) {}
 
-  Value(bool value) : value_(value) {}
+  // Not from pointers, which convert to bool.
+  template <std::same_as<bool> T>
+  Value(T value) : value_(value) {}
 
   template <class T>
     requires(std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>)
@@ -185,9 +188,16 @@ class Value {
  private:
   void set_unsigned(std::uint64_t value);
 
-  std::
-      variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>
-          value_;
+  using Storage = std::variant<std::monostate,
+                               bool,
+                               std::int64_t,
+                               std::uint64_t,
+                               double,
+                               std::string,
+                               Array,
+                               Object>;
+
+  Storage value_;
 };
 
 struct Object::Member {

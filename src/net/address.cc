@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -10,6 +9,8 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/un.h>
+
+#include "base/number.h"
 
 namespace insula::net {
 namespace {
@@ -28,13 +29,11 @@ Result<Address> Address::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return malformed(text);
   std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc() || end != digits.data() + digits.size()) return malformed(text);
+  const auto port = parse_whole<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return malformed(text);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   if (host.empty()) host = "0.0.0.0";
-  auto address = ip(host, port);
+  auto address = ip(host, *port);
   if (!address) return malformed(text);
   return address;
 }
@@ -80,20 +79,6 @@ Address Address::from_sockaddr(const sockaddr* address, socklen_t length) {
   result.length_ = std::min<socklen_t>(length, sizeof result.storage_);
   std::memcpy(&result.storage_, address, result.length_);
   return result;
-}
-
-bool Address::is_loopback() const {
-  if (family() == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &storage_, sizeof v4);
-    return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
-  }
-  if (family() == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &storage_, sizeof v6);
-    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0;
-  }
-  return is_unix();
 }
 
 std::uint16_t Address::port() const {

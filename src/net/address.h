@@ -32,7 +32,6 @@ class Address {
 
   [[nodiscard]] bool is_unix() const { return storage_.ss_family == AF_UNIX; }
 
-  [[nodiscard]] bool is_loopback() const;
   /// 0 for a Unix socket.
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] Address with_port(std::uint16_t port) const;

@@ -153,16 +153,8 @@ TEST_F(AgentTest, AMissingConfigMapDoesNotRaiseTheRestartBackoff) {
         .config_map_ref.emplace()
         .local_object_reference.name = "settings";
     co_await node.create(pod);
-    // With doubling, the tries of this time would have led to a pause of seconds.
-    co_await node.until_event("needs", "configmap \"settings\" not found");
-    co_await node.idle(std::chrono::milliseconds(1500));
-    api::ConfigMap settings;
-    settings.metadata.name = "settings";
-    settings.metadata.namespace_ = "default";
-    EXPECT_TRUE(co_await client::create(node.api, settings));
-    const SteadyTime created = node.loop.now();
-    co_await node.until("needs", [](const api::Pod& p) { return TestNode::is_ready(p); });
-    EXPECT_LT(node.loop.now() - created, std::chrono::seconds(1));
+    // With doubling, that many tries would take hours.
+    co_await node.until_event("needs", "configmap \"settings\" not found", 20);
   });
 }
 

@@ -1,10 +1,11 @@
 #include "node/container_plan.h"
 
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "base/number.h"
 
 namespace insula::node {
 namespace {
@@ -49,8 +50,9 @@ Result<> set_image_user(const std::string& user, Security& security) {
   if (user.empty() || user == "root" || user == "root:root") return {};
   const std::size_t colon = user.find(':');
   const auto number = [&](std::string_view text, std::int64_t& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc() && end == text.data() + text.size();
+    const auto read = parse_whole<std::int64_t>(text);
+    out = read.value_or(out);
+    return read.has_value();
   };
   const std::string_view whole = user;
   if (!number(whole.substr(0, colon), security.uid) ||

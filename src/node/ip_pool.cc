@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/number.h"
+
 namespace insula::node {
 namespace {
 
@@ -46,9 +48,7 @@ Result<Ipv4Range> parse_ipv4_range(std::string_view text) {
   const std::optional<Ipv4> first = parse_ipv4(text.substr(0, slash));
   int prefix = 0;
   if (slash != std::string_view::npos) {
-    const std::string_view digits = text.substr(slash + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (error != std::errc() || end != digits.data() + digits.size()) prefix = 0;
+    prefix = parse_whole<int>(text.substr(slash + 1)).value_or(0);
   }
   if (!first || prefix < kPrefixMin || prefix > kPrefixMax) {
     return fail(ErrorCode::kInvalid,

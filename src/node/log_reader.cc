@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "http/url.h"
 #include "node/files.h"
 
@@ -58,13 +58,10 @@ Result<std::string> full_timestamp(std::string_view text) {
 }
 
 Result<std::int64_t> number_of(std::string_view name, std::string_view text, std::int64_t min) {
-  std::int64_t out = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error != std::errc() || end != text.data() + text.size() || out < min) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("{}: \"{}\" must be a number and at least {}", name, text, min));
-  }
-  return out;
+  const auto out = parse_whole<std::int64_t>(text);
+  if (out && *out >= min) return *out;
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{}: \"{}\" must be a number and at least {}", name, text, min));
 }
 
 // The offset from which the last `lines` lines of the file begin; what is still missing in `lines`.

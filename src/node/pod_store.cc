@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/number.h"
 #include "node/files.h"
 
 namespace insula::node {
@@ -87,9 +88,7 @@ std::vector<HeldGpus> load_gpus(const std::string& pod_dir) {
 int newest_run(const std::string& container_dir) {
   int newest = -1;
   for (const std::string& name : names_in(container_dir)) {
-    int number = -1;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (error == std::errc() && end == name.data() + name.size()) newest = std::max(newest, number);
+    newest = std::max(newest, parse_whole<int>(name).value_or(-1));
   }
   return newest;
 }

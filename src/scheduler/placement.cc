@@ -1,7 +1,6 @@
 #include "scheduler/placement.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/pod_resources.h"
+#include "base/number.h"
 
 namespace insula::scheduler {
 
@@ -32,13 +32,6 @@ const api::Taint* untolerated(const api::Pod& pod, const api::Node& node) {
   return nullptr;
 }
 
-std::optional<std::int64_t> number(const std::string& text) {
-  std::int64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 bool holds(const api::NodeSelectorRequirement& requirement, const std::string* value) {
   const std::vector<std::string>& wanted = requirement.values;
   const bool listed = value != nullptr && std::ranges::find(wanted, *value) != wanted.end();
@@ -46,8 +39,8 @@ bool holds(const api::NodeSelectorRequirement& requirement, const std::string* v
   if (requirement.operator_ == "NotIn") return !listed;
   if (requirement.operator_ == "Exists") return value != nullptr;
   if (requirement.operator_ == "DoesNotExist") return value == nullptr;
-  const auto actual = value == nullptr ? std::nullopt : number(*value);
-  const auto bound = wanted.size() == 1 ? number(wanted.front()) : std::nullopt;
+  const auto actual = value == nullptr ? std::nullopt : parse_whole<std::int64_t>(*value);
+  const auto bound = wanted.size() == 1 ? parse_whole<std::int64_t>(wanted.front()) : std::nullopt;
   if (!actual || !bound) return false;
   if (requirement.operator_ == "Gt") return *actual > *bound;
   return requirement.operator_ == "Lt" && *actual < *bound;

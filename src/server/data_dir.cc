@@ -14,6 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/number.h"
+
 namespace insula::server {
 namespace {
 
@@ -147,12 +149,10 @@ Result<> check_version(const Layout& layout) {
     return write_file_durably(layout.version(), fmt::format("{}\n", kDataVersion), 0644);
   }
   if (!text) return std::unexpected(std::move(text).error());
-  int version = 0;
   const std::string_view digits =
       std::string_view(*text).substr(0, text->find_last_not_of('\n') + 1);
-  const char* const end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, version);
-  if (parsed.ec != std::errc() || parsed.ptr != end || version < 1) {
+  const int version = parse_whole<int>(digits).value_or(0);
+  if (version < 1) {
     return fail(ErrorCode::kInvalid,
                 layout.version() + " is not a version number: is this a data directory of insula?");
   }

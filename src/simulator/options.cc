@@ -1,11 +1,12 @@
 #include "simulator/options.h"
 
-#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "base/number.h"
 
 namespace insula::simulator {
 namespace {
@@ -13,14 +14,10 @@ namespace {
 constexpr double kSecondsMax = 3600;
 
 Result<double> number(std::string_view name, std::string_view text, double low, double high) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() ||
-      !(value >= low && value <= high)) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("{} takes a number from {} to {}, not `{}`", name, low, high, text));
-  }
-  return value;
+  const auto value = parse_whole<double>(text);
+  if (value && *value >= low && *value <= high) return *value;
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{} takes a number from {} to {}, not `{}`", name, low, high, text));
 }
 
 /// Seconds by default; `ms` and `s` may be written.

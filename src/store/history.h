@@ -53,9 +53,6 @@ class History {
 
   void set_floor(Revision floor) { floor_ = floor; }
 
-  /// Bytes held by versions that are no longer the newest of their key.
-  [[nodiscard]] std::size_t superseded_bytes() const { return superseded_bytes_; }
-
   [[nodiscard]] std::size_t changes() const { return log_.size(); }
 
  private:

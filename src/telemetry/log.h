@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -36,7 +37,9 @@ class LogValue {
   LogValue(const std::string& text)
       : value_(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
-  LogValue(bool value) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  // Not from pointers, which convert to bool.
+  template <std::same_as<bool> T>
+  LogValue(T value) : value_(value) {}  // NOLINT(google-explicit-constructor)
 
   LogValue(double value) : value_(value) {}  // NOLINT(google-explicit-constructor)
 

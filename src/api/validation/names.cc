@@ -126,18 +126,6 @@ Complaints check_dns1123_subdomain(std::string_view value) {
   return out;
 }
 
-Complaints check_dns1035_label(std::string_view value) {
-  Complaints out;
-  if (value.size() > kLabelMax) out.push_back(name_length_complaint(kLabelMax));
-  if (!matches_dns_label(value) || !is_lower(value.front())) {
-    out.push_back(regex_complaint(
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-        "alphabetic character, and end with an alphanumeric character",
-        "[a-z]([-a-z0-9]*[a-z0-9])?", {"my-name", "abc-123"}));
-  }
-  return out;
-}
-
 Complaints check_path_segment(std::string_view value) {
   if (value == "." || value == "..") return {fmt::format("may not be '{}'", value)};
   Complaints out;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/codec.h"
+#include "base/number.h"
 
 namespace insula::controllers {
 
@@ -43,11 +44,7 @@ std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata,
                                               std::string_view name) {
   const auto it = metadata.annotations.find(std::string(name));
   if (it == metadata.annotations.end()) return std::nullopt;
-  std::int32_t number = 0;
-  const std::string& text = it->second;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-  return number;
+  return parse_whole<std::int32_t>(it->second);
 }
 
 std::vector<SetPtr> active(const std::vector<SetPtr>& sets) {

@@ -1,12 +1,12 @@
 #include "controllers/replicaset/plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <string>
 #include <string_view>
 #include <tuple>
 
+#include "base/number.h"
 #include "controller/owner.h"
 #include "controller/selector.h"
 #include "controllers/pods.h"
@@ -25,10 +25,7 @@ int phase_rank(const api::Pod& pod) {
 std::int32_t deletion_cost(const api::Pod& pod) {
   const auto it = pod.metadata.annotations.find(std::string(kDeletionCost));
   if (it == pod.metadata.annotations.end()) return 0;
-  std::int32_t cost = 0;
-  const std::string& text = it->second;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), cost);
-  return error == std::errc() && stop == text.data() + text.size() ? cost : 0;
+  return parse_whole<std::int32_t>(it->second).value_or(0);
 }
 
 std::int64_t restarts(const api::Pod& pod) {

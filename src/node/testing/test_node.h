@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -96,10 +97,12 @@ class TestNode {
   }
 
   /// Waits until the pod is as wanted; fails the test after ten seconds.
-  Task<api::Pod> until(std::string name, std::function<bool(const api::Pod&)> wanted) {
+  Task<api::Pod> until(std::string name,
+                       std::function<bool(const api::Pod&)> wanted,
+                       std::string name_space = "default") {
     const SteadyTime limit = loop.now() + std::chrono::seconds(10);
     while (true) {
-      auto pod = co_await client::get<api::Pod>(api, "default", name);
+      auto pod = co_await client::get<api::Pod>(api, name_space, name);
       if (pod && wanted(*pod)) co_return *std::move(pod);
       if (loop.now() > limit) {
         ADD_FAILURE() << "pod " << name << " never became as wanted: "
@@ -166,10 +169,11 @@ class TestNode {
     co_return out;
   }
 
-  /// Waits for an event of the pod that says `text`; fails the test after ten seconds.
-  Task<> until_event(std::string pod, std::string text) {
+  /// Waits until events of the pod have said `text` that many times; fails the test after ten
+  /// seconds.
+  Task<> until_event(std::string pod, std::string text, int times = 1) {
     const SteadyTime limit = loop.now() + std::chrono::seconds(10);
-    while (!co_await has_event(pod, text)) {
+    while (co_await count_events(pod, text) < times) {
       if (loop.now() > limit) {
         ADD_FAILURE() << "no event of " << pod << " says " << text << co_await event_texts();
         co_return;
@@ -178,14 +182,15 @@ class TestNode {
     }
   }
 
-  Task<bool> has_event(std::string pod, std::string text) {
+  Task<int> count_events(std::string pod, std::string text) {
+    int times = 0;
     const auto list = co_await client::list<api::Event>(api);
-    if (!list) co_return false;
+    if (!list) co_return times;
     for (const api::Event& event : list->items) {
       if (event.involved_object.name == pod && event.message.find(text) != std::string::npos)
-        co_return true;
+        times += std::max(1, event.count);
     }
-    co_return false;
+    co_return times;
   }
 
   Task<> make_tenant_namespace(std::string name) {
