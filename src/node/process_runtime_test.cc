@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "async/blocking_pool.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "node/files.h"
@@ -116,23 +117,24 @@ TEST_F(ProcessRuntimeTest, AContainerWhoseAgentDiedDuringTheStartDoesNotStay) {
 TEST_F(ProcessRuntimeTest, AStartUnderWayIsWaitedOutByTheNextAgent) {
   ContainerPlan plan = shell("");
   const std::string pid_file = dir_ / "pid";
+  const std::string ready = dir_ / "ready";
   const std::string gate = dir_ / "gate";
-  ASSERT_EQ(mkfifo(gate.c_str(), 0600), 0);
+  for (const std::string& pipe : {ready, gate})
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   ShimLaunch launch;
   launch.binary = NODE_TEST_SHIM;
   launch.flags = {"--pid-file", pid_file};
   launch.command = {"/bin/sh", "-c",
-                    "sleep 1000 & echo $! > " + pid_file + "; read go < " + gate + "; exit 0"};
+                    "sleep 1000 & echo $! > " + pid_file + "; echo > " + ready + "; read go < " +
+                        gate + "; exit 0"};
   launch.env = plan.env;
   {
     TaskGroup first_agent;
     first_agent.spawn([](ShimLaunch launch, ContainerPlan plan) -> Task<> {
       static_cast<void>(co_await launch_shim(std::move(launch), plan));
     }(std::move(launch), plan));
-    run_until_complete(loop_, [](std::string pid_file) -> Task<> {
-      while (!read_file(pid_file).value_or("").ends_with('\n'))
-        co_await sleep_for(std::chrono::milliseconds(1));
-    }(pid_file));
+    BlockingPool pool{1};
+    ASSERT_TRUE(run(pool.run([ready] { return read_file(ready); })));
   }
   const auto pid = static_cast<pid_t>(std::stol(read_file(pid_file).value()));
   const auto process = identify(pid);
@@ -143,7 +145,7 @@ TEST_F(ProcessRuntimeTest, AStartUnderWayIsWaitedOutByTheNextAgent) {
     co_await launch_settled(std::move(dir));
     settled = true;
   }(plan.dir, settled));
-  run_until_complete(loop_, sleep_for(std::chrono::milliseconds(20)));
+  run_until_complete(loop_, yield());
   EXPECT_FALSE(settled);
   EXPECT_TRUE(is_alive(*process));
   ASSERT_TRUE(write_file(gate, "go\n"));

@@ -12,7 +12,6 @@
 
 #include "async/deadline.h"
 #include "async/loop.h"
-
 #include "node/files.h"
 
 namespace insula::node {
