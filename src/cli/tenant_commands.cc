@@ -51,6 +51,10 @@ int create(std::span<const std::string> arguments) {
       .text("--cpu", request.cpu, "CPU its pods may hold together, such as 4")
       .maybe_number("--requests-per-hour", request.requests_per_hour,
                     "requests admitted in any hour; 1000 by default")
+      .maybe_number("--tokens-per-minute", request.tokens_per_minute,
+                    "tokens of prompts and replies in any minute; not limited by default")
+      .maybe_number("--concurrent-requests", request.concurrent_requests,
+                    "requests answered at one time; not limited by default")
       .text("--serve", request.serve,
             "image of a model server to run for it, such as insula/llm-sim")
       .maybe_number("--replicas", request.replicas, "pods of that server")

@@ -93,8 +93,10 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   if (request.gpus) tenant.spec.quota.gpus = *request.gpus;
   INSULA_TRY(tenant.spec.quota.memory, quantity("--memory", request.memory));
   INSULA_TRY(tenant.spec.quota.cpu, quantity("--cpu", request.cpu));
-  if (request.requests_per_hour)
-    tenant.spec.gateway.rate_limit.requests_per_hour = *request.requests_per_hour;
+  api::TenantRateLimit& limit = tenant.spec.gateway.rate_limit;
+  limit.requests_per_hour = request.requests_per_hour;
+  limit.tokens_per_minute = request.tokens_per_minute;
+  limit.concurrent_requests = request.concurrent_requests;
   if (request.serve.empty()) {
     if (!request.model.empty() || request.replicas) {
       return fail(ErrorCode::kInvalid, "--model and --replicas need --serve IMAGE");

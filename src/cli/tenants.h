@@ -21,6 +21,8 @@ struct TenantRequest {
   std::string memory;  // quantities; empty: not limited
   std::string cpu;
   std::optional<long> requests_per_hour;
+  std::optional<long> tokens_per_minute;
+  std::optional<long> concurrent_requests;
   std::string serve;  // image of a model server; empty: none is run
   std::optional<long> replicas;
   std::string model;

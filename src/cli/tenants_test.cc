@@ -71,6 +71,8 @@ TEST_F(TenantCommands, TurnFlagsIntoATenant) {
                                  .gpus = 1,
                                  .memory = "8Gi",
                                  .requests_per_hour = 500,
+                                 .tokens_per_minute = 6000,
+                                 .concurrent_requests = 8,
                                  .serve = "insula/llm-sim",
                                  .replicas = 2});
   ASSERT_TRUE(tenant);
@@ -78,6 +80,8 @@ TEST_F(TenantCommands, TurnFlagsIntoATenant) {
   EXPECT_EQ(tenant->spec.quota.memory->text(), "8Gi");
   EXPECT_EQ(tenant->spec.quota.cpu, std::nullopt);
   EXPECT_EQ(tenant->spec.gateway.rate_limit.requests_per_hour, 500);
+  EXPECT_EQ(tenant->spec.gateway.rate_limit.tokens_per_minute, 6000);
+  EXPECT_EQ(tenant->spec.gateway.rate_limit.concurrent_requests, 8);
   EXPECT_EQ(tenant->spec.serve->image, "insula/llm-sim");
   EXPECT_EQ(tenant->spec.serve->replicas, 2);
 }

@@ -24,12 +24,12 @@ bool is_encoded(const http::ResponseHead& head) {
 }
 
 /// A body whose length is unknown must be chunked or end with the connection.
-ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan, bool hides) {
+ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan, bool changes) {
   if (body.done()) return ReplyFraming::kAsReceived;
   const bool length_known = !body.is_chunked() && !body.is_until_close();
-  if (length_known && !hides) return ReplyFraming::kAsReceived;
+  if (length_known && !changes) return ReplyFraming::kAsReceived;
   if (!plan.client_chunks) return ReplyFraming::kUntilClose;
-  return body.is_chunked() && !hides ? ReplyFraming::kAsReceived : ReplyFraming::kChunked;
+  return body.is_chunked() && !changes ? ReplyFraming::kAsReceived : ReplyFraming::kChunked;
 }
 
 }  // namespace
@@ -38,15 +38,16 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     : framer_(http::BodyFramer::of(head, plan.method)),
       success_(head.status >= 200 && head.status < 300),
       estimated_(plan.estimated),
-      events_(plan.usage_chunk) {
+      events_(plan.usage_chunk, plan.may_end_early ? llm::Pieces::kEvents : llm::Pieces::kBytes) {
   if (success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
   if (success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
   if (content_ != Content::kOpaque && is_encoded(head)) {
     content_ = Content::kOpaque;
     encoded_ = true;
   }
-  const bool hides = content_ == Content::kEvents && plan.usage_chunk == llm::UsageChunk::kHide;
-  framing_ = choose_framing(framer_, plan, hides);
+  const bool changes = plan.usage_chunk == llm::UsageChunk::kHide || plan.may_end_early;
+  framing_ = choose_framing(framer_, plan, content_ == Content::kEvents && changes);
+  may_end_early_ = plan.may_end_early && content_ == Content::kEvents;
 }
 
 void BodyRelay::scan(std::string_view payload) {
@@ -114,6 +115,17 @@ std::string_view BodyRelay::frame(std::string_view payload, bool last) {
 std::optional<std::string_view> BodyRelay::finish() {
   if (!framer_.is_until_close()) return std::nullopt;
   return frame(content_ == Content::kEvents ? events_.finish() : std::string_view(), true);
+}
+
+bool BodyRelay::can_end_early() const {
+  return may_end_early_ && framing_ != ReplyFraming::kAsReceived && !framer_.done() &&
+         !events_.ending();
+}
+
+std::string_view BodyRelay::end_early(std::string_view events) {
+  std::string last(events_.inside_event() ? "\n\n" : "");
+  last.append(events);
+  return frame(last, true);
 }
 
 llm::Usage BodyRelay::usage(std::size_t request_bytes) const {

@@ -22,6 +22,8 @@ struct RelayPlan {
   /// A reply that does not tell its usage is charged an estimate. Told usage counts either way.
   bool estimated = true;
   llm::UsageChunk usage_chunk = llm::UsageChunk::kForward;
+  /// A stream may be ended before its upstream does, see end_early().
+  bool may_end_early = false;
 };
 
 /// The body of one reply on its way from upstream to client: finds its end, changes its framing
@@ -41,6 +43,13 @@ class BodyRelay {
 
   /// The upstream has closed: returns what is left to send, or nothing when the body was cut off.
   [[nodiscard]] std::optional<std::string_view> finish();
+
+  /// A stream of events that more content may come of, and that end_early() can end.
+  [[nodiscard]] bool can_end_early() const;
+
+  /// What to send to end the stream properly, `events` being its last ones. Nothing may be fed
+  /// afterwards. Requires: can_end_early().
+  [[nodiscard]] std::string_view end_early(std::string_view events);
 
   /// The whole body has passed.
   [[nodiscard]] bool done() const { return framer_.done(); }
@@ -67,6 +76,7 @@ class BodyRelay {
   Content content_ = Content::kOpaque;
   bool success_ = false;
   bool estimated_ = false;
+  bool may_end_early_ = false;
   bool encoded_ = false;  // text that is compressed all the same: passed on unread
   bool surplus_ = false;
   std::int64_t payload_bytes_ = 0;

@@ -88,11 +88,19 @@ json::Value to_value(const TenantConfig& tenant) {
   json::Array issuers;
   for (const IssuerConfig& issuer : tenant.issuers)
     issuers.push_back(to_value(issuer));
-  return json::Object{{"name", tenant.name},
+  json::Object object{{"name", tenant.name},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
                       {"requestsPerHour", tenant.requests_per_hour},
                       {"issuers", std::move(issuers)}};
+  if (tenant.tokens_per_minute) object.set("tokensPerMinute", *tenant.tokens_per_minute);
+  if (tenant.concurrent_requests) object.set("concurrentRequests", *tenant.concurrent_requests);
+  return object;
+}
+
+std::optional<std::int64_t> number_in(const json::Object& object, std::string_view key) {
+  const json::Value* value = object.find(key);
+  return value == nullptr ? std::nullopt : value->as_int64();
 }
 
 TenantConfig tenant_from(const json::Object& object) {
@@ -100,9 +108,9 @@ TenantConfig tenant_from(const json::Object& object) {
   tenant.name = string_in(object, "name");
   tenant.service_host = string_in(object, "serviceHost");
   tenant.endpoints = strings_in(object, "endpoints");
-  if (const json::Value* limit = object.find("requestsPerHour"); limit != nullptr) {
-    tenant.requests_per_hour = limit->as_int64().value_or(kRequestsPerHourDefault);
-  }
+  tenant.requests_per_hour = number_in(object, "requestsPerHour").value_or(kRequestsPerHourDefault);
+  tenant.tokens_per_minute = number_in(object, "tokensPerMinute");
+  tenant.concurrent_requests = number_in(object, "concurrentRequests");
   for_each_object(object, "issuers", [&](const json::Object& issuer) {
     tenant.issuers.push_back({string_in(issuer, "issuer"), strings_in(issuer, "audiences"),
                               strings_in(issuer, "publicKeys"), strings_in(issuer, "secrets"),

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct TenantConfig {
   /// Ready ones only, as `ip:port`.
   std::vector<std::string> endpoints;
   std::int64_t requests_per_hour = kRequestsPerHourDefault;
+  std::optional<std::int64_t> tokens_per_minute;    // nothing: not limited
+  std::optional<std::int64_t> concurrent_requests;  // as above
   std::vector<IssuerConfig> issuers;
 
   bool operator==(const TenantConfig&) const = default;

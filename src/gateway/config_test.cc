@@ -18,6 +18,8 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
     bytes += static_cast<char>(byte);
   tenant.issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
   tenant.endpoints = {"10.0.0.1:8000"};
+  tenant.tokens_per_minute = 6000;
+  tenant.concurrent_requests = 0;
   const GatewayConfig config{
       .tenants = {tenant}, .api_keys = {{"alphaalpha", "t", "hash"}}, .builtin_keys = {"pem"}};
   const auto file = directory / "snapshot.json";

@@ -28,6 +28,10 @@ constexpr std::chrono::milliseconds kDrainIdleTime{300};
 /// Memory that an idle connection may keep for its next request.
 constexpr std::size_t kIdleBytesMax = 4096;
 constexpr std::size_t kRequestIdBytesMax = 128;
+/// Reserved for the reply of a request that does not say how long it may become: this part of the
+/// limit, but not more than so many tokens.
+constexpr std::int64_t kOutputShareUntold = 16;
+constexpr std::int64_t kOutputTokensUntold = 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 struct ErrorWords {
@@ -55,16 +59,45 @@ Result<> check_served(const Tenant& tenant) {
     return fail(ErrorCode::kUnavailable,
                 fmt::format("{} has no ready endpoint", tenant.service_host));
   }
-  if (tenant.window == nullptr)
+  if (!tenant.limits.can_be_kept())
     return fail(ErrorCode::kUnavailable, "the tenant's rate limit cannot be kept at the moment");
   return {};
 }
 
-std::unexpected<Error> over_limit(const Tenant& tenant) {
-  tenant.metrics->rate_limited->add();
+/// Tokens that a request reserves. One that does not say how long its reply may become gets a small
+/// part of the limit; a stream reserves more as it grows.
+std::int64_t tokens_to_reserve(const llm::TokenDemand& demand, const Limits& limits) {
+  if (!limits.tokens_per_minute) return 0;
+  const std::int64_t untold = std::clamp<std::int64_t>(
+      *limits.tokens_per_minute / kOutputShareUntold, 1, kOutputTokensUntold);
+  return demand.prompt + demand.output.value_or(untold);
+}
+
+std::unexpected<Error> over_limit(const Request& request) {
+  const Limits& limits = request.tenant->limits;
+  const LimitKind kind = *request.limit_met;
+  request.tenant->metrics->rate_limited[static_cast<std::size_t>(kind)]->add();
+  switch (kind) {
+    case LimitKind::kConcurrency:
+      return fail(ErrorCode::kTooManyRequests,
+                  fmt::format("{} requests of the tenant are being answered, which is its limit",
+                              limits.concurrent_requests.value_or(0)));
+    case LimitKind::kTokens: {
+      const std::int64_t asked = tokens_to_reserve(request.demand, limits);
+      const std::int64_t limit = limits.tokens_per_minute.value_or(0);
+      return fail(ErrorCode::kTooManyRequests,
+                  fmt::format("the request may use {} tokens, and the rate limit is {} tokens per "
+                              "minute; {}",
+                              asked, limit,
+                              asked > limit ? "shorten the prompt or lower max_tokens"
+                                            : "see Retry-After"));
+    }
+    case LimitKind::kRequests:
+      break;
+  }
   return fail(ErrorCode::kTooManyRequests,
               fmt::format("the rate limit of {} requests per hour is reached; see Retry-After",
-                          tenant.requests_per_hour));
+                          limits.requests_per_hour));
 }
 
 ErrorWords words_of(ErrorCode code) {
@@ -318,9 +351,11 @@ Task<Result<>> Connection::read_body(Request& request) {
 
 /// Reads what routing and metering need out of the body, and completes the upstream's head.
 Result<> Connection::inspect(Request& request) {
+  request.body_bytes = payload_.size();
   if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
     INSULA_TRY(const llm::RequestPeek peek, worker_.reader().read(request.operation, payload_));
     request.model = peek.model;
+    request.demand = llm::token_demand(request.operation, peek, payload_.size());
     if (peek.ask_for_usage) {
       request.hide_usage = true;
       if (payload_.data() != body_.data()) body_.assign(payload_);
@@ -329,7 +364,6 @@ Result<> Connection::inspect(Request& request) {
       payload_ = body_;
     }
   }
-  request.body_bytes = payload_.size();
   finish_upstream_head(upstream_head_,
                        request.has_body ? std::optional(payload_.size()) : std::nullopt);
   return {};
@@ -337,24 +371,28 @@ Result<> Connection::inspect(Request& request) {
 
 /// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
 /// one in vain. The body may take so long that admit() decides otherwise; that is what counts.
-Result<> Connection::expect_admission(const Request& request) {
-  const Tenant& tenant = *request.tenant;
-  INSULA_TRY_VOID(check_served(tenant));
-  const RateDecision decision = tenant.window->look(tenant.requests_per_hour);
-  if (decision.admitted) return {};
-  append_rate_headers(own_headers_, decision);
-  return over_limit(tenant);
+Result<> Connection::expect_admission(Request& request) {
+  const Limits& limits = request.tenant->limits;
+  INSULA_TRY_VOID(check_served(*request.tenant));
+  request.limit_met = request.admission.look(limits);
+  return request.limit_met ? refuse_for_limit(request) : Result<>();
 }
 
-/// Takes one request from the tenant's window. A tenant that nobody serves keeps its allowance.
+/// Takes the request's share of the tenant's limits. A tenant that nobody serves keeps all of it.
 Result<> Connection::admit(Request& request) {
-  const Tenant& tenant = *request.tenant;
-  INSULA_TRY_VOID(check_served(tenant));
-  request.decision = tenant.window->admit(tenant.requests_per_hour);
-  append_rate_headers(own_headers_, request.decision);
-  if (!request.decision.admitted) return over_limit(tenant);
+  const Limits& limits = request.tenant->limits;
+  INSULA_TRY_VOID(check_served(*request.tenant));
+  request.limit_met = request.admission.take(limits, tokens_to_reserve(request.demand, limits));
+  if (request.limit_met) return refuse_for_limit(request);
+  append_rate_headers(own_headers_, {request.admission.requests(), request.admission.tokens()});
   request.admitted = true;
   return {};
+}
+
+Result<> Connection::refuse_for_limit(const Request& request) {
+  append_rate_headers(
+      own_headers_, {request.admission.requests(), request.admission.tokens(), request.limit_met});
+  return over_limit(request);
 }
 
 Task<bool> Connection::refuse(Request& request, Error error) {
@@ -368,6 +406,9 @@ Task<bool> Connection::refuse_as(Request& request, int status, Error error) {
   const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
+  if (request.limit_met == LimitKind::kTokens) words.type = "tokens";
+  if (request.limit_met == LimitKind::kConcurrency)
+    words.openai_code = "concurrency_limit_exceeded";
   OwnReply reply{
       .status = status, .type = words.type, .code = words.openai_code, .message = error.message()};
   request.status = status;

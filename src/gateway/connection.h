@@ -84,8 +84,9 @@ class Connection {
   Result<> read_framed(http::BodyFramer& framer, std::span<char> bytes);
   void drop_body();
   Result<> inspect(Request& request);
-  Result<> expect_admission(const Request& request);
+  Result<> expect_admission(Request& request);
   Result<> admit(Request& request);
+  Result<> refuse_for_limit(const Request& request);
   Task<bool> route(Request& request);
   Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
   Task<bool> write_on(std::string_view head, std::string_view body);
@@ -97,6 +98,8 @@ class Connection {
                                             std::size_t seen,
                                             http::ResponseHead& head);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
+  static bool has_tokens_left(Request& request);
+  Task<Attempt> end_stream(Request& request, BodyRelay& body);
   bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
   Task<bool> finish_attempt(Request& request, Attempt result);
 

@@ -10,6 +10,7 @@
 #include "async/deadline.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
+#include "llm/openai_error.h"
 #include "net/stream.h"
 
 namespace insula::gateway {
@@ -23,6 +24,8 @@ constexpr int kUnsentMax = 4;
 constexpr int kStaleMax = 3;
 /// Retries of a request that was sent and lost: its upstream may have processed it.
 constexpr int kLostMax = 1;
+/// Tokens that a stream reserves at once when it has used up its reservation.
+constexpr std::int64_t kTokensMore = 256;
 
 /// Counts a request at its endpoint while it runs.
 class Load {
@@ -248,11 +251,12 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   const http::ResponseHead& head = worker_.response_head();
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
   if (head.status == 408 && sent.if_silent() == Attempt::kStale) co_return Attempt::kStale;
-  BodyRelay body(head, {.method = request.is_head ? "HEAD" : "",
-                        .client_chunks = request.client_chunks,
-                        .estimated = llm::has_json_body(request.operation),
-                        .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide
-                                                          : llm::UsageChunk::kForward});
+  BodyRelay body(
+      head, {.method = request.is_head ? "HEAD" : "",
+             .client_chunks = request.client_chunks,
+             .estimated = llm::has_json_body(request.operation),
+             .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
+             .may_end_early = request.admission.reserved().has_value()});
   request.status = head.status;
   if (head.status >= 500) worker_.log_failure(request, "the upstream answered so");
   request.keep_alive =
@@ -278,6 +282,8 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
     co_return Attempt::kClientGone;
   }
   if (body.done()) co_return Attempt::kDone;
+  if (body.can_end_early() && !has_tokens_left(request))
+    co_return co_await end_stream(request, body);
 
   const Attempt ended = co_await relay_body(request, body);
   if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
@@ -318,8 +324,32 @@ Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& bo
       request.status = 499;
       co_return Attempt::kClientGone;
     }
+    if (!ended && body.can_end_early() && !has_tokens_left(request))
+      co_return co_await end_stream(request, body);
   }
   co_return Attempt::kDone;
+}
+
+/// Whether a stream may go on: one that has used up what it reserved takes more if there is some.
+bool Connection::has_tokens_left(Request& request) {
+  const std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
+  const std::int64_t missing = request.usage.completion_tokens - left;
+  return missing <= 0 || request.admission.reserve_more(std::max(missing, kTokensMore)) ||
+         request.admission.reserve_more(missing);
+}
+
+/// Ends a stream that the limit of tokens has no more room for, so that the client hears why.
+Task<Connection::Attempt> Connection::end_stream(Request& request, BodyRelay& body) {
+  upstream_.reset();
+  request.tenant->metrics->streams_ended->add();
+  request.settle();
+  const std::string message = fmt::format(
+      "the stream was ended: the rate limit of {} tokens per minute has no room for more of it",
+      request.tenant->limits.tokens_per_minute.value_or(0));
+  const std::string error =
+      llm::to_json({.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
+  const std::string events = fmt::format("data: {}\n\ndata: [DONE]\n\n", error);
+  co_return co_await send(body.end_early(events), {}) ? Attempt::kDone : Attempt::kClientGone;
 }
 
 }  // namespace insula::gateway

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ class GatewayHttpTest : public ::testing::Test {
                        .service_host = "s.t.svc:1",
                        .endpoints = {upstream_->address().text()},
                        .requests_per_hour = requests_per_hour_,
+                       .tokens_per_minute = tokens_per_minute_,
                        .issuers = {}}};
     config.api_keys = {{"tttttttttt", "t", std::string(kHash)}};
     serving_.spawn(serve_upstream());
@@ -135,6 +137,7 @@ class GatewayHttpTest : public ::testing::Test {
   std::string reply_;
   std::string seen_;  // All that the upstream received.
   std::int64_t requests_per_hour_ = 1000;
+  std::optional<std::int64_t> tokens_per_minute_;
   int connections_ = 0;
   After after_ = After::kReadOn;
   std::unique_ptr<Gateway> gateway_;
@@ -215,6 +218,37 @@ TEST_F(GatewayHttpTest, CountsWhatAReplyTellsWhateverTheOperation) {
         std::to_string(told.size()) + "\r\n\r\n" + told);
   talk({head("POST /t/v1/messages", "Content-Length: 2\r\nConnection: close\r\n") + "{}"});
   EXPECT_EQ(usage(), (UsageCounts{.requests = 1, .prompt_tokens = 7, .completion_tokens = 5}));
+}
+
+TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
+  // 27 bytes of prompt count as 6 tokens, and the reply may have the 4 that are left, bit by bit.
+  tokens_per_minute_ = 10;
+  const std::string event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+  std::string events;
+  for (int i = 0; i < 5; ++i)
+    events += event;
+  events += "data: {\"cho";  // the next has begun
+  start(
+      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
+                  events.size(), events));
+  const std::string body = R"({"model":"m","stream":true})";
+  const std::string reply =
+      talk({head("POST /t/v1/completions",
+                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
+            body});
+  EXPECT_THAT(reply, HasSubstr(event + event + event + event + event));
+  EXPECT_THAT(reply, Not(HasSubstr("data: {\"cho\r\n")));
+  EXPECT_THAT(reply,
+              HasSubstr("data: {\"error\":{\"message\":\"the stream was ended: the rate limit "
+                        "of 10 tokens per minute"));
+  EXPECT_TRUE(reply.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n")) << reply;
+  EXPECT_EQ(
+      usage(),
+      (UsageCounts{.requests = 1, .prompt_tokens = 6, .completion_tokens = 5, .estimated = 1}));
+  EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_streams_ended_total{tenant=\"t\"} 1"));
+  // The debt is carried: not even a request without a prompt is admitted now.
+  EXPECT_THAT(talk({head("GET /t/v1/models", "Connection: close\r\n")}), HasSubstr("HTTP/1.1 429"));
 }
 
 TEST_F(GatewayHttpTest, AnUnknownOperationThatTellsNothingCountsNoTokens) {

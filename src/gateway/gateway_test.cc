@@ -17,6 +17,7 @@
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "gateway/credentials.h"
+#include "gateway/durable_axis.h"
 #include "gateway/jwt.h"
 #include "http/client.h"
 #include "net/listener.h"
@@ -346,6 +347,96 @@ TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
   EXPECT_EQ(chat().status, 200);
   EXPECT_EQ(chat().status, 429);
   EXPECT_EQ(usage().requests, 3);
+}
+
+TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
+  Model model(loop_);
+  config_.tenants[0].tokens_per_minute = 100;
+  start({model.address});
+  // The prompt's bytes stand for 23 tokens, of which the model counts 3.
+  const auto first = chat(kStream);
+  ASSERT_EQ(first.status, 200) << first.body;
+  EXPECT_EQ(first.headers.get("RateLimit-Policy"),
+            "\"tenant\";q=1000;w=3600, \"tenant-tokens\";q=100;w=60;qu=\"tokens\"");
+  EXPECT_EQ(first.headers.get("x-ratelimit-limit-tokens"), "100");
+  EXPECT_EQ(first.headers.get("x-ratelimit-remaining-tokens"), "71");
+  EXPECT_EQ(first.headers.get("x-ratelimit-remaining-requests"), "999");
+  const auto second = chat(kStream);
+  EXPECT_EQ(second.headers.get("x-ratelimit-remaining-tokens"), "63");  // 100 - 8 - 29
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 2, .prompt_tokens = 6, .completion_tokens = 10}));
+
+  const auto never = chat(R"({"model":"m","max_tokens":500,"messages":[{"content":"x"}]})");
+  EXPECT_EQ(never.status, 429);
+  EXPECT_THAT(never.body, HasSubstr(R"("type":"tokens")"));
+  EXPECT_THAT(never.body, HasSubstr("shorten the prompt or lower max_tokens"));
+  EXPECT_EQ(never.headers.get("x-ratelimit-remaining-tokens"), "84");
+  const auto later = chat(R"({"model":"m","max_tokens":80,"messages":[{"content":"x"}]})");
+  EXPECT_EQ(later.status, 429);
+  EXPECT_THAT(later.body, HasSubstr("see Retry-After"));
+  EXPECT_GT(std::stoi(std::string(later.headers.get("Retry-After"))), 50);
+  // What was refused has used up nothing of the other limit.
+  EXPECT_EQ(later.headers.get("x-ratelimit-remaining-requests"), "998");
+  EXPECT_EQ(usage().requests, 2);
+
+  config_.tenants[0].tokens_per_minute.reset();
+  apply();
+  const auto unlimited = chat(R"({"model":"m","max_tokens":5,"messages":[{"content":"x"}]})");
+  EXPECT_EQ(unlimited.status, 200);
+  EXPECT_FALSE(unlimited.headers.contains("x-ratelimit-limit-tokens"));
+}
+
+TEST_F(GatewayTest, TokensOfManyClientsAtOnceNeverExceedTheLimit) {
+  Model model(loop_);
+  config_.tenants[0].tokens_per_minute = 1000;
+  start({model.address}, 2);
+  std::map<int, int> statuses;
+  TaskGroup clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.spawn([](GatewayTest& test, std::map<int, int>& seen) -> Task<> {
+      for (int requests = 0; requests < 10; ++requests) {
+        const auto response =
+            co_await test.send_task({"POST", "/alpha/v1/chat/completions",
+                                     bearer(key_of("alphaalpha")), std::string(kStream)});
+        ++seen[response ? response->status : 0];
+      }
+    }(*this, statuses));
+  }
+  run_until_complete(loop_, clients.drained());
+  while (chat(kStream).status == 200)
+    ++statuses[200];
+  const UsageCounts used = usage();
+  EXPECT_EQ(statuses.size(), 2U);
+  EXPECT_EQ(used.requests, statuses[200]);
+  EXPECT_LE(used.prompt_tokens + used.completion_tokens, 1000);
+  // A request needs room for 29 and uses 8 of it.
+  EXPECT_GT(used.prompt_tokens + used.completion_tokens, 1000 - 29);
+}
+
+TEST_F(GatewayTest, AnswersNoMoreRequestsAtOnceThanTheTenantMay) {
+  Model model(loop_);
+  config_.tenants[0].concurrent_requests = 1;
+  start({model.address});
+  const auto outcome = [](GatewayTest& test, Model& hanging) -> Task<http::Response> {
+    auto stream = (co_await net::dial(test.address_, test.loop_.now() + 5s)).value();
+    static_cast<void>(co_await stream->write(
+        "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+        key_of("alphaalpha") + "\r\nX-Sim-Error: hang\r\nContent-Length: " +
+        std::to_string(kChat.size()) + "\r\n\r\n" + std::string(kChat)));
+    while (hanging.simulator.requests() == 0)
+      co_await yield();
+    auto refused = co_await test.send_task(
+        {"GET", "/alpha/v1/models", bearer(key_of("alphaalpha")), std::string()});
+    stream.reset();
+    const Deadline end = test.loop_.now() + 5s;
+    while (hanging.simulator.aborted() == 0 && test.loop_.now() < end)
+      co_await yield();
+    co_return *std::move(refused);
+  };
+  const http::Response refused = wait(outcome(*this, model));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.get("Retry-After"), "1");
+  EXPECT_THAT(refused.body, HasSubstr(R"("code":"concurrency_limit_exceeded")"));
+  EXPECT_EQ(chat().status, 200);
 }
 
 TEST_F(GatewayTest, TriesAnotherEndpointWhenAConnectionIsLostBeforeTheReplyAndBillsOnce) {

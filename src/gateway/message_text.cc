@@ -74,6 +74,64 @@ bool is_ours_downstream(const Field& field) {
   return starts("x-ratelimit-") || starts("ratelimit");
 }
 
+std::int64_t seconds_up(std::chrono::nanoseconds duration) {
+  return std::chrono::ceil<std::chrono::seconds>(duration).count();
+}
+
+/// How one limit is named in the fields of a reply.
+struct RateNames {
+  std::string_view policy;
+  std::string_view openai;
+  std::chrono::seconds window;
+  std::string_view unit;  // parameter of the policy
+};
+
+/// The two fields of the draft, which list all limits, and OpenAI's three of each.
+class RateFields {
+ public:
+  void add(const std::optional<RateDecision>& decision, const RateNames& names) {
+    if (!decision) return;
+    const std::int64_t remaining = std::max<std::int64_t>(decision->remaining, 0);
+    for (std::string* list : {&policies_, &limits_}) {
+      if (!list->empty()) list->append(", ");
+      list->append("\"").append(names.policy).append("\"");
+    }
+    append_pair(policies_, ";q=", decision->limit);
+    append_pair(policies_, ";w=", names.window.count());
+    policies_.append(names.unit);
+    append_pair(limits_, ";r=", remaining);
+    append_pair(limits_, ";t=", seconds_up(decision->reset));
+    append_name(names, "limit");
+    append_pair(openai_, ": ", decision->limit);
+    append_name(names, "remaining");
+    append_pair(openai_, ": ", remaining);
+    append_name(names, "reset");
+    openai_.append(": ");
+    append_duration(openai_, decision->reset);
+  }
+
+  void append_to(std::string& out) const {
+    if (policies_.empty()) return;
+    append_header(out, "RateLimit-Policy", policies_);
+    append_header(out, "RateLimit", limits_);
+    out.append(std::string_view(openai_).substr(2)).append("\r\n");
+  }
+
+ private:
+  static void append_pair(std::string& out, std::string_view before, std::int64_t number) {
+    out.append(before);
+    append_number(out, number);
+  }
+
+  void append_name(const RateNames& names, std::string_view what) {
+    openai_.append("\r\nx-ratelimit-").append(what).append("-").append(names.openai);
+  }
+
+  std::string policies_;
+  std::string limits_;
+  std::string openai_;  // each line begins with the end of the one before
+};
+
 }  // namespace
 
 Result<TenantTarget> split_target(std::string_view target) {
@@ -191,28 +249,17 @@ void append_duration(std::string& out, std::chrono::nanoseconds duration) {
   out.append("s");
 }
 
-void append_rate_headers(std::string& out, const RateDecision& decision) {
-  const std::int64_t reset_seconds =
-      std::chrono::ceil<std::chrono::seconds>(decision.reset).count();
-  const std::int64_t remaining = std::max<std::int64_t>(decision.remaining, 0);
-  out.append("RateLimit-Policy: \"tenant\";q=");
-  append_number(out, decision.limit);
-  out.append(";w=");
-  append_number(out, kRateWindow.count());
-  out.append("\r\nRateLimit: \"tenant\";r=");
-  append_number(out, remaining);
-  out.append(";t=");
-  append_number(out, reset_seconds);
-  out.append("\r\nx-ratelimit-limit-requests: ");
-  append_number(out, decision.limit);
-  out.append("\r\nx-ratelimit-remaining-requests: ");
-  append_number(out, remaining);
-  out.append("\r\nx-ratelimit-reset-requests: ");
-  append_duration(out, decision.reset);
-  out.append("\r\n");
-  if (decision.admitted) return;
+void append_rate_headers(std::string& out, const RateReport& report) {
+  RateFields fields;
+  fields.add(report.requests, {"tenant", "requests", kRateWindow, {}});
+  fields.add(report.tokens, {"tenant-tokens", "tokens", kTokenWindow, ";qu=\"tokens\""});
+  fields.append_to(out);
+  if (!report.met) return;
+  const auto& decision = *report.met == LimitKind::kTokens     ? report.tokens
+                         : *report.met == LimitKind::kRequests ? report.requests
+                                                               : std::nullopt;
   out.append("Retry-After: ");
-  append_number(out, std::max<std::int64_t>(reset_seconds, 1));
+  append_number(out, decision ? std::max<std::int64_t>(seconds_up(decision->reset), 1) : 1);
   out.append("\r\n");
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "gateway/rate_window.h"
+#include "gateway/limits.h"
 #include "http/parser.h"
 
 namespace insula::gateway {
@@ -70,10 +70,17 @@ struct OwnReply {
 /// Writes it as a whole, with OpenAI's error body.
 void write_own_reply(std::string& out, const OwnReply& reply);
 
-/// Appends `RateLimit-Policy`, `RateLimit`, `x-ratelimit-*-requests` and, when nothing remains and
-/// the request was refused, `Retry-After`.
+/// What a reply tells of the tenant's limits; nothing for those that it does not have.
+struct RateReport {
+  const std::optional<RateDecision>& requests;
+  const std::optional<RateDecision>& tokens;
+  std::optional<LimitKind> met = std::nullopt;
+};
+
+/// Appends `RateLimit-Policy`, `RateLimit`, `x-ratelimit-*-requests` and `-tokens`, and for a
+/// request that met a limit `Retry-After`.
 /// Spec: draft-ietf-httpapi-ratelimit-headers; OpenAI's rate limit guide.
-void append_rate_headers(std::string& out, const RateDecision& decision);
+void append_rate_headers(std::string& out, const RateReport& report);
 
 /// `1s`, `6m0s`, `12ms`, as OpenAI writes durations.
 void append_duration(std::string& out, std::chrono::nanoseconds duration);

@@ -24,9 +24,17 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   };
   metrics.prompt_tokens = tokens("prompt");
   metrics.completion_tokens = tokens("completion");
-  metrics.rate_limited = &registry.counter(
-      "insula_gateway_rate_limited_total",
-      "Requests refused by the rate limit. Raise requestsPerHour if they are wanted.",
+  constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
+  for (std::size_t i = 0; i < kLimits.size(); ++i) {
+    metrics.rate_limited[i] = &registry.counter(
+        "insula_gateway_rate_limited_total",
+        "Requests refused with 429, by the limit that they met. Raise that limit in the Tenant's "
+        "rateLimit if they are wanted.",
+        {{"tenant", name}, {"limit", kLimits[i]}});
+  }
+  metrics.streams_ended = &registry.counter(
+      "insula_gateway_streams_ended_total",
+      "Streams that the gateway ended because the limit of tokens had no room for more of them.",
       {{"tenant", name}});
   metrics.retries = &registry.counter(
       "insula_gateway_retries_total",

@@ -19,7 +19,8 @@ struct TenantMetrics {
   std::array<Counter*, kStatuses.size() + 1> requests{};
   Counter* prompt_tokens = nullptr;
   Counter* completion_tokens = nullptr;
-  Counter* rate_limited = nullptr;
+  std::array<Counter*, 3> rate_limited{};  // by LimitKind
+  Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
   Counter* connect_errors = nullptr;
   Counter* lost_errors = nullptr;

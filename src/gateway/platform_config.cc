@@ -106,6 +106,8 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   config.name = tenant.metadata.name;
   const api::TenantGateway& gateway = tenant.spec.gateway;
   config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
+  config.tokens_per_minute = gateway.rate_limit.tokens_per_minute;
+  config.concurrent_requests = gateway.rate_limit.concurrent_requests;
   if (const auto name_space = api::namespace_in(tenant, gateway.service.namespace_); name_space) {
     config.service_host =
         fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);

@@ -22,6 +22,7 @@ api::Tenant tenant(std::string name) {
   tenant.metadata.name = std::move(name);
   tenant.spec.gateway.service = {.name = "llm-service", .namespace_ = "", .port = 8000};
   tenant.spec.gateway.rate_limit.requests_per_hour = 1000;
+  tenant.spec.gateway.rate_limit.tokens_per_minute = 6000;
   return tenant;
 }
 
@@ -90,6 +91,8 @@ TEST(PlatformConfig, RoutesToTheTargetPortOfReadyEndpoints) {
   EXPECT_THAT(config.tenants[0].endpoints, ElementsAre("10.0.0.1:4000", "10.0.0.2:4000"));
   EXPECT_EQ(config.tenants[0].service_host, "llm-service.a.svc:8000");
   EXPECT_EQ(config.tenants[0].requests_per_hour, 1000);
+  EXPECT_EQ(config.tenants[0].tokens_per_minute, 6000);
+  EXPECT_EQ(config.tenants[0].concurrent_requests, std::nullopt);
 }
 
 TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {

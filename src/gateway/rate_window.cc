@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -18,13 +17,6 @@ namespace {
 constexpr std::int64_t kWindowNs = std::chrono::nanoseconds(kRateWindow).count();
 
 }  // namespace
-
-std::string current_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
 
 RateWindow::RateWindow(std::filesystem::path file, const Clock& clock)
     : file_(std::move(file)), clock_(clock) {}
@@ -41,8 +33,7 @@ Result<std::unique_ptr<RateWindow::Ring>> RateWindow::replace_damaged(
   const std::filesystem::path unfinished = file.string() + ".new";
   INSULA_TRY(auto ring, Ring::create(unfinished, limit));
   ring->resume_axis(clock, boot);
-  const std::int64_t now =
-      std::chrono::nanoseconds(clock.now().time_since_epoch()).count() + ring->axis_offset();
+  const std::int64_t now = ring->axis().now(clock);
   std::vector<std::int64_t> times(ring->capacity() - 1);
   for (std::size_t i = 0; i < times.size(); ++i)
     times[i] = now - static_cast<std::int64_t>(times.size() - 1 - i);
@@ -62,7 +53,7 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
   std::error_code ignored;
   if (std::filesystem::exists(window->file_, ignored)) {
     auto opened = Ring::open(window->file_);
-    const bool damaged = !opened && opened.error().code() == ErrorCode::kInternal;
+    const bool damaged = !opened && opened.error().code() == ErrorCode::kConflict;
     if (!opened && !damaged) return std::unexpected(std::move(opened).error());
     INSULA_TRY(window->newest_,
                damaged ? replace_damaged(window->file_, limit, clock, boot) : std::move(opened));
@@ -80,10 +71,6 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
   window->ring_ = window->newest_.get();
   window->flushed_head_ = window->newest_->head;
   return window;
-}
-
-std::int64_t RateWindow::axis_now(const Ring& ring) const {
-  return std::chrono::nanoseconds(clock_.now().time_since_epoch()).count() + ring.axis_offset();
 }
 
 namespace {
@@ -141,7 +128,7 @@ RateDecision RateWindow::admit(std::int64_t limit) {
       ring.head.compare_exchange_strong(head, head + 1);
       continue;
     }
-    const std::int64_t now = std::max(axis_now(ring), last + 1);
+    const std::int64_t now = std::max(ring.axis().now(clock_), last + 1);
     const std::int64_t blocking = ring.slot(head - slots);
     if (blocking > now - kWindowNs) {
       if (ring.head != head) continue;
@@ -160,7 +147,7 @@ RateDecision RateWindow::look(std::int64_t limit) const {
   if (limit <= 0) return {.reset = kRateWindow};
   const Ring& ring = *ring_.load();
   const auto slots = std::min<std::int64_t>(limit, static_cast<std::int64_t>(ring.capacity()) - 1);
-  RateDecision decision = decide(ring, slots, ring.head, axis_now(ring));
+  RateDecision decision = decide(ring, slots, ring.head, ring.axis().now(clock_));
   decision.admitted = decision.remaining > 0;
   return decision;
 }
@@ -185,7 +172,7 @@ Result<> RateWindow::grow(std::int64_t limit) {
   for (std::uint64_t i = head - (old.capacity() - 1); i != head; ++i) {
     if (const std::int64_t time = old.slot(i); time > 0) times.push_back(time);
   }
-  larger->copy_axis(old);
+  larger->axis().copy(old.axis());
   larger->fill(times);
   if (::rename(unfinished.c_str(), file_.c_str()) != 0) {
     old.slot(head) = 0;  // The slot that no limit of this ring ever looks at.
@@ -200,7 +187,7 @@ Result<> RateWindow::grow(std::int64_t limit) {
 void RateWindow::flush() {
   Ring& ring = *ring_.load();
   const std::uint64_t head = ring.head;
-  const bool wall_moved = ring.note_wall(clock_);
+  const bool wall_moved = ring.axis().note_wall(clock_);
   if (head == flushed_head_ && !wall_moved) return;
   flushed_head_ = head;
   ring.sync();

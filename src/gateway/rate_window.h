@@ -19,10 +19,6 @@ inline constexpr std::chrono::seconds kRateWindow{3600};
 /// enforced as this one.
 inline constexpr std::int64_t kRateLimitMax = (std::int64_t{1} << 24) - 1;
 
-/// The running kernel's /proc/sys/kernel/random/boot_id; empty when it cannot be read, which makes
-/// every start look like one after a reboot.
-[[nodiscard]] std::string current_boot_id();
-
 /// What the limiter decided, with the numbers that the reply's headers carry.
 struct RateDecision {
   bool admitted = false;
@@ -43,10 +39,7 @@ struct RateDecision {
 /// kill -9 between the two loses nothing. The ring has more slots than N, so a changed limit only
 /// changes which slot is looked at; a limit beyond the ring replaces the file by a larger one.
 ///
-/// Time is the machine's monotonic clock, carried over restarts by an offset in the file: a step
-/// of the wall clock changes nothing while the machine is up. After a reboot the time that passed
-/// is taken from the wall clock, and never less than none, so that a clock set back admits too few
-/// for a while and never too many.
+/// Time is a DurableAxis: restarts, reboots and steps of the wall clock never admit too many.
 ///
 /// Threads: admit() and look() from any, without locks; grow() from one at a time.
 /// Durability: a killed process loses nothing; a crashed machine what the kernel had not yet
@@ -93,9 +86,6 @@ class RateWindow {
                                                        std::int64_t limit,
                                                        const Clock& clock,
                                                        std::string_view boot);
-
-  /// Admission time on the ring's own axis, in nanoseconds.
-  [[nodiscard]] std::int64_t axis_now(const Ring& ring) const;
 
   std::filesystem::path file_;
   const Clock& clock_;

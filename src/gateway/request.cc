@@ -30,6 +30,7 @@ void Request::settle() {
   metrics_->count(status);
   metrics_->duration->observe(std::chrono::duration<double>(clock_.now() - started_).count());
   if (!admitted) return;
+  admission.settle(usage.prompt_tokens + usage.completion_tokens);
   metrics_->prompt_tokens->add(static_cast<std::uint64_t>(usage.prompt_tokens));
   metrics_->completion_tokens->add(static_cast<std::uint64_t>(usage.completion_tokens));
   journal_.add({.tenant = tenant->name,

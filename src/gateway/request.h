@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "gateway/credentials.h"
-#include "gateway/rate_window.h"
+#include "gateway/limits.h"
 #include "gateway/snapshot.h"
 #include "gateway/usage_journal.h"
 #include "llm/request.h"
@@ -51,7 +52,10 @@ class Request {
   bool has_body = false;
   std::size_t body_bytes = 0;
 
-  RateDecision decision;
+  llm::TokenDemand demand;
+  Admission admission;
+  /// The limit that it met, if it was refused for one.
+  std::optional<LimitKind> limit_met;
   bool admitted = false;
 
   /// Of attempts to have it answered: how many, and where the last one went.

@@ -6,7 +6,8 @@
 namespace insula::gateway {
 namespace {
 
-constexpr const char* kRingExtension = ".ring";
+constexpr const char* kRequestsExtension = ".ring";
+constexpr const char* kTokensExtension = ".tokens";
 
 /// Tenant names become file names, so nothing but DNS labels may pass.
 bool is_label(std::string_view name) {
@@ -86,24 +87,26 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(without_window_, is_gone);
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
-  const auto spent = [](const auto& entry) { return entry.second.log.expired(); };
-  if (std::erase_if(windows_, spent) > 0) rings_may_be_spent_ = true;
-  if (std::exchange(rings_may_be_spent_, false)) remove_spent_rings();
+  const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
+  if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
+  if (std::exchange(files_may_be_spent_, false)) remove_spent_files();
 }
 
-void SnapshotBuilder::remove_spent_rings() {
+void SnapshotBuilder::remove_spent_files() {
   const auto now = std::filesystem::file_time_type::clock::from_sys(clock_.wall());
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
     const std::filesystem::path& file = entry.path();
-    if (file.extension() != kRingExtension || windows_.contains(file.stem().string())) continue;
+    const bool ours =
+        file.extension() == kRequestsExtension || file.extension() == kTokensExtension;
+    if (!ours || counted_.contains(file.stem().string())) continue;
     const auto written = entry.last_write_time(error);
     if (error || now - written <= kRateWindow) {
-      rings_may_be_spent_ = true;  // Soon; look again with the next configuration.
+      files_may_be_spent_ = true;  // Soon; look again with the next configuration.
       continue;
     }
     std::filesystem::remove(file, error);
-    log_.info("rate limit log of a former tenant removed", "tenant", file.stem().string());
+    log_.info("rate limit log of a former tenant removed", "file", file.filename().string());
   }
 }
 
@@ -118,18 +121,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
       tenant.endpoints.push_back(std::move(endpoint));
   }
   tenant.issuers = build_issuers(config, builtin);
-  tenant.requests_per_hour = std::clamp<std::int64_t>(config.requests_per_hour, 0, kRateLimitMax);
-  if (tenant.requests_per_hour != config.requests_per_hour) {
-    log_.warn("rate limit out of range", "tenant", config.name, "asked", config.requests_per_hour,
-              "used", tenant.requests_per_hour);
-  }
-  if (auto window = window_of(config.name, tenant.requests_per_hour)) {
-    tenant.window = *std::move(window);
-    without_window_.erase(config.name);
-  } else if (without_window_.insert(config.name).second) {
-    log_.error("tenant not served: its rate limit log cannot be opened", "tenant", config.name,
-               "err", window.error());
-  }
+  tenant.limits = limits_of(config);
   auto& metrics = metrics_[config.name];
   if (metrics == nullptr)
     metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
@@ -173,27 +165,66 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
   return issuers;
 }
 
-Result<std::shared_ptr<RateWindow>> SnapshotBuilder::window_of(const std::string& tenant,
-                                                               std::int64_t limit) {
-  Window& window = windows_[tenant];
-  std::shared_ptr<RateWindow> log = window.log.lock();
-  if (log == nullptr) {
-    INSULA_TRY(log, RateWindow::open(directory_ / (tenant + kRingExtension), limit, clock_, boot_));
-    window = {.log = log};
+Limits SnapshotBuilder::limits_of(const TenantConfig& config) {
+  Limits limits;
+  const auto within = [&](const char* limit, std::int64_t asked, std::int64_t most) {
+    const std::int64_t used = std::clamp<std::int64_t>(asked, 0, most);
+    if (used != asked)
+      log_.warn("limit out of range", "tenant", config.name, "limit", limit, "asked", asked, "used",
+                used);
+    return used;
+  };
+  limits.requests_per_hour = within("requestsPerHour", config.requests_per_hour, kRateLimitMax);
+  if (config.tokens_per_minute) {
+    limits.tokens_per_minute = within("tokensPerMinute", *config.tokens_per_minute, kTokenLimitMax);
   }
-  window.limit = limit;
-  make_room(tenant, window, *log);
-  return log;
+  if (config.concurrent_requests) {
+    limits.concurrent_requests =
+        within("concurrentRequests", *config.concurrent_requests, INT64_MAX);
+  }
+  Counted& counted = counted_[config.name];
+  limits.running = counted.running.lock();
+  if (limits.running == nullptr) limits.running = std::make_shared<std::atomic<std::int64_t>>(0);
+  counted.running = limits.running;
+  counted.requests_per_hour = limits.requests_per_hour;
+  if (const auto opened = open_windows(config.name, counted, limits); opened) {
+    without_window_.erase(config.name);
+  } else if (without_window_.insert(config.name).second) {
+    log_.error("tenant not served: its rate limit log cannot be opened", "tenant", config.name,
+               "err", opened.error());
+  }
+  return limits;
 }
 
-void SnapshotBuilder::make_room(const std::string& tenant, Window& window, RateWindow& log) {
-  const auto grown = log.grow(window.limit);
-  if (grown.has_value() != window.too_small) return;  // As it was before.
-  window.too_small = !grown;
+Result<> SnapshotBuilder::open_windows(const std::string& tenant,
+                                       Counted& counted,
+                                       Limits& limits) {
+  const auto file = [&](const char* extension) { return directory_ / (tenant + extension); };
+  limits.requests = counted.requests.lock();
+  if (limits.requests == nullptr) {
+    INSULA_TRY(limits.requests,
+               RateWindow::open(file(kRequestsExtension), limits.requests_per_hour, clock_, boot_));
+    counted.requests = limits.requests;
+    counted.too_small = false;
+  }
+  make_room(tenant, counted, *limits.requests);
+  if (!limits.tokens_per_minute) return {};
+  limits.tokens = counted.tokens.lock();
+  if (limits.tokens == nullptr) {
+    INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
+  }
+  counted.tokens = limits.tokens;
+  return {};
+}
+
+void SnapshotBuilder::make_room(const std::string& tenant, Counted& counted, RateWindow& log) {
+  const auto grown = log.grow(counted.requests_per_hour);
+  if (grown.has_value() != counted.too_small) return;  // As it was before.
+  counted.too_small = !grown;
   if (grown) {
-    log_.info("rate limit raised", "tenant", tenant, "limit", window.limit);
+    log_.info("rate limit raised", "tenant", tenant, "limit", counted.requests_per_hour);
   } else {
-    log_.error("rate limit not raised", "tenant", tenant, "limit", window.limit, "err",
+    log_.error("rate limit not raised", "tenant", tenant, "limit", counted.requests_per_hour, "err",
                grown.error());
   }
 }
@@ -212,11 +243,12 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
 }
 
 void SnapshotBuilder::flush() {
-  for (auto& [tenant, window] : windows_) {
-    const auto log = window.log.lock();
-    if (log == nullptr) continue;
-    make_room(tenant, window, *log);
-    log->flush();
+  for (auto& [tenant, counted] : counted_) {
+    if (const auto requests = counted.requests.lock(); requests != nullptr) {
+      make_room(tenant, counted, *requests);
+      requests->flush();
+    }
+    if (const auto tokens = counted.tokens.lock(); tokens != nullptr) tokens->flush();
   }
 }
 

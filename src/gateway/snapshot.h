@@ -15,9 +15,10 @@
 #include "base/error.h"
 #include "gateway/api_key.h"
 #include "gateway/config.h"
+#include "gateway/durable_axis.h"
 #include "gateway/jwt.h"
+#include "gateway/limits.h"
 #include "gateway/metrics.h"
-#include "gateway/rate_window.h"
 #include "net/address.h"
 #include "telemetry/log.h"
 
@@ -44,10 +45,7 @@ struct Tenant {
   /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
   /// once, so two are equal only if one tenant's issuers stayed as they were.
   std::uint64_t auth_scope = 0;
-  std::int64_t requests_per_hour = 0;
-  /// Null when its log of admissions cannot be opened: it is not served then, since an unlimited
-  /// tenant would be worse.
-  std::shared_ptr<RateWindow> window;
+  Limits limits;
   std::shared_ptr<const TenantMetrics> metrics;
 };
 
@@ -66,8 +64,8 @@ struct Snapshot {
   }
 };
 
-/// Turns configurations into snapshots. Snapshots that follow one another share each tenant's log
-/// of admissions, and endpoints by address.
+/// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's
+/// limits count, and endpoints by address.
 ///
 /// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
 /// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
@@ -75,8 +73,9 @@ struct Snapshot {
 /// Threads: one at a time.
 class SnapshotBuilder {
  public:
-  /// `directory` gets one file a tenant; one whose tenant is gone is removed once it has seen no
-  /// admission for a window, since it then limits nothing. All outlive the builder.
+  /// `directory` gets the files of each tenant's windows; those of a tenant that is gone are
+  /// removed once they have seen no admission for a window, since they then limit nothing. All
+  /// outlive the builder.
   SnapshotBuilder(std::filesystem::path directory,
                   const Clock& clock,
                   MetricsRegistry& registry,
@@ -94,31 +93,33 @@ class SnapshotBuilder {
   [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config,
                                                      const std::vector<JwsKey>& builtin);
 
-  /// A tenant's log of admissions, as far as this builder knows it.
-  struct Window {
+  /// What a tenant's limits count, as far as this builder knows it.
+  struct Counted {
     // Weak: a file is mapped once for all snapshots that know its tenant, and no longer than they
     // live.
-    std::weak_ptr<RateWindow> log;
-    std::int64_t limit = 0;
+    std::weak_ptr<RateWindow> requests;
+    std::weak_ptr<TokenWindow> tokens;
+    std::weak_ptr<std::atomic<std::int64_t>> running;
+    std::int64_t requests_per_hour = 0;
     bool too_small = false;
   };
 
-  [[nodiscard]] Result<std::shared_ptr<RateWindow>> window_of(const std::string& tenant,
-                                                              std::int64_t limit);
-  void make_room(const std::string& tenant, Window& window, RateWindow& log);
+  [[nodiscard]] Limits limits_of(const TenantConfig& config);
+  [[nodiscard]] Result<> open_windows(const std::string& tenant, Counted& counted, Limits& limits);
+  void make_room(const std::string& tenant, Counted& counted, RateWindow& log);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
-  void remove_spent_rings();
+  void remove_spent_files();
 
   std::filesystem::path directory_;
   const Clock& clock_;
   MetricsRegistry& registry_;
   Log log_;
   std::string boot_ = current_boot_id();
-  std::map<std::string, Window> windows_;
+  std::map<std::string, Counted> counted_;
   std::set<std::string> without_window_;
-  bool rings_may_be_spent_ = true;
+  bool files_may_be_spent_ = true;
 
   struct Scope {
     std::uint64_t number = 0;

@@ -45,20 +45,20 @@ class SnapshotTest : public ::testing::Test {
 TEST_F(SnapshotTest, SnapshotsOfOneTenantShareItsWindow) {
   const auto first = build("a");
   const auto second = build("a");
-  EXPECT_EQ(first->find("a")->window, second->find("a")->window);
+  EXPECT_EQ(first->find("a")->limits.requests, second->find("a")->limits.requests);
 }
 
 TEST_F(SnapshotTest, ATenantsWindowGoesWithTheLastSnapshotThatKnowsIt) {
   auto snapshot = build("a");
-  const std::weak_ptr<RateWindow> window = snapshot->find("a")->window;
+  const std::weak_ptr<RateWindow> window = snapshot->find("a")->limits.requests;
   snapshot = build("b");
   EXPECT_TRUE(window.expired());
 }
 
 TEST_F(SnapshotTest, AnAdmissionIsRememberedWhileItsTenantIsAway) {
-  build("a")->find("a")->window->admit(1);
+  build("a")->find("a")->limits.requests->admit(1);
   build("b");
-  EXPECT_FALSE(build("a")->find("a")->window->admit(1).admitted);
+  EXPECT_FALSE(build("a")->find("a")->limits.requests->admit(1).admitted);
 }
 
 TEST_F(SnapshotTest, ATokensScopeIsItsTenantsAloneAndLastsAsLongAsItsIssuers) {
@@ -121,7 +121,9 @@ TEST_F(SnapshotTest, RemovesTheRingOfAFormerTenantOnceItLimitsNothing) {
 TEST_F(SnapshotTest, AWindowThatCannotGrowServesOnAndGrowsLater) {
   const auto admitted = [](const Snapshot& snapshot) {
     int count = 0;
-    while (snapshot.find("a")->window->admit(snapshot.find("a")->requests_per_hour).admitted)
+    while (snapshot.find("a")
+               ->limits.requests->admit(snapshot.find("a")->limits.requests_per_hour)
+               .admitted)
       ++count;
     return count;
   };
@@ -131,7 +133,7 @@ TEST_F(SnapshotTest, AWindowThatCannotGrowServesOnAndGrowsLater) {
   std::filesystem::create_directory(in_the_way);
   auto raised = build("a", 1000);
   ASSERT_NE(raised->find("a"), nullptr);
-  EXPECT_EQ(raised->find("a")->window, small->find("a")->window);
+  EXPECT_EQ(raised->find("a")->limits.requests, small->find("a")->limits.requests);
   EXPECT_EQ(admitted(*raised), 5);  // A ring for 10 has 16 slots, and one of them stays free.
   builder_.flush();
   EXPECT_EQ(admitted(*raised), 0);
@@ -145,9 +147,9 @@ TEST_F(SnapshotTest, ATenantWithoutAWindowIsKnownAllTheSame) {
   std::filesystem::create_directory(in_the_way);
   const auto without = build("a");
   ASSERT_NE(without->find("a"), nullptr);
-  EXPECT_EQ(without->find("a")->window, nullptr);
+  EXPECT_EQ(without->find("a")->limits.requests, nullptr);
   std::filesystem::remove(in_the_way);
-  EXPECT_NE(build("a")->find("a")->window, nullptr);
+  EXPECT_NE(build("a")->find("a")->limits.requests, nullptr);
 }
 
 TEST_F(SnapshotTest, LeavesOtherFilesAlone) {

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "base/random.h"
 
 namespace insula::gateway {
@@ -101,39 +95,24 @@ struct UsageJournal::Cell {
   }
 };
 
-UsageJournal::UsageJournal(std::filesystem::path file, void* memory)
-    : file_(std::move(file)), memory_(memory) {}
+UsageJournal::UsageJournal(std::filesystem::path file, MappedFile mapped)
+    : file_(std::move(file)), mapped_(std::move(mapped)) {}
 
-UsageJournal::~UsageJournal() {
-  ::munmap(memory_, kHeaderBytes + kCells * sizeof(Cell));
-}
+UsageJournal::~UsageJournal() = default;
 
 UsageJournal::Header& UsageJournal::header() const {
-  return *static_cast<Header*>(memory_);
+  return *reinterpret_cast<Header*>(mapped_.data());
 }
 
 std::span<UsageJournal::Cell> UsageJournal::cells() const {
-  return {reinterpret_cast<Cell*>(static_cast<char*>(memory_) + kHeaderBytes), kCells};
-}
-
-Result<std::unique_ptr<UsageJournal>> UsageJournal::map(const std::filesystem::path& file, int fd) {
-  void* memory = ::mmap(nullptr, kHeaderBytes + kCells * sizeof(Cell), PROT_READ | PROT_WRITE,
-                        MAP_SHARED, fd, 0);
-  if (memory == MAP_FAILED) return fail_errno("map " + file.string());
-  return std::unique_ptr<UsageJournal>(new UsageJournal(file, memory));
+  return {reinterpret_cast<Cell*>(mapped_.data() + kHeaderBytes), kCells};
 }
 
 Result<std::unique_ptr<UsageJournal>> UsageJournal::create(const std::filesystem::path& file) {
   const std::filesystem::path unfinished = file.string() + ".new";
-  const Fd fd(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (fd.get() < 0) return fail_errno("create " + unfinished.string());
-  // Allocated, so that a full disk is an error here and not a signal in add().
-  if (const int error = ::posix_fallocate(fd.get(), 0, kHeaderBytes + kCells * sizeof(Cell));
-      error != 0) {
-    ::unlink(unfinished.c_str());
-    return fail_errno("allocate " + unfinished.string(), error);
-  }
-  INSULA_TRY(auto journal, map(file, fd.get()));
+  INSULA_TRY(MappedFile mapped,
+             MappedFile::create(unfinished, kHeaderBytes + kCells * sizeof(Cell)));
+  std::unique_ptr<UsageJournal> journal(new UsageJournal(file, std::move(mapped)));
   journal->header().magic = kMagic;
   if (::rename(unfinished.c_str(), file.c_str()) != 0)
     return fail_errno("rename " + unfinished.string());
@@ -141,15 +120,12 @@ Result<std::unique_ptr<UsageJournal>> UsageJournal::create(const std::filesystem
 }
 
 Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::path& file) {
-  const Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
-  if (fd.get() < 0 && errno == ENOENT) return create(file);
-  if (fd.get() < 0) return fail_errno("open " + file.string());
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + file.string());
-  if (static_cast<std::size_t>(status.st_size) != kHeaderBytes + kCells * sizeof(Cell)) {
+  auto mapped = MappedFile::open(file, 1);
+  if (!mapped && mapped.error().code() == ErrorCode::kNotFound) return create(file);
+  if (!mapped) return std::unexpected(std::move(mapped).error());
+  if (mapped->size() != kHeaderBytes + kCells * sizeof(Cell))
     return fail(ErrorCode::kConflict, file.string() + ": not a usage journal of this version");
-  }
-  INSULA_TRY(auto journal, map(file, fd.get()));
+  std::unique_ptr<UsageJournal> journal(new UsageJournal(file, *std::move(mapped)));
   if (journal->header().magic != kMagic)
     return fail(ErrorCode::kConflict, file.string() + ": not a usage journal");
   return journal;

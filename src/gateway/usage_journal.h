@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/mapped_file.h"
 #include "llm/usage.h"
 
 namespace insula::gateway {
@@ -115,8 +116,7 @@ class UsageJournal {
   struct Cell;
   struct Header;
 
-  UsageJournal(std::filesystem::path file, void* memory);
-  static Result<std::unique_ptr<UsageJournal>> map(const std::filesystem::path& file, int fd);
+  UsageJournal(std::filesystem::path file, MappedFile mapped);
   static Result<std::unique_ptr<UsageJournal>> create(const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Cell> cells() const;
@@ -135,7 +135,7 @@ class UsageJournal {
   void forget_old_hours(std::int64_t hour);
 
   std::filesystem::path file_;
-  void* memory_;
+  MappedFile mapped_;
   // The loop's own view of the present hour: cells by key, and what each tenant has.
   std::unordered_map<std::string, Cell*> known_;
   std::unordered_map<std::string, Share> shares_;

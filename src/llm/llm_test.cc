@@ -202,7 +202,7 @@ TEST(Sse, HidesTheUsageChunkAndNothingElseHoweverTheStreamIsCut) {
           << "cut at " << a << " and " << b;
       ASSERT_EQ(hiding.usage(), (Usage{5, 2, false}));
       ASSERT_EQ(hiding.content_events(), 2);
-      ASSERT_TRUE(hiding.done());
+      ASSERT_TRUE(hiding.ending());
     }
   }
 }
@@ -214,6 +214,42 @@ TEST(Sse, ForwardsEveryByteAtOnceWhenTheClientWantsUsage) {
     ASSERT_EQ(forwarding.feed({&c, 1}), std::string_view(&c, 1));
   EXPECT_EQ(forwarding.finish(), "");
   EXPECT_EQ(forwarding.usage(), (Usage{5, 2, false}));
+}
+
+TEST(Sse, PassesOnWholeEventsWhereAStreamMayBeEndedBetweenThem) {
+  SseRelay whole(UsageChunk::kForward, Pieces::kEvents);
+  EXPECT_EQ(whole.feed(kFirst + kSecond.substr(0, 9)), kFirst);
+  EXPECT_FALSE(whole.ending());
+  EXPECT_EQ(whole.feed(kSecond.substr(9) + kUsageEvent), kSecond + kUsageEvent);
+  EXPECT_TRUE(whole.ending());
+}
+
+TEST(TokenDemand, IsThePromptsSizeAndWhatMayComeOfIt) {
+  RequestReader reader;
+  const auto demand_of = [&](Operation operation, std::string body) {
+    body.reserve(body.size() + RequestReader::kPadding);
+    const auto peek = reader.read(operation, body);
+    EXPECT_TRUE(peek) << peek.error().message();
+    return token_demand(operation, *peek, body.size());
+  };
+  const TokenDemand untold = demand_of(Operation::kChatCompletions, R"({"model":"m"})");
+  EXPECT_EQ(untold.prompt, 3);
+  EXPECT_EQ(untold.output, std::nullopt);
+  EXPECT_EQ(demand_of(Operation::kCompletions, R"({"max_tokens":9,"n":2,"best_of":3})").output, 27);
+  EXPECT_EQ(demand_of(Operation::kChatCompletions, R"({"max_tokens":9,"max_completion_tokens":4})")
+                .output,
+            4);
+  EXPECT_EQ(demand_of(Operation::kResponses, R"({"max_output_tokens":5,"n":null})").output, 5);
+  EXPECT_EQ(demand_of(Operation::kEmbeddings, R"({"max_tokens":9})").output, 0);
+  EXPECT_EQ(token_demand(Operation::kModels, {}, 1000).prompt, 0);
+  const TokenDemand absurd = demand_of(
+      Operation::kCompletions, R"({"max_tokens":9223372036854775807,"n":9223372036854775807})");
+  EXPECT_GT(absurd.output, kTokensMax);
+  for (const std::string_view bad : {R"({"n":-1})", R"({"n":"2"})", R"({"best_of":1.5})"}) {
+    std::string body(bad);
+    body.reserve(body.size() + RequestReader::kPadding);
+    EXPECT_FALSE(reader.read(Operation::kCompletions, body)) << bad;
+  }
 }
 
 TEST(Sse, UsageThatIsToldInPartsIsPutTogether) {
@@ -228,7 +264,7 @@ TEST(Sse, UsageThatIsToldInPartsIsPutTogether) {
 TEST(Sse, WhatIsUnfinishedAtTheEndStillReachesTheClient) {
   SseRelay hiding(UsageChunk::kHide);
   EXPECT_EQ(relay(hiding, {kFirst, "data: {\"cho"}), kFirst + "data: {\"cho");
-  EXPECT_FALSE(hiding.done());
+  EXPECT_FALSE(hiding.ending());
 }
 
 TEST(Sse, AnEndlessEventIsPassedOnUnread) {

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "llm/usage.h"
+
 namespace insula::llm {
 namespace {
 
@@ -38,7 +40,10 @@ enum Member : unsigned {
   kStream = 2,
   kStreamOptions = 4,
   kMaxTokens = 8,
-  kMaxCompletionTokens = 16
+  kMaxCompletionTokens = 16,
+  kMaxOutputTokens = 32,
+  kN = 64,
+  kBestOf = 128,
 };
 
 unsigned member_of(std::string_view key) {
@@ -47,6 +52,9 @@ unsigned member_of(std::string_view key) {
   if (key == "stream_options") return kStreamOptions;
   if (key == "max_tokens") return kMaxTokens;
   if (key == "max_completion_tokens") return kMaxCompletionTokens;
+  if (key == "max_output_tokens") return kMaxOutputTokens;
+  if (key == "n") return kN;
+  if (key == "best_of") return kBestOf;
   return 0;
 }
 
@@ -63,7 +71,7 @@ struct Walk {
   std::optional<BodyEdit> options_edit;
 
   Result<> read_member(unsigned member, ondemand::value value);
-  Result<> read_max_tokens(ondemand::value value);
+  Result<> read_number(unsigned member, ondemand::value value);
   Result<> read_options(ondemand::value value);
 
   [[nodiscard]] std::size_t offset_of(std::string_view part) const {
@@ -71,14 +79,20 @@ struct Walk {
   }
 };
 
-Result<> Walk::read_max_tokens(ondemand::value value) {
+Result<> Walk::read_number(unsigned member, ondemand::value value) {
   bool null = false;
   if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};
-  std::int64_t tokens = 0;
-  if (value.get_int64().get(tokens) != simdjson::SUCCESS || tokens < 0) {
-    return refuse("has a max_tokens that is not a whole number");
+  std::int64_t number = 0;
+  const bool counts_choices = member == kN || member == kBestOf;
+  if (value.get_int64().get(number) != simdjson::SUCCESS || number < 0) {
+    return refuse(counts_choices ? "has an n or best_of that is not a whole number"
+                                 : "has a max_tokens that is not a whole number");
   }
-  peek.max_tokens = peek.max_tokens ? std::min(*peek.max_tokens, tokens) : tokens;
+  if (counts_choices) {
+    peek.completions = std::max(peek.completions, number);
+  } else {
+    peek.max_tokens = peek.max_tokens ? std::min(*peek.max_tokens, number) : number;
+  }
   return {};
 }
 
@@ -132,7 +146,7 @@ Result<> Walk::read_member(unsigned member, ondemand::value value) {
     case kStreamOptions:
       return read_options(value);
     default:
-      return read_max_tokens(value);
+      return read_number(member, value);
   }
 }
 
@@ -148,6 +162,20 @@ Operation operation_of(std::string_view path) {
 
 bool has_json_body(Operation operation) {
   return operation != Operation::kModels && operation != Operation::kOther;
+}
+
+TokenDemand token_demand(Operation operation, const RequestPeek& peek, std::size_t body_bytes) {
+  TokenDemand demand;
+  if (!has_json_body(operation)) return {0, 0};
+  demand.prompt = static_cast<std::int64_t>(body_bytes) / kBytesPerToken;
+  if (operation == Operation::kEmbeddings) {
+    demand.output = 0;
+  } else if (peek.max_tokens) {
+    // Neither is larger, so their product fits.
+    constexpr std::int64_t kMost = 1'000'000'000;
+    demand.output = std::min(*peek.max_tokens, kMost) * std::min(peek.completions, kMost);
+  }
+  return demand;
 }
 
 struct RequestReader::Parser {

@@ -39,12 +39,27 @@ struct RequestPeek {
   /// Empty when the body names none. Valid until the reader's next call.
   std::string_view model;
   bool stream = false;
-  /// The smaller of `max_tokens` and `max_completion_tokens`.
+  /// The smallest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
   std::optional<std::int64_t> max_tokens;
+  /// Completions that are made: the larger of `n` and `best_of`.
+  std::int64_t completions = 1;
   /// Set for a stream of completions whose client did not ask for its usage: this edit makes the
   /// upstream report it, in one more chunk that the client must not see.
   std::optional<BodyEdit> ask_for_usage;
 };
+
+/// Tokens that a request may use, as far as it says.
+struct TokenDemand {
+  /// A guess by the body's size: what is not text in it counts as if it were.
+  std::int64_t prompt = 0;
+  /// At most, of all completions together; nothing when the request does not say.
+  std::optional<std::int64_t> output;
+};
+
+/// Saturates far above kTokensMax. `body_bytes`: of the whole request body.
+[[nodiscard]] TokenDemand token_demand(Operation operation,
+                                       const RequestPeek& peek,
+                                       std::size_t body_bytes);
 
 /// Reads the few members it needs out of a request body, in place, and skips the rest.
 ///

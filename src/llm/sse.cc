@@ -55,7 +55,11 @@ bool SseRelay::read_event(std::string_view event) {
   const Usage before = usage_.value_or(Usage{});
   usage_ = Usage{std::max(told.prompt_tokens, before.prompt_tokens),
                  std::max(told.completion_tokens, before.completion_tokens), false};
-  if (!scanner.choices_empty()) ++content_events_;
+  if (scanner.choices_empty()) {
+    usage_alone_ = true;
+  } else {
+    ++content_events_;
+  }
   return !scanner.choices_empty() || usage_chunk_ == UsageChunk::kForward;
 }
 
@@ -93,7 +97,7 @@ std::string_view SseRelay::feed(std::string_view bytes) {
   if (oversized_) return bytes;
   if (pending_.size() > kEventBytesMax) {
     oversized_ = true;
-    if (usage_chunk_ == UsageChunk::kForward) return bytes;
+    if (by_bytes_) return bytes;
     joined_ = std::exchange(pending_, {});
     joined_.append(bytes);
     return joined_;
@@ -105,11 +109,11 @@ std::string_view SseRelay::feed(std::string_view bytes) {
     joined_.append(bytes);
   }
   const std::string_view ready = relay_events(fresh ? bytes : std::string_view(joined_));
-  return usage_chunk_ == UsageChunk::kForward ? bytes : ready;
+  return by_bytes_ ? bytes : ready;
 }
 
 std::string_view SseRelay::finish() {
-  if (usage_chunk_ == UsageChunk::kForward || oversized_) return {};
+  if (by_bytes_ || oversized_) return {};
   joined_ = std::exchange(pending_, {});
   return joined_;
 }

@@ -13,10 +13,14 @@ namespace insula::llm {
 /// Whether the chunk that only carries usage is for the client.
 enum class UsageChunk : std::uint8_t { kForward, kHide };
 
+/// What is passed on together.
+enum class Pieces : std::uint8_t { kBytes, kEvents };
+
 /// Reads a stream of server-sent events of OpenAI's dialect while it passes through.
 ///
-/// With kForward every byte is forwarded the moment it comes. With kHide, whole events are: an
-/// unfinished one waits for its end, and the one that has a `usage` and no choices is left out.
+/// With Pieces::kBytes every byte is forwarded the moment it comes. With kEvents, whole events are:
+/// an unfinished one waits for its end. So it is with kHide, where the event that has a `usage` and
+/// no choices is left out.
 ///
 /// Spec: WHATWG HTML, "Server-sent events"; OpenAI's chat.completion.chunk.
 class SseRelay {
@@ -24,7 +28,9 @@ class SseRelay {
   /// An unfinished event that has grown beyond this is passed on unread, and so is what follows it.
   static constexpr std::size_t kEventBytesMax = 1U << 20U;
 
-  explicit SseRelay(UsageChunk usage_chunk) : usage_chunk_(usage_chunk) {}
+  explicit SseRelay(UsageChunk usage_chunk, Pieces pieces = Pieces::kBytes)
+      : usage_chunk_(usage_chunk),
+        by_bytes_(usage_chunk == UsageChunk::kForward && pieces == Pieces::kBytes) {}
 
   /// What to forward of `bytes` and what came before. Valid until the next call and as long as
   /// `bytes`; may be empty.
@@ -40,8 +46,11 @@ class SseRelay {
   /// Events with data that were neither usage nor the end mark: about one token each.
   [[nodiscard]] std::int64_t content_events() const { return content_events_; }
 
-  /// The stream said `data: [DONE]`.
-  [[nodiscard]] bool done() const { return done_; }
+  /// No further content is to come: the stream said `data: [DONE]`, or its usage by itself.
+  [[nodiscard]] bool ending() const { return done_ || usage_alone_; }
+
+  /// What is forwarded ends in the midst of an event: one too long to wait for.
+  [[nodiscard]] bool inside_event() const { return oversized_; }
 
  private:
   [[nodiscard]] std::size_t end_of_event(std::string_view bytes, std::size_t from) const;
@@ -50,7 +59,9 @@ class SseRelay {
   void keep(std::string_view rest);
 
   UsageChunk usage_chunk_;
+  bool by_bytes_;
   bool done_ = false;
+  bool usage_alone_ = false;
   bool oversized_ = false;
   std::int64_t content_events_ = 0;
   std::optional<Usage> usage_;

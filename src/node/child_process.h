@@ -64,7 +64,7 @@ struct CommandResult {
   std::string output;  // stdout and stderr together, its beginning
 };
 
-inline constexpr std::size_t kCommandOutputMax = 16U * 1024;
+inline constexpr std::size_t kCommandOutputMax = 16UL * 1024;
 
 /// Output that arrives this long after a program's end still counts as its own: a grandchild may
 /// hold the pipe open for as long as it likes.

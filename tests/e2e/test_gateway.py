@@ -178,5 +178,58 @@ class RateLimit(unittest.TestCase):
             self.assertEqual(ask(0), 429)
 
 
+class TokenLimit(unittest.TestCase):
+    def test_tokens_never_exceed_the_limit_though_the_gateway_is_killed(self):
+        limit = 2000
+        started = time.monotonic()
+        with Platform() as platform:
+            platform.insula("tenant", "create", "busy", "--serve", "insula/llm-sim", "--tokens-per-minute", str(limit))
+            key = platform.insula("key", "create", "busy").stdout.strip()
+            before = platform.pid("gateway")
+
+            def ask(_):
+                try:
+                    answer = platform.chat("busy", key, max_tokens=20)
+                    if answer.status == 429:
+                        assert answer.json()["error"]["type"] == "tokens", answer
+                        assert 0 < int(answer.headers["retry-after"]) <= 61, answer.headers
+                        assert answer.headers["x-ratelimit-limit-tokens"] == str(limit), answer.headers
+                    return answer.status, answer.json().get("usage", {}).get("total_tokens", 0)
+                except OSError:
+                    return "lost", 0
+
+            with concurrent.futures.ThreadPoolExecutor(40) as pool:
+                answers = [pool.submit(ask, n) for n in range(100)]
+                concurrent.futures.wait(answers[:30], timeout=60)
+                platform.kill("gateway")
+                answers += [pool.submit(ask, n) for n in range(100)]
+                platform.wait_restarted("gateway", before)
+                answers += [pool.submit(ask, n) for n in range(100)]
+                answers = [answer.result() for answer in answers]
+            self.assertLess(time.monotonic() - started, 60, "all of it must be within one window")
+            tokens = sum(used for _, used in answers)
+            statuses = {status for status, _ in answers}
+            print(f"  {tokens} tokens of {limit}; answers: {sorted(map(str, statuses))}", flush=True)
+            self.assertLessEqual(tokens, limit)
+            self.assertIn(429, statuses)
+            self.assertEqual(statuses - {200, 429, "lost"}, set())
+
+    def test_a_stream_beyond_the_limit_ends_with_an_error_and_is_counted(self):
+        with Platform() as platform:
+            key = platform.tenant("chatty", "--tokens-per-minute", "32")
+            answer = platform.chat("chatty", key, stream=True, max_tokens=4)
+            self.assertTrue(answer.body.endswith(b"data: [DONE]\n\n"), answer)
+            self.assertNotIn(b"error", answer.body)
+            # The prompt alone counts as half of it, and the simulator has more than a few words to say.
+            answer = platform.chat("chatty", key, stream=True)
+            self.assertEqual(answer.status, 200)
+            events = [line[6:] for line in answer.body.decode().splitlines() if line.startswith("data: ")]
+            self.assertEqual(events[-1], "[DONE]")
+            self.assertEqual(json.loads(events[-2])["error"]["code"], "rate_limit_exceeded")
+            usage = json.loads(platform.insula("usage", "chatty", "-o", "json").stdout)
+            self.assertLess(usage["totalTokens"], 32 + 8)
+            self.assertEqual(platform.chat("chatty", key).status, 429)
+
+
 if __name__ == "__main__":
     unittest.main()

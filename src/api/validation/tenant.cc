@@ -17,6 +17,8 @@ namespace {
 
 /// The window of a tenant is kept as one entry a request, so its size must have an end.
 constexpr std::int64_t kRequestsPerHourMax = 10'000'000;
+constexpr std::int64_t kTokensPerMinuteMax = 1'000'000'000;
+constexpr std::int64_t kConcurrentRequestsMax = 1'000'000;
 constexpr std::size_t kNamespacesMax = 64;
 constexpr std::size_t kIssuersMax = 16;
 
@@ -137,6 +139,18 @@ void validate_issuer(const TenantJwt& jwt,
   validate_algorithms(jwt, path.child("algorithms"), errors);
 }
 
+void validate_rate_limit(const TenantRateLimit& limit, FieldErrors& errors) {
+  const FieldPath path("spec.gateway.rateLimit");
+  const auto validate_one = [&](const char* name, const std::optional<std::int64_t>& value,
+                                std::int64_t most) {
+    if (value && (*value < 0 || *value > most))
+      errors.invalid(path.child(name), *value, range_complaint(0, most));
+  };
+  validate_one("requestsPerHour", limit.requests_per_hour, kRequestsPerHourMax);
+  validate_one("tokensPerMinute", limit.tokens_per_minute, kTokensPerMinuteMax);
+  validate_one("concurrentRequests", limit.concurrent_requests, kConcurrentRequestsMax);
+}
+
 }  // namespace
 
 void validate(const Tenant& object, FieldErrors& errors) {
@@ -144,11 +158,7 @@ void validate(const Tenant& object, FieldErrors& errors) {
   validate_namespaces(spec, errors);
   validate_quota(spec.quota, errors);
   validate_service(spec, errors);
-  if (const auto& limit = spec.gateway.rate_limit.requests_per_hour;
-      limit && (*limit < 0 || *limit > kRequestsPerHourMax)) {
-    errors.invalid(FieldPath("spec.gateway.rateLimit.requestsPerHour"), *limit,
-                   range_complaint(0, kRequestsPerHourMax));
-  }
+  validate_rate_limit(spec.gateway.rate_limit, errors);
   const FieldPath issuers("spec.gateway.jwt");
   if (spec.gateway.jwt.size() > kIssuersMax)
     errors.too_many(issuers, spec.gateway.jwt.size(), kIssuersMax);

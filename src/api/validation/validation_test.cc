@@ -500,11 +500,17 @@ const Creation kTenants[] = {
      "apiVersion: insula.dev/v1alpha1\nkind: Tenant\nmetadata: {name: t}",
      {}},
     {"less than nothing",
-     TENANT("  quota: {gpus: -1, memory: -1Gi}\n  gateway: {rateLimit: {requestsPerHour: -5}}"),
+     TENANT("  quota: {gpus: -1, memory: -1Gi}\n  gateway: {rateLimit: {requestsPerHour: -5, "
+            "tokensPerMinute: -1, concurrentRequests: 1000001}}"),
      {"spec.quota.gpus: Invalid value: -1: must be greater than or equal to 0",
       "spec.quota.memory: Invalid value: \"-1Gi\": must be greater than or equal to 0",
       "spec.gateway.rateLimit.requestsPerHour: Invalid value: -5: must be between 0 and 10000000, "
-      "inclusive"}},
+      "inclusive",
+      "spec.gateway.rateLimit.tokensPerMinute: Invalid value: -1: must be between 0 and "
+      "1000000000, "
+      "inclusive",
+      "spec.gateway.rateLimit.concurrentRequests: Invalid value: 1000001: must be between 0 and "
+      "1000000, inclusive"}},
     {"a namespace of the system, and one twice",
      TENANT("  namespaces: [kube-system, a, a]"),
      {"spec.namespaces[0]: Invalid value: \"kube-system\": belongs to the system and to no tenant",
