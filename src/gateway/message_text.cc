@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "gateway/credentials.h"
 #include "http/message.h"
@@ -78,59 +79,54 @@ std::int64_t seconds_up(std::chrono::nanoseconds duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration).count();
 }
 
-/// How one limit is named in the fields of a reply.
-struct RateNames {
+/// One limit in the fields of a reply.
+struct RateField {
+  const std::optional<RateDecision>& decision;
   std::string_view policy;
   std::string_view openai;
   std::chrono::seconds window;
   std::string_view unit;  // parameter of the policy
 };
 
-/// The two fields of the draft, which list all limits, and OpenAI's three of each.
-class RateFields {
- public:
-  void add(const std::optional<RateDecision>& decision, const RateNames& names) {
-    if (!decision) return;
-    const std::int64_t remaining = std::max<std::int64_t>(decision->remaining, 0);
-    for (std::string* list : {&policies_, &limits_}) {
-      if (!list->empty()) list->append(", ");
-      list->append("\"").append(names.policy).append("\"");
-    }
-    append_pair(policies_, ";q=", decision->limit);
-    append_pair(policies_, ";w=", names.window.count());
-    policies_.append(names.unit);
-    append_pair(limits_, ";r=", remaining);
-    append_pair(limits_, ";t=", seconds_up(decision->reset));
-    append_name(names, "limit");
-    append_pair(openai_, ": ", decision->limit);
-    append_name(names, "remaining");
-    append_pair(openai_, ": ", remaining);
-    append_name(names, "reset");
-    openai_.append(": ");
-    append_duration(openai_, decision->reset);
-  }
+using RateFieldList = std::array<RateField, 2>;
 
-  void append_to(std::string& out) const {
-    if (policies_.empty()) return;
-    append_header(out, "RateLimit-Policy", policies_);
-    append_header(out, "RateLimit", limits_);
-    out.append(std::string_view(openai_).substr(2)).append("\r\n");
-  }
+void append_pair(std::string& out, std::string_view before, std::int64_t number) {
+  out.append(before);
+  append_number(out, number);
+}
 
- private:
-  static void append_pair(std::string& out, std::string_view before, std::int64_t number) {
-    out.append(before);
-    append_number(out, number);
+/// A field of the draft, which lists all limits; `append` writes the parameters of one.
+template <class F>
+void append_list(std::string& out, std::string_view field, const RateFieldList& limits, F append) {
+  std::string_view before = ": \"";
+  out.append(field);
+  for (const RateField& limit : limits) {
+    if (!limit.decision) continue;
+    out.append(std::exchange(before, ", \"")).append(limit.policy).append("\"");
+    append(limit);
   }
+  out.append("\r\n");
+}
 
-  void append_name(const RateNames& names, std::string_view what) {
-    openai_.append("\r\nx-ratelimit-").append(what).append("-").append(names.openai);
-  }
+std::int64_t remaining_of(const RateDecision& decision) {
+  return std::max<std::int64_t>(decision.remaining, 0);
+}
 
-  std::string policies_;
-  std::string limits_;
-  std::string openai_;  // each line begins with the end of the one before
-};
+void append_openai_fields(std::string& out, const RateField& limit) {
+  const auto name = [&](std::string_view what) {
+    out.append("x-ratelimit-").append(what).append("-").append(limit.openai);
+  };
+  name("limit");
+  append_pair(out, ": ", limit.decision->limit);
+  out.append("\r\n");
+  name("remaining");
+  append_pair(out, ": ", remaining_of(*limit.decision));
+  out.append("\r\n");
+  name("reset");
+  out.append(": ");
+  append_duration(out, limit.decision->reset);
+  out.append("\r\n");
+}
 
 }  // namespace
 
@@ -250,16 +246,28 @@ void append_duration(std::string& out, std::chrono::nanoseconds duration) {
 }
 
 void append_rate_headers(std::string& out, const RateReport& report) {
-  RateFields fields;
-  fields.add(report.requests, {"tenant", "requests", kRateWindow, {}});
-  fields.add(report.tokens, {"tenant-tokens", "tokens", kTokenWindow, ";qu=\"tokens\""});
-  fields.append_to(out);
+  const RateFieldList limits{
+      {{report.requests, "tenant", "requests", kRateWindow, ""},
+       {report.tokens, "tenant-tokens", "tokens", kTokenWindow, ";qu=\"tokens\""}}};
+  if (report.requests || report.tokens) {
+    append_list(out, "RateLimit-Policy", limits, [&](const RateField& limit) {
+      append_pair(out, ";q=", limit.decision->limit);
+      append_pair(out, ";w=", limit.window.count());
+      out.append(limit.unit);
+    });
+    append_list(out, "RateLimit", limits, [&](const RateField& limit) {
+      append_pair(out, ";r=", remaining_of(*limit.decision));
+      append_pair(out, ";t=", seconds_up(limit.decision->reset));
+    });
+  }
+  for (const RateField& limit : limits) {
+    if (limit.decision) append_openai_fields(out, limit);
+  }
   if (!report.met) return;
-  const auto& decision = *report.met == LimitKind::kTokens     ? report.tokens
-                         : *report.met == LimitKind::kRequests ? report.requests
-                                                               : std::nullopt;
-  out.append("Retry-After: ");
-  append_number(out, decision ? std::max<std::int64_t>(seconds_up(decision->reset), 1) : 1);
+  std::int64_t seconds = 1;
+  if (*report.met == LimitKind::kTokens) seconds = seconds_up(report.tokens->reset);
+  if (*report.met == LimitKind::kRequests) seconds = seconds_up(report.requests->reset);
+  append_pair(out, "Retry-After: ", std::max<std::int64_t>(seconds, 1));
   out.append("\r\n");
 }
 
