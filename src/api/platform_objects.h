@@ -10,6 +10,11 @@ inline constexpr const char* kSystemNamespace = "insula-system";
 /// Type of the Secrets that hold the hash of an API key.
 inline constexpr const char* kApiKeyType = "insula.dev/api-key";
 
+/// Optional entries of such a Secret: until when it is good (RFC 3339), and the models it is for,
+/// with commas between them.
+inline constexpr const char* kApiKeyExpiresEntry = "expires";
+inline constexpr const char* kApiKeyModelsEntry = "models";
+
 /// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with
 /// its public half, which is all the gateway may read.
 inline constexpr const char* kTokenIssuer = "token-issuer";

@@ -15,24 +15,71 @@
 namespace insula::cli {
 namespace {
 
+// Longer ones would be in years that times cannot tell.
+constexpr std::chrono::days kKeyLifetimeMax{36'500};
+
+/// Of `--ttl`; nothing when it was not given.
+Result<std::optional<std::chrono::seconds>> key_lifetime(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  auto lifetime = parse_duration(text);
+  if (!lifetime) return std::unexpected(std::move(lifetime).error().in("--ttl"));
+  if (*lifetime > kKeyLifetimeMax)
+    return fail(ErrorCode::kInvalid, fmt::format("--ttl: \"{}\" is more than a century", text));
+  return *lifetime;
+}
+
+void print_key(const NewKey& key, const SessionOptions& session) {
+  if (session.output == "table") {
+    fmt::print("{}\n", key.text);
+  } else {
+    print(json::Object{{"tenant", key.tenant}, {"key", key.text}, {"url", key.url}},
+          session.output);
+  }
+}
+
 int create(std::span<const std::string> arguments) {
-  std::string tenant;
-  std::string name;
+  KeyOrder order;
+  std::string lifetime;
   SessionOptions session;
   Options options("key create",
                   "Makes an API key for a tenant and prints it: it is not shown again.");
-  options.word("TENANT", tenant, "whose key").text("--name", name, "what the key is for");
+  options.word("TENANT", order.tenant, "whose key")
+      .text("--name", order.name, "what the key is for")
+      .text("--ttl", lifetime, "how long it is good, such as 24h or 90d; until revoked by default")
+      .text("--models", order.models, "models that it is for, such as small,large; all by default");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
+  const auto wanted = key_lifetime(lifetime);
+  if (!wanted) return report("key create", wanted.error());
+  order.lifetime = *wanted;
   return run_session("key create", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const NewKey key,
-                  co_await create_key(client, system_random(), system_clock(), tenant, name));
-    if (session.output == "table") {
-      fmt::print("{}\n", key.text);
-    } else {
-      const json::Object answer{{"tenant", tenant}, {"key", key.text}, {"url", key.url}};
-      print(answer, session.output);
-    }
+                  co_await create_key(client, system_random(), system_clock(), order));
+    print_key(key, session);
+    co_return Result<>{};
+  });
+}
+
+int rotate(std::span<const std::string> arguments) {
+  std::string id;
+  std::string overlap = "24h";
+  std::string lifetime;
+  SessionOptions session;
+  Options options("key rotate",
+                  "Makes a key like an old one and prints it; the old one stays good for a while.");
+  options.word("ID", id, "the part between the underscores, as key list shows it")
+      .text("--overlap", overlap, "how long the old key stays good, such as 1h; 24h by default")
+      .text("--ttl", lifetime, "how long the new key is good; until revoked by default");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  const auto stays = parse_duration(overlap);
+  if (!stays) return report("key rotate", Error(stays.error()).in("--overlap"));
+  const auto wanted = key_lifetime(lifetime);
+  if (!wanted) return report("key rotate", wanted.error());
+  return run_session("key rotate", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const NewKey key, co_await rotate_key(client, system_random(), system_clock(), id,
+                                                        *stays, *wanted));
+    print_key(key, session);
     co_return Result<>{};
   });
 }
@@ -47,16 +94,23 @@ int list(std::span<const std::string> arguments) {
   return run_session("key list", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const auto rows, co_await list_keys(client, tenant));
     if (session.output == "table") {
-      Table table({"ID", "TENANT", "NAME", "CREATED"});
-      for (const KeyRow& row : rows)
-        table.row({row.id, row.tenant, row.name, row.created});
+      Table table({"ID", "TENANT", "NAME", "CREATED", "EXPIRES", "MODELS"});
+      for (const KeyRow& row : rows) {
+        table.row({row.id, row.tenant, row.name, row.created,
+                   row.expires.empty() ? "never" : row.expires,
+                   row.models.empty() ? "all" : row.models});
+      }
       fmt::print("{}", table.text());
       co_return Result<>{};
     }
     json::Array items;
     for (const KeyRow& row : rows) {
-      items.emplace_back(json::Object{
-          {"id", row.id}, {"tenant", row.tenant}, {"name", row.name}, {"created", row.created}});
+      items.emplace_back(json::Object{{"id", row.id},
+                                      {"tenant", row.tenant},
+                                      {"name", row.name},
+                                      {"created", row.created},
+                                      {"expires", row.expires},
+                                      {"models", row.models}});
     }
     print(items, session.output);
     co_return Result<>{};
@@ -105,6 +159,7 @@ int create_token_command(std::span<const std::string> arguments) {
 constexpr std::array kKeyCommands = {
     Command{"create", "make an API key and print it", create},
     Command{"list", "list keys", list},
+    Command{"rotate", "replace a key, with an overlap", rotate},
     Command{"revoke", "end a key", revoke},
 };
 constexpr std::array kTokenCommands = {

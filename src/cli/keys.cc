@@ -32,24 +32,54 @@ std::string secret_name(std::string_view id) {
   return fmt::format("key-{}", id);
 }
 
+std::unexpected<Error> no_key(std::string_view id) {
+  return fail(ErrorCode::kNotFound, fmt::format("no key \"{}\"", id));
+}
+
+api::Time after(const Clock& clock, std::chrono::seconds time) {
+  return {api::Time::from(clock.wall()).seconds + time.count()};
+}
+
+Result<> check_models(std::string_view models) {
+  const bool empty_one = models.starts_with(',') || models.ends_with(',') || models.contains(",,");
+  if (!empty_one && !models.contains(' ')) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("\"{}\" is no list of models such as small,large", models));
+}
+
+KeyRow row_of(const api::Secret& secret) {
+  const auto value = [&](const char* key) {
+    const auto found = secret.data.find(key);
+    return found == secret.data.end() ? std::string() : found->second;
+  };
+  return {.id = secret.metadata.name.substr(secret_name("").size()),
+          .tenant = value("tenant"),
+          .name = value("name"),
+          .created = value("created"),
+          .expires = value(api::kApiKeyExpiresEntry),
+          .models = value(api::kApiKeyModelsEntry)};
+}
+
 }  // namespace
 
 Task<Result<NewKey>> create_key(client::Client& client,
                                 Random& random,
                                 const Clock& clock,
-                                std::string tenant,
-                                std::string name) {
-  INSULA_CO_TRY(const api::Tenant owner, co_await client::get<api::Tenant>(client, "", tenant));
+                                KeyOrder order) {
+  INSULA_CO_TRY_VOID(check_models(order.models));
+  INSULA_CO_TRY(const api::Tenant owner,
+                co_await client::get<api::Tenant>(client, "", order.tenant));
   NewKey key;
   key.id = random_text(random, kBase36, gateway::kApiKeyIdLength);
   const std::string secret = random_text(random, kBase62, gateway::kApiKeySecretLength);
   key.text = fmt::format("{}{}_{}", gateway::kApiKeyPrefix, key.id, secret);
+  key.tenant = order.tenant;
   key.url = owner.status.url;
 
   api::Secret stored;
   stored.metadata.name = secret_name(key.id);
   stored.metadata.namespace_ = api::kSystemNamespace;
-  stored.metadata.labels[kTenantLabel] = tenant;
+  stored.metadata.labels[kTenantLabel] = order.tenant;
   // A key ends with its tenant.
   api::OwnerReference reference;
   reference.api_version = "insula.dev/v1alpha1";
@@ -59,11 +89,37 @@ Task<Result<NewKey>> create_key(client::Client& client,
   stored.metadata.owner_references.push_back(std::move(reference));
   stored.type = api::kApiKeyType;
   stored.data["hash"] = hex(gateway::sha256(secret));
-  stored.data["tenant"] = tenant;
+  stored.data["tenant"] = order.tenant;
   stored.data["prefix"] = fmt::format("{}{}", gateway::kApiKeyPrefix, key.id);
-  stored.data["name"] = name;
+  stored.data["name"] = order.name;
   stored.data["created"] = api::Time::from(clock.wall()).text();
+  if (order.lifetime) stored.data[api::kApiKeyExpiresEntry] = after(clock, *order.lifetime).text();
+  if (!order.models.empty()) stored.data[api::kApiKeyModelsEntry] = order.models;
   INSULA_CO_TRY_VOID(co_await client::create(client, std::move(stored)));
+  co_return key;
+}
+
+Task<Result<NewKey>> rotate_key(client::Client& client,
+                                Random& random,
+                                const Clock& clock,
+                                std::string id,
+                                std::chrono::seconds overlap,
+                                std::optional<std::chrono::seconds> lifetime) {
+  Result<api::Secret> old =
+      co_await client::get<api::Secret>(client, api::kSystemNamespace, secret_name(id));
+  if (!old && old.error().code() == ErrorCode::kNotFound) co_return no_key(id);
+  if (!old) co_return std::unexpected(std::move(old).error());
+  const KeyRow row = row_of(*old);
+  INSULA_CO_TRY(NewKey key, co_await create_key(client, random, clock,
+                                                {row.tenant, row.name, row.models, lifetime}));
+  const api::Time end = after(clock, overlap);
+  const auto earlier = api::Time::parse(row.expires);
+  if (!earlier || *earlier > end) old->data[api::kApiKeyExpiresEntry] = end.text();
+  if (auto changed = co_await client::update(client, *std::move(old)); !changed) {
+    // Nobody has seen the new one.
+    static_cast<void>(co_await revoke_key(client, key.id));
+    co_return std::unexpected(std::move(changed).error());
+  }
   co_return key;
 }
 
@@ -79,14 +135,7 @@ Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string 
   for (const api::Secret& secret : secrets.items) {
     if (secret.type != api::kApiKeyType || !secret.metadata.name.starts_with(secret_name("")))
       continue;
-    const auto value = [&](const char* key) {
-      const auto found = secret.data.find(key);
-      return found == secret.data.end() ? std::string() : found->second;
-    };
-    rows.push_back({.id = secret.metadata.name.substr(secret_name("").size()),
-                    .tenant = value("tenant"),
-                    .name = value("name"),
-                    .created = value("created")});
+    rows.push_back(row_of(secret));
   }
   std::ranges::sort(rows, {}, &KeyRow::created);
   co_return rows;
@@ -96,7 +145,7 @@ Task<Result<>> revoke_key(client::Client& client, std::string id) {
   auto removed =
       co_await client::remove<api::Secret>(client, api::kSystemNamespace, secret_name(id));
   if (!removed && removed.error().code() == ErrorCode::kNotFound) {
-    co_return fail(ErrorCode::kNotFound, fmt::format("no key \"{}\"", id));
+    co_return no_key(id);
   }
   co_return removed;
 }

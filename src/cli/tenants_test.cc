@@ -133,7 +133,8 @@ TEST_F(TenantCommands, DeleteReturnsWhenTheTenantIsGone) {
 
 TEST_F(TenantCommands, AKeyIsStoredAsAHashThatTheGatewayAccepts) {
   make("a");
-  const auto key = wait(create_key(api_, random_, clock_, "a", "ci"));
+  const auto key =
+      wait(create_key(api_, random_, clock_, {.tenant = "a", .name = "ci", .models = {}}));
   ASSERT_TRUE(key) << key.error().message();
   EXPECT_EQ(key->url, "http://gateway/a");
 
@@ -142,15 +143,17 @@ TEST_F(TenantCommands, AKeyIsStoredAsAHashThatTheGatewayAccepts) {
   for (const auto& [name, value] : secret->data)
     EXPECT_EQ(value.find(key->text.substr(15)), std::string::npos);
   gateway::ApiKeys keys;
-  ASSERT_TRUE(keys.add(key->id, secret->data.at("tenant"), secret->data.at("hash")));
+  ASSERT_TRUE(keys.add(key->id, secret->data.at("hash"),
+                       {.tenant = secret->data.at("tenant"), .expires = {}, .models = {}}));
   const auto parsed = gateway::parse_api_key(key->text);
   ASSERT_TRUE(parsed);
-  EXPECT_EQ((*keys.verify(*parsed))->tenant, "a");
+  EXPECT_EQ((*keys.verify(*parsed, clock_.wall()))->tenant, "a");
 }
 
 TEST_F(TenantCommands, KeysAreListedAndRevoked) {
   make("a");
-  const auto key = wait(create_key(api_, random_, clock_, "a", "ci"));
+  const auto key =
+      wait(create_key(api_, random_, clock_, {.tenant = "a", .name = "ci", .models = {}}));
   EXPECT_EQ(wait(list_keys(api_, "nobody")).error().code(), ErrorCode::kNotFound);
   const auto rows = wait(list_keys(api_, "a"));
   ASSERT_TRUE(rows) << rows.error().message();
@@ -162,8 +165,58 @@ TEST_F(TenantCommands, KeysAreListedAndRevoked) {
   EXPECT_EQ(wait(revoke_key(api_, key->id)).error().message(), "no key \"" + key->id + "\"");
 }
 
+TEST_F(TenantCommands, AKeyCanBeForSomeModelsAndATime) {
+  make("a");
+  const KeyOrder order{"a", "ci", "small,large", std::chrono::hours(1)};
+  ASSERT_TRUE(wait(create_key(api_, random_, clock_, order)));
+  const auto rows = wait(list_keys(api_, "a"));
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->front().expires, api::Time::from(clock_.wall() + std::chrono::hours(1)).text());
+  EXPECT_EQ(rows->front().models, "small,large");
+  for (const char* wrong : {",", "a,,b", "a, b", "a,"}) {
+    const auto refused =
+        wait(create_key(api_, random_, clock_, {.tenant = "a", .name = {}, .models = wrong}));
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalid);
+  }
+}
+
+TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
+  make("a");
+  const auto old = wait(create_key(api_, random_, clock_, {"a", "ci", "small", std::nullopt}));
+  ASSERT_TRUE(old);
+  const auto rotate = [&](std::chrono::seconds overlap) {
+    return wait(rotate_key(api_, random_, clock_, old->id, overlap, std::chrono::days(90)));
+  };
+  const auto fresh = rotate(std::chrono::hours(1));
+  ASSERT_TRUE(fresh) << fresh.error().message();
+  EXPECT_NE(fresh->id, old->id);
+  EXPECT_EQ(fresh->tenant, "a");
+  const auto expiry_in = [&](std::chrono::seconds time) {
+    return api::Time::from(clock_.wall() + time).text();
+  };
+  const auto row_of = [&](const std::string& id) {
+    for (const KeyRow& row : *wait(list_keys(api_, "a"))) {
+      if (row.id == id) return row;
+    }
+    return KeyRow{};
+  };
+  EXPECT_EQ(row_of(old->id).expires, expiry_in(std::chrono::hours(1)));
+  EXPECT_EQ(row_of(fresh->id).expires, expiry_in(std::chrono::days(90)));
+  EXPECT_EQ(row_of(fresh->id).name, "ci");
+  EXPECT_EQ(row_of(fresh->id).models, "small");
+  // An end that is set already is not put off.
+  ASSERT_TRUE(rotate(std::chrono::hours(2)));
+  EXPECT_EQ(row_of(old->id).expires, expiry_in(std::chrono::hours(1)));
+  EXPECT_EQ(
+      wait(rotate_key(api_, random_, clock_, "none", std::chrono::hours(1), {})).error().message(),
+      "no key \"none\"");
+}
+
 TEST_F(TenantCommands, NobodyGetsAKeyForATenantThatIsNot) {
-  EXPECT_EQ(wait(create_key(api_, random_, clock_, "nobody", "")).error().code(),
+  EXPECT_EQ(wait(create_key(api_, random_, clock_, {.tenant = "nobody", .name = {}, .models = {}}))
+                .error()
+                .code(),
             ErrorCode::kNotFound);
 }
 

@@ -34,7 +34,11 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text) {
   return key;
 }
 
-Result<> ApiKeys::add(std::string id, std::string tenant, std::string_view hash_hex) {
+bool ApiKeyGrant::allows(std::string_view model) const {
+  return models.empty() || std::ranges::find(models, model) != models.end();
+}
+
+Result<> ApiKeys::add(std::string id, std::string_view hash_hex, ApiKeyGrant grant) {
   if (hash_hex.size() != 64)
     return fail(ErrorCode::kInvalid, "the hash of an API key has 64 digits");
   std::string hash;
@@ -46,11 +50,11 @@ Result<> ApiKeys::add(std::string id, std::string tenant, std::string_view hash_
     }
     hash += static_cast<char>(high * 16 + low);
   }
-  records_.insert_or_assign(std::move(id), ApiKeyRecord{std::move(tenant), std::move(hash)});
+  records_.insert_or_assign(std::move(id), ApiKeyRecord{std::move(grant), std::move(hash)});
   return {};
 }
 
-Result<const ApiKeyRecord*> ApiKeys::verify(const ApiKeyText& key) const {
+Result<const ApiKeyGrant*> ApiKeys::verify(const ApiKeyText& key, WallTime now) const {
   static constexpr std::string_view kNoHash{
       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -60,7 +64,12 @@ Result<const ApiKeyRecord*> ApiKeys::verify(const ApiKeyText& key) const {
   const bool matches = equal_in_constant_time(
       sha256(key.secret), known ? std::string_view(found->second.hash) : kNoHash);
   if (!known || !matches) return fail(ErrorCode::kUnauthenticated, "the API key is not valid");
-  return &found->second;
+  const ApiKeyGrant& grant = found->second.grant;
+  if (!grant.expires.is_zero() && api::Time::from(now) >= grant.expires) {
+    return fail(ErrorCode::kUnauthenticated,
+                "the API key expired at " + grant.expires.text() + "; ask for a new one");
+  }
+  return &grant;
 }
 
 }  // namespace insula::gateway

@@ -4,7 +4,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include "api/time.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace insula::gateway {
@@ -22,9 +25,20 @@ inline constexpr std::size_t kApiKeySecretLength = 32;
 /// Nothing when `text` does not have the form of a key: 10 and 32 characters of [0-9A-Za-z].
 [[nodiscard]] std::optional<ApiKeyText> parse_api_key(std::string_view text);
 
-/// What is kept of an API key: whose it is, and the hash of its secret part.
-struct ApiKeyRecord {
+/// What an API key opens.
+struct ApiKeyGrant {
   std::string tenant;
+  api::Time expires;                // zero: never
+  std::vector<std::string> models;  // empty: all
+
+  bool operator==(const ApiKeyGrant&) const = default;
+
+  [[nodiscard]] bool allows(std::string_view model) const;
+};
+
+/// What is kept of an API key.
+struct ApiKeyRecord {
+  ApiKeyGrant grant;
   /// SHA-256 of the secret part, 32 bytes.
   std::string hash;
 
@@ -35,11 +49,11 @@ struct ApiKeyRecord {
 class ApiKeys {
  public:
   /// `hash_hex`: 64 hexadecimal digits. Errors: kInvalid for anything else.
-  Result<> add(std::string id, std::string tenant, std::string_view hash_hex);
+  Result<> add(std::string id, std::string_view hash_hex, ApiKeyGrant grant);
 
-  /// The record of a presented key. Takes the same time whether the id or the secret is wrong.
+  /// The grant of a presented key. Takes the same time whether the id or the secret is wrong.
   /// Errors: kUnauthenticated.
-  [[nodiscard]] Result<const ApiKeyRecord*> verify(const ApiKeyText& key) const;
+  [[nodiscard]] Result<const ApiKeyGrant*> verify(const ApiKeyText& key, WallTime now) const;
 
   [[nodiscard]] std::size_t size() const { return records_.size(); }
 

@@ -10,6 +10,8 @@ constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
 constexpr std::string_view kHash =
     "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
 
+const WallTime kNow = std::chrono::sys_days{std::chrono::year{2026} / 1 / 1};
+
 TEST(ApiKey, OnlyTheExactFormIsAKey) {
   const std::string key = "ins_abcdefghi1_" + std::string(kSecret);
   const auto parsed = parse_api_key(key);
@@ -25,18 +27,41 @@ TEST(ApiKey, OnlyTheExactFormIsAKey) {
 
 TEST(ApiKey, OnlyTheRightSecretOpensIt) {
   ApiKeys keys;
-  ASSERT_TRUE(keys.add("abcdefghi1", "demo-a", kHash));
-  const auto record = keys.verify({"abcdefghi1", kSecret});
-  ASSERT_TRUE(record);
-  EXPECT_EQ((*record)->tenant, "demo-a");
-  EXPECT_FALSE(keys.verify({"abcdefghi1", "0123456789abcdefghijABCDEFGHIJKM"}));
-  EXPECT_FALSE(keys.verify({"abcdefghi2", kSecret}));
+  ASSERT_TRUE(keys.add("abcdefghi1", kHash, {.tenant = "demo-a", .expires = {}, .models = {}}));
+  const auto grant = keys.verify({"abcdefghi1", kSecret}, kNow);
+  ASSERT_TRUE(grant);
+  EXPECT_EQ((*grant)->tenant, "demo-a");
+  EXPECT_TRUE((*grant)->allows("any"));
+  EXPECT_FALSE(keys.verify({"abcdefghi1", "0123456789abcdefghijABCDEFGHIJKM"}, kNow));
+  EXPECT_FALSE(keys.verify({"abcdefghi2", kSecret}, kNow));
+}
+
+TEST(ApiKey, OpensUntilItExpiresAndOnlyItsModels) {
+  ApiKeys keys;
+  const api::Time expires{api::Time::from(kNow).seconds + 60};
+  ASSERT_TRUE(keys.add("abcdefghi1", kHash,
+                       {.tenant = "demo-a", .expires = expires, .models = {"small", "large"}}));
+  const ApiKeyText key{"abcdefghi1", kSecret};
+  const auto grant = keys.verify(key, kNow + std::chrono::seconds(59));
+  ASSERT_TRUE(grant);
+  EXPECT_TRUE((*grant)->allows("large"));
+  EXPECT_FALSE((*grant)->allows("larg"));
+  EXPECT_FALSE((*grant)->allows(""));
+  const auto late = keys.verify(key, kNow + std::chrono::seconds(60));
+  ASSERT_FALSE(late);
+  EXPECT_NE(late.error().message().find("expired at " + expires.text()), std::string::npos);
+  // Who does not know the secret is not told.
+  EXPECT_EQ(keys.verify({"abcdefghi1", "0123456789abcdefghijABCDEFGHIJKM"},
+                        kNow + std::chrono::seconds(60))
+                .error()
+                .message(),
+            "the API key is not valid");
 }
 
 TEST(ApiKey, AHashThatIsNoneIsRefused) {
   ApiKeys keys;
-  EXPECT_FALSE(keys.add("a", "t", "12"));
-  EXPECT_FALSE(keys.add("a", "t", std::string(64, 'g')));
+  EXPECT_FALSE(keys.add("a", "12", {}));
+  EXPECT_FALSE(keys.add("a", std::string(64, 'g'), {}));
   EXPECT_EQ(keys.size(), 0U);
 }
 

@@ -127,7 +127,11 @@ std::string to_json(const GatewayConfig& config) {
     tenants.push_back(to_value(tenant));
   json::Array keys;
   for (const ApiKeyConfig& key : config.api_keys) {
-    keys.push_back(json::Object{{"id", key.id}, {"tenant", key.tenant}, {"hash", key.hash}});
+    keys.push_back(json::Object{{"id", key.id},
+                                {"tenant", key.tenant},
+                                {"hash", key.hash},
+                                {"expires", key.expires},
+                                {"models", strings_to_json(key.models)}});
   }
   return json::write(json::Object{{"format", kFormat},
                                   {"tenants", std::move(tenants)},
@@ -148,8 +152,9 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
     config.tenants.push_back(tenant_from(tenant));
   });
   for_each_object(*object, "apiKeys", [&](const json::Object& key) {
-    config.api_keys.push_back(
-        {string_in(key, "id"), string_in(key, "tenant"), string_in(key, "hash")});
+    config.api_keys.push_back({string_in(key, "id"), string_in(key, "tenant"),
+                               string_in(key, "hash"), string_in(key, "expires"),
+                               strings_in(key, "models")});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
   if (version != kFormatWithTextSecrets) INSULA_TRY_VOID(decode_secrets(config));

@@ -44,7 +44,9 @@ struct TenantConfig {
 struct ApiKeyConfig {
   std::string id;
   std::string tenant;
-  std::string hash;  // SHA-256 of the secret part, hexadecimal
+  std::string hash;                 // SHA-256 of the secret part, hexadecimal
+  std::string expires;              // RFC 3339; empty: never
+  std::vector<std::string> models;  // empty: all
 
   bool operator==(const ApiKeyConfig&) const = default;
 };

@@ -21,7 +21,9 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   tenant.tokens_per_minute = 6000;
   tenant.concurrent_requests = 0;
   const GatewayConfig config{
-      .tenants = {tenant}, .api_keys = {{"alphaalpha", "t", "hash"}}, .builtin_keys = {"pem"}};
+      .tenants = {tenant},
+      .api_keys = {{"alphaalpha", "t", "hash", "2026-11-25T00:00:00Z", {"m", "n"}}},
+      .builtin_keys = {"pem"}};
   const auto file = directory / "snapshot.json";
   ASSERT_TRUE(save_config(file, config));
   EXPECT_EQ(load_config(file).value(), config);

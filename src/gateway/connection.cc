@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 
 #include "async/deadline.h"
@@ -71,6 +72,20 @@ std::int64_t tokens_to_reserve(const llm::TokenDemand& demand, const Limits& lim
   const std::int64_t untold = std::clamp<std::int64_t>(
       *limits.tokens_per_minute / kOutputShareUntold, 1, kOutputTokensUntold);
   return demand.prompt + demand.output.value_or(untold);
+}
+
+/// Refuses what an API key for some models does not open. Which model an operation uses is only
+/// known of those whose body is read; the list of models is open to all.
+Result<> check_model(Request& request) {
+  const ApiKeyGrant* grant = request.principal.grant;
+  if (grant == nullptr || grant->models.empty() || request.operation == llm::Operation::kModels)
+    return {};
+  if (llm::has_json_body(request.operation) && grant->allows(request.model)) return {};
+  request.model_refused = true;
+  return fail(
+      ErrorCode::kForbidden,
+      fmt::format("this API key is for the models {} and for requests that name one of them",
+                  fmt::join(grant->models, ", ")));
 }
 
 std::unexpected<Error> over_limit(const Request& request) {
@@ -364,6 +379,7 @@ Result<> Connection::inspect(Request& request) {
       payload_ = body_;
     }
   }
+  INSULA_TRY_VOID(check_model(request));
   finish_upstream_head(upstream_head_,
                        request.has_body ? std::optional(payload_.size()) : std::nullopt);
   return {};
@@ -406,6 +422,7 @@ Task<bool> Connection::refuse_as(Request& request, int status, Error error) {
   const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
+  if (request.model_refused) words.openai_code = "model_not_allowed";
   if (request.limit_met == LimitKind::kTokens) words.type = "tokens";
   if (request.limit_met == LimitKind::kConcurrency)
     words.openai_code = "concurrency_limit_exceeded";

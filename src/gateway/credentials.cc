@@ -49,12 +49,15 @@ Result<Credential> credential_of(const http::RequestHead& head) {
   return *found;
 }
 
-Result<Principal> check_key(const ApiKeyText& key, const Snapshot& snapshot, const Tenant& tenant) {
-  INSULA_TRY(const ApiKeyRecord* record, snapshot.api_keys.verify(key));
-  if (record->tenant != tenant.name) {
+Result<Principal> check_key(const ApiKeyText& key,
+                            const Snapshot& snapshot,
+                            const Tenant& tenant,
+                            WallTime now) {
+  INSULA_TRY(const ApiKeyGrant* grant, snapshot.api_keys.verify(key, now));
+  if (grant->tenant != tenant.name) {
     return fail(ErrorCode::kForbidden, "this API key does not belong to the tenant in the path");
   }
-  return Principal{snapshot.api_keys.records().find(key.id)->first};
+  return Principal{snapshot.api_keys.records().find(key.id)->first, grant};
 }
 
 Result<Principal> check_claims(const Result<JwtClaims>& claims, const Tenant& tenant) {
@@ -63,7 +66,7 @@ Result<Principal> check_claims(const Result<JwtClaims>& claims, const Tenant& te
   if ((builtin || !claims->tenant.empty()) && claims->tenant != tenant.name) {
     return fail(ErrorCode::kForbidden, "this token does not belong to the tenant in the path");
   }
-  return Principal{kTokenKey};
+  return Principal{kTokenKey, nullptr};
 }
 
 }  // namespace
@@ -75,7 +78,7 @@ Result<Principal> authenticate(const http::RequestHead& head,
                                WallTime now) {
   INSULA_TRY(const Credential given, credential_of(head));
   const std::string_view credential = given.text;
-  if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant);
+  if (const auto key = parse_api_key(credential)) return check_key(*key, snapshot, tenant, now);
   if (credential.starts_with(kApiKeyPrefix)) return refuse("the API key is not valid");
   if (!given.bearer)
     return refuse("this header takes an API key; send a token as `Authorization: Bearer <token>`");

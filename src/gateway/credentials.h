@@ -15,6 +15,8 @@ struct Principal {
   /// What usage is counted under: the id of the API key, or kTokenKey. Valid as long as the
   /// snapshot.
   std::string_view key;
+  /// What that API key opens; null for a token. Valid as long as the snapshot.
+  const ApiKeyGrant* grant = nullptr;
 };
 
 inline constexpr std::string_view kTokenKey = "token";

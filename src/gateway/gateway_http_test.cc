@@ -59,7 +59,7 @@ class GatewayHttpTest : public ::testing::Test {
                        .requests_per_hour = requests_per_hour_,
                        .tokens_per_minute = tokens_per_minute_,
                        .issuers = {}}};
-    config.api_keys = {{"tttttttttt", "t", std::string(kHash)}};
+    config.api_keys = {{"tttttttttt", "t", std::string(kHash), "", {}}};
     serving_.spawn(serve_upstream());
     run([](GatewayHttpTest& test, GatewayConfig applied) -> Task<> {
       EXPECT_TRUE(co_await test.gateway_->apply(std::move(applied)));

@@ -81,8 +81,8 @@ class GatewayTest : public ::testing::Test {
     directory_ = ::mkdtemp(name.data());
     config_.tenants = {{.name = "alpha", .service_host = "llm-service.alpha.svc:8000"},
                        {.name = "beta", .service_host = "llm-service.beta.svc:8000"}};
-    config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash)},
-                        {"betabetabe", "beta", std::string(kHash)}};
+    config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash), "", {}},
+                        {"betabetabe", "beta", std::string(kHash), "", {}}};
     config_.builtin_keys = {keys_.public_pem};
     listener_ = net::listen_socket(any_port()).value();
     sockaddr_storage storage{};
@@ -270,6 +270,36 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   const auto refused = send("GET", "/alpha/v1/models", {});
   EXPECT_THAT(refused.body, HasSubstr(R"("code":"invalid_api_key")"));
   EXPECT_EQ(refused.headers.get("WWW-Authenticate"), "Bearer realm=\"insula\"");
+}
+
+TEST_F(GatewayTest, AnApiKeyOpensItsModelsUntilItExpires) {
+  Model model(loop_);
+  const auto stamp = [](std::chrono::seconds from_now) {
+    return api::Time::from(system_clock().wall() + from_now).text();
+  };
+  config_.api_keys = {{"alphaalpha", "alpha", std::string(kHash), "", {"m", "n"}},
+                      {"expiredkey", "alpha", std::string(kHash), stamp(-1s), {}},
+                      {"currentkey", "alpha", std::string(kHash), stamp(60s), {}},
+                      {"brokenkeyx", "alpha", std::string(kHash), "tomorrow", {}}};
+  start({model.address});
+  EXPECT_EQ(chat().status, 200);
+  const auto other = chat(R"({"model":"other","messages":[{"content":"x"}]})");
+  EXPECT_EQ(other.status, 403);
+  EXPECT_THAT(other.body, HasSubstr(R"("code":"model_not_allowed")"));
+  EXPECT_THAT(other.body, HasSubstr("for the models m, n"));
+  EXPECT_EQ(chat(R"({"messages":[{"content":"x"}]})").status, 403);
+  const auto status = [&](std::string_view method, std::string_view path, std::string_view key) {
+    return send(std::string(method), "/alpha/v1/" + std::string(path), bearer(key_of(key))).status;
+  };
+  EXPECT_EQ(status("GET", "models", "alphaalpha"), 200);
+  EXPECT_EQ(status("POST", "audio/speech", "alphaalpha"), 403);
+  EXPECT_EQ(status("GET", "chat/completions", "alphaalpha"), 403);
+  EXPECT_EQ(usage().requests, 2);
+  EXPECT_EQ(status("GET", "models", "currentkey"), 200);
+  const auto expired = send("GET", "/alpha/v1/models", bearer(key_of("expiredkey")));
+  EXPECT_EQ(expired.status, 401);
+  EXPECT_THAT(expired.body, HasSubstr("the API key expired at"));
+  EXPECT_EQ(status("GET", "models", "brokenkeyx"), 401);
 }
 
 TEST_F(GatewayTest, StreamsEventsAndHidesTheUsageItAskedFor) {

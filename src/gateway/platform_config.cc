@@ -20,6 +20,17 @@ std::string value_or_empty(const std::map<std::string, std::string>& entries,
   return found == entries.end() ? std::string() : found->second;
 }
 
+/// The words between commas.
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> words;
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    words.emplace_back(list.substr(0, comma));
+    list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
+  }
+  return words;
+}
+
 const api::Secret* find_secret(const PlatformObjects& objects, const SecretRef& ref) {
   for (const auto& secret : objects.secrets) {
     if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name)
@@ -142,7 +153,9 @@ GatewayConfig make_config(const PlatformObjects& objects) {
     if (secret->type == api::kApiKeyType && name.starts_with(kKeyNamePrefix)) {
       config.api_keys.push_back({name.substr(kKeyNamePrefix.size()),
                                  value_or_empty(secret->data, "tenant"),
-                                 value_or_empty(secret->data, "hash")});
+                                 value_or_empty(secret->data, "hash"),
+                                 value_or_empty(secret->data, api::kApiKeyExpiresEntry),
+                                 split(value_or_empty(secret->data, api::kApiKeyModelsEntry))});
     } else if (name == api::kTokenIssuerPublic) {
       config.builtin_keys.push_back(value_or_empty(secret->data, api::kPublicKeyEntry));
     }

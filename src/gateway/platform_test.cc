@@ -126,7 +126,9 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
   api::Tenant with_issuer = tenant("a");
   with_issuer.spec.gateway.jwt = {
       {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
-  api::Secret key = secret("insula-system", "key-abc", {{"hash", "00"}, {"tenant", "a"}});
+  api::Secret key = secret(
+      "insula-system", "key-abc",
+      {{"hash", "00"}, {"tenant", "a"}, {"expires", "2027-01-01T00:00:00Z"}, {"models", "m,n"}});
   key.type = api::kApiKeyType;
   api::Secret planted = key;
   planted.metadata.namespace_ = "a";
@@ -137,7 +139,8 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
        .secrets = {
            shared(key), shared(planted), shared(secret("a", "s", {{"k", "hush"}})),
            shared(secret("insula-system", "token-issuer-public", {{"public.pem", "PEM"}}))}});
-  EXPECT_THAT(config.api_keys, ElementsAre(ApiKeyConfig{"abc", "a", "00"}));
+  EXPECT_THAT(config.api_keys,
+              ElementsAre(ApiKeyConfig{"abc", "a", "00", "2027-01-01T00:00:00Z", {"m", "n"}}));
   EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
 }

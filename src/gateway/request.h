@@ -56,6 +56,8 @@ class Request {
   Admission admission;
   /// The limit that it met, if it was refused for one.
   std::optional<LimitKind> limit_met;
+  /// Its API key is not for this model.
+  bool model_refused = false;
   bool admitted = false;
 
   /// Of attempts to have it answered: how many, and where the last one went.

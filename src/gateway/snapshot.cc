@@ -23,6 +23,14 @@ bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
          std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
 }
 
+Result<> add_key(ApiKeys& keys, const ApiKeyConfig& key) {
+  ApiKeyGrant grant{key.tenant, {}, key.models};
+  if (!key.expires.empty()) {
+    INSULA_TRY(grant.expires, api::Time::parse(key.expires));
+  }
+  return keys.add(key.id, key.hash, std::move(grant));
+}
+
 bool has_too_many_keys(const std::vector<JwsKey>& keys) {
   return std::ranges::any_of(keys, [&](const JwsKey& key) {
     const auto count = std::ranges::count(keys, key.algorithm(), &JwsKey::algorithm);
@@ -65,7 +73,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     snapshot->tenants.emplace(tenant_config.name, *std::move(tenant));
   }
   for (const ApiKeyConfig& key : config.api_keys) {
-    if (const auto added = snapshot->api_keys.add(key.id, key.tenant, key.hash); !added) {
+    if (const auto added = add_key(snapshot->api_keys, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
     }
   }

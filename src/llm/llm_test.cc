@@ -94,6 +94,8 @@ TEST_F(Request, LeavesABodyAloneThatNeedsNothing) {
 TEST(Operation, IsToldByThePath) {
   EXPECT_EQ(operation_of("/v1/chat/completions"), Operation::kChatCompletions);
   EXPECT_EQ(operation_of("/v1/models/x"), Operation::kModels);
+  EXPECT_EQ(operation_of("/v1/messages"), Operation::kMessages);
+  EXPECT_EQ(operation_of("/v1/messages/count_tokens"), Operation::kOther);
   EXPECT_EQ(operation_of("/v1/chat/completions/"), Operation::kChatCompletions);
   EXPECT_EQ(operation_of("/v1/chat/completions//"), Operation::kOther);
   EXPECT_TRUE(has_json_body(Operation::kEmbeddings));

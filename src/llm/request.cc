@@ -14,11 +14,12 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr std::array<std::pair<std::string_view, Operation>, 5> kPaths = {{
+constexpr std::array<std::pair<std::string_view, Operation>, 6> kPaths = {{
     {"/v1/chat/completions", Operation::kChatCompletions},
     {"/v1/completions", Operation::kCompletions},
     {"/v1/embeddings", Operation::kEmbeddings},
     {"/v1/responses", Operation::kResponses},
+    {"/v1/messages", Operation::kMessages},
     {"/v1/models", Operation::kModels},
 }};
 

@@ -11,12 +11,13 @@
 
 namespace insula::llm {
 
-/// The OpenAI operations that differ in how their bodies are read.
+/// The operations that differ in how their bodies are read: OpenAI's, and Anthropic's messages.
 enum class Operation : std::uint8_t {
   kChatCompletions,
   kCompletions,
   kEmbeddings,
   kResponses,
+  kMessages,
   kModels,
   kOther,
 };

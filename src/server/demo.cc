@@ -51,10 +51,11 @@ Task<Result<cli::NewKey>> make_tenant(client::Client& client, DemoTenant demo, D
   INSULA_CO_TRY(const auto keys, co_await cli::list_keys(client, demo.name));
   for (const cli::KeyRow& key : keys) {
     if (key.name != kKeyName) continue;
-    co_return cli::NewKey{.id = key.id, .text = {}, .url = tenant.status.url};
+    co_return cli::NewKey{.id = key.id, .text = {}, .tenant = demo.name, .url = tenant.status.url};
   }
-  co_return co_await cli::create_key(client, system_random(), system_clock(), demo.name,
-                                     std::string(kKeyName));
+  co_return co_await cli::create_key(
+      client, system_random(), system_clock(),
+      {.tenant = demo.name, .name = std::string(kKeyName), .models = {}});
 }
 
 Task<> make_into(client::Client& client,

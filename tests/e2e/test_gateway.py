@@ -118,6 +118,26 @@ class Access(unittest.TestCase):
         self.platform.insula("key", "revoke", created["key"].split("_")[1])
         eventually(lambda: self.status("team-a", created["key"]) == 401, 1)
 
+    def test_a_key_for_some_models_opens_no_other_and_can_be_rotated(self):
+        def create(*flags):
+            return self.platform.insula("key", *flags).stdout.strip()
+        old = create("create", "team-a", "--models", "llm-sim,other", "--ttl", "1h")
+        eventually(lambda: self.status("team-a", old) == 200, 1)
+        answer = self.platform.chat("team-a", old, model="third")
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (403, "model_not_allowed"), answer)
+        fresh = create("rotate", old.split("_")[1], "--overlap", "1s")
+        eventually(lambda: self.status("team-a", fresh) == 200, 1)
+        eventually(lambda: self.status("team-a", old) == 401, 4)
+        self.assertIn("expired", self.platform.chat("team-a", old).json()["error"]["message"])
+        self.assertEqual(self.platform.chat("team-a", fresh, model="third").status, 403)
+        for flags in (("create", "team-a", "--ttl", "soon"), ("create", "team-a", "--models", "a,,b"),
+                      ("create", "team-a", "--ttl", "99999d"), ("rotate", "nothing"),
+                      ("rotate", old.split("_")[1], "--overlap", "0s")):
+            with self.subTest(flags):
+                refused = self.platform.insula("key", *flags, check=False)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertEqual(len(refused.stderr.strip().splitlines()), 1, refused.stderr)
+
     def test_streams_arrive_event_by_event(self):
         answer = self.platform.chat("team-a", self.key_a, stream=True)
         self.assertEqual(answer.headers["content-type"].split(";")[0], "text/event-stream")
