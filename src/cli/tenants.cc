@@ -90,7 +90,7 @@ Task<Result<api::Tenant>> wait_until_ready(client::Client& client,
 Result<api::Tenant> tenant_of(const TenantRequest& request) {
   api::Tenant tenant;
   tenant.metadata.name = request.name;
-  if (request.gpus) tenant.spec.quota.gpus = *request.gpus;
+  tenant.spec.quota.gpus = request.gpus;
   INSULA_TRY(tenant.spec.quota.memory, quantity("--memory", request.memory));
   INSULA_TRY(tenant.spec.quota.cpu, quantity("--cpu", request.cpu));
   api::TenantRateLimit& limit = tenant.spec.gateway.rate_limit;
