@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/validation/names.h"
 #include "base/number.h"
 
 namespace insula::apiserver {
@@ -36,6 +37,7 @@ class LabelSelector::Parser {
     if (rest_.empty()) return out;
     while (true) {
       INSULA_TRY(Requirement requirement, one());
+      INSULA_TRY_VOID(check(requirement));
       out.push_back(std::move(requirement));
       skip_space();
       if (rest_.empty()) return out;
@@ -68,6 +70,19 @@ class LabelSelector::Parser {
   }
 
   [[nodiscard]] std::string found() const { return std::string(rest_.substr(0, 1)); }
+
+  /// What an object cannot have is a mistake of whoever asks for it.
+  static Result<> check(const Requirement& requirement) {
+    for (const std::string& why : api::check_qualified_name(requirement.key))
+      return refuse(fmt::format("key: Invalid value: \"{}\": {}", requirement.key, why));
+    for (std::size_t i = 0; i < requirement.values.size(); ++i) {
+      for (const std::string& why : api::check_label_value(requirement.values[i])) {
+        return refuse(fmt::format("values[{}][{}]: Invalid value: \"{}\": {}", i, requirement.key,
+                                  requirement.values[i], why));
+      }
+    }
+    return {};
+  }
 
   static std::unexpected<Error> refuse(const std::string& why) {
     return fail(ErrorCode::kBadRequest, "unable to parse requirement: " + why);

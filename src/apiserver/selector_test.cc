@@ -27,8 +27,12 @@ TEST(LabelSelector, MatchesByEqualityAndBySet) {
 }
 
 TEST(LabelSelector, RefusesWhatItCannotRead) {
-  for (const char* bad :
-       {"=x", "app=web=db", "app in web", "app in (a", "app like b", "n>x", ",", "app,", "a b"}) {
+  const std::string too_long = "app=" + std::string(64, 'x');
+  for (const std::string& bad :
+       {std::string("=x"), std::string("app=web=db"), std::string("app in web"),
+        std::string("app in (a"), std::string("app like b"), std::string("n>x"), std::string(","),
+        std::string("app,"), std::string("a b"), std::string("a/b/c"), std::string("-app=x"),
+        std::string("app=-x"), std::string("app in (a, b_)"), std::string("/app"), too_long}) {
     const auto parsed = LabelSelector::parse(bad);
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().code(), ErrorCode::kBadRequest);

@@ -31,6 +31,7 @@ Task<Result<std::string>> create_token(client::Client& client,
   INSULA_CO_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(key->second));
   const gateway::TokenRequest request{
       .tenant = tenant.metadata.name,
+      .tenant_uid = tenant.metadata.uid,
       .subject = order.subject.empty() ? tenant.metadata.name : order.subject,
       .lifetime = order.lifetime};
   co_return gateway::mint_token(signer, request, clock.wall());

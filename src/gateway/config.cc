@@ -89,6 +89,7 @@ json::Value to_value(const TenantConfig& tenant) {
   for (const IssuerConfig& issuer : tenant.issuers)
     issuers.push_back(to_value(issuer));
   json::Object object{{"name", tenant.name},
+                      {"uid", tenant.uid},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
                       {"requestsPerHour", tenant.requests_per_hour},
@@ -106,6 +107,7 @@ std::optional<std::int64_t> number_in(const json::Object& object, std::string_vi
 TenantConfig tenant_from(const json::Object& object) {
   TenantConfig tenant;
   tenant.name = string_in(object, "name");
+  tenant.uid = string_in(object, "uid");
   tenant.service_host = string_in(object, "serviceHost");
   tenant.endpoints = strings_in(object, "endpoints");
   tenant.requests_per_hour = number_in(object, "requestsPerHour").value_or(kRequestsPerHourDefault);

@@ -29,6 +29,7 @@ struct IssuerConfig {
 /// What the gateway does for one tenant.
 struct TenantConfig {
   std::string name;
+  std::string uid = {};
   /// What upstreams see as Host: `llm-service.demo-a.svc:8000`.
   std::string service_host;
   /// Ready ones only, as `ip:port`.

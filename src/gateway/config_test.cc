@@ -17,6 +17,7 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   for (int byte = 0; byte < 256; ++byte)
     bytes += static_cast<char>(byte);
   tenant.issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
+  tenant.uid = "uid-1";
   tenant.endpoints = {"10.0.0.1:8000"};
   tenant.tokens_per_minute = 6000;
   tenant.concurrent_requests = 0;

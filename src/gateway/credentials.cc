@@ -66,6 +66,8 @@ Result<Principal> check_claims(const Result<JwtClaims>& claims, const Tenant& te
   if ((builtin || !claims->tenant.empty()) && claims->tenant != tenant.name) {
     return fail(ErrorCode::kForbidden, "this token does not belong to the tenant in the path");
   }
+  if (builtin && claims->tenant_uid != tenant.uid)
+    return refuse("the token is of an earlier tenant of this name; ask for a new one");
   return Principal{kTokenKey, nullptr};
 }
 

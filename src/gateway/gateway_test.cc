@@ -227,14 +227,17 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
 
 TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   Model model(loop_);
+  config_.tenants[0].uid = "uid-a";
   config_.tenants[0].issuers = {
       {.issuer = "https://id.example", .audiences = {"llm"}, .public_keys = {keys_.public_pem}}};
   start({model.address});
   const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
   const WallTime now = system_clock().wall();
-  const std::string good = mint_token(signer, {.tenant = "alpha", .subject = "ann"}, now).value();
+  const std::string good =
+      mint_token(signer, {.tenant = "alpha", .tenant_uid = "uid-a", .subject = "ann"}, now).value();
   const std::string expired =
-      mint_token(signer, {.tenant = "alpha", .lifetime = 1h}, now - 3h).value();
+      mint_token(signer, {.tenant = "alpha", .tenant_uid = "uid-a", .lifetime = 1h}, now - 3h)
+          .value();
   const std::string none =
       "eyJhbGciOiJub25lIn0" + good.substr(good.find('.'), good.rfind('.') - good.find('.') + 1);
   const auto status = [&](std::string_view tenant, const http::Headers& headers) {
@@ -245,6 +248,12 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   EXPECT_EQ(status("alpha", {{"X-Api-Key", good}}), 401);
   EXPECT_EQ(status("alpha", bearer(good)), 200);
   EXPECT_EQ(status("alpha", bearer(good)), 200);
+  const auto of_uid = [&](std::string uid) {
+    return bearer(
+        mint_token(signer, {.tenant = "alpha", .tenant_uid = std::move(uid)}, now).value());
+  };
+  EXPECT_EQ(status("alpha", of_uid("an earlier alpha")), 401);
+  EXPECT_EQ(status("alpha", of_uid("")), 401);
   EXPECT_EQ(status("beta", bearer(good)), 403);
   EXPECT_EQ(status("beta", bearer(key_of("alphaalpha"))), 403);
   EXPECT_EQ(status("alpha", {}), 401);

@@ -187,7 +187,9 @@ Result<JwtClaims> verify_jwt(std::string_view token,
   INSULA_TRY(const WallTime expires, check_times(claims, now));
   INSULA_TRY(auto subject, optional_string(claims, "sub"));
   INSULA_TRY(auto tenant, optional_string(claims, "tenant"));
-  return JwtClaims{std::move(issuer), std::move(subject), std::move(tenant), expires};
+  INSULA_TRY(auto tenant_uid, optional_string(claims, "tenant_uid"));
+  return JwtClaims{std::move(issuer), std::move(subject), std::move(tenant), std::move(tenant_uid),
+                   expires};
 }
 
 namespace {
@@ -209,7 +211,8 @@ bool is_printable(std::string_view text) {
 }  // namespace
 
 Result<std::string> mint_token(const JwsSigner& signer, const TokenRequest& request, WallTime now) {
-  if (request.tenant.empty() || !is_printable(request.tenant) || !is_printable(request.subject)) {
+  if (request.tenant.empty() || !is_printable(request.tenant) ||
+      !is_printable(request.tenant_uid) || !is_printable(request.subject)) {
     return fail(ErrorCode::kInvalid, "a token needs a tenant, and names in printable ASCII");
   }
   if (request.lifetime < std::chrono::seconds(1) || request.lifetime > kLifetimeMax) {
@@ -218,10 +221,10 @@ Result<std::string> mint_token(const JwsSigner& signer, const TokenRequest& requ
   const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
   const std::string header =
       fmt::format(R"({{"alg":"{}","typ":"JWT"}})", name_of(signer.algorithm()));
-  const std::string claims =
-      fmt::format(R"({{"iss":"{}","aud":"{}","sub":{},"tenant":{},"iat":{},"exp":{}}})",
-                  kBuiltinIssuer, kBuiltinAudience, json_string(request.subject),
-                  json_string(request.tenant), issued.count(), (issued + request.lifetime).count());
+  const std::string claims = fmt::format(
+      R"({{"iss":"{}","aud":"{}","sub":{},"tenant":{},"tenant_uid":{},"iat":{},"exp":{}}})",
+      kBuiltinIssuer, kBuiltinAudience, json_string(request.subject), json_string(request.tenant),
+      json_string(request.tenant_uid), issued.count(), (issued + request.lifetime).count());
   std::string token = base64url_encode(header) + '.' + base64url_encode(claims);
   INSULA_TRY(const std::string signature, signer.sign(token));
   return token + '.' + base64url_encode(signature);

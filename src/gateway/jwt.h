@@ -38,6 +38,8 @@ struct JwtClaims {
   std::string subject;
   /// The claim `tenant`; empty when the token has none.
   std::string tenant;
+  /// The claim `tenant_uid`, which tells it from an earlier tenant of that name; or empty.
+  std::string tenant_uid;
   WallTime expires;
 
   bool operator==(const JwtClaims&) const = default;
@@ -69,6 +71,7 @@ struct VerifiedJws {
 /// What mint_token() writes beside `iss`, `aud`, `iat` and `exp`.
 struct TokenRequest {
   std::string tenant;
+  std::string tenant_uid;
   std::string subject;
   std::chrono::seconds lifetime = std::chrono::hours(24);
 };

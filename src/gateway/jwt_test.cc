@@ -270,16 +270,17 @@ TEST_F(Jwt, AMintedTokenCarriesItsTenant) {
   const std::vector<JwtIssuer> builtin = {{std::string(kBuiltinIssuer),
                                            {std::string(kBuiltinAudience)},
                                            {JwsKey::from_public_pem(keys_.public_pem).value()}}};
-  const TokenRequest request{"demo-a", R"(ann "the\admin")", std::chrono::hours(1)};
+  const TokenRequest request{"demo-a", "uid-1", R"(ann "the\admin")", std::chrono::hours(1)};
   const std::string token = mint_token(signer_, request, clock_.wall()).value();
   const auto claims = verify_jwt(token, builtin, clock_.wall());
   ASSERT_TRUE(claims) << claims.error().message();
   EXPECT_EQ(claims->tenant, "demo-a");
+  EXPECT_EQ(claims->tenant_uid, "uid-1");
   EXPECT_EQ(claims->subject, R"(ann "the\admin")");
   EXPECT_EQ(claims->expires, clock_.wall() + std::chrono::hours(1));
-  EXPECT_FALSE(mint_token(signer_, {"", "x", std::chrono::hours(1)}, clock_.wall()));
-  EXPECT_FALSE(mint_token(signer_, {"t", "x\n", std::chrono::hours(1)}, clock_.wall()));
-  EXPECT_FALSE(mint_token(signer_, {"t", "x", std::chrono::seconds(0)}, clock_.wall()));
+  EXPECT_FALSE(mint_token(signer_, {"", "", "x", std::chrono::hours(1)}, clock_.wall()));
+  EXPECT_FALSE(mint_token(signer_, {"t", "", "x\n", std::chrono::hours(1)}, clock_.wall()));
+  EXPECT_FALSE(mint_token(signer_, {"t", "", "x", std::chrono::seconds(0)}, clock_.wall()));
 }
 
 TEST_F(Jwt, P256KeysSignToo) {
@@ -292,7 +293,7 @@ TEST_F(Jwt, P256KeysSignToo) {
 TEST_F(Jwt, TheCacheForgetsTokensWhenTheyEndAndRefusalsSoon) {
   TokenCache cache;
   const WallTime start = clock_.wall();
-  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", start + std::chrono::minutes(5)}, start);
+  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", "", start + std::chrono::minutes(5)}, start);
   cache.put({"t", 1}, "bad", fail(ErrorCode::kUnauthenticated, "no"), start);
   ASSERT_NE(cache.find({"t", 1}, "good", start), nullptr);
   ASSERT_NE(cache.find({"t", 1}, "bad", start), nullptr);
@@ -308,7 +309,7 @@ TEST_F(Jwt, TheCacheForgetsTokensWhenTheyEndAndRefusalsSoon) {
 TEST_F(Jwt, AFloodOfBadTokensLeavesTheGoodOnesCached) {
   TokenCache cache;
   const WallTime now = clock_.wall();
-  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", now + std::chrono::minutes(5)}, now);
+  cache.put({"t", 1}, "good", JwtClaims{"i", "s", "t", "", now + std::chrono::minutes(5)}, now);
   for (int i = 0; i < 10'000; ++i) {
     cache.put({"t", 1}, std::to_string(i), fail(ErrorCode::kUnauthenticated, "no"), now);
   }

@@ -115,6 +115,7 @@ IssuerConfig issuer_of(const PlatformObjects& objects,
 TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
   TenantConfig config;
   config.name = tenant.metadata.name;
+  config.uid = tenant.metadata.uid;
   const api::TenantGateway& gateway = tenant.spec.gateway;
   config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
   config.tokens_per_minute = gateway.rate_limit.tokens_per_minute;

@@ -123,6 +123,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   if (!is_label(config.name)) return fail(ErrorCode::kInvalid, "its name is not a DNS label");
   Tenant tenant;
   tenant.name = config.name;
+  tenant.uid = config.uid;
   tenant.service_host = config.service_host;
   for (const std::string& text : config.endpoints) {
     if (auto endpoint = endpoint_of(text); endpoint != nullptr)

@@ -38,6 +38,7 @@ struct Endpoint {
 /// How requests of one tenant are checked and where they go.
 struct Tenant {
   std::string name;
+  std::string uid;  // of its object: another one of the same name is another tenant
   std::string service_host;
   std::vector<std::shared_ptr<Endpoint>> endpoints;
   /// The tenant's own issuers and, last, the built-in one.

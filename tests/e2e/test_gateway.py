@@ -111,6 +111,16 @@ class Access(unittest.TestCase):
         self.assertEqual(claims["exp"] - claims["iat"], 90)
         self.assertEqual((claims["iss"], claims["aud"], claims["tenant"]), ("insula", "insula-gateway", "team-a"))
 
+    def test_what_opened_a_deleted_tenant_does_not_open_the_next_of_that_name(self):
+        key = self.platform.tenant("again")
+        token = self.token("again")
+        self.assertEqual(self.status("again", token), 200)
+        self.platform.insula("tenant", "delete", "again")
+        self.platform.tenant("again")
+        eventually(lambda: self.status("again", self.token("again")) == 200, 10)
+        for credential in (key, token):
+            self.assertEqual(self.status("again", credential), 401)
+
     def test_a_revoked_key_is_refused_within_a_second(self):
         created = json.loads(self.platform.insula("key", "create", "team-a", "-o", "json").stdout)
         self.assertEqual(sorted(created), ["key", "tenant", "url"])
