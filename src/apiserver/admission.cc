@@ -1,6 +1,7 @@
 #include "apiserver/admission.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,11 @@ namespace {
 /// How long a pod stays on a node that is not ready, as Kubernetes' DefaultTolerationSeconds sets
 /// it.
 constexpr std::int64_t kTolerationSeconds = 300;
+
+constexpr std::array<std::pair<std::string_view, std::int32_t>, 2> kPriorityClasses = {{
+    {"system-cluster-critical", 2'000'000'000},
+    {"system-node-critical", 2'000'001'000},
+}};
 
 void tolerate(api::Pod& pod, std::string_view key) {
   const bool has =
@@ -41,14 +47,43 @@ bool is_of_tenant(const store::Transaction& transaction, std::string_view name_s
   return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
 }
 
+/// There is no PriorityClass but those that Kubernetes has built in.
+Result<> admit_priority(const api::Kind& kind, api::Pod& pod) {
+  const std::string& name = pod.spec.priority_class_name;
+  if (name.empty()) return {};
+  for (const auto& [known, priority] : kPriorityClasses) {
+    if (name != known) continue;
+    pod.spec.priority = priority;
+    return {};
+  }
+  return forbidden(kind, pod.metadata.name,
+                   fmt::format("no PriorityClass with name {} was found", name));
+}
+
+Result<> admit_service_account(const store::Transaction& transaction,
+                               const api::Kind& kind,
+                               api::Pod& pod) {
+  std::string& name = pod.spec.service_account_name;
+  // That of a new namespace may come a moment later.
+  if (name.empty()) name = "default";
+  pod.spec.service_account = name;
+  if (name == "default") return {};
+  const std::string& name_space = pod.metadata.namespace_;
+  if (transaction.find(store_key(api::kind_of<api::ServiceAccount>(), name_space, name))) return {};
+  return forbidden(kind, pod.metadata.name,
+                   fmt::format("error looking up service account {}/{}: serviceaccount \"{}\" not "
+                               "found",
+                               name_space, name, name));
+}
+
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
   if (const std::string name = pod.spec.runtime_class_name.value_or(""); !name.empty()) {
     // There are none: the node chooses how its containers run.
     return forbidden(kind, pod.metadata.name,
                      fmt::format("pod rejected: RuntimeClass \"{}\" not found", name));
   }
-  if (pod.spec.service_account_name.empty()) pod.spec.service_account_name = "default";
-  pod.spec.service_account = pod.spec.service_account_name;
+  INSULA_TRY_VOID(admit_priority(kind, pod));
+  INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
   tolerate(pod, "node.kubernetes.io/not-ready");
   tolerate(pod, "node.kubernetes.io/unreachable");
   if (is_of_tenant(transaction, pod.metadata.namespace_)) {

@@ -161,6 +161,30 @@ TEST_F(PodsTest, RefusesProbesOfOtherHostsInATenantsNamespace) {
   }
 }
 
+TEST_F(PodsTest, RefusesAPriorityClassOrServiceAccountThatIsNotThere) {
+  const auto message = [&](const http::Response& response) {
+    return std::string(server.parsed(response)["message"].text());
+  };
+  const auto priority = server.send("POST", kPods, pod("x", R"(,"priorityClassName":"high")"));
+  EXPECT_EQ(priority.status, 403);
+  EXPECT_EQ(message(priority),
+            "pods \"x\" is forbidden: no PriorityClass with name high was found");
+  const auto account = server.send("POST", kPods, pod("x", R"(,"serviceAccountName":"robot")"));
+  EXPECT_EQ(account.status, 403);
+  EXPECT_EQ(message(account),
+            "pods \"x\" is forbidden: error looking up service account a/robot: "
+            "serviceaccount \"robot\" not found");
+  const auto made =
+      server.send("POST", "/api/v1/namespaces/a/serviceaccounts",
+                  R"({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"robot"}})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  const auto both = server.send(
+      "POST", kPods,
+      pod("x", R"(,"serviceAccountName":"robot","priorityClassName":"system-node-critical")"));
+  EXPECT_EQ(both.status, 201) << both.body;
+  EXPECT_NE(both.body.find("2000001000"), both.body.npos);
+}
+
 TEST_F(PodsTest, RefusesARuntimeClassThatIsNotThere) {
   const auto refused = server.send("POST", kPods, pod("x", R"(,"runtimeClassName":"gvisor")"));
   EXPECT_EQ(refused.status, 403);
