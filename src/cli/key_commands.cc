@@ -18,14 +18,17 @@ namespace {
 // Longer ones would be in years that times cannot tell.
 constexpr std::chrono::days kKeyLifetimeMax{36'500};
 
+Result<std::chrono::seconds> key_time(const char* flag, const std::string& text) {
+  auto time = parse_duration(text);
+  if (!time) return std::unexpected(std::move(time).error().in(flag));
+  if (*time <= kKeyLifetimeMax) return time;
+  return fail(ErrorCode::kInvalid, fmt::format("{}: \"{}\" is more than a century", flag, text));
+}
+
 /// Of `--ttl`; nothing when it was not given.
 Result<std::optional<std::chrono::seconds>> key_lifetime(const std::string& text) {
   if (text.empty()) return std::nullopt;
-  auto lifetime = parse_duration(text);
-  if (!lifetime) return std::unexpected(std::move(lifetime).error().in("--ttl"));
-  if (*lifetime > kKeyLifetimeMax)
-    return fail(ErrorCode::kInvalid, fmt::format("--ttl: \"{}\" is more than a century", text));
-  return *lifetime;
+  return key_time("--ttl", text);
 }
 
 void print_key(const NewKey& key, const SessionOptions& session) {
@@ -72,8 +75,8 @@ int rotate(std::span<const std::string> arguments) {
       .text("--ttl", lifetime, "how long the new key is good; until revoked by default");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
-  const auto stays = parse_duration(overlap);
-  if (!stays) return report("key rotate", Error(stays.error()).in("--overlap"));
+  const auto stays = key_time("--overlap", overlap);
+  if (!stays) return report("key rotate", stays.error());
   const auto wanted = key_lifetime(lifetime);
   if (!wanted) return report("key rotate", wanted.error());
   return run_session("key rotate", session, [&](client::Client& client) -> Task<Result<>> {

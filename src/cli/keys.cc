@@ -36,6 +36,10 @@ std::unexpected<Error> no_key(std::string_view id) {
   return fail(ErrorCode::kNotFound, fmt::format("no key \"{}\"", id));
 }
 
+bool is_key_id(std::string_view id) {
+  return !id.empty() && id.find_first_not_of(kBase36) == id.npos;
+}
+
 api::Time after(const Clock& clock, std::chrono::seconds time) {
   return {api::Time::from(clock.wall()).seconds + time.count()};
 }
@@ -105,6 +109,7 @@ Task<Result<NewKey>> rotate_key(client::Client& client,
                                 std::string id,
                                 std::chrono::seconds overlap,
                                 std::optional<std::chrono::seconds> lifetime) {
+  if (!is_key_id(id)) co_return no_key(id);
   Result<api::Secret> old =
       co_await client::get<api::Secret>(client, api::kSystemNamespace, secret_name(id));
   if (!old && old.error().code() == ErrorCode::kNotFound) co_return no_key(id);
@@ -142,6 +147,7 @@ Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string 
 }
 
 Task<Result<>> revoke_key(client::Client& client, std::string id) {
+  if (!is_key_id(id)) co_return no_key(id);
   auto removed =
       co_await client::remove<api::Secret>(client, api::kSystemNamespace, secret_name(id));
   if (!removed && removed.error().code() == ErrorCode::kNotFound) {

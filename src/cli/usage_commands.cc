@@ -81,8 +81,11 @@ void print_usage(const json::Value& usage) {
     const json::Array* rows = usage[part].as_array();
     if (rows == nullptr) continue;
     const std::string word(part, std::string_view(part).size() - 1);
-    for (const json::Value& row : *rows)
-      add_row(table, "  " + word + " " + std::string(row["name"].text()), row);
+    for (const json::Value& row : *rows) {
+      // Requests that name no model have none.
+      const std::string_view name = row["name"].text();
+      add_row(table, "  " + word + " " + std::string(name.empty() ? "-" : name), row);
+    }
   }
   fmt::print("{}", table.text());
 }

@@ -67,11 +67,20 @@ Result<> check_served(const Tenant& tenant) {
 
 /// Tokens that a request reserves. One that does not say how long its reply may become gets a small
 /// part of the limit; a stream reserves more as it grows.
-std::int64_t tokens_to_reserve(const llm::TokenDemand& demand, const Limits& limits) {
-  if (!limits.tokens_per_minute) return 0;
+std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
+  const Limits& limits = request.tenant->limits;
+  const llm::TokenDemand& demand = request.demand;
+  if (!limits.tokens_per_minute || request.operation == llm::Operation::kModels)
+    return std::nullopt;
   const std::int64_t untold = std::clamp<std::int64_t>(
       *limits.tokens_per_minute / kOutputShareUntold, 1, kOutputTokensUntold);
   return demand.prompt + demand.output.value_or(untold);
+}
+
+/// Waiting does not help: the request may use more tokens than a minute has.
+bool exceeds_any_window(const Request& request) {
+  return request.limit_met == LimitKind::kTokens &&
+         tokens_to_reserve(request) > request.tenant->limits.tokens_per_minute;
 }
 
 /// Refuses what an API key for some models does not open. Which model an operation uses is only
@@ -97,16 +106,14 @@ std::unexpected<Error> over_limit(const Request& request) {
       return fail(ErrorCode::kTooManyRequests,
                   fmt::format("{} requests of the tenant are being answered, which is its limit",
                               limits.concurrent_requests.value_or(0)));
-    case LimitKind::kTokens: {
-      const std::int64_t asked = tokens_to_reserve(request.demand, limits);
-      const std::int64_t limit = limits.tokens_per_minute.value_or(0);
-      return fail(ErrorCode::kTooManyRequests,
-                  fmt::format("the request may use {} tokens, and the rate limit is {} tokens per "
-                              "minute; {}",
-                              asked, limit,
-                              asked > limit ? "shorten the prompt or lower max_tokens"
-                                            : "see Retry-After"));
-    }
+    case LimitKind::kTokens:
+      return fail(
+          ErrorCode::kTooManyRequests,
+          fmt::format("the request may use {} tokens, and the rate limit is {} tokens per "
+                      "minute; {}",
+                      tokens_to_reserve(request).value_or(0), limits.tokens_per_minute.value_or(0),
+                      exceeds_any_window(request) ? "shorten the prompt or lower max_tokens"
+                                                  : "see Retry-After"));
     case LimitKind::kRequests:
       break;
   }
@@ -398,7 +405,7 @@ Result<> Connection::expect_admission(Request& request) {
 Result<> Connection::admit(Request& request) {
   const Limits& limits = request.tenant->limits;
   INSULA_TRY_VOID(check_served(*request.tenant));
-  request.limit_met = request.admission.take(limits, tokens_to_reserve(request.demand, limits));
+  request.limit_met = request.admission.take(limits, tokens_to_reserve(request));
   if (request.limit_met) return refuse_for_limit(request);
   append_rate_headers(own_headers_, {request.admission.requests(), request.admission.tokens()});
   request.admitted = true;
@@ -406,8 +413,11 @@ Result<> Connection::admit(Request& request) {
 }
 
 Result<> Connection::refuse_for_limit(const Request& request) {
-  append_rate_headers(
-      own_headers_, {request.admission.requests(), request.admission.tokens(), request.limit_met});
+  const bool never = exceeds_any_window(request);
+  append_rate_headers(own_headers_, {request.admission.requests(), request.admission.tokens(),
+                                     never ? std::nullopt : request.limit_met});
+  // OpenAI's client libraries try again otherwise.
+  if (never) own_headers_.append("x-should-retry: false\r\n");
   return over_limit(request);
 }
 

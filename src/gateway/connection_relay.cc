@@ -24,6 +24,9 @@ constexpr int kUnsentMax = 4;
 constexpr int kStaleMax = 3;
 /// Retries of a request that was sent and lost: its upstream may have processed it.
 constexpr int kLostMax = 1;
+/// Events that begin and end a stream and have no token: what it was told to keep to is not over
+/// with them.
+constexpr std::int64_t kEventsWithoutTokens = 8;
 /// Tokens that a stream reserves at once when it has used up its reservation.
 constexpr std::int64_t kTokensMore = 256;
 
@@ -267,8 +270,8 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
 
   const std::string_view first = body.done() ? std::string_view() : body.feed(rest);
   const bool surplus = body.has_surplus() || (!rest.empty() && body.done() && first.empty());
-  request.usage = body.usage(request.body_bytes);
   if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
+  request.usage = body.usage(request.body_bytes);
   if (body.done()) {
     request.settle();
     if (reusable && !surplus && request.snapshot == worker_.snapshot()) {
@@ -332,7 +335,8 @@ Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& bo
 
 /// Whether a stream may go on: one that has used up what it reserved takes more if there is some.
 bool Connection::has_tokens_left(Request& request) {
-  const std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
+  std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
+  if (request.demand.output) left += kEventsWithoutTokens;
   const std::int64_t missing = request.usage.completion_tokens - left;
   return missing <= 0 || request.admission.reserve_more(std::max(missing, kTokensMore)) ||
          request.admission.reserve_more(missing);
@@ -346,9 +350,8 @@ Task<Connection::Attempt> Connection::end_stream(Request& request, BodyRelay& bo
   const std::string message = fmt::format(
       "the stream was ended: the rate limit of {} tokens per minute has no room for more of it",
       request.tenant->limits.tokens_per_minute.value_or(0));
-  const std::string error =
-      llm::to_json({.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
-  const std::string events = fmt::format("data: {}\n\ndata: [DONE]\n\n", error);
+  const std::string events = llm::last_events(
+      request.operation, {.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
   co_return co_await send(body.end_early(events), {}) ? Attempt::kDone : Attempt::kClientGone;
 }
 

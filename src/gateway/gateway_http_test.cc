@@ -248,7 +248,31 @@ TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
       (UsageCounts{.requests = 1, .prompt_tokens = 6, .completion_tokens = 5, .estimated = 1}));
   EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_streams_ended_total{tenant=\"t\"} 1"));
   // The debt is carried: not even a request without a prompt is admitted now.
-  EXPECT_THAT(talk({head("GET /t/v1/models", "Connection: close\r\n")}), HasSubstr("HTTP/1.1 429"));
+  EXPECT_THAT(talk({head("GET /t/v1/files", "Connection: close\r\n")}), HasSubstr("HTTP/1.1 429"));
+}
+
+TEST_F(GatewayHttpTest, AStreamThatKeepsToItsMaxTokensIsNeverEndedEarly) {
+  // 44 bytes of prompt count as 11 tokens; the reply's own events are two more than its tokens.
+  tokens_per_minute_ = 15;
+  const std::string role = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+  const std::string token = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+  std::string events = role;
+  for (int i = 0; i < 4; ++i)
+    events += token;
+  events += "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
+  // Nothing has told the usage yet, and more may come.
+  start(
+      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
+                  events.size(), events));
+  after_ = After::kClose;
+  const std::string body = R"({"model":"m","stream":true,"max_tokens":  4})";
+  const std::string received =
+      talk({head("POST /t/v1/chat/completions",
+                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
+            body});
+  EXPECT_THAT(received, HasSubstr("\"finish_reason\":\"length\""));
+  EXPECT_THAT(received, Not(HasSubstr("\"error\"")));
 }
 
 TEST_F(GatewayHttpTest, AnUnknownOperationThatTellsNothingCountsNoTokens) {

@@ -408,6 +408,8 @@ TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
   EXPECT_EQ(never.status, 429);
   EXPECT_THAT(never.body, HasSubstr(R"("type":"tokens")"));
   EXPECT_THAT(never.body, HasSubstr("shorten the prompt or lower max_tokens"));
+  EXPECT_FALSE(never.headers.contains("Retry-After"));
+  EXPECT_EQ(never.headers.get("x-should-retry"), "false");
   EXPECT_EQ(never.headers.get("x-ratelimit-remaining-tokens"), "84");
   const auto later = chat(R"({"model":"m","max_tokens":80,"messages":[{"content":"x"}]})");
   EXPECT_EQ(later.status, 429);
@@ -417,6 +419,10 @@ TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
   EXPECT_EQ(later.headers.get("x-ratelimit-remaining-requests"), "998");
   EXPECT_EQ(usage().requests, 2);
 
+  config_.tenants[0].tokens_per_minute = 1;
+  apply();
+  EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(key_of("alphaalpha"))).status, 200);
+  EXPECT_EQ(send("GET", "/alpha/v1/files", bearer(key_of("alphaalpha"))).status, 429);
   config_.tenants[0].tokens_per_minute.reset();
   apply();
   const auto unlimited = chat(R"({"model":"m","max_tokens":5,"messages":[{"content":"x"}]})");
@@ -531,7 +537,10 @@ TEST_F(GatewayTest, StopsTheUpstreamAtOnceWhenTheClientLeaves) {
     co_return hanging.simulator.aborted() == 1;
   };
   EXPECT_TRUE(wait(leave(*this, model)));
-  EXPECT_EQ(usage().requests, 1);
+  // The prompt was read all the same.
+  const auto prompt = static_cast<std::int64_t>(kChat.size()) / llm::kBytesPerToken;
+  EXPECT_EQ(usage(),
+            (UsageCounts{.requests = 1, .failed = 1, .prompt_tokens = prompt, .estimated = 1}));
 }
 
 TEST_F(GatewayTest, ARollingChangeOfEndpointsUnderLoadFailsNoRequest) {

@@ -2,14 +2,14 @@
 
 namespace insula::gateway {
 
-std::optional<LimitKind> Admission::take(const Limits& limits, std::int64_t tokens) {
+std::optional<LimitKind> Admission::take(const Limits& limits, std::optional<std::int64_t> tokens) {
   if (limits.running->fetch_add(1) >= limits.concurrent_requests.value_or(INT64_MAX)) {
     limits.running->fetch_sub(1);
     requests_ = limits.requests->look(limits.requests_per_hour);
     return LimitKind::kConcurrency;
   }
-  if (limits.tokens_per_minute) {
-    tokens_ = limits.tokens->reserve(tokens, *limits.tokens_per_minute);
+  if (limits.tokens_per_minute && tokens) {
+    tokens_ = limits.tokens->reserve(*tokens, *limits.tokens_per_minute);
     if (!tokens_->admitted) {
       limits.running->fetch_sub(1);
       requests_ = limits.requests->look(limits.requests_per_hour);
@@ -33,15 +33,15 @@ std::optional<LimitKind> Admission::look(const Limits& limits) {
 }
 
 bool Admission::reserve_more(std::int64_t tokens) {
-  if (!tokens_taken()) return true;
+  if (!reserved_) return true;
   if (!limits_->tokens->reserve(tokens, *limits_->tokens_per_minute).admitted) return false;
-  reserved_ += tokens;
+  *reserved_ += tokens;
   return true;
 }
 
 void Admission::settle(std::int64_t tokens) {
   if (limits_ == nullptr) return;
-  if (tokens_taken()) limits_->tokens->settle(reserved_, tokens);
+  if (reserved_) limits_->tokens->settle(*std::exchange(reserved_, std::nullopt), tokens);
   std::exchange(limits_, nullptr)->running->fetch_sub(1);
 }
 

@@ -44,17 +44,15 @@ class Admission {
 
   ~Admission() { settle(0); }
 
-  /// Takes the share of a request that may use `tokens`; at most once. Returns the limit that it
-  /// met, when it met one. Requires: limits.can_be_kept().
-  std::optional<LimitKind> take(const Limits& limits, std::int64_t tokens);
+  /// Takes the share of a request that may use `tokens`, or cannot use any when there is no number;
+  /// at most once. Returns the limit that it met, when it met one. Requires: limits.can_be_kept().
+  std::optional<LimitKind> take(const Limits& limits, std::optional<std::int64_t> tokens);
 
   /// What take() would say now, but for the tokens, which are not known before the body.
   std::optional<LimitKind> look(const Limits& limits);
 
   /// Tokens that the request may use; nothing when they are not limited.
-  [[nodiscard]] std::optional<std::int64_t> reserved() const {
-    return tokens_taken() ? std::optional(reserved_) : std::nullopt;
-  }
+  [[nodiscard]] std::optional<std::int64_t> reserved() const { return reserved_; }
 
   /// Reserves more of them. False when there is no room.
   bool reserve_more(std::int64_t tokens);
@@ -68,12 +66,8 @@ class Admission {
   [[nodiscard]] const std::optional<RateDecision>& tokens() const { return tokens_; }
 
  private:
-  [[nodiscard]] bool tokens_taken() const {
-    return limits_ != nullptr && limits_->tokens_per_minute;
-  }
-
   const Limits* limits_ = nullptr;  // set while a share is held
-  std::int64_t reserved_ = 0;
+  std::optional<std::int64_t> reserved_;
   std::optional<RateDecision> requests_;
   std::optional<RateDecision> tokens_;
 };

@@ -30,6 +30,9 @@ void Request::settle() {
   metrics_->count(status);
   metrics_->duration->observe(std::chrono::duration<double>(clock_.now() - started_).count());
   if (!admitted) return;
+  // Whoever leaves before the reply has had the prompt read all the same.
+  if (status == 499 && endpoint != nullptr && usage == llm::Usage{} && demand.prompt > 0)
+    usage = {demand.prompt, 0, true};
   admission.settle(usage.prompt_tokens + usage.completion_tokens);
   metrics_->prompt_tokens->add(static_cast<std::uint64_t>(usage.prompt_tokens));
   metrics_->completion_tokens->add(static_cast<std::uint64_t>(usage.completion_tokens));

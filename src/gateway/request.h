@@ -52,7 +52,7 @@ class Request {
   bool has_body = false;
   std::size_t body_bytes = 0;
 
-  llm::TokenDemand demand;
+  llm::TokenDemand demand{.prompt = 0, .output = 0};
   Admission admission;
   /// The limit that it met, if it was refused for one.
   std::optional<LimitKind> limit_met;

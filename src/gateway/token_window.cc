@@ -107,7 +107,10 @@ void TokenWindow::recover(std::string_view boot) {
     if (all_over || !content.counts(now)) bucket = 0;
     held_ += Content{bucket}.tokens();
   }
-  if (const std::int64_t lost = all.reserved; lost > 0) add(now, lost);
+  if (const std::int64_t lost = all.reserved; lost > 0) {
+    add(now, lost);
+    note_change(all.axis.now(clock_));
+  }
   all.reserved = 0;
 }
 

@@ -160,6 +160,16 @@ TEST_F(TokenWindowTest, CountsOnAfterARestartAndTakesWhatWasReservedForUsed) {
   EXPECT_TRUE(window->reserve(70, 100).admitted);  // The 30 count from the restart on.
 }
 
+TEST_F(TokenWindowTest, WhatAKillMadeUsedOutlivesTheNextKill) {
+  ASSERT_TRUE(open()->reserve(90, 100).admitted);
+  clock_.advance(2 * kTokenWindow);  // the request runs on, and nothing else is asked
+  EXPECT_FALSE(open()->reserve(11, 100).admitted);
+  clock_.advance(3s);
+  EXPECT_FALSE(open()->reserve(11, 100).admitted);
+  clock_.advance(kTokenWindow);
+  EXPECT_TRUE(open()->reserve(100, 100).admitted);
+}
+
 TEST_F(TokenWindowTest, CountsOnAfterARebootWhateverTheWallClockSays) {
   {
     const auto window = open();

@@ -261,6 +261,10 @@ TEST(Sse, UsageThatIsToldInPartsIsPutTogether) {
          "\"output_tokens\":1}}}\n\n",
          "event: message_delta\ndata: {\"delta\":{},\"usage\":{\"output_tokens\":15}}\n\n"});
   EXPECT_EQ(forwarding.usage(), (Usage{25, 15, false}));
+  EXPECT_EQ(forwarding.content_events(), 0);
+  relay(forwarding, {"event: content_block_delta\ndata: {\"delta\":{\"text\":\"x\"}}\n\n",
+                     "event: ping\ndata: {}\n\n"});
+  EXPECT_EQ(forwarding.content_events(), 1);
 }
 
 TEST(Sse, WhatIsUnfinishedAtTheEndStillReachesTheClient) {
@@ -280,6 +284,19 @@ TEST(Sse, AnEndlessEventIsPassedOnUnread) {
   }
   received += hiding.finish();
   EXPECT_EQ(received, sent);
+}
+
+TEST(OpenAiError, EndsAStreamInTheDialectOfItsOperation) {
+  const OpenAiError error{.message = "no \"more\"", .type = "tokens", .code = "c", .param = {}};
+  EXPECT_EQ(last_events(Operation::kChatCompletions, error),
+            "data: {\"error\":{\"message\":\"no \\\"more\\\"\",\"type\":\"tokens\",\"param\":null,"
+            "\"code\":\"c\"}}\n\ndata: [DONE]\n\n");
+  EXPECT_EQ(last_events(Operation::kMessages, error),
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\","
+            "\"message\":\"no \\\"more\\\"\"}}\n\n");
+  EXPECT_EQ(last_events(Operation::kResponses, error),
+            "event: error\ndata: {\"type\":\"error\",\"code\":\"c\",\"message\":\"no "
+            "\\\"more\\\"\",\"param\":null}\n\n");
 }
 
 TEST(OpenAiError, IsJsonWhateverTheMessageHolds) {

@@ -28,4 +28,23 @@ std::string to_json(const OpenAiError& error) {
   return out;
 }
 
+std::string last_events(Operation operation, const OpenAiError& error) {
+  std::string out;
+  if (operation == Operation::kMessages) {
+    out = R"(event: error
+data: {"type":"error","error":{"type":"rate_limit_error","message":)";
+    json::append_string(out, error.message);
+    return out + "}}\n\n";
+  }
+  if (operation == Operation::kResponses) {
+    out = R"(event: error
+data: {"type":"error","code":)";
+    append_or_null(out, error.code);
+    out += R"(,"message":)";
+    json::append_string(out, error.message);
+    return out + ",\"param\":null}\n\n";
+  }
+  return "data: " + to_json(error) + "\n\ndata: [DONE]\n\n";
+}
+
 }  // namespace insula::llm

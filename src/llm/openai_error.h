@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "llm/request.h"
+
 namespace insula::llm {
 
 /// The error object of OpenAI's API. Views are borrowed.
@@ -18,5 +20,9 @@ struct OpenAiError {
 
 /// `{"error":{"message":...,"type":...,"param":...,"code":...}}`
 [[nodiscard]] std::string to_json(const OpenAiError& error);
+
+/// The events that end a stream of this operation with an error, in its dialect: OpenAI's data and
+/// end mark, the `error` event of its Responses, or that of Anthropic's messages.
+[[nodiscard]] std::string last_events(Operation operation, const OpenAiError& error);
 
 }  // namespace insula::llm

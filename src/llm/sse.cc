@@ -36,8 +36,12 @@ bool SseRelay::read_event(std::string_view event) {
   const bool may_have_usage = event.find("\"usage\"") != event.npos;
   UsageScanner scanner;
   bool has_data = false;
+  bool is_content = true;
   while (!event.empty()) {
     std::string_view line = next_line(event);
+    // The Responses and Anthropic's messages name their events, and few of them carry content.
+    if (line.starts_with("event:"))
+      is_content = line.ends_with(".delta") || line.ends_with("content_block_delta");
     if (!line.starts_with("data:")) continue;
     line.remove_prefix(line.starts_with("data: ") ? 6 : 5);
     if (line == kEndMark) {
@@ -48,7 +52,7 @@ bool SseRelay::read_event(std::string_view event) {
     if (may_have_usage) scanner.feed(line);
   }
   if (!scanner.usage()) {
-    if (has_data) ++content_events_;
+    if (has_data && is_content) ++content_events_;
     return true;
   }
   const Usage told = *scanner.usage();
@@ -57,7 +61,7 @@ bool SseRelay::read_event(std::string_view event) {
                  std::max(told.completion_tokens, before.completion_tokens), false};
   if (scanner.choices_empty()) {
     usage_alone_ = true;
-  } else {
+  } else if (is_content) {
     ++content_events_;
   }
   return !scanner.choices_empty() || usage_chunk_ == UsageChunk::kForward;

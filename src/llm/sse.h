@@ -43,7 +43,8 @@ class SseRelay {
   /// half at a time.
   [[nodiscard]] const std::optional<Usage>& usage() const { return usage_; }
 
-  /// Events with data that were neither usage nor the end mark: about one token each.
+  /// Events with data that were neither usage nor the end mark; of named events, the deltas. About
+  /// one token each.
   [[nodiscard]] std::int64_t content_events() const { return content_events_; }
 
   /// No further content is to come: the stream said `data: [DONE]`, or its usage by itself.

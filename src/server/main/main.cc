@@ -36,7 +36,7 @@ constexpr std::array kCommands = {
     Command{"env", "print shell lines that point kubectl and curl at it", insula::server::env},
     Command{"status", "tell whether it runs, where, and what it uses", insula::server::status},
     Command{"tenant", "create, show, list and delete tenants", insula::cli::tenant},
-    Command{"key", "create, list and revoke API keys", insula::cli::key},
+    Command{"key", "create, list, rotate and revoke API keys", insula::cli::key},
     Command{"token", "create signed tokens", insula::cli::token},
     Command{"usage", "show what a tenant has used", insula::cli::usage},
     Command{"image", "import and list images", insula::cli::image},
