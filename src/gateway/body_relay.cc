@@ -130,8 +130,16 @@ std::string_view BodyRelay::end_early(std::string_view events) {
 
 llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
   if (!success_ || (content_ == Content::kOpaque && !encoded_)) return {};
-  const auto& told = content_ == Content::kEvents ? events_.usage() : json_.usage();
-  if (told) return *told;
+  if (content_ == Content::kEvents && events_.usage()) {
+    llm::Usage told = *events_.usage();
+    // Some streams tell their prompt at once and what they have made at the end only.
+    if (!framer_.done() && !events_.ending() && events_.content_events() > told.completion_tokens) {
+      told.completion_tokens = events_.content_events();
+      told.estimated = true;
+    }
+    return told;
+  }
+  if (json_.usage()) return *json_.usage();
   if (!estimated_) return {};
   const std::int64_t completion = content_ == Content::kEvents
                                       ? events_.content_events()

@@ -257,7 +257,7 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   BodyRelay body(
       head, {.method = request.is_head ? "HEAD" : "",
              .client_chunks = request.client_chunks,
-             .estimated = llm::has_json_body(request.operation),
+             .estimated = llm::has_json_body(request.operation) && !request.is_head,
              .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
              .may_end_early = request.admission.reserved().has_value()});
   request.status = head.status;

@@ -251,6 +251,38 @@ TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
   EXPECT_THAT(talk({head("GET /t/v1/files", "Connection: close\r\n")}), HasSubstr("HTTP/1.1 429"));
 }
 
+TEST_F(GatewayHttpTest, AStreamThatTellsItsUsageOnlyAtTheEndIsHeldToTheLimitAllTheSame) {
+  tokens_per_minute_ = 40;
+  std::string events =
+      "event: message_start\ndata: "
+      "{\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n";
+  for (int i = 0; i < 60; ++i)
+    events += "event: content_block_delta\ndata: {\"delta\":{\"text\":\"x\"}}\n\n";
+  start(
+      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
+                  events.size(), events));
+  const std::string body = R"({"model":"m","stream":true})";
+  const std::string reply =
+      talk({head("POST /t/v1/messages",
+                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
+            body});
+  EXPECT_THAT(reply, HasSubstr("event: error\ndata: {\"type\":\"error\""));
+  EXPECT_THAT(reply, Not(HasSubstr("[DONE]")));
+  EXPECT_EQ(
+      usage(),
+      (UsageCounts{.requests = 1, .prompt_tokens = 5, .completion_tokens = 60, .estimated = 1}));
+}
+
+TEST_F(GatewayHttpTest, AHeadRequestCostsNoTokens) {
+  start("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n");
+  const std::string body = R"({"model":"m","x":"some words"})";
+  talk({head("HEAD /t/v1/completions",
+             fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
+        body});
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 1}));
+}
+
 TEST_F(GatewayHttpTest, AStreamThatKeepsToItsMaxTokensIsNeverEndedEarly) {
   // 44 bytes of prompt count as 11 tokens; the reply's own events are two more than its tokens.
   tokens_per_minute_ = 15;

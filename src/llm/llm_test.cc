@@ -45,7 +45,7 @@ TEST_F(Request, ReadsWhatRoutingNeedsAndSkipsTheRest) {
   ASSERT_TRUE(peek) << peek.error().message();
   EXPECT_EQ(peek->model, "llama-3");
   EXPECT_FALSE(peek->stream);
-  EXPECT_EQ(peek->max_tokens, 40);
+  EXPECT_EQ(peek->max_tokens, 50);
   EXPECT_FALSE(peek->ask_for_usage);
 }
 
@@ -240,7 +240,16 @@ TEST(TokenDemand, IsThePromptsSizeAndWhatMayComeOfIt) {
   EXPECT_EQ(demand_of(Operation::kCompletions, R"({"max_tokens":9,"n":2,"best_of":3})").output, 27);
   EXPECT_EQ(demand_of(Operation::kChatCompletions, R"({"max_tokens":9,"max_completion_tokens":4})")
                 .output,
-            4);
+            9);
+  EXPECT_EQ(
+      demand_of(Operation::kCompletions, R"({"prompt":["a","b","c"],"max_tokens":5,"n":2})").output,
+      30);
+  EXPECT_EQ(demand_of(Operation::kCompletions, R"({"prompt":[1,2,3],"max_tokens":5})").output, 5);
+  EXPECT_EQ(demand_of(Operation::kCompletions, R"({"prompt":[[1],[2]],"max_tokens":5})").output,
+            10);
+  EXPECT_EQ(demand_of(Operation::kCompletions, R"({"prompt":[1,[2]],"x":{"y":[1]},"max_tokens":5})")
+                .output,
+            5);
   EXPECT_EQ(demand_of(Operation::kResponses, R"({"max_output_tokens":5,"n":null})").output, 5);
   EXPECT_EQ(demand_of(Operation::kEmbeddings, R"({"max_tokens":9})").output, 0);
   EXPECT_EQ(token_demand(Operation::kModels, {}, 1000).prompt, 0);

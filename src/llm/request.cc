@@ -45,6 +45,7 @@ enum Member : unsigned {
   kMaxOutputTokens = 32,
   kN = 64,
   kBestOf = 128,
+  kPrompt = 256,
 };
 
 unsigned member_of(std::string_view key) {
@@ -56,6 +57,7 @@ unsigned member_of(std::string_view key) {
   if (key == "max_output_tokens") return kMaxOutputTokens;
   if (key == "n") return kN;
   if (key == "best_of") return kBestOf;
+  if (key == "prompt") return kPrompt;
   return 0;
 }
 
@@ -73,6 +75,7 @@ struct Walk {
 
   Result<> read_member(unsigned member, ondemand::value value);
   Result<> read_number(unsigned member, ondemand::value value);
+  Result<> read_prompts(ondemand::value value);
   Result<> read_options(ondemand::value value);
 
   [[nodiscard]] std::size_t offset_of(std::string_view part) const {
@@ -92,8 +95,23 @@ Result<> Walk::read_number(unsigned member, ondemand::value value) {
   if (counts_choices) {
     peek.completions = std::max(peek.completions, number);
   } else {
-    peek.max_tokens = peek.max_tokens ? std::min(*peek.max_tokens, number) : number;
+    peek.max_tokens = peek.max_tokens ? std::max(*peek.max_tokens, number) : number;
   }
+  return {};
+}
+
+Result<> Walk::read_prompts(ondemand::value value) {
+  ondemand::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) return {};
+  std::int64_t count = 0;
+  for (auto prompt : list) {
+    ondemand::json_type type{};
+    if (prompt.type().get(type) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    // One prompt, as tokens.
+    if (type == ondemand::json_type::number) return {};
+    ++count;
+  }
+  peek.prompts = std::max(peek.prompts, count);
   return {};
 }
 
@@ -146,6 +164,8 @@ Result<> Walk::read_member(unsigned member, ondemand::value value) {
     }
     case kStreamOptions:
       return read_options(value);
+    case kPrompt:
+      return read_prompts(value);
     default:
       return read_number(member, value);
   }
@@ -172,9 +192,11 @@ TokenDemand token_demand(Operation operation, const RequestPeek& peek, std::size
   if (operation == Operation::kEmbeddings) {
     demand.output = 0;
   } else if (peek.max_tokens) {
-    // Neither is larger, so their product fits.
+    // No factor is larger, so each product fits.
     constexpr std::int64_t kMost = 1'000'000'000;
-    demand.output = std::min(*peek.max_tokens, kMost) * std::min(peek.completions, kMost);
+    const std::int64_t replies =
+        std::min(std::min(peek.completions, kMost) * std::min(peek.prompts, kMost), kMost);
+    demand.output = std::min(*peek.max_tokens, kMost) * replies;
   }
   return demand;
 }

@@ -40,10 +40,13 @@ struct RequestPeek {
   /// Empty when the body names none. Valid until the reader's next call.
   std::string_view model;
   bool stream = false;
-  /// The smallest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
+  /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`: servers differ in
+  /// which one they obey.
   std::optional<std::int64_t> max_tokens;
   /// Completions that are made: the larger of `n` and `best_of`.
   std::int64_t completions = 1;
+  /// Prompts in one request: those of a list in `prompt`, each of which is answered.
+  std::int64_t prompts = 1;
   /// Set for a stream of completions whose client did not ask for its usage: this edit makes the
   /// upstream report it, in one more chunk that the client must not see.
   std::optional<BodyEdit> ask_for_usage;
