@@ -14,7 +14,7 @@
 
 #include "async/deadline.h"
 #include "async/loop.h"
-#include "gateway/gateway.h"
+#include "gateway/testing/test_gateway.h"
 #include "net/listener.h"
 
 namespace insula::gateway {
@@ -26,9 +26,6 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::string_view kSecret = "0123456789abcdefghijABCDEFGHIJKL";
-constexpr std::string_view kHash =
-    "375cc5203c88825f873395dd371a06bf2ddb6c8785aa004b041c1c9502b10a7b";
 constexpr std::string_view kOk =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -65,6 +62,21 @@ class GatewayHttpTest : public ::testing::Test {
       EXPECT_TRUE(co_await test.gateway_->apply(std::move(applied)));
     }(*this, config));
     ASSERT_TRUE(gateway_->serve(listener_->fd()));
+  }
+
+  /// The upstream sends these events, and then nothing more.
+  void start_streaming(const std::string& events) {
+    start(
+        fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
+                    events.size(), events));
+  }
+
+  /// What is answered to this body, on a connection of its own.
+  std::string post(std::string_view path, std::string_view body) {
+    return talk({head(fmt::format("POST {}", path),
+                      fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
+                 std::string(body)});
   }
 
   void run(Task<> task) { run_until_complete(loop_, std::move(task)); }
@@ -109,9 +121,8 @@ class GatewayHttpTest : public ::testing::Test {
   }
 
   static std::string head(std::string_view request_line, std::string_view more) {
-    return std::string(request_line) +
-           " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer ins_tttttttttt_" + std::string(kSecret) +
-           "\r\n" + std::string(more) + "\r\n";
+    return std::string(request_line) + " HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer " +
+           key_of("tttttttttt") + "\r\n" + std::string(more) + "\r\n";
   }
 
   UsageCounts usage() {
@@ -228,15 +239,9 @@ TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
   for (int i = 0; i < 5; ++i)
     events += event;
   events += "data: {\"cho";  // the next has begun
-  start(
-      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
-                  events.size(), events));
+  start_streaming(events);
   const std::string body = R"({"model":"m","stream":true})";
-  const std::string reply =
-      talk({head("POST /t/v1/completions",
-                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
-            body});
+  const std::string reply = post("/t/v1/completions", body);
   EXPECT_THAT(reply, HasSubstr(event + event + event + event + event));
   EXPECT_THAT(reply, Not(HasSubstr("data: {\"cho\r\n")));
   EXPECT_THAT(reply,
@@ -258,15 +263,9 @@ TEST_F(GatewayHttpTest, AStreamThatTellsItsUsageOnlyAtTheEndIsHeldToTheLimitAllT
       "{\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n";
   for (int i = 0; i < 60; ++i)
     events += "event: content_block_delta\ndata: {\"delta\":{\"text\":\"x\"}}\n\n";
-  start(
-      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
-                  events.size(), events));
+  start_streaming(events);
   const std::string body = R"({"model":"m","stream":true})";
-  const std::string reply =
-      talk({head("POST /t/v1/messages",
-                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
-            body});
+  const std::string reply = post("/t/v1/messages", body);
   EXPECT_THAT(reply, HasSubstr("event: error\ndata: {\"type\":\"error\""));
   EXPECT_THAT(reply, Not(HasSubstr("[DONE]")));
   EXPECT_EQ(
@@ -293,16 +292,10 @@ TEST_F(GatewayHttpTest, AStreamThatKeepsToItsMaxTokensIsNeverEndedEarly) {
     events += token;
   events += "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
   // Nothing has told the usage yet, and more may come.
-  start(
-      fmt::format("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                  "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
-                  events.size(), events));
+  start_streaming(events);
   after_ = After::kClose;
   const std::string body = R"({"model":"m","stream":true,"max_tokens":  4})";
-  const std::string received =
-      talk({head("POST /t/v1/chat/completions",
-                 fmt::format("Content-Length: {}\r\nConnection: close\r\n", body.size())) +
-            body});
+  const std::string received = post("/t/v1/chat/completions", body);
   EXPECT_THAT(received, HasSubstr("\"finish_reason\":\"length\""));
   EXPECT_THAT(received, Not(HasSubstr("\"error\"")));
 }

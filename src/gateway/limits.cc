@@ -20,6 +20,7 @@ std::optional<LimitKind> Admission::take(const Limits& limits, std::optional<std
   limits_ = &limits;
   requests_ = limits.requests->admit(limits.requests_per_hour);
   if (requests_->admitted) return std::nullopt;
+  if (reserved_) tokens_->remaining += *reserved_;
   settle(0);
   return LimitKind::kRequests;
 }

@@ -1,5 +1,7 @@
 #include "gateway/mapped_file.h"
 
+#include <cstdio>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -8,6 +10,21 @@
 #include "base/fd.h"
 
 namespace insula::gateway {
+
+std::filesystem::path unfinished_name(const std::filesystem::path& file) {
+  return file.string() + ".new";
+}
+
+Result<> put_in_place(const std::filesystem::path& file) {
+  const std::filesystem::path unfinished = unfinished_name(file);
+  if (::rename(unfinished.c_str(), file.c_str()) == 0) return {};
+  return fail_errno("rename " + unfinished.string());
+}
+
+Result<> keep_damaged(const std::filesystem::path& file) {
+  if (::rename(file.c_str(), (file.string() + ".damaged").c_str()) == 0) return {};
+  return fail_errno("rename " + file.string());
+}
 
 Result<MappedFile> MappedFile::map(int fd, std::size_t bytes, const std::filesystem::path& file) {
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -8,6 +8,15 @@
 
 namespace insula::gateway {
 
+/// The name under which a file is made until it is whole, so that no half-made one is ever found.
+[[nodiscard]] std::filesystem::path unfinished_name(const std::filesystem::path& file);
+
+/// Gives a finished file its own name. Errors: fail_errno.
+[[nodiscard]] Result<> put_in_place(const std::filesystem::path& file);
+
+/// Keeps a file that cannot be read as `file`.damaged. Errors: fail_errno.
+[[nodiscard]] Result<> keep_damaged(const std::filesystem::path& file);
+
 /// A file mapped into memory, shared: what is written there survives the process, and the machine
 /// once it was synced.
 class MappedFile {

@@ -30,18 +30,15 @@ Result<std::unique_ptr<RateWindow::Ring>> RateWindow::replace_damaged(
     std::int64_t limit,
     const Clock& clock,
     std::string_view boot) {
-  const std::filesystem::path unfinished = file.string() + ".new";
-  INSULA_TRY(auto ring, Ring::create(unfinished, limit));
+  INSULA_TRY(auto ring, Ring::create(unfinished_name(file), limit));
   ring->resume_axis(clock, boot);
   const std::int64_t now = ring->axis().now(clock);
   std::vector<std::int64_t> times(ring->capacity() - 1);
   for (std::size_t i = 0; i < times.size(); ++i)
     times[i] = now - static_cast<std::int64_t>(times.size() - 1 - i);
   ring->fill(times);
-  if (::rename(file.c_str(), (file.string() + ".damaged").c_str()) != 0 ||
-      ::rename(unfinished.c_str(), file.c_str()) != 0) {
-    return fail_errno("rename " + file.string());
-  }
+  INSULA_TRY_VOID(keep_damaged(file));
+  INSULA_TRY_VOID(put_in_place(file));
   return ring;
 }
 
@@ -60,13 +57,9 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
     window->newest_->recover();
     window->newest_->resume_axis(clock, boot);
   } else {
-    // Under another name until it is whole, so that no half-made ring is ever found.
-    const std::filesystem::path unfinished = window->file_.string() + ".new";
-    INSULA_TRY(window->newest_, Ring::create(unfinished, limit));
+    INSULA_TRY(window->newest_, Ring::create(unfinished_name(window->file_), limit));
     window->newest_->resume_axis(clock, boot);
-    if (::rename(unfinished.c_str(), window->file_.c_str()) != 0) {
-      return fail_errno("rename " + unfinished.string());
-    }
+    INSULA_TRY_VOID(put_in_place(window->file_));
   }
   window->ring_ = window->newest_.get();
   window->flushed_head_ = window->newest_->head;
@@ -155,8 +148,7 @@ RateDecision RateWindow::look(std::int64_t limit) const {
 Result<> RateWindow::grow(std::int64_t limit) {
   Ring& old = *ring_.load();
   if (std::min(limit, kRateLimitMax) < static_cast<std::int64_t>(old.capacity())) return {};
-  const std::filesystem::path unfinished = file_.string() + ".new";
-  INSULA_TRY(auto larger, Ring::create(unfinished, limit));
+  INSULA_TRY(auto larger, Ring::create(unfinished_name(file_), limit));
 
   std::uint64_t head = 0;
   for (;;) {
@@ -174,9 +166,9 @@ Result<> RateWindow::grow(std::int64_t limit) {
   }
   larger->axis().copy(old.axis());
   larger->fill(times);
-  if (::rename(unfinished.c_str(), file_.c_str()) != 0) {
+  if (Result<> placed = put_in_place(file_); !placed) {
     old.slot(head) = 0;  // The slot that no limit of this ring ever looks at.
-    return fail_errno("rename " + unfinished.string());
+    return placed;
   }
   larger->replaced = std::move(newest_);
   newest_ = std::move(larger);

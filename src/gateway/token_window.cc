@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
 #include <utility>
 
 #include "gateway/durable_axis.h"
@@ -81,18 +80,14 @@ Result<std::unique_ptr<TokenWindow>> TokenWindow::open(const std::filesystem::pa
     window->recover(boot);
     return window;
   }
-  // Under another name until it is whole, so that no half-made file is ever found.
-  const std::filesystem::path unfinished = file.string() + ".new";
-  INSULA_TRY(MappedFile made, MappedFile::create(unfinished, sizeof(Layout)));
+  INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), sizeof(Layout)));
   std::unique_ptr<TokenWindow> window(new TokenWindow(std::move(made), clock));
   window->layout().magic = kMagic;
   // How many were used in the last window is not known, so it counts as full.
   if (damaged) window->layout().reserved = kTokenLimitMax;
   window->recover(boot);
-  if (damaged && ::rename(file.c_str(), (file.string() + ".damaged").c_str()) != 0)
-    return fail_errno("rename " + file.string());
-  if (::rename(unfinished.c_str(), file.c_str()) != 0)
-    return fail_errno("rename " + unfinished.string());
+  if (damaged) INSULA_TRY_VOID(keep_damaged(file));
+  INSULA_TRY_VOID(put_in_place(file));
   return window;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -109,13 +108,11 @@ std::span<UsageJournal::Cell> UsageJournal::cells() const {
 }
 
 Result<std::unique_ptr<UsageJournal>> UsageJournal::create(const std::filesystem::path& file) {
-  const std::filesystem::path unfinished = file.string() + ".new";
   INSULA_TRY(MappedFile mapped,
-             MappedFile::create(unfinished, kHeaderBytes + kCells * sizeof(Cell)));
+             MappedFile::create(unfinished_name(file), kHeaderBytes + kCells * sizeof(Cell)));
   std::unique_ptr<UsageJournal> journal(new UsageJournal(file, std::move(mapped)));
   journal->header().magic = kMagic;
-  if (::rename(unfinished.c_str(), file.c_str()) != 0)
-    return fail_errno("rename " + unfinished.string());
+  INSULA_TRY_VOID(put_in_place(file));
   return journal;
 }
 
