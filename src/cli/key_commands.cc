@@ -17,18 +17,22 @@ namespace {
 
 // Longer ones would be in years that times cannot tell.
 constexpr std::chrono::days kKeyLifetimeMax{36'500};
+constexpr std::chrono::days kTokenLifetimeMax{3650};
 
-Result<std::chrono::seconds> key_time(const char* flag, const std::string& text) {
+Result<std::chrono::seconds> parse_time(const char* flag,
+                                        const std::string& text,
+                                        std::chrono::days most) {
   auto time = parse_duration(text);
   if (!time) return std::unexpected(std::move(time).error().in(flag));
-  if (*time <= kKeyLifetimeMax) return time;
-  return fail(ErrorCode::kInvalid, fmt::format("{}: \"{}\" is more than a century", flag, text));
+  if (*time <= most) return time;
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{}: \"{}\" is more than {} days", flag, text, most.count()));
 }
 
 /// Of `--ttl`; nothing when it was not given.
 Result<std::optional<std::chrono::seconds>> key_lifetime(const std::string& text) {
   if (text.empty()) return std::nullopt;
-  return key_time("--ttl", text);
+  return parse_time("--ttl", text, kKeyLifetimeMax);
 }
 
 void print_key(const NewKey& key, const SessionOptions& session) {
@@ -48,8 +52,10 @@ int create(std::span<const std::string> arguments) {
                   "Makes an API key for a tenant and prints it: it is not shown again.");
   options.word("TENANT", order.tenant, "whose key")
       .text("--name", order.name, "what the key is for")
-      .text("--ttl", lifetime, "how long it is good, such as 24h or 90d; until revoked by default")
-      .text("--models", order.models, "models that it is for, such as small,large; all by default");
+      .text_if_any("--ttl", lifetime,
+                   "how long it is good, such as 24h or 90d; until revoked by default")
+      .text_if_any("--models", order.models,
+                   "models that it is for, such as small,large; all by default");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   const auto wanted = key_lifetime(lifetime);
@@ -72,10 +78,10 @@ int rotate(std::span<const std::string> arguments) {
                   "Makes a key like an old one and prints it; the old one stays good for a while.");
   options.word("ID", id, "the part between the underscores, as key list shows it")
       .text("--overlap", overlap, "how long the old key stays good, such as 1h; 24h by default")
-      .text("--ttl", lifetime, "how long the new key is good; until revoked by default");
+      .text_if_any("--ttl", lifetime, "how long the new key is good; until revoked by default");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
-  const auto stays = key_time("--overlap", overlap);
+  const auto stays = parse_time("--overlap", overlap, kKeyLifetimeMax);
   if (!stays) return report("key rotate", stays.error());
   const auto wanted = key_lifetime(lifetime);
   if (!wanted) return report("key rotate", wanted.error());
@@ -144,8 +150,8 @@ int create_token_command(std::span<const std::string> arguments) {
       .text("--ttl", lifetime, "how long it is good, such as 90s, 30m, 24h or 30d");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
-  const auto seconds = parse_duration(lifetime);
-  if (!seconds) return report("token create", Error(seconds.error()).in("--ttl"));
+  const auto seconds = parse_time("--ttl", lifetime, kTokenLifetimeMax);
+  if (!seconds) return report("token create", seconds.error());
   order.lifetime = *seconds;
   return run_session("token create", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const std::string token, co_await create_token(client, system_clock(), order));

@@ -60,6 +60,15 @@ Options& Options::numbers(const std::string& flag,
   return *this;
 }
 
+Options& Options::text_if_any(const std::string& flag,
+                              std::string& target,
+                              const std::string& help) {
+  parser_->app.add_option(flag, target, help)->take_last()->check([](const std::string& value) {
+    return value.empty() ? std::string("must not be empty") : std::string();
+  });
+  return *this;
+}
+
 Options& Options::maybe_number(const std::string& flag,
                                std::optional<long>& target,
                                const std::string& help) {

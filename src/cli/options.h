@@ -22,6 +22,9 @@ class Options {
 
   /// `flag`: `--name`, or `-o,--output`. The targets outlive parse().
   Options& text(const std::string& flag, std::string& target, const std::string& help);
+  /// One that may be left out, but not be given empty: an empty variable of a script must not mean
+  /// what leaving it out means.
+  Options& text_if_any(const std::string& flag, std::string& target, const std::string& help);
   Options& texts(const std::string& flag,
                  std::vector<std::string>& target,
                  const std::string& help);

@@ -23,13 +23,15 @@ std::string text_of(const std::optional<api::Quantity>& quantity) {
 }
 
 void print_tenants(const std::vector<api::Tenant>& tenants) {
-  Table table({"NAME", "PHASE", "GPUS", "MEMORY", "CPU", "REQUESTS/H", "TOKENS/MIN", "URL"});
+  Table table(
+      {"NAME", "PHASE", "GPUS", "MEMORY", "CPU", "REQUESTS/H", "TOKENS/MIN", "CONCURRENT", "URL"});
   for (const api::Tenant& tenant : tenants) {
     const auto& quota = tenant.spec.quota;
     table.row({tenant.metadata.name, tenant.status.phase.empty() ? "Pending" : tenant.status.phase,
                text_of(quota.gpus), text_of(quota.memory), text_of(quota.cpu),
                text_of(tenant.spec.gateway.rate_limit.requests_per_hour),
                text_of(tenant.spec.gateway.rate_limit.tokens_per_minute),
+               text_of(tenant.spec.gateway.rate_limit.concurrent_requests),
                tenant.status.url.empty() ? "-" : tenant.status.url});
   }
   fmt::print("{}", table.text());

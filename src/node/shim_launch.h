@@ -21,8 +21,8 @@ struct ShimLaunch {
 /// Errors: kInvalid with the shim's report when it does not.
 Task<Result<Container>> launch_shim(ShimLaunch launch, const ContainerPlan& plan);
 
-/// Waits while a shim that an earlier agent launched over `dir` is still starting its container.
-/// Only then is what find_container() says the last word.
+/// Waits while a shim that an earlier agent launched over `dir` is still starting its container,
+/// for half a minute at most. Only then is what find_container() says the last word.
 Task<> launch_settled(std::string dir);
 
 /// The container that an earlier agent left in `dir`.

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "async/loop.h"
 #include "async/signals.h"
@@ -32,6 +33,11 @@ int run(const SimulatorOptions& options) {
     fmt::print(stderr, "insula llm-sim: {}\n", fd.error().message());
     return 1;
   }
+  fmt::print("serving {} on {}:{}; every reply is invented\n",
+             options.models.empty() ? std::string(kDefaultModel)
+                                    : fmt::format("{}", fmt::join(options.models, ", ")),
+             options.host, options.port);
+  std::fflush(stdout);
   Loop loop;
   run_until_complete(loop, serve_until_stopped(options, loop, *fd));
   return 0;

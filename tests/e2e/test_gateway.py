@@ -141,6 +141,8 @@ class Access(unittest.TestCase):
         self.assertIn("expired", self.platform.chat("team-a", old).json()["error"]["message"])
         self.assertEqual(self.platform.chat("team-a", fresh, model="third").status, 403)
         for flags in (("create", "team-a", "--ttl", "soon"), ("create", "team-a", "--models", "a,,b"),
+                      ("create", "team-a", "--models", ""), ("create", "team-a", "--ttl", ""),
+                      ("rotate", old.split("_")[1], "--overlap", "99999d"), ("rotate", "../x"),
                       ("create", "team-a", "--ttl", "99999d"), ("rotate", "nothing"),
                       ("rotate", old.split("_")[1], "--overlap", "0s")):
             with self.subTest(flags):
