@@ -273,6 +273,15 @@ TEST_F(GatewayHttpTest, AStreamThatTellsItsUsageOnlyAtTheEndIsHeldToTheLimitAllT
       (UsageCounts{.requests = 1, .prompt_tokens = 5, .completion_tokens = 60, .estimated = 1}));
 }
 
+TEST_F(GatewayHttpTest, AReplyWhoseBodyIsBrokenCostsNoTokens) {
+  start(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "4\r\n{\"x\"\r\nno size\r\n");
+  EXPECT_THAT(post("/t/v1/completions", R"({"model":"m","x":"some words"})"),
+              HasSubstr("HTTP/1.1 502"));
+  EXPECT_EQ(usage(), (UsageCounts{.requests = 1, .failed = 1}));
+}
+
 TEST_F(GatewayHttpTest, AHeadRequestCostsNoTokens) {
   start("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n");
   const std::string body = R"({"model":"m","x":"some words"})";

@@ -136,6 +136,29 @@ TEST_F(GatewayTest, AnswersNoMoreRequestsAtOnceThanTheTenantMay) {
   EXPECT_EQ(chat().status, 200);
 }
 
+TEST_F(GatewayTest, ARequestThatALimitRefusesTakesNothingOfTheOthers) {
+  Model model(loop_);
+  TenantConfig& alpha = config_.tenants[0];
+  alpha.concurrent_requests = 1;
+  alpha.tokens_per_minute = 100;
+  start({model.address});
+  const auto refused_twice = [&](std::string_view body) {
+    EXPECT_EQ(chat(body).status, 429);
+    EXPECT_EQ(chat(body).status, 429);
+  };
+  refused_twice(R"({"model":"m","max_tokens":500,"messages":[{"content":"x"}]})");
+  EXPECT_EQ(chat(kStream).status, 200);
+  alpha.requests_per_hour = 1;
+  apply();
+  refused_twice(kStream);
+  alpha.requests_per_hour = 3;
+  apply();
+  const auto last = chat(kStream);
+  EXPECT_EQ(last.status, 200);
+  EXPECT_EQ(last.headers.get("x-ratelimit-remaining-requests"), "1");
+  EXPECT_EQ(last.headers.get("x-ratelimit-remaining-tokens"), "63");  // 100 - 8 - 29
+}
+
 /// Runs a gateway in a process of its own, on the test's listening socket.
 pid_t fork_gateway(GatewayTest& test, const net::Address& endpoint) {
   const pid_t child = ::fork();
