@@ -25,7 +25,7 @@ gateway::TenantConfig tenant(std::string name,
   return {.name = std::move(name),
           .service_host = "llm-service.bench.svc:8000",
           .endpoints = {upstream},
-          .requests_per_hour = requests_per_hour,
+          .limits = {.requests_per_hour = requests_per_hour},
           .issuers = {}};
 }
 

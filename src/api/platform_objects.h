@@ -10,10 +10,13 @@ inline constexpr const char* kSystemNamespace = "insula-system";
 /// Type of the Secrets that hold the hash of an API key.
 inline constexpr const char* kApiKeyType = "insula.dev/api-key";
 
-/// Optional entries of such a Secret: until when it is good (RFC 3339), and the models it is for,
-/// with commas between them.
+/// Optional entries of such a Secret: until when it is good (RFC 3339), the models it is for, with
+/// commas between them, and its limits, which hold beside those of its tenant.
 inline constexpr const char* kApiKeyExpiresEntry = "expires";
 inline constexpr const char* kApiKeyModelsEntry = "models";
+inline constexpr const char* kApiKeyRequestsPerHourEntry = "requestsPerHour";
+inline constexpr const char* kApiKeyTokensPerMinuteEntry = "tokensPerMinute";
+inline constexpr const char* kApiKeyConcurrentRequestsEntry = "concurrentRequests";
 
 /// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with
 /// its public half, which is all the gateway may read.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,12 @@
 #include "api/gen/meta_v1.h"
 
 namespace insula::api {
+
+/// The largest limits that a Tenant or an API key may have. Its window is kept as one entry a
+/// request, so its size must have an end.
+inline constexpr std::int64_t kRequestsPerHourMax = 10'000'000;
+inline constexpr std::int64_t kTokensPerMinuteMax = 1'000'000'000;
+inline constexpr std::int64_t kConcurrentRequestsMax = 1'000'000;
 
 /// The Tenant that a namespace with this metadata belongs to; empty for none. Its controlling owner
 /// decides: neither a label, which a tenant may be able to set, nor a mere owner.

@@ -44,6 +44,18 @@ void print_key(const NewKey& key, const SessionOptions& session) {
   }
 }
 
+json::Object to_value(const KeyRow& row) {
+  json::Object object{{"id", row.id},           {"tenant", row.tenant},   {"name", row.name},
+                      {"created", row.created}, {"expires", row.expires}, {"models", row.models}};
+  const auto set = [&](const char* member, std::optional<std::int64_t> limit) {
+    if (limit) object.set(member, *limit);
+  };
+  set("requestsPerHour", row.limits.requests_per_hour);
+  set("tokensPerMinute", row.limits.tokens_per_minute);
+  set("concurrentRequests", row.limits.concurrent_requests);
+  return object;
+}
+
 int create(std::span<const std::string> arguments) {
   KeyOrder order;
   std::string lifetime;
@@ -55,7 +67,13 @@ int create(std::span<const std::string> arguments) {
       .text_if_any("--ttl", lifetime,
                    "how long it is good, such as 24h or 90d; until revoked by default")
       .text_if_any("--models", order.models,
-                   "models that it is for, such as small,large; all by default");
+                   "models that it is for, such as small,large; all by default")
+      .maybe_number("--requests-per-hour", order.limits.requests_per_hour,
+                    "requests admitted in any hour; only the tenant's limit by default")
+      .maybe_number("--tokens-per-minute", order.limits.tokens_per_minute,
+                    "tokens of prompts and replies in any minute; likewise")
+      .maybe_number("--concurrent-requests", order.limits.concurrent_requests,
+                    "requests answered at one time; likewise");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   const auto wanted = key_lifetime(lifetime);
@@ -86,8 +104,8 @@ int rotate(std::span<const std::string> arguments) {
   const auto wanted = key_lifetime(lifetime);
   if (!wanted) return report("key rotate", wanted.error());
   return run_session("key rotate", session, [&](client::Client& client) -> Task<Result<>> {
-    INSULA_CO_TRY(const NewKey key, co_await rotate_key(client, system_random(), system_clock(), id,
-                                                        *stays, *wanted));
+    INSULA_CO_TRY(const NewKey key, co_await rotate_key(client, system_random(), system_clock(),
+                                                        {id, *stays, *wanted}));
     print_key(key, session);
     co_return Result<>{};
   });
@@ -103,24 +121,21 @@ int list(std::span<const std::string> arguments) {
   return run_session("key list", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const auto rows, co_await list_keys(client, tenant));
     if (session.output == "table") {
-      Table table({"ID", "TENANT", "NAME", "CREATED", "EXPIRES", "MODELS"});
+      Table table({"ID", "TENANT", "NAME", "CREATED", "EXPIRES", "MODELS", "REQUESTS/H",
+                   "TOKENS/MIN", "CONCURRENT"});
       for (const KeyRow& row : rows) {
-        table.row({row.id, row.tenant, row.name, row.created,
-                   row.expires.empty() ? "never" : row.expires,
-                   row.models.empty() ? "all" : row.models});
+        table.row(
+            {row.id, row.tenant, row.name, row.created, row.expires.empty() ? "never" : row.expires,
+             row.models.empty() ? "all" : row.models, number_cell(row.limits.requests_per_hour),
+             number_cell(row.limits.tokens_per_minute),
+             number_cell(row.limits.concurrent_requests)});
       }
       fmt::print("{}", table.text());
       co_return Result<>{};
     }
     json::Array items;
-    for (const KeyRow& row : rows) {
-      items.emplace_back(json::Object{{"id", row.id},
-                                      {"tenant", row.tenant},
-                                      {"name", row.name},
-                                      {"created", row.created},
-                                      {"expires", row.expires},
-                                      {"models", row.models}});
-    }
+    for (const KeyRow& row : rows)
+      items.emplace_back(to_value(row));
     print(items, session.output);
     co_return Result<>{};
   });

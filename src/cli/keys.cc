@@ -7,10 +7,12 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/platform_objects.h"
+#include "api/tenant.h"
 #include "api/time.h"
 #include "client/typed.h"
 #include "gateway/api_key.h"
 #include "gateway/jws_key.h"
+#include "gateway/platform_config.h"
 
 namespace insula::cli {
 namespace {
@@ -61,7 +63,31 @@ KeyRow row_of(const api::Secret& secret) {
           .name = value("name"),
           .created = value("created"),
           .expires = value(api::kApiKeyExpiresEntry),
-          .models = value(api::kApiKeyModelsEntry)};
+          .models = value(api::kApiKeyModelsEntry),
+          .limits = gateway::key_config(secret).limits};
+}
+
+Result<> store_limit(api::Secret& secret,
+                     const char* entry,
+                     std::string_view flag,
+                     std::optional<std::int64_t> limit,
+                     std::int64_t most) {
+  if (!limit) return {};
+  if (*limit < 0 || *limit > most) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}: {} is not between 0 and {}", flag, *limit, most));
+  }
+  secret.data[entry] = std::to_string(*limit);
+  return {};
+}
+
+Result<> store_limits(api::Secret& secret, const gateway::LimitConfig& limits) {
+  INSULA_TRY_VOID(store_limit(secret, api::kApiKeyRequestsPerHourEntry, "--requests-per-hour",
+                              limits.requests_per_hour, api::kRequestsPerHourMax));
+  INSULA_TRY_VOID(store_limit(secret, api::kApiKeyTokensPerMinuteEntry, "--tokens-per-minute",
+                              limits.tokens_per_minute, api::kTokensPerMinuteMax));
+  return store_limit(secret, api::kApiKeyConcurrentRequestsEntry, "--concurrent-requests",
+                     limits.concurrent_requests, api::kConcurrentRequestsMax);
 }
 
 }  // namespace
@@ -71,6 +97,8 @@ Task<Result<NewKey>> create_key(client::Client& client,
                                 const Clock& clock,
                                 KeyOrder order) {
   INSULA_CO_TRY_VOID(check_models(order.models));
+  api::Secret stored;
+  INSULA_CO_TRY_VOID(store_limits(stored, order.limits));
   INSULA_CO_TRY(const api::Tenant owner,
                 co_await client::get<api::Tenant>(client, "", order.tenant));
   NewKey key;
@@ -80,7 +108,6 @@ Task<Result<NewKey>> create_key(client::Client& client,
   key.tenant = order.tenant;
   key.url = owner.status.url;
 
-  api::Secret stored;
   stored.metadata.name = secret_name(key.id);
   stored.metadata.namespace_ = api::kSystemNamespace;
   stored.metadata.labels[kTenantLabel] = order.tenant;
@@ -106,18 +133,18 @@ Task<Result<NewKey>> create_key(client::Client& client,
 Task<Result<NewKey>> rotate_key(client::Client& client,
                                 Random& random,
                                 const Clock& clock,
-                                std::string id,
-                                std::chrono::seconds overlap,
-                                std::optional<std::chrono::seconds> lifetime) {
+                                KeyRotation rotation) {
+  const std::string id = std::move(rotation.id);
   if (!is_key_id(id)) co_return no_key(id);
   Result<api::Secret> old =
       co_await client::get<api::Secret>(client, api::kSystemNamespace, secret_name(id));
   if (!old && old.error().code() == ErrorCode::kNotFound) co_return no_key(id);
   if (!old) co_return std::unexpected(std::move(old).error());
   const KeyRow row = row_of(*old);
-  INSULA_CO_TRY(NewKey key, co_await create_key(client, random, clock,
-                                                {row.tenant, row.name, row.models, lifetime}));
-  const api::Time end = after(clock, overlap);
+  INSULA_CO_TRY(NewKey key, co_await create_key(
+                                client, random, clock,
+                                {row.tenant, row.name, row.models, row.limits, rotation.lifetime}));
+  const api::Time end = after(clock, rotation.overlap);
   const auto earlier = api::Time::parse(row.expires);
   if (!earlier || *earlier > end) old->data[api::kApiKeyExpiresEntry] = end.text();
   if (auto changed = co_await client::update(client, *std::move(old)); !changed) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "client/client.h"
+#include "gateway/config.h"
 
 namespace insula::cli {
 
@@ -26,8 +27,9 @@ struct NewKey {
 /// Which key is wanted.
 struct KeyOrder {
   std::string tenant;
-  std::string name;    // what it is for; may be empty
-  std::string models;  // those that it is for, with commas between them; empty: all
+  std::string name;                  // what it is for; may be empty
+  std::string models;                // those that it is for, with commas between them; empty: all
+  gateway::LimitConfig limits = {};  // beside those of the tenant
   std::optional<std::chrono::seconds> lifetime = std::nullopt;  // nothing: until it is revoked
 };
 
@@ -38,24 +40,30 @@ struct KeyRow {
   std::string created;  // RFC 3339
   std::string expires;  // RFC 3339; empty: never
   std::string models;   // as KeyOrder
+  gateway::LimitConfig limits;
 };
 
 /// Makes an API key and stores its hash.
-/// Errors: kNotFound when there is no such tenant; kInvalid for a list of models with an empty one.
+/// Errors: kNotFound when there is no such tenant; kInvalid for a list of models with an empty one
+/// and for a limit out of range.
 Task<Result<NewKey>> create_key(client::Client& client,
                                 Random& random,
                                 const Clock& clock,
                                 KeyOrder order);
 
-/// Makes a key like the one with this id, which from then on is good for `overlap` only. `lifetime`
-/// is the new one's; nothing: until it is revoked. When it fails, the old key is as it was.
-/// Errors: kNotFound.
+/// How a key is replaced by one like it.
+struct KeyRotation {
+  std::string id;                // of the old one
+  std::chrono::seconds overlap;  // how long that one stays good; each has the limits for itself
+  std::optional<std::chrono::seconds> lifetime = std::nullopt;  // of the new one; as KeyOrder
+};
+
+/// Makes a key like an old one, which from then on is good for the overlap only. When it fails, the
+/// old key is as it was. Errors: kNotFound.
 Task<Result<NewKey>> rotate_key(client::Client& client,
                                 Random& random,
                                 const Clock& clock,
-                                std::string id,
-                                std::chrono::seconds overlap,
-                                std::optional<std::chrono::seconds> lifetime);
+                                KeyRotation rotation);
 
 /// Keys of one tenant, or of all when `tenant` is empty; oldest first.
 /// Errors: kNotFound when there is no such tenant.

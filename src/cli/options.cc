@@ -13,7 +13,8 @@ namespace insula::cli {
 
 namespace {
 
-// An empty name would stand for all there is: it is what a variable that is not set leaves behind.
+// An empty name would stand for all there is, and no number for no limit: it is what a variable
+// that is not set leaves behind.
 std::string not_empty(const std::string& word) {
   return word.empty() ? "must not be empty" : "";
 }
@@ -47,7 +48,7 @@ Options& Options::texts(const std::string& flag,
 }
 
 Options& Options::number(const std::string& flag, int& target, const std::string& help) {
-  parser_->app.add_option(flag, target, help)->take_last()->capture_default_str();
+  parser_->app.add_option(flag, target, help)->take_last()->check(not_empty)->capture_default_str();
   return *this;
 }
 
@@ -56,6 +57,7 @@ Options& Options::numbers(const std::string& flag,
                           const std::string& help) {
   parser_->app.add_option(flag, target, help)
       ->expected(1)
+      ->check(not_empty)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   return *this;
 }
@@ -63,16 +65,14 @@ Options& Options::numbers(const std::string& flag,
 Options& Options::text_if_any(const std::string& flag,
                               std::string& target,
                               const std::string& help) {
-  parser_->app.add_option(flag, target, help)->take_last()->check([](const std::string& value) {
-    return value.empty() ? std::string("must not be empty") : std::string();
-  });
+  parser_->app.add_option(flag, target, help)->take_last()->check(not_empty);
   return *this;
 }
 
 Options& Options::maybe_number(const std::string& flag,
                                std::optional<long>& target,
                                const std::string& help) {
-  parser_->app.add_option(flag, target, help)->take_last();
+  parser_->app.add_option(flag, target, help)->take_last()->check(not_empty);
   return *this;
 }
 

@@ -30,6 +30,7 @@ class Options {
                  const std::string& help);
   Options& number(const std::string& flag, int& target, const std::string& help);
   Options& numbers(const std::string& flag, std::vector<int>& target, const std::string& help);
+  /// Likewise.
   Options& maybe_number(const std::string& flag,
                         std::optional<long>& target,
                         const std::string& help);

@@ -49,6 +49,7 @@ TEST(Options, ReadWordsFlagsAndNumbers) {
 TEST(Options, AMistakeIsOneLineAndExitCodeTwo) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"a", "--gpus", "many"},
+                                                {"a", "--gpus", ""},
                                                 {"a", "--nonsense"},
                                                 {"a", "-o", "xml"},
                                                 {""},

@@ -128,6 +128,10 @@ std::string Table::text() const {
   return out;
 }
 
+std::string number_cell(const std::optional<std::int64_t>& number) {
+  return number ? std::to_string(*number) : "-";
+}
+
 std::string to_yaml(const json::Value& value) {
   std::string out;
   append_yaml(out, value, 0);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,9 @@ class Table {
  private:
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// A cell for a number; `-` when there is none.
+[[nodiscard]] std::string number_cell(const std::optional<std::int64_t>& number);
 
 /// YAML of a JSON value, in block style.
 [[nodiscard]] std::string to_yaml(const json::Value& value);

@@ -14,10 +14,6 @@
 namespace insula::cli {
 namespace {
 
-std::string text_of(const std::optional<std::int64_t>& number) {
-  return number ? std::to_string(*number) : "-";
-}
-
 std::string text_of(const std::optional<api::Quantity>& quantity) {
   return quantity ? quantity->text() : "-";
 }
@@ -28,10 +24,10 @@ void print_tenants(const std::vector<api::Tenant>& tenants) {
   for (const api::Tenant& tenant : tenants) {
     const auto& quota = tenant.spec.quota;
     table.row({tenant.metadata.name, tenant.status.phase.empty() ? "Pending" : tenant.status.phase,
-               text_of(quota.gpus), text_of(quota.memory), text_of(quota.cpu),
-               text_of(tenant.spec.gateway.rate_limit.requests_per_hour),
-               text_of(tenant.spec.gateway.rate_limit.tokens_per_minute),
-               text_of(tenant.spec.gateway.rate_limit.concurrent_requests),
+               number_cell(quota.gpus), text_of(quota.memory), text_of(quota.cpu),
+               number_cell(tenant.spec.gateway.rate_limit.requests_per_hour),
+               number_cell(tenant.spec.gateway.rate_limit.tokens_per_minute),
+               number_cell(tenant.spec.gateway.rate_limit.concurrent_requests),
                tenant.status.url.empty() ? "-" : tenant.status.url});
   }
   fmt::print("{}", table.text());
@@ -50,8 +46,8 @@ int create(std::span<const std::string> arguments) {
                   "Creates a tenant: namespace, quota, gateway path and, with --serve, a model.");
   options.word("TENANT", request.name, "its name, and the first part of its URL")
       .maybe_number("--gpus", request.gpus, "GPUs its pods may hold together")
-      .text("--memory", request.memory, "memory its pods may hold together, such as 8Gi")
-      .text("--cpu", request.cpu, "CPU its pods may hold together, such as 4")
+      .text_if_any("--memory", request.memory, "memory its pods may hold together, such as 8Gi")
+      .text_if_any("--cpu", request.cpu, "CPU its pods may hold together, such as 4")
       .maybe_number("--requests-per-hour", request.requests_per_hour,
                     "requests admitted in any hour; 1000 by default")
       .maybe_number("--tokens-per-minute", request.tokens_per_minute,

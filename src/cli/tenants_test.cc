@@ -167,7 +167,7 @@ TEST_F(TenantCommands, KeysAreListedAndRevoked) {
 
 TEST_F(TenantCommands, AKeyCanBeForSomeModelsAndATime) {
   make("a");
-  const KeyOrder order{"a", "ci", "small,large", std::chrono::hours(1)};
+  const KeyOrder order{"a", "ci", "small,large", {}, std::chrono::hours(1)};
   ASSERT_TRUE(wait(create_key(api_, random_, clock_, order)));
   const auto rows = wait(list_keys(api_, "a"));
   ASSERT_TRUE(rows);
@@ -181,12 +181,34 @@ TEST_F(TenantCommands, AKeyCanBeForSomeModelsAndATime) {
   }
 }
 
+constexpr gateway::LimitConfig kSomeLimits{
+    .requests_per_hour = 10, .tokens_per_minute = 0, .concurrent_requests = 3};
+
+TEST_F(TenantCommands, AKeyCanHaveLimitsOfItsOwn) {
+  make("a");
+  const auto create = [&](gateway::LimitConfig limits) {
+    return wait(create_key(api_, random_, clock_,
+                           {.tenant = "a", .name = {}, .models = {}, .limits = limits}));
+  };
+  ASSERT_TRUE(create(kSomeLimits));
+  EXPECT_EQ(wait(list_keys(api_, "a"))->front().limits, kSomeLimits);
+  for (const auto& [wrong, flag] : std::vector<std::pair<gateway::LimitConfig, const char*>>{
+           {{.requests_per_hour = -1}, "--requests-per-hour: -1 is not between 0 and 10000000"},
+           {{.tokens_per_minute = 1'000'000'001}, "--tokens-per-minute: 1000000001 is not"},
+           {{.concurrent_requests = -5}, "--concurrent-requests: -5 is not between"}}) {
+    const auto refused = create(wrong);
+    ASSERT_FALSE(refused) << flag;
+    EXPECT_THAT(refused.error().message(), ::testing::HasSubstr(flag));
+  }
+  EXPECT_EQ(wait(list_keys(api_, "a"))->size(), 1u);
+}
+
 TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
   make("a");
-  const auto old = wait(create_key(api_, random_, clock_, {"a", "ci", "small", std::nullopt}));
+  const auto old = wait(create_key(api_, random_, clock_, {"a", "ci", "small", kSomeLimits}));
   ASSERT_TRUE(old);
   const auto rotate = [&](std::chrono::seconds overlap) {
-    return wait(rotate_key(api_, random_, clock_, old->id, overlap, std::chrono::days(90)));
+    return wait(rotate_key(api_, random_, clock_, {old->id, overlap, std::chrono::days(90)}));
   };
   const auto fresh = rotate(std::chrono::hours(1));
   ASSERT_TRUE(fresh) << fresh.error().message();
@@ -205,11 +227,12 @@ TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
   EXPECT_EQ(row_of(fresh->id).expires, expiry_in(std::chrono::days(90)));
   EXPECT_EQ(row_of(fresh->id).name, "ci");
   EXPECT_EQ(row_of(fresh->id).models, "small");
+  EXPECT_EQ(row_of(fresh->id).limits, kSomeLimits);
   // An end that is set already is not put off.
   ASSERT_TRUE(rotate(std::chrono::hours(2)));
   EXPECT_EQ(row_of(old->id).expires, expiry_in(std::chrono::hours(1)));
   EXPECT_EQ(
-      wait(rotate_key(api_, random_, clock_, "none", std::chrono::hours(1), {})).error().message(),
+      wait(rotate_key(api_, random_, clock_, {"none", std::chrono::hours(1)})).error().message(),
       "no key \"none\"");
 }
 

@@ -139,8 +139,8 @@ Task<> write_and_read(HttpClient& client, RestServer& rest) {
   made->data["k"] = "v";
   auto stored = co_await update(client, *made);
   EXPECT_EQ(stored->data.at("k"), "v");
-  auto patched = co_await patch<api::ConfigMap>(client, "default", "a", PatchType::kMerge,
-                                                R"({"data":{"k":"w"}})");
+  auto patched = co_await patch<api::ConfigMap>(client, "default", "a",
+                                                {PatchType::kMerge, R"({"data":{"k":"w"}})"});
   EXPECT_EQ(patched->data.at("k"), "w");
   EXPECT_EQ(rest.last_type, "application/merge-patch+json");
   ListOptions options;

@@ -117,16 +117,21 @@ Task<Result<T>> update_status(Client& client, T object, WriteOptions options = {
       co_await client.update(std::move(target), std::move(text), std::move(options)));
 }
 
+/// A change, in the form that its type says.
+struct Patch {
+  PatchType type = PatchType::kMerge;
+  std::string body;
+};
+
 template <class T>
 Task<Result<T>> patch(Client& client,
                       std::string name_space,
                       std::string name,
-                      PatchType type,
-                      std::string body,
+                      Patch patch,
                       WriteOptions options = {}) {
   Target target = target_of<T>(std::move(name_space), std::move(name));
-  co_return decode<T>(
-      co_await client.patch(std::move(target), type, std::move(body), std::move(options)));
+  co_return decode<T>(co_await client.patch(std::move(target), patch.type, std::move(patch.body),
+                                            std::move(options)));
 }
 
 /// kNotFound when there was nothing to delete.

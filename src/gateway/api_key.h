@@ -9,6 +9,7 @@
 #include "api/time.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/limits.h"
 
 namespace insula::gateway {
 
@@ -30,8 +31,7 @@ struct ApiKeyGrant {
   std::string tenant;
   api::Time expires;                // zero: never
   std::vector<std::string> models;  // empty: all
-
-  bool operator==(const ApiKeyGrant&) const = default;
+  Limits limits;                    // beside those of the tenant
 
   [[nodiscard]] bool allows(std::string_view model) const;
 };
@@ -41,8 +41,6 @@ struct ApiKeyRecord {
   ApiKeyGrant grant;
   /// SHA-256 of the secret part, 32 bytes.
   std::string hash;
-
-  bool operator==(const ApiKeyRecord&) const = default;
 };
 
 /// By key id.
@@ -56,8 +54,6 @@ class ApiKeys {
   [[nodiscard]] Result<const ApiKeyGrant*> verify(const ApiKeyText& key, WallTime now) const;
 
   [[nodiscard]] std::size_t size() const { return records_.size(); }
-
-  bool operator==(const ApiKeys&) const = default;
 
   struct TextHash {
     // NOLINTNEXTLINE(readability-identifier-naming): the name the containers look for

@@ -84,6 +84,15 @@ json::Value to_value(const IssuerConfig& issuer) {
                       {"algorithms", strings_to_json(issuer.algorithms)}};
 }
 
+void set_limits(json::Object& object, const LimitConfig& limits) {
+  const auto set = [&](const char* key, std::optional<std::int64_t> most) {
+    if (most) object.set(key, *most);
+  };
+  set("requestsPerHour", limits.requests_per_hour);
+  set("tokensPerMinute", limits.tokens_per_minute);
+  set("concurrentRequests", limits.concurrent_requests);
+}
+
 json::Value to_value(const TenantConfig& tenant) {
   json::Array issuers;
   for (const IssuerConfig& issuer : tenant.issuers)
@@ -92,10 +101,18 @@ json::Value to_value(const TenantConfig& tenant) {
                       {"uid", tenant.uid},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
-                      {"requestsPerHour", tenant.requests_per_hour},
                       {"issuers", std::move(issuers)}};
-  if (tenant.tokens_per_minute) object.set("tokensPerMinute", *tenant.tokens_per_minute);
-  if (tenant.concurrent_requests) object.set("concurrentRequests", *tenant.concurrent_requests);
+  set_limits(object, tenant.limits);
+  return object;
+}
+
+json::Value to_value(const ApiKeyConfig& key) {
+  json::Object object{{"id", key.id},
+                      {"tenant", key.tenant},
+                      {"hash", key.hash},
+                      {"expires", key.expires},
+                      {"models", strings_to_json(key.models)}};
+  set_limits(object, key.limits);
   return object;
 }
 
@@ -104,15 +121,20 @@ std::optional<std::int64_t> number_in(const json::Object& object, std::string_vi
   return value == nullptr ? std::nullopt : value->as_int64();
 }
 
+LimitConfig limits_in(const json::Object& object) {
+  return {.requests_per_hour = number_in(object, "requestsPerHour"),
+          .tokens_per_minute = number_in(object, "tokensPerMinute"),
+          .concurrent_requests = number_in(object, "concurrentRequests")};
+}
+
 TenantConfig tenant_from(const json::Object& object) {
   TenantConfig tenant;
   tenant.name = string_in(object, "name");
   tenant.uid = string_in(object, "uid");
   tenant.service_host = string_in(object, "serviceHost");
   tenant.endpoints = strings_in(object, "endpoints");
-  tenant.requests_per_hour = number_in(object, "requestsPerHour").value_or(kRequestsPerHourDefault);
-  tenant.tokens_per_minute = number_in(object, "tokensPerMinute");
-  tenant.concurrent_requests = number_in(object, "concurrentRequests");
+  tenant.limits = limits_in(object);
+  if (!tenant.limits.requests_per_hour) tenant.limits.requests_per_hour = kRequestsPerHourDefault;
   for_each_object(object, "issuers", [&](const json::Object& issuer) {
     tenant.issuers.push_back({string_in(issuer, "issuer"), strings_in(issuer, "audiences"),
                               strings_in(issuer, "publicKeys"), strings_in(issuer, "secrets"),
@@ -128,13 +150,8 @@ std::string to_json(const GatewayConfig& config) {
   for (const TenantConfig& tenant : config.tenants)
     tenants.push_back(to_value(tenant));
   json::Array keys;
-  for (const ApiKeyConfig& key : config.api_keys) {
-    keys.push_back(json::Object{{"id", key.id},
-                                {"tenant", key.tenant},
-                                {"hash", key.hash},
-                                {"expires", key.expires},
-                                {"models", strings_to_json(key.models)}});
-  }
+  for (const ApiKeyConfig& key : config.api_keys)
+    keys.push_back(to_value(key));
   return json::write(json::Object{{"format", kFormat},
                                   {"tenants", std::move(tenants)},
                                   {"apiKeys", std::move(keys)},
@@ -156,7 +173,7 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
   for_each_object(*object, "apiKeys", [&](const json::Object& key) {
     config.api_keys.push_back({string_in(key, "id"), string_in(key, "tenant"),
                                string_in(key, "hash"), string_in(key, "expires"),
-                               strings_in(key, "models")});
+                               strings_in(key, "models"), limits_in(key)});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
   if (version != kFormatWithTextSecrets) INSULA_TRY_VOID(decode_secrets(config));

@@ -26,6 +26,15 @@ struct IssuerConfig {
   bool operator==(const IssuerConfig&) const = default;
 };
 
+/// The most that requests may do; nothing: not limited.
+struct LimitConfig {
+  std::optional<std::int64_t> requests_per_hour = std::nullopt;
+  std::optional<std::int64_t> tokens_per_minute = std::nullopt;
+  std::optional<std::int64_t> concurrent_requests = std::nullopt;
+
+  bool operator==(const LimitConfig&) const = default;
+};
+
 /// What the gateway does for one tenant.
 struct TenantConfig {
   std::string name;
@@ -34,9 +43,7 @@ struct TenantConfig {
   std::string service_host;
   /// Ready ones only, as `ip:port`.
   std::vector<std::string> endpoints;
-  std::int64_t requests_per_hour = kRequestsPerHourDefault;
-  std::optional<std::int64_t> tokens_per_minute;    // nothing: not limited
-  std::optional<std::int64_t> concurrent_requests;  // as above
+  LimitConfig limits = {.requests_per_hour = kRequestsPerHourDefault};
   std::vector<IssuerConfig> issuers;
 
   bool operator==(const TenantConfig&) const = default;
@@ -48,6 +55,7 @@ struct ApiKeyConfig {
   std::string hash;                 // SHA-256 of the secret part, hexadecimal
   std::string expires;              // RFC 3339; empty: never
   std::vector<std::string> models;  // empty: all
+  LimitConfig limits = {};          // beside those of the tenant
 
   bool operator==(const ApiKeyConfig&) const = default;
 };

@@ -19,12 +19,16 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   tenant.issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
   tenant.uid = "uid-1";
   tenant.endpoints = {"10.0.0.1:8000"};
-  tenant.tokens_per_minute = 6000;
-  tenant.concurrent_requests = 0;
-  const GatewayConfig config{
-      .tenants = {tenant},
-      .api_keys = {{"alphaalpha", "t", "hash", "2026-11-25T00:00:00Z", {"m", "n"}}},
-      .builtin_keys = {"pem"}};
+  tenant.limits.tokens_per_minute = 6000;
+  tenant.limits.concurrent_requests = 0;
+  const GatewayConfig config{.tenants = {tenant},
+                             .api_keys = {{"alphaalpha",
+                                           "t",
+                                           "hash",
+                                           "2026-11-25T00:00:00Z",
+                                           {"m", "n"},
+                                           {.requests_per_hour = 5}}},
+                             .builtin_keys = {"pem"}};
   const auto file = directory / "snapshot.json";
   ASSERT_TRUE(save_config(file, config));
   EXPECT_EQ(load_config(file).value(), config);

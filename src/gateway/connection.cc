@@ -55,32 +55,46 @@ constexpr std::array<ErrorWords, 10> kErrorWords = {{
     {ErrorCode::kTimeout, "server_error", "upstream_timeout"},
 }};
 
-Result<> check_served(const Tenant& tenant) {
-  if (tenant.endpoints.empty()) {
+Result<> check_served(const Request& request) {
+  if (request.tenant->endpoints.empty()) {
     return fail(ErrorCode::kUnavailable,
-                fmt::format("{} has no ready endpoint", tenant.service_host));
+                fmt::format("{} has no ready endpoint", request.tenant->service_host));
   }
-  if (!tenant.limits.can_be_kept())
-    return fail(ErrorCode::kUnavailable, "the tenant's rate limit cannot be kept at the moment");
+  const LimitSet limits = request.limits();
+  for (const LimitScope scope : kLimitScopes) {
+    if (limits[scope] != nullptr && !limits[scope]->can_be_kept()) {
+      return fail(ErrorCode::kUnavailable,
+                  fmt::format("{} rate limit cannot be kept at the moment", owner_of(scope)));
+    }
+  }
   return {};
 }
 
+/// The least of the limits of tokens; nothing when there is none.
+std::optional<std::int64_t> least_tokens_per_minute(const Request& request) {
+  std::optional<std::int64_t> least;
+  for (const Limits* limits : request.limits().values) {
+    if (limits == nullptr || !limits->most.tokens_per_minute) continue;
+    least = std::min(least.value_or(INT64_MAX), *limits->most.tokens_per_minute);
+  }
+  return least;
+}
+
 /// Tokens that a request reserves. One that does not say how long its reply may become gets a small
-/// part of the limit; a stream reserves more as it grows.
+/// part of the least limit; a stream reserves more as it grows.
 std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
-  const Limits& limits = request.tenant->limits;
   const llm::TokenDemand& demand = request.demand;
-  if (!limits.tokens_per_minute || request.operation == llm::Operation::kModels)
-    return std::nullopt;
-  const std::int64_t untold = std::clamp<std::int64_t>(
-      *limits.tokens_per_minute / kOutputShareUntold, 1, kOutputTokensUntold);
+  const std::optional<std::int64_t> least = least_tokens_per_minute(request);
+  if (!least || request.operation == llm::Operation::kModels) return std::nullopt;
+  const std::int64_t untold =
+      std::clamp<std::int64_t>(*least / kOutputShareUntold, 1, kOutputTokensUntold);
   return demand.prompt + demand.output.value_or(untold);
 }
 
 /// Waiting does not help: the request may use more tokens than a minute has.
 bool exceeds_any_window(const Request& request) {
-  return request.limit_met == LimitKind::kTokens &&
-         tokens_to_reserve(request) > request.tenant->limits.tokens_per_minute;
+  return request.limit_met && request.limit_met->kind == LimitKind::kTokens &&
+         tokens_to_reserve(request) > least_tokens_per_minute(request);
 }
 
 /// Refuses what an API key for some models does not open. Which model an operation uses is only
@@ -98,28 +112,29 @@ Result<> check_model(Request& request) {
 }
 
 std::unexpected<Error> over_limit(const Request& request) {
-  const Limits& limits = request.tenant->limits;
-  const LimitKind kind = *request.limit_met;
-  request.tenant->metrics->rate_limited[static_cast<std::size_t>(kind)]->add();
+  const auto [kind, scope] = *request.limit_met;
+  const LimitConfig& most = request.limits()[scope]->most;
+  const std::string_view owner = owner_of(scope);
+  request.tenant->metrics->rate_limited[scope][static_cast<std::size_t>(kind)]->add();
   switch (kind) {
     case LimitKind::kConcurrency:
       return fail(ErrorCode::kTooManyRequests,
-                  fmt::format("{} requests of the tenant are being answered, which is its limit",
-                              limits.concurrent_requests.value_or(0)));
+                  fmt::format("{} limit of {} requests at once is reached", owner,
+                              most.concurrent_requests.value_or(0)));
     case LimitKind::kTokens:
-      return fail(
-          ErrorCode::kTooManyRequests,
-          fmt::format("the request may use {} tokens, and the rate limit is {} tokens per "
-                      "minute; {}",
-                      tokens_to_reserve(request).value_or(0), limits.tokens_per_minute.value_or(0),
-                      exceeds_any_window(request) ? "shorten the prompt or lower max_tokens"
-                                                  : "see Retry-After"));
+      return fail(ErrorCode::kTooManyRequests,
+                  fmt::format("the request may use {} tokens, and {} rate limit is {} tokens per "
+                              "minute; {}",
+                              tokens_to_reserve(request).value_or(0), owner,
+                              most.tokens_per_minute.value_or(0),
+                              exceeds_any_window(request) ? "shorten the prompt or lower max_tokens"
+                                                          : "see Retry-After"));
     case LimitKind::kRequests:
       break;
   }
   return fail(ErrorCode::kTooManyRequests,
-              fmt::format("the rate limit of {} requests per hour is reached; see Retry-After",
-                          limits.requests_per_hour));
+              fmt::format("{} rate limit of {} requests per hour is reached; see Retry-After",
+                          owner, most.requests_per_hour.value_or(0)));
 }
 
 ErrorWords words_of(ErrorCode code) {
@@ -395,29 +410,30 @@ Result<> Connection::inspect(Request& request) {
 /// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
 /// one in vain. The body may take so long that admit() decides otherwise; that is what counts.
 Result<> Connection::expect_admission(Request& request) {
-  const Limits& limits = request.tenant->limits;
-  INSULA_TRY_VOID(check_served(*request.tenant));
-  request.limit_met = request.admission.look(limits);
+  INSULA_TRY_VOID(check_served(request));
+  request.limit_met = request.admission.look(request.limits());
   return request.limit_met ? refuse_for_limit(request) : Result<>();
 }
 
-/// Takes the request's share of the tenant's limits. A tenant that nobody serves keeps all of it.
+/// Takes the request's share of its limits. A tenant that nobody serves keeps all of it.
 Result<> Connection::admit(Request& request) {
-  const Limits& limits = request.tenant->limits;
-  INSULA_TRY_VOID(check_served(*request.tenant));
-  request.limit_met = request.admission.take(limits, tokens_to_reserve(request));
+  INSULA_TRY_VOID(check_served(request));
+  request.limit_met = request.admission.take(request.limits(), tokens_to_reserve(request));
   if (request.limit_met) return refuse_for_limit(request);
-  append_rate_headers(own_headers_, {request.admission.requests(), request.admission.tokens()});
+  append_rate_headers(own_headers_, request.admission.report());
   request.admitted = true;
   return {};
 }
 
 Result<> Connection::refuse_for_limit(const Request& request) {
   const bool never = exceeds_any_window(request);
-  append_rate_headers(own_headers_, {request.admission.requests(), request.admission.tokens(),
-                                     never ? std::nullopt : request.limit_met});
-  // OpenAI's client libraries try again otherwise.
-  if (never) own_headers_.append("x-should-retry: false\r\n");
+  append_rate_headers(own_headers_, request.admission.report(), request.limit_met);
+  if (never) {
+    // OpenAI's client libraries try again otherwise.
+    own_headers_.append("x-should-retry: false\r\n");
+  } else {
+    append_retry_after(own_headers_, request.admission.report(), *request.limit_met);
+  }
   return over_limit(request);
 }
 
@@ -433,8 +449,8 @@ Task<bool> Connection::refuse_as(Request& request, int status, Error error) {
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
   if (request.model_refused) words.openai_code = "model_not_allowed";
-  if (request.limit_met == LimitKind::kTokens) words.type = "tokens";
-  if (request.limit_met == LimitKind::kConcurrency)
+  if (request.limit_met && request.limit_met->kind == LimitKind::kTokens) words.type = "tokens";
+  if (request.limit_met && request.limit_met->kind == LimitKind::kConcurrency)
     words.openai_code = "concurrency_limit_exceeded";
   OwnReply reply{
       .status = status, .type = words.type, .code = words.openai_code, .message = error.message()};

@@ -98,8 +98,8 @@ class Connection {
                                             std::size_t seen,
                                             http::ResponseHead& head);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
-  static bool has_tokens_left(Request& request);
-  Task<Attempt> end_stream(Request& request, BodyRelay& body);
+  static std::optional<LimitScope> reserve_for_stream(Request& request, const BodyRelay& body);
+  Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitScope scope);
   bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
   Task<bool> finish_attempt(Request& request, Attempt result);
 

@@ -285,8 +285,8 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
     co_return Attempt::kClientGone;
   }
   if (body.done()) co_return Attempt::kDone;
-  if (body.can_end_early() && !has_tokens_left(request))
-    co_return co_await end_stream(request, body);
+  if (const auto scope = reserve_for_stream(request, body))
+    co_return co_await end_stream(request, body, *scope);
 
   const Attempt ended = co_await relay_body(request, body);
   if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
@@ -313,13 +313,13 @@ bool Connection::take_piece(BodyRelay& body,
 
 Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& body) {
   const Timeouts& timeouts = worker_.settings().timeouts;
-  for (bool ended = false; !ended;) {
+  for (;;) {
     wait_for(Phase::kUpstream, timeouts.reply_gap);
     const auto got = co_await upstream_->read(worker_.buffer());
     std::string_view out;
     bool failed = client_gone_;
     if (!failed && !take_piece(body, got, out)) co_return Attempt::kCutOff;
-    ended = body.done() || upstream_ == nullptr;
+    const bool ended = body.done() || upstream_ == nullptr;
     request.usage = body.usage(request.body_bytes);
     if (ended && !failed) request.settle();
     if (!failed && !send_now(out, {}, failed)) failed = !co_await flush();
@@ -327,29 +327,33 @@ Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& bo
       request.status = 499;
       co_return Attempt::kClientGone;
     }
-    if (!ended && body.can_end_early() && !has_tokens_left(request))
-      co_return co_await end_stream(request, body);
+    if (ended) co_return Attempt::kDone;
+    if (const auto scope = reserve_for_stream(request, body))
+      co_return co_await end_stream(request, body, *scope);
   }
-  co_return Attempt::kDone;
 }
 
-/// Whether a stream may go on: one that has used up what it reserved takes more if there is some.
-bool Connection::has_tokens_left(Request& request) {
+/// A stream that has used up what it reserved takes more. Returns whose limit has no room for it.
+std::optional<LimitScope> Connection::reserve_for_stream(Request& request, const BodyRelay& body) {
+  if (!body.can_end_early()) return std::nullopt;
   std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
   if (request.demand.output) left += kEventsWithoutTokens;
   const std::int64_t missing = request.usage.completion_tokens - left;
-  return missing <= 0 || request.admission.reserve_more(std::max(missing, kTokensMore)) ||
-         request.admission.reserve_more(missing);
+  if (missing <= 0 || !request.admission.reserve_more(std::max(missing, kTokensMore)))
+    return std::nullopt;
+  return request.admission.reserve_more(missing);
 }
 
-/// Ends a stream that the limit of tokens has no more room for, so that the client hears why.
-Task<Connection::Attempt> Connection::end_stream(Request& request, BodyRelay& body) {
+/// Ends a stream that a limit of tokens has no more room for, so that the client hears why.
+Task<Connection::Attempt> Connection::end_stream(Request& request,
+                                                 BodyRelay& body,
+                                                 LimitScope scope) {
   upstream_.reset();
   request.tenant->metrics->streams_ended->add();
   request.settle();
   const std::string message = fmt::format(
-      "the stream was ended: the rate limit of {} tokens per minute has no room for more of it",
-      request.tenant->limits.tokens_per_minute.value_or(0));
+      "the stream was ended: {} rate limit of {} tokens per minute has no room for more of it",
+      owner_of(scope), request.limits()[scope]->most.tokens_per_minute.value_or(0));
   const std::string events = llm::last_events(
       request.operation, {.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
   co_return co_await send(body.end_early(events), {}) ? Attempt::kDone : Attempt::kClientGone;

@@ -214,8 +214,7 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
   };
   INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot,
                 co_await blocking_.run(std::move(build)));
-  incomplete_ = std::ranges::any_of(
-      snapshot->tenants, [](const auto& entry) { return !entry.second.limits.can_be_kept(); });
+  incomplete_ = snapshot->incomplete;
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));
   for (const auto& thread : threads_) {

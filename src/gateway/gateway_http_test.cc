@@ -53,8 +53,8 @@ class GatewayHttpTest : public ::testing::Test {
     config.tenants = {{.name = "t",
                        .service_host = "s.t.svc:1",
                        .endpoints = {upstream_->address().text()},
-                       .requests_per_hour = requests_per_hour_,
-                       .tokens_per_minute = tokens_per_minute_,
+                       .limits = {.requests_per_hour = requests_per_hour_,
+                                  .tokens_per_minute = tokens_per_minute_},
                        .issuers = {}}};
     config.api_keys = {{"tttttttttt", "t", std::string(kHash), "", {}}};
     serving_.spawn(serve_upstream());
@@ -103,7 +103,7 @@ class GatewayHttpTest : public ::testing::Test {
   }
 
   /// False when the gateway has closed.
-  Task<bool> receive(net::Stream& stream, std::string& received) {
+  Task<bool> receive(net::Stream& stream, std::string& received) const {
     std::array<char, 4096> buffer{};
     const auto got = co_await with_deadline(loop_.now() + 20s, read(stream, buffer));
     if (!got || *got == 0) co_return false;
@@ -165,7 +165,7 @@ class GatewayHttpTest : public ::testing::Test {
 
   /// Answers whenever a request has arrived whole: the gateway sends it in one piece.
   Task<> serve_one(std::unique_ptr<net::Stream> stream) {
-    std::array<char, 128 * 1024> buffer{};
+    std::array<char, std::size_t{128} * 1024> buffer{};
     for (;;) {
       const auto got = co_await stream->read(buffer);
       if (!got || *got == 0) co_return;
@@ -244,9 +244,10 @@ TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
   const std::string reply = post("/t/v1/completions", body);
   EXPECT_THAT(reply, HasSubstr(event + event + event + event + event));
   EXPECT_THAT(reply, Not(HasSubstr("data: {\"cho\r\n")));
-  EXPECT_THAT(reply,
-              HasSubstr("data: {\"error\":{\"message\":\"the stream was ended: the rate limit "
-                        "of 10 tokens per minute"));
+  EXPECT_THAT(
+      reply,
+      HasSubstr("data: {\"error\":{\"message\":\"the stream was ended: the tenant's rate limit "
+                "of 10 tokens per minute"));
   EXPECT_TRUE(reply.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n")) << reply;
   EXPECT_EQ(
       usage(),

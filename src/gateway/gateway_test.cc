@@ -278,7 +278,7 @@ TEST_F(GatewayTest, StopsTheUpstreamAtOnceWhenTheClientLeaves) {
 TEST_F(GatewayTest, ARollingChangeOfEndpointsUnderLoadFailsNoRequest) {
   auto first = std::make_unique<Model>(loop_);
   auto second = std::make_unique<Model>(loop_);
-  config_.tenants[0].requests_per_hour = 100'000;
+  config_.tenants[0].limits.requests_per_hour = 100'000;
   start({first->address, second->address}, 2);
   std::map<int, int> statuses;
   bool stop = false;
@@ -348,7 +348,7 @@ TEST_F(GatewayTest, DamagedUsageFilesAreKeptAsideAndDoNotStopIt) {
   chat();
   gateway_.reset();
   std::ofstream(directory_ / "usage-0.journal") << "cut short";
-  std::ofstream(directory_ / "usage-3.journal");
+  std::ofstream(directory_ / "usage-3.journal") << "";
   std::ofstream(directory_ / "usage.db") << std::string(8192, 'x');
   start({model.address});
   EXPECT_EQ(chat().status, 200);

@@ -1,40 +1,80 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <utility>
 
+#include "gateway/config.h"
 #include "gateway/rate_window.h"
 #include "gateway/token_window.h"
 
 namespace insula::gateway {
 
-/// What a tenant's requests are held to. Snapshots that follow one another share the windows and
-/// the count of running requests, whatever the numbers become.
+/// What the requests of one tenant or one API key are held to, and what counts them. Snapshots that
+/// follow one another share the windows and the count of running requests, whatever the numbers
+/// become.
 struct Limits {
-  std::int64_t requests_per_hour = 0;
-  std::optional<std::int64_t> tokens_per_minute;
-  std::optional<std::int64_t> concurrent_requests;
-  /// Null when the log cannot be opened: the tenant is not served then, since an unlimited tenant
-  /// would be worse. `tokens` is null when there is no limit, too.
-  std::shared_ptr<RateWindow> requests;
-  std::shared_ptr<TokenWindow> tokens;
-  std::shared_ptr<std::atomic<std::int64_t>> running;
+  LimitConfig most;
+  /// Null when there is no such limit, or when its file cannot be opened: nothing is served then,
+  /// since no limit would be worse.
+  std::shared_ptr<RateWindow> requests = nullptr;
+  std::shared_ptr<TokenWindow> tokens = nullptr;
+  std::shared_ptr<std::atomic<std::int64_t>> running = nullptr;
 
   [[nodiscard]] bool can_be_kept() const {
-    return requests != nullptr && running != nullptr && (!tokens_per_minute || tokens != nullptr);
+    return running != nullptr && (!most.requests_per_hour || requests != nullptr) &&
+           (!most.tokens_per_minute || tokens != nullptr);
   }
 };
 
 /// Which limit a request met.
 enum class LimitKind : std::uint8_t { kConcurrency, kTokens, kRequests };
 
-/// One request's share of its tenant's limits, given back once.
+/// Whose limit it was.
+enum class LimitScope : std::uint8_t { kTenant, kKey };
+
+struct LimitMet {
+  LimitKind kind = LimitKind::kRequests;
+  LimitScope scope = LimitScope::kTenant;
+
+  bool operator==(const LimitMet&) const = default;
+};
+
+inline constexpr std::array kLimitScopes = {LimitScope::kTenant, LimitScope::kKey};
+
+/// One thing for every scope.
+template <class T>
+struct PerScope {
+  std::array<T, kLimitScopes.size()> values{};
+
+  [[nodiscard]] T& operator[](LimitScope scope) { return values[static_cast<std::size_t>(scope)]; }
+
+  [[nodiscard]] const T& operator[](LimitScope scope) const {
+    return values[static_cast<std::size_t>(scope)];
+  }
+};
+
+/// All that one request is held to; null for a scope that it does not have. All can be kept.
+using LimitSet = PerScope<const Limits*>;
+
+/// What the windows said last, for the reply's headers; nothing for those that were not asked.
+struct RateReport {
+  PerScope<std::optional<RateDecision>> requests;
+  PerScope<std::optional<RateDecision>> tokens;
+};
+
+/// One request's share of its limits, given back once.
 ///
 /// Taken in the order concurrency, tokens, requests: what can be given back first, so that a
-/// request that is refused has used up nothing. Threads: one at a time.
+/// request that is refused has used up nothing. Admissions to the windows of requests cannot be
+/// given back; so all are looked at before the first is used up. Another request in between may
+/// still take the tenant's last, and this one has then used up one of its key's for nothing: too
+/// few are admitted, never too many.
+///
+/// Threads: one at a time.
 /// Lifetime: the limits outlive it.
 class Admission {
  public:
@@ -45,31 +85,37 @@ class Admission {
   ~Admission() { settle(0); }
 
   /// Takes the share of a request that may use `tokens`, or cannot use any when there is no number;
-  /// at most once. Returns the limit that it met, when it met one. Requires: limits.can_be_kept().
-  std::optional<LimitKind> take(const Limits& limits, std::optional<std::int64_t> tokens);
+  /// at most once. Returns the limit that it met, when it met one.
+  std::optional<LimitMet> take(const LimitSet& limits, std::optional<std::int64_t> tokens);
 
   /// What take() would say now, but for the tokens, which are not known before the body.
-  std::optional<LimitKind> look(const Limits& limits);
+  std::optional<LimitMet> look(const LimitSet& limits);
 
   /// Tokens that the request may use; nothing when they are not limited.
   [[nodiscard]] std::optional<std::int64_t> reserved() const { return reserved_; }
 
-  /// Reserves more of them. False when there is no room.
-  bool reserve_more(std::int64_t tokens);
+  /// Reserves more of them. Returns whose limit has no room, when one has none.
+  std::optional<LimitScope> reserve_more(std::int64_t tokens);
 
   /// Gives the share back: the request has used `tokens`. Further calls do nothing.
   void settle(std::int64_t tokens);
 
-  /// As of take() or look(), for the reply's headers; nothing for what was not asked.
-  [[nodiscard]] const std::optional<RateDecision>& requests() const { return requests_; }
-
-  [[nodiscard]] const std::optional<RateDecision>& tokens() const { return tokens_; }
+  /// As of take() or look().
+  [[nodiscard]] const RateReport& report() const { return report_; }
 
  private:
-  const Limits* limits_ = nullptr;  // set while a share is held
+  // Each returns whose limit was met.
+  [[nodiscard]] std::optional<LimitScope> start(const LimitSet& limits);
+  [[nodiscard]] std::optional<LimitScope> reserve(const LimitSet& limits, std::int64_t tokens);
+  [[nodiscard]] std::optional<LimitScope> use_up_request(const LimitSet& limits);
+  [[nodiscard]] std::optional<LimitScope> look_at_requests(const LimitSet& limits);
+
+  LimitMet refuse(const LimitSet& limits, LimitMet met);
+
+  LimitSet running_;    // whose requests it is counted among
+  LimitSet reserving_;  // whose tokens are reserved
   std::optional<std::int64_t> reserved_;
-  std::optional<RateDecision> requests_;
-  std::optional<RateDecision> tokens_;
+  RateReport report_;
 };
 
 }  // namespace insula::gateway

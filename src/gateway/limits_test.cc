@@ -1,5 +1,6 @@
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 
 TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
   Model model(loop_);
-  config_.tenants[0].requests_per_hour = 2;
+  config_.tenants[0].limits.requests_per_hour = 2;
   start({model.address});
   EXPECT_EQ(chat().status, 200);
   EXPECT_EQ(chat().status, 200);
@@ -27,7 +28,7 @@ TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
   EXPECT_EQ(refused.headers.get("Retry-After"), "3600");
   EXPECT_EQ(refused.headers.get("RateLimit"), "\"tenant\";r=0;t=3600");
   EXPECT_THAT(refused.body, HasSubstr(R"("code":"rate_limit_exceeded")"));
-  config_.tenants[0].requests_per_hour = 3;
+  config_.tenants[0].limits.requests_per_hour = 3;
   apply();
   EXPECT_EQ(chat().status, 200);
   EXPECT_EQ(chat().status, 429);
@@ -36,7 +37,7 @@ TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
 
 TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
   Model model(loop_);
-  config_.tenants[0].tokens_per_minute = 100;
+  config_.tenants[0].limits.tokens_per_minute = 100;
   start({model.address});
   // The prompt's bytes stand for 23 tokens, of which the model counts 3.
   const auto first = chat(kStream);
@@ -65,17 +66,17 @@ TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
   EXPECT_EQ(later.headers.get("x-ratelimit-remaining-requests"), "998");
   EXPECT_EQ(usage().requests, 2);
 
-  config_.tenants[0].tokens_per_minute = 1;
+  config_.tenants[0].limits.tokens_per_minute = 1;
   apply();
   EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(key_of("alphaalpha"))).status, 200);
   EXPECT_EQ(send("GET", "/alpha/v1/files", bearer(key_of("alphaalpha"))).status, 429);
   // A request that another limit refuses holds no tokens, and its reply says so.
-  config_.tenants[0].tokens_per_minute = 1000;
-  config_.tenants[0].requests_per_hour = 0;
+  config_.tenants[0].limits.tokens_per_minute = 1000;
+  config_.tenants[0].limits.requests_per_hour = 0;
   apply();
   EXPECT_EQ(chat(kStream).headers.get("x-ratelimit-remaining-tokens"), "984");
-  config_.tenants[0].requests_per_hour = 1000;
-  config_.tenants[0].tokens_per_minute.reset();
+  config_.tenants[0].limits.requests_per_hour = 1000;
+  config_.tenants[0].limits.tokens_per_minute.reset();
   apply();
   const auto unlimited = chat(R"({"model":"m","max_tokens":5,"messages":[{"content":"x"}]})");
   EXPECT_EQ(unlimited.status, 200);
@@ -84,7 +85,7 @@ TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
 
 TEST_F(GatewayTest, TokensOfManyClientsAtOnceNeverExceedTheLimit) {
   Model model(loop_);
-  config_.tenants[0].tokens_per_minute = 1000;
+  config_.tenants[0].limits.tokens_per_minute = 1000;
   start({model.address}, 2);
   std::map<int, int> statuses;
   TaskGroup clients;
@@ -109,38 +110,53 @@ TEST_F(GatewayTest, TokensOfManyClientsAtOnceNeverExceedTheLimit) {
   EXPECT_GT(used.prompt_tokens + used.completion_tokens, 1000 - 29);
 }
 
-TEST_F(GatewayTest, AnswersNoMoreRequestsAtOnceThanTheTenantMay) {
+/// What a second request is told while the first is being answered.
+Task<http::Response> beside_another(GatewayTest& test, Model& hanging) {
+  auto stream = (co_await net::dial(test.address_, test.loop_.now() + 5s)).value();
+  static_cast<void>(co_await stream->write(
+      "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+      key_of("alphaalpha") + "\r\nX-Sim-Error: hang\r\nContent-Length: " +
+      std::to_string(kChat.size()) + "\r\n\r\n" + std::string(kChat)));
+  const auto requests = hanging.simulator.requests();
+  while (hanging.simulator.requests() == requests)
+    co_await yield();
+  auto told = co_await test.send_task(
+      {"GET", "/alpha/v1/models", bearer(key_of("alphaalpha")), std::string()});
+  const auto aborted = hanging.simulator.aborted();
+  stream.reset();
+  const Deadline end = test.loop_.now() + 5s;
+  while (hanging.simulator.aborted() == aborted && test.loop_.now() < end)
+    co_await yield();
+  co_return *std::move(told);
+}
+
+TEST_F(GatewayTest, AnswersNoMoreRequestsAtOnceThanTheTenantOrTheKeyMay) {
   Model model(loop_);
-  config_.tenants[0].concurrent_requests = 1;
+  config_.tenants[0].limits.concurrent_requests = 1;
   start({model.address});
-  const auto outcome = [](GatewayTest& test, Model& hanging) -> Task<http::Response> {
-    auto stream = (co_await net::dial(test.address_, test.loop_.now() + 5s)).value();
-    static_cast<void>(co_await stream->write(
-        "POST /alpha/v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
-        key_of("alphaalpha") + "\r\nX-Sim-Error: hang\r\nContent-Length: " +
-        std::to_string(kChat.size()) + "\r\n\r\n" + std::string(kChat)));
-    while (hanging.simulator.requests() == 0)
-      co_await yield();
-    auto refused = co_await test.send_task(
-        {"GET", "/alpha/v1/models", bearer(key_of("alphaalpha")), std::string()});
-    stream.reset();
-    const Deadline end = test.loop_.now() + 5s;
-    while (hanging.simulator.aborted() == 0 && test.loop_.now() < end)
-      co_await yield();
-    co_return *std::move(refused);
-  };
-  const http::Response refused = wait(outcome(*this, model));
+  const http::Response refused = wait(beside_another(*this, model));
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(refused.headers.get("Retry-After"), "1");
   EXPECT_THAT(refused.body, HasSubstr(R"("code":"concurrency_limit_exceeded")"));
+  EXPECT_THAT(refused.body, HasSubstr("the tenant's limit of 1 requests at once is reached"));
   EXPECT_EQ(chat().status, 200);
+
+  config_.tenants[0].limits.concurrent_requests = 2;
+  config_.api_keys[0].limits.concurrent_requests = 1;
+  apply();
+  EXPECT_THAT(wait(beside_another(*this, model)).body,
+              HasSubstr("this API key's limit of 1 requests at once is reached"));
+  // What the key's limit refused is not counted among the tenant's.
+  config_.api_keys[0].limits.concurrent_requests = 2;
+  apply();
+  EXPECT_EQ(wait(beside_another(*this, model)).status, 200);
 }
 
 TEST_F(GatewayTest, ARequestThatALimitRefusesTakesNothingOfTheOthers) {
   Model model(loop_);
   TenantConfig& alpha = config_.tenants[0];
-  alpha.concurrent_requests = 1;
-  alpha.tokens_per_minute = 100;
+  alpha.limits.concurrent_requests = 1;
+  alpha.limits.tokens_per_minute = 100;
   start({model.address});
   const auto refused_twice = [&](std::string_view body) {
     EXPECT_EQ(chat(body).status, 429);
@@ -148,10 +164,10 @@ TEST_F(GatewayTest, ARequestThatALimitRefusesTakesNothingOfTheOthers) {
   };
   refused_twice(R"({"model":"m","max_tokens":500,"messages":[{"content":"x"}]})");
   EXPECT_EQ(chat(kStream).status, 200);
-  alpha.requests_per_hour = 1;
+  alpha.limits.requests_per_hour = 1;
   apply();
   refused_twice(kStream);
-  alpha.requests_per_hour = 3;
+  alpha.limits.requests_per_hour = 3;
   apply();
   const auto last = chat(kStream);
   EXPECT_EQ(last.status, 200);
@@ -179,6 +195,106 @@ pid_t fork_gateway(GatewayTest& test, const net::Address& endpoint) {
   };
   run_until_complete(loop, serve(*gateway, test.config_, test.listener_));
   std::_Exit(0);
+}
+
+TEST_F(GatewayTest, AKeyIsHeldToItsOwnLimitsBesideTheTenants) {
+  Model model(loop_);
+  config_.tenants[0].limits.requests_per_hour = 5;
+  config_.api_keys[0].limits.requests_per_hour = 2;
+  config_.api_keys.push_back({"alphaother", "alpha", std::string(kHash), "", {}});
+  start({model.address});
+  const auto other = [&] {
+    return send("POST", "/alpha/v1/chat/completions", bearer(key_of("alphaother")), kChat);
+  };
+  const auto first = chat();
+  EXPECT_EQ(first.headers.get("RateLimit-Policy"), "\"tenant\";q=5;w=3600, \"key\";q=2;w=3600");
+  EXPECT_EQ(first.headers.get("x-ratelimit-limit-requests"), "2");
+  EXPECT_EQ(first.headers.get("x-ratelimit-remaining-requests"), "1");
+  EXPECT_EQ(chat().status, 200);
+  const auto refused = chat();
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("this API key's rate limit of 2 requests per hour"));
+  EXPECT_EQ(refused.headers.get("x-ratelimit-limit-requests"), "2");
+  EXPECT_EQ(refused.headers.get("Retry-After"), "3600");
+  // What the key's limit refused has used up nothing of the tenant's, and the other way round.
+  EXPECT_EQ(other().headers.get("x-ratelimit-remaining-requests"), "2");
+  config_.tenants[0].limits.requests_per_hour = 3;
+  config_.api_keys[0].limits.requests_per_hour = 3;
+  apply();
+  const auto full = chat();
+  EXPECT_EQ(full.status, 429);
+  EXPECT_THAT(full.body, HasSubstr("the tenant's rate limit of 3 requests per hour"));
+  EXPECT_EQ(full.headers.get("x-ratelimit-limit-requests"), "3");
+  config_.tenants[0].limits.requests_per_hour = 10;
+  apply();
+  EXPECT_EQ(chat().status, 200);
+  EXPECT_EQ(chat().status, 429);
+  EXPECT_EQ(other().status, 200);
+  // Restarted, and the limit taken away.
+  gateway_.reset();
+  start({model.address});
+  EXPECT_EQ(chat().status, 429);
+  config_.api_keys[0].limits = {};
+  apply();
+  EXPECT_EQ(chat().status, 200);
+  EXPECT_EQ(usage().requests, 6);
+}
+
+TEST_F(GatewayTest, TokensOfAKeyAreLimitedBesideTheTenants) {
+  Model model(loop_);
+  config_.tenants[0].limits.tokens_per_minute = 1000;
+  config_.api_keys[0].limits.tokens_per_minute = 100;
+  start({model.address});
+  const auto first = chat(kStream);
+  EXPECT_EQ(first.headers.get("RateLimit-Policy"),
+            "\"tenant\";q=1000;w=3600, \"tenant-tokens\";q=1000;w=60;qu=\"tokens\", "
+            "\"key-tokens\";q=100;w=60;qu=\"tokens\"");
+  EXPECT_EQ(first.headers.get("x-ratelimit-limit-tokens"), "100");
+  EXPECT_EQ(first.headers.get("x-ratelimit-remaining-tokens"), "71");
+  const auto over = chat(R"({"model":"m","max_tokens":90,"messages":[{"content":"x"}]})");
+  EXPECT_EQ(over.status, 429);
+  EXPECT_THAT(over.body, HasSubstr("this API key's rate limit is 100 tokens per minute"));
+  // The tenant's were reserved first and given back: the first request's 8 are used.
+  EXPECT_THAT(over.headers.get("RateLimit"), HasSubstr("\"tenant-tokens\";r=992"));
+}
+
+TEST_F(GatewayTest, WithKeysAtTheirLimitsManyThreadsUseUpTheTenantsExactly) {
+  constexpr std::int64_t kTenantMost = 800;
+  constexpr std::int64_t kKeyMost = 300;
+  constexpr int kAttempts = 500;
+  config_.tenants[0].limits.requests_per_hour = kTenantMost;
+  config_.api_keys.clear();
+  for (const char* id : {"a", "b", "c", "d"})
+    config_.api_keys.push_back(
+        {id, "alpha", std::string(kHash), "", {}, {.requests_per_hour = kKeyMost}});
+  SnapshotBuilder builder(directory_, system_clock(), registry_, {});
+  const auto snapshot = builder.build(config_);
+  std::map<std::string, std::atomic<std::int64_t>> admitted;
+  for (const ApiKeyConfig& key : config_.api_keys)
+    admitted[key.id] = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (auto& [id, count] : admitted) {
+      LimitSet limits;
+      limits[LimitScope::kTenant] = &snapshot->find("alpha")->limits;
+      limits[LimitScope::kKey] = &snapshot->api_keys.records().find(id)->second.grant.limits;
+      for (int thread = 0; thread < 2; ++thread) {
+        threads.emplace_back([limits, &mine = count] {
+          for (int i = 0; i < kAttempts; ++i) {
+            Admission admission;
+            if (!admission.take(limits, std::nullopt)) ++mine;
+          }
+        });
+      }
+    }
+  }
+  std::int64_t sum = 0;
+  for (const auto& [key, most] : admitted) {
+    EXPECT_LE(most, kKeyMost) << key;
+    sum += most;
+  }
+  EXPECT_EQ(sum, kTenantMost);
+  EXPECT_EQ(snapshot->find("alpha")->limits.running->load(), 0);
 }
 
 TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {

@@ -79,16 +79,15 @@ std::int64_t seconds_up(std::chrono::nanoseconds duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration).count();
 }
 
-/// One limit in the fields of a reply.
+/// One limit in the fields of the draft.
 struct RateField {
   const std::optional<RateDecision>& decision;
   std::string_view policy;
-  std::string_view openai;
   std::chrono::seconds window;
   std::string_view unit;  // parameter of the policy
 };
 
-using RateFieldList = std::array<RateField, 2>;
+using RateFieldList = std::array<RateField, 4>;
 
 void append_pair(std::string& out, std::string_view before, std::int64_t number) {
   out.append(before);
@@ -112,20 +111,34 @@ std::int64_t remaining_of(const RateDecision& decision) {
   return std::max<std::int64_t>(decision.remaining, 0);
 }
 
-void append_openai_fields(std::string& out, const RateField& limit) {
+/// OpenAI's fields have room for one limit of each kind.
+void append_openai_fields(std::string& out,
+                          std::string_view unit,
+                          const std::optional<RateDecision>& decision) {
+  if (!decision) return;
   const auto name = [&](std::string_view what) {
-    out.append("x-ratelimit-").append(what).append("-").append(limit.openai);
+    out.append("x-ratelimit-").append(what).append("-").append(unit);
   };
   name("limit");
-  append_pair(out, ": ", limit.decision->limit);
+  append_pair(out, ": ", decision->limit);
   out.append("\r\n");
   name("remaining");
-  append_pair(out, ": ", remaining_of(*limit.decision));
+  append_pair(out, ": ", remaining_of(*decision));
   out.append("\r\n");
   name("reset");
   out.append(": ");
-  append_duration(out, limit.decision->reset);
+  append_duration(out, decision->reset);
   out.append("\r\n");
+}
+
+/// The decision that leaves least room, and of two that leave none the one that lasts longer.
+const std::optional<RateDecision>& tightest(
+    const PerScope<std::optional<RateDecision>>& decisions) {
+  const auto room = [](const std::optional<RateDecision>& decision) {
+    return std::pair(decision ? remaining_of(*decision) : INT64_MAX,
+                     decision ? -decision->reset : std::chrono::nanoseconds::max());
+  };
+  return *std::ranges::min_element(decisions.values, {}, room);
 }
 
 }  // namespace
@@ -245,11 +258,19 @@ void append_duration(std::string& out, std::chrono::nanoseconds duration) {
   out.append("s");
 }
 
-void append_rate_headers(std::string& out, const RateReport& report) {
+std::string_view owner_of(LimitScope scope) {
+  return scope == LimitScope::kKey ? "this API key's" : "the tenant's";
+}
+
+void append_rate_headers(std::string& out, const RateReport& report, std::optional<LimitMet> met) {
+  constexpr std::string_view kTokenUnit = ";qu=\"tokens\"";
   const RateFieldList limits{
-      {{report.requests, "tenant", "requests", kRateWindow, ""},
-       {report.tokens, "tenant-tokens", "tokens", kTokenWindow, ";qu=\"tokens\""}}};
-  if (report.requests || report.tokens) {
+      {{report.requests[LimitScope::kTenant], "tenant", kRateWindow, ""},
+       {report.tokens[LimitScope::kTenant], "tenant-tokens", kTokenWindow, kTokenUnit},
+       {report.requests[LimitScope::kKey], "key", kRateWindow, ""},
+       {report.tokens[LimitScope::kKey], "key-tokens", kTokenWindow, kTokenUnit}}};
+  if (std::ranges::any_of(limits,
+                          [](const RateField& limit) { return limit.decision.has_value(); })) {
     append_list(out, "RateLimit-Policy", limits, [&](const RateField& limit) {
       append_pair(out, ";q=", limit.decision->limit);
       append_pair(out, ";w=", limit.window.count());
@@ -260,13 +281,18 @@ void append_rate_headers(std::string& out, const RateReport& report) {
       append_pair(out, ";t=", seconds_up(limit.decision->reset));
     });
   }
-  for (const RateField& limit : limits) {
-    if (limit.decision) append_openai_fields(out, limit);
-  }
-  if (!report.met) return;
+  const bool for_requests = met && met->kind == LimitKind::kRequests;
+  const bool for_tokens = met && met->kind == LimitKind::kTokens;
+  append_openai_fields(out, "requests",
+                       for_requests ? report.requests[met->scope] : tightest(report.requests));
+  append_openai_fields(out, "tokens",
+                       for_tokens ? report.tokens[met->scope] : tightest(report.tokens));
+}
+
+void append_retry_after(std::string& out, const RateReport& report, LimitMet met) {
   std::int64_t seconds = 1;
-  if (*report.met == LimitKind::kTokens) seconds = seconds_up(report.tokens->reset);
-  if (*report.met == LimitKind::kRequests) seconds = seconds_up(report.requests->reset);
+  if (met.kind == LimitKind::kTokens) seconds = seconds_up(report.tokens[met.scope]->reset);
+  if (met.kind == LimitKind::kRequests) seconds = seconds_up(report.requests[met.scope]->reset);
   append_pair(out, "Retry-After: ", std::max<std::int64_t>(seconds, 1));
   out.append("\r\n");
 }

@@ -70,17 +70,18 @@ struct OwnReply {
 /// Writes it as a whole, with OpenAI's error body.
 void write_own_reply(std::string& out, const OwnReply& reply);
 
-/// What a reply tells of the tenant's limits; nothing for those that it does not have.
-struct RateReport {
-  const std::optional<RateDecision>& requests;
-  const std::optional<RateDecision>& tokens;
-  std::optional<LimitKind> met = std::nullopt;
-};
+/// `the tenant's`, as a message names whose limit it was.
+[[nodiscard]] std::string_view owner_of(LimitScope scope);
 
-/// Appends `RateLimit-Policy`, `RateLimit`, `x-ratelimit-*-requests` and `-tokens`, and for a
-/// request that met a limit `Retry-After`.
+/// Appends `RateLimit-Policy` and `RateLimit`, which list every limit, and `x-ratelimit-*-requests`
+/// and `-tokens`, which tell of the tightest: the one that was met, or that has least left.
 /// Spec: draft-ietf-httpapi-ratelimit-headers; OpenAI's rate limit guide.
-void append_rate_headers(std::string& out, const RateReport& report);
+void append_rate_headers(std::string& out,
+                         const RateReport& report,
+                         std::optional<LimitMet> met = std::nullopt);
+
+/// Appends `Retry-After` for a request that met this limit.
+void append_retry_after(std::string& out, const RateReport& report, LimitMet met);
 
 /// `1s`, `6m0s`, `12ms`, as OpenAI writes durations.
 void append_duration(std::string& out, std::chrono::nanoseconds duration);

@@ -25,12 +25,16 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   metrics.prompt_tokens = tokens("prompt");
   metrics.completion_tokens = tokens("completion");
   constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
-  for (std::size_t i = 0; i < kLimits.size(); ++i) {
-    metrics.rate_limited[i] = &registry.counter(
-        "insula_gateway_rate_limited_total",
-        "Requests refused with 429, by the limit that they met. Raise that limit in the Tenant's "
-        "rateLimit if they are wanted.",
-        {{"tenant", name}, {"limit", kLimits[i]}});
+  for (const LimitScope scope : kLimitScopes) {
+    for (std::size_t i = 0; i < kLimits.size(); ++i) {
+      metrics.rate_limited[scope][i] = &registry.counter(
+          "insula_gateway_rate_limited_total",
+          "Requests refused with 429, by the limit that they met and whose it was. Raise that "
+          "limit in the Tenant's rateLimit, or make a key with a larger one, if they are wanted.",
+          {{"tenant", name},
+           {"limit", kLimits[i]},
+           {"scope", scope == LimitScope::kKey ? "key" : "tenant"}});
+    }
   }
   metrics.streams_ended = &registry.counter(
       "insula_gateway_streams_ended_total",

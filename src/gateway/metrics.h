@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/limits.h"
 #include "telemetry/metrics.h"
 
 namespace insula::gateway {
@@ -19,7 +20,7 @@ struct TenantMetrics {
   std::array<Counter*, kStatuses.size() + 1> requests{};
   Counter* prompt_tokens = nullptr;
   Counter* completion_tokens = nullptr;
-  std::array<Counter*, 3> rate_limited{};  // by LimitKind
+  PerScope<std::array<Counter*, 3>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
   Counter* connect_errors = nullptr;

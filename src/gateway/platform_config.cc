@@ -7,6 +7,7 @@
 
 #include "api/platform_objects.h"
 #include "api/tenant.h"
+#include "base/number.h"
 
 namespace insula::gateway {
 namespace {
@@ -112,14 +113,21 @@ IssuerConfig issuer_of(const PlatformObjects& objects,
   return issuer;
 }
 
+std::optional<std::int64_t> limit_in(const api::Secret& secret, const char* entry) {
+  const auto found = secret.data.find(entry);
+  if (found == secret.data.end()) return std::nullopt;
+  return parse_whole<std::int64_t>(found->second).value_or(kLimitUnreadable);
+}
+
 TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
   TenantConfig config;
   config.name = tenant.metadata.name;
   config.uid = tenant.metadata.uid;
   const api::TenantGateway& gateway = tenant.spec.gateway;
-  config.requests_per_hour = gateway.rate_limit.requests_per_hour.value_or(kRequestsPerHourDefault);
-  config.tokens_per_minute = gateway.rate_limit.tokens_per_minute;
-  config.concurrent_requests = gateway.rate_limit.concurrent_requests;
+  const api::TenantRateLimit& limit = gateway.rate_limit;
+  config.limits = {.requests_per_hour = limit.requests_per_hour.value_or(kRequestsPerHourDefault),
+                   .tokens_per_minute = limit.tokens_per_minute,
+                   .concurrent_requests = limit.concurrent_requests};
   if (const auto name_space = api::namespace_in(tenant, gateway.service.namespace_); name_space) {
     config.service_host =
         fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
@@ -142,6 +150,17 @@ std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
   return refs;
 }
 
+ApiKeyConfig key_config(const api::Secret& secret) {
+  return {.id = secret.metadata.name.substr(kKeyNamePrefix.size()),
+          .tenant = value_or_empty(secret.data, "tenant"),
+          .hash = value_or_empty(secret.data, "hash"),
+          .expires = value_or_empty(secret.data, api::kApiKeyExpiresEntry),
+          .models = split(value_or_empty(secret.data, api::kApiKeyModelsEntry)),
+          .limits = {.requests_per_hour = limit_in(secret, api::kApiKeyRequestsPerHourEntry),
+                     .tokens_per_minute = limit_in(secret, api::kApiKeyTokensPerMinuteEntry),
+                     .concurrent_requests = limit_in(secret, api::kApiKeyConcurrentRequestsEntry)}};
+}
+
 GatewayConfig make_config(const PlatformObjects& objects) {
   GatewayConfig config;
   for (const auto& tenant : objects.tenants) {
@@ -152,11 +171,7 @@ GatewayConfig make_config(const PlatformObjects& objects) {
     if (secret->metadata.namespace_ != api::kSystemNamespace) continue;
     const std::string& name = secret->metadata.name;
     if (secret->type == api::kApiKeyType && name.starts_with(kKeyNamePrefix)) {
-      config.api_keys.push_back({name.substr(kKeyNamePrefix.size()),
-                                 value_or_empty(secret->data, "tenant"),
-                                 value_or_empty(secret->data, "hash"),
-                                 value_or_empty(secret->data, api::kApiKeyExpiresEntry),
-                                 split(value_or_empty(secret->data, api::kApiKeyModelsEntry))});
+      config.api_keys.push_back(key_config(*secret));
     } else if (name == api::kTokenIssuerPublic) {
       config.builtin_keys.push_back(value_or_empty(secret->data, api::kPublicKeyEntry));
     }

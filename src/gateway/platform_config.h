@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,12 @@ struct SecretRef {
 /// The Secrets that the tenant's token issuers need: in its own namespaces only, since a reference
 /// is no reason to be shown another tenant's Secret.
 [[nodiscard]] std::vector<SecretRef> secrets_of(const api::Tenant& tenant);
+
+/// What the Secret of an API key says. A limit that is there and is no number is kLimitUnreadable:
+/// nothing is admitted, since no limit would be worse.
+[[nodiscard]] ApiKeyConfig key_config(const api::Secret& secret);
+
+inline constexpr std::int64_t kLimitUnreadable = -1;
 
 /// What the gateway does for these objects. Pure.
 ///

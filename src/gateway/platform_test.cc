@@ -90,9 +90,9 @@ TEST(PlatformConfig, RoutesToTheTargetPortOfReadyEndpoints) {
   ASSERT_EQ(config.tenants.size(), 1U);
   EXPECT_THAT(config.tenants[0].endpoints, ElementsAre("10.0.0.1:4000", "10.0.0.2:4000"));
   EXPECT_EQ(config.tenants[0].service_host, "llm-service.a.svc:8000");
-  EXPECT_EQ(config.tenants[0].requests_per_hour, 1000);
-  EXPECT_EQ(config.tenants[0].tokens_per_minute, 6000);
-  EXPECT_EQ(config.tenants[0].concurrent_requests, std::nullopt);
+  EXPECT_EQ(config.tenants[0].limits.requests_per_hour, 1000);
+  EXPECT_EQ(config.tenants[0].limits.tokens_per_minute, 6000);
+  EXPECT_EQ(config.tenants[0].limits.concurrent_requests, std::nullopt);
 }
 
 TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {
@@ -126,9 +126,13 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
   api::Tenant with_issuer = tenant("a");
   with_issuer.spec.gateway.jwt = {
       {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
-  api::Secret key = secret(
-      "insula-system", "key-abc",
-      {{"hash", "00"}, {"tenant", "a"}, {"expires", "2027-01-01T00:00:00Z"}, {"models", "m,n"}});
+  api::Secret key = secret("insula-system", "key-abc",
+                           {{"hash", "00"},
+                            {"tenant", "a"},
+                            {"expires", "2027-01-01T00:00:00Z"},
+                            {"models", "m,n"},
+                            {"requestsPerHour", "20"},
+                            {"concurrentRequests", "many"}});
   key.type = api::kApiKeyType;
   api::Secret planted = key;
   planted.metadata.namespace_ = "a";
@@ -140,7 +144,13 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
            shared(key), shared(planted), shared(secret("a", "s", {{"k", "hush"}})),
            shared(secret("insula-system", "token-issuer-public", {{"public.pem", "PEM"}}))}});
   EXPECT_THAT(config.api_keys,
-              ElementsAre(ApiKeyConfig{"abc", "a", "00", "2027-01-01T00:00:00Z", {"m", "n"}}));
+              ElementsAre(ApiKeyConfig{
+                  "abc",
+                  "a",
+                  "00",
+                  "2027-01-01T00:00:00Z",
+                  {"m", "n"},
+                  {.requests_per_hour = 20, .concurrent_requests = kLimitUnreadable}}));
   EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
 }

@@ -24,6 +24,13 @@ void Request::assign(const Tenant& owner) {
   metrics_->in_flight->add(1);
 }
 
+LimitSet Request::limits() const {
+  LimitSet limits;
+  limits[LimitScope::kTenant] = &tenant->limits;
+  if (principal.grant != nullptr) limits[LimitScope::kKey] = &principal.grant->limits;
+  return limits;
+}
+
 void Request::settle() {
   if (std::exchange(settled_, true)) return;
   metrics_->in_flight->add(-1);

@@ -32,6 +32,9 @@ class Request {
   /// From here on the request is this tenant's.
   void assign(const Tenant& owner);
 
+  /// What it is held to. Requires: it has a tenant.
+  [[nodiscard]] LimitSet limits() const;
+
   /// Records the request. Called before the last bytes of the reply leave, so that what a client
   /// has seen is counted even if the process is killed in the next instant. Further calls do
   /// nothing.
@@ -55,7 +58,7 @@ class Request {
   llm::TokenDemand demand{.prompt = 0, .output = 0};
   Admission admission;
   /// The limit that it met, if it was refused for one.
-  std::optional<LimitKind> limit_met;
+  std::optional<LimitMet> limit_met;
   /// Its API key is not for this model.
   bool model_refused = false;
   bool admitted = false;

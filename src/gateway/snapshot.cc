@@ -8,8 +8,10 @@ namespace {
 
 constexpr const char* kRequestsExtension = ".ring";
 constexpr const char* kTokensExtension = ".tokens";
+/// Of a key's files; no tenant's name has a dot.
+constexpr const char* kKeyOwnerPrefix = "key.";
 
-/// Tenant names become file names, so nothing but DNS labels may pass.
+/// Names of tenants and ids of keys become file names, so nothing but DNS labels may pass.
 bool is_label(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -21,14 +23,6 @@ bool is_label(std::string_view name) {
 bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
   return issuer.algorithms.empty() ||
          std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
-}
-
-Result<> add_key(ApiKeys& keys, const ApiKeyConfig& key) {
-  ApiKeyGrant grant{key.tenant, {}, key.models};
-  if (!key.expires.empty()) {
-    INSULA_TRY(grant.expires, api::Time::parse(key.expires));
-  }
-  return keys.add(key.id, key.hash, std::move(grant));
 }
 
 bool has_too_many_keys(const std::vector<JwsKey>& keys) {
@@ -78,6 +72,8 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     }
   }
   forget_unused(config);
+  snapshot->incomplete =
+      std::ranges::any_of(counted_, [](const auto& entry) { return entry.second.without_window; });
   return snapshot;
 }
 
@@ -93,7 +89,6 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
            std::ranges::find(config.tenants, tenant, &TenantConfig::name) == config.tenants.end();
   };
   std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
-  std::erase_if(without_window_, is_gone);
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
   const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
@@ -114,8 +109,18 @@ void SnapshotBuilder::remove_spent_files() {
       continue;
     }
     std::filesystem::remove(file, error);
-    log_.info("rate limit log of a former tenant removed", "file", file.filename().string());
+    log_.info("rate limit log of a former tenant or key removed", "file", file.filename().string());
   }
+}
+
+Result<> SnapshotBuilder::add_key(ApiKeys& keys, const ApiKeyConfig& config) {
+  if (!is_label(config.id)) return fail(ErrorCode::kInvalid, "its id is not a DNS label");
+  ApiKeyGrant grant{config.tenant, {}, config.models, {}};
+  if (!config.expires.empty()) {
+    INSULA_TRY(grant.expires, api::Time::parse(config.expires));
+  }
+  grant.limits = limits_of(kKeyOwnerPrefix + config.id, config.limits);
+  return keys.add(config.id, config.hash, std::move(grant));
 }
 
 Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
@@ -130,7 +135,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
       tenant.endpoints.push_back(std::move(endpoint));
   }
   tenant.issuers = build_issuers(config, builtin);
-  tenant.limits = limits_of(config);
+  tenant.limits = limits_of(config.name, config.limits);
   auto& metrics = metrics_[config.name];
   if (metrics == nullptr)
     metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
@@ -174,66 +179,64 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
   return issuers;
 }
 
-Limits SnapshotBuilder::limits_of(const TenantConfig& config) {
-  Limits limits;
-  const auto within = [&](const char* limit, std::int64_t asked, std::int64_t most) {
-    const std::int64_t used = std::clamp<std::int64_t>(asked, 0, most);
-    if (used != asked)
-      log_.warn("limit out of range", "tenant", config.name, "limit", limit, "asked", asked, "used",
-                used);
+Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& asked) {
+  const auto within = [&](const char* limit, std::optional<std::int64_t> wanted,
+                          std::int64_t most) -> std::optional<std::int64_t> {
+    if (!wanted) return std::nullopt;
+    const std::int64_t used = std::clamp<std::int64_t>(*wanted, 0, most);
+    if (used != *wanted)
+      log_.warn("limit out of range", "of", owner, "limit", limit, "asked", *wanted, "used", used);
     return used;
   };
-  limits.requests_per_hour = within("requestsPerHour", config.requests_per_hour, kRateLimitMax);
-  if (config.tokens_per_minute) {
-    limits.tokens_per_minute = within("tokensPerMinute", *config.tokens_per_minute, kTokenLimitMax);
-  }
-  if (config.concurrent_requests) {
-    limits.concurrent_requests =
-        within("concurrentRequests", *config.concurrent_requests, INT64_MAX);
-  }
-  Counted& counted = counted_[config.name];
+  Limits limits{
+      .most = {
+          .requests_per_hour = within("requestsPerHour", asked.requests_per_hour, kRateLimitMax),
+          .tokens_per_minute = within("tokensPerMinute", asked.tokens_per_minute, kTokenLimitMax),
+          .concurrent_requests =
+              within("concurrentRequests", asked.concurrent_requests, INT64_MAX)}};
+  Counted& counted = counted_[owner];
   limits.running = counted.running.lock();
   if (limits.running == nullptr) limits.running = std::make_shared<std::atomic<std::int64_t>>(0);
   counted.running = limits.running;
-  counted.requests_per_hour = limits.requests_per_hour;
-  if (const auto opened = open_windows(config.name, counted, limits); opened) {
-    without_window_.erase(config.name);
-  } else if (without_window_.insert(config.name).second) {
-    log_.error("tenant not served: its rate limit log cannot be opened", "tenant", config.name,
-               "err", opened.error());
-  }
+  const auto opened = open_windows(owner, counted, limits);
+  if (!opened && !counted.without_window)
+    log_.error("not served: the rate limit log cannot be opened", "of", owner, "err",
+               opened.error());
+  counted.without_window = !opened;
   return limits;
 }
 
-Result<> SnapshotBuilder::open_windows(const std::string& tenant,
-                                       Counted& counted,
-                                       Limits& limits) {
-  const auto file = [&](const char* extension) { return directory_ / (tenant + extension); };
-  limits.requests = counted.requests.lock();
-  if (limits.requests == nullptr) {
-    INSULA_TRY(limits.requests,
-               RateWindow::open(file(kRequestsExtension), limits.requests_per_hour, clock_, boot_));
-    counted.requests = limits.requests;
-    counted.too_small = false;
+Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counted, Limits& limits) {
+  const auto file = [&](const char* extension) { return directory_ / (owner + extension); };
+  if (limits.most.requests_per_hour) {
+    counted.requests_per_hour = *limits.most.requests_per_hour;
+    limits.requests = counted.requests.lock();
+    if (limits.requests == nullptr) {
+      INSULA_TRY(limits.requests, RateWindow::open(file(kRequestsExtension),
+                                                   counted.requests_per_hour, clock_, boot_));
+      counted.requests = limits.requests;
+      counted.too_small = false;
+    }
+    make_room(owner, counted, *limits.requests);
   }
-  make_room(tenant, counted, *limits.requests);
-  if (!limits.tokens_per_minute) return {};
-  limits.tokens = counted.tokens.lock();
-  if (limits.tokens == nullptr) {
-    INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
+  if (limits.most.tokens_per_minute) {
+    limits.tokens = counted.tokens.lock();
+    if (limits.tokens == nullptr) {
+      INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
+      counted.tokens = limits.tokens;
+    }
   }
-  counted.tokens = limits.tokens;
   return {};
 }
 
-void SnapshotBuilder::make_room(const std::string& tenant, Counted& counted, RateWindow& log) {
+void SnapshotBuilder::make_room(const std::string& owner, Counted& counted, RateWindow& log) {
   const auto grown = log.grow(counted.requests_per_hour);
   if (grown.has_value() != counted.too_small) return;  // As it was before.
   counted.too_small = !grown;
   if (grown) {
-    log_.info("rate limit raised", "tenant", tenant, "limit", counted.requests_per_hour);
+    log_.info("rate limit raised", "of", owner, "limit", counted.requests_per_hour);
   } else {
-    log_.error("rate limit not raised", "tenant", tenant, "limit", counted.requests_per_hour, "err",
+    log_.error("rate limit not raised", "of", owner, "limit", counted.requests_per_hour, "err",
                grown.error());
   }
 }
@@ -252,9 +255,9 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
 }
 
 void SnapshotBuilder::flush() {
-  for (auto& [tenant, counted] : counted_) {
+  for (auto& [owner, counted] : counted_) {
     if (const auto requests = counted.requests.lock(); requests != nullptr) {
-      make_room(tenant, counted, *requests);
+      make_room(owner, counted, *requests);
       requests->flush();
     }
     if (const auto tokens = counted.tokens.lock(); tokens != nullptr) tokens->flush();

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,6 +57,9 @@ struct Snapshot {
   Tenant nobody;
   ApiKeys api_keys;
 
+  /// Whether some tenant or key is not served since its limits cannot be kept.
+  bool incomplete = false;
+
   /// nullptr: no such tenant.
   [[nodiscard]] const Tenant* find(std::string_view tenant) const {
     const auto found = tenants.find(tenant);
@@ -66,7 +68,7 @@ struct Snapshot {
 };
 
 /// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's
-/// limits count, and endpoints by address.
+/// and key's limits count, and endpoints by address.
 ///
 /// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
 /// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
@@ -74,7 +76,7 @@ struct Snapshot {
 /// Threads: one at a time.
 class SnapshotBuilder {
  public:
-  /// `directory` gets the files of each tenant's windows; those of a tenant that is gone are
+  /// `directory` gets the files of each tenant's and key's windows; those of one that is gone are
   /// removed once they have seen no admission for a window, since they then limit nothing. All
   /// outlive the builder.
   SnapshotBuilder(std::filesystem::path directory,
@@ -94,20 +96,23 @@ class SnapshotBuilder {
   [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config,
                                                      const std::vector<JwsKey>& builtin);
 
-  /// What a tenant's limits count, as far as this builder knows it.
+  /// What the limits of a tenant or key count, as far as this builder knows it.
   struct Counted {
-    // Weak: a file is mapped once for all snapshots that know its tenant, and no longer than they
+    // Weak: a file is mapped once for all snapshots that know its owner, and no longer than they
     // live.
     std::weak_ptr<RateWindow> requests;
     std::weak_ptr<TokenWindow> tokens;
     std::weak_ptr<std::atomic<std::int64_t>> running;
     std::int64_t requests_per_hour = 0;
     bool too_small = false;
+    bool without_window = false;
   };
 
-  [[nodiscard]] Limits limits_of(const TenantConfig& config);
-  [[nodiscard]] Result<> open_windows(const std::string& tenant, Counted& counted, Limits& limits);
-  void make_room(const std::string& tenant, Counted& counted, RateWindow& log);
+  [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
+  /// `owner` names the files: a tenant's name, or `key.` and an id.
+  [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);
+  [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
+  void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
@@ -118,8 +123,7 @@ class SnapshotBuilder {
   MetricsRegistry& registry_;
   Log log_;
   std::string boot_ = current_boot_id();
-  std::map<std::string, Counted> counted_;
-  std::set<std::string> without_window_;
+  std::map<std::string, Counted> counted_;  // by owner
   bool files_may_be_spent_ = true;
 
   struct Scope {

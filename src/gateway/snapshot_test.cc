@@ -22,7 +22,7 @@ class SnapshotTest : public ::testing::Test {
     config.tenants.push_back({.name = tenant,
                               .service_host = "",
                               .endpoints = {},
-                              .requests_per_hour = limit,
+                              .limits = {.requests_per_hour = limit},
                               .issuers = {}});
     return builder_.build(config);
   }
@@ -118,11 +118,47 @@ TEST_F(SnapshotTest, RemovesTheRingOfAFormerTenantOnceItLimitsNothing) {
   EXPECT_TRUE(std::filesystem::exists(ring_of("b")));
 }
 
+TEST_F(SnapshotTest, AKeysWindowsAreItsOwnAndGoOnceItIsGone) {
+  GatewayConfig config;
+  config.tenants.push_back({.name = "a", .service_host = "", .endpoints = {}, .issuers = {}});
+  config.api_keys.push_back(
+      {.id = "k", .tenant = "a", .hash = std::string(64, '0'), .limits = {.requests_per_hour = 1}});
+  const auto grant = [&](const Snapshot& snapshot) -> const ApiKeyGrant& {
+    return snapshot.api_keys.records().find("k")->second.grant;
+  };
+  auto snapshot = builder_.build(config);
+  std::shared_ptr<RateWindow> window = grant(*snapshot).limits.requests;
+  EXPECT_NE(window, snapshot->find("a")->limits.requests);
+  EXPECT_TRUE(window->admit(1).admitted);
+  snapshot = builder_.build(config);
+  EXPECT_EQ(grant(*snapshot).limits.requests, window);
+  EXPECT_TRUE(std::filesystem::exists(ring_of("key.k")));
+  config.api_keys.front().limits.requests_per_hour = -1;
+  EXPECT_EQ(grant(*builder_.build(config)).limits.most.requests_per_hour, 0);
+  config.api_keys.clear();
+  snapshot = builder_.build(config);
+  set_last_write("key.k", 2h);
+  snapshot = builder_.build(config);
+  EXPECT_FALSE(std::filesystem::exists(ring_of("key.k")));
+}
+
+TEST_F(SnapshotTest, AKeyWhoseLimitCannotBeKeptIsReported) {
+  GatewayConfig config;
+  config.api_keys.push_back(
+      {.id = "k", .tenant = "a", .hash = std::string(64, '0'), .limits = {.requests_per_hour = 1}});
+  std::filesystem::create_directory(ring_of("key.k"));
+  const auto snapshot = builder_.build(config);
+  EXPECT_TRUE(snapshot->incomplete);
+  EXPECT_FALSE(snapshot->api_keys.records().find("k")->second.grant.limits.can_be_kept());
+  std::filesystem::remove(ring_of("key.k"));
+  EXPECT_FALSE(builder_.build(config)->incomplete);
+}
+
 TEST_F(SnapshotTest, AWindowThatCannotGrowServesOnAndGrowsLater) {
   const auto admitted = [](const Snapshot& snapshot) {
     int count = 0;
     while (snapshot.find("a")
-               ->limits.requests->admit(snapshot.find("a")->limits.requests_per_hour)
+               ->limits.requests->admit(snapshot.find("a")->limits.most.requests_per_hour.value())
                .admitted)
       ++count;
     return count;

@@ -116,10 +116,10 @@ bool is_unambiguous_path(std::string_view path) {
       const int low = hex_digit(path[i + 2]);
       if (high < 0 || low < 0) return false;
       c = static_cast<char>(high << 4 | low);
-      if (c == '/' || c == '\0') return false;
+      if (c == '/') return false;
       i += 2;
     }
-    if (c == '\\') return false;
+    if (c == '\\' || c == '\0') return false;
     segment.push_back(c);
   }
   return true;

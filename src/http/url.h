@@ -41,7 +41,8 @@ struct QueryParameter {
 [[nodiscard]] std::optional<QueryParameter> next_parameter(std::string_view& query);
 
 /// True when every server reads the path's segments alike: it starts with '/', has no "." or ".."
-/// segment in any encoding, no encoded slash, backslash, NUL or broken escape, and no backslash.
+/// segment in any encoding, no backslash or NUL in any encoding, no encoded slash, and no broken
+/// escape.
 /// A check of a path prefix (tenant, namespace) holds only for such paths.
 [[nodiscard]] bool is_unambiguous_path(std::string_view path);
 

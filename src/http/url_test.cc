@@ -38,6 +38,7 @@ TEST(Path, IsAmbiguousWhenAServerCouldReadAnotherOne) {
                            "/a%5cb", "/a\\b", "/a%00", "/a%", "/a%4", "/a%4g"}) {
     EXPECT_FALSE(is_unambiguous_path(path)) << path;
   }
+  EXPECT_FALSE(is_unambiguous_path(std::string_view("/a\0b", 4)));
 }
 
 TEST(Url, IsTakenApart) {

@@ -40,8 +40,8 @@ struct RequestPeek {
   /// Empty when the body names none. Valid until the reader's next call.
   std::string_view model;
   bool stream = false;
-  /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`: servers differ in
-  /// which one they obey.
+  /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`: servers differ
+  /// in which one they obey.
   std::optional<std::int64_t> max_tokens;
   /// Completions that are made: the larger of `n` and `best_of`.
   std::int64_t completions = 1;

@@ -31,11 +31,11 @@ class LogValue {
   // Not explicit: a log call lists plain values.
   LogValue(std::string_view text) : value_(text) {}  // NOLINT(google-explicit-constructor)
 
-  LogValue(const char* text)
-      : value_(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
+  LogValue(const char* text)  // NOLINT(google-explicit-constructor)
+      : value_(std::string_view(text)) {}
 
-  LogValue(const std::string& text)
-      : value_(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
+  LogValue(const std::string& text)  // NOLINT(google-explicit-constructor)
+      : value_(std::string_view(text)) {}
 
   // Not from pointers, which convert to bool.
   template <std::same_as<bool> T>
@@ -43,8 +43,8 @@ class LogValue {
 
   LogValue(double value) : value_(value) {}  // NOLINT(google-explicit-constructor)
 
-  LogValue(const Error& error)
-      : value_(std::string_view(error.message())) {}  // NOLINT(google-explicit-constructor)
+  LogValue(const Error& error)  // NOLINT(google-explicit-constructor)
+      : value_(std::string_view(error.message())) {}
 
   template <class T>
     requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)

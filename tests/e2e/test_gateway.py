@@ -150,6 +150,26 @@ class Access(unittest.TestCase):
                 self.assertNotEqual(refused.returncode, 0)
                 self.assertEqual(len(refused.stderr.strip().splitlines()), 1, refused.stderr)
 
+    def test_a_key_is_held_to_its_own_limit_though_the_gateway_is_killed(self):
+        key = self.platform.insula("key", "create", "team-a", "--requests-per-hour", "3").stdout.strip()
+        key_id = key.split("_")[1]
+        eventually(lambda: self.status("team-a", key) == 200, 1)
+        listed = json.loads(self.platform.insula("key", "list", "team-a", "-o", "json").stdout)
+        self.assertEqual([row["requestsPerHour"] for row in listed if row["id"] == key_id], [3])
+        self.platform.kill("gateway")
+        self.assertEqual([self.status("team-a", key) for _ in range(3)], [200, 200, 429])
+        refused = self.platform.chat("team-a", key)
+        self.assertIn("this API key's rate limit of 3 requests per hour", refused.json()["error"]["message"])
+        self.assertIn('"key";q=3;w=3600', refused.headers["ratelimit-policy"])
+        self.assertEqual(refused.headers["x-ratelimit-remaining-requests"], "0")
+        self.assertEqual(self.status("team-a", self.key_a), 200)
+        for flag in ("--requests-per-hour", "--tokens-per-minute", "--concurrent-requests"):
+            for value in ("-1", "", "many", "99999999999"):
+                with self.subTest(f"{flag} {value}"):
+                    wrong = self.platform.insula("key", "create", "team-a", flag, value, check=False)
+                    self.assertEqual(wrong.returncode, 2, wrong.stderr)
+                    self.assertIn(flag, wrong.stderr)
+
     def test_streams_arrive_event_by_event(self):
         answer = self.platform.chat("team-a", self.key_a, stream=True)
         self.assertEqual(answer.headers["content-type"].split(";")[0], "text/event-stream")

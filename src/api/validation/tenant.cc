@@ -1,3 +1,5 @@
+#include "api/tenant.h"
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -15,10 +17,6 @@ namespace insula::api {
 
 namespace {
 
-/// The window of a tenant is kept as one entry a request, so its size must have an end.
-constexpr std::int64_t kRequestsPerHourMax = 10'000'000;
-constexpr std::int64_t kTokensPerMinuteMax = 1'000'000'000;
-constexpr std::int64_t kConcurrentRequestsMax = 1'000'000;
 constexpr std::size_t kNamespacesMax = 64;
 constexpr std::size_t kIssuersMax = 16;
 

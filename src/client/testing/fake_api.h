@@ -77,9 +77,9 @@ class FakeApi final : public Client {
   using Collection = std::map<ObjectKey, json::Value>;
 
   struct Change {
-    std::int64_t revision;
-    const api::Kind* kind;
-    WatchEventType type;
+    std::int64_t revision = 0;
+    const api::Kind* kind = nullptr;
+    WatchEventType type = WatchEventType::kAdded;
     json::Value object;
   };
 

@@ -165,9 +165,9 @@ Task<Result<>> ReplicaSetController::claim(SetPtr set,
     std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
     owners.push_back(controller::controlled_by(*set));
     INSULA_CO_TRY(const api::Pod adopted,
-                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_,
-                                                   pod->metadata.name, client::PatchType::kMerge,
-                                                   merge_patch_of_owners(*pod, owners)));
+                  co_await client::patch<api::Pod>(
+                      client_, pod->metadata.namespace_, pod->metadata.name,
+                      {client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)}));
     mirrors_.pods.observe(adopted);
   }
   for (const PodPtr& pod : release) {
@@ -176,9 +176,9 @@ Task<Result<>> ReplicaSetController::claim(SetPtr set,
       return owner.uid == set->metadata.uid;
     });
     INSULA_CO_TRY(const api::Pod released,
-                  co_await client::patch<api::Pod>(client_, pod->metadata.namespace_,
-                                                   pod->metadata.name, client::PatchType::kMerge,
-                                                   merge_patch_of_owners(*pod, owners)));
+                  co_await client::patch<api::Pod>(
+                      client_, pod->metadata.namespace_, pod->metadata.name,
+                      {client::PatchType::kMerge, merge_patch_of_owners(*pod, owners)}));
     mirrors_.pods.observe(released);
   }
   co_return Result<>{};
