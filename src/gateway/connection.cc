@@ -91,10 +91,20 @@ std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
   return demand.prompt + demand.output.value_or(untold);
 }
 
-/// Waiting does not help: the request may use more tokens than a minute has.
-bool exceeds_any_window(const Request& request) {
-  return request.limit_met && request.limit_met->kind == LimitKind::kTokens &&
-         tokens_to_reserve(request) > least_tokens_per_minute(request);
+/// Whether waiting does not help: the limit that was met is 0, or fewer tokens than the request may
+/// use. Requires: one was met.
+bool can_never_pass(const Request& request) {
+  const auto [kind, scope] = *request.limit_met;
+  const LimitConfig& most = request.limits()[scope]->most;
+  switch (kind) {
+    case LimitKind::kConcurrency:
+      return most.concurrent_requests == 0;
+    case LimitKind::kTokens:
+      return most.tokens_per_minute == 0 || tokens_to_reserve(request) > most.tokens_per_minute;
+    case LimitKind::kRequests:
+      break;
+  }
+  return most.requests_per_hour == 0;
 }
 
 /// Refuses what an API key for some models does not open. Which model an operation uses is only
@@ -127,14 +137,15 @@ std::unexpected<Error> over_limit(const Request& request) {
                               "minute; {}",
                               tokens_to_reserve(request).value_or(0), owner,
                               most.tokens_per_minute.value_or(0),
-                              exceeds_any_window(request) ? "shorten the prompt or lower max_tokens"
-                                                          : "see Retry-After"));
+                              can_never_pass(request) ? "shorten the prompt or lower max_tokens"
+                                                      : "see Retry-After"));
     case LimitKind::kRequests:
       break;
   }
   return fail(ErrorCode::kTooManyRequests,
-              fmt::format("{} rate limit of {} requests per hour is reached; see Retry-After",
-                          owner, most.requests_per_hour.value_or(0)));
+              fmt::format("{} rate limit of {} requests per hour is reached{}", owner,
+                          most.requests_per_hour.value_or(0),
+                          can_never_pass(request) ? "" : "; see Retry-After"));
 }
 
 ErrorWords words_of(ErrorCode code) {
@@ -426,7 +437,7 @@ Result<> Connection::admit(Request& request) {
 }
 
 Result<> Connection::refuse_for_limit(const Request& request) {
-  const bool never = exceeds_any_window(request);
+  const bool never = can_never_pass(request);
   append_rate_headers(own_headers_, request.admission.report(), request.limit_met);
   if (never) {
     // OpenAI's client libraries try again otherwise.

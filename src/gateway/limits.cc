@@ -56,6 +56,8 @@ std::optional<LimitScope> Admission::reserve(const LimitSet& limits, std::int64_
     if (each == nullptr || !each->most.tokens_per_minute) continue;
     auto& decision = report_.tokens[scope];
     decision = each->tokens->reserve(tokens, *each->most.tokens_per_minute);
+    // No tokens are too many for a limit of none: what a request uses may be known only afterwards.
+    if (*each->most.tokens_per_minute == 0) decision->admitted = false;
     if (!decision->admitted) return scope;
     reserving_[scope] = each;
     reserved_ = tokens;
@@ -67,7 +69,7 @@ std::optional<LimitScope> Admission::use_up_request(const LimitSet& limits) {
   if (limits_requests(limits[LimitScope::kKey])) {
     if (const auto scope = look_at_requests(limits)) return scope;
   }
-  for (const LimitScope scope : {LimitScope::kKey, LimitScope::kTenant}) {
+  for (const LimitScope scope : kLimitScopes) {
     const Limits* each = limits[scope];
     if (!limits_requests(each)) continue;
     auto& decision = report_.requests[scope];
@@ -94,7 +96,10 @@ std::optional<LimitScope> Admission::look_at_requests(const LimitSet& limits) {
 /// Gives back what was taken before the limit was met, and completes the report.
 LimitMet Admission::refuse(const LimitSet& limits, LimitMet met) {
   for (const LimitScope scope : kLimitScopes) {
-    if (reserving_[scope] != nullptr) report_.tokens[scope]->remaining += *reserved_;
+    if (reserving_[scope] == nullptr) continue;
+    RateDecision& given_back = *report_.tokens[scope];
+    given_back.remaining += *reserved_;
+    if (given_back.remaining == given_back.limit) given_back.reset = {};
   }
   settle(0);
   static_cast<void>(look_at_requests(limits));

@@ -43,7 +43,9 @@ struct LimitMet {
   bool operator==(const LimitMet&) const = default;
 };
 
-inline constexpr std::array kLimitScopes = {LimitScope::kTenant, LimitScope::kKey};
+/// In the order in which shares are taken: while a key is over its own limit, its requests hold
+/// nothing of the tenant's for even a moment.
+inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kTenant};
 
 /// One thing for every scope.
 template <class T>
@@ -69,7 +71,8 @@ struct RateReport {
 /// One request's share of its limits, given back once.
 ///
 /// Taken in the order concurrency, tokens, requests: what can be given back first, so that a
-/// request that is refused has used up nothing. Admissions to the windows of requests cannot be
+/// request that is refused has used up nothing. Tokens that a key has and its tenant has not are
+/// held for the moment in between. Admissions to the windows of requests cannot be
 /// given back; so all are looked at before the first is used up. Another request in between may
 /// still take the tenant's last, and this one has then used up one of its key's for nothing: too
 /// few are admitted, never too many.

@@ -254,8 +254,22 @@ TEST_F(GatewayTest, TokensOfAKeyAreLimitedBesideTheTenants) {
   const auto over = chat(R"({"model":"m","max_tokens":90,"messages":[{"content":"x"}]})");
   EXPECT_EQ(over.status, 429);
   EXPECT_THAT(over.body, HasSubstr("this API key's rate limit is 100 tokens per minute"));
-  // The tenant's were reserved first and given back: the first request's 8 are used.
-  EXPECT_THAT(over.headers.get("RateLimit"), HasSubstr("\"tenant-tokens\";r=992"));
+  // It held nothing of the tenant's, which the key's requests of 8 and 29 tokens have used.
+  EXPECT_THAT(chat(kStream).headers.get("RateLimit"), HasSubstr("\"tenant-tokens\";r=963"));
+  // What the tenant refuses is given back to the key.
+  config_.tenants[0].limits.tokens_per_minute = 50;
+  config_.api_keys[0].limits.tokens_per_minute = 1000;
+  apply();
+  const auto full = chat(R"({"model":"m","max_tokens":90,"messages":[{"content":"x"}]})");
+  EXPECT_THAT(full.body, HasSubstr("the tenant's rate limit is 50 tokens per minute"));
+  EXPECT_THAT(full.headers.get("RateLimit"), HasSubstr("\"key-tokens\";r=984"));
+  // A limit of 0 holds for those whose tokens are not known before, too.
+  config_.api_keys[0].limits.tokens_per_minute = 0;
+  apply();
+  const auto none =
+      send("POST", "/alpha/v1/audio/transcriptions", bearer(key_of("alphaalpha")), kChat);
+  EXPECT_EQ(none.status, 429);
+  EXPECT_EQ(none.headers.get("x-should-retry"), "false");
 }
 
 TEST_F(GatewayTest, WithKeysAtTheirLimitsManyThreadsUseUpTheTenantsExactly) {

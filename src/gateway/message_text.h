@@ -73,9 +73,9 @@ void write_own_reply(std::string& out, const OwnReply& reply);
 /// `the tenant's`, as a message names whose limit it was.
 [[nodiscard]] std::string_view owner_of(LimitScope scope);
 
-/// Appends `RateLimit-Policy` and `RateLimit`, which list every limit, and `x-ratelimit-*-requests`
-/// and `-tokens`, which tell of the tightest: the one that was met, or that has least left.
-/// Spec: draft-ietf-httpapi-ratelimit-headers; OpenAI's rate limit guide.
+/// Appends `RateLimit-Policy` and `RateLimit`, which list every limit that was looked at, and
+/// `x-ratelimit-*-requests` and `-tokens`, which tell of the tightest: the one that was met, or
+/// that has least left. Spec: draft-ietf-httpapi-ratelimit-headers; OpenAI's rate limit guide.
 void append_rate_headers(std::string& out,
                          const RateReport& report,
                          std::optional<LimitMet> met = std::nullopt);

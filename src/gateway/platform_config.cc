@@ -151,14 +151,20 @@ std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
 }
 
 ApiKeyConfig key_config(const api::Secret& secret) {
-  return {.id = secret.metadata.name.substr(kKeyNamePrefix.size()),
-          .tenant = value_or_empty(secret.data, "tenant"),
-          .hash = value_or_empty(secret.data, "hash"),
-          .expires = value_or_empty(secret.data, api::kApiKeyExpiresEntry),
-          .models = split(value_or_empty(secret.data, api::kApiKeyModelsEntry)),
-          .limits = {.requests_per_hour = limit_in(secret, api::kApiKeyRequestsPerHourEntry),
-                     .tokens_per_minute = limit_in(secret, api::kApiKeyTokensPerMinuteEntry),
-                     .concurrent_requests = limit_in(secret, api::kApiKeyConcurrentRequestsEntry)}};
+  ApiKeyConfig config{
+      .id = secret.metadata.name.substr(kKeyNamePrefix.size()),
+      .tenant = value_or_empty(secret.data, "tenant"),
+      .hash = value_or_empty(secret.data, "hash"),
+      .expires = value_or_empty(secret.data, api::kApiKeyExpiresEntry),
+      .models = split(value_or_empty(secret.data, api::kApiKeyModelsEntry)),
+      .limits = {.requests_per_hour = limit_in(secret, api::kApiKeyRequestsPerHourEntry),
+                 .tokens_per_minute = limit_in(secret, api::kApiKeyTokensPerMinuteEntry),
+                 .concurrent_requests = limit_in(secret, api::kApiKeyConcurrentRequestsEntry)}};
+  LimitConfig& limits = config.limits;
+  // A limit of tokens alone would not stop requests that use none.
+  if (limits.requests_per_hour == kLimitUnreadable || limits.tokens_per_minute == kLimitUnreadable)
+    limits.concurrent_requests = kLimitUnreadable;
+  return config;
 }
 
 GatewayConfig make_config(const PlatformObjects& objects) {

@@ -1,6 +1,7 @@
 #include "gateway/snapshot.h"
 
 #include <algorithm>
+#include <fstream>
 #include <utility>
 
 namespace insula::gateway {
@@ -37,11 +38,24 @@ bool has_too_many_keys(const std::vector<JwsKey>& keys) {
 SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
                                  const Clock& clock,
                                  MetricsRegistry& registry,
-                                 Log log)
-    : directory_(std::move(directory)), clock_(clock), registry_(registry), log_(std::move(log)) {}
+                                 Log log,
+                                 std::size_t windows_max)
+    : directory_(std::move(directory)),
+      clock_(clock),
+      registry_(registry),
+      log_(std::move(log)),
+      windows_max_(windows_max) {}
+
+std::size_t SnapshotBuilder::windows_that_fit() {
+  constexpr std::size_t kMappingsDefault = 65'530;
+  std::size_t mappings = kMappingsDefault;
+  std::ifstream("/proc/sys/vm/max_map_count") >> mappings;
+  return mappings / 3;
+}
 
 std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
   auto snapshot = std::make_shared<Snapshot>();
+  windows_ = 0;
   std::vector<JwsKey> builtin;
   for (const std::string& pem : config.builtin_keys) {
     auto key = JwsKey::from_public_pem(pem);
@@ -119,7 +133,9 @@ Result<> SnapshotBuilder::add_key(ApiKeys& keys, const ApiKeyConfig& config) {
   if (!config.expires.empty()) {
     INSULA_TRY(grant.expires, api::Time::parse(config.expires));
   }
-  grant.limits = limits_of(kKeyOwnerPrefix + config.id, config.limits);
+  // One that has expired opens nothing, and needs no window any more.
+  if (grant.expires.is_zero() || api::Time::from(clock_.wall()) < grant.expires)
+    grant.limits = limits_of(kKeyOwnerPrefix + config.id, config.limits);
   return keys.add(config.id, config.hash, std::move(grant));
 }
 
@@ -206,9 +222,19 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
   return limits;
 }
 
+Result<> SnapshotBuilder::take_place_for_window() {
+  if (windows_ >= windows_max_) {
+    return fail(ErrorCode::kUnavailable,
+                "more windows than a third of vm.max_map_count; raise that, or revoke keys");
+  }
+  ++windows_;
+  return {};
+}
+
 Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counted, Limits& limits) {
   const auto file = [&](const char* extension) { return directory_ / (owner + extension); };
   if (limits.most.requests_per_hour) {
+    INSULA_TRY_VOID(take_place_for_window());
     counted.requests_per_hour = *limits.most.requests_per_hour;
     limits.requests = counted.requests.lock();
     if (limits.requests == nullptr) {
@@ -220,6 +246,7 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
     make_room(owner, counted, *limits.requests);
   }
   if (limits.most.tokens_per_minute) {
+    INSULA_TRY_VOID(take_place_for_window());
     limits.tokens = counted.tokens.lock();
     if (limits.tokens == nullptr) {
       INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));

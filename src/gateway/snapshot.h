@@ -76,13 +76,18 @@ struct Snapshot {
 /// Threads: one at a time.
 class SnapshotBuilder {
  public:
+  /// A third of the mappings that Linux gives a process: the others are for memory, and for windows
+  /// that only an earlier snapshot still knows.
+  [[nodiscard]] static std::size_t windows_that_fit();
+
   /// `directory` gets the files of each tenant's and key's windows; those of one that is gone are
   /// removed once they have seen no admission for a window, since they then limit nothing. All
-  /// outlive the builder.
+  /// outlive the builder. What is beyond `windows_max`, tenants first, is not served.
   SnapshotBuilder(std::filesystem::path directory,
                   const Clock& clock,
                   MetricsRegistry& registry,
-                  Log log);
+                  Log log,
+                  std::size_t windows_max = windows_that_fit());
 
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
@@ -111,6 +116,7 @@ class SnapshotBuilder {
   [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
   /// `owner` names the files: a tenant's name, or `key.` and an id.
   [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);
+  [[nodiscard]] Result<> take_place_for_window();
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
@@ -124,6 +130,8 @@ class SnapshotBuilder {
   Log log_;
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
+  std::size_t windows_max_;
+  std::size_t windows_ = 0;  // of the snapshot that is being built
   bool files_may_be_spent_ = true;
 
   struct Scope {

@@ -142,6 +142,32 @@ TEST_F(SnapshotTest, AKeysWindowsAreItsOwnAndGoOnceItIsGone) {
   EXPECT_FALSE(std::filesystem::exists(ring_of("key.k")));
 }
 
+TEST_F(SnapshotTest, KeysWithMoreWindowsThanFitAreNotServedAndTenantsAre) {
+  SnapshotBuilder small(directory_.path(), clock_, registry_, {}, 2);
+  GatewayConfig config;
+  config.tenants.push_back({.name = "a", .service_host = "", .endpoints = {}, .issuers = {}});
+  for (const char* id : {"k", "l"}) {
+    config.api_keys.push_back({.id = id,
+                               .tenant = "a",
+                               .hash = std::string(64, '0'),
+                               .limits = {.requests_per_hour = 1}});
+  }
+  auto snapshot = small.build(config);
+  const auto can_be_kept = [&](const char* id) {
+    return snapshot->api_keys.records().find(id)->second.grant.limits.can_be_kept();
+  };
+  EXPECT_TRUE(snapshot->find("a")->limits.can_be_kept());
+  EXPECT_TRUE(can_be_kept("k"));
+  EXPECT_FALSE(can_be_kept("l"));
+  EXPECT_FALSE(std::filesystem::exists(ring_of("key.l")));
+  // An expired key gives its place to another.
+  config.api_keys[0].expires = api::Time::from(clock_.wall() - 1h).text();
+  snapshot = small.build(config);
+  EXPECT_TRUE(can_be_kept("l"));
+  EXPECT_FALSE(snapshot->incomplete);
+  EXPECT_GT(SnapshotBuilder::windows_that_fit(), 1000u);
+}
+
 TEST_F(SnapshotTest, AKeyWhoseLimitCannotBeKeptIsReported) {
   GatewayConfig config;
   config.api_keys.push_back(
