@@ -257,10 +257,17 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   INSULA_CO_TRY_VOID(save_owner(plan.dir, owner));
   launch.flags = {"--pid-file", plan.dir + "/pid", "--output-owner",
                   fmt::format("{}:{}", owner.uid, owner.gid)};
-  launch.command =
-      command({"run", "--detach", "--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
+  // `crun run` may collect the exit status of a container that ends before it does, and nobody has
+  // it then. After `create` the container is the shim's child before it runs.
+  const bool in_two_steps = std::filesystem::path(options_.program).filename() == "crun";
+  if (in_two_steps) launch.flags.insert(launch.flags.end(), {"--start", plan.id});
+  launch.command = command(in_two_steps ? std::vector<std::string>{"create"}
+                                        : std::vector<std::string>{"run", "--detach"});
+  launch.command.insert(launch.command.end(),
+                        {"--bundle", plan.dir, "--pid-file", plan.dir + "/pid", plan.id});
   launch.env = runtime_environment();
   Result<Container> started = co_await launch_shim(std::move(launch), plan);
+  if (!started && in_two_steps) static_cast<void>((co_await forget(plan.id)).has_value());
   if (!started) release_mounts(plan.dir);
   co_return started;
 }

@@ -16,15 +16,16 @@ namespace insula::node {
 /// status in a file. Started as `insula shim`; the protocol below is between two runs of one
 /// binary.
 ///
-///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--cwd D]
-///               [--user UID] [--output-owner UID:GID] [--hide-unified] [--marked-env] --
+///   insula shim --dir D --log FILE --log-bytes N --log-files N [--pid-file F] [--start ID]
+///               [--cwd D] [--user UID] [--output-owner UID:GID] [--hide-unified] [--marked-env] --
 ///               COMMAND...
 ///
 /// The output pipes belong to --output-owner, so that the container's user can open /dev/stdout.
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
 /// Whatever it leaves behind is killed after its end, in whatever session.
 /// With it the command is an OCI runtime that leaves the container's pid there and ends; the
-/// container is then adopted, because the shim is a subreaper.
+/// container is then adopted, because the shim is a subreaper. With --start the command is one that
+/// only creates the container ID; it is started once it is adopted.
 ///
 /// On descriptor kShimStatusFd it reports once: `started <pid>\n`, or `failed <why>\n` and ends.
 /// Descriptor kShimLockFd is a lock that the agent took on a file; the shim lets go of it when it

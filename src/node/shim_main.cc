@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -38,12 +39,17 @@ constexpr std::size_t kReasonBytesMax = 2048;
 constexpr int kReapRoundsMax = 10'000;
 constexpr useconds_t kReapPauseMicros = 1000;
 
+// Commands of an OCI runtime.
+constexpr std::string_view kCreate = "create";
+constexpr const char* kStart = "start";
+
 struct ShimOptions {
   std::string dir;
   std::string log;
   std::int64_t log_bytes = 0;
   int log_files = 1;
   std::string pid_file;  // empty: the command is the container
+  std::string start;     // not empty: the command creates it, and this starts it
   std::string cwd;
   uid_t user = 0;  // 0: as the agent
   uid_t output_uid = 0;
@@ -85,6 +91,8 @@ bool parse(int argc, char** argv, ShimOptions& out) {
       out.log_files = static_cast<int>(std::strtol(value, nullptr, 10));
     } else if (flag == "--pid-file") {
       out.pid_file = value;
+    } else if (flag == "--start") {
+      out.start = value;
     } else if (flag == "--cwd") {
       out.cwd = value;
     } else if (flag == "--user") {
@@ -239,6 +247,28 @@ pid_t adopt(const ShimOptions& options, pid_t runtime, const Pipes& pipes) {
   return pid;
 }
 
+// Starts the container that the command only created. False and a report when it cannot be.
+bool start(ShimOptions options) {
+  std::vector<char*> words;
+  std::string verb = kStart;
+  for (char** word = options.command; *word != nullptr && std::string_view(*word) != kCreate;
+       ++word)
+    words.push_back(*word);
+  words.insert(words.end(), {verb.data(), options.start.data(), nullptr});
+  options.command = words.data();
+  Pipes pipes;
+  if (!open_pipes(pipes)) return failed(with_errno("make pipes")) == 0;
+  const pid_t child = fork();
+  if (child < 0) return failed(with_errno("fork")) == 0;
+  if (child == 0) become_command(options, pipes);
+  pipes.out_write.close();
+  pipes.err_write.close();
+  const int status = wait_status(child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+  const std::string words_of_it = last_words(pipes.err_read);
+  return failed(words_of_it.empty() ? "the OCI runtime failed and said nothing" : words_of_it) == 0;
+}
+
 // Copies both pipes to the log until the container has ended and what it wrote before is read. The
 // container is its first process: `group`, where no pid namespace does it, is killed after that
 // one.
@@ -326,6 +356,11 @@ int supervise(const ShimOptions& options, Fd start_lock) {
   if (!pid_fd) return failed(with_errno("watch the container"));
   const Result<ProcessIdentity> self = identify(getpid());
   const Result<ProcessIdentity> other = identify(container);
+  if (!options.start.empty() && !start(options)) {
+    kill(container, SIGKILL);
+    wait_status(container);
+    return 1;
+  }
   // A container that has already ended still has an exit status to collect below.
   const ShimIdentity identity{self ? *self : ProcessIdentity{},
                               other ? *other : ProcessIdentity{container, 0}};
