@@ -53,6 +53,16 @@ Result<> check_models(std::string_view models) {
               fmt::format("\"{}\" is no list of models such as small,large", models));
 }
 
+/// What the gateway holds the key to: one that cannot be read lets nothing through.
+gateway::LimitConfig limits_of(const api::Secret& secret) {
+  gateway::LimitConfig limits = gateway::key_config(secret).limits;
+  for (auto* limit :
+       {&limits.requests_per_hour, &limits.tokens_per_minute, &limits.concurrent_requests}) {
+    if (*limit) *limit = std::max<std::int64_t>(**limit, 0);
+  }
+  return limits;
+}
+
 KeyRow row_of(const api::Secret& secret) {
   const auto value = [&](const char* key) {
     const auto found = secret.data.find(key);
@@ -64,7 +74,7 @@ KeyRow row_of(const api::Secret& secret) {
           .created = value("created"),
           .expires = value(api::kApiKeyExpiresEntry),
           .models = value(api::kApiKeyModelsEntry),
-          .limits = gateway::key_config(secret).limits};
+          .limits = limits_of(secret)};
 }
 
 Result<> store_limit(api::Secret& secret,

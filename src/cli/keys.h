@@ -37,10 +37,10 @@ struct KeyRow {
   std::string id;
   std::string tenant;
   std::string name;
-  std::string created;  // RFC 3339
-  std::string expires;  // RFC 3339; empty: never
-  std::string models;   // as KeyOrder
-  gateway::LimitConfig limits;
+  std::string created;          // RFC 3339
+  std::string expires;          // RFC 3339; empty: never
+  std::string models;           // as KeyOrder
+  gateway::LimitConfig limits;  // 0 where the stored one cannot be read
 };
 
 /// Makes an API key and stores its hash.

@@ -50,6 +50,7 @@ TEST(Options, AMistakeIsOneLineAndExitCodeTwo) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"a", "--gpus", "many"},
                                                 {"a", "--gpus", ""},
+                                                {"a", "--rate", ""},
                                                 {"a", "--nonsense"},
                                                 {"a", "-o", "xml"},
                                                 {""},

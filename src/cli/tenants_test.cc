@@ -192,6 +192,14 @@ TEST_F(TenantCommands, AKeyCanHaveLimitsOfItsOwn) {
   };
   ASSERT_TRUE(create(kSomeLimits));
   EXPECT_EQ(wait(list_keys(api_, "a"))->front().limits, kSomeLimits);
+  auto broken = wait(client::list<api::Secret>(api_, api::kSystemNamespace, {}))->items.at(0);
+  broken.data[api::kApiKeyTokensPerMinuteEntry] = "many";
+  ASSERT_TRUE(wait(client::update(api_, broken)));
+  const KeyRow row = wait(list_keys(api_, "a"))->front();
+  EXPECT_EQ(row.limits, (gateway::LimitConfig{10, 0, 0}));
+  const auto rotated = wait(rotate_key(api_, random_, clock_, {row.id, std::chrono::seconds(0)}));
+  ASSERT_TRUE(rotated) << rotated.error().message();
+  ASSERT_TRUE(wait(revoke_key(api_, rotated->id)));
   for (const auto& [wrong, flag] : std::vector<std::pair<gateway::LimitConfig, const char*>>{
            {{.requests_per_hour = -1}, "--requests-per-hour: -1 is not between 0 and 10000000"},
            {{.tokens_per_minute = 1'000'000'001}, "--tokens-per-minute: 1000000001 is not"},

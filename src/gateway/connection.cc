@@ -121,6 +121,15 @@ Result<> check_model(Request& request) {
                   fmt::join(grant->models, ", ")));
 }
 
+/// What a client should do about it.
+std::string_view advice(const Request& request) {
+  const auto [kind, scope] = *request.limit_met;
+  if (!can_never_pass(request)) return "; see Retry-After";
+  if (kind == LimitKind::kTokens && request.limits()[scope]->most.tokens_per_minute != 0)
+    return "; shorten the prompt or lower max_tokens";
+  return "";
+}
+
 std::unexpected<Error> over_limit(const Request& request) {
   const auto [kind, scope] = *request.limit_met;
   const LimitConfig& most = request.limits()[scope]->most;
@@ -134,18 +143,15 @@ std::unexpected<Error> over_limit(const Request& request) {
     case LimitKind::kTokens:
       return fail(ErrorCode::kTooManyRequests,
                   fmt::format("the request may use {} tokens, and {} rate limit is {} tokens per "
-                              "minute; {}",
+                              "minute{}",
                               tokens_to_reserve(request).value_or(0), owner,
-                              most.tokens_per_minute.value_or(0),
-                              can_never_pass(request) ? "shorten the prompt or lower max_tokens"
-                                                      : "see Retry-After"));
+                              most.tokens_per_minute.value_or(0), advice(request)));
     case LimitKind::kRequests:
       break;
   }
   return fail(ErrorCode::kTooManyRequests,
               fmt::format("{} rate limit of {} requests per hour is reached{}", owner,
-                          most.requests_per_hour.value_or(0),
-                          can_never_pass(request) ? "" : "; see Retry-After"));
+                          most.requests_per_hour.value_or(0), advice(request)));
 }
 
 ErrorWords words_of(ErrorCode code) {

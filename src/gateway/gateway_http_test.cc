@@ -56,7 +56,7 @@ class GatewayHttpTest : public ::testing::Test {
                        .limits = {.requests_per_hour = requests_per_hour_,
                                   .tokens_per_minute = tokens_per_minute_},
                        .issuers = {}}};
-    config.api_keys = {{"tttttttttt", "t", std::string(kHash), "", {}}};
+    config.api_keys = {{"tttttttttt", "t", std::string(kHash), "", {}, key_limits_}};
     serving_.spawn(serve_upstream());
     run([](GatewayHttpTest& test, GatewayConfig applied) -> Task<> {
       EXPECT_TRUE(co_await test.gateway_->apply(std::move(applied)));
@@ -149,6 +149,7 @@ class GatewayHttpTest : public ::testing::Test {
   std::string seen_;  // All that the upstream received.
   std::int64_t requests_per_hour_ = 1000;
   std::optional<std::int64_t> tokens_per_minute_;
+  LimitConfig key_limits_;
   int connections_ = 0;
   After after_ = After::kReadOn;
   std::unique_ptr<Gateway> gateway_;
@@ -255,6 +256,17 @@ TEST_F(GatewayHttpTest, AStreamThatTheTokenLimitHasNoRoomForIsEndedProperly) {
   EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_streams_ended_total{tenant=\"t\"} 1"));
   // The debt is carried: not even a request without a prompt is admitted now.
   EXPECT_THAT(talk({head("GET /t/v1/files", "Connection: close\r\n")}), HasSubstr("HTTP/1.1 429"));
+}
+
+TEST_F(GatewayHttpTest, AStreamThatItsKeysTokenLimitHasNoRoomForIsEndedToo) {
+  tokens_per_minute_ = 1000;
+  key_limits_.tokens_per_minute = 10;
+  std::string events;
+  for (int i = 0; i < 5; ++i)
+    events += "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+  start_streaming(events);
+  EXPECT_THAT(post("/t/v1/completions", R"({"model":"m","stream":true})"),
+              HasSubstr("the stream was ended: this API key's rate limit of 10 tokens per minute"));
 }
 
 TEST_F(GatewayHttpTest, AStreamThatTellsItsUsageOnlyAtTheEndIsHeldToTheLimitAllTheSame) {

@@ -18,13 +18,22 @@ bool limits_requests(const Limits* limits) {
 std::optional<LimitMet> Admission::take(const LimitSet& limits,
                                         std::optional<std::int64_t> tokens) {
   report_ = {};
-  if (const auto scope = start(limits)) return refuse(limits, {LimitKind::kConcurrency, *scope});
-  if (tokens) {
-    if (const auto scope = reserve(limits, *tokens))
-      return refuse(limits, {LimitKind::kTokens, *scope});
+  const bool looks = limits_requests(limits[LimitScope::kKey]);
+  for (const LimitScope scope : kLimitScopes) {
+    const Limits* each = limits[scope];
+    if (each == nullptr) continue;
+    if (!start(scope, *each)) return refuse(limits, {LimitKind::kConcurrency, scope});
+    if (tokens && !reserve(scope, *each, *tokens))
+      return refuse(limits, {LimitKind::kTokens, scope});
+    if (looks && !has_request_left(scope, *each))
+      return refuse(limits, {LimitKind::kRequests, scope});
   }
-  if (const auto scope = use_up_request(limits))
-    return refuse(limits, {LimitKind::kRequests, *scope});
+  for (const LimitScope scope : kLimitScopes) {
+    if (!limits_requests(limits[scope])) continue;
+    auto& decision = report_.requests[scope];
+    decision = limits[scope]->requests->admit(*limits[scope]->most.requests_per_hour);
+    if (!decision->admitted) return refuse(limits, {LimitKind::kRequests, scope});
+  }
   return std::nullopt;
 }
 
@@ -39,61 +48,43 @@ std::optional<LimitMet> Admission::look(const LimitSet& limits) {
   return LimitMet{LimitKind::kRequests, *scope};
 }
 
-std::optional<LimitScope> Admission::start(const LimitSet& limits) {
-  for (const LimitScope scope : kLimitScopes) {
-    const Limits* each = limits[scope];
-    if (each == nullptr) continue;
-    const std::int64_t running = each->running->fetch_add(1);
-    running_[scope] = each;
-    if (runs_too_many(*each, running)) return scope;
-  }
-  return std::nullopt;
+bool Admission::start(LimitScope scope, const Limits& limits) {
+  const std::int64_t running = limits.running->fetch_add(1);
+  running_[scope] = &limits;
+  return !runs_too_many(limits, running);
 }
 
-std::optional<LimitScope> Admission::reserve(const LimitSet& limits, std::int64_t tokens) {
-  for (const LimitScope scope : kLimitScopes) {
-    const Limits* each = limits[scope];
-    if (each == nullptr || !each->most.tokens_per_minute) continue;
-    auto& decision = report_.tokens[scope];
-    decision = each->tokens->reserve(tokens, *each->most.tokens_per_minute);
-    // No tokens are too many for a limit of none: what a request uses may be known only afterwards.
-    if (*each->most.tokens_per_minute == 0) decision->admitted = false;
-    if (!decision->admitted) return scope;
-    reserving_[scope] = each;
-    reserved_ = tokens;
-  }
-  return std::nullopt;
+bool Admission::reserve(LimitScope scope, const Limits& limits, std::int64_t tokens) {
+  if (!limits.most.tokens_per_minute) return true;
+  auto& decision = report_.tokens[scope];
+  decision = limits.tokens->reserve(tokens, *limits.most.tokens_per_minute);
+  // No tokens are too many for a limit of none: what a request uses may be known only afterwards.
+  if (*limits.most.tokens_per_minute == 0) decision->admitted = false;
+  if (!decision->admitted) return false;
+  reserving_[scope] = &limits;
+  reserved_ = tokens;
+  return true;
 }
 
-std::optional<LimitScope> Admission::use_up_request(const LimitSet& limits) {
-  if (limits_requests(limits[LimitScope::kKey])) {
-    if (const auto scope = look_at_requests(limits)) return scope;
-  }
-  for (const LimitScope scope : kLimitScopes) {
-    const Limits* each = limits[scope];
-    if (!limits_requests(each)) continue;
-    auto& decision = report_.requests[scope];
-    decision = each->requests->admit(*each->most.requests_per_hour);
-    if (!decision->admitted) return scope;
-  }
-  return std::nullopt;
+bool Admission::has_request_left(LimitScope scope, const Limits& limits) {
+  if (!limits_requests(&limits)) return true;
+  auto& decision = report_.requests[scope];
+  if (!decision) decision = limits.requests->look(*limits.most.requests_per_hour);
+  return decision->admitted;
 }
 
-/// Fills the report where it is empty. Returns the scope that has to wait longest.
+/// Completes the report. Returns the scope that has to wait longest.
 std::optional<LimitScope> Admission::look_at_requests(const LimitSet& limits) {
   std::optional<LimitScope> met;
   for (const LimitScope scope : kLimitScopes) {
-    const Limits* each = limits[scope];
-    if (!limits_requests(each)) continue;
-    auto& decision = report_.requests[scope];
-    if (!decision) decision = each->requests->look(*each->most.requests_per_hour);
-    if (decision->admitted) continue;
-    if (!met || decision->reset > report_.requests[*met]->reset) met = scope;
+    if (limits[scope] == nullptr || has_request_left(scope, *limits[scope])) continue;
+    if (!met || report_.requests[scope]->reset > report_.requests[*met]->reset) met = scope;
   }
   return met;
 }
 
-/// Gives back what was taken before the limit was met, and completes the report.
+/// Gives back what was taken before the limit was met, and completes the report. Of several limits
+/// of requests the one counts that lasts longest.
 LimitMet Admission::refuse(const LimitSet& limits, LimitMet met) {
   for (const LimitScope scope : kLimitScopes) {
     if (reserving_[scope] == nullptr) continue;
@@ -102,7 +93,8 @@ LimitMet Admission::refuse(const LimitSet& limits, LimitMet met) {
     if (given_back.remaining == given_back.limit) given_back.reset = {};
   }
   settle(0);
-  static_cast<void>(look_at_requests(limits));
+  const auto longest = look_at_requests(limits);
+  if (met.kind == LimitKind::kRequests) met.scope = longest.value_or(met.scope);
   return met;
 }
 

@@ -43,8 +43,7 @@ struct LimitMet {
   bool operator==(const LimitMet&) const = default;
 };
 
-/// In the order in which shares are taken: while a key is over its own limit, its requests hold
-/// nothing of the tenant's for even a moment.
+/// In the order in which shares are taken.
 inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kTenant};
 
 /// One thing for every scope.
@@ -70,12 +69,13 @@ struct RateReport {
 
 /// One request's share of its limits, given back once.
 ///
-/// Taken in the order concurrency, tokens, requests: what can be given back first, so that a
-/// request that is refused has used up nothing. Tokens that a key has and its tenant has not are
-/// held for the moment in between. Admissions to the windows of requests cannot be
-/// given back; so all are looked at before the first is used up. Another request in between may
-/// still take the tenant's last, and this one has then used up one of its key's for nothing: too
-/// few are admitted, never too many.
+/// A request that is refused has used up nothing. Of each scope concurrency and tokens are taken,
+/// which can be given back, and the window of requests is looked at, which cannot; only when all
+/// scopes have room are those windows used up. The key comes before its tenant: as long as a key is
+/// over a limit of its own, its requests hold nothing of the tenant's for even a moment.
+///
+/// Between the look and the use another request may take the tenant's last place. This one has then
+/// used up one of its key's for nothing: too few are admitted, never too many.
 ///
 /// Threads: one at a time.
 /// Lifetime: the limits outlive it.
@@ -107,12 +107,12 @@ class Admission {
   [[nodiscard]] const RateReport& report() const { return report_; }
 
  private:
-  // Each returns whose limit was met.
-  [[nodiscard]] std::optional<LimitScope> start(const LimitSet& limits);
-  [[nodiscard]] std::optional<LimitScope> reserve(const LimitSet& limits, std::int64_t tokens);
-  [[nodiscard]] std::optional<LimitScope> use_up_request(const LimitSet& limits);
-  [[nodiscard]] std::optional<LimitScope> look_at_requests(const LimitSet& limits);
+  // Each takes or looks at one scope's; false when its limit is met.
+  [[nodiscard]] bool start(LimitScope scope, const Limits& limits);
+  [[nodiscard]] bool reserve(LimitScope scope, const Limits& limits, std::int64_t tokens);
+  [[nodiscard]] bool has_request_left(LimitScope scope, const Limits& limits);
 
+  [[nodiscard]] std::optional<LimitScope> look_at_requests(const LimitSet& limits);
   LimitMet refuse(const LimitSet& limits, LimitMet met);
 
   LimitSet running_;    // whose requests it is counted among

@@ -9,12 +9,14 @@
 
 #include "gateway/durable_axis.h"
 #include "gateway/testing/test_gateway.h"
+#include "testing/fake_clock.h"
 
 namespace insula::gateway {
 namespace {
 
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""min;
 using ::testing::HasSubstr;
 
 TEST_F(GatewayTest, TellsAClientOverTheLimitWhenToComeBack) {
@@ -74,7 +76,12 @@ TEST_F(GatewayTest, TokensAreReservedBeforeARequestAndSettledAfterIt) {
   config_.tenants[0].limits.tokens_per_minute = 1000;
   config_.tenants[0].limits.requests_per_hour = 0;
   apply();
-  EXPECT_EQ(chat(kStream).headers.get("x-ratelimit-remaining-tokens"), "984");
+  const auto closed = chat(kStream);
+  EXPECT_EQ(closed.headers.get("x-ratelimit-remaining-tokens"), "984");
+  // A limit of 0 is never over.
+  EXPECT_FALSE(closed.headers.contains("Retry-After"));
+  EXPECT_EQ(closed.headers.get("x-should-retry"), "false");
+  EXPECT_THAT(closed.body, HasSubstr("of 0 requests per hour is reached\""));
   config_.tenants[0].limits.requests_per_hour = 1000;
   config_.tenants[0].limits.tokens_per_minute.reset();
   apply();
@@ -264,12 +271,84 @@ TEST_F(GatewayTest, TokensOfAKeyAreLimitedBesideTheTenants) {
   EXPECT_THAT(full.body, HasSubstr("the tenant's rate limit is 50 tokens per minute"));
   EXPECT_THAT(full.headers.get("RateLimit"), HasSubstr("\"key-tokens\";r=984"));
   // A limit of 0 holds for those whose tokens are not known before, too.
-  config_.api_keys[0].limits.tokens_per_minute = 0;
+  config_.api_keys.push_back(
+      {"alphaother", "alpha", std::string(kHash), "", {}, {.tokens_per_minute = 0}});
   apply();
   const auto none =
-      send("POST", "/alpha/v1/audio/transcriptions", bearer(key_of("alphaalpha")), kChat);
+      send("POST", "/alpha/v1/audio/transcriptions", bearer(key_of("alphaother")), kChat);
   EXPECT_EQ(none.status, 429);
   EXPECT_EQ(none.headers.get("x-should-retry"), "false");
+}
+
+LimitSet limits_of_key(const Snapshot& snapshot, std::string_view id) {
+  LimitSet limits;
+  limits[LimitScope::kTenant] = &snapshot.find("alpha")->limits;
+  limits[LimitScope::kKey] = &snapshot.api_keys.records().find(id)->second.grant.limits;
+  return limits;
+}
+
+TEST_F(GatewayTest, MoreTokensAreReservedOfTheKeyAndTheTenantOrOfNeither) {
+  config_.tenants[0].limits.tokens_per_minute = 500;
+  config_.api_keys = {{"small", "alpha", std::string(kHash), "", {}, {.tokens_per_minute = 100}},
+                      {"large", "alpha", std::string(kHash), "", {}, {.tokens_per_minute = 1000}}};
+  SnapshotBuilder builder(directory_, system_clock(), registry_, {});
+  const auto snapshot = builder.build(config_);
+  const auto left = [&](std::string_view id, LimitScope scope) {
+    Admission asking;
+    EXPECT_EQ(asking.take(limits_of_key(*snapshot, id), 0), std::nullopt);
+    return asking.report().tokens[scope]->remaining;
+  };
+  Admission small;
+  EXPECT_EQ(small.take(limits_of_key(*snapshot, "small"), 40), std::nullopt);
+  EXPECT_EQ(small.reserve_more(50), std::nullopt);
+  EXPECT_EQ(small.reserve_more(20), LimitScope::kKey);
+  EXPECT_EQ(small.reserved(), 90);
+  EXPECT_EQ(left("small", LimitScope::kKey), 10);
+  EXPECT_EQ(left("small", LimitScope::kTenant), 410);
+  Admission large;
+  EXPECT_EQ(large.take(limits_of_key(*snapshot, "large"), 400), std::nullopt);
+  EXPECT_EQ(large.reserve_more(20), LimitScope::kTenant);
+  EXPECT_EQ(left("large", LimitScope::kKey), 600);
+  large.settle(300);
+  small.settle(30);
+  EXPECT_EQ(left("large", LimitScope::kKey), 700);
+  EXPECT_EQ(left("small", LimitScope::kKey), 70);
+  EXPECT_EQ(left("small", LimitScope::kTenant), 170);
+}
+
+TEST_F(GatewayTest, OfSeveralLimitsOfRequestsTheOneIsToldThatLastsLongest) {
+  testing::FakeClock clock;
+  config_.tenants[0].limits.requests_per_hour = 1;
+  config_.api_keys = {{"k", "alpha", std::string(kHash), "", {}, {.requests_per_hour = 1}},
+                      {"other", "alpha", std::string(kHash), "", {}}};
+  SnapshotBuilder builder(directory_, clock, registry_, {});
+  auto snapshot = builder.build(config_);
+  EXPECT_EQ(Admission().take(limits_of_key(*snapshot, "k"), std::nullopt), std::nullopt);
+  clock.advance(60s);
+  config_.tenants[0].limits.requests_per_hour = 2;
+  snapshot = builder.build(config_);
+  EXPECT_EQ(Admission().take(limits_of_key(*snapshot, "other"), std::nullopt), std::nullopt);
+  config_.tenants[0].limits.requests_per_hour = 1;
+  snapshot = builder.build(config_);
+  // The key is free in 59 minutes, the tenant in an hour.
+  Admission admission;
+  EXPECT_EQ(admission.take(limits_of_key(*snapshot, "k"), std::nullopt),
+            (LimitMet{LimitKind::kRequests, LimitScope::kTenant}));
+  EXPECT_EQ(admission.report().requests[LimitScope::kKey]->reset, 59min);
+  EXPECT_EQ(admission.report().requests[LimitScope::kTenant]->reset, 60min);
+}
+
+TEST_F(GatewayTest, AKeyWhoseLimitCannotBeKeptIsUnavailable) {
+  Model model(loop_);
+  config_.api_keys[0].limits.requests_per_hour = 5;
+  std::filesystem::create_directories(directory_ / "limits/key.alphaalpha.ring");
+  start({model.address});
+  const auto answer = chat();
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("this API key's rate limit cannot be kept"));
+  std::filesystem::remove(directory_ / "limits/key.alphaalpha.ring");
+  apply();
+  EXPECT_EQ(chat().status, 200);
 }
 
 TEST_F(GatewayTest, WithKeysAtTheirLimitsManyThreadsUseUpTheTenantsExactly) {
@@ -278,22 +357,19 @@ TEST_F(GatewayTest, WithKeysAtTheirLimitsManyThreadsUseUpTheTenantsExactly) {
   constexpr int kAttempts = 500;
   config_.tenants[0].limits.requests_per_hour = kTenantMost;
   config_.api_keys.clear();
-  for (const char* id : {"a", "b", "c", "d"})
+  std::map<std::string, std::atomic<std::int64_t>> admitted;
+  for (const char* id : {"a", "b", "c", "d"}) {
     config_.api_keys.push_back(
         {id, "alpha", std::string(kHash), "", {}, {.requests_per_hour = kKeyMost}});
+    admitted[id] = 0;
+  }
   SnapshotBuilder builder(directory_, system_clock(), registry_, {});
   const auto snapshot = builder.build(config_);
-  std::map<std::string, std::atomic<std::int64_t>> admitted;
-  for (const ApiKeyConfig& key : config_.api_keys)
-    admitted[key.id] = 0;
   {
     std::vector<std::jthread> threads;
     for (auto& [id, count] : admitted) {
-      LimitSet limits;
-      limits[LimitScope::kTenant] = &snapshot->find("alpha")->limits;
-      limits[LimitScope::kKey] = &snapshot->api_keys.records().find(id)->second.grant.limits;
       for (int thread = 0; thread < 2; ++thread) {
-        threads.emplace_back([limits, &mine = count] {
+        threads.emplace_back([limits = limits_of_key(*snapshot, id), &mine = count] {
           for (int i = 0; i < kAttempts; ++i) {
             Admission admission;
             if (!admission.take(limits, std::nullopt)) ++mine;
@@ -309,6 +385,40 @@ TEST_F(GatewayTest, WithKeysAtTheirLimitsManyThreadsUseUpTheTenantsExactly) {
   }
   EXPECT_EQ(sum, kTenantMost);
   EXPECT_EQ(snapshot->find("alpha")->limits.running->load(), 0);
+}
+
+TEST_F(GatewayTest, KeysOverTheirOwnLimitsNeverHoldWhatIsTheTenants) {
+  constexpr std::int64_t kTokens = 600;
+  config_.tenants[0].limits = {
+      .requests_per_hour = 100'000, .tokens_per_minute = 1000, .concurrent_requests = 1};
+  config_.api_keys = {
+      {"concurrency", "alpha", std::string(kHash), "", {}, {.concurrent_requests = 0}},
+      {"tokens", "alpha", std::string(kHash), "", {}, {.tokens_per_minute = kTokens - 1}},
+      {"requests", "alpha", std::string(kHash), "", {}, {.requests_per_hour = 0}},
+      {"other", "alpha", std::string(kHash), "", {}}};
+  SnapshotBuilder builder(directory_, system_clock(), registry_, {});
+  const auto snapshot = builder.build(config_);
+  std::atomic<bool> done = false;
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> threads;
+  for (const auto& [id, kind] : {std::pair{"concurrency", LimitKind::kConcurrency},
+                                 {"tokens", LimitKind::kTokens},
+                                 {"requests", LimitKind::kRequests}}) {
+    threads.emplace_back([&, limits = limits_of_key(*snapshot, id), wanted = kind] {
+      while (!done) {
+        Admission admission;
+        EXPECT_EQ(admission.take(limits, kTokens), (LimitMet{wanted, LimitScope::kKey}));
+        ++refused;
+      }
+    });
+  }
+  while (refused == 0)
+    std::this_thread::yield();
+  for (int i = 0; i < 20'000 && !::testing::Test::HasFailure(); ++i) {
+    Admission admission;
+    EXPECT_EQ(admission.take(limits_of_key(*snapshot, "other"), kTokens), std::nullopt) << i;
+  }
+  done = true;
 }
 
 TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {

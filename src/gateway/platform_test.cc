@@ -151,6 +151,10 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
                   "2027-01-01T00:00:00Z",
                   {"m", "n"},
                   {.requests_per_hour = 20, .concurrent_requests = kLimitUnreadable}}));
+  // Limits of requests or tokens alone would let some requests through.
+  key.data["concurrentRequests"] = "4";
+  key.data["tokensPerMinute"] = "6000\n";
+  EXPECT_EQ(key_config(key).limits.concurrent_requests, kLimitUnreadable);
   EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
 }

@@ -56,6 +56,7 @@ std::size_t SnapshotBuilder::windows_that_fit() {
 std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
   auto snapshot = std::make_shared<Snapshot>();
   windows_ = 0;
+  incomplete_ = false;
   std::vector<JwsKey> builtin;
   for (const std::string& pem : config.builtin_keys) {
     auto key = JwsKey::from_public_pem(pem);
@@ -86,8 +87,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     }
   }
   forget_unused(config);
-  snapshot->incomplete =
-      std::ranges::any_of(counted_, [](const auto& entry) { return entry.second.without_window; });
+  snapshot->incomplete = incomplete_;
   return snapshot;
 }
 
@@ -219,6 +219,7 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
     log_.error("not served: the rate limit log cannot be opened", "of", owner, "err",
                opened.error());
   counted.without_window = !opened;
+  incomplete_ = incomplete_ || !opened;
   return limits;
 }
 

@@ -131,7 +131,9 @@ class SnapshotBuilder {
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
   std::size_t windows_max_;
-  std::size_t windows_ = 0;  // of the snapshot that is being built
+  // Of the snapshot that is being built.
+  std::size_t windows_ = 0;
+  bool incomplete_ = false;
   bool files_may_be_spent_ = true;
 
   struct Scope {

@@ -257,8 +257,9 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   INSULA_CO_TRY_VOID(save_owner(plan.dir, owner));
   launch.flags = {"--pid-file", plan.dir + "/pid", "--output-owner",
                   fmt::format("{}:{}", owner.uid, owner.gid)};
-  // `crun run` may collect the exit status of a container that ends before it does, and nobody has
-  // it then. After `create` the container is the shim's child before it runs.
+  // While `crun run` lasts a process of its own is the container's parent, and the exit status of a
+  // container that ends before it is lost. After `create` the container is the shim's child before
+  // it runs.
   const bool in_two_steps = std::filesystem::path(options_.program).filename() == "crun";
   if (in_two_steps) launch.flags.insert(launch.flags.end(), {"--start", plan.id});
   launch.command = command(in_two_steps ? std::vector<std::string>{"create"}

@@ -238,6 +238,36 @@ TEST_P(OciRuntimeTest, VolumesAndTheTerminationMessageAreInPlace) {
   });
 }
 
+// A process of the runtime's may collect the status of a container that ends before it does.
+TEST_P(OciRuntimeTest, ContainersThatEndAtOnceEndWithTheirOwnStatus) {
+  with_node([](TestNode& node) -> Task<> {
+    Sandbox sandbox;
+    sandbox.pod_uid = "quick";
+    sandbox.hostname = "quick";
+    sandbox.dir = node.dir / "quick";
+    sandbox.ip = node.ips.acquire(sandbox.pod_uid).value();
+    const Result<Sandbox> made = co_await node.runtime->create_sandbox(sandbox);
+    EXPECT_TRUE(made) << made.error().message();
+    if (!made) co_return;
+    for (int i = 0; i < 24; ++i) {
+      ContainerPlan plan;
+      plan.id = fmt::format("quick-{}-{}", getpid(), i);
+      plan.dir = fmt::format("{}/container-{}", sandbox.dir, i);
+      plan.log_path = fmt::format("{}/log-{}", sandbox.dir, i);
+      plan.log_bytes_max = 1 << 16;
+      plan.root = HostRoot{};
+      plan.argv = {"/bin/sh", "-c", "exit 7"};
+      EXPECT_TRUE(make_dirs(plan.dir, 0711));
+      const auto container = co_await node.runtime->start(plan, *made);
+      EXPECT_TRUE(container) << container.error().message();
+      if (!container) co_return;
+      EXPECT_EQ((co_await wait_for_exit(*container)).exit_code, 7) << i;
+      EXPECT_TRUE(co_await node.runtime->remove(*container));
+    }
+    EXPECT_TRUE(co_await node.runtime->remove_sandbox(sandbox));
+  });
+}
+
 void add_volume(api::Pod& pod,
                 const std::string& name,
                 const std::string& path,

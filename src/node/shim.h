@@ -24,8 +24,9 @@ namespace insula::node {
 /// Without --pid-file the command *is* the container: a session of its own that dies with the shim.
 /// Whatever it leaves behind is killed after its end, in whatever session.
 /// With it the command is an OCI runtime that leaves the container's pid there and ends; the
-/// container is then adopted, because the shim is a subreaper. With --start the command is one that
-/// only creates the container ID; it is started once it is adopted.
+/// container is then adopted, because the shim is a subreaper. With --start the command is
+/// `RUNTIME... create ...`, which leaves the container ID waiting; once it is adopted, `RUNTIME...
+/// start ID` lets it run.
 ///
 /// On descriptor kShimStatusFd it reports once: `started <pid>\n`, or `failed <why>\n` and ends.
 /// Descriptor kShimLockFd is a lock that the agent took on a file; the shim lets go of it when it

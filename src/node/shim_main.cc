@@ -39,9 +39,9 @@ constexpr std::size_t kReasonBytesMax = 2048;
 constexpr int kReapRoundsMax = 10'000;
 constexpr useconds_t kReapPauseMicros = 1000;
 
-// Commands of an OCI runtime.
-constexpr std::string_view kCreate = "create";
-constexpr const char* kStart = "start";
+// Spec: OCI runtime command line interface.
+constexpr std::string_view kCreateVerb = "create";
+constexpr std::string_view kStartVerb = "start";
 
 struct ShimOptions {
   std::string dir;
@@ -233,40 +233,43 @@ int wait_status(pid_t pid) {
   return status;
 }
 
-// The container's pid, once the OCI runtime has started it; 0 and a report when it could not.
-pid_t adopt(const ShimOptions& options, pid_t runtime, const Pipes& pipes) {
+// Whether the OCI runtime did what it was told; false and a report when it did not.
+bool has_succeeded(pid_t runtime, const Fd& err_read) {
   const int status = wait_status(runtime);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    const std::string words = last_words(pipes.err_read);
-    failed(words.empty() ? "the OCI runtime failed and said nothing" : words);
-    return 0;
-  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+  const std::string words = last_words(err_read);
+  failed(words.empty() ? "the OCI runtime failed and said nothing" : words);
+  return false;
+}
+
+// The container's pid, once the OCI runtime has made it; 0 and a report when it could not.
+pid_t adopt(const ShimOptions& options, pid_t runtime, const Pipes& pipes) {
+  if (!has_succeeded(runtime, pipes.err_read)) return 0;
   const Result<std::string> text = read_file(options.pid_file);
   const pid_t pid = text ? static_cast<pid_t>(std::strtol(text->c_str(), nullptr, 10)) : 0;
   if (pid <= 0) failed("the OCI runtime left no pid");
   return pid;
 }
 
-// Starts the container that the command only created. False and a report when it cannot be.
+// Starts the container that the command only created, by the same command with another verb. False
+// and a report when it cannot be.
 bool start(ShimOptions options) {
   std::vector<char*> words;
-  std::string verb = kStart;
-  for (char** word = options.command; *word != nullptr && std::string_view(*word) != kCreate;
-       ++word)
+  for (char** word = options.command; *word != nullptr && *word != kCreateVerb; ++word)
     words.push_back(*word);
+  std::string verb(kStartVerb);
   words.insert(words.end(), {verb.data(), options.start.data(), nullptr});
   options.command = words.data();
   Pipes pipes;
-  if (!open_pipes(pipes)) return failed(with_errno("make pipes")) == 0;
-  const pid_t child = fork();
-  if (child < 0) return failed(with_errno("fork")) == 0;
+  const pid_t child = open_pipes(pipes) ? fork() : -1;
+  if (child < 0) {
+    failed(with_errno("run the OCI runtime"));
+    return false;
+  }
   if (child == 0) become_command(options, pipes);
   pipes.out_write.close();
   pipes.err_write.close();
-  const int status = wait_status(child);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-  const std::string words_of_it = last_words(pipes.err_read);
-  return failed(words_of_it.empty() ? "the OCI runtime failed and said nothing" : words_of_it) == 0;
+  return has_succeeded(child, pipes.err_read);
 }
 
 // Copies both pipes to the log until the container has ended and what it wrote before is read. The
