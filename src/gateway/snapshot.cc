@@ -57,6 +57,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   auto snapshot = std::make_shared<Snapshot>();
   windows_ = 0;
   incomplete_ = false;
+  const std::size_t without_room_before = std::exchange(without_room_, 0);
   std::vector<JwsKey> builtin;
   for (const std::string& pem : config.builtin_keys) {
     auto key = JwsKey::from_public_pem(pem);
@@ -85,6 +86,12 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     if (const auto added = add_key(snapshot->api_keys, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
     }
+  }
+  if (without_room_ > 0 && without_room_ != without_room_before) {
+    log_.error(
+        "not served: all windows of rate limits may be a third of vm.max_map_count; raise that, or "
+        "revoke keys",
+        "owners", without_room_, "windows", windows_max_);
   }
   forget_unused(config);
   snapshot->incomplete = incomplete_;
@@ -214,6 +221,10 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
   limits.running = counted.running.lock();
   if (limits.running == nullptr) limits.running = std::make_shared<std::atomic<std::int64_t>>(0);
   counted.running = limits.running;
+  if (!take_room_for_windows(limits.most)) {
+    ++without_room_;
+    return limits;
+  }
   const auto opened = open_windows(owner, counted, limits);
   if (!opened && !counted.without_window)
     log_.error("not served: the rate limit log cannot be opened", "of", owner, "err",
@@ -223,19 +234,17 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
   return limits;
 }
 
-Result<> SnapshotBuilder::take_place_for_window() {
-  if (windows_ >= windows_max_) {
-    return fail(ErrorCode::kUnavailable,
-                "more windows than a third of vm.max_map_count; raise that, or revoke keys");
-  }
-  ++windows_;
-  return {};
+bool SnapshotBuilder::take_room_for_windows(const LimitConfig& limits) {
+  const std::size_t needed =
+      (limits.requests_per_hour ? 1U : 0U) + (limits.tokens_per_minute ? 1U : 0U);
+  if (windows_ + needed > windows_max_) return false;
+  windows_ += needed;
+  return true;
 }
 
 Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counted, Limits& limits) {
   const auto file = [&](const char* extension) { return directory_ / (owner + extension); };
   if (limits.most.requests_per_hour) {
-    INSULA_TRY_VOID(take_place_for_window());
     counted.requests_per_hour = *limits.most.requests_per_hour;
     limits.requests = counted.requests.lock();
     if (limits.requests == nullptr) {
@@ -247,7 +256,6 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
     make_room(owner, counted, *limits.requests);
   }
   if (limits.most.tokens_per_minute) {
-    INSULA_TRY_VOID(take_place_for_window());
     limits.tokens = counted.tokens.lock();
     if (limits.tokens == nullptr) {
       INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));

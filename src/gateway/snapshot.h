@@ -57,7 +57,8 @@ struct Snapshot {
   Tenant nobody;
   ApiKeys api_keys;
 
-  /// Whether some tenant or key is not served since its limits cannot be kept.
+  /// Whether some tenant or key is not served since its limits cannot be kept, and the same
+  /// configuration may do better later.
   bool incomplete = false;
 
   /// nullptr: no such tenant.
@@ -116,7 +117,8 @@ class SnapshotBuilder {
   [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
   /// `owner` names the files: a tenant's name, or `key.` and an id.
   [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);
-  [[nodiscard]] Result<> take_place_for_window();
+  /// Whether there is room for the windows that these limits need; takes it.
+  [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
@@ -133,6 +135,7 @@ class SnapshotBuilder {
   std::size_t windows_max_;
   // Of the snapshot that is being built.
   std::size_t windows_ = 0;
+  std::size_t without_room_ = 0;
   bool incomplete_ = false;
   bool files_may_be_spent_ = true;
 
