@@ -188,6 +188,13 @@ void finish_upstream_head(std::string& out, std::optional<std::size_t> body_byte
   out.append("\r\n");
 }
 
+bool is_for_client(const http::ResponseHead& head, const Field& field, ReplyFraming framing) {
+  if (is_ours_downstream(field)) return false;
+  if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding)
+    return framing == ReplyFraming::kAsReceived;
+  return !http::is_hop_by_hop(head, field);
+}
+
 void write_reply_head(std::string& out,
                       const http::ResponseHead& head,
                       ReplyFraming framing,
@@ -202,22 +209,19 @@ void write_reply_head(std::string& out,
       .append(head.reason)
       .append("\r\n");
   for (const Field& field : head.fields()) {
-    if (is_ours_downstream(field)) continue;
-    if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding) {
-      if (framing != ReplyFraming::kAsReceived) continue;
-    } else if (http::is_hop_by_hop(head, field)) {
-      continue;
-    }
-    append_header(out, field.name, field.value);
+    if (is_for_client(head, field, framing)) append_header(out, field.name, field.value);
   }
   if (framing == ReplyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
   out.append(own_headers);
   out.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
 
+std::string body_of(const OwnReply& reply) {
+  return llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
+}
+
 void write_own_reply(std::string& out, const OwnReply& reply) {
-  const std::string body =
-      llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
+  const std::string body = body_of(reply);
   out.append("HTTP/1.1 ");
   append_number(out, reply.status);
   out.append(" ")
@@ -225,7 +229,7 @@ void write_own_reply(std::string& out, const OwnReply& reply) {
       .append("\r\nContent-Type: application/json\r\nContent-Length: ");
   append_number(out, static_cast<std::int64_t>(body.size()));
   out.append("\r\n");
-  if (reply.status == 401) out.append("WWW-Authenticate: Bearer realm=\"insula\"\r\n");
+  if (reply.status == 401) append_header(out, "WWW-Authenticate", kChallenge);
   out.append(reply.own_headers);
   out.append(reply.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
   if (!reply.without_body) out.append(body);

@@ -49,6 +49,12 @@ void finish_upstream_head(std::string& out, std::optional<std::size_t> body_byte
 /// How the end of a reply's body is told to the client.
 enum class ReplyFraming : std::uint8_t { kAsReceived, kChunked, kUntilClose };
 
+/// Whether a header of an upstream's reply is for the client: not those of the connection, nor
+/// those that ours replace. Requires: `field` is one of `head.fields()`.
+[[nodiscard]] bool is_for_client(const http::ResponseHead& head,
+                                 const http::Field& field,
+                                 ReplyFraming framing);
+
 /// Writes the head of a relayed reply, the empty line included.
 void write_reply_head(std::string& out,
                       const http::ResponseHead& head,
@@ -67,7 +73,13 @@ struct OwnReply {
   bool without_body = false;  // the answer to a HEAD request
 };
 
-/// Writes it as a whole, with OpenAI's error body.
+/// Its body: OpenAI's error.
+[[nodiscard]] std::string body_of(const OwnReply& reply);
+
+/// What `WWW-Authenticate` says with a 401.
+inline constexpr std::string_view kChallenge = "Bearer realm=\"insula\"";
+
+/// Writes it as a whole.
 void write_own_reply(std::string& out, const OwnReply& reply);
 
 /// `the tenant's`, as a message names whose limit it was.

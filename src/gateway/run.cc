@@ -21,6 +21,7 @@
 #include "client/http_client.h"
 #include "client/kubeconfig.h"
 #include "gateway/admin.h"
+#include "gateway/connection.h"
 #include "gateway/gateway.h"
 #include "gateway/platform_watch.h"
 #include "gateway/resident.h"
@@ -48,7 +49,7 @@ Result<std::shared_ptr<net::TlsContext>> tls_of(const GatewayOptions& options) {
   net::TlsServerOptions tls;
   INSULA_TRY(tls.certificate_chain, read_text(options.tls_certificate));
   INSULA_TRY(tls.private_key, read_text(options.tls_key));
-  tls.alpn = {"http/1.1"};
+  tls.alpn = {std::string(kHttp2Protocol), "http/1.1"};
   return net::TlsContext::server(tls);
 }
 

@@ -7,12 +7,14 @@
 
 #include "async/deadline.h"
 #include "base/random.h"
-#include "gateway/connection.h"
+#include "gateway/http1_connection.h"
+#include "gateway/http2_connection.h"
 #include "gateway/request.h"
 
 namespace insula::gateway {
 namespace {
 
+constexpr std::chrono::seconds kHandshakeTime{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kWarnInterval{60};
 constexpr std::uint64_t kDescriptorsReserved = 128;
@@ -34,14 +36,15 @@ std::size_t connections_max(std::uint64_t descriptors, unsigned loops) {
 /// A connection's entry in the worker's list, for as long as its task lives.
 class Worker::Place {
  public:
-  Place(Worker& worker, Connection& connection)
-      : worker_(worker),
-        place_(worker.connections_.insert(worker.connections_.end(), &connection)) {
+  explicit Place(Worker& worker)
+      : worker_(worker), place_(worker.connections_.insert(worker.connections_.end(), nullptr)) {
     worker_.settings_.metrics.open_connections.add(1);
   }
 
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
+
+  void set(Connection* connection) { *place_ = connection; }
 
   ~Place() {
     worker_.connections_.erase(place_);
@@ -79,13 +82,13 @@ Task<> Worker::accept_all(std::unique_ptr<net::Listener> listener) {
     if (!accepted) {
       warn_not_accepted(accepted.error());
       co_await sleep_for(kAcceptPause);
-    } else if (connections_.size() < settings_.connections_max) {
+    } else if (has_room()) {
       settings_.metrics.connections.add();
       running_.spawn(run(*std::move(accepted)));
     } else {
-      warn_not_accepted(
-          Error(ErrorCode::kUnavailable,
-                fmt::format("a loop has {} connections, its limit", settings_.connections_max)));
+      warn_not_accepted(Error(ErrorCode::kUnavailable,
+                              fmt::format("a loop has {} connections and streams, its limit",
+                                          settings_.connections_max)));
     }
   }
 }
@@ -97,18 +100,37 @@ void Worker::warn_not_accepted(const Error& why) {
 }
 
 Task<> Worker::run(std::unique_ptr<net::Stream> stream) {
-  Connection connection(*this, std::move(stream));
-  const Place place(*this, connection);
-  co_await connection.serve();
+  Place place(*this);
+  if (settings_.tls != nullptr) {
+    auto shaken =
+        co_await net::tls_accept(settings_.tls, std::move(stream), loop_.now() + kHandshakeTime);
+    if (!shaken) co_return;
+    stream = *std::move(shaken);
+  }
+  std::string received;
+  if (stream->alpn() != kHttp2Protocol) {
+    Http1Connection connection(*this, std::move(stream));
+    place.set(&connection);
+    const auto end = co_await connection.serve();
+    place.set(nullptr);
+    if (end != Http1Connection::End::kHttp2) co_return;
+    received = connection.received();
+    stream = connection.release_stream();
+  }
+  Http2Connection connection(*this, std::move(stream));
+  place.set(&connection);
+  co_await connection.serve(std::move(received));
+  place.set(nullptr);
 }
 
 Task<> Worker::sweep() {
   for (;;) {
     co_await sleep_for(kSweepInterval);
     coarse_now_ = loop_.now();
-    // expire() only wakes connections, so the list stays as it is.
-    for (Connection* connection : connections_)
-      connection->check_deadline(coarse_now_);
+    // Connections are only woken, so the list stays as it is.
+    for (Connection* connection : connections_) {
+      if (connection != nullptr) connection->check_deadline(coarse_now_);
+    }
     pool_.sweep(coarse_now_);
   }
 }
@@ -118,8 +140,9 @@ Task<> Worker::drain(Deadline deadline) {
   accepting_.cancel();
   accepting_.spawn(sweep());
   coarse_now_ = loop_.now();
-  for (Connection* connection : connections_)
-    connection->begin_drain(coarse_now_);
+  for (Connection* connection : connections_) {
+    if (connection != nullptr) connection->begin_drain(coarse_now_);
+  }
   co_await race(running_.drained(), sleep_until(deadline));
   running_.cancel();
 }

@@ -122,6 +122,14 @@ class Worker {
   /// among equals. nullptr when the tenant has none.
   [[nodiscard]] Endpoint* choose(const Tenant& tenant, std::span<Endpoint* const> tried);
 
+  /// Whether there may be one more connection, or stream of one: each may need a connection to an
+  /// upstream.
+  [[nodiscard]] bool has_room() const {
+    return connections_.size() + streams_ < settings_.connections_max;
+  }
+
+  void count_stream(int change) { streams_ += static_cast<std::size_t>(change); }
+
   /// Takes `bytes` from what bodies may hold; false when there is not so much left.
   [[nodiscard]] bool hold(std::size_t bytes);
   void release(std::size_t bytes);
@@ -161,7 +169,8 @@ class Worker {
   llm::RequestReader reader_;
   TokenCache tokens_;
   UpstreamPool pool_;
-  std::list<Connection*> connections_;
+  std::list<Connection*> connections_;  // null during the TLS handshake
+  std::size_t streams_ = 0;
   TaskGroup running_;
   TaskGroup accepting_;
 };

@@ -406,6 +406,31 @@ ParseStatus parse_response(std::string_view bytes,
   return limited(status, bytes.size(), limits, head);
 }
 
+Refusal understand_request(RequestHead& head) {
+  const std::size_t count = head.field_count;
+  reset(head);
+  head.field_count = count;
+  head.host = {};
+  head.expect_continue = false;
+  for (const char c : head.target) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return head.refusal = Refusal::kTarget;
+  }
+  if (head.target.empty()) return head.refusal = Refusal::kTarget;
+  if (check_target(head) != ParseStatus::kComplete) return head.refusal;
+  ConnectionOptions options;
+  bool has_upgrade = false;
+  for (Field& field : std::span(head.table).first(count)) {
+    field.id = id_of(field.name);
+    if (const auto why = read_field(head, field, options, has_upgrade); why != Refusal::kNone)
+      return head.refusal = why;
+  }
+  // Only HTTP/1 frames bodies so.
+  if (head.chunked) return head.refusal = Refusal::kTransferCoding;
+  check_framing(head, {}, false);
+  check_request(head);
+  return head.refusal;
+}
+
 bool is_hop_by_hop(const MessageHead& head, const Field& field) {
   switch (field.id) {
     case FieldId::kConnection:

@@ -123,7 +123,13 @@ struct ResponseHead : MessageHead {
                                         const HeadLimits& limits,
                                         RequestHead& head);
 
-/// The same for a response. An answer of 1xx is a head of its own; the caller goes on after it.
+/// Completes a head that did not come as HTTP/1 text: method, target and table are set, names are
+/// tokens and values have no control characters. Everything that parse_request() refuses for what
+/// fields or target say is refused here. Returns head.refusal.
+Refusal understand_request(RequestHead& head);
+
+/// As parse_request(), for a response. An answer of 1xx is a head of its own; the caller goes on
+/// after it.
 [[nodiscard]] ParseStatus parse_response(std::string_view bytes,
                                          std::size_t seen,
                                          const HeadLimits& limits,

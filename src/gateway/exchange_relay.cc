@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "async/deadline.h"
-#include "gateway/connection.h"
+#include "gateway/exchange.h"
 #include "gateway/worker.h"
 #include "llm/openai_error.h"
 #include "net/stream.h"
@@ -103,7 +103,7 @@ struct Tries {
 
 /// Sends the request to an endpoint, and to another as long as none has begun to answer and that is
 /// safe. Returns whether the client connection may carry another request.
-Task<bool> Connection::route(Request& request) {
+Task<bool> Exchange::route(Request& request) {
   const TenantMetrics& metrics = *request.tenant->metrics;
   Tries tries;
   for (;;) {
@@ -139,7 +139,7 @@ Task<bool> Connection::route(Request& request) {
   }
 }
 
-Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
+Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
   const TenantMetrics& metrics = *request.tenant->metrics;
   switch (result) {
     case Attempt::kDone:
@@ -159,23 +159,23 @@ Task<bool> Connection::finish_attempt(Request& request, Attempt result) {
       metrics.lost_errors->add();
       request.status = 502;
       worker_.log_failure(request, "the upstream's reply broke off");
-      client_->abort();  // A reply that was cut off must not look complete.
+      client_.cut_off();  // A reply that was cut off must not look complete.
       co_return false;
     default:
       co_return false;
   }
 }
 
-Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoint, Via via) {
+Task<Exchange::Attempt> Exchange::attempt(Request& request, Endpoint& endpoint, Via via) {
   const Load load(endpoint);
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
   request.endpoint = &endpoint;
   ++request.attempts;
   if (via == Via::kAny) upstream_ = worker_.pool().take(endpoint);
-  Sent sent{.reused = upstream_ != nullptr};
-  if (!sent.reused) {
-    wait_for(Phase::kUpstream, timeouts.connect);
+  Dispatch dispatch{.reused = upstream_ != nullptr};
+  if (!dispatch.reused) {
+    wait_for_upstream(timeouts.connect);
     auto dialed = co_await net::dial(endpoint.address, Loop::current().now() + timeouts.connect);
     if (client_gone_) co_return Attempt::kClientGone;
     if (!dialed) {
@@ -184,20 +184,20 @@ Task<Connection::Attempt> Connection::attempt(Request& request, Endpoint& endpoi
     }
     upstream_ = *std::move(dialed);
   }
-  wait_for(Phase::kUpstream, timeouts.first_byte);
+  wait_for_upstream(timeouts.first_byte);
   std::string_view head = upstream_head_;
   std::string_view body = payload_;
   const auto written = write_now(*upstream_, head, body);
-  sent.whole = written ? *written : co_await write_on(head, body);
+  dispatch.whole = written ? *written : co_await write_on(head, body);
   if (client_gone_) co_return Attempt::kClientGone;
   if (expired_) co_return Attempt::kTimedOut;
   // Also when not all was sent: an upstream that refuses a request says why before it closes.
-  co_return co_await relay(request, endpoint, sent);
+  co_return co_await relay(request, endpoint, dispatch);
 }
 
 /// Writes what the upstream could not take at once. False when it closed, or refuses the request
 /// without waiting for the rest.
-Task<bool> Connection::write_on(std::string_view head, std::string_view body) {
+Task<bool> Exchange::write_on(std::string_view head, std::string_view body) {
   const auto first = co_await race(write_rest(*upstream_, head, body), refused(*upstream_));
   const bool* whole = std::get_if<0>(&first);
   co_return whole != nullptr && *whole;
@@ -205,9 +205,9 @@ Task<bool> Connection::write_on(std::string_view head, std::string_view body) {
 
 /// Takes interim replies off the front until a final one's head is in `head`; `rest` is then what
 /// came after it. `seen`: how much of `rest` was there the last time.
-http::ParseStatus Connection::parse_final_head(std::span<char>& rest,
-                                               std::size_t seen,
-                                               http::ResponseHead& head) {
+http::ParseStatus Exchange::parse_final_head(std::span<char>& rest,
+                                             std::size_t seen,
+                                             http::ResponseHead& head) {
   for (;; seen = 0) {
     const auto status = http::parse_response({rest.data(), rest.size()}, seen, {}, head);
     if (status != http::ParseStatus::kComplete) return status;
@@ -221,16 +221,16 @@ http::ParseStatus Connection::parse_final_head(std::span<char>& rest,
 
 /// Reads until a final reply's head is in worker_.response_head(); `rest` is what came after it.
 /// Returns an attempt's end when there is none.
-Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string& partial,
-                                                                     Sent sent,
-                                                                     std::span<char>& rest) {
+Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(std::string& partial,
+                                                                 Dispatch dispatch,
+                                                                 std::span<char>& rest) {
   for (std::size_t seen = 0;;) {
     const auto got = co_await upstream_->read(worker_.buffer());
     if (client_gone_) co_return Attempt::kClientGone;
     if (!got || *got == 0) {
       if (expired_) co_return Attempt::kTimedOut;
       if (!partial.empty()) co_return Attempt::kMalformed;
-      co_return sent.if_silent();
+      co_return dispatch.if_silent();
     }
     rest = worker_.buffer().first(*got);
     if (!partial.empty()) {
@@ -246,14 +246,14 @@ Task<std::optional<Connection::Attempt>> Connection::read_reply_head(std::string
   }
 }
 
-Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint, Sent sent) {
+Task<Exchange::Attempt> Exchange::relay(Request& request, Endpoint& endpoint, Dispatch dispatch) {
   std::string partial;
   std::span<char> rest;
-  if (const auto ended = co_await read_reply_head(partial, sent, rest); ended) co_return *ended;
+  if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
 
   const http::ResponseHead& head = worker_.response_head();
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
-  if (head.status == 408 && sent.if_silent() == Attempt::kStale) co_return Attempt::kStale;
+  if (head.status == 408 && dispatch.if_silent() == Attempt::kStale) co_return Attempt::kStale;
   BodyRelay body(
       head, {.method = request.is_head ? "HEAD" : "",
              .client_chunks = request.client_chunks,
@@ -264,23 +264,21 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
   if (head.status >= 500) worker_.log_failure(request, "the upstream answered so");
   request.keep_alive =
       request.keep_alive && body.framing() != ReplyFraming::kUntilClose && !worker_.draining();
-  const bool reusable = head.keep_alive && sent.whole;
-  reply_head_.clear();
-  write_reply_head(reply_head_, head, body.framing(), request.keep_alive, own_headers_);
-
+  const bool reusable = head.keep_alive && dispatch.whole;
   const std::string_view first = body.done() ? std::string_view() : body.feed(rest);
   const bool surplus = body.has_surplus() || (!rest.empty() && body.done() && first.empty());
   if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
   request.usage = body.usage(request.body_bytes);
   if (body.done()) {
     request.settle();
-    if (reusable && !surplus && request.snapshot == worker_.snapshot()) {
-      worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
-    }
+    if (reusable && !surplus) keep_upstream(request, endpoint);
   }
-  bool failed = false;
-  if (!send_now(reply_head_, first, failed)) failed = !co_await flush();
-  if (failed) {
+  const RelayedHead relayed{.head = head,
+                            .framing = body.framing(),
+                            .keep_alive = request.keep_alive,
+                            .own_headers = own_headers_};
+  const auto sent = client_.begin(relayed, first, body.done());
+  if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
     request.status = 499;
     co_return Attempt::kClientGone;
   }
@@ -290,17 +288,21 @@ Task<Connection::Attempt> Connection::relay(Request& request, Endpoint& endpoint
 
   const Attempt ended = co_await relay_body(request, body);
   if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
-      !body.has_surplus() && request.snapshot == worker_.snapshot()) {
-    worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
+      !body.has_surplus()) {
+    keep_upstream(request, endpoint);
   }
   co_return ended;
 }
 
+/// For the next request, unless its snapshot may not know the endpoint any more.
+void Exchange::keep_upstream(const Request& request, Endpoint& endpoint) {
+  if (request.snapshot == worker_.snapshot())
+    worker_.pool().give(endpoint, std::move(upstream_), worker_.coarse_now());
+}
+
 /// Takes what the upstream sent, or its end; `out` is what the client gets for it. False when the
 /// reply was cut off.
-bool Connection::take_piece(BodyRelay& body,
-                            const Result<std::size_t>& got,
-                            std::string_view& out) {
+bool Exchange::take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out) {
   if (got && *got > 0) {
     out = body.feed(worker_.buffer().first(*got));
     return body.refusal() == http::Refusal::kNone;
@@ -311,19 +313,21 @@ bool Connection::take_piece(BodyRelay& body,
   return last.has_value();
 }
 
-Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& body) {
+Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) {
   const Timeouts& timeouts = worker_.settings().timeouts;
   for (;;) {
-    wait_for(Phase::kUpstream, timeouts.reply_gap);
+    wait_for_upstream(timeouts.reply_gap);
     const auto got = co_await upstream_->read(worker_.buffer());
     std::string_view out;
-    bool failed = client_gone_;
-    if (!failed && !take_piece(body, got, out)) co_return Attempt::kCutOff;
+    if (!client_gone_ && !take_piece(body, got, out)) co_return Attempt::kCutOff;
     const bool ended = body.done() || upstream_ == nullptr;
     request.usage = body.usage(request.body_bytes);
-    if (ended && !failed) request.settle();
-    if (!failed && !send_now(out, {}, failed)) failed = !co_await flush();
-    if (failed) {
+    auto sent = Downstream::Sent::kGone;
+    if (!client_gone_) {
+      if (ended) request.settle();
+      sent = client_.send(out, ended);
+    }
+    if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
       request.status = 499;
       co_return Attempt::kClientGone;
     }
@@ -334,7 +338,7 @@ Task<Connection::Attempt> Connection::relay_body(Request& request, BodyRelay& bo
 }
 
 /// A stream that has used up what it reserved takes more. Returns whose limit has no room for it.
-std::optional<LimitScope> Connection::reserve_for_stream(Request& request, const BodyRelay& body) {
+std::optional<LimitScope> Exchange::reserve_for_stream(Request& request, const BodyRelay& body) {
   if (!body.can_end_early()) return std::nullopt;
   std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
   if (request.demand.output) left += kEventsWithoutTokens;
@@ -345,9 +349,7 @@ std::optional<LimitScope> Connection::reserve_for_stream(Request& request, const
 }
 
 /// Ends a stream that a limit of tokens has no more room for, so that the client hears why.
-Task<Connection::Attempt> Connection::end_stream(Request& request,
-                                                 BodyRelay& body,
-                                                 LimitScope scope) {
+Task<Exchange::Attempt> Exchange::end_stream(Request& request, BodyRelay& body, LimitScope scope) {
   upstream_.reset();
   request.tenant->metrics->streams_ended->add();
   request.settle();
@@ -356,7 +358,8 @@ Task<Connection::Attempt> Connection::end_stream(Request& request,
       owner_of(scope), request.limits()[scope]->most.tokens_per_minute.value_or(0));
   const std::string events = llm::last_events(
       request.operation, {.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
-  co_return co_await send(body.end_early(events), {}) ? Attempt::kDone : Attempt::kClientGone;
+  const auto sent = client_.send(body.end_early(events), true);
+  co_return co_await taken(sent) ? Attempt::kDone : Attempt::kClientGone;
 }
 
 }  // namespace insula::gateway

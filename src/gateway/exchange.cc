@@ -1,0 +1,350 @@
+#include "gateway/exchange.h"
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/socket.h>
+
+#include "async/deadline.h"
+#include "gateway/credentials.h"
+#include "gateway/worker.h"
+#include "http/refusal.h"
+#include "http/scan.h"
+#include "net/tls.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::size_t kRequestIdBytesMax = 128;
+/// Reserved for the reply of a request that does not say how long it may become: this part of the
+/// limit, but not more than so many tokens.
+constexpr std::int64_t kOutputShareUntold = 16;
+constexpr std::int64_t kOutputTokensUntold = 1024;
+
+struct ErrorWords {
+  ErrorCode code;
+  std::string_view type;
+  std::string_view openai_code;
+};
+
+/// OpenAI's words for our errors: its client libraries decide by status, type and code.
+constexpr std::array<ErrorWords, 10> kErrorWords = {{
+    {ErrorCode::kBadRequest, "invalid_request_error", "invalid_request"},
+    {ErrorCode::kUnauthenticated, "invalid_request_error", "invalid_api_key"},
+    {ErrorCode::kForbidden, "permission_error", "tenant_mismatch"},
+    {ErrorCode::kNotFound, "invalid_request_error", "unknown_tenant"},
+    {ErrorCode::kMethodNotAllowed, "invalid_request_error", "method_not_allowed"},
+    {ErrorCode::kTooLarge, "invalid_request_error", "request_too_large"},
+    {ErrorCode::kTooManyRequests, "requests", "rate_limit_exceeded"},
+    {ErrorCode::kUpstream, "server_error", "upstream_failed"},
+    {ErrorCode::kUnavailable, "server_error", "no_ready_endpoint"},
+    {ErrorCode::kTimeout, "server_error", "upstream_timeout"},
+}};
+
+Result<> check_served(const Request& request) {
+  if (request.tenant->endpoints.empty()) {
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} has no ready endpoint", request.tenant->service_host));
+  }
+  const LimitSet limits = request.limits();
+  for (const LimitScope scope : kLimitScopes) {
+    if (limits[scope] != nullptr && !limits[scope]->can_be_kept()) {
+      return fail(ErrorCode::kUnavailable,
+                  fmt::format("{} rate limit cannot be kept at the moment", owner_of(scope)));
+    }
+  }
+  return {};
+}
+
+/// The least of the limits of tokens; nothing when there is none.
+std::optional<std::int64_t> least_tokens_per_minute(const Request& request) {
+  std::optional<std::int64_t> least;
+  for (const Limits* limits : request.limits().values) {
+    if (limits == nullptr || !limits->most.tokens_per_minute) continue;
+    least = std::min(least.value_or(INT64_MAX), *limits->most.tokens_per_minute);
+  }
+  return least;
+}
+
+/// Tokens that a request reserves. One that does not say how long its reply may become gets a small
+/// part of the least limit; a stream reserves more as it grows.
+std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
+  const llm::TokenDemand& demand = request.demand;
+  const std::optional<std::int64_t> least = least_tokens_per_minute(request);
+  if (!least || request.operation == llm::Operation::kModels) return std::nullopt;
+  const std::int64_t untold =
+      std::clamp<std::int64_t>(*least / kOutputShareUntold, 1, kOutputTokensUntold);
+  return demand.prompt + demand.output.value_or(untold);
+}
+
+/// Whether waiting does not help: the limit that was met is 0, or fewer tokens than the request may
+/// use. Requires: one was met.
+bool can_never_pass(const Request& request) {
+  const auto [kind, scope] = *request.limit_met;
+  const LimitConfig& most = request.limits()[scope]->most;
+  switch (kind) {
+    case LimitKind::kConcurrency:
+      return most.concurrent_requests == 0;
+    case LimitKind::kTokens:
+      return most.tokens_per_minute == 0 || tokens_to_reserve(request) > most.tokens_per_minute;
+    case LimitKind::kRequests:
+      break;
+  }
+  return most.requests_per_hour == 0;
+}
+
+/// Refuses what an API key for some models does not open. Which model an operation uses is only
+/// known of those whose body is read; the list of models is open to all.
+Result<> check_model(Request& request) {
+  const ApiKeyGrant* grant = request.principal.grant;
+  if (grant == nullptr || grant->models.empty() || request.operation == llm::Operation::kModels)
+    return {};
+  if (llm::has_json_body(request.operation) && grant->allows(request.model)) return {};
+  request.model_refused = true;
+  return fail(
+      ErrorCode::kForbidden,
+      fmt::format("this API key is for the models {} and for requests that name one of them",
+                  fmt::join(grant->models, ", ")));
+}
+
+/// What a client should do about it.
+std::string_view advice(const Request& request) {
+  const auto [kind, scope] = *request.limit_met;
+  if (!can_never_pass(request)) return "; see Retry-After";
+  if (kind == LimitKind::kTokens && request.limits()[scope]->most.tokens_per_minute != 0)
+    return "; shorten the prompt or lower max_tokens";
+  return "";
+}
+
+std::unexpected<Error> over_limit(const Request& request) {
+  const auto [kind, scope] = *request.limit_met;
+  const LimitConfig& most = request.limits()[scope]->most;
+  const std::string_view owner = owner_of(scope);
+  request.tenant->metrics->rate_limited[scope][static_cast<std::size_t>(kind)]->add();
+  switch (kind) {
+    case LimitKind::kConcurrency:
+      return fail(ErrorCode::kTooManyRequests,
+                  fmt::format("{} limit of {} requests at once is reached", owner,
+                              most.concurrent_requests.value_or(0)));
+    case LimitKind::kTokens:
+      return fail(ErrorCode::kTooManyRequests,
+                  fmt::format("the request may use {} tokens, and {} rate limit is {} tokens per "
+                              "minute{}",
+                              tokens_to_reserve(request).value_or(0), owner,
+                              most.tokens_per_minute.value_or(0), advice(request)));
+    case LimitKind::kRequests:
+      break;
+  }
+  return fail(ErrorCode::kTooManyRequests,
+              fmt::format("{} rate limit of {} requests per hour is reached{}", owner,
+                          most.requests_per_hour.value_or(0), advice(request)));
+}
+
+ErrorWords words_of(ErrorCode code) {
+  for (const ErrorWords& words : kErrorWords) {
+    if (words.code == code) return words;
+  }
+  return {code, "server_error", "internal_error"};
+}
+
+bool is_request_id(std::string_view id) {
+  return id.size() <= kRequestIdBytesMax && http::is_token(id);
+}
+
+}  // namespace
+
+Exchange::Exchange(Worker& worker, Downstream& client)
+    : worker_(worker), client_(client), body_(worker) {}
+
+void Exchange::wait_for_upstream(std::chrono::nanoseconds patience) {
+  deadline_ = worker_.coarse_now() + patience;
+}
+
+void Exchange::check_deadline(SteadyTime now) {
+  if (!deadline_ || now < *deadline_ || upstream_ == nullptr) return;
+  // The relay finds its upstream closed, and that it was us.
+  expired_ = true;
+  ::shutdown(upstream_->fd(), SHUT_RDWR);
+}
+
+void Exchange::client_left() {
+  client_gone_ = true;
+  if (upstream_ != nullptr) ::shutdown(upstream_->fd(), SHUT_RDWR);
+}
+
+void Exchange::clear() {
+  upstream_.reset();
+  deadline_.reset();
+  body_.drop();
+  payload_ = {};
+}
+
+void Exchange::shrink(std::size_t bytes_max) {
+  body_.shrink(bytes_max);
+  if (upstream_head_.capacity() > bytes_max) std::string().swap(upstream_head_);
+}
+
+Task<bool> Exchange::refuse_head(http::Refusal why) {
+  const WorkerSettings& settings = worker_.settings();
+  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.journal(), settings.clock);
+  name(request, {});
+  co_return co_await refuse_as(request, http::status_of(why), http::request_error(why));
+}
+
+/// The life of a request. Returns whether the connection may carry another.
+Task<bool> Exchange::answer(const http::RequestHead& head) {
+  const WorkerSettings& settings = worker_.settings();
+  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.journal(), settings.clock);
+  if (auto accepted = accept(request, head); !accepted)
+    co_return co_await refuse(request, std::move(accepted).error());
+  if (const auto received = client_.received_body()) {
+    payload_ = *received;
+  } else {
+    if (auto expected = expect_admission(request); !expected)
+      co_return co_await refuse(request, std::move(expected).error());
+    if (auto arrived = co_await client_.receive_body(); !arrived)
+      co_return co_await refuse(request, std::move(arrived).error());
+    payload_ = body_.padded();
+  }
+  if (auto inspected = inspect(request); !inspected)
+    co_return co_await refuse(request, std::move(inspected).error());
+  if (auto admitted = admit(request); !admitted)
+    co_return co_await refuse(request, std::move(admitted).error());
+  co_return co_await route(request);
+}
+
+/// Gives the request its id, and the reply the header that tells it.
+void Exchange::name(Request& request, std::string_view given_id) {
+  if (is_request_id(given_id)) {
+    request.id = given_id;
+  } else {
+    worker_.append_request_id(request.id);
+  }
+  own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
+}
+
+/// Everything that needs the parsed head, which is gone at the first wait.
+Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
+  request.is_head = head.method == "HEAD";
+  request.client_chunks = client_.takes_chunks();
+  request.keep_alive = head.keep_alive && !worker_.draining();
+  name(request, head.find(http::FieldId::kXRequestId).value_or(std::string_view()));
+
+  if (head.method == "CONNECT" || head.method == "TRACE") {
+    own_headers_.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+    return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
+  }
+  INSULA_TRY(const TenantTarget target, split_target(head.target));
+  const Tenant* tenant = request.snapshot->find(target.tenant);
+  if (tenant != nullptr) request.assign(*tenant);
+  auto principal =
+      authenticate(head, *request.snapshot, tenant == nullptr ? request.snapshot->nobody : *tenant,
+                   worker_.tokens(), worker_.settings().clock.wall());
+  if (tenant == nullptr && (principal || principal.error().code() == ErrorCode::kForbidden))
+    return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target.tenant));
+  INSULA_TRY(request.principal, std::move(principal));
+  const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
+  if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
+  request.operation = llm::operation_of(target.path);
+  request.has_body = head.chunked || head.content_length.has_value();
+  upstream_head_.clear();
+  write_upstream_head(upstream_head_,
+                      {.head = head,
+                       .target = target,
+                       .service_host = tenant->service_host,
+                       .client_address = client_.client_address(),
+                       .scheme = worker_.settings().tls == nullptr ? "http" : "https",
+                       .request_id = request.id});
+  return {};
+}
+
+/// Reads what routing and metering need out of the body, and completes the upstream's head.
+Result<> Exchange::inspect(Request& request) {
+  request.body_bytes = payload_.size();
+  if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
+    INSULA_TRY(const llm::RequestPeek peek, worker_.reader().read(request.operation, payload_));
+    request.model = peek.model;
+    request.demand = llm::token_demand(request.operation, peek, payload_.size());
+    if (peek.ask_for_usage) {
+      request.hide_usage = true;
+      if (payload_.data() != body_.text().data()) body_.copy(payload_);
+      body_.replace(peek.ask_for_usage->offset, peek.ask_for_usage->erase,
+                    peek.ask_for_usage->insert);
+      payload_ = body_.text();
+    }
+  }
+  INSULA_TRY_VOID(check_model(request));
+  finish_upstream_head(upstream_head_,
+                       request.has_body ? std::optional(payload_.size()) : std::nullopt);
+  return {};
+}
+
+/// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
+/// one in vain. The body may take so long that admit() decides otherwise; that is what counts.
+Result<> Exchange::expect_admission(Request& request) {
+  INSULA_TRY_VOID(check_served(request));
+  request.limit_met = request.admission.look(request.limits());
+  return request.limit_met ? refuse_for_limit(request) : Result<>();
+}
+
+/// Takes the request's share of its limits. A tenant that nobody serves keeps all of it.
+Result<> Exchange::admit(Request& request) {
+  INSULA_TRY_VOID(check_served(request));
+  request.limit_met = request.admission.take(request.limits(), tokens_to_reserve(request));
+  if (request.limit_met) return refuse_for_limit(request);
+  append_rate_headers(own_headers_, request.admission.report());
+  request.admitted = true;
+  return {};
+}
+
+Result<> Exchange::refuse_for_limit(const Request& request) {
+  const bool never = can_never_pass(request);
+  append_rate_headers(own_headers_, request.admission.report(), request.limit_met);
+  if (never) {
+    // OpenAI's client libraries try again otherwise.
+    own_headers_.append("x-should-retry: false\r\n");
+  } else {
+    append_retry_after(own_headers_, request.admission.report(), *request.limit_met);
+  }
+  return over_limit(request);
+}
+
+Task<bool> Exchange::refuse(Request& request, Error error) {
+  const int status = http_status(error.code());
+  co_return co_await refuse_as(request, status, std::move(error));
+}
+
+Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
+  ErrorWords words = words_of(error.code());
+  // The gateway itself is what lacks something when the tenant has endpoints.
+  const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
+  if (error.code() == ErrorCode::kUnavailable && served)
+    words.openai_code = "temporarily_unavailable";
+  if (request.model_refused) words.openai_code = "model_not_allowed";
+  if (request.limit_met && request.limit_met->kind == LimitKind::kTokens) words.type = "tokens";
+  if (request.limit_met && request.limit_met->kind == LimitKind::kConcurrency)
+    words.openai_code = "concurrency_limit_exceeded";
+  request.status = status;
+  if (status >= 500) worker_.log_failure(request, error.message());
+  if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
+  request.settle();
+  co_return co_await client_.reply({.status = status,
+                                    .type = words.type,
+                                    .code = words.openai_code,
+                                    .message = error.message(),
+                                    .own_headers = own_headers_,
+                                    .keep_alive = request.keep_alive && !worker_.draining(),
+                                    .without_body = request.is_head});
+}
+
+/// Waits, if it must, until the client has taken a piece. False when it is gone.
+Task<bool> Exchange::taken(Downstream::Sent sent) {
+  if (sent != Downstream::Sent::kPart) co_return sent == Downstream::Sent::kAll;
+  deadline_.reset();
+  co_return co_await client_.flush();
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/body_relay.h"
+#include "gateway/downstream.h"
+#include "gateway/held_body.h"
+#include "gateway/message_text.h"
+#include "gateway/request.h"
+#include "net/stream.h"
+
+namespace insula::gateway {
+
+class Worker;
+
+/// The life of a request is answer(): accept, authenticate, admit, route, relay; it settles when
+/// its Request goes. Whatever the client speaks, its side is a Downstream; the upstream speaks
+/// HTTP/1.1.
+///
+/// An HTTP/1 connection uses one exchange for all its requests, clear() in between.
+///
+/// Lifetime: worker and client outlive it. Threads: the worker's loop.
+class Exchange {
+ public:
+  Exchange(Worker& worker, Downstream& client);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// Answers one request. `head` is not looked at any more once the exchange waits. Returns whether
+  /// the client's connection may carry another.
+  Task<bool> answer(const http::RequestHead& head);
+
+  /// Answers a request whose head is refused.
+  Task<bool> refuse_head(http::Refusal why);
+
+  /// Ready for the next request.
+  void clear();
+
+  /// Where the client's side puts the request's body.
+  [[nodiscard]] HeldBody& body() { return body_; }
+
+  /// Ends the relay at once, and with it the work upstream.
+  void client_left();
+
+  [[nodiscard]] bool client_is_gone() const { return client_gone_; }
+
+  /// Ends a wait for the upstream that has lasted too long.
+  void check_deadline(SteadyTime now);
+
+  /// Gives back memory beyond what an idle connection may keep.
+  void shrink(std::size_t bytes_max);
+
+ private:
+  /// What an attempt to have a request answered came to.
+  enum class Attempt : std::uint8_t {
+    kDone,
+    kClientGone,
+    kCutOff,     // the reply had begun; nothing can be put right
+    kUnsent,     // no connection: nothing was sent
+    kNoSocket,   // the same, for want of something here
+    kStale,      // a pooled connection turned out closed before the request was written whole
+    kLost,       // sent, and the connection ended without a byte of reply
+    kMalformed,  // the reply is not HTTP
+    kTimedOut,
+  };
+
+  /// Which connections an attempt may use.
+  enum class Via : std::uint8_t { kAny, kFresh };
+
+  /// How a request went upstream.
+  struct Dispatch {
+    bool reused = false;  // over a pooled connection
+    bool whole = false;
+
+    /// What it means when the connection now ends without a byte of reply. A request that was
+    /// written whole may have been processed, whoever closed first.
+    [[nodiscard]] Attempt if_silent() const {
+      return reused && !whole ? Attempt::kStale : Attempt::kLost;
+    }
+  };
+
+  void name(Request& request, std::string_view given_id);
+  Result<> accept(Request& request, const http::RequestHead& head);
+  Result<> inspect(Request& request);
+  Result<> expect_admission(Request& request);
+  Result<> admit(Request& request);
+  Result<> refuse_for_limit(const Request& request);
+  Task<bool> route(Request& request);
+  Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
+  Task<bool> write_on(std::string_view head, std::string_view body);
+  Task<Attempt> relay(Request& request, Endpoint& endpoint, Dispatch dispatch);
+  Task<std::optional<Attempt>> read_reply_head(std::string& partial,
+                                               Dispatch dispatch,
+                                               std::span<char>& rest);
+  static http::ParseStatus parse_final_head(std::span<char>& rest,
+                                            std::size_t seen,
+                                            http::ResponseHead& head);
+  Task<Attempt> relay_body(Request& request, BodyRelay& body);
+  static std::optional<LimitScope> reserve_for_stream(Request& request, const BodyRelay& body);
+  Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitScope scope);
+  bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
+  void keep_upstream(const Request& request, Endpoint& endpoint);
+  Task<bool> finish_attempt(Request& request, Attempt result);
+
+  Task<bool> refuse(Request& request, Error error);
+  Task<bool> refuse_as(Request& request, int status, Error error);
+  Task<bool> taken(Downstream::Sent sent);
+  void wait_for_upstream(std::chrono::nanoseconds patience);
+
+  Worker& worker_;
+  Downstream& client_;
+  std::unique_ptr<net::Stream> upstream_;
+
+  HeldBody body_;
+  std::string_view payload_;  // the request's body, in body_ or with the client's side
+  std::string upstream_head_;
+  std::string own_headers_;
+
+  /// Of the wait for the upstream; none while the exchange waits for the client.
+  std::optional<SteadyTime> deadline_;
+  bool client_gone_ = false;
+  bool expired_ = false;
+};
+
+}  // namespace insula::gateway

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace insula::gateway {
+
+class Worker;
+
+/// The body of a request while the gateway holds it. What arrives counts against what one body and
+/// all bodies of the worker together may have.
+///
+/// Lifetime: the worker outlives it. Threads: the worker's loop.
+class HeldBody {
+ public:
+  explicit HeldBody(Worker& worker) : worker_(worker) {}
+
+  HeldBody(const HeldBody&) = delete;
+  HeldBody& operator=(const HeldBody&) = delete;
+
+  ~HeldBody() { drop(); }
+
+  /// Errors: kTooLarge; kUnavailable when all bodies together hold too much. Both may be shown to
+  /// the client.
+  Result<> append(std::string_view piece);
+
+  [[nodiscard]] std::string_view text() const { return text_; }
+
+  /// The whole body, with RequestReader::kPadding readable bytes behind it. Valid until the body
+  /// changes.
+  [[nodiscard]] std::string_view padded();
+
+  /// Puts `text` in place of `erase` bytes at `offset`.
+  void replace(std::size_t offset, std::size_t erase, std::string_view text);
+
+  /// Takes a copy of a body that is elsewhere, which counts as held there.
+  void copy(std::string_view body) { text_.assign(body); }
+
+  /// Keeps nothing.
+  void drop();
+
+  /// Gives memory back that is more than an idle connection may keep.
+  void shrink(std::size_t bytes_max);
+
+ private:
+  Worker& worker_;
+  std::string text_;
+  std::size_t counted_ = 0;
+};
+
+/// How fast a body must come: a byte now and then would otherwise keep the connection and what came
+/// for ever.
+class BodyPace {
+ public:
+  explicit BodyPace(const Worker& worker);
+
+  /// When the next piece must be there, `received` bytes having come.
+  [[nodiscard]] SteadyTime deadline(std::size_t received) const;
+
+ private:
+  const Worker& worker_;
+  SteadyTime begin_;
+};
+
+/// What a body over the limit is refused with.
+[[nodiscard]] std::unexpected<Error> body_too_large(std::size_t bytes_max);
+
+}  // namespace insula::gateway
