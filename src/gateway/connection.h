@@ -15,6 +15,7 @@ class Connection {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
 
   /// Ends whatever the connection waits for, if its deadline has passed.
   virtual void check_deadline(SteadyTime now) = 0;
@@ -24,7 +25,6 @@ class Connection {
 
  protected:
   Connection() = default;
-  ~Connection() = default;
 };
 
 /// What upstreams are told of the client at the other end.

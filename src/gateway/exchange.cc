@@ -183,7 +183,6 @@ void Exchange::clear() {
 }
 
 void Exchange::shrink(std::size_t bytes_max) {
-  body_.shrink(bytes_max);
   if (upstream_head_.capacity() > bytes_max) std::string().swap(upstream_head_);
 }
 
@@ -207,7 +206,7 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
       co_return co_await refuse(request, std::move(expected).error());
     if (auto arrived = co_await client_.receive_body(); !arrived)
       co_return co_await refuse(request, std::move(arrived).error());
-    payload_ = body_.padded();
+    payload_ = body_.text();
   }
   if (auto inspected = inspect(request); !inspected)
     co_return co_await refuse(request, std::move(inspected).error());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,28 +23,62 @@ std::unexpected<Error> body_too_large(std::size_t bytes_max) {
               fmt::format("the request body may have at most {} bytes", bytes_max));
 }
 
+/// Room for so many bytes in all, and the padding.
+void HeldBody::make_room(std::size_t bytes) {
+  if (bytes + llm::RequestReader::kPadding <= buffer_.size()) return;
+  std::string larger = worker_.buffers().take(bytes + llm::RequestReader::kPadding);
+  larger.resize_and_overwrite(larger.capacity(), [this](char* memory, std::size_t capacity) {
+    std::memcpy(memory, buffer_.data(), size_);
+    return capacity;
+  });
+  worker_.buffers().give(std::exchange(buffer_, std::move(larger)));
+}
+
 Result<> HeldBody::append(std::string_view piece) {
-  if (!worker_.hold(piece.size()))
+  if (size_ + piece.size() + llm::RequestReader::kPadding > buffer_.size())
+    make_room(std::max(size_ + piece.size(), 2 * size_));
+  std::memcpy(buffer_.data() + size_, piece.data(), piece.size());
+  return add_received(piece.size());
+}
+
+void HeldBody::expect(std::size_t bytes) {
+  expected_ = std::min(bytes, worker_.settings().body_bytes_max);
+  make_room(expected_);
+}
+
+std::span<char> HeldBody::room() {
+  return std::span(buffer_).subspan(size_, expected_ - std::min(size_, expected_));
+}
+
+Result<> HeldBody::add_received(std::size_t bytes) {
+  if (!worker_.hold(bytes))
     return fail(ErrorCode::kUnavailable, "too many requests are sending their bodies at once");
-  counted_ += piece.size();
-  text_.append(piece);
+  counted_ += bytes;
+  size_ += bytes;
   const std::size_t bytes_max = worker_.settings().body_bytes_max;
-  if (text_.size() > bytes_max) return body_too_large(bytes_max);
+  if (size_ > bytes_max) return body_too_large(bytes_max);
   return {};
 }
 
-std::string_view HeldBody::padded() {
-  text_.reserve(text_.size() + llm::RequestReader::kPadding);
-  return text_;
+void HeldBody::copy(std::string_view body) {
+  make_room(body.size());
+  std::memcpy(buffer_.data(), body.data(), body.size());
+  size_ = body.size();
 }
 
 void HeldBody::replace(std::size_t offset, std::size_t erase, std::string_view text) {
-  text_.replace(offset, erase, text);
+  make_room(size_ + text.size());
+  char* const at = buffer_.data() + offset;
+  std::memmove(at + text.size(), at + erase, size_ - offset - erase);
+  std::memcpy(at, text.data(), text.size());
+  size_ = size_ + text.size() - erase;
 }
 
 void HeldBody::drop() {
   worker_.release(std::exchange(counted_, 0));
-  text_.clear();
+  size_ = expected_ = 0;
+  if (buffer_.size() > BufferPool::kBufferBytesMin)
+    worker_.buffers().give(std::exchange(buffer_, {}));
 }
 
 BodyPace::BodyPace(const Worker& worker) : worker_(worker), begin_(worker.coarse_now()) {}
@@ -52,10 +87,6 @@ SteadyTime BodyPace::deadline(std::size_t received) const {
   const std::chrono::nanoseconds gap = worker_.settings().timeouts.body_gap;
   return std::min(worker_.coarse_now() + gap,
                   begin_ + gap + std::chrono::seconds(received / kBodyRateMin));
-}
-
-void HeldBody::shrink(std::size_t bytes_max) {
-  if (text_.capacity() > bytes_max) std::string().swap(text_);
 }
 
 }  // namespace insula::gateway

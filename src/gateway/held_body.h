@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,27 +29,35 @@ class HeldBody {
   /// the client.
   Result<> append(std::string_view piece);
 
-  [[nodiscard]] std::string_view text() const { return text_; }
+  /// So many bytes will come, if all goes well.
+  void expect(std::size_t bytes);
 
-  /// The whole body, with RequestReader::kPadding readable bytes behind it. Valid until the body
-  /// changes.
-  [[nodiscard]] std::string_view padded();
+  /// Where the next bytes may be put, before add_received() says how many. As large as what is
+  /// still expected.
+  [[nodiscard]] std::span<char> room();
+
+  /// Errors: as append().
+  Result<> add_received(std::size_t bytes);
+
+  /// Followed by RequestReader::kPadding readable bytes. Valid until the body changes.
+  [[nodiscard]] std::string_view text() const { return {buffer_.data(), size_}; }
 
   /// Puts `text` in place of `erase` bytes at `offset`.
   void replace(std::size_t offset, std::size_t erase, std::string_view text);
 
   /// Takes a copy of a body that is elsewhere, which counts as held there.
-  void copy(std::string_view body) { text_.assign(body); }
+  void copy(std::string_view body);
 
   /// Keeps nothing.
   void drop();
 
-  /// Gives memory back that is more than an idle connection may keep.
-  void shrink(std::size_t bytes_max);
-
  private:
+  void make_room(std::size_t bytes);
+
   Worker& worker_;
-  std::string text_;
+  std::string buffer_;  // as large as its capacity; the body is its beginning
+  std::size_t size_ = 0;
+  std::size_t expected_ = 0;
   std::size_t counted_ = 0;
 };
 

@@ -47,7 +47,7 @@ Task<> Http1Connection::watch_hangup() {
 
 Task<Http1Connection::End> Http1Connection::serve() {
   watchers_.spawn(watch_hangup());
-  auto head = Head::kNone;
+  auto head = Head::kPart;
   while ((head = co_await read_head()) == Head::kWhole) {
     take_head(worker_.request_head());
     deadline_.reset();
@@ -64,7 +64,10 @@ Task<Http1Connection::End> Http1Connection::serve() {
 
 void Http1Connection::shrink() {
   exchange_.shrink(kIdleBytesMax);
-  if (in_.capacity() > kIdleBytesMax) in_.shrink_to_fit();
+  if (in_.capacity() > kIdleBytesMax) {
+    std::string rest = in_;
+    worker_.buffers().give(std::exchange(in_, std::move(rest)));
+  }
   for (std::string* text : {&head_out_, &overflow_}) {
     if (text->capacity() > kIdleBytesMax) std::string().swap(*text);
   }
@@ -78,32 +81,49 @@ Task<Http1Connection::Head> Http1Connection::read_head() {
   wait_for(idle_ ? timeouts.idle : timeouts.head);
   for (;;) {
     if (!in_.empty()) {
-      const auto preface = first_ ? http::match_http2_preface(in_) : http::Preface::kNo;
-      if (preface == http::Preface::kWhole) co_return Head::kHttp2;
-      if (preface == http::Preface::kNo) {
-        http::RequestHead& head = worker_.request_head();
-        const auto status = http::parse_request(in_, seen, {}, head);
-        if (status == http::ParseStatus::kComplete) co_return Head::kWhole;
-        if (status == http::ParseStatus::kRefused) co_return co_await refuse_head(head.refusal);
-        seen = in_.size();
-      }
+      const auto head = look_for_head(seen);
+      if (head == Head::kRefused) co_await exchange_.refuse_head(worker_.request_head().refusal);
+      if (head != Head::kPart) co_return head;
+      seen = in_.size();
     } else if (worker_.draining()) {
       begin_drain(worker_.coarse_now());
     }
     const auto got = co_await client_->read(worker_.buffer());
-    if (!got || *got == 0) co_return Head::kNone;
+    if (!got || *got == 0) co_return Head::kPart;
     if (in_.empty()) {
       idle_ = false;
       wait_for(timeouts.head);
     }
-    in_.append(worker_.buffer().data(), *got);
+    keep({worker_.buffer().data(), *got});
   }
 }
 
-Task<Http1Connection::Head> Http1Connection::refuse_head(http::Refusal why) {
+/// With room for the padding that a body needs which is read where it came.
+void Http1Connection::keep(std::string_view received) {
+  const std::size_t needed = in_.size() + received.size() + llm::RequestReader::kPadding;
+  if (needed > in_.capacity()) {
+    std::string larger = worker_.buffers().take(std::max(needed, 2 * in_.size()));
+    larger.append(in_);
+    worker_.buffers().give(std::exchange(in_, std::move(larger)));
+  }
+  in_.append(received);
+}
+
+/// `seen`: how much of in_ an earlier call has looked at.
+Http1Connection::Head Http1Connection::look_for_head(std::size_t seen) {
+  const auto preface = first_ ? http::match_http2_preface(in_) : http::Preface::kNo;
+  if (preface == http::Preface::kWhole) return Head::kHttp2;
+  if (preface == http::Preface::kPart) return Head::kPart;
+  switch (http::parse_request(in_, seen, {}, worker_.request_head())) {
+    case http::ParseStatus::kComplete:
+      return Head::kWhole;
+    case http::ParseStatus::kNeedMore:
+      return Head::kPart;
+    case http::ParseStatus::kRefused:
+      break;
+  }
   body_pending_ = true;  // Where the next request begins is not known.
-  co_await exchange_.refuse_head(why);
-  co_return Head::kNone;
+  return Head::kRefused;
 }
 
 /// Notes what the head says about the body.
@@ -139,16 +159,25 @@ Result<> Http1Connection::receive(std::span<char> bytes) {
   return {};
 }
 
+Result<> Http1Connection::receive_in_place(std::size_t bytes) {
+  static_cast<void>(body_framer_.next({exchange_.body().room().data(), bytes}));
+  return exchange_.body().add_received(bytes);
+}
+
 Task<Result<>> Http1Connection::receive_body() {
   if (expect_continue_ && !co_await send_whole(kContinue))
     co_return fail(ErrorCode::kBadRequest, "the client left before its body");
+  HeldBody& body = exchange_.body();
+  if (!body_framer_.is_chunked()) body.expect(body_bytes_);
   INSULA_CO_TRY_VOID(receive(std::span(in_).subspan(used_)));
-  BodyPace pace(worker_);
+  const BodyPace pace(worker_);
   while (!body_framer_.done()) {
-    deadline_ = pace.deadline(exchange_.body().text().size());
-    const auto got = co_await client_->read(worker_.buffer());
+    deadline_ = pace.deadline(body.text().size());
+    // A body whose length is known is read into its place.
+    const bool in_place = !body.room().empty();
+    const auto got = co_await client_->read(in_place ? body.room() : worker_.buffer());
     if (!got || *got == 0) co_return fail(ErrorCode::kBadRequest, "the request body ended early");
-    INSULA_CO_TRY_VOID(receive(worker_.buffer().first(*got)));
+    INSULA_CO_TRY_VOID(in_place ? receive_in_place(*got) : receive(worker_.buffer().first(*got)));
   }
   deadline_.reset();
   body_pending_ = false;

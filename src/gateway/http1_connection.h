@@ -48,7 +48,7 @@ class Http1Connection final : public Connection, private Downstream {
   void begin_drain(SteadyTime now) override;
 
  private:
-  enum class Head : std::uint8_t { kWhole, kNone, kHttp2 };
+  enum class Head : std::uint8_t { kWhole, kPart, kRefused, kHttp2 };
 
   [[nodiscard]] bool takes_chunks() const override { return takes_chunks_; }
 
@@ -62,9 +62,11 @@ class Http1Connection final : public Connection, private Downstream {
 
   Task<> watch_hangup();
   Task<Head> read_head();
-  Task<Head> refuse_head(http::Refusal why);
+  Head look_for_head(std::size_t seen);
   void take_head(const http::RequestHead& head);
+  void keep(std::string_view received);
   Result<> receive(std::span<char> bytes);
+  Result<> receive_in_place(std::size_t bytes);
   Sent send_now(std::string_view first, std::string_view second);
   Task<bool> send_whole(std::string_view text);
   Task<> linger();

@@ -126,7 +126,7 @@ void Http2Stream::take_body() {
 std::optional<std::string_view> Http2Stream::received_body() {
   if (!ended_ || !received_) return std::nullopt;
   if (untaken_ > 0) take_body();
-  return exchange_.body().padded();
+  return exchange_.body().text();
 }
 
 Task<Result<>> Http2Stream::receive_body() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "gateway/credentials.h"
@@ -17,9 +18,45 @@ namespace {
 using http::Field;
 using http::FieldId;
 
-void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+/// Returns where the text ends.
+char* put_text(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
 }
+
+/// Grows once: heads have a dozen of these.
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  const std::size_t before = out.size();
+  const std::size_t after = before + name.size() + value.size() + 4;
+  out.resize_and_overwrite(after, [&](char* text, std::size_t /*size*/) {
+    char* at = put_text(text + before, name);
+    at = put_text(at, ": ");
+    at = put_text(at, value);
+    put_text(at, "\r\n");
+    return after;
+  });
+}
+
+/// The fields that tell of limits, put together where nothing has to grow. Requires: kBytes are
+/// enough for what is put.
+class LimitFields {  // NOLINT(cppcoreguidelines-pro-type-member-init): read where written
+ public:
+  static constexpr std::size_t kBytes = 2048;
+
+  void put(std::string_view text) { end_ = put_text(end_, text); }
+
+  void put(std::int64_t number) {
+    end_ = std::to_chars(end_, bytes_.data() + bytes_.size(), number).ptr;
+  }
+
+  [[nodiscard]] std::string_view text() const {
+    return {bytes_.data(), static_cast<std::size_t>(end_ - bytes_.data())};
+  }
+
+ private:
+  std::array<char, kBytes> bytes_;
+  char* end_ = bytes_.data();
+};
 
 /// RFC 3986 section 6.2.2.2: such a path is another spelling of one without them, and servers that
 /// decode it see the other. Requires: no broken escapes.
@@ -89,22 +126,41 @@ struct RateField {
 
 using RateFieldList = std::array<RateField, 4>;
 
-void append_pair(std::string& out, std::string_view before, std::int64_t number) {
-  out.append(before);
-  append_number(out, number);
-}
-
 /// A field of the draft, which lists all limits; `append` writes the parameters of one.
 template <class F>
-void append_list(std::string& out, std::string_view field, const RateFieldList& limits, F append) {
+void put_list(LimitFields& out, std::string_view field, const RateFieldList& limits, F put) {
   std::string_view before = ": \"";
-  out.append(field);
+  out.put(field);
   for (const RateField& limit : limits) {
     if (!limit.decision) continue;
-    out.append(std::exchange(before, ", \"")).append(limit.policy).append("\"");
-    append(limit);
+    out.put(std::exchange(before, ", \""));
+    out.put(limit.policy);
+    out.put("\"");
+    put(limit);
   }
-  out.append("\r\n");
+  out.put("\r\n");
+}
+
+/// `1s`, `6m0s`, `12ms`, as OpenAI writes durations.
+void put_duration(LimitFields& out, std::chrono::nanoseconds duration) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  if (duration < seconds(1)) {
+    out.put(std::chrono::ceil<milliseconds>(duration).count());
+    out.put("ms");
+    return;
+  }
+  const std::int64_t left = std::chrono::ceil<seconds>(duration).count();
+  if (left >= 3600) {
+    out.put(left / 3600);
+    out.put("h");
+  }
+  if (left >= 60) {
+    out.put(left % 3600 / 60);
+    out.put("m");
+  }
+  out.put(left % 60);
+  out.put("s");
 }
 
 std::int64_t remaining_of(const RateDecision& decision) {
@@ -112,23 +168,23 @@ std::int64_t remaining_of(const RateDecision& decision) {
 }
 
 /// OpenAI's fields have room for one limit of each kind.
-void append_openai_fields(std::string& out,
-                          std::string_view unit,
-                          const std::optional<RateDecision>& decision) {
+void put_openai_fields(LimitFields& out,
+                       std::string_view unit,
+                       const std::optional<RateDecision>& decision) {
   if (!decision) return;
-  const auto name = [&](std::string_view what) {
-    out.append("x-ratelimit-").append(what).append("-").append(unit);
-  };
-  name("limit");
-  append_pair(out, ": ", decision->limit);
-  out.append("\r\n");
-  name("remaining");
-  append_pair(out, ": ", remaining_of(*decision));
-  out.append("\r\n");
-  name("reset");
-  out.append(": ");
-  append_duration(out, decision->reset);
-  out.append("\r\n");
+  out.put("x-ratelimit-limit-");
+  out.put(unit);
+  out.put(": ");
+  out.put(decision->limit);
+  out.put("\r\nx-ratelimit-remaining-");
+  out.put(unit);
+  out.put(": ");
+  out.put(remaining_of(*decision));
+  out.put("\r\nx-ratelimit-reset-");
+  out.put(unit);
+  out.put(": ");
+  put_duration(out, decision->reset);
+  out.put("\r\n");
 }
 
 /// The decision that leaves least room, and of two that leave none the one that lasts longer.
@@ -241,27 +297,6 @@ void append_number(std::string& out, std::int64_t number) {
   out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
-void append_duration(std::string& out, std::chrono::nanoseconds duration) {
-  using std::chrono::milliseconds;
-  using std::chrono::seconds;
-  if (duration < seconds(1)) {
-    append_number(out, std::chrono::ceil<milliseconds>(duration).count());
-    out.append("ms");
-    return;
-  }
-  std::int64_t left = std::chrono::ceil<seconds>(duration).count();
-  if (left >= 3600) {
-    append_number(out, left / 3600);
-    out.append("h");
-  }
-  if (left >= 60) {
-    append_number(out, left % 3600 / 60);
-    out.append("m");
-  }
-  append_number(out, left % 60);
-  out.append("s");
-}
-
 std::string_view owner_of(LimitScope scope) {
   return scope == LimitScope::kKey ? "this API key's" : "the tenant's";
 }
@@ -273,31 +308,38 @@ void append_rate_headers(std::string& out, const RateReport& report, std::option
        {report.tokens[LimitScope::kTenant], "tenant-tokens", kTokenWindow, kTokenUnit},
        {report.requests[LimitScope::kKey], "key", kRateWindow, ""},
        {report.tokens[LimitScope::kKey], "key-tokens", kTokenWindow, kTokenUnit}}};
+  LimitFields fields;
   if (std::ranges::any_of(limits,
                           [](const RateField& limit) { return limit.decision.has_value(); })) {
-    append_list(out, "RateLimit-Policy", limits, [&](const RateField& limit) {
-      append_pair(out, ";q=", limit.decision->limit);
-      append_pair(out, ";w=", limit.window.count());
-      out.append(limit.unit);
+    put_list(fields, "RateLimit-Policy", limits, [&](const RateField& limit) {
+      fields.put(";q=");
+      fields.put(limit.decision->limit);
+      fields.put(";w=");
+      fields.put(limit.window.count());
+      fields.put(limit.unit);
     });
-    append_list(out, "RateLimit", limits, [&](const RateField& limit) {
-      append_pair(out, ";r=", remaining_of(*limit.decision));
-      append_pair(out, ";t=", seconds_up(limit.decision->reset));
+    put_list(fields, "RateLimit", limits, [&](const RateField& limit) {
+      fields.put(";r=");
+      fields.put(remaining_of(*limit.decision));
+      fields.put(";t=");
+      fields.put(seconds_up(limit.decision->reset));
     });
   }
   const bool for_requests = met && met->kind == LimitKind::kRequests;
   const bool for_tokens = met && met->kind == LimitKind::kTokens;
-  append_openai_fields(out, "requests",
-                       for_requests ? report.requests[met->scope] : tightest(report.requests));
-  append_openai_fields(out, "tokens",
-                       for_tokens ? report.tokens[met->scope] : tightest(report.tokens));
+  put_openai_fields(fields, "requests",
+                    for_requests ? report.requests[met->scope] : tightest(report.requests));
+  put_openai_fields(fields, "tokens",
+                    for_tokens ? report.tokens[met->scope] : tightest(report.tokens));
+  out.append(fields.text());
 }
 
 void append_retry_after(std::string& out, const RateReport& report, LimitMet met) {
   std::int64_t seconds = 1;
   if (met.kind == LimitKind::kTokens) seconds = seconds_up(report.tokens[met.scope]->reset);
   if (met.kind == LimitKind::kRequests) seconds = seconds_up(report.requests[met.scope]->reset);
-  append_pair(out, "Retry-After: ", std::max<std::int64_t>(seconds, 1));
+  out.append("Retry-After: ");
+  append_number(out, std::max<std::int64_t>(seconds, 1));
   out.append("\r\n");
 }
 

@@ -95,9 +95,6 @@ void append_rate_headers(std::string& out,
 /// Appends `Retry-After` for a request that met this limit.
 void append_retry_after(std::string& out, const RateReport& report, LimitMet met);
 
-/// `1s`, `6m0s`, `12ms`, as OpenAI writes durations.
-void append_duration(std::string& out, std::chrono::nanoseconds duration);
-
 void append_number(std::string& out, std::int64_t number);
 
 }  // namespace insula::gateway

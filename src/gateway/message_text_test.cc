@@ -35,10 +35,14 @@ TEST(MessageText, AnOperationHasOneSpelling) {
 }
 
 TEST(MessageText, WritesDurationsAsOpenAiDoes) {
-  const auto text = [](std::chrono::nanoseconds duration) {
+  const auto text = [](std::chrono::nanoseconds reset) {
+    RateReport report;
+    report.requests[LimitScope::kTenant] = {.limit = 1, .remaining = 1, .reset = reset};
     std::string out;
-    append_duration(out, duration);
-    return out;
+    append_rate_headers(out, report);
+    constexpr std::string_view kField = "x-ratelimit-reset-requests: ";
+    const std::size_t at = out.find(kField) + kField.size();
+    return out.substr(at, out.find("\r\n", at) - at);
   };
   EXPECT_EQ(text(0ns), "0ms");
   EXPECT_EQ(text(12ms), "12ms");

@@ -23,6 +23,7 @@ std::unique_ptr<net::Stream> UpstreamPool::take(const Endpoint& endpoint) {
   while (!streams.empty()) {
     std::unique_ptr<net::Stream> stream = std::move(streams.back().stream);
     streams.pop_back();
+    --size_;
     if (!is_stale(*stream)) return stream;
   }
   return nullptr;
@@ -31,14 +32,14 @@ std::unique_ptr<net::Stream> UpstreamPool::take(const Endpoint& endpoint) {
 void UpstreamPool::give(const Endpoint& endpoint,
                         std::unique_ptr<net::Stream> stream,
                         SteadyTime now) {
-  auto& streams = idle_[&endpoint];
-  if (streams.size() >= kIdlePerEndpointMax || is_stale(*stream)) return;
-  streams.push_back({std::move(stream), now});
+  if (size_ >= kIdleMax || is_stale(*stream)) return;
+  idle_[&endpoint].push_back({std::move(stream), now});
+  ++size_;
 }
 
 void UpstreamPool::sweep(SteadyTime now) {
   for (auto& [endpoint, streams] : idle_) {
-    std::erase_if(streams, [&](Idle& idle) {
+    size_ -= std::erase_if(streams, [&](Idle& idle) {
       return now - idle.since >= kIdleTime || is_stale(*idle.stream);
     });
   }
@@ -50,14 +51,11 @@ void UpstreamPool::keep_only(const Snapshot& snapshot) {
     for (const auto& endpoint : tenant.endpoints)
       known.insert(endpoint.get());
   }
-  std::erase_if(idle_, [&](const auto& entry) { return !known.contains(entry.first); });
-}
-
-std::size_t UpstreamPool::size() const {
-  std::size_t count = 0;
-  for (const auto& [endpoint, streams] : idle_)
-    count += streams.size();
-  return count;
+  std::erase_if(idle_, [&](const auto& entry) {
+    if (known.contains(entry.first)) return false;
+    size_ -= entry.second.size();
+    return true;
+  });
 }
 
 }  // namespace insula::gateway

@@ -16,7 +16,8 @@ namespace insula::gateway {
 /// Threads: one loop's own.
 class UpstreamPool {
  public:
-  static constexpr std::size_t kIdlePerEndpointMax = 256;
+  /// Of all endpoints together.
+  static constexpr std::size_t kIdleMax = 4096;
   static constexpr std::chrono::seconds kIdleTime{50};
 
   /// A connection that the upstream has not closed and on which it has said nothing since its last
@@ -32,7 +33,7 @@ class UpstreamPool {
   /// request are not here, so none is cut.
   void keep_only(const Snapshot& snapshot);
 
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
   struct Idle {
@@ -43,6 +44,7 @@ class UpstreamPool {
   // Keyed by address of an Endpoint. keep_only() runs before a snapshot is let go, so the key of a
   // freed one is never looked up.
   std::unordered_map<const Endpoint*, std::vector<Idle>> idle_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace insula::gateway

@@ -16,6 +16,7 @@
 #include "async/task.h"
 #include "async/task_group.h"
 #include "base/clock.h"
+#include "gateway/buffer_pool.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/token_cache.h"
@@ -116,6 +117,8 @@ class Worker {
 
   [[nodiscard]] UpstreamPool& pool() { return pool_; }
 
+  [[nodiscard]] BufferPool& buffers() { return buffers_; }
+
   [[nodiscard]] UsageJournal& journal() { return journal_; }
 
   /// The ready endpoint with the fewest requests, none of `tried` if there is another, in turn
@@ -169,6 +172,7 @@ class Worker {
   llm::RequestReader reader_;
   TokenCache tokens_;
   UpstreamPool pool_;
+  BufferPool buffers_;
   std::list<Connection*> connections_;  // null during the TLS handshake
   std::size_t streams_ = 0;
   TaskGroup running_;

@@ -98,7 +98,7 @@ class Http2Session {
   static constexpr std::int64_t kIdleFramesMax = 1000;
   static constexpr int kContinuationsMax = 32;
 
-  Http2Session(Http2Handler& handler, const Http2Limits& limits = {});
+  explicit Http2Session(Http2Handler& handler, const Http2Limits& limits = {});
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
   ~Http2Session();

@@ -1,5 +1,7 @@
 #include "http/url.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/number.h"
@@ -42,6 +44,11 @@ bool is_unreserved(char c) {
 std::uint16_t default_port(std::string_view scheme) {
   if (scheme == "http" || scheme == "ws") return 80;
   return scheme == "https" || scheme == "wss" ? 443 : 0;
+}
+
+/// A character that a path must have for two readers to see different ones.
+bool may_mislead(char c) {
+  return c == '%' || c == '.' || c == '\\' || c == '\0';
 }
 
 }  // namespace
@@ -102,6 +109,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 
 bool is_unambiguous_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
+  if (std::ranges::none_of(path, may_mislead)) return true;
   std::string segment;  // decoded
   for (std::size_t i = 1; i <= path.size(); ++i) {
     if (i == path.size() || path[i] == '/') {

@@ -29,8 +29,35 @@ const char* find_quote(const char* p, const char* end) {
   return p;
 }
 
+/// First quote or bracket of any kind; `end` when there is none.
+const char* find_quote_or_bracket(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i fold = _mm_set1_epi8(0x20);
+  const __m128i open = _mm_set1_epi8('{');
+  const __m128i close = _mm_set1_epi8('}');
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i folded = _mm_or_si128(bytes, fold);  // [ and ] become { and }
+    const __m128i brackets =
+        _mm_or_si128(_mm_cmpeq_epi8(folded, open), _mm_cmpeq_epi8(folded, close));
+    const auto hits = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(brackets, _mm_cmpeq_epi8(bytes, quote))));
+    if (hits != 0) return p + std::countr_zero(hits);
+  }
+#endif
+  while (p < end && *p != '"' && (*p | 0x20) != '{' && (*p | 0x20) != '}')
+    ++p;
+  return p;
+}
+
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/// Neither whitespace nor a mark: a character of a number or of true, false and null.
+bool is_literal(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
 }
 
 }  // namespace
@@ -69,6 +96,27 @@ void UsageScanner::open(char c) {
 void UsageScanner::close() {
   if (depth_ > 0) --depth_;
   expect_key_ = false;
+}
+
+/// Below the levels that are looked at, and in what is captured, only strings and brackets count.
+/// Goes on while it is deeper than `floor`; returns where that ends.
+const char* UsageScanner::skip_deep(const char* p, const char* end, std::uint32_t floor) {
+  while (p < end && depth_ > floor) {
+    p = find_quote_or_bracket(p, end);
+    if (p == end) break;
+    const char c = *p++;
+    if (c == '"') {
+      in_string_ = true;
+      is_key_ = false;
+      while (p < end && in_string_)
+        p = skip_string(p, end);
+    } else if ((c | 0x20) == '{') {
+      ++depth_;
+    } else {
+      --depth_;
+    }
+  }
+  return p;
 }
 
 void UsageScanner::step(char c) {
@@ -115,31 +163,49 @@ void UsageScanner::capture(const char* from, const char* to) {
 void UsageScanner::feed(std::string_view json) {
   const char* p = json.data();
   const char* const end = p + json.size();
-  const char* from = p;
   while (p < end) {
     if (in_string_) {
+      const char* const from = p;
       p = skip_string(p, end);
-      continue;
-    }
-    const char c = *p++;
-    if (c == '{' && value_of_ == Key::kUsage && !capturing_) {
-      capturing_ = true;
-      capture_depth_ = depth_;
-      captured_.clear();
-      from = p - 1;
-    }
-    step(c);
-    if (capturing_ && depth_ == capture_depth_) {
-      capturing_ = false;
+      if (capturing_) capture(from, p);
+    } else if (capturing_) {
+      const char* const from = p;
+      p = skip_deep(p, end, capture_depth_);
       capture(from, p);
-      if (auto found = parse_usage(captured_)) usage_ = found;
+      if (depth_ == capture_depth_) finish_capture();
+    } else if (depth_ > kDepthTracked) {
+      p = skip_deep(p, end, kDepthTracked);
+    } else {
+      look_at(*p++);
     }
   }
-  if (capturing_) capture(from, end);
+}
+
+/// A character outside of strings, at a level that is looked at.
+void UsageScanner::look_at(char c) {
+  if (is_literal(c)) {
+    value_of_ = Key::kOther;
+    choices_open_ = false;
+    return;
+  }
+  const bool is_usage = c == '{' && value_of_ == Key::kUsage;
+  if (is_usage) {
+    capturing_ = true;
+    capture_depth_ = depth_;
+    captured_ = c;
+  }
+  step(c);
+}
+
+void UsageScanner::finish_capture() {
+  capturing_ = false;
+  expect_key_ = false;
+  if (auto found = parse_usage(captured_)) usage_ = found;
 }
 
 std::optional<Usage> parse_usage(std::string_view object) {
-  simdjson::dom::parser parser;
+  // Making one takes longer than what it parses here.
+  thread_local simdjson::dom::parser parser;
   simdjson::dom::object members;
   if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS)
     return std::nullopt;

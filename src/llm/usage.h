@@ -50,6 +50,9 @@ class UsageScanner {
   enum class Key : std::uint8_t { kOther, kUsage, kChoices };
 
   const char* skip_string(const char* p, const char* end);
+  const char* skip_deep(const char* p, const char* end, std::uint32_t floor);
+  void look_at(char c);
+  void finish_capture();
   void step(char c);
   void open(char c);
   void close();

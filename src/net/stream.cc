@@ -38,28 +38,41 @@ Stream::~Stream() {
   ::close(watch_.fd());
 }
 
-std::optional<Result<std::size_t>> Stream::try_read(std::span<char> buffer) {
-  if (tls_ != nullptr) return tls_->read(buffer);
-  if (!watch_.readable) return std::nullopt;
+ssize_t Stream::receive(std::span<char> buffer) {
+  if (!watch_.readable) {
+    errno = EAGAIN;
+    return -1;
+  }
   ssize_t n = 0;
   do {
     n = ::recv(watch_.fd(), buffer.data(), buffer.size(), 0);
   } while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == EAGAIN) {
-    watch_.readable = false;
-    return std::nullopt;
-  }
-  if (n < 0) return broken("read", peer_, errno);
   // A short read has emptied the socket; what comes later raises a new edge. Saves one recv a
   // message.
-  if (n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_.hung_up)
-    watch_.readable = false;
-  return static_cast<std::size_t>(n);
+  const bool drained = n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_.hung_up;
+  if (drained || (n < 0 && errno == EAGAIN)) watch_.readable = false;
+  return n;
+}
+
+ssize_t Stream::send(std::string_view bytes) {
+  ssize_t n = 0;
+  do {
+    n = ::send(watch_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  return n;
+}
+
+std::optional<Result<std::size_t>> Stream::try_read(std::span<char> buffer) {
+  if (tls_ != nullptr) return tls_->read(buffer);
+  const ssize_t n = receive(buffer);
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno == EAGAIN) return std::nullopt;
+  return broken("read", peer_, errno);
 }
 
 std::optional<Result<std::size_t>> Stream::try_write(std::string_view first,
                                                      std::string_view second) {
-  if (tls_ != nullptr) return tls_->write(first.empty() ? second : first);
+  if (tls_ != nullptr) return tls_->write(first, second);
   if (!watch_.writable) return std::nullopt;
   ssize_t n = 0;
   do {

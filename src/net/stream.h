@@ -105,6 +105,10 @@ class Stream {
   /// For tls.cc: from here on bytes pass through `session`.
   void adopt_tls(std::unique_ptr<TlsSession> session);
 
+  /// For tls.cc: the socket itself. -1 and errno when that fails or would block.
+  ssize_t receive(std::span<char> buffer);
+  ssize_t send(std::string_view bytes);
+
   /// One try; nullopt when it would block.
   std::optional<Result<std::size_t>> try_read(std::span<char> buffer);
   std::optional<Result<std::size_t>> try_write(std::string_view first, std::string_view second);

@@ -23,7 +23,8 @@ class TlsSession {
   /// One step; nullopt when the socket must become ready first.
   std::optional<Result<std::size_t>> handshake();
   std::optional<Result<std::size_t>> read(std::span<char> buffer);
-  std::optional<Result<std::size_t>> write(std::string_view bytes);
+  /// The two follow one another, in one record where they fit.
+  std::optional<Result<std::size_t>> write(std::string_view first, std::string_view second);
 
   /// Decrypted bytes are waiting inside OpenSSL.
   [[nodiscard]] bool has_pending() const;
