@@ -66,6 +66,13 @@ bench: ## Run every benchmark; each ends with one line of JSON
 	@$(MAKE) --no-print-directory build
 	@tools/bench.sh build/$(BUILD)
 
+.PHONY: bench-gateway
+bench-gateway: ## The gateway beside nginx, HAProxy, Envoy, Portkey and LiteLLM; draws the chart
+	@tools/deps.sh build run test bench
+	@tools/peers.sh >/dev/null
+	@$(MAKE) --no-print-directory build
+	@bench/gateway.py --build build/$(BUILD) --chart docs/gateway-performance.svg
+
 .PHONY: lint
 lint: ## Formatter, clang-tidy on changed files, sizes, words, layers
 	@tools/deps.sh build lint

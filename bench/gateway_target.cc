@@ -1,9 +1,9 @@
-// A gateway for measuring: `gateway_target DIRECTORY PORT UPSTREAM [LOOPS]` prints a token of the
-// tenant `bench` on its first line and one of `usual` on its second, and then serves as the product
-// does, with token checks, rate limit, usage and metrics on. `usual` has the usual rate limit.
+// A gateway for measuring: `gateway_target DIRECTORY PORT UPSTREAM [CERTIFICATE KEY]` prints a
+// token of the tenant `bench` on its first line and one of `usual` on its second, and then serves
+// from one loop as the product does, with token checks, rate limit, usage and metrics on, and TLS
+// if it is given a certificate. `usual` has the usual rate limit.
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -51,8 +51,8 @@ Result<std::string> prepare(const std::filesystem::path& directory, const std::s
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    std::fprintf(stderr, "usage: gateway_target DIRECTORY PORT UPSTREAM [LOOPS]\n");
+  if (argc != 4 && argc != 6) {
+    std::fprintf(stderr, "usage: gateway_target DIRECTORY PORT UPSTREAM [CERTIFICATE KEY]\n");
     return 2;
   }
   const auto tokens = prepare(argv[1], argv[3]);
@@ -66,6 +66,10 @@ int main(int argc, char** argv) {
   options.data_dir = argv[1];
   options.listen = {std::string("127.0.0.1:") + argv[2]};
   options.metrics_address.clear();
-  options.loops = argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 1;
+  options.loops = 1;
+  if (argc == 6) {
+    options.tls_certificate = argv[4];
+    options.tls_key = argv[5];
+  }
   return gateway::run(std::move(options));
 }

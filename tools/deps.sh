@@ -14,7 +14,7 @@ packages_of() {
       libarchive-dev libnghttp2-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     run) echo crun curl ;;
     test) echo python3 curl ;;
-    bench) echo nginx-light wrk ;;
+    bench) echo nginx-light wrk haproxy nghttp2-client openssl ;;
     lint) echo clang-tidy-19 clang-format-19 libclang-rt-19-dev git ;;
     *) echo "tools/deps.sh: no set named $1 (build, run, test, bench, lint)" >&2; exit 2 ;;
   esac
