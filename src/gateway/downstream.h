@@ -39,6 +39,9 @@ class Downstream {
   /// A reply of unknown length is chunked for this client.
   [[nodiscard]] virtual bool takes_chunks() const = 0;
 
+  /// The request has a body, if only an empty one.
+  [[nodiscard]] virtual bool has_body() const = 0;
+
   /// The request's body, if it came as a whole with the head; with RequestReader::kPadding readable
   /// bytes behind it and valid until the reply is sent. The head is not valid any more afterwards.
   [[nodiscard]] virtual std::optional<std::string_view> received_body() = 0;

@@ -248,7 +248,7 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
   if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
   request.operation = llm::operation_of(target.path);
-  request.has_body = head.chunked || head.content_length.has_value();
+  request.has_body = client_.has_body();
   upstream_head_.clear();
   write_upstream_head(upstream_head_,
                       {.head = head,

@@ -110,7 +110,8 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .tls = settings.tls,
                        .body_bytes_max = settings.body_bytes_max,
                        .buffered_bytes_max = settings.buffered_bytes_max,
-                       .connections_max = connections_max(descriptors_allowed(), settings.loops),
+                       .connections_max = settings.connections_max.value_or(
+                           connections_max(descriptors_allowed(), settings.loops)),
                        .timeouts = settings.timeouts},
       builder_(settings.directory / "limits", clock, registry, std::move(log)) {}
 

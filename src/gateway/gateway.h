@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct GatewaySettings {
   std::size_t body_bytes_max = 32U << 20U;
   /// Of bodies that are arriving or waiting, for each loop.
   std::size_t buffered_bytes_max = kBufferedBytesMax;
+  /// Connections and streams of clients, for each loop. Nothing: what the descriptors allow.
+  std::optional<std::size_t> connections_max = std::nullopt;
   Timeouts timeouts;
 };
 

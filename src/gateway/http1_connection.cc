@@ -132,6 +132,7 @@ void Http1Connection::take_head(const http::RequestHead& head) {
   takes_chunks_ = head.minor_version >= 1;
   body_framer_ = http::BodyFramer::of(head);
   used_ = head_bytes_ = head.size;
+  has_body_ = head.chunked || head.content_length.has_value();
   body_bytes_ = head.content_length.value_or(0);
   const std::size_t received = in_.size() - head.size;
   body_pending_ = head.chunked || body_bytes_ > received;

@@ -52,6 +52,8 @@ class Http1Connection final : public Connection, private Downstream {
 
   [[nodiscard]] bool takes_chunks() const override { return takes_chunks_; }
 
+  [[nodiscard]] bool has_body() const override { return has_body_; }
+
   [[nodiscard]] std::optional<std::string_view> received_body() override;
   Task<Result<>> receive_body() override;
   Task<bool> reply(const OwnReply& reply) override;
@@ -81,7 +83,8 @@ class Http1Connection final : public Connection, private Downstream {
   std::size_t used_ = 0;  // how much of in_ the present request takes
   std::size_t head_bytes_ = 0;
   std::size_t body_bytes_ = 0;  // of a body that came with its head
-  bool body_pending_ = false;   // some of the request's body has not been read
+  bool has_body_ = false;
+  bool body_pending_ = false;  // some of the request's body has not been read
   bool expect_continue_ = false;
   bool takes_chunks_ = true;
   bool first_ = true;  // no request has been answered yet

@@ -42,6 +42,7 @@ Http2Stream::Http2Stream(Http2Connection& connection,
       id_(id),
       head_(std::move(head)),
       exchange_(connection.worker(), *this),
+      has_body_(!ended),
       ended_(ended) {
   connection_.worker().count_stream(1);
 }

@@ -50,6 +50,8 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   /// The replies' lengths are told by the frames.
   [[nodiscard]] bool takes_chunks() const override { return false; }
 
+  [[nodiscard]] bool has_body() const override { return has_body_; }
+
   [[nodiscard]] std::optional<std::string_view> received_body() override;
   Task<Result<>> receive_body() override;
   Task<bool> reply(const OwnReply& reply) override;
@@ -72,6 +74,7 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   http::Http2Head head_;
   Exchange exchange_;
 
+  bool has_body_;
   bool ended_;              // the request's body has come as a whole
   bool receiving_ = false;  // somebody wants it
   bool expect_continue_ = false;

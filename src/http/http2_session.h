@@ -96,7 +96,7 @@ class Http2Session {
   /// Frames that cost us and bring nothing (cancellations, pings, empty pieces of bodies) that a
   /// client may send at once.
   static constexpr std::int64_t kIdleFramesMax = 1000;
-  static constexpr int kContinuationsMax = 32;
+  static constexpr int kContinuationsMax = 8;
 
   explicit Http2Session(Http2Handler& handler, const Http2Limits& limits = {});
   Http2Session(const Http2Session&) = delete;

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import ssl
+import ssl
 import subprocess
 import tempfile
 import time
@@ -151,9 +152,18 @@ class Platform:
 
     # The gateway.
 
+    @property
+    def authority(self):
+        """The certificate that signs those of this platform."""
+        return f"{self.data_dir}/pki/ca.crt"
+
     def request(self, path, key=None, body=None, method=None, headers=None, timeout=30):
         url = urllib.parse.urlsplit(self.status["gateway"])
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
+        if url.scheme == "https":
+            trust = ssl.create_default_context(cafile=self.authority)
+            connection = http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout, context=trust)
+        else:
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
         try:
             sent = dict(headers or {})
             if key:

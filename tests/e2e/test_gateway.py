@@ -5,6 +5,7 @@ import concurrent.futures
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import unittest
 
@@ -185,6 +186,37 @@ class Access(unittest.TestCase):
             return (after["requests"] == before["requests"] + 1 and
                     after["totalTokens"] == before["totalTokens"] + answer["usage"]["total_tokens"])
         eventually(counted, 5, message="usage")
+
+
+class Protocols(unittest.TestCase):
+    """What curl, a client that is not ours, makes of the gateway."""
+
+    BODY = json.dumps({"model": "llm-sim", "max_tokens": 3, "messages": [{"role": "user", "content": "hello"}]})
+
+    def curl(self, platform, key, *flags):
+        done = subprocess.run(
+            ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "--max-time", "20", *flags,
+             f"{platform.status['gateway']}/team/v1/chat/completions", "-H", f"Authorization: Bearer {key}", "-d", self.BODY],
+            capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    def test_http2_without_tls_is_spoken_to_those_who_begin_with_it(self):
+        platform = Platform().start()
+        self.addCleanup(platform.stop)
+        key = platform.tenant("team")
+        self.assertEqual(self.curl(platform, key, "--http2-prior-knowledge"), "2 200")
+        self.assertEqual(self.curl(platform, key, "--http1.1"), "1.1 200")
+        self.assertEqual(self.curl(platform, "nonsense", "--http2-prior-knowledge"), "2 401")
+
+    def test_tls_clients_choose_their_protocol(self):
+        platform = Platform("--gateway-tls").start()
+        self.addCleanup(platform.stop)
+        key = platform.tenant("team")
+        trust = ["--cacert", platform.authority]
+        self.assertEqual(self.curl(platform, key, *trust, "--http2"), "2 200")
+        self.assertEqual(self.curl(platform, key, *trust, "--http2", "--tls-max", "1.2"), "2 200")
+        self.assertEqual(self.curl(platform, key, *trust, "--http1.1"), "1.1 200")
+        self.assertEqual(self.curl(platform, key, *trust, "--no-alpn"), "1.1 200")
 
 
 class RateLimit(unittest.TestCase):
