@@ -93,15 +93,33 @@ void set_limits(json::Object& object, const LimitConfig& limits) {
   set("concurrentRequests", limits.concurrent_requests);
 }
 
+json::Value to_value(const ModelConfig& model) {
+  json::Array backends;
+  for (const BackendConfig& backend : model.backends) {
+    backends.emplace_back(json::Object{{"serviceHost", backend.service_host},
+                                       {"endpoints", strings_to_json(backend.endpoints)},
+                                       {"model", backend.model},
+                                       {"weight", backend.weight}});
+  }
+  return json::Object{{"name", model.name},
+                      {"backends", std::move(backends)},
+                      {"fallbacks", strings_to_json(model.fallbacks)}};
+}
+
 json::Value to_value(const TenantConfig& tenant) {
   json::Array issuers;
   for (const IssuerConfig& issuer : tenant.issuers)
     issuers.push_back(to_value(issuer));
+  json::Array models;
+  for (const ModelConfig& model : tenant.models)
+    models.push_back(to_value(model));
   json::Object object{{"name", tenant.name},
                       {"uid", tenant.uid},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
-                      {"issuers", std::move(issuers)}};
+                      {"issuers", std::move(issuers)},
+                      {"models", std::move(models)},
+                      {"created", tenant.created}};
   set_limits(object, tenant.limits);
   return object;
 }
@@ -127,6 +145,18 @@ LimitConfig limits_in(const json::Object& object) {
           .concurrent_requests = number_in(object, "concurrentRequests")};
 }
 
+ModelConfig model_from(const json::Object& object) {
+  ModelConfig model{.name = string_in(object, "name"),
+                    .fallbacks = strings_in(object, "fallbacks")};
+  for_each_object(object, "backends", [&](const json::Object& backend) {
+    model.backends.push_back({.service_host = string_in(backend, "serviceHost"),
+                              .endpoints = strings_in(backend, "endpoints"),
+                              .model = string_in(backend, "model"),
+                              .weight = number_in(backend, "weight").value_or(1)});
+  });
+  return model;
+}
+
 TenantConfig tenant_from(const json::Object& object) {
   TenantConfig tenant;
   tenant.name = string_in(object, "name");
@@ -140,6 +170,9 @@ TenantConfig tenant_from(const json::Object& object) {
                               strings_in(issuer, "publicKeys"), strings_in(issuer, "secrets"),
                               strings_in(issuer, "algorithms")});
   });
+  for_each_object(object, "models",
+                  [&](const json::Object& model) { tenant.models.push_back(model_from(model)); });
+  tenant.created = number_in(object, "created").value_or(0);
   return tenant;
 }
 

@@ -35,6 +35,28 @@ struct LimitConfig {
   bool operator==(const LimitConfig&) const = default;
 };
 
+/// A Service that serves a model.
+struct BackendConfig {
+  /// What upstreams see as Host: `small.demo-a.svc:8000`.
+  std::string service_host;
+  /// Ready ones only, as `ip:port`.
+  std::vector<std::string> endpoints;
+  /// As the Service knows the model; empty: as the tenant does.
+  std::string model = {};
+  std::int64_t weight = 1;
+
+  bool operator==(const BackendConfig&) const = default;
+};
+
+/// A model of a tenant's list.
+struct ModelConfig {
+  std::string name;
+  std::vector<BackendConfig> backends = {};  // empty: the tenant's own Service
+  std::vector<std::string> fallbacks = {};
+
+  bool operator==(const ModelConfig&) const = default;
+};
+
 /// What the gateway does for one tenant.
 struct TenantConfig {
   std::string name;
@@ -45,6 +67,9 @@ struct TenantConfig {
   std::vector<std::string> endpoints;
   LimitConfig limits = {.requests_per_hour = kRequestsPerHourDefault};
   std::vector<IssuerConfig> issuers;
+  std::vector<ModelConfig> models = {};
+  /// Seconds since 1970.
+  std::int64_t created = 0;
 
   bool operator==(const TenantConfig&) const = default;
 };

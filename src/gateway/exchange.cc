@@ -10,6 +10,7 @@
 
 #include "async/deadline.h"
 #include "gateway/credentials.h"
+#include "gateway/model_list.h"
 #include "gateway/worker.h"
 #include "http/refusal.h"
 #include "http/scan.h"
@@ -23,6 +24,8 @@ constexpr std::size_t kRequestIdBytesMax = 128;
 /// limit, but not more than so many tokens.
 constexpr std::int64_t kOutputShareUntold = 16;
 constexpr std::int64_t kOutputTokensUntold = 1024;
+
+constexpr std::string_view kModelPath = "/v1/models/";
 
 struct ErrorWords {
   ErrorCode code;
@@ -45,9 +48,9 @@ constexpr std::array<ErrorWords, 10> kErrorWords = {{
 }};
 
 Result<> check_served(const Request& request) {
-  if (request.tenant->endpoints.empty()) {
+  if (!request.tenant->is_served()) {
     return fail(ErrorCode::kUnavailable,
-                fmt::format("{} has no ready endpoint", request.tenant->service_host));
+                fmt::format("{} has no ready endpoint", request.tenant->service.service_host));
   }
   const LimitSet limits = request.limits();
   for (const LimitScope scope : kLimitScopes) {
@@ -103,7 +106,7 @@ Result<> check_model(Request& request) {
   if (grant == nullptr || grant->models.empty() || request.operation == llm::Operation::kModels)
     return {};
   if (llm::has_json_body(request.operation) && grant->allows(request.model)) return {};
-  request.model_refused = true;
+  request.refusal_code = "model_not_allowed";
   return fail(
       ErrorCode::kForbidden,
       fmt::format("this API key is for the models {} and for requests that name one of them",
@@ -210,8 +213,11 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   }
   if (auto inspected = inspect(request); !inspected)
     co_return co_await refuse(request, std::move(inspected).error());
+  if (auto planned = plan(request); !planned)
+    co_return co_await refuse(request, std::move(planned).error());
   if (auto admitted = admit(request); !admitted)
     co_return co_await refuse(request, std::move(admitted).error());
+  if (candidates_.empty()) co_return co_await answer_list(request);
   co_return co_await route(request);
 }
 
@@ -248,15 +254,17 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
   if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
   request.operation = llm::operation_of(target.path);
+  if (request.operation == llm::Operation::kModels && target.path.starts_with(kModelPath))
+    request.listed = target.path.substr(kModelPath.size());
   request.has_body = client_.has_body();
   upstream_head_.clear();
   write_upstream_head(upstream_head_,
                       {.head = head,
                        .target = target,
-                       .service_host = tenant->service_host,
                        .client_address = client_.client_address(),
                        .scheme = worker_.settings().tls == nullptr ? "http" : "https",
                        .request_id = request.id});
+  head_bytes_ = upstream_head_.size();
   return {};
 }
 
@@ -266,19 +274,56 @@ Result<> Exchange::inspect(Request& request) {
   if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
     INSULA_TRY(const llm::RequestPeek peek, worker_.reader().read(request.operation, payload_));
     request.model = peek.model;
+    model_at_ = peek.model_at;
     request.demand = llm::token_demand(request.operation, peek, payload_.size());
     if (peek.ask_for_usage) {
       request.hide_usage = true;
       if (payload_.data() != body_.text().data()) body_.copy(payload_);
       body_.replace(peek.ask_for_usage->offset, peek.ask_for_usage->erase,
                     peek.ask_for_usage->insert);
+      if (model_at_.offset >= peek.ask_for_usage->offset)
+        model_at_.offset += peek.ask_for_usage->insert.size() - peek.ask_for_usage->erase;
       payload_ = body_.text();
     }
   }
-  INSULA_TRY_VOID(check_model(request));
-  finish_upstream_head(upstream_head_,
-                       request.has_body ? std::optional(payload_.size()) : std::nullopt);
-  return {};
+  return check_model(request);
+}
+
+/// Finds who is asked, in which order: nobody, when the gateway itself has the answer.
+Result<> Exchange::plan(Request& request) {
+  const Tenant& tenant = *request.tenant;
+  candidates_ = {};
+  if (request.operation == llm::Operation::kModels && !tenant.models.empty()) return {};
+  const ModelRoute* model = request.model.empty() ? nullptr : tenant.models.find(request.model);
+  if (model != nullptr) {
+    candidates_ = tenant.models.candidates(*model, worker_.draw());
+  } else {
+    candidates_.add(tenant.service);
+  }
+  if (!candidates_.empty()) return {};
+  if (model == nullptr && !tenant.models.empty() && !request.model.empty()) {
+    request.refusal_code = "model_not_found";
+    return no_such_model(tenant, request.model);
+  }
+  const Backend& wanted = model == nullptr ? tenant.service : model->backends.front();
+  return fail(ErrorCode::kUnavailable,
+              fmt::format("{} has no ready endpoint", wanted.service_host));
+}
+
+/// Answers what the tenant's list of models answers.
+Task<bool> Exchange::answer_list(Request& request) {
+  const auto list = list_models(*request.tenant, request.principal.grant, request.listed);
+  if (!list) {
+    request.refusal_code = "model_not_found";
+    co_return co_await refuse(request, list.error());
+  }
+  request.status = 200;
+  request.settle();
+  co_return co_await client_.reply({.status = request.status,
+                                    .body = *list,
+                                    .own_headers = own_headers_,
+                                    .keep_alive = request.keep_alive && !worker_.draining(),
+                                    .without_body = request.is_head});
 }
 
 /// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
@@ -319,10 +364,10 @@ Task<bool> Exchange::refuse(Request& request, Error error) {
 Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
   ErrorWords words = words_of(error.code());
   // The gateway itself is what lacks something when the tenant has endpoints.
-  const bool served = request.tenant != nullptr && !request.tenant->endpoints.empty();
+  const bool served = request.tenant != nullptr && request.tenant->is_served();
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
-  if (request.model_refused) words.openai_code = "model_not_allowed";
+  if (!request.refusal_code.empty()) words.openai_code = request.refusal_code;
   if (request.limit_met && request.limit_met->kind == LimitKind::kTokens) words.type = "tokens";
   if (request.limit_met && request.limit_met->kind == LimitKind::kConcurrency)
     words.openai_code = "concurrency_limit_exceeded";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,6 +71,28 @@ class Exchange {
     kLost,       // sent, and the connection ended without a byte of reply
     kMalformed,  // the reply is not HTTP
     kTimedOut,
+    kPassedOver,  // the reply said that another backend should be asked
+  };
+
+  /// What has been tried at one backend.
+  struct Tries {
+    /// Endpoints that may refuse the connection before the backend is given up.
+    static constexpr int kUnsentMax = 4;
+    /// Pooled connections that may turn out closed.
+    static constexpr int kStaleMax = 3;
+    /// Retries of a request that was sent and lost: its upstream may have processed it.
+    static constexpr int kLostMax = 1;
+    static constexpr std::size_t kMax = kUnsentMax + kLostMax;
+
+    std::array<Endpoint*, kMax> endpoints{};
+    std::size_t count = 0;
+    int unsent = 0;
+    int stale = 0;
+    int lost = 0;
+
+    void note(Endpoint& endpoint) {
+      if (count < kMax) endpoints[count++] = &endpoint;
+    }
   };
 
   /// Which connections an attempt may use.
@@ -90,10 +113,14 @@ class Exchange {
   void name(Request& request, std::string_view given_id);
   Result<> accept(Request& request, const http::RequestHead& head);
   Result<> inspect(Request& request);
+  Result<> plan(Request& request);
   Result<> expect_admission(Request& request);
   Result<> admit(Request& request);
   Result<> refuse_for_limit(const Request& request);
+  Task<bool> answer_list(Request& request);
   Task<bool> route(Request& request);
+  void address_to(const Request& request, const Backend& backend);
+  bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);
   Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
   Task<bool> write_on(std::string_view head, std::string_view body);
   Task<Attempt> relay(Request& request, Endpoint& endpoint, Dispatch dispatch);
@@ -121,7 +148,12 @@ class Exchange {
 
   HeldBody body_;
   std::string_view payload_;  // the request's body, in body_ or with the client's side
+  llm::BodyPart model_at_;    // where it names its model
+  Candidates candidates_;
+  Tries tries_;
+  bool last_candidate_ = true;
   std::string upstream_head_;
+  std::size_t head_bytes_ = 0;  // of it, that are the same for every backend
   std::string own_headers_;
 
   /// Of the wait for the upstream; none while the exchange waits for the client.

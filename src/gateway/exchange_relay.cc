@@ -18,12 +18,6 @@ namespace {
 
 /// After a refused connection, how long the endpoint's siblings are preferred.
 constexpr std::chrono::seconds kAvoidTime{1};
-/// Endpoints that may refuse the connection before the request fails.
-constexpr int kUnsentMax = 4;
-/// Pooled connections that may turn out closed before the request fails.
-constexpr int kStaleMax = 3;
-/// Retries of a request that was sent and lost: its upstream may have processed it.
-constexpr int kLostMax = 1;
 /// Events that begin and end a stream and have no token: what it was told to keep to is not over
 /// with them.
 constexpr std::int64_t kEventsWithoutTokens = 8;
@@ -84,58 +78,72 @@ Task<> refused(net::Stream& upstream) {
   });
 }
 
-/// What has been tried for one request.
-struct Tries {
-  static constexpr std::size_t kMax = kUnsentMax + kLostMax;
-
-  std::array<Endpoint*, kMax> endpoints{};
-  std::size_t count = 0;
-  int unsent = 0;
-  int stale = 0;
-  int lost = 0;
-
-  void note(Endpoint* endpoint) {
-    if (count < kMax) endpoints[count++] = endpoint;
-  }
-};
+/// Whether another backend may do better: this one is too busy or not well.
+bool should_pass_over(int status) {
+  return status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
 
 }  // namespace
 
-/// Sends the request to an endpoint, and to another as long as none has begun to answer and that is
-/// safe. Returns whether the client connection may carry another request.
-Task<bool> Exchange::route(Request& request) {
+/// Completes head and body for this backend, whatever another was sent before.
+void Exchange::address_to(const Request& request, const Backend& backend) {
+  if (!backend.model.empty() &&
+      payload_.substr(model_at_.offset, model_at_.bytes) != backend.model) {
+    if (payload_.data() != body_.text().data()) body_.copy(payload_);
+    body_.replace(model_at_.offset, model_at_.bytes, backend.model);
+    model_at_.bytes = backend.model.size();
+    payload_ = body_.text();
+  }
+  upstream_head_.resize(head_bytes_);
+  finish_upstream_head(upstream_head_, backend.service_host,
+                       request.has_body ? std::optional(payload_.size()) : std::nullopt);
+}
+
+/// Whether the same backend may be asked once more after an attempt that was not answered.
+bool Exchange::may_try_again(const Request& request, Endpoint& endpoint, Attempt result) {
   const TenantMetrics& metrics = *request.tenant->metrics;
-  Tries tries;
-  for (;;) {
-    Endpoint* endpoint =
-        worker_.choose(*request.tenant, std::span(tries.endpoints).first(tries.count));
-    // A second pooled connection could be lost in the same way as the first.
-    const Via via = tries.lost == 0 ? Via::kAny : Via::kFresh;
-    const Attempt result = co_await attempt(request, *endpoint, via);
-    upstream_.reset();
-    switch (result) {
-      case Attempt::kUnsent:
-        metrics.connect_errors->add();
-        endpoint->avoid_until = (worker_.coarse_now() + kAvoidTime).time_since_epoch().count();
-        tries.note(endpoint);
-        if (++tries.unsent < kUnsentMax) continue;
-        break;
-      case Attempt::kStale:
-        if (++tries.stale < kStaleMax) continue;
-        break;
-      case Attempt::kLost:
-        metrics.lost_errors->add();
-        tries.note(endpoint);
-        if (++tries.lost <= kLostMax) {
-          metrics.retries->add();
-          continue;
-        }
-        break;
-      default:
-        co_return co_await finish_attempt(request, result);
-    }
-    co_return co_await refuse(request,
-                              Error(ErrorCode::kUpstream, "no endpoint answered the request"));
+  switch (result) {
+    case Attempt::kUnsent:
+      metrics.connect_errors->add();
+      endpoint.avoid_until = (worker_.coarse_now() + kAvoidTime).time_since_epoch().count();
+      tries_.note(endpoint);
+      return ++tries_.unsent < Tries::kUnsentMax;
+    case Attempt::kStale:
+      return ++tries_.stale < Tries::kStaleMax;
+    case Attempt::kLost:
+      metrics.lost_errors->add();
+      tries_.note(endpoint);
+      if (++tries_.lost > Tries::kLostMax) return false;
+      metrics.retries->add();
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Sends the request to an endpoint, and to another as long as none has begun to answer and that is
+/// safe; then to those of the next backend. Returns whether the client connection may carry another
+/// request.
+Task<bool> Exchange::route(Request& request) {
+  const auto backends = candidates_.list();
+  for (std::size_t at = 0;; ++at) {
+    const Backend& backend = *backends[at];
+    last_candidate_ = at + 1 == backends.size();
+    tries_ = {};
+    address_to(request, backend);
+    auto result = Attempt::kUnsent;
+    Endpoint* endpoint = nullptr;
+    do {
+      endpoint = worker_.choose(backend, std::span(tries_.endpoints).first(tries_.count));
+      // A second pooled connection could be lost in the same way as the first.
+      const Via via = tries_.lost == 0 ? Via::kAny : Via::kFresh;
+      result = co_await attempt(request, *endpoint, via);
+      upstream_.reset();
+    } while (may_try_again(request, *endpoint, result));
+    const bool answered = result == Attempt::kDone || result == Attempt::kClientGone ||
+                          result == Attempt::kCutOff || result == Attempt::kNoSocket;
+    if (answered || last_candidate_) co_return co_await finish_attempt(request, result);
+    request.tenant->metrics->fallbacks->add();
   }
 }
 
@@ -161,6 +169,11 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
       worker_.log_failure(request, "the upstream's reply broke off");
       client_.cut_off();  // A reply that was cut off must not look complete.
       co_return false;
+    case Attempt::kUnsent:
+    case Attempt::kStale:
+    case Attempt::kLost:
+      co_return co_await refuse(request,
+                                Error(ErrorCode::kUpstream, "no endpoint answered the request"));
     default:
       co_return false;
   }
@@ -252,6 +265,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, Endpoint& endpoint, Di
   if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
 
   const http::ResponseHead& head = worker_.response_head();
+  if (!last_candidate_ && should_pass_over(head.status)) co_return Attempt::kPassedOver;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
   if (head.status == 408 && dispatch.if_silent() == Attempt::kStale) co_return Attempt::kStale;
   BodyRelay body(

@@ -15,6 +15,7 @@ using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""s;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST_F(GatewayTest, RelaysACompletionAndSaysWhatIsLeftOfTheRateLimit) {
   Model model(loop_);
@@ -60,8 +61,8 @@ TEST_F(GatewayTest, StripsTheTenantAndItsCredentialsBeforeTheUpstream) {
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(response.headers.get("x-ratelimit-limit-requests"), "1000");
   EXPECT_EQ(response.headers.get("x-request-id"), "mine");
-  EXPECT_THAT(seen,
-              HasSubstr("GET /v1/models?x=%2f HTTP/1.1\r\nHost: llm-service.alpha.svc:8000\r\n"));
+  EXPECT_THAT(seen, StartsWith("GET /v1/models?x=%2f HTTP/1.1\r\n"));
+  EXPECT_THAT(seen, HasSubstr("\r\nHost: llm-service.alpha.svc:8000\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Other: kept\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Forwarded-For: 127.0.0.1\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Insula-Tenant: alpha\r\n"));

@@ -220,7 +220,6 @@ Result<TenantTarget> split_target(std::string_view target) {
 
 void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   out.append(parts.head.method).append(" ").append(parts.target.target).append(" HTTP/1.1\r\n");
-  append_header(out, "Host", parts.service_host);
   for (const Field& field : parts.head.fields()) {
     if (is_ours_upstream(field) || is_credential(field) || http::is_hop_by_hop(parts.head, field))
       continue;
@@ -235,7 +234,10 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   append_header(out, "X-Request-Id", parts.request_id);
 }
 
-void finish_upstream_head(std::string& out, std::optional<std::size_t> body_bytes) {
+void finish_upstream_head(std::string& out,
+                          std::string_view service_host,
+                          std::optional<std::size_t> body_bytes) {
+  append_header(out, "Host", service_host);
   if (body_bytes) {
     out.append("Content-Length: ");
     append_number(out, static_cast<std::int64_t>(*body_bytes));
@@ -273,6 +275,7 @@ void write_reply_head(std::string& out,
 }
 
 std::string body_of(const OwnReply& reply) {
+  if (!reply.body.empty()) return std::string(reply.body);
   return llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
 }
 

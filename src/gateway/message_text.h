@@ -32,19 +32,20 @@ struct TenantTarget {
 struct UpstreamHead {
   const http::RequestHead& head;
   const TenantTarget& target;
-  std::string_view service_host;
   std::string_view client_address;
   std::string_view scheme;
   std::string_view request_id;
 };
 
-/// Writes the request head for the upstream, up to and without Content-Length and the empty line.
-/// Left out: hop-by-hop headers, credentials, and what the client may not claim (X-Forwarded-*,
-/// Forwarded, X-Insula-*); ours take their place. No compression is asked for: usage is read from
-/// the reply, event by event.
+/// Writes the request head for an upstream, up to and without Host, Content-Length and the empty
+/// line. Left out: hop-by-hop headers, credentials, and what the client may not claim
+/// (X-Forwarded-*, Forwarded, X-Insula-*); ours take their place. No compression is asked for:
+/// usage is read from the reply, event by event.
 void write_upstream_head(std::string& out, const UpstreamHead& parts);
 /// Ends it. `body_bytes`: nothing when the request has no body.
-void finish_upstream_head(std::string& out, std::optional<std::size_t> body_bytes);
+void finish_upstream_head(std::string& out,
+                          std::string_view service_host,
+                          std::optional<std::size_t> body_bytes);
 
 /// How the end of a reply's body is told to the client.
 enum class ReplyFraming : std::uint8_t { kAsReceived, kChunked, kUntilClose };
@@ -65,6 +66,7 @@ void write_reply_head(std::string& out,
 /// A reply of the gateway's own.
 struct OwnReply {
   int status = 500;
+  std::string_view body;  // JSON; empty: OpenAI's error, of what follows
   std::string_view type;  // OpenAI's error type
   std::string_view code;  // OpenAI's error code
   std::string_view message;
@@ -73,7 +75,7 @@ struct OwnReply {
   bool without_body = false;  // the answer to a HEAD request
 };
 
-/// Its body: OpenAI's error.
+/// The text of its body.
 [[nodiscard]] std::string body_of(const OwnReply& reply);
 
 /// What `WWW-Authenticate` says with a 401.

@@ -44,6 +44,11 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       "insula_gateway_retries_total",
       "Requests tried again on another endpoint before the first byte of a reply.",
       {{"tenant", name}});
+  metrics.fallbacks = &registry.counter(
+      "insula_gateway_fallbacks_total",
+      "Requests that went on to another backend of their model, or to a fallback of it, since one "
+      "did not answer or was busy. Look at the Services of the tenant's models.",
+      {{"tenant", name}});
   const auto errors = [&](const char* reason) {
     return &registry.counter("insula_gateway_upstream_errors_total",
                              "Upstream attempts that failed, by reason. Look at the tenant's pods.",

@@ -23,6 +23,7 @@ struct TenantMetrics {
   PerScope<std::array<Counter*, 3>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
+  Counter* fallbacks = nullptr;
   Counter* connect_errors = nullptr;
   Counter* lost_errors = nullptr;
   Counter* timeout_errors = nullptr;

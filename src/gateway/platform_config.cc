@@ -119,6 +119,28 @@ std::optional<std::int64_t> limit_in(const api::Secret& secret, const char* entr
   return parse_whole<std::int64_t>(found->second).value_or(kLimitUnreadable);
 }
 
+/// A Service of the tenant; without endpoints when it may not name it.
+BackendConfig backend_of(const PlatformObjects& objects,
+                         const api::Tenant& tenant,
+                         const api::TenantService& service) {
+  const auto name_space = api::namespace_in(tenant, service.namespace_);
+  if (!name_space) return {};
+  return {.service_host = fmt::format("{}.{}.svc:{}", service.name, *name_space, service.port),
+          .endpoints = endpoints_of(objects, *name_space, service)};
+}
+
+ModelConfig model_of(const PlatformObjects& objects,
+                     const api::Tenant& tenant,
+                     const api::TenantModel& model) {
+  ModelConfig config{.name = model.name, .fallbacks = model.fallbacks};
+  for (const api::TenantBackend& backend : model.backends) {
+    config.backends.push_back(backend_of(objects, tenant, backend.service));
+    config.backends.back().model = backend.model;
+    config.backends.back().weight = backend.weight.value_or(1);
+  }
+  return config;
+}
+
 TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
   TenantConfig config;
   config.name = tenant.metadata.name;
@@ -128,11 +150,12 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   config.limits = {.requests_per_hour = limit.requests_per_hour.value_or(kRequestsPerHourDefault),
                    .tokens_per_minute = limit.tokens_per_minute,
                    .concurrent_requests = limit.concurrent_requests};
-  if (const auto name_space = api::namespace_in(tenant, gateway.service.namespace_); name_space) {
-    config.service_host =
-        fmt::format("{}.{}.svc:{}", gateway.service.name, *name_space, gateway.service.port);
-    config.endpoints = endpoints_of(objects, *name_space, gateway.service);
-  }
+  config.created = tenant.metadata.creation_timestamp.seconds;
+  BackendConfig service = backend_of(objects, tenant, gateway.service);
+  config.service_host = std::move(service.service_host);
+  config.endpoints = std::move(service.endpoints);
+  for (const api::TenantModel& model : gateway.models)
+    config.models.push_back(model_of(objects, tenant, model));
   for (const api::TenantJwt& jwt : gateway.jwt)
     config.issuers.push_back(issuer_of(objects, tenant, jwt));
   return config;

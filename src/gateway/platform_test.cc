@@ -107,6 +107,39 @@ TEST(PlatformConfig, EndpointsBeingStoppedServeWhileThereIsNoOther) {
   EXPECT_THAT(make_config(objects).tenants[0].endpoints, IsEmpty());
 }
 
+TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
+  api::Tenant with_models = tenant("a");
+  with_models.metadata.creation_timestamp.seconds = 1'700'000'000;
+  api::TenantBackend own;
+  own.service = with_models.spec.gateway.service;
+  own.model = "vendor/m";
+  own.weight = 9;
+  api::TenantBackend absent;
+  absent.service = {.name = "absent", .namespace_ = "", .port = 1};
+  api::TenantBackend foreign;
+  foreign.service = {.name = "llm-service", .namespace_ = "b", .port = 8000};
+  api::TenantModel model;
+  model.name = "m";
+  model.backends = {own, absent, foreign};
+  model.fallbacks = {"n"};
+  api::TenantModel fallback;
+  fallback.name = "n";
+  with_models.spec.gateway.models = {model, fallback};
+  const PlatformObjects objects{.tenants = {shared(with_models)},
+                                .services = {shared(service("a")), shared(service("b"))},
+                                .slices = {shared(slice("a", {endpoint("10.0.0.1", true)})),
+                                           shared(slice("b", {endpoint("10.0.9.9", true)}))}};
+  const TenantConfig config = make_config(objects).tenants.at(0);
+  EXPECT_EQ(config.created, 1'700'000'000);
+  EXPECT_THAT(config.models,
+              ElementsAre(ModelConfig{"m",
+                                      {{"llm-service.a.svc:8000", {"10.0.0.1:4000"}, "vendor/m", 9},
+                                       {"absent.a.svc:1", {}, "", 1},
+                                       {"", {}, "", 1}},
+                                      {"n"}},
+                          ModelConfig{"n", {}, {}}));
+}
+
 TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {
   api::Tenant greedy = tenant("a");
   greedy.spec.gateway.service.namespace_ = "b";

@@ -48,6 +48,8 @@ class Request {
   llm::Operation operation = llm::Operation::kOther;
   std::string id;
   std::string model;
+  /// Of a request for the list of models: the one it is about; empty: all.
+  std::string listed;
   bool is_head = false;
   bool client_chunks = true;
   bool keep_alive = true;
@@ -59,8 +61,8 @@ class Request {
   Admission admission;
   /// The limit that it met, if it was refused for one.
   std::optional<LimitMet> limit_met;
-  /// Its API key is not for this model.
-  bool model_refused = false;
+  /// OpenAI's code for why it was refused, where that is not the usual one of the error.
+  std::string_view refusal_code;
   bool admitted = false;
 
   /// Of attempts to have it answered: how many, and where the last one went.

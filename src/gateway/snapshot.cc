@@ -152,11 +152,11 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   Tenant tenant;
   tenant.name = config.name;
   tenant.uid = config.uid;
-  tenant.service_host = config.service_host;
-  for (const std::string& text : config.endpoints) {
-    if (auto endpoint = endpoint_of(text); endpoint != nullptr)
-      tenant.endpoints.push_back(std::move(endpoint));
-  }
+  tenant.created = config.created;
+  tenant.service = {.service_host = config.service_host,
+                    .endpoints = endpoints_of(config.endpoints)};
+  for (const ModelConfig& model : config.models)
+    tenant.models.add(build_route(model, tenant.service));
   tenant.issuers = build_issuers(config, builtin);
   tenant.limits = limits_of(config.name, config.limits);
   auto& metrics = metrics_[config.name];
@@ -275,6 +275,32 @@ void SnapshotBuilder::make_room(const std::string& owner, Counted& counted, Rate
     log_.error("rate limit not raised", "of", owner, "limit", counted.requests_per_hour, "err",
                grown.error());
   }
+}
+
+/// Each backend is told a name that it knows, also when it stands in for another model.
+ModelRoute SnapshotBuilder::build_route(const ModelConfig& config, const Backend& service) {
+  ModelRoute route{.name = config.name, .backends = {}, .fallbacks = config.fallbacks};
+  for (const BackendConfig& backend : config.backends) {
+    route.backends.push_back({.service_host = backend.service_host,
+                              .endpoints = endpoints_of(backend.endpoints),
+                              .model = backend.model.empty() ? config.name : backend.model,
+                              .weight = std::max<std::int64_t>(backend.weight, 0)});
+  }
+  if (route.backends.empty()) {
+    route.backends.push_back(service);
+    route.backends.back().model = config.name;
+  }
+  return route;
+}
+
+std::vector<std::shared_ptr<Endpoint>> SnapshotBuilder::endpoints_of(
+    const std::vector<std::string>& texts) {
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  for (const std::string& text : texts) {
+    if (auto endpoint = endpoint_of(text); endpoint != nullptr)
+      endpoints.push_back(std::move(endpoint));
+  }
+  return endpoints;
 }
 
 std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -13,33 +14,24 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/api_key.h"
+#include "gateway/backend.h"
 #include "gateway/config.h"
 #include "gateway/durable_axis.h"
 #include "gateway/jwt.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
-#include "net/address.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
 
-/// One address that serves, and how it is doing. Snapshots that name the same address share it.
-struct Endpoint {
-  explicit Endpoint(net::Address where) : address(where), text(where.text()) {}
-
-  net::Address address;
-  std::string text;
-  std::atomic<int> in_flight{0};
-  /// Steady nanoseconds until which other endpoints are preferred: it refused a connection.
-  std::atomic<std::int64_t> avoid_until{0};
-};
-
 /// How requests of one tenant are checked and where they go.
 struct Tenant {
   std::string name;
-  std::string uid;  // of its object: another one of the same name is another tenant
-  std::string service_host;
-  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  std::string uid;           // of its object: another one of the same name is another tenant
+  std::int64_t created = 0;  // seconds since 1970
+  /// Serves the models that are not listed, and what names none.
+  Backend service;
+  ModelRoutes models;
   /// The tenant's own issuers and, last, the built-in one.
   std::vector<JwtIssuer> issuers;
   /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
@@ -47,6 +39,24 @@ struct Tenant {
   std::uint64_t auth_scope = 0;
   Limits limits;
   std::shared_ptr<const TenantMetrics> metrics;
+
+  /// Calls `f` for each backend.
+  template <class F>
+  void for_each_backend(F f) const {
+    f(service);
+    for (const ModelRoute& model : models.list()) {
+      for (const Backend& backend : model.backends)
+        f(backend);
+    }
+  }
+
+  /// Some backend has an endpoint.
+  [[nodiscard]] bool is_served() const {
+    bool served = false;
+    for_each_backend(
+        [&](const Backend& backend) { served = served || !backend.endpoints.empty(); });
+    return served;
+  }
 };
 
 /// The gateway's whole knowledge at one moment. Immutable; a request keeps the one it began with.
@@ -121,6 +131,9 @@ class SnapshotBuilder {
   [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
+  [[nodiscard]] std::vector<std::shared_ptr<Endpoint>> endpoints_of(
+      const std::vector<std::string>& texts);
+  [[nodiscard]] ModelRoute build_route(const ModelConfig& config, const Backend& service);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);

@@ -48,8 +48,10 @@ void UpstreamPool::sweep(SteadyTime now) {
 void UpstreamPool::keep_only(const Snapshot& snapshot) {
   std::unordered_set<const Endpoint*> known;
   for (const auto& [name, tenant] : snapshot.tenants) {
-    for (const auto& endpoint : tenant.endpoints)
-      known.insert(endpoint.get());
+    tenant.for_each_backend([&](const Backend& backend) {
+      for (const auto& endpoint : backend.endpoints)
+        known.insert(endpoint.get());
+    });
   }
   std::erase_if(idle_, [&](const auto& entry) {
     if (known.contains(entry.first)) return false;

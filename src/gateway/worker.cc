@@ -147,8 +147,16 @@ Task<> Worker::drain(Deadline deadline) {
   running_.cancel();
 }
 
-Endpoint* Worker::choose(const Tenant& tenant, std::span<Endpoint* const> tried) {
-  const auto& endpoints = tenant.endpoints;
+double Worker::draw() {
+  // The multiples of the golden ratio are spread as evenly as can be (Weyl, 1916).
+  constexpr double kGoldenRatio = 0.6180339887498949;
+  drawn_ += kGoldenRatio;
+  if (drawn_ >= 1) drawn_ -= 1;
+  return drawn_;
+}
+
+Endpoint* Worker::choose(const Backend& backend, std::span<Endpoint* const> tried) {
+  const auto& endpoints = backend.endpoints;
   const std::int64_t now = coarse_now_.time_since_epoch().count();
   Endpoint* best = nullptr;
   auto best_cost = std::make_pair(0, 0);

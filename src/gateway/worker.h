@@ -121,9 +121,13 @@ class Worker {
 
   [[nodiscard]] UsageJournal& journal() { return journal_; }
 
-  /// The ready endpoint with the fewest requests, none of `tried` if there is another, in turn
-  /// among equals. nullptr when the tenant has none.
-  [[nodiscard]] Endpoint* choose(const Tenant& tenant, std::span<Endpoint* const> tried);
+  /// The endpoint with the fewest requests, none of `tried` if there is another, in turn among
+  /// equals. nullptr when the backend has none.
+  [[nodiscard]] Endpoint* choose(const Backend& backend, std::span<Endpoint* const> tried);
+
+  /// A number in [0, 1). Successive ones fall into every part of it as often as it is large, and
+  /// those of every second request do so, too.
+  [[nodiscard]] double draw();
 
   /// Whether there may be one more connection, or stream of one: each may need a connection to an
   /// upstream.
@@ -165,6 +169,7 @@ class Worker {
   int failure_lines_ = 0;
   std::int64_t failures_unsaid_ = 0;
   std::size_t turn_ = 0;
+  double drawn_ = 0;
   std::size_t buffered_bytes_ = 0;
   std::array<char, std::size_t{64} * 1024> buffer_;
   http::RequestHead request_head_;

@@ -54,6 +54,17 @@ TEST_F(Request, SeesThroughEscapedNames) {
   EXPECT_FALSE(read(R"({"model":"a","mod\u0065l":"b"})"));
 }
 
+TEST_F(Request, SaysWhereTheModelIsWritten) {
+  const auto written = [&](std::string_view body) {
+    const auto peek = read(body);
+    return std::string(body.substr(peek->model_at.offset, peek->model_at.bytes));
+  };
+  EXPECT_EQ(written(R"({"model":"m"})"), "m");
+  EXPECT_EQ(written(R"({ "n" : 1 , "model" : "a b"  , "x":"m" })"), "a b");
+  EXPECT_EQ(written(R"({"model":"a\u0062c\"d"})"), R"(a\u0062c\"d)");
+  EXPECT_EQ(written(R"({"model":""})"), "");
+}
+
 TEST_F(Request, RefusesWhatTwoReadersCouldReadDifferently) {
   for (const std::string_view body :
        {R"({"model":"a","model":"b"})", R"({"model":5})", R"({"model":null})",

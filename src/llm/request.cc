@@ -74,6 +74,7 @@ struct Walk {
   std::optional<BodyEdit> options_edit;
 
   Result<> read_member(unsigned member, ondemand::value value);
+  Result<> read_model(ondemand::value value);
   Result<> read_number(unsigned member, ondemand::value value);
   Result<> read_prompts(ondemand::value value);
   Result<> read_options(ondemand::value value);
@@ -149,12 +150,20 @@ Result<> Walk::read_options(ondemand::value value) {
   return {};
 }
 
+Result<> Walk::read_model(ondemand::value value) {
+  // With its quotes, and the spaces behind it.
+  std::string_view token = value.raw_json_token();
+  if (value.get_string().get(peek.model) != simdjson::SUCCESS)
+    return refuse("has a model that is not a string");
+  token = token.substr(0, token.find_last_of('"'));
+  peek.model_at = {.offset = offset_of(token) + 1, .bytes = token.size() - 1};
+  return {};
+}
+
 Result<> Walk::read_member(unsigned member, ondemand::value value) {
   switch (member) {
     case kModel:
-      if (value.get_string().get(peek.model) != simdjson::SUCCESS)
-        return refuse("has a model that is not a string");
-      return {};
+      return read_model(value);
     case kStream: {
       bool null = false;
       if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};

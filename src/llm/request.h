@@ -35,10 +35,18 @@ struct BodyEdit {
   std::string_view insert;
 };
 
+/// A part of a request body.
+struct BodyPart {
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
+};
+
 /// What a relay needs to know of a request. Everything else is forwarded unread.
 struct RequestPeek {
   /// Empty when the body names none. Valid until the reader's next call.
   std::string_view model;
+  /// Where it is written, between its quotes.
+  BodyPart model_at;
   bool stream = false;
   /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`: servers differ
   /// in which one they obey.

@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from platform_under_test import Platform, eventually
+from platform_under_test import ROOT, Platform, eventually
 
 
 def b64(data):
@@ -217,6 +217,36 @@ class Protocols(unittest.TestCase):
         self.assertEqual(self.curl(platform, key, *trust, "--http2", "--tls-max", "1.2"), "2 200")
         self.assertEqual(self.curl(platform, key, *trust, "--http1.1"), "1.1 200")
         self.assertEqual(self.curl(platform, key, *trust, "--no-alpn"), "1.1 200")
+
+
+class Models(unittest.TestCase):
+    """The examples of docs/models.md."""
+
+    def test_a_tenant_with_two_model_servers(self):
+        platform = Platform().start()
+        self.addCleanup(platform.stop)
+        key = platform.tenant("team-a")
+        platform.kubectl("apply", "-f", str(ROOT / "examples/models/small.yaml"))
+        platform.kubectl("patch", "tenant", "team-a", "--type", "merge", "--patch-file",
+                         str(ROOT / "examples/models/models.yaml"))
+
+        def ask(model):
+            answer = platform.chat("team-a", key, model=model)
+            return answer.json()["model"] if answer.status == 200 else answer.status
+
+        eventually(lambda: ask("chat-small") == "llm-sim-small", 30, message="the second server answers")
+        self.assertEqual(ask("chat"), "chat")
+        listed = platform.request("/team-a/v1/models", key).json()["data"]
+        self.assertEqual([model["id"] for model in listed], ["chat", "chat-small", "chat-canary"])
+        self.assertEqual(platform.request("/team-a/v1/models/none", key).status, 404)
+        canary = [ask("chat-canary") for _ in range(50)]
+        self.assertIn(canary.count("llm-sim-small"), range(3, 8), canary)
+
+        platform.kubectl("scale", "deployment/llm-service", "-n", "team-a", "--replicas=0")
+        eventually(lambda: ask("chat") == "llm-sim-small", 30, message="the fallback answers")
+        self.assertEqual(ask("unlisted"), 404)
+        usage = json.loads(platform.insula("usage", "team-a", "-o", "json").stdout)
+        self.assertIn("chat", json.dumps(usage))
 
 
 class RateLimit(unittest.TestCase):

@@ -157,6 +157,11 @@ const Default kTable[] = {
      "spec: {namespaces: [a], gateway: {service: {name: llm-service, port: 8000}, rateLimit: "
      "{requestsPerHour: 1000}},"
      " serve: {replicas: 1}}"},
+    {"a tenant's models",
+     "apiVersion: insula.dev/v1alpha1\nkind: Tenant\nspec: {gateway: {models: [{name: m, backends: "
+     "[{service: {name: s}}, {}]}]}}",
+     "spec: {gateway: {models: [{backends: [{service: {name: s, port: 8000}, weight: 1}, {service: "
+     "{name: llm-service, port: 8000}, weight: 1}]}]}}"},
     {"a tenant that nobody may ask",
      "apiVersion: insula.dev/v1alpha1\nkind: Tenant\nspec: {gateway: {rateLimit: {requestsPerHour: "
      "0}}}",

@@ -22,6 +22,11 @@ void set_if_absent(std::optional<T>& field, U value) {
   if (!field) field = value;
 }
 
+void set_defaults(TenantService& service) {
+  set_if_empty(service.name, "llm-service");
+  if (service.port == 0) service.port = kTenantPort;
+}
+
 void set_defaults(LimitRangeItem& item) {
   if (item.type != "Container") return;
   // Each insert() keeps what the earlier source gave: max feeds default, default and min feed
@@ -157,8 +162,13 @@ void set_defaults(Tenant& object) {
   TenantSpec& spec = object.spec;
   if (spec.namespaces.empty() && !object.metadata.name.empty())
     spec.namespaces = {object.metadata.name};
-  set_if_empty(spec.gateway.service.name, "llm-service");
-  if (spec.gateway.service.port == 0) spec.gateway.service.port = kTenantPort;
+  set_defaults(spec.gateway.service);
+  for (TenantModel& model : spec.gateway.models) {
+    for (TenantBackend& backend : model.backends) {
+      set_defaults(backend.service);
+      set_if_absent(backend.weight, 1);
+    }
+  }
   set_if_absent(spec.gateway.rate_limit.requests_per_hour, kRequestsPerHour);
   for (TenantJwt& jwt : spec.gateway.jwt) {
     // Shared and public keys take different algorithms, so that one cannot be passed off as the

@@ -19,6 +19,10 @@ namespace {
 
 constexpr std::size_t kNamespacesMax = 64;
 constexpr std::size_t kIssuersMax = 16;
+constexpr std::size_t kModelsMax = 100;
+constexpr std::size_t kModelNameBytesMax = 100;
+constexpr std::size_t kBackendsMax = 8;
+constexpr std::int32_t kWeightMax = 1'000'000;
 
 /// Namespaces that no tenant may own.
 constexpr std::array<std::string_view, 5> kSystemNamespaces = {
@@ -64,9 +68,10 @@ void validate_own(const TenantSpec& spec,
   }
 }
 
-void validate_service(const TenantSpec& spec, FieldErrors& errors) {
-  const TenantService& service = spec.gateway.service;
-  const FieldPath path("spec.gateway.service");
+void validate_service(const TenantSpec& spec,
+                      const TenantService& service,
+                      const FieldPath& path,
+                      FieldErrors& errors) {
   if (service.name.empty()) {
     errors.required(path.child("name"));
   } else {
@@ -74,6 +79,76 @@ void validate_service(const TenantSpec& spec, FieldErrors& errors) {
   }
   errors.invalid_each(path.child("port"), service.port, check_port_number(service.port));
   validate_own(spec, service.namespace_, path.child("namespace"), errors);
+}
+
+/// A name that can stand in a path, a header and a list of names.
+bool is_model_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return c > ' ' && c < 0x7f && c != ',' && c != '"' && c != '\\';
+  };
+  return !name.empty() && std::ranges::all_of(name, allowed);
+}
+
+void validate_model_name(const std::string& name, const FieldPath& path, FieldErrors& errors) {
+  if (name.size() > kModelNameBytesMax) {
+    errors.too_long(path, kModelNameBytesMax);
+  } else if (!is_model_name(name)) {
+    errors.invalid(
+        path, name,
+        "must be of printable ASCII characters but spaces, commas, quotes and backslashes");
+  }
+}
+
+void validate_fallbacks(const TenantModel& model,
+                        const TenantSpec& spec,
+                        const FieldPath& path,
+                        FieldErrors& errors) {
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < model.fallbacks.size(); ++i) {
+    const std::string& name = model.fallbacks[i];
+    const auto& models = spec.gateway.models;
+    if (name == model.name) {
+      errors.invalid(path.index(i), name, "is the model itself");
+    } else if (std::ranges::find(models, name, &TenantModel::name) == models.end()) {
+      errors.invalid(path.index(i), name, "must be one of `spec.gateway.models`");
+    }
+    if (!seen.insert(name).second) errors.duplicate(path.index(i), name);
+  }
+}
+
+void validate_model(const TenantModel& model,
+                    const TenantSpec& spec,
+                    const FieldPath& path,
+                    FieldErrors& errors) {
+  if (model.name.empty()) {
+    errors.required(path.child("name"));
+  } else {
+    validate_model_name(model.name, path.child("name"), errors);
+  }
+  const FieldPath backends = path.child("backends");
+  if (model.backends.size() > kBackendsMax)
+    errors.too_many(backends, model.backends.size(), kBackendsMax);
+  for (std::size_t i = 0; i < model.backends.size(); ++i) {
+    const TenantBackend& backend = model.backends[i];
+    const FieldPath at = backends.index(i);
+    validate_service(spec, backend.service, at.child("service"), errors);
+    if (!backend.model.empty()) validate_model_name(backend.model, at.child("model"), errors);
+    if (const std::int32_t weight = backend.weight.value_or(1); weight < 0 || weight > kWeightMax)
+      errors.invalid(at.child("weight"), weight, range_complaint(0, kWeightMax));
+  }
+  validate_fallbacks(model, spec, path.child("fallbacks"), errors);
+}
+
+void validate_models(const TenantSpec& spec, FieldErrors& errors) {
+  const FieldPath path("spec.gateway.models");
+  const auto& models = spec.gateway.models;
+  if (models.size() > kModelsMax) errors.too_many(path, models.size(), kModelsMax);
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    validate_model(models[i], spec, path.index(i), errors);
+    if (!models[i].name.empty() && !seen.insert(models[i].name).second)
+      errors.duplicate(path.index(i).child("name"), models[i].name);
+  }
 }
 
 void validate_algorithms(const TenantJwt& jwt, const FieldPath& path, FieldErrors& errors) {
@@ -155,7 +230,8 @@ void validate(const Tenant& object, FieldErrors& errors) {
   const TenantSpec& spec = object.spec;
   validate_namespaces(spec, errors);
   validate_quota(spec.quota, errors);
-  validate_service(spec, errors);
+  validate_service(spec, spec.gateway.service, FieldPath("spec.gateway.service"), errors);
+  validate_models(spec, errors);
   validate_rate_limit(spec.gateway.rate_limit, errors);
   const FieldPath issuers("spec.gateway.jwt");
   if (spec.gateway.jwt.size() > kIssuersMax)

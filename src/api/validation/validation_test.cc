@@ -532,6 +532,30 @@ const Creation kTenants[] = {
       "spec.gateway.jwt[0].algorithms[1]: Unsupported value: \"none\": supported values: "
       "\"HS256\", \"RS256\", "
       "\"ES256\", \"EdDSA\""}},
+    {"models that lead nowhere",
+     TENANT(
+         "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b]}, {name: 'b c'}, {backends: ["
+         "{weight: -1}, {service: {name: not, namespace: other}, model: '\"'}]}]}"),
+     {"spec.gateway.models[0].fallbacks[0]: Invalid value: \"a\": is the model itself",
+      "spec.gateway.models[0].fallbacks[1]: Invalid value: \"gone\": must be one of "
+      "`spec.gateway.models`",
+      "spec.gateway.models[0].fallbacks[2]: Invalid value: \"b\": must be one of "
+      "`spec.gateway.models`",
+      "spec.gateway.models[0].fallbacks[3]: Invalid value: \"b\": must be one of "
+      "`spec.gateway.models`",
+      "spec.gateway.models[0].fallbacks[3]: Duplicate value: \"b\"",
+      "spec.gateway.models[1].name: Invalid value: \"b c\": must be of printable ASCII characters "
+      "but spaces, commas, quotes and backslashes",
+      "spec.gateway.models[2].name: Required value",
+      "spec.gateway.models[2].backends[0].weight: Invalid value: -1: must be between 0 and "
+      "1000000, inclusive",
+      "spec.gateway.models[2].backends[1].service.namespace: Invalid value: \"other\": must be one "
+      "of `spec.namespaces`",
+      "spec.gateway.models[2].backends[1].model: Invalid value: \"\\\"\": must be of printable "
+      "ASCII characters but spaces, commas, quotes and backslashes"}},
+    {"a model twice",
+     TENANT("  gateway: {models: [{name: a}, {name: a}]}"),
+     {"spec.gateway.models[1].name: Duplicate value: \"a\""}},
     {"a model server without an image",
      TENANT("  serve: {replicas: -1}"),
      {"spec.serve.image: Required value",

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/address.h"
+
+namespace insula::gateway {
+
+/// One address that serves, and how it is doing. Snapshots that name the same address share it.
+struct Endpoint {
+  explicit Endpoint(net::Address where) : address(where), text(where.text()) {}
+
+  net::Address address;
+  std::string text;
+  std::atomic<int> in_flight{0};
+  /// Steady nanoseconds until which other endpoints are preferred: it refused a connection.
+  std::atomic<std::int64_t> avoid_until{0};
+};
+
+/// A Service that answers requests.
+struct Backend {
+  /// What upstreams see as Host.
+  std::string service_host;
+  std::vector<std::shared_ptr<Endpoint>> endpoints = {};
+  /// What it knows the model as; empty: what the client said.
+  std::string model = {};
+  std::int64_t weight = 1;
+};
+
+/// What serves a model that a tenant lists.
+struct ModelRoute {
+  std::string name;
+  /// At least one.
+  std::vector<Backend> backends;
+  std::vector<std::string> fallbacks = {};
+};
+
+/// Backends in the order in which one request asks them: each once, and only those that have an
+/// endpoint.
+class Candidates {
+ public:
+  static constexpr std::size_t kMax = 8;
+
+  /// Further ones than kMax are left out.
+  void add(const Backend& backend);
+
+  [[nodiscard]] std::span<const Backend* const> list() const { return {backends_.data(), count_}; }
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+
+ private:
+  std::array<const Backend*, kMax> backends_{};
+  std::size_t count_ = 0;
+};
+
+/// The models that a tenant lists.
+///
+/// Cost: find() looks at every name: there are few.
+class ModelRoutes {
+ public:
+  void add(ModelRoute route) { routes_.push_back(std::move(route)); }
+
+  [[nodiscard]] const ModelRoute* find(std::string_view name) const;
+
+  [[nodiscard]] const std::vector<ModelRoute>& list() const { return routes_; }
+
+  [[nodiscard]] bool empty() const { return routes_.empty(); }
+
+  /// Who is asked for this model: first the backend on which `draw`, in [0, 1), falls by their
+  /// weights, then the others as they are listed, then those of each fallback in the same way.
+  [[nodiscard]] Candidates candidates(const ModelRoute& route, double draw) const;
+
+ private:
+  std::vector<ModelRoute> routes_;
+};
+
+}  // namespace insula::gateway

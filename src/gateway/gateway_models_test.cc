@@ -1,0 +1,245 @@
+// A tenant with several models: who is asked for which, and who when that one does not answer.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/task_group.h"
+#include "gateway/testing/test_gateway.h"
+
+namespace insula::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kReply =
+    R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[{}]})";
+
+/// A server that answers each request alike and notes what it was sent.
+class Canned {
+ public:
+  Canned(Loop& loop, int status)
+      : listener_(net::Listener::bind(loop, any_port()).value()),
+        address_(listener_->address()),
+        status_(status) {
+    serving_.spawn(serve());
+  }
+
+  [[nodiscard]] std::string address() const { return address_.text(); }
+
+  int requests = 0;
+  std::string last;  // head and body
+
+ private:
+  Task<> serve() {
+    for (;;) {
+      auto stream = co_await listener_->accept();
+      if (stream) serving_.spawn(answer(*std::move(stream)));
+    }
+  }
+
+  Task<> answer(std::unique_ptr<net::Stream> stream) {
+    std::array<char, 16384> buffer{};
+    for (;;) {
+      const auto got = co_await stream->read(buffer);
+      if (!got || *got == 0) co_return;
+      ++requests;
+      last.assign(buffer.data(), *got);
+      if (status_ == 0) co_return;  // Hangs up.
+      const std::string text = fmt::format(
+          "HTTP/1.1 {} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+          status_, kReply.size(), kReply);
+      if (!co_await stream->write(text)) co_return;
+    }
+  }
+
+  std::unique_ptr<net::Listener> listener_;
+  net::Address address_;
+  int status_;
+  TaskGroup serving_;
+};
+
+class GatewayModelsTest : public GatewayTest {
+ public:
+  /// A backend at this address; none: without endpoints.
+  static BackendConfig at(const std::string& address, std::string model = {}, int weight = 1) {
+    BackendConfig backend{
+        .service_host = "svc." + address, .model = std::move(model), .weight = weight};
+    if (!address.empty()) backend.endpoints = {address};
+    return backend;
+  }
+
+  void start_with(std::vector<ModelConfig> models, const std::string& service = {}) {
+    config_.tenants[0].models = std::move(models);
+    config_.tenants[0].created = 1'700'000'000;
+    settings_.directory = directory_;
+    gateway_ = Gateway::create(settings_, system_clock(), registry_, {}).value();
+    if (!service.empty()) config_.tenants[0].endpoints = {service};
+    apply();
+    ASSERT_TRUE(gateway_->serve(listener_));
+  }
+
+  http::Response ask(std::string_view model, std::string_view more = "") {
+    return chat(fmt::format(R"({{"model":"{}"{}}})", model, more));
+  }
+
+  /// A port that nobody listens on.
+  std::string dead() { return net::Listener::bind(loop_, any_port()).value()->address().text(); }
+
+  Canned small_{loop_, 200};
+  Canned large_{loop_, 200};
+  Canned busy_{loop_, 429};
+  Canned broken_{loop_, 503};
+  Canned gone_{loop_, 0};
+};
+
+TEST_F(GatewayModelsTest, TheModelDecidesWhichServiceAnswers) {
+  start_with({{"small", {at(small_.address())}}, {"large", {at(large_.address())}}});
+  EXPECT_EQ(ask("small").status, 200);
+  EXPECT_EQ(ask("large").status, 200);
+  EXPECT_EQ(ask("large").status, 200);
+  EXPECT_EQ(small_.requests, 1);
+  EXPECT_EQ(large_.requests, 2);
+  EXPECT_THAT(small_.last, HasSubstr("Host: svc." + small_.address() + "\r\n"));
+  EXPECT_EQ(usage().requests, 3);
+}
+
+TEST_F(GatewayModelsTest, WhatIsNotListedIsForTheTenantsService) {
+  start_with({{"small", {at(small_.address())}}, {"own", {}}}, large_.address());
+  EXPECT_EQ(ask("another").status, 200);
+  EXPECT_THAT(large_.last, HasSubstr(R"({"model":"another"})"));
+  EXPECT_EQ(ask("own").status, 200);
+  EXPECT_EQ(send("POST", "/alpha/v1/audio/speech", bearer(key_of("alphaalpha")), "{}").status, 200);
+  EXPECT_EQ(large_.requests, 3);
+  EXPECT_EQ(small_.requests, 0);
+}
+
+TEST_F(GatewayModelsTest, WithoutSuchAServiceTheModelIsNotThere) {
+  start_with({{"small", {at(small_.address())}}, {"large", {at(large_.address())}}});
+  const auto response = ask("huge");
+  EXPECT_EQ(response.status, 404);
+  EXPECT_THAT(response.body, HasSubstr(R"("code":"model_not_found")"));
+  EXPECT_THAT(response.body, HasSubstr("there is no model huge; this tenant has small, large"));
+  EXPECT_EQ(usage().requests, 0);
+}
+
+TEST_F(GatewayModelsTest, ABackendIsToldTheNameItKnows) {
+  start_with({{"chat", {at(small_.address(), "vendor/chat-7b")}}});
+  const auto sent = [&](const std::string& body) {
+    EXPECT_EQ(chat(body).status, 200);
+    return small_.last.substr(small_.last.find("\r\n\r\n") + 4);
+  };
+  EXPECT_EQ(sent(R"({"a":[1], "model" : "chat" , "n":1})"),
+            R"({"a":[1], "model" : "vendor/chat-7b" , "n":1})");
+  EXPECT_EQ(sent(R"({"model":"ch\u0061t"})"), R"({"model":"vendor/chat-7b"})");
+  EXPECT_EQ(sent(R"({"model":"chat","stream":true})"),
+            R"({"stream_options":{"include_usage":true},"model":"vendor/chat-7b","stream":true})");
+  EXPECT_EQ(sent(R"({"stream_options":{"include_usage":false},"model":"chat","stream":true})"),
+            R"({"stream_options":{"include_usage":true},"model":"vendor/chat-7b","stream":true})");
+  EXPECT_EQ(sent(R"({"model":"chat","stream":true,"stream_options":null})"),
+            R"({"model":"vendor/chat-7b","stream":true,"stream_options":{"include_usage":true}})");
+  const std::string large(200'000, 'x');
+  EXPECT_EQ(chat(R"({"p":")" + large + R"(","model":"chat"})").status, 200);
+  EXPECT_THAT(small_.last, Not(HasSubstr(R"("chat")")));
+}
+
+TEST_F(GatewayModelsTest, WeightsShareTheRequests) {
+  config_.tenants[0].limits.requests_per_hour = 10'000;
+  start_with({{"m", {at(small_.address(), {}, 9), at(large_.address(), {}, 1)}}});
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(ask("m").status, 200);
+  EXPECT_NEAR(small_.requests, 180, 3);
+  EXPECT_EQ(small_.requests + large_.requests, 200);
+}
+
+TEST_F(GatewayModelsTest, AnotherAnswersForWhoDoesNot) {
+  for (const std::string& first :
+       {dead(), std::string(), busy_.address(), broken_.address(), gone_.address()}) {
+    config_.tenants[0].models = {{"m", {at(first, "first-name")}, {"spare"}},
+                                 {"spare", {at(small_.address(), "spare-name")}}};
+    if (gateway_ == nullptr) {
+      start_with(config_.tenants[0].models);
+    } else {
+      apply();
+    }
+    const auto response = ask("m", R"(,"stream":true)");
+    EXPECT_EQ(response.status, 200) << first;
+    EXPECT_THAT(small_.last, HasSubstr(R"("model":"spare-name")")) << first;
+    EXPECT_THAT(small_.last, HasSubstr("Host: svc." + small_.address() + "\r\n")) << first;
+  }
+  EXPECT_EQ(small_.requests, 5);
+  EXPECT_EQ(busy_.requests, 1);
+  EXPECT_EQ(broken_.requests, 1);
+  // What was sent and lost is tried once more where it was, and then elsewhere.
+  EXPECT_EQ(gone_.requests, 2);
+  const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
+  ASSERT_EQ(rows.size(), 1);
+  EXPECT_EQ(rows[0].model, "m");
+  EXPECT_EQ(rows[0].counts.requests, 5);
+  EXPECT_EQ(rows[0].counts.failed, 0);
+}
+
+TEST_F(GatewayModelsTest, TheLastOnesRefusalIsTheClients) {
+  start_with({{"m", {at(dead())}, {"spare"}}, {"spare", {at(busy_.address())}}});
+  EXPECT_EQ(ask("m").status, 429);
+  EXPECT_EQ(ask("spare").status, 429);
+  EXPECT_EQ(busy_.requests, 2);
+}
+
+TEST_F(GatewayModelsTest, NobodyElseIsAskedOnceAReplyHasBegun) {
+  Model model(loop_);
+  start_with({{"m", {at(model.address.text())}, {"spare"}}, {"spare", {at(small_.address())}}});
+  http::Headers headers = bearer(key_of("alphaalpha"));
+  headers.add("X-Sim-Error", "cut");
+  const auto cut = send("POST", "/alpha/v1/chat/completions", headers,
+                        R"({"model":"m","messages":[{"role":"user","content":"x"}]})");
+  EXPECT_EQ(cut.status, 0);
+  EXPECT_EQ(small_.requests, 0);
+}
+
+TEST_F(GatewayModelsTest, AClientsMistakeIsNotTakenElsewhere) {
+  Canned refusing(loop_, 400);
+  start_with({{"m", {at(refusing.address())}, {"spare"}}, {"spare", {at(small_.address())}}});
+  EXPECT_EQ(ask("m").status, 400);
+  EXPECT_EQ(small_.requests, 0);
+}
+
+TEST_F(GatewayModelsTest, ListsTheModelsItself) {
+  config_.api_keys[0].models = {"small", "org/huge"};
+  config_.api_keys.push_back({"allmodels0", "alpha", std::string(kHash), "", {}});
+  start_with({{"small", {at(small_.address())}}, {"large", {}}, {"org/huge", {}}},
+             large_.address());
+  const auto get = [&](std::string path, std::string_view key, std::string method = "GET") {
+    return send(std::move(method), "/alpha/v1/models" + path, bearer(key_of(key)));
+  };
+  EXPECT_EQ(get("", "allmodels0").body,
+            R"({"object":"list","data":[)"
+            R"({"id":"small","object":"model","created":1700000000,"owned_by":"alpha"},)"
+            R"({"id":"large","object":"model","created":1700000000,"owned_by":"alpha"},)"
+            R"({"id":"org/huge","object":"model","created":1700000000,"owned_by":"alpha"}]})"
+            "\n");
+  EXPECT_THAT(get("", "alphaalpha").body, Not(HasSubstr("large")));
+  EXPECT_EQ(get("/large", "allmodels0").status, 200);
+  EXPECT_THAT(get("/org/huge", "alphaalpha").body, HasSubstr(R"("id":"org/huge")"));
+  EXPECT_EQ(get("/large", "alphaalpha").status, 404);
+  EXPECT_THAT(get("/none", "allmodels0").body, HasSubstr(R"("code":"model_not_found")"));
+  const auto head = get("", "allmodels0", "HEAD");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.body, "");
+  EXPECT_EQ(get("", "allmodels0").headers.get("content-type"), "application/json");
+  EXPECT_EQ(small_.requests + large_.requests, 0);
+}
+
+TEST_F(GatewayModelsTest, WithoutAListTheServiceAnswersForItsModels) {
+  start_with({}, small_.address());
+  EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(key_of("alphaalpha"))).body, kReply);
+  EXPECT_EQ(small_.requests, 1);
+}
+
+}  // namespace
+}  // namespace insula::gateway
