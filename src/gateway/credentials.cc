@@ -93,6 +93,30 @@ Result<Principal> authenticate(const http::RequestHead& head,
   return principal;
 }
 
+const Tenant* find_tenant_of(const http::RequestHead& head,
+                             const Snapshot& snapshot,
+                             TokenCache& cache,
+                             WallTime now) {
+  const auto given = credential_of(head);
+  if (!given) return nullptr;
+  if (const auto key = parse_api_key(given->text)) {
+    const auto& records = snapshot.api_keys.records();
+    const auto record = records.find(key->id);
+    return record == records.end() ? nullptr : snapshot.find(record->second.grant.tenant);
+  }
+  if (!given->bearer) return nullptr;
+  const TokenCache::Scope scope{snapshot.nobody.name, snapshot.nobody.auth_scope};
+  const auto tenant_of = [&](const Result<JwtClaims>& claims) {
+    return claims ? snapshot.find(claims->tenant) : nullptr;
+  };
+  if (const Result<JwtClaims>* known = cache.find(scope, given->text, now))
+    return tenant_of(*known);
+  Result<JwtClaims> claims = verify_jwt(given->text, snapshot.nobody.issuers, now);
+  const Tenant* tenant = tenant_of(claims);
+  cache.put(scope, given->text, std::move(claims), now);
+  return tenant;
+}
+
 bool reads_as(std::string_view name, std::string_view lower) {
   if (name.size() != lower.size()) return false;
   for (std::size_t i = 0; i < name.size(); ++i) {

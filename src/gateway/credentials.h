@@ -32,6 +32,15 @@ inline constexpr std::string_view kTokenKey = "token";
                                              TokenCache& cache,
                                              WallTime now);
 
+/// The tenant whose credential is in `head`: that of its API key, or that of a token of the
+/// built-in issuer. Tokens of other issuers may be several tenants' and name none. Null when it is
+/// not known; authenticate() says why. The key's secret is not looked at: that, too, is for
+/// authenticate().
+[[nodiscard]] const Tenant* find_tenant_of(const http::RequestHead& head,
+                                           const Snapshot& snapshot,
+                                           TokenCache& cache,
+                                           WallTime now);
+
 /// Whether a header has this name, which is in lower case, for a server that takes `_` for `-` (as
 /// CGI and what came of it do).
 [[nodiscard]] bool reads_as(std::string_view name, std::string_view lower);

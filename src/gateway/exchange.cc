@@ -48,7 +48,7 @@ constexpr std::array<ErrorWords, 10> kErrorWords = {{
 }};
 
 Result<> check_served(const Request& request) {
-  if (!request.tenant->is_served()) {
+  if (!request.tenant->is_served) {
     return fail(ErrorCode::kUnavailable,
                 fmt::format("{} has no ready endpoint", request.tenant->service.service_host));
   }
@@ -243,13 +243,19 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
     return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
   }
   INSULA_TRY(const TenantTarget target, split_target(head.target));
-  const Tenant* tenant = request.snapshot->find(target.tenant);
+  const Snapshot& snapshot = *request.snapshot;
+  const WallTime now = worker_.settings().clock.wall();
+  const Tenant* tenant = target.tenant.empty()
+                             ? find_tenant_of(head, snapshot, worker_.tokens(), now)
+                             : snapshot.find(target.tenant);
   if (tenant != nullptr) request.assign(*tenant);
-  auto principal =
-      authenticate(head, *request.snapshot, tenant == nullptr ? request.snapshot->nobody : *tenant,
-                   worker_.tokens(), worker_.settings().clock.wall());
-  if (tenant == nullptr && (principal || principal.error().code() == ErrorCode::kForbidden))
-    return fail(ErrorCode::kNotFound, fmt::format("there is no tenant {}", target.tenant));
+  auto principal = authenticate(head, snapshot, tenant == nullptr ? snapshot.nobody : *tenant,
+                                worker_.tokens(), now);
+  if (tenant == nullptr && (principal || principal.error().code() == ErrorCode::kForbidden)) {
+    return fail(ErrorCode::kNotFound, target.tenant.empty()
+                                          ? "the tenant of this credential is not there any more"
+                                          : fmt::format("there is no tenant {}", target.tenant));
+  }
   INSULA_TRY(request.principal, std::move(principal));
   const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
   if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
@@ -261,6 +267,7 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   write_upstream_head(upstream_head_,
                       {.head = head,
                        .target = target,
+                       .tenant = tenant->name,
                        .client_address = client_.client_address(),
                        .scheme = worker_.settings().tls == nullptr ? "http" : "https",
                        .request_id = request.id});
@@ -364,7 +371,7 @@ Task<bool> Exchange::refuse(Request& request, Error error) {
 Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
   ErrorWords words = words_of(error.code());
   // The gateway itself is what lacks something when the tenant has endpoints.
-  const bool served = request.tenant != nullptr && request.tenant->is_served();
+  const bool served = request.tenant != nullptr && request.tenant->is_served;
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
   if (!request.refusal_code.empty()) words.openai_code = request.refusal_code;

@@ -128,6 +128,34 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   EXPECT_EQ(refused.headers.get("WWW-Authenticate"), "Bearer realm=\"insula\"");
 }
 
+TEST_F(GatewayTest, ACredentialAloneSaysWhoseModelsAreAsked) {
+  Model model(loop_);
+  config_.tenants[0].uid = "uid-alpha";
+  start({model.address});
+  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const auto token = [&](std::string tenant, std::string uid) {
+    return mint_token(signer, {.tenant = std::move(tenant), .tenant_uid = std::move(uid)},
+                      system_clock().wall())
+        .value();
+  };
+  const auto status = [&](const std::string& credential) {
+    return send("POST", "/v1/chat/completions", bearer(credential), kChat).status;
+  };
+  EXPECT_EQ(status(key_of("alphaalpha")), 200);
+  EXPECT_EQ(status(key_of("betabetabe")), 200);
+  EXPECT_EQ(status(token("alpha", "uid-alpha")), 200);
+  EXPECT_EQ(status(token("alpha", "uid-alpha")), 200);
+  EXPECT_EQ(status(token("alpha", "uid-earlier")), 401);
+  EXPECT_EQ(status(token("gone", "uid")), 404);
+  EXPECT_EQ(status("nonsense"), 401);
+  EXPECT_EQ(status(key_of("alphaalphx")), 401);
+  std::string wrong = key_of("alphaalpha");
+  wrong.back() = 'x';
+  EXPECT_EQ(status(wrong), 401);
+  EXPECT_EQ(send("POST", "/v1/chat/completions", {}, kChat).status, 401);
+  EXPECT_EQ(usage().requests, 3);
+}
+
 TEST_F(GatewayTest, AnApiKeyOpensItsModelsUntilItExpires) {
   Model model(loop_);
   const auto stamp = [](std::chrono::seconds from_now) {

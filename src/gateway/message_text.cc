@@ -202,11 +202,14 @@ const std::optional<RateDecision>& tightest(
 Result<TenantTarget> split_target(std::string_view target) {
   const auto nowhere = [] {
     return fail(ErrorCode::kNotFound,
-                "the path must be /TENANT/v1/..., for example /demo-a/v1/models");
+                "the path must be /TENANT/v1/..., for example /demo-a/v1/models, or /v1/... with a "
+                "credential that says whose it is");
   };
   const std::string_view whole = http::target_path(target);
-  const std::size_t slash = whole.find('/', 1);
+  std::size_t slash = whole.find('/', 1);
   if (!whole.starts_with('/') || slash == whole.npos || slash == 1) return nowhere();
+  const bool names_tenant = !whole.starts_with("/v1/") || whole.substr(slash).starts_with("/v1/");
+  if (!names_tenant) slash = 0;
   const std::string_view path = whole.substr(slash);
   if (path.find("//") != path.npos)
     return fail(ErrorCode::kBadRequest, "the path has an empty segment (//)");
@@ -215,7 +218,8 @@ Result<TenantTarget> split_target(std::string_view target) {
     return fail(ErrorCode::kBadRequest,
                 "the path has a letter, a digit or one of -._~ as %XX; write it as it is");
   }
-  return TenantTarget{whole.substr(1, slash - 1), path, target.substr(slash)};
+  return TenantTarget{names_tenant ? whole.substr(1, slash - 1) : std::string_view(), path,
+                      target.substr(slash)};
 }
 
 void write_upstream_head(std::string& out, const UpstreamHead& parts) {
@@ -229,8 +233,9 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   append_header(out, "X-Forwarded-For", parts.client_address);
   append_header(out, "X-Forwarded-Proto", parts.scheme);
   if (!parts.head.host.empty()) append_header(out, "X-Forwarded-Host", parts.head.host);
-  out.append("X-Forwarded-Prefix: /").append(parts.target.tenant).append("\r\n");
-  append_header(out, "X-Insula-Tenant", parts.target.tenant);
+  if (!parts.target.tenant.empty())
+    out.append("X-Forwarded-Prefix: /").append(parts.target.tenant).append("\r\n");
+  append_header(out, "X-Insula-Tenant", parts.tenant);
   append_header(out, "X-Request-Id", parts.request_id);
 }
 

@@ -13,9 +13,9 @@
 namespace insula::gateway {
 
 /// The parts of a request line's target: `/tenant-a/v1/models?x=1` is of tenant-a and goes upstream
-/// as `/v1/models?x=1`. Views into the target.
+/// as `/v1/models?x=1`; whose `/v1/models` is, the credential says. Views into the target.
 struct TenantTarget {
-  std::string_view tenant;
+  std::string_view tenant;  // empty: not named
   std::string_view path;    // without query
   std::string_view target;  // with query
 };
@@ -23,8 +23,9 @@ struct TenantTarget {
 /// Takes a target apart. What is metered is decided by the path, so each operation has one
 /// spelling, but for one slash at its end.
 ///
-/// Errors: kNotFound when it is not `/TENANT/v1/...`, or when two servers could read it
-/// differently; kBadRequest for an empty segment, or a letter, digit, `-`, `.`, `_` or `~` as
+/// Errors: kNotFound when it is neither `/TENANT/v1/...` nor `/v1/...`, or when two servers could
+/// read it differently; kBadRequest for an empty segment, or a letter, digit, `-`, `.`, `_` or `~`
+/// as
 /// `%XX`.
 [[nodiscard]] Result<TenantTarget> split_target(std::string_view target);
 
@@ -32,6 +33,7 @@ struct TenantTarget {
 struct UpstreamHead {
   const http::RequestHead& head;
   const TenantTarget& target;
+  std::string_view tenant;
   std::string_view client_address;
   std::string_view scheme;
   std::string_view request_id;

@@ -20,6 +20,13 @@ TEST(MessageText, AnOperationHasOneSpelling) {
   EXPECT_EQ(split.tenant, "t");
   EXPECT_EQ(split.path, "/v1/models/a%20b");
   EXPECT_EQ(split.target, "/v1/models/a%20b?x=%2f//");
+  const auto bare = split_target("/v1/chat/completions?x").value();
+  EXPECT_EQ(bare.tenant, "");
+  EXPECT_EQ(bare.path, "/v1/chat/completions");
+  EXPECT_EQ(bare.target, "/v1/chat/completions?x");
+  EXPECT_EQ(split_target("/v1/v1/models").value().tenant, "v1");
+  EXPECT_EQ(code("/v1"), ErrorCode::kNotFound);
+  EXPECT_EQ(code("/v1/%2e%2e/metrics"), ErrorCode::kNotFound);
   for (const std::string_view good : {"/t/v1/", "/t/v1/chat/completions/", "/t/v1/x%3Ay"})
     EXPECT_EQ(code(good), std::nullopt) << good;
   for (const std::string_view respelled :

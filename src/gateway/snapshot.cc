@@ -157,6 +157,9 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
                     .endpoints = endpoints_of(config.endpoints)};
   for (const ModelConfig& model : config.models)
     tenant.models.add(build_route(model, tenant.service));
+  tenant.for_each_backend([&](const Backend& backend) {
+    tenant.is_served = tenant.is_served || !backend.endpoints.empty();
+  });
   tenant.issuers = build_issuers(config, builtin);
   tenant.limits = limits_of(config.name, config.limits);
   auto& metrics = metrics_[config.name];

@@ -32,6 +32,8 @@ struct Tenant {
   /// Serves the models that are not listed, and what names none.
   Backend service;
   ModelRoutes models;
+  /// Some backend has an endpoint.
+  bool is_served = false;
   /// The tenant's own issuers and, last, the built-in one.
   std::vector<JwtIssuer> issuers;
   /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
@@ -48,14 +50,6 @@ struct Tenant {
       for (const Backend& backend : model.backends)
         f(backend);
     }
-  }
-
-  /// Some backend has an endpoint.
-  [[nodiscard]] bool is_served() const {
-    bool served = false;
-    for_each_backend(
-        [&](const Backend& backend) { served = served || !backend.endpoints.empty(); });
-    return served;
   }
 };
 

@@ -171,7 +171,7 @@ class Worker {
   std::size_t turn_ = 0;
   double drawn_ = 0;
   std::size_t buffered_bytes_ = 0;
-  std::array<char, std::size_t{64} * 1024> buffer_;
+  std::array<char, std::size_t{64} * 1024> buffer_{};
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
   llm::RequestReader reader_;

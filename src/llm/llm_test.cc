@@ -207,11 +207,12 @@ std::string relay(SseRelay& relay, const std::vector<std::string>& pieces) {
 
 TEST(Sse, HidesTheUsageChunkAndNothingElseHoweverTheStreamIsCut) {
   const std::string stream = kFirst + kSecond + kUsageEvent + kDone;
+  const std::string whole = kFirst + kSecond + kDone;
   for (std::size_t a = 0; a <= stream.size(); ++a) {
     for (std::size_t b = a; b <= stream.size(); b += 7) {
       SseRelay hiding(UsageChunk::kHide);
       ASSERT_EQ(relay(hiding, {stream.substr(0, a), stream.substr(a, b - a), stream.substr(b)}),
-                kFirst + kSecond + kDone)
+                whole)
           << "cut at " << a << " and " << b;
       ASSERT_EQ(hiding.usage(), (Usage{5, 2, false}));
       ASSERT_EQ(hiding.content_events(), 2);
@@ -298,7 +299,7 @@ TEST(Sse, AnEndlessEventIsPassedOnUnread) {
   std::string sent;
   std::string received;
   for (int i = 0; i < 40; ++i) {
-    const std::string piece(64 * 1024, 'x');
+    const std::string piece(std::size_t{64} * 1024, 'x');
     sent += piece;
     received += hiding.feed(piece);
   }

@@ -225,10 +225,10 @@ class Models(unittest.TestCase):
     def test_a_tenant_with_two_model_servers(self):
         platform = Platform().start()
         self.addCleanup(platform.stop)
-        key = platform.tenant("team-a")
+        platform.kubectl("apply", "-f", str(ROOT / "examples/models/tenant.yaml"))
+        platform.kubectl("wait", "tenant/team-a", "--for=condition=Ready", "--timeout=30s")
         platform.kubectl("apply", "-f", str(ROOT / "examples/models/small.yaml"))
-        platform.kubectl("patch", "tenant", "team-a", "--type", "merge", "--patch-file",
-                         str(ROOT / "examples/models/models.yaml"))
+        key = platform.insula("key", "create", "team-a").stdout.strip()
 
         def ask(model):
             answer = platform.chat("team-a", key, model=model)
