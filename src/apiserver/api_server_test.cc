@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "api/discovery.h"
+#include "api/openapi_v2.h"
 #include "apiserver/test_server.h"
 
 namespace insula::apiserver {
@@ -278,6 +279,19 @@ TEST_F(ApiServerTest, DeletesNamespacesOneByOneOnly) {
 TEST_F(ApiServerTest, LimitsTheBody) {
   const auto answer = server.send("POST", kMaps, config_map("m", std::string(kBodyBytesMax, 'x')));
   EXPECT_EQ(answer.status, 413);
+}
+
+TEST_F(ApiServerTest, OpenApiV2IsThereForKubectlsLists) {
+  const auto json = server.send("GET", "/openapi/v2");
+  EXPECT_EQ(json.headers.get("content-type"), "application/json");
+  EXPECT_THAT(json.body, HasSubstr(R"("swagger":"2.0")"));
+  http::Request request = server.request("GET", "/openapi/v2", "", "");
+  request.headers.add("Accept", api::kOpenApiV2ProtobufAccept);
+  const auto protobuf = server.send(std::move(request));
+  EXPECT_EQ(protobuf.headers.get("content-type"), api::kOpenApiV2Protobuf);
+  // Field 1, three bytes: the version; field 8 at the end: no paths.
+  EXPECT_TRUE(protobuf.body.starts_with("\x0a\x03\x32.0")) << protobuf.body;
+  EXPECT_TRUE(protobuf.body.ends_with(std::string("\x42\0", 2)));
 }
 
 TEST_F(ApiServerTest, ServesDiscoveryVersionAndHealth) {

@@ -4,6 +4,7 @@
 
 #include "api/discovery.h"
 #include "api/openapi.h"
+#include "api/openapi_v2.h"
 #include "apiserver/negotiation.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -18,9 +19,9 @@ std::optional<Document> json_document(std::optional<std::string> body) {
 }
 
 std::string root_document() {
-  return json::write(
-      json::Object{{"paths", json::Array{"/api", "/api/v1", "/apis", "/healthz", "/livez",
-                                         "/metrics", "/openapi/v3", "/readyz", "/version"}}});
+  return json::write(json::Object{
+      {"paths", json::Array{"/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics",
+                            "/openapi/v2", "/openapi/v3", "/readyz", "/version"}}});
 }
 
 }  // namespace
@@ -29,6 +30,12 @@ std::optional<Document> api_document(std::string_view path, std::string_view acc
   while (path.size() > 1 && path.ends_with('/'))
     path.remove_suffix(1);
   if (path == "/") return Document{root_document()};
+  if (path == "/openapi/v2") {
+    const bool protobuf = accept.find(api::kOpenApiV2ProtobufAccept) != accept.npos ||
+                          accept.find(api::kOpenApiV2Protobuf) != accept.npos;
+    return protobuf ? Document{api::openapi_v2_protobuf(), std::string(api::kOpenApiV2Protobuf)}
+                    : Document{api::openapi_v2_json()};
+  }
   if (path == "/openapi/v3") return Document{api::openapi_index()};
   constexpr std::string_view kOpenApi = "/openapi/v3/";
   if (path.starts_with(kOpenApi))

@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from platform_under_test import BINARY, Platform, eventually
+from platform_under_test import BINARY, MINORS, Platform, eventually
 
 
 class Starting(unittest.TestCase):
@@ -186,6 +186,21 @@ class Running(unittest.TestCase):
         self.assertIn(answer.status, (401, 403))
         self.assertEqual(json.loads(answer.read())["kind"], "Status")
         connection.close()
+
+    def test_what_kubectl_lists_it_can_apply_again(self):
+        for name in ("first", "second"):
+            self.platform.kubectl("create", "configmap", name, "--from-literal=a=b", "-n", "default")
+        listed = self.platform.kubectl("get", "configmap", "first", "second", "-n", "default", "-o", "yaml").stdout
+        self.assertIn("kind: List", listed)
+        # Of an object that has changed since, it would be refused, and is on every cluster.
+        listed = "".join(line for line in listed.splitlines(True) if "resourceVersion" not in line)
+        for minor in MINORS:
+            applied = self.platform.kubectl("apply", "-f", "-", minor=minor, input=listed).stdout
+            self.assertEqual(len(applied.splitlines()), 2, applied)
+        wrong = listed.replace("  data:", "  dta:")
+        refused = self.platform.kubectl("apply", "-f", "-", input=wrong, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn('unknown field "dta"', refused.stderr)
 
 
 class Stopping(unittest.TestCase):
