@@ -60,6 +60,12 @@ fuzz: ## Fuzz every parser of untrusted bytes; FUZZ_SECONDS=60 each
 	@tools/deps.sh build lint
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
+.PHONY: interop
+interop: ## The official OpenAI and Anthropic client libraries against the gateway; skipped where they cannot be had
+	@tools/deps.sh build run test
+	@$(MAKE) --no-print-directory insula
+	@cd tests/interop && INSULA_BIN="$(CURDIR)/build/$(BUILD)/src/server/insula" PYTHONDONTWRITEBYTECODE=1 python3 -m unittest -v test_sdks
+
 .PHONY: bench
 bench: ## Run every benchmark; each ends with one line of JSON
 	@tools/deps.sh build run test bench

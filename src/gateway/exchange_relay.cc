@@ -271,7 +271,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, Endpoint& endpoint, Di
   BodyRelay body(
       head, {.method = request.is_head ? "HEAD" : "",
              .client_chunks = request.client_chunks,
-             .estimated = llm::has_json_body(request.operation) && !request.is_head,
+             .estimated = llm::is_metered(request.operation) && !request.is_head,
              .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
              .may_end_early = request.admission.reserved().has_value()});
   request.status = head.status;

@@ -109,6 +109,19 @@ TEST_F(GatewayModelsTest, TheModelDecidesWhichServiceAnswers) {
   EXPECT_EQ(usage().requests, 3);
 }
 
+TEST_F(GatewayModelsTest, OperationsWithoutTokensOfTheirOwnFollowTheModelToo) {
+  config_.api_keys[0].models = {"large"};
+  start_with({{"small", {at(small_.address())}}, {"large", {at(large_.address())}}});
+  const auto send_to = [&](const std::string& path, std::string_view body) {
+    return send("POST", "/alpha/v1/" + path, bearer(key_of("alphaalpha")), body).status;
+  };
+  EXPECT_EQ(send_to("messages/count_tokens", R"({"model":"large"})"), 200);
+  EXPECT_EQ(send_to("images/generations", R"({"model":"large"})"), 200);
+  EXPECT_EQ(send_to("audio/speech", R"({"model":"small"})"), 403);
+  EXPECT_EQ(send_to("audio/speech", "no JSON"), 400);
+  EXPECT_EQ(large_.requests, 2);
+}
+
 TEST_F(GatewayModelsTest, WhatIsNotListedIsForTheTenantsService) {
   start_with({{"small", {at(small_.address())}}, {"own", {}}}, large_.address());
   EXPECT_EQ(ask("another").status, 200);

@@ -176,7 +176,7 @@ TEST_F(GatewayTest, AnApiKeyOpensItsModelsUntilItExpires) {
     return send(std::string(method), "/alpha/v1/" + std::string(path), bearer(key_of(key))).status;
   };
   EXPECT_EQ(status("GET", "models", "alphaalpha"), 200);
-  EXPECT_EQ(status("POST", "audio/speech", "alphaalpha"), 403);
+  EXPECT_EQ(status("POST", "audio/transcriptions", "alphaalpha"), 403);
   EXPECT_EQ(status("GET", "chat/completions", "alphaalpha"), 403);
   EXPECT_EQ(usage().requests, 2);
   EXPECT_EQ(status("GET", "models", "currentkey"), 200);

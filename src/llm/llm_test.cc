@@ -106,7 +106,12 @@ TEST(Operation, IsToldByThePath) {
   EXPECT_EQ(operation_of("/v1/chat/completions"), Operation::kChatCompletions);
   EXPECT_EQ(operation_of("/v1/models/x"), Operation::kModels);
   EXPECT_EQ(operation_of("/v1/messages"), Operation::kMessages);
-  EXPECT_EQ(operation_of("/v1/messages/count_tokens"), Operation::kOther);
+  EXPECT_EQ(operation_of("/v1/messages/count_tokens"), Operation::kUnmetered);
+  EXPECT_EQ(operation_of("/v1/messages/batches"), Operation::kOther);
+  EXPECT_TRUE(has_json_body(Operation::kUnmetered));
+  EXPECT_FALSE(is_metered(Operation::kUnmetered));
+  EXPECT_TRUE(is_metered(Operation::kEmbeddings));
+  EXPECT_EQ(token_demand(Operation::kUnmetered, {.max_tokens = 5}, 4000).prompt, 0);
   EXPECT_EQ(operation_of("/v1/chat/completions/"), Operation::kChatCompletions);
   EXPECT_EQ(operation_of("/v1/chat/completions//"), Operation::kOther);
   EXPECT_TRUE(has_json_body(Operation::kEmbeddings));

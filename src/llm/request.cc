@@ -14,13 +14,19 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr std::array<std::pair<std::string_view, Operation>, 6> kPaths = {{
+constexpr std::array<std::pair<std::string_view, Operation>, 12> kPaths = {{
     {"/v1/chat/completions", Operation::kChatCompletions},
     {"/v1/completions", Operation::kCompletions},
     {"/v1/embeddings", Operation::kEmbeddings},
     {"/v1/responses", Operation::kResponses},
     {"/v1/messages", Operation::kMessages},
     {"/v1/models", Operation::kModels},
+    {"/v1/messages/count_tokens", Operation::kUnmetered},
+    {"/v1/images/generations", Operation::kUnmetered},
+    {"/v1/audio/speech", Operation::kUnmetered},
+    {"/v1/moderations", Operation::kUnmetered},
+    {"/v1/rerank", Operation::kUnmetered},
+    {"/v1/score", Operation::kUnmetered},
 }};
 
 constexpr std::string_view kOptionsMember = R"("stream_options":{"include_usage":true},)";
@@ -194,9 +200,13 @@ bool has_json_body(Operation operation) {
   return operation != Operation::kModels && operation != Operation::kOther;
 }
 
+bool is_metered(Operation operation) {
+  return has_json_body(operation) && operation != Operation::kUnmetered;
+}
+
 TokenDemand token_demand(Operation operation, const RequestPeek& peek, std::size_t body_bytes) {
   TokenDemand demand;
-  if (!has_json_body(operation)) return {0, 0};
+  if (!is_metered(operation)) return {0, 0};
   demand.prompt = static_cast<std::int64_t>(body_bytes) / kBytesPerToken;
   if (operation == Operation::kEmbeddings) {
     demand.output = 0;

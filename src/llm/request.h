@@ -19,6 +19,7 @@ enum class Operation : std::uint8_t {
   kResponses,
   kMessages,
   kModels,
+  kUnmetered,  // names a model in a JSON body, and costs the tokens that its reply tells
   kOther,
 };
 
@@ -27,6 +28,9 @@ enum class Operation : std::uint8_t {
 
 /// True for operations whose body is a JSON object that names a model.
 [[nodiscard]] bool has_json_body(Operation operation);
+
+/// True for those of them that cost tokens, whether their reply tells how many or not.
+[[nodiscard]] bool is_metered(Operation operation);
 
 /// A change of a request body: `erase` bytes at `offset` become `insert`.
 struct BodyEdit {
