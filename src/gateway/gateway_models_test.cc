@@ -184,6 +184,8 @@ TEST_F(GatewayModelsTest, AnotherAnswersForWhoDoesNot) {
     EXPECT_EQ(response.status, 200) << first;
     EXPECT_THAT(small_.last, HasSubstr(R"("model":"spare-name")")) << first;
     EXPECT_THAT(small_.last, HasSubstr("Host: svc." + small_.address() + "\r\n")) << first;
+    EXPECT_EQ(small_.last.find("\r\nHost:"), small_.last.rfind("\r\nHost:")) << first;
+    EXPECT_EQ(small_.last.find("Content-Length:"), small_.last.rfind("Content-Length:")) << first;
   }
   EXPECT_EQ(small_.requests, 5);
   EXPECT_EQ(busy_.requests, 1);

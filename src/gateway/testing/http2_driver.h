@@ -31,7 +31,8 @@ class Http2Driver {
       std::array<char, std::size_t{16} * 1024> buffer{};
       const auto got = co_await with_deadline(Loop::current().now() + std::chrono::seconds(20),
                                               read(*stream_, buffer));
-      if (!got || *got == 0 || !client.receive({buffer.data(), *got})) co_return false;
+      closed_ = got ? *got == 0 : got.error().code() != ErrorCode::kTimeout;
+      if (closed_ || !got || !client.receive({buffer.data(), *got})) co_return false;
     }
     co_return true;
   }
@@ -47,9 +48,10 @@ class Http2Driver {
     co_return out.empty() || (co_await stream_->write(out)).has_value();
   }
 
-  /// The connection is at its end; what came is read before.
+  /// The gateway has ended the connection; what came is read before.
   Task<bool> ended() {
-    co_return !co_await until([] { return false; });
+    co_await until([] { return false; });
+    co_return closed_;
   }
 
   [[nodiscard]] net::Stream& stream() { return *stream_; }
@@ -64,6 +66,7 @@ class Http2Driver {
   }
 
   std::unique_ptr<net::Stream> stream_;
+  bool closed_ = false;
 };
 
 }  // namespace insula::gateway
