@@ -12,8 +12,8 @@ packages_of() {
     build) echo clang-19 lld-19 cmake ninja-build ccache pkg-config python3 \
       libfmt-dev libsimdjson-dev libfyaml-dev libsqlite3-dev libssl-dev libcli11-dev \
       libarchive-dev libnghttp2-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
-    run) echo crun curl ;;
-    test) echo python3 curl ;;
+    run) echo crun curl ca-certificates ;;
+    test) echo python3 curl openssl ;;
     bench) echo nginx-light wrk haproxy nghttp2-client openssl ;;
     lint) echo clang-tidy-19 clang-format-19 libclang-rt-19-dev git ;;
     *) echo "tools/deps.sh: no set named $1 (build, run, test, bench, lint)" >&2; exit 2 ;;

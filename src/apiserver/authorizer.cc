@@ -110,9 +110,11 @@ bool is_token_secret(std::string_view name_space,
   if (tenant.empty()) return false;
   const store::EntryPtr entry = store.find(store_key(api::kind_of<api::Tenant>(), "", tenant));
   if (!entry) return false;
-  return std::ranges::any_of(
-      object_of<api::Tenant>(*entry)->spec.gateway.jwt,
-      [&](const api::TenantJwt& jwt) { return jwt.secret_ref && jwt.secret_ref->name == name; });
+  return std::ranges::any_of(object_of<api::Tenant>(*entry)->spec.gateway.jwt,
+                             [&](const api::TenantJwt& jwt) {
+                               return (jwt.secret_ref && jwt.secret_ref->name == name) ||
+                                      (jwt.ca_ref && jwt.ca_ref->name == name);
+                             });
 }
 
 bool gateway_may_read_secret(const RequestInfo& request, const store::Store& store) {

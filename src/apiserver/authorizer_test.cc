@@ -139,7 +139,8 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
 TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
   const auto made = server.send("POST", "/apis/insula.dev/v1alpha1/tenants",
                                 R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
-          {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}}]}}})");
+          {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}},
+          {"issuer":"https://idp","audiences":["a"],"caRef":{"name":"idp-ca","key":"ca.crt"}}]}}})");
   ASSERT_EQ(made.status, 201) << made.body;
   const char* system = "/api/v1/namespaces/insula-system/secrets";
   const auto in_system = [&](const char* rest) { return std::string(system) + rest; };
@@ -157,6 +158,7 @@ TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
            {"/api/v1/secrets?fieldSelector=type%3Dinsula.dev%2Fapi-key", false},
            {"/api/v1/namespaces/t-home/secrets?fieldSelector=metadata.name%3Dhmac", true},
            {"/api/v1/namespaces/t-home/secrets/hmac", true},
+           {"/api/v1/namespaces/t-home/secrets/idp-ca", true},
            {"/api/v1/namespaces/t-home/secrets/other", false},
            {"/api/v1/namespaces/t-home/secrets", false},
            {"/api/v1/namespaces/t-looks/secrets/hmac", false},

@@ -1,14 +1,9 @@
 #include "gateway/config.h"
 
-#include <array>
-#include <cerrno>
 #include <utility>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "gateway/base64url.h"
+#include "gateway/whole_file.h"
 #include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -77,11 +72,29 @@ Result<> decode_secrets(GatewayConfig& config) {
 }
 
 json::Value to_value(const IssuerConfig& issuer) {
-  return json::Object{{"issuer", issuer.issuer},
+  json::Object object{{"issuer", issuer.issuer},
                       {"audiences", strings_to_json(issuer.audiences)},
                       {"publicKeys", strings_to_json(issuer.public_keys)},
                       {"secrets", secrets_to_json(issuer.secrets)},
                       {"algorithms", strings_to_json(issuer.algorithms)}};
+  if (issuer.key_source) {
+    json::Object source{{"jwksURI", issuer.key_source->jwks_uri}};
+    if (issuer.key_source->ca) source.set("ca", *issuer.key_source->ca);
+    object.set("keySource", std::move(source));
+  }
+  return object;
+}
+
+IssuerConfig issuer_from(const json::Object& object) {
+  IssuerConfig issuer{string_in(object, "issuer"), strings_in(object, "audiences"),
+                      strings_in(object, "publicKeys"), strings_in(object, "secrets"),
+                      strings_in(object, "algorithms")};
+  const json::Value* value = object.find("keySource");
+  if (const json::Object* source = value == nullptr ? nullptr : value->as_object()) {
+    issuer.key_source = {.issuer = issuer.issuer, .jwks_uri = string_in(*source, "jwksURI")};
+    if (source->contains("ca")) issuer.key_source->ca = string_in(*source, "ca");
+  }
+  return issuer;
 }
 
 void set_limits(json::Object& object, const LimitConfig& limits) {
@@ -166,9 +179,7 @@ TenantConfig tenant_from(const json::Object& object) {
   tenant.limits = limits_in(object);
   if (!tenant.limits.requests_per_hour) tenant.limits.requests_per_hour = kRequestsPerHourDefault;
   for_each_object(object, "issuers", [&](const json::Object& issuer) {
-    tenant.issuers.push_back({string_in(issuer, "issuer"), strings_in(issuer, "audiences"),
-                              strings_in(issuer, "publicKeys"), strings_in(issuer, "secrets"),
-                              strings_in(issuer, "algorithms")});
+    tenant.issuers.push_back(issuer_from(issuer));
   });
   for_each_object(object, "models",
                   [&](const json::Object& model) { tenant.models.push_back(model_from(model)); });
@@ -214,37 +225,11 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
 }
 
 Result<> save_config(const std::filesystem::path& file, const GatewayConfig& config) {
-  const std::filesystem::path unfinished = file.string() + ".new";
-  const std::string text = to_json(config);
-  const Fd fd(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (fd.get() < 0) return fail_errno("create " + unfinished.string());
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(fd.get(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno("write " + unfinished.string());
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fdatasync(fd.get()) != 0) return fail_errno("sync " + unfinished.string());
-  if (::rename(unfinished.c_str(), file.c_str()) != 0)
-    return fail_errno("rename " + unfinished.string());
-  return {};
+  return write_whole(file, to_json(config));
 }
 
 Result<GatewayConfig> load_config(const std::filesystem::path& file) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0 && errno == ENOENT)
-    return fail(ErrorCode::kNotFound, file.string() + ": no such file");
-  if (fd.get() < 0) return fail_errno("open " + file.string());
-  std::string text;
-  std::array<char, std::size_t{16} * 1024> buffer{};
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("read " + file.string());
-    if (got == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
+  INSULA_TRY(const std::string text, read_whole(file));
   auto config = config_from_json(text);
   if (!config) return std::unexpected(std::move(config).error().in(file.string()));
   return config;

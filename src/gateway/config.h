@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/key_source.h"
 
 namespace insula::gateway {
 
@@ -22,6 +24,10 @@ struct IssuerConfig {
   std::vector<std::string> secrets;      // for HS256; any bytes
   /// When not empty, only keys of these algorithms count.
   std::vector<std::string> algorithms;
+  /// When the keys are fetched: from where, and what is known of them. The latter has a file of its
+  /// own and is not written with the rest.
+  std::optional<KeySource> key_source = std::nullopt;
+  std::shared_ptr<const FetchedKeys> fetched = nullptr;
 
   bool operator==(const IssuerConfig&) const = default;
 };

@@ -20,6 +20,14 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   tenant.models = {{"m", {{"a.t.svc:1", {"10.0.0.2:1"}, "vendor/m", 9}, {"b.t.svc:1", {}}}, {"n"}},
                    {"n"}};
   tenant.created = 1'700'000'000;
+  for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
+    tenant.issuers.push_back({.issuer = "j",
+                              .audiences = {"a"},
+                              .public_keys = {},
+                              .secrets = {},
+                              .algorithms = {},
+                              .key_source = KeySource{"j", "https://j/keys", ca}});
+  }
   tenant.uid = "uid-1";
   tenant.endpoints = {"10.0.0.1:8000"};
   tenant.limits.tokens_per_minute = 6000;

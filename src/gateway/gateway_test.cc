@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include "gateway/base64url.h"
 #include "gateway/credentials.h"
 #include "gateway/jwt.h"
 #include "gateway/testing/test_gateway.h"
@@ -154,6 +155,37 @@ TEST_F(GatewayTest, ACredentialAloneSaysWhoseModelsAreAsked) {
   EXPECT_EQ(status(wrong), 401);
   EXPECT_EQ(send("POST", "/v1/chat/completions", {}, kChat).status, 401);
   EXPECT_EQ(usage().requests, 3);
+}
+
+TEST_F(GatewayTest, ATokenWhoseIssuersKeysWereNeverFetchedIsToBeTriedAgain) {
+  Model model(loop_);
+  int asked = 0;
+  const auto demand = std::make_shared<KeyDemand>([&] { ++asked; });
+  config_.tenants[0].issuers = {{.issuer = "https://id.example",
+                                 .audiences = {"llm"},
+                                 .public_keys = {},
+                                 .secrets = {},
+                                 .algorithms = {},
+                                 .key_source = KeySource{.issuer = "https://id.example"},
+                                 .fetched = std::make_shared<FetchedKeys>(std::nullopt, demand)}};
+  start({model.address});
+  const std::string input =
+      base64url_encode(R"({"alg":"EdDSA","kid":"1"})") + "." +
+      base64url_encode(R"({"iss":"https://id.example","aud":"llm","exp":1e12})");
+  const std::string token =
+      input + "." +
+      base64url_encode(JwsSigner::from_private_pem(keys_.private_pem)->sign(input).value());
+  const auto refused = send("GET", "/alpha/v1/models", bearer(token));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.get("Retry-After"), "1");
+  EXPECT_THAT(refused.body, HasSubstr("could not be fetched yet"));
+  JwkSet set;
+  set.keys = {JwsKey::from_public_pem(keys_.public_pem).value()};
+  set.keys[0].set_id("1");
+  config_.tenants[0].issuers[0].fetched = std::make_shared<FetchedKeys>(set, demand);
+  apply();
+  EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(token)).status, 200);
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(GatewayTest, AnApiKeyOpensItsModelsUntilItExpires) {

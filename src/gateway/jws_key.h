@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -14,42 +16,119 @@ struct evp_pkey_st;
 namespace insula::gateway {
 
 /// The signature algorithms that are accepted (RFC 7518 section 3.1, RFC 8037).
-enum class JwsAlgorithm : std::uint8_t { kHs256, kRs256, kEs256, kEdDsa };
+enum class JwsAlgorithm : std::uint8_t {
+  kHs256,
+  kRs256,
+  kRs384,
+  kRs512,
+  kPs256,
+  kPs384,
+  kPs512,
+  kEs256,
+  kEs384,
+  kEs512,
+  kEdDsa
+};
 
 /// By the exact, case-sensitive registered name; `none` and all others have no value.
 [[nodiscard]] std::optional<JwsAlgorithm> parse_jws_algorithm(std::string_view name);
 [[nodiscard]] std::string_view name_of(JwsAlgorithm algorithm);
 
-/// A key that verifies signatures of exactly one algorithm, fixed by the key's type and never by
-/// the token: a public RSA key can then not be abused as an HMAC secret.
+/// Some of the algorithms. A small value.
+class JwsAlgorithmSet {
+ public:
+  constexpr JwsAlgorithmSet() = default;
+
+  constexpr JwsAlgorithmSet(std::initializer_list<JwsAlgorithm> members) {
+    for (const JwsAlgorithm member : members)
+      bits_ |= bit(member);
+  }
+
+  [[nodiscard]] static constexpr JwsAlgorithmSet all() {
+    JwsAlgorithmSet set;
+    set.bits_ = ~0U;
+    return set;
+  }
+
+  [[nodiscard]] constexpr bool contains(JwsAlgorithm algorithm) const {
+    return (bits_ & bit(algorithm)) != 0;
+  }
+
+  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
+
+  constexpr void add(JwsAlgorithm algorithm) { bits_ |= bit(algorithm); }
+
+  /// Those that are in both.
+  [[nodiscard]] constexpr JwsAlgorithmSet operator&(JwsAlgorithmSet other) const {
+    other.bits_ &= bits_;
+    return other;
+  }
+
+  bool operator==(const JwsAlgorithmSet&) const = default;
+
+ private:
+  static constexpr unsigned bit(JwsAlgorithm algorithm) {
+    return 1U << static_cast<unsigned>(algorithm);
+  }
+
+  unsigned bits_ = 0;
+};
+
+/// A key that verifies signatures of the algorithms of its type and curve, whatever a token says: a
+/// public RSA key can then not be abused as an HMAC secret, nor a P-384 key serve ES256.
 ///
 /// A value; cheap to copy. Threads: const members from any thread.
 class JwsKey {
  public:
-  /// Errors: kInvalid when shorter than 32 bytes (RFC 7518 section 3.2).
+  /// Serves HS256. Errors: kInvalid when shorter than 32 bytes (RFC 7518 section 3.2).
   static Result<JwsKey> from_secret(std::string_view secret);
 
-  /// From `-----BEGIN PUBLIC KEY-----`. Errors: kInvalid for anything else, an RSA modulus below
-  /// 2048 bits or an exponent of 1, an EC curve other than P-256, and any other key type.
+  /// From `-----BEGIN PUBLIC KEY-----`. Errors: kInvalid for anything else, and as below.
   static Result<JwsKey> from_public_pem(std::string_view pem);
 
-  [[nodiscard]] JwsAlgorithm algorithm() const { return algorithm_; }
+  /// From big-endian integers; serves RS* and PS*. Errors: kInvalid for a modulus that is even, not
+  /// of 2048 to 8192 bits or of a ROCA generator (CVE-2017-15361), and for an exponent that is 1,
+  /// even, or longer than 64 bits.
+  static Result<JwsKey> from_rsa(std::string_view modulus, std::string_view exponent);
 
-  /// `signature`: bytes as in the JWS, so R||S for ES256.
-  [[nodiscard]] bool verify(std::string_view signing_input, std::string_view signature) const;
+  /// `curve`: P-256, P-384 or P-521, which serve ES256, ES384 and ES512; `x` and `y` as long as its
+  /// field. Errors: kInvalid for another curve, other lengths, and a point that is not on it.
+  static Result<JwsKey> from_ec(std::string_view curve, std::string_view x, std::string_view y);
+
+  /// From the 32 bytes of RFC 8032; serves EdDSA. Errors: kInvalid for another length.
+  static Result<JwsKey> from_ed25519(std::string_view x);
+
+  [[nodiscard]] JwsAlgorithmSet algorithms() const { return algorithms_; }
+
+  /// From here on serves no algorithm but these.
+  void restrict_to(JwsAlgorithmSet allowed) { algorithms_ = algorithms_ & allowed; }
+
+  /// The `kid` under which its issuer publishes it; empty when it has none.
+  [[nodiscard]] const std::string& id() const { return id_; }
+
+  void set_id(std::string id) { id_ = std::move(id); }
+
+  /// False as well when the key does not serve `algorithm`. `signature`: bytes as in the JWS, so
+  /// R||S for ES*.
+  [[nodiscard]] bool verify(JwsAlgorithm algorithm,
+                            std::string_view signing_input,
+                            std::string_view signature) const;
 
  private:
-  JwsKey(JwsAlgorithm algorithm, std::shared_ptr<evp_pkey_st> key, std::string secret);
+  JwsKey(JwsAlgorithmSet algorithms, std::shared_ptr<evp_pkey_st> key, std::string secret);
+  static Result<JwsKey> of(std::shared_ptr<evp_pkey_st> key);
 
   std::shared_ptr<evp_pkey_st> key_;  // Shared by every snapshot that still uses the key.
   std::string secret_;
-  JwsAlgorithm algorithm_;
+  std::string id_;
+  JwsAlgorithmSet algorithms_;
 };
 
 /// A private key that signs tokens.
 class JwsSigner {
  public:
-  /// From a PKCS#8 PEM with an Ed25519, P-256 or RSA (2048 bits or more) key. Errors: kInvalid.
+  /// From a PKCS#8 PEM with an Ed25519, EC or RSA key that JwsKey would take, which then signs
+  /// EdDSA, the ES* of its curve or RS256. Errors: kInvalid.
   static Result<JwsSigner> from_private_pem(std::string_view pem);
 
   [[nodiscard]] JwsAlgorithm algorithm() const { return algorithm_; }

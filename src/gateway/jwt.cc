@@ -54,6 +54,7 @@ Result<dom::object> parse_object(dom::parser& parser,
     return refuse(fmt::format("token's {} is not a JSON object", part));
   }
   std::vector<std::string_view> names;
+  names.reserve(object.size());
   for (const dom::key_value_pair member : object) {
     names.push_back(member.key);
   }
@@ -64,9 +65,15 @@ Result<dom::object> parse_object(dom::parser& parser,
   return object;
 }
 
-Result<JwsAlgorithm> read_algorithm(const std::string& header) {
-  dom::parser parser;
-  INSULA_TRY(const dom::object object, parse_object(parser, header, "header"));
+struct JoseHeader {
+  JwsAlgorithm algorithm;
+  std::string key_id;  // empty: none
+};
+
+Result<JoseHeader> read_header(const std::string& text) {
+  // Kept for the next token: making one costs more than the text.
+  thread_local dom::parser parser;
+  INSULA_TRY(const dom::object object, parse_object(parser, text, "header"));
   if (object["crit"].error() != simdjson::NO_SUCH_FIELD) {
     return refuse("token has critical header parameters, none of which is understood");
   }
@@ -75,23 +82,70 @@ Result<JwsAlgorithm> read_algorithm(const std::string& header) {
     return refuse("token's header names no algorithm");
   }
   const auto algorithm = parse_jws_algorithm(name);
-  if (!algorithm) return refuse("token's algorithm is not one of HS256, RS256, ES256, EdDSA");
-  return *algorithm;
+  if (!algorithm) {
+    return refuse("token's algorithm is not one of HS256, RS*, PS*, ES* (256, 384, 512), EdDSA");
+  }
+  std::string_view key_id;
+  const auto given_id = object["kid"];
+  if (given_id.error() != simdjson::NO_SUCH_FIELD &&
+      given_id.get_string().get(key_id) != simdjson::SUCCESS) {
+    return refuse("token's kid is not a string");
+  }
+  return JoseHeader{*algorithm, std::string(key_id)};
 }
 
-Result<JwsAlgorithm> check_signature(const CompactJws& jws, std::span<const JwsKey> keys) {
-  INSULA_TRY(const JwsAlgorithm algorithm, read_algorithm(jws.header));
+bool may_have_signed(const JwsKey& key, const JoseHeader& header) {
+  return key.algorithms().contains(header.algorithm) &&
+         (header.key_id.empty() || key.id().empty() || key.id() == header.key_id);
+}
+
+enum class Signature : std::uint8_t { kGood, kBad, kNoKey };
+
+Signature check_signature(const CompactJws& jws,
+                          const JoseHeader& header,
+                          std::span<const JwsKey> keys) {
   std::size_t tried = 0;
   for (const JwsKey& key : keys) {
-    if (key.algorithm() != algorithm) continue;
-    if (++tried > kIssuerKeysMax) break;
-    if (key.verify(jws.signing_input, jws.signature)) return algorithm;
+    if (!may_have_signed(key, header)) continue;
+    if (key.verify(header.algorithm, jws.signing_input, jws.signature)) return Signature::kGood;
+    if (++tried == kIssuerKeysMax) break;
   }
-  if (tried == 0) {
-    return refuse(
-        fmt::format("no key for {} is configured for the token's issuer", name_of(algorithm)));
+  return tried == 0 ? Signature::kNoKey : Signature::kBad;
+}
+
+std::unexpected<Error> refuse(Signature signature, const JoseHeader& header) {
+  if (signature == Signature::kBad) return refuse("token's signature does not match");
+  return refuse(
+      fmt::format("no key for {} is configured for the token's issuer", name_of(header.algorithm)));
+}
+
+/// Of an issuer whose keys are fetched: the key may be newer than what is known.
+std::unexpected<Error> refuse_and_ask(Signature signature,
+                                      const JoseHeader& header,
+                                      KeyDemand& demand) {
+  demand.ask();
+  std::string why =
+      signature == Signature::kBad ? "token's signature does not match any of its issuer's keys"
+      : header.key_id.empty()
+          ? fmt::format("the token's issuer has no key for {}", name_of(header.algorithm))
+          : "the token's kid is not that of a key of its issuer";
+  why += demand.failing() ? "; they could not be fetched again, so ask who runs the issuer"
+                          : "; if the key is new, try again in a few seconds";
+  return refuse(std::move(why));
+}
+
+Result<> check_signature(const CompactJws& jws, const JwtIssuer& issuer) {
+  INSULA_TRY(const JoseHeader header, read_header(jws.header));
+  if (!issuer.keys_known) {
+    issuer.demand->ask();
+    return fail(ErrorCode::kUnavailable,
+                "the keys of the token's issuer could not be fetched yet; try again soon");
   }
-  return refuse("token's signature does not match");
+  const Signature signature = check_signature(jws, header, issuer.keys);
+  if (signature == Signature::kGood) return {};
+  const bool key_known = signature == Signature::kBad && !header.key_id.empty();
+  if (issuer.demand == nullptr || key_known) return refuse(signature, header);
+  return refuse_and_ask(signature, header, *issuer.demand);
 }
 
 Result<std::string> required_string(const dom::object& claims, std::string_view name) {
@@ -168,21 +222,23 @@ Result<WallTime> check_times(const dom::object& claims, WallTime now) {
 
 Result<VerifiedJws> verify_jws(std::string_view token, std::span<const JwsKey> keys) {
   INSULA_TRY(auto jws, split_compact(token));
-  INSULA_TRY(const JwsAlgorithm algorithm, check_signature(jws, keys));
-  return VerifiedJws{std::move(jws.payload), algorithm};
+  INSULA_TRY(const JoseHeader header, read_header(jws.header));
+  const Signature signature = check_signature(jws, header, keys);
+  if (signature != Signature::kGood) return refuse(signature, header);
+  return VerifiedJws{std::move(jws.payload), header.algorithm};
 }
 
 Result<JwtClaims> verify_jwt(std::string_view token,
                              std::span<const JwtIssuer> issuers,
                              WallTime now) {
   INSULA_TRY(const auto jws, split_compact(token));
-  dom::parser parser;
+  thread_local dom::parser parser;
   INSULA_TRY(const dom::object claims, parse_object(parser, jws.payload, "payload"));
   INSULA_TRY(auto issuer, required_string(claims, "iss"));
   const auto known = std::ranges::find(issuers, issuer, &JwtIssuer::issuer);
   if (known == issuers.end()) return refuse("token is from an issuer that is not accepted here");
   // Nothing else of the payload is looked at before its signature is known to be good.
-  INSULA_TRY_VOID(check_signature(jws, known->keys));
+  INSULA_TRY_VOID(check_signature(jws, *known));
   INSULA_TRY_VOID(check_audience(claims, known->audiences));
   INSULA_TRY(const WallTime expires, check_times(claims, now));
   INSULA_TRY(auto subject, optional_string(claims, "sub"));

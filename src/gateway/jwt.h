@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/jws_key.h"
+#include "gateway/key_source.h"
 
 namespace insula::gateway {
 
@@ -17,7 +19,7 @@ namespace insula::gateway {
 inline constexpr std::size_t kTokenBytesMax = 8192;
 /// How far a peer's clock may be off when `exp` and `nbf` are compared with ours.
 inline constexpr std::chrono::seconds kTokenLeeway{60};
-/// Keys of one issuer and one algorithm that are tried for one token.
+/// Keys of one issuer that are tried for one token.
 inline constexpr std::size_t kIssuerKeysMax = 16;
 
 /// What the built-in issuer writes into its tokens.
@@ -30,6 +32,10 @@ struct JwtIssuer {
   /// At least one of these must be in the token's `aud`.
   std::vector<std::string> audiences;
   std::vector<JwsKey> keys;
+  /// Of an issuer whose keys are fetched; else null.
+  std::shared_ptr<KeyDemand> demand = nullptr;
+  /// False while nothing was fetched: then `keys` says nothing about the issuer.
+  bool keys_known = true;
 };
 
 /// The registered claims of a verified token, and ours.
@@ -51,18 +57,21 @@ struct VerifiedJws {
   JwsAlgorithm algorithm;
 };
 
-/// Verifies a compact JWS with those of `keys` that are of the algorithm the header names.
+/// Verifies a compact JWS with those of `keys` that serve the algorithm the header names. When it
+/// has a `kid` only keys of that id count, and those without one.
 ///
 /// Refused: anything but three strict base64url parts, a header that is not a JSON object with
-/// unique members, an `alg` that is no string or none of JwsAlgorithm, any `crit`. `kid`, `jwk`,
-/// `jku` and `x5*` are not read. Errors: kUnauthenticated.
+/// unique members, an `alg` that is no string or none of JwsAlgorithm, a `kid` that is no string,
+/// any `crit`. `jwk`, `jku` and `x5*` are not read. Errors: kUnauthenticated.
 /// Spec: RFC 7515 section 5.2, RFC 8725.
 [[nodiscard]] Result<VerifiedJws> verify_jws(std::string_view token, std::span<const JwsKey> keys);
 
 /// Verifies a token of one of `issuers` and its claims: `iss`, `aud` and `exp` are required, `nbf`
-/// is obeyed. The issuer is picked by the token's own `iss`, and then only its keys count.
+/// is obeyed. The issuer is picked by the token's own `iss`, and then only its keys count. When
+/// none of them can have signed it, the issuer's are asked for anew.
 ///
-/// Errors: kUnauthenticated, with a message that may be shown to the caller.
+/// Errors: kUnauthenticated; kUnavailable when the issuer's keys are not known yet. Messages may be
+/// shown to the caller.
 /// Spec: RFC 7519 section 7.2.
 [[nodiscard]] Result<JwtClaims> verify_jwt(std::string_view token,
                                            std::span<const JwtIssuer> issuers,

@@ -1,5 +1,9 @@
 #include "gateway/jwt.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -99,6 +103,73 @@ TEST(Jws, VerifiesTheExamplesOfItsStandards) {
   EXPECT_EQ(edwards->payload, "Example of Ed25519 signing");
 }
 
+// RFC 7515 appendix A.4 and RFC 7520 sections 4.1 to 4.4. The latter's other examples are in JSON
+// serialisation or have their content elsewhere, which no token has.
+constexpr std::string_view kRfc7515Es512 =
+    "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-"
+    "mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmx"
+    "YbSW9ERBXukOXolLzeO_Jn";
+constexpr std::string_view kRfc7520Payload =
+    "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250by"
+    "B0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUg"
+    "eW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+constexpr std::string_view kRfc7520Keys = R"({"keys":[
+  {"kty":"RSA","kid":"bilbo.baggins@hobbiton.example","use":"sig","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw","e":"AQAB"}]})";
+constexpr std::string_view kRfc7520EcKeys = R"({"keys":[
+  {"kty":"EC","kid":"bilbo.baggins@hobbiton.example","use":"sig","crv":"P-521","x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt","y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1"},
+  {"kty":"EC","kid":"rfc7515-a4","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}]})";
+constexpr std::string_view kRfc7520Secret = "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg";
+
+struct Rfc7520Example {
+  JwsAlgorithm algorithm;
+  std::string_view header;
+  std::string_view signature;
+};
+
+constexpr Rfc7520Example kRfc7520Examples[] = {
+    {JwsAlgorithm::kRs256,
+     "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+     "MRjdkly7_-"
+     "oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII"
+     "7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_"
+     "qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1K"
+     "t9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-"
+     "ZnmK"
+     "J3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg"},
+    {JwsAlgorithm::kPs384,
+     "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+     "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-"
+     "tPid6VrklHkqsGqDqHCdP6O8TTB5"
+     "dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-"
+     "UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P"
+     "_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_"
+     "jLAeQTlqRHtfa64QQSUm"
+     "FAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw"},
+    {JwsAlgorithm::kEs512,
+     "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+     "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-"
+     "JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtP"
+     "Bu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2"},
+    {JwsAlgorithm::kHs256,
+     "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9",
+     "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"},
+};
+
+TEST(Jws, VerifiesTheExamplesOfTheCookbook) {
+  std::vector<JwsKey> keys = parse_jwk_set(kRfc7520Keys)->keys;
+  std::ranges::copy(parse_jwk_set(kRfc7520EcKeys)->keys, std::back_inserter(keys));
+  keys.push_back(JwsKey::from_secret(*base64url_decode(kRfc7520Secret)).value());
+  for (const Rfc7520Example& example : kRfc7520Examples) {
+    const auto verified =
+        verify_jws(join(example.header, kRfc7520Payload, example.signature), keys);
+    ASSERT_TRUE(verified) << name_of(example.algorithm) << ": " << verified.error().message();
+    EXPECT_EQ(verified->algorithm, example.algorithm);
+  }
+  EXPECT_EQ(verify_jws(kRfc7515Es512, keys)->payload, "Payload");
+  // RFC 7515 appendix A.5: unsecured.
+  EXPECT_FALSE(verify_jws(join("eyJhbGciOiJub25lIn0", kRfcPayload, ""), keys));
+}
+
 TEST(Jws, RefusesEveryChangedByte) {
   const auto keys = all_rfc_keys();
   for (const auto& token : {join(kHmacHeader, kRfcPayload, kHmacSignature),
@@ -120,11 +191,10 @@ TEST(Jws, RefusesUnsignedTokensAndUnknownAlgorithms) {
         R"({"typ":"JWT"})", R"([])", R"("HS256")", R"({"alg":"HS256")",
         R"({"alg":"HS256","alg":"none"})", R"({"alg":"HS256","crit":["exp"]})",
         R"({"alg":"HS256","crit":[]})", "", "{}"}) {
-    const std::string encoded = base64url_encode(header);
-    EXPECT_FALSE(verify_jws(encoded + "." + payload + ".", keys)) << header;
+    const std::string encoded = fmt::format("{}.{}.", base64url_encode(header), payload);
+    EXPECT_FALSE(verify_jws(encoded, keys)) << header;
     // The same with a signature that is right for the bytes, so that only the header can be why.
-    EXPECT_FALSE(verify_jws(encoded + "." + payload + "." + std::string(kHmacSignature), keys))
-        << header;
+    EXPECT_FALSE(verify_jws(encoded + std::string(kHmacSignature), keys)) << header;
   }
 }
 
@@ -174,11 +244,13 @@ TEST(Jws, KeysOfOtherAlgorithmsDoNotCountAgainstThoseThatAreTried) {
   EXPECT_TRUE(verify_jws(join(kEcHeader, kRfcPayload, kEcSignature), keys));
 }
 
-TEST(Jws, AKeyServesOnlyTheAlgorithmOfItsType) {
-  EXPECT_EQ(JwsKey::from_public_pem(kRsaPem)->algorithm(), JwsAlgorithm::kRs256);
-  EXPECT_EQ(JwsKey::from_public_pem(kEcPem)->algorithm(), JwsAlgorithm::kEs256);
-  EXPECT_EQ(JwsKey::from_public_pem(kEdPem)->algorithm(), JwsAlgorithm::kEdDsa);
-  EXPECT_FALSE(JwsKey::from_public_pem(kP384Pem));
+TEST(Jws, AKeyServesOnlyTheAlgorithmsOfItsType) {
+  using enum JwsAlgorithm;
+  const JwsAlgorithmSet rsa = {kRs256, kRs384, kRs512, kPs256, kPs384, kPs512};
+  EXPECT_EQ(JwsKey::from_public_pem(kRsaPem)->algorithms(), rsa);
+  EXPECT_EQ(JwsKey::from_public_pem(kEcPem)->algorithms(), JwsAlgorithmSet{kEs256});
+  EXPECT_EQ(JwsKey::from_public_pem(kP384Pem)->algorithms(), JwsAlgorithmSet{kEs384});
+  EXPECT_EQ(JwsKey::from_public_pem(kEdPem)->algorithms(), JwsAlgorithmSet{kEdDsa});
   EXPECT_FALSE(JwsKey::from_public_pem(kRsa1024Pem));
   EXPECT_FALSE(JwsKey::from_public_pem(kEcPrivatePem));
   EXPECT_FALSE(JwsKey::from_public_pem("secret"));

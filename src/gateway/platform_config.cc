@@ -99,17 +99,27 @@ std::vector<std::string> endpoints_of(const PlatformObjects& objects,
   return chosen;
 }
 
+/// The entry that is referred to; empty when it is not there or not the tenant's.
+std::string referenced(const PlatformObjects& objects,
+                       const api::Tenant& tenant,
+                       const api::TenantKeyRef& ref) {
+  const auto name_space = api::namespace_in(tenant, ref.namespace_);
+  if (!name_space) return {};
+  const api::Secret* secret = find_secret(objects, {*name_space, ref.name});
+  return secret == nullptr ? std::string() : value_or_empty(secret->data, ref.key);
+}
+
 IssuerConfig issuer_of(const PlatformObjects& objects,
                        const api::Tenant& tenant,
                        const api::TenantJwt& jwt) {
   IssuerConfig issuer{jwt.issuer, jwt.audiences, jwt.public_keys, {}, jwt.algorithms};
-  if (!jwt.secret_ref) return issuer;
-  const auto name_space = api::namespace_in(tenant, jwt.secret_ref->namespace_);
-  if (!name_space) return issuer;
-  const api::Secret* secret = find_secret(objects, {*name_space, jwt.secret_ref->name});
-  if (secret == nullptr) return issuer;
-  std::string key = value_or_empty(secret->data, jwt.secret_ref->key);
-  if (!key.empty()) issuer.secrets.push_back(std::move(key));
+  if (jwt.secret_ref) {
+    std::string key = referenced(objects, tenant, *jwt.secret_ref);
+    if (!key.empty()) issuer.secrets.push_back(std::move(key));
+  } else if (jwt.public_keys.empty()) {
+    issuer.key_source = {.issuer = jwt.issuer, .jwks_uri = jwt.jwks_uri};
+    if (jwt.ca_ref) issuer.key_source->ca = referenced(objects, tenant, *jwt.ca_ref);
+  }
   return issuer;
 }
 
@@ -166,9 +176,11 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
 std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
   std::vector<SecretRef> refs;
   for (const api::TenantJwt& jwt : tenant.spec.gateway.jwt) {
-    if (!jwt.secret_ref) continue;
-    const auto name_space = api::namespace_in(tenant, jwt.secret_ref->namespace_);
-    if (name_space) refs.push_back({*name_space, jwt.secret_ref->name});
+    for (const auto* ref : {&jwt.secret_ref, &jwt.ca_ref}) {
+      if (!*ref) continue;
+      const auto name_space = api::namespace_in(tenant, (*ref)->namespace_);
+      if (name_space) refs.push_back({*name_space, (*ref)->name});
+    }
   }
   return refs;
 }

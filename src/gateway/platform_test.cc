@@ -155,6 +155,50 @@ TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, IsEmpty());
 }
 
+TEST(PlatformConfig, KeysAreFetchedWhenAnIssuerHasNoneHere) {
+  api::Tenant tenant_a = tenant("a");
+  tenant_a.spec.gateway.jwt = {
+      {.issuer = "https://found", .audiences = {"x"}},
+      {.issuer = "named", .audiences = {"x"}, .jwks_uri = "https://named/keys"},
+      {.issuer = "private",
+       .audiences = {"x"},
+       .jwks_uri = "https://private/keys",
+       .ca_ref = api::TenantKeyRef{"ca", "", "ca.crt"}},
+      {.issuer = "without",
+       .audiences = {"x"},
+       .jwks_uri = "https://without/keys",
+       .ca_ref = api::TenantKeyRef{"ca", "", "other"}},
+      {.issuer = "greedy",
+       .audiences = {"x"},
+       .jwks_uri = "https://greedy/keys",
+       .ca_ref = api::TenantKeyRef{"ca", "b", "ca.crt"}},
+      {.issuer = "public", .audiences = {"x"}, .public_keys = {"PEM"}},
+      // Its Secret is not there yet; that is no reason to ask the issuer.
+      {.issuer = "https://shared",
+       .audiences = {"x"},
+       .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
+  const GatewayConfig config =
+      make_config({.tenants = {shared(tenant_a)},
+                   .services = {},
+                   .slices = {},
+                   .secrets = {shared(secret("a", "ca", {{"ca.crt", "PEM"}})),
+                               shared(secret("b", "ca", {{"ca.crt", "PEM"}}))}});
+  std::vector<std::optional<KeySource>> sources;
+  for (const IssuerConfig& issuer : config.tenants[0].issuers)
+    sources.push_back(issuer.key_source);
+  EXPECT_THAT(
+      sources,
+      ElementsAre(KeySource{.issuer = "https://found"},
+                  KeySource{.issuer = "named", .jwks_uri = "https://named/keys"},
+                  KeySource{.issuer = "private", .jwks_uri = "https://private/keys", .ca = "PEM"},
+                  // Nobody is trusted, least of all whom the machine trusts.
+                  KeySource{.issuer = "without", .jwks_uri = "https://without/keys", .ca = ""},
+                  KeySource{.issuer = "greedy", .jwks_uri = "https://greedy/keys", .ca = ""},
+                  std::nullopt, std::nullopt));
+  EXPECT_THAT(secrets_of(tenant_a),
+              ElementsAre(SecretRef{"a", "ca"}, SecretRef{"a", "ca"}, SecretRef{"a", "s"}));
+}
+
 TEST(PlatformConfig, ReadsKeysAndIssuers) {
   api::Tenant with_issuer = tenant("a");
   with_issuer.spec.gateway.jwt = {
@@ -216,6 +260,42 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
   };
   run_until_complete(loop, bounded());
   EXPECT_EQ(ended->index(), 0U) << "a change was never seen";
+}
+
+/// The configuration that is told of first when there is a Tenant with an issuer, and the Secret
+/// that it names.
+GatewayConfig first_config(client::testing::FakeApi& api, Loop& loop) {
+  PlatformWatch watch(api, {});
+  GatewayConfig config;
+  const auto scenario = [&]() -> Task<> {
+    api::Tenant with_issuer = tenant("default");
+    with_issuer.spec.gateway.jwt = {
+        {.issuer = "i", .audiences = {"x"}, .secret_ref = api::TenantKeyRef{"s", "", "k"}}};
+    EXPECT_TRUE(co_await client::create(api, with_issuer));
+    EXPECT_TRUE(co_await client::create(api, secret("default", "s", {{"k", "hush"}})));
+    watch.start();
+    config = co_await watch.next();
+  };
+  run_until_complete(loop, scenario());
+  return config;
+}
+
+TEST(PlatformWatch, TellsOfAnIssuerTogetherWithTheSecretThatItNames) {
+  Loop loop;
+  client::testing::FakeApi api(system_clock());
+  EXPECT_THAT(first_config(api, loop).tenants.at(0).issuers.at(0).secrets, ElementsAre("hush"));
+}
+
+TEST(PlatformWatch, ASecretThatMayNotBeReadHoldsNothingUpForLong) {
+  Loop loop;
+  client::testing::FakeApi api(system_clock());
+  api.set_hook([](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+    const bool refused =
+        verb != "create" && target.name_space == "default" && target.kind->plural == "secrets";
+    if (!refused) return std::nullopt;
+    return Error(ErrorCode::kForbidden, "no");
+  });
+  EXPECT_THAT(first_config(api, loop).tenants.at(0).issuers.at(0).secrets, IsEmpty());
 }
 
 }  // namespace

@@ -1,16 +1,26 @@
 #include "gateway/platform_watch.h"
 
+#include <chrono>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "api/platform_objects.h"
+#include "async/deadline.h"
 
 namespace insula::gateway {
 namespace {
+
+constexpr std::chrono::milliseconds kReferencePatience{500};
+
+Task<> all_set(std::vector<Event*> events) {
+  for (Event* event : events)
+    co_await event->wait();
+}
 
 controller::ReflectorOptions selected(std::string_view name_space, std::string field_selector) {
   controller::ReflectorOptions options;
@@ -58,8 +68,11 @@ Task<> PlatformWatch::wait_for_sync() {
   co_await token_issuer_.synced().wait();
 }
 
-/// One informer for each Secret that a Tenant names, and none for those no longer named.
-void PlatformWatch::follow_references() {
+/// One informer for each Secret that a Tenant names, and none for those no longer named. Returns
+/// when the new ones have read theirs, so that no issuer is without a secret or CA that it has, but
+/// does not wait long for what may never be there.
+Task<> PlatformWatch::follow_references() {
+  std::vector<Event*> fresh;
   std::set<SecretRef> wanted;
   for (const auto& [key, tenant] : tenants_.all()) {
     for (SecretRef& ref : secrets_of(*tenant))
@@ -72,8 +85,10 @@ void PlatformWatch::follow_references() {
         client_, selected(ref.name_space, "metadata.name=" + ref.name), log_);
     informer->on_change([this](const auto*, const auto*) { changed_.set(); });
     informer->start();
+    fresh.push_back(&informer->synced());
     referenced_.emplace(ref, std::move(informer));
   }
+  if (!fresh.empty()) co_await race(all_set(std::move(fresh)), sleep_for(kReferencePatience));
 }
 
 GatewayConfig PlatformWatch::config() const {
@@ -100,7 +115,7 @@ Task<GatewayConfig> PlatformWatch::next() {
   for (;;) {
     co_await changed_.wait();
     changed_.reset();
-    follow_references();
+    co_await follow_references();
     GatewayConfig current = config();
     if (last_ == current) continue;
     last_ = current;

@@ -31,7 +31,7 @@ class PlatformWatch {
 
  private:
   [[nodiscard]] GatewayConfig config() const;
-  void follow_references();
+  Task<> follow_references();
   Task<> wait_for_sync();
 
   client::Client& client_;

@@ -15,14 +15,17 @@
 #include <unistd.h>
 
 #include "async/deadline.h"
+#include "async/event.h"
 #include "async/loop.h"
 #include "async/signals.h"
 #include "async/task_group.h"
+#include "base/random.h"
 #include "client/http_client.h"
 #include "client/kubeconfig.h"
 #include "gateway/admin.h"
 #include "gateway/connection.h"
 #include "gateway/gateway.h"
+#include "gateway/issuer_keys.h"
 #include "gateway/platform_watch.h"
 #include "gateway/resident.h"
 #include "http/server.h"
@@ -66,6 +69,7 @@ void raise_descriptor_limit() {
 /// The sockets to accept from, opened here when the supervisor gave none.
 Result<std::vector<Fd>> listening_sockets(const GatewayOptions& options) {
   std::vector<Fd> sockets;
+  sockets.reserve(options.listener_fds.size() + options.listen.size());
   for (const int fd : options.listener_fds)
     sockets.emplace_back(fd);
   if (!sockets.empty()) return sockets;
@@ -75,6 +79,10 @@ Result<std::vector<Fd>> listening_sockets(const GatewayOptions& options) {
     sockets.emplace_back(fd);
   }
   return sockets;
+}
+
+Task<> wait_for(Event& event) {
+  co_await event.wait();
 }
 
 /// The parts of the process beside the gateway itself, on the main thread's loop.
@@ -117,11 +125,14 @@ class Process {
         .body_bytes_max = options_.body_bytes_max,
         .timeouts = {}};
     INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
+    issuer_keys_ = std::make_unique<IssuerKeys>(directory() / "issuer-keys", loop_, system_random(),
+                                                registry_, log_);
     INSULA_CO_TRY_VOID(start_admin());
     const bool routes_known = co_await apply_saved();
     for (const Fd& socket : sockets)
       INSULA_CO_TRY_VOID(gateway_->serve(socket.get()));
     tasks_.spawn(persist_forever());
+    tasks_.spawn(apply_changes());
     if (routes_known || options_.kubeconfig.empty()) say_ready();
     if (options_.kubeconfig.empty()) co_return Result<>();
     INSULA_CO_TRY(const client::Kubeconfig config, client::load_kubeconfig(options_.kubeconfig));
@@ -164,8 +175,7 @@ class Process {
   Task<bool> apply_saved() {
     auto saved = load_config(snapshot_file());
     if (!saved && saved.error().code() == ErrorCode::kNotFound) co_return false;
-    auto applied =
-        saved ? co_await gateway_->apply(*saved) : Result<>(std::unexpected(saved.error()));
+    auto applied = saved ? co_await apply(*saved) : Result<>(std::unexpected(saved.error()));
     if (!applied) {
       log_.warn("saved routes ignored", "err", applied.error());
       co_return false;
@@ -174,13 +184,30 @@ class Process {
     co_return true;
   }
 
+  Task<Result<>> apply(GatewayConfig routes) {
+    routes_ = std::move(routes);
+    issuer_keys_->changed().reset();
+    issuer_keys_->fill(routes_);
+    co_return co_await gateway_->apply(routes_);
+  }
+
   Task<> follow_platform() {
     for (;;) {
       GatewayConfig config = co_await watch_->next();
       if (const auto saved = save_config(snapshot_file(), config); !saved) {
         log_.error("routes not saved", "err", saved.error());
       }
-      if (const auto applied = co_await gateway_->apply(std::move(config)); !applied) {
+      routes_ = std::move(config);
+      routes_changed_.set();
+    }
+  }
+
+  /// One after the other, whatever it is that changed.
+  Task<> apply_changes() {
+    for (;;) {
+      co_await race(wait_for(routes_changed_), wait_for(issuer_keys_->changed()));
+      routes_changed_.reset();
+      if (const auto applied = co_await apply(routes_); !applied) {
         log_.error("routes not applied", "err", applied.error());
       }
       say_ready();
@@ -212,6 +239,10 @@ class Process {
   MetricsRegistry::Registration process_metrics_;
   bool said_ready_ = false;
   std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<IssuerKeys> issuer_keys_;
+  /// As last heard of, with the keys as they were when it was applied.
+  GatewayConfig routes_;
+  Event routes_changed_;
   std::unique_ptr<Admin> owner_;
   std::unique_ptr<Admin> scraper_;
   std::unique_ptr<client::HttpClient> client_;

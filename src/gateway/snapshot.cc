@@ -21,14 +21,21 @@ bool is_label(std::string_view name) {
          std::ranges::all_of(name, allowed);
 }
 
-bool is_allowed(const IssuerConfig& issuer, JwsAlgorithm algorithm) {
-  return issuer.algorithms.empty() ||
-         std::ranges::find(issuer.algorithms, name_of(algorithm)) != issuer.algorithms.end();
+/// Those that the issuer names; all when it names none.
+JwsAlgorithmSet allowed_by(const IssuerConfig& issuer) {
+  JwsAlgorithmSet allowed;
+  for (const std::string& name : issuer.algorithms) {
+    if (const auto algorithm = parse_jws_algorithm(name); algorithm) allowed.add(*algorithm);
+  }
+  return issuer.algorithms.empty() ? JwsAlgorithmSet::all() : allowed;
 }
 
+/// Whether a token may have to be tried with more keys than are tried. A `kid` picks one key.
 bool has_too_many_keys(const std::vector<JwsKey>& keys) {
   return std::ranges::any_of(keys, [&](const JwsKey& key) {
-    const auto count = std::ranges::count(keys, key.algorithm(), &JwsKey::algorithm);
+    const auto count = std::ranges::count_if(keys, [&](const JwsKey& other) {
+      return other.id().empty() && !(other.algorithms() & key.algorithms()).empty();
+    });
     return static_cast<std::size_t>(count) > kIssuerKeysMax;
   });
 }
@@ -181,20 +188,28 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
       continue;
     }
     JwtIssuer issuer{issuer_config.issuer, issuer_config.audiences, {}};
+    const JwsAlgorithmSet allowed = allowed_by(issuer_config);
     const auto add = [&](Result<JwsKey> key) {
       if (!key) {
         log_.warn("token key ignored", "tenant", config.name, "issuer", issuer.issuer, "err",
                   key.error());
-      } else if (is_allowed(issuer_config, key->algorithm())) {
-        issuer.keys.push_back(*std::move(key));
+        return;
       }
+      key->restrict_to(allowed);
+      if (!key->algorithms().empty()) issuer.keys.push_back(*std::move(key));
     };
     for (const std::string& pem : issuer_config.public_keys)
       add(JwsKey::from_public_pem(pem));
     for (const std::string& secret : issuer_config.secrets)
       add(JwsKey::from_secret(secret));
+    if (issuer_config.fetched != nullptr) {
+      const FetchedKeys& fetched = *issuer_config.fetched;
+      issuer.demand = fetched.demand;
+      issuer.keys_known = fetched.set.has_value();
+      if (issuer.keys_known) std::ranges::for_each(fetched.set->keys, add);
+    }
     if (has_too_many_keys(issuer.keys)) {
-      log_.warn("token issuer has more keys of one algorithm than are tried", "tenant", config.name,
+      log_.warn("token issuer has more keys without a kid than are tried", "tenant", config.name,
                 "issuer", issuer.issuer, "tried", kIssuerKeysMax);
     }
     issuers.push_back(std::move(issuer));

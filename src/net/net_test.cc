@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "async/task_group.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "net/resolve.h"
 #include "net/stream.h"
 
 namespace insula::net {
@@ -33,6 +35,35 @@ TEST(Address, ReadsAndWritesEveryForm) {
   EXPECT_EQ(Address::parse(":8080").value().text(), "0.0.0.0:8080");
 }
 
+TEST(Resolve, FindsTheAddressesOfANameWithThePortAskedFor) {
+  Loop loop;
+  BlockingPool pool(1);
+  const auto look_up = [&](std::string host) {
+    std::vector<std::string> texts;
+    run_until_complete(
+        loop, [](BlockingPool& on, std::string name, std::vector<std::string>& out) -> Task<> {
+          const auto found = co_await resolve(on, std::move(name), 8443);
+          if (!found) out.push_back(found.error().message());
+          for (const Address& address : found.value_or(std::vector<Address>()))
+            out.push_back(address.text());
+        }(pool, std::move(host), texts));
+    return texts;
+  };
+  EXPECT_EQ(look_up("192.0.2.1"), std::vector<std::string>{"192.0.2.1:8443"});
+  EXPECT_EQ(look_up("2001:db8::1"), std::vector<std::string>{"[2001:db8::1]:8443"});
+  EXPECT_EQ(look_up("localhost"), std::vector<std::string>{"127.0.0.1:8443"});
+  // Not in the spelling that is known without asking.
+  const auto local = look_up("LocalHost");
+  EXPECT_NE(std::ranges::find_if(local,
+                                 [](const std::string& text) {
+                                   return text == "127.0.0.1:8443" || text == "[::1]:8443";
+                                 }),
+            local.end());
+  const auto none = look_up(std::string(64, 'a') + ".example");
+  ASSERT_EQ(none.size(), 1U);
+  EXPECT_TRUE(none[0].starts_with("look up a")) << none[0];
+}
+
 TEST(Address, RefusesWhatItCannotReadAndSaysWhatWouldBeRight) {
   for (const char* text : {"", "80", "example.com:80", "1.2.3.4:99999", "1.2.3.4:", "unix:"}) {
     const auto address = Address::parse(text);
@@ -45,7 +76,7 @@ TEST(Address, KnowsLoopback) {}
 
 Task<Result<std::string>> read_to_end(Stream& stream) {
   std::string text;
-  std::array<char, 1000> buffer;
+  std::array<char, 1000> buffer{};
   for (;;) {
     INSULA_CO_TRY(const std::size_t n, co_await stream.read(buffer));
     if (n == 0) co_return text;
@@ -133,7 +164,7 @@ TEST(Stream, HangupIsSeenWhileBytesAreStillUnread) {
 }
 
 Task<Result<std::size_t>> read_some(Stream& stream) {
-  std::array<char, 10> buffer;
+  std::array<char, 10> buffer{};
   co_return co_await stream.read(buffer);
 }
 

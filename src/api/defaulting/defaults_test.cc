@@ -169,8 +169,10 @@ const Default kTable[] = {
     {"algorithms by the kind of key",
      "apiVersion: insula.dev/v1alpha1\nkind: Tenant\nspec: {gateway: {jwt: [{issuer: a, audiences: "
      "[x], secretRef: "
-     "{name: s, key: k}}, {issuer: b, audiences: [x], publicKeys: [p]}]}}",
-     "spec: {gateway: {jwt: [{algorithms: [HS256]}, {algorithms: [RS256, ES256, EdDSA]}]}}"},
+     "{name: s, key: k}}, {issuer: b, audiences: [x], publicKeys: [p]}, "
+     "{issuer: c, audiences: [x], jwksURI: 'https://c'}]}}",
+     "spec: {gateway: {jwt: [{algorithms: [HS256]}, {algorithms: [RS256, ES256, EdDSA]}, "
+     "{algorithms: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA]}]}}"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DefaultsTest, testing::ValuesIn(kTable));

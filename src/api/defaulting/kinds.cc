@@ -176,8 +176,12 @@ void set_defaults(Tenant& object) {
     if (!jwt.algorithms.empty()) continue;
     if (jwt.secret_ref) {
       jwt.algorithms = {"HS256"};
-    } else {
+    } else if (!jwt.public_keys.empty()) {
       jwt.algorithms = {"RS256", "ES256", "EdDSA"};
+    } else {
+      // The keys of a JWK set say themselves what they are for.
+      jwt.algorithms = {"RS256", "RS384", "RS512", "PS256", "PS384",
+                        "PS512", "ES256", "ES384", "ES512", "EdDSA"};
     }
   }
   if (spec.serve) set_if_absent(spec.serve->replicas, 1);

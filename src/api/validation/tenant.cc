@@ -23,6 +23,10 @@ constexpr std::size_t kModelsMax = 100;
 constexpr std::size_t kModelNameBytesMax = 100;
 constexpr std::size_t kBackendsMax = 8;
 constexpr std::int32_t kWeightMax = 1'000'000;
+constexpr std::size_t kKeyUrlBytesMax = 2048;
+constexpr std::string_view kSharedAlgorithm = "HS256";
+constexpr std::array<std::string_view, 10> kPublicAlgorithms = {
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
 
 /// Namespaces that no tenant may own.
 constexpr std::array<std::string_view, 5> kSystemNamespaces = {
@@ -154,14 +158,80 @@ void validate_models(const TenantSpec& spec, FieldErrors& errors) {
 void validate_algorithms(const TenantJwt& jwt, const FieldPath& path, FieldErrors& errors) {
   for (std::size_t i = 0; i < jwt.algorithms.size(); ++i) {
     const std::string& algorithm = jwt.algorithms[i];
-    const bool shared = algorithm == "HS256";
-    if (!shared && algorithm != "RS256" && algorithm != "ES256" && algorithm != "EdDSA") {
-      errors.not_supported(path.index(i), algorithm, {"HS256", "RS256", "ES256", "EdDSA"});
+    const bool shared = algorithm == kSharedAlgorithm;
+    if (!shared && std::ranges::find(kPublicAlgorithms, algorithm) == kPublicAlgorithms.end()) {
+      std::vector<std::string_view> supported = {kSharedAlgorithm};
+      supported.insert(supported.end(), kPublicAlgorithms.begin(), kPublicAlgorithms.end());
+      errors.not_supported(path.index(i), algorithm, supported);
     } else if (shared && !jwt.secret_ref) {
       errors.invalid(path.index(i), algorithm, "needs a shared key in `secretRef`");
     } else if (!shared && jwt.secret_ref) {
       errors.invalid(path.index(i), algorithm,
-                     "needs `publicKeys`; a shared key serves HS256 only");
+                     "needs public keys; the shared key of `secretRef` serves HS256 only");
+    }
+  }
+}
+
+/// Whether keys may be fetched from there. Plain HTTP only from this machine: whoever can change
+/// the answer on its way could sign tokens.
+bool is_key_url(std::string_view url) {
+  const auto is_url_character = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  if (url.size() > kKeyUrlBytesMax || !std::ranges::all_of(url, is_url_character)) return false;
+  const bool tls = url.starts_with("https://");
+  if (!tls && !url.starts_with("http://")) return false;
+  std::string_view authority = url.substr(url.find("//") + 2);
+  authority = authority.substr(0, authority.find_first_of("/?"));
+  const std::size_t bracket = authority.find(']');
+  const std::string_view host =
+      authority.substr(0, bracket == authority.npos ? authority.find(':') : bracket + 1);
+  if (host.empty() || authority.contains('@')) return false;
+  const auto is_dotted_digit = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
+  return tls || host == "localhost" || host == "[::1]" ||
+         (host.starts_with("127.") && std::ranges::all_of(host, is_dotted_digit));
+}
+
+void validate_key_ref(const TenantKeyRef& ref,
+                      const TenantSpec& spec,
+                      const FieldPath& path,
+                      FieldErrors& errors) {
+  if (ref.name.empty()) {
+    errors.required(path.child("name"));
+  } else {
+    errors.invalid_each(path.child("name"), ref.name, check_dns1123_subdomain(ref.name));
+  }
+  if (ref.key.empty()) {
+    errors.required(path.child("key"));
+  } else {
+    errors.invalid_each(path.child("key"), ref.key, check_config_key(ref.key));
+  }
+  validate_own(spec, ref.namespace_, path.child("namespace"), errors);
+}
+
+/// Keys are shared, public, or fetched, and only one of these.
+void validate_keys(const TenantJwt& jwt, const FieldPath& path, FieldErrors& errors) {
+  constexpr std::string_view kUrl =
+      "must be an https URL, or an http one of this machine (localhost, 127.0.0.1, [::1])";
+  const bool here = jwt.secret_ref || !jwt.public_keys.empty();
+  if (jwt.secret_ref && !jwt.public_keys.empty())
+    errors.forbidden(path.child("publicKeys"), "may not be set together with `secretRef`");
+  if (here && !jwt.jwks_uri.empty()) {
+    errors.forbidden(path.child("jwksURI"),
+                     "may not be set together with `secretRef` or `publicKeys`");
+  } else if (!jwt.jwks_uri.empty() && !is_key_url(jwt.jwks_uri)) {
+    errors.invalid(path.child("jwksURI"), jwt.jwks_uri, kUrl);
+  }
+  if (!here && jwt.jwks_uri.empty() && !jwt.issuer.empty() &&
+      (!is_key_url(jwt.issuer) || jwt.issuer.contains('?'))) {
+    errors.required(path,
+                    "must specify one of: `secretRef`, `publicKeys`, `jwksURI`, or an issuer that "
+                    "is an https URL with a discovery document");
+  }
+  if (here && jwt.ca_ref)
+    errors.forbidden(path.child("caRef"), "may not be set when no keys are fetched");
+  for (std::size_t i = 0; i < jwt.public_keys.size(); ++i) {
+    if (!jwt.public_keys[i].contains("-----BEGIN PUBLIC KEY-----")) {
+      errors.invalid(path.child("publicKeys").index(i), "<key omitted>",
+                     "must be a public key in PEM");
     }
   }
 }
@@ -182,33 +252,9 @@ void validate_issuer(const TenantJwt& jwt,
   for (std::size_t i = 0; i < jwt.audiences.size(); ++i) {
     if (jwt.audiences[i].empty()) errors.required(path.child("audiences").index(i));
   }
-  if (jwt.secret_ref && !jwt.public_keys.empty()) {
-    errors.forbidden(path.child("publicKeys"), "may not be set together with `secretRef`");
-  } else if (!jwt.secret_ref && jwt.public_keys.empty()) {
-    errors.required(path, "must specify one of: `secretRef`, `publicKeys`");
-  }
-  if (jwt.secret_ref) {
-    const FieldPath at = path.child("secretRef");
-    if (jwt.secret_ref->name.empty()) {
-      errors.required(at.child("name"));
-    } else {
-      errors.invalid_each(at.child("name"), jwt.secret_ref->name,
-                          check_dns1123_subdomain(jwt.secret_ref->name));
-    }
-    if (jwt.secret_ref->key.empty()) {
-      errors.required(at.child("key"));
-    } else {
-      errors.invalid_each(at.child("key"), jwt.secret_ref->key,
-                          check_config_key(jwt.secret_ref->key));
-    }
-    validate_own(spec, jwt.secret_ref->namespace_, at.child("namespace"), errors);
-  }
-  for (std::size_t i = 0; i < jwt.public_keys.size(); ++i) {
-    if (!jwt.public_keys[i].contains("-----BEGIN PUBLIC KEY-----")) {
-      errors.invalid(path.child("publicKeys").index(i), "<key omitted>",
-                     "must be a public key in PEM");
-    }
-  }
+  validate_keys(jwt, path, errors);
+  if (jwt.secret_ref) validate_key_ref(*jwt.secret_ref, spec, path.child("secretRef"), errors);
+  if (jwt.ca_ref) validate_key_ref(*jwt.ca_ref, spec, path.child("caRef"), errors);
   validate_algorithms(jwt, path.child("algorithms"), errors);
 }
 

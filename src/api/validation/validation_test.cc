@@ -520,18 +520,53 @@ const Creation kTenants[] = {
      {"spec.gateway.service.namespace: Invalid value: \"other\": must be one of "
       "`spec.namespaces`"}},
     {"an issuer without keys or audience",
-     TENANT("  gateway: {jwt: [{issuer: https://idp}]}"),
+     TENANT("  gateway: {jwt: [{issuer: idp}]}"),
      {"spec.gateway.jwt[0].audiences: Required value: must name at least one audience",
-      "spec.gateway.jwt[0]: Required value: must specify one of: `secretRef`, `publicKeys`"}},
+      "spec.gateway.jwt[0]: Required value: must specify one of: `secretRef`, `publicKeys`, "
+      "`jwksURI`, or an issuer that is an https URL with a discovery document"}},
+    {"issuers whose keys can be fetched",
+     TENANT("  gateway: {jwt: [{issuer: https://idp/realms/x, audiences: [a]}, "
+            "{issuer: idp, audiences: [a], jwksURI: 'https://idp:8443/keys?v=1'}, "
+            "{issuer: http://localhost:8080, audiences: [a]}, "
+            "{issuer: i, audiences: [a], jwksURI: 'http://127.0.0.1/k'}, "
+            "{issuer: j, audiences: [a], jwksURI: 'http://[::1]:80/k', "
+            "caRef: {name: ca, key: ca.crt}}]}"),
+     {}},
+    {"keys over plain HTTP from elsewhere",
+     TENANT("  gateway: {jwt: [{issuer: http://idp, audiences: [a]}, "
+            "{issuer: i, audiences: [a], jwksURI: 'http://127.0.0.1.evil.example/k'}]}"),
+     {"spec.gateway.jwt[0]: Required value: must specify one of: `secretRef`, `publicKeys`, "
+      "`jwksURI`, or an issuer that is an https URL with a discovery document",
+      "spec.gateway.jwt[1].jwksURI: Invalid value: \"http://127.0.0.1.evil.example/k\": must be an "
+      "https URL, or an http one of this machine (localhost, 127.0.0.1, [::1])"}},
+    {"URLs that hide where they lead",
+     TENANT("  gateway: {jwt: [{issuer: i, audiences: [a], jwksURI: 'https://a@b/k'}, "
+            "{issuer: j, audiences: [a], jwksURI: 'https:///k'}, "
+            "{issuer: k, audiences: [a], jwksURI: 'file:///etc/passwd'}]}"),
+     {"spec.gateway.jwt[0].jwksURI: Invalid value: \"https://a@b/k\": must be an https URL, or an "
+      "http one of this machine (localhost, 127.0.0.1, [::1])",
+      "spec.gateway.jwt[1].jwksURI: Invalid value: \"https:///k\": must be an https URL, or an "
+      "http "
+      "one of this machine (localhost, 127.0.0.1, [::1])",
+      "spec.gateway.jwt[2].jwksURI: Invalid value: \"file:///etc/passwd\": must be an https URL, "
+      "or "
+      "an http one of this machine (localhost, 127.0.0.1, [::1])"}},
+    {"two ways to have keys",
+     TENANT("  gateway: {jwt: [{issuer: i, audiences: [a], secretRef: {name: s, key: k}, "
+            "jwksURI: 'https://idp/k', caRef: {name: ca, key: ca.crt, namespace: other}}]}"),
+     {"spec.gateway.jwt[0].jwksURI: Forbidden: may not be set together with `secretRef` or "
+      "`publicKeys`",
+      "spec.gateway.jwt[0].caRef: Forbidden: may not be set when no keys are fetched",
+      "spec.gateway.jwt[0].caRef.namespace: Invalid value: \"other\": must be one of "
+      "`spec.namespaces`"}},
     {"an algorithm that would confuse the keys",
      TENANT("  gateway: {jwt: [{issuer: i, audiences: [a], secretRef: {name: s, key: k}, "
             "algorithms: [RS256, none]}]}"),
-     {"spec.gateway.jwt[0].algorithms[0]: Invalid value: \"RS256\": needs `publicKeys`; a shared "
-      "key serves HS256 "
-      "only",
+     {"spec.gateway.jwt[0].algorithms[0]: Invalid value: \"RS256\": needs public keys; the "
+      "shared key of `secretRef` serves HS256 only",
       "spec.gateway.jwt[0].algorithms[1]: Unsupported value: \"none\": supported values: "
-      "\"HS256\", \"RS256\", "
-      "\"ES256\", \"EdDSA\""}},
+      "\"HS256\", \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", "
+      "\"ES384\", \"ES512\", \"EdDSA\""}},
     {"models that lead nowhere",
      TENANT(
          "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b]}, {name: 'b c'}, {backends: ["
