@@ -172,6 +172,43 @@ TEST(UsageScanner, NumbersThatNoRequestCanCostAreNotBelieved) {
   }
 }
 
+TEST(UsageScanner, ReadsTheKindsOfTokensOfEveryDialect) {
+  const std::vector<std::pair<std::string_view, Usage>> dialects = {
+      // OpenAI's completions, and its responses.
+      {R"({"prompt_tokens":100,"completion_tokens":40,"prompt_tokens_details":{"cached_tokens":60},)"
+       R"("completion_tokens_details":{"reasoning_tokens":30}})",
+       {100, 40, false, 60, 30}},
+      {R"({"input_tokens":100,"input_tokens_details":{"cached_tokens":60},"output_tokens":40,)"
+       R"("output_tokens_details":{"reasoning_tokens":30}})",
+       {100, 40, false, 60, 30}},
+      // Anthropic's leaves out of input_tokens what its cache had and got.
+      {R"({"input_tokens":10,"cache_creation_input_tokens":25,"cache_read_input_tokens":60,)"
+       R"("output_tokens":4})",
+       {95, 4, false, 60, 0}},
+      {R"({"input_tokens":10,"cache_creation_input_tokens":null,"cache_read_input_tokens":0,)"
+       R"("output_tokens":4})",
+       {10, 4, false, 0, 0}},
+      // Proxies that tell both mean OpenAI's prompt.
+      {R"({"prompt_tokens":95,"completion_tokens":4,"cache_read_input_tokens":60,)"
+       R"("cache_creation_input_tokens":25})",
+       {95, 4, false, 60, 0}},
+      // A part is never more than the whole.
+      {R"({"prompt_tokens":5,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":6},)"
+       R"("completion_tokens_details":{"reasoning_tokens":3}})",
+       {5, 2, false, 5, 2}},
+      {R"({"prompt_tokens":5,"prompt_tokens_details":null,"completion_tokens_details":{}})",
+       {5, 0, false, 0, 0}}};
+  for (const auto& [text, usage] : dialects)
+    EXPECT_EQ(parse_usage(text), usage) << text;
+  for (const std::string_view wrong :
+       {R"({"input_tokens":1,"cache_read_input_tokens":-1})",
+        R"({"input_tokens":1,"cache_creation_input_tokens":1.5})",
+        R"({"prompt_tokens":1,"prompt_tokens_details":{"cached_tokens":-1}})",
+        R"({"input_tokens":60000000,"cache_read_input_tokens":60000000})"}) {
+    EXPECT_EQ(parse_usage(wrong), std::nullopt) << wrong;
+  }
+}
+
 TEST(UsageScanner, SeesTheChunkThatHasNoChoices) {
   for (const std::string_view text :
        {R"({"choices":[],"usage":{"prompt_tokens":1}})", R"({"choices" : [ ] })"}) {

@@ -57,8 +57,10 @@ bool SseRelay::read_event(std::string_view event) {
   }
   const Usage told = *scanner.usage();
   const Usage before = usage_.value_or(Usage{});
-  usage_ = Usage{std::max(told.prompt_tokens, before.prompt_tokens),
-                 std::max(told.completion_tokens, before.completion_tokens), false};
+  usage_ = Usage{.prompt_tokens = std::max(told.prompt_tokens, before.prompt_tokens),
+                 .completion_tokens = std::max(told.completion_tokens, before.completion_tokens),
+                 .cached_tokens = std::max(told.cached_tokens, before.cached_tokens),
+                 .reasoning_tokens = std::max(told.reasoning_tokens, before.reasoning_tokens)};
   if (scanner.choices_empty()) {
     usage_alone_ = true;
   } else if (is_content) {

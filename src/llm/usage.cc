@@ -1,5 +1,6 @@
 #include "llm/usage.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -54,6 +55,46 @@ const char* find_quote_or_bracket(const char* p, const char* end) {
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
+
+/// Reads counts of tokens out of a `usage` object, and notices those that cannot be.
+class TokenCounts {
+ public:
+  explicit TokenCounts(simdjson::dom::object members) : members_(members) {}
+
+  /// The number under the first of two names that has one; null is none.
+  std::optional<std::int64_t> find(std::string_view name, std::string_view other = {}) {
+    for (const std::string_view key : {name, other}) {
+      simdjson::dom::element member;
+      if (members_[key].get(member) != simdjson::SUCCESS || member.is_null()) continue;
+      std::int64_t value = 0;
+      const bool whole = member.get_int64().get(value) == simdjson::SUCCESS;
+      credible_ = credible_ && whole && value >= 0 && value <= kTokensMax;
+      return value;
+    }
+    return std::nullopt;
+  }
+
+  /// The number `name` in the object under one of two names.
+  std::optional<std::int64_t> find_in(std::string_view object,
+                                      std::string_view other,
+                                      std::string_view name) {
+    for (const std::string_view key : {object, other}) {
+      simdjson::dom::object details;
+      if (members_[key].get_object().get(details) != simdjson::SUCCESS) continue;
+      TokenCounts inner(details);
+      const auto found = inner.find(name);
+      credible_ = credible_ && inner.credible_;
+      return found;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] bool credible() const { return credible_; }
+
+ private:
+  simdjson::dom::object members_;
+  bool credible_ = true;
+};
 
 /// Neither whitespace nor a mark: a character of a number or of true, false and null.
 bool is_literal(char c) {
@@ -209,23 +250,26 @@ std::optional<Usage> parse_usage(std::string_view object) {
   simdjson::dom::object members;
   if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS)
     return std::nullopt;
-  bool credible = true;
-  const auto count = [&](std::string_view name,
-                         std::string_view other) -> std::optional<std::int64_t> {
-    for (const std::string_view key : {name, other}) {
-      simdjson::dom::element member;
-      if (members[key].get(member) != simdjson::SUCCESS || member.is_null()) continue;
-      std::int64_t value = 0;
-      const bool whole = member.get_int64().get(value) == simdjson::SUCCESS;
-      credible = credible && whole && value >= 0 && value <= kTokensMax;
-      return value;
-    }
-    return std::nullopt;
-  };
-  const auto prompt = count("prompt_tokens", "input_tokens");
-  const auto completion = count("completion_tokens", "output_tokens");
-  if (!credible || (!prompt && !completion)) return std::nullopt;
-  return Usage{prompt.value_or(0), completion.value_or(0), false};
+  TokenCounts counts(members);
+  const auto prompt = counts.find("prompt_tokens");
+  const auto input = counts.find("input_tokens");
+  const auto completion = counts.find("completion_tokens", "output_tokens");
+  const std::int64_t read = counts.find("cache_read_input_tokens").value_or(0);
+  const std::int64_t written = counts.find("cache_creation_input_tokens").value_or(0);
+  const std::int64_t cached =
+      counts.find_in("prompt_tokens_details", "input_tokens_details", "cached_tokens").value_or(0);
+  const std::int64_t reasoning =
+      counts.find_in("completion_tokens_details", "output_tokens_details", "reasoning_tokens")
+          .value_or(0);
+  if (!counts.credible() || (!prompt && !input && !completion)) return std::nullopt;
+  // Only where the prompt has Anthropic's name does it leave out what the cache had to do with.
+  const std::int64_t whole = prompt ? *prompt : input.value_or(0) + read + written;
+  const std::int64_t made = completion.value_or(0);
+  if (whole > kTokensMax) return std::nullopt;
+  return Usage{.prompt_tokens = whole,
+               .completion_tokens = made,
+               .cached_tokens = std::min(std::max(read, cached), whole),
+               .reasoning_tokens = std::min(reasoning, made)};
 }
 
 }  // namespace insula::llm

@@ -9,10 +9,17 @@ namespace insula::llm {
 
 /// What one request consumed.
 struct Usage {
+  /// All of the prompt, what was cached included.
   std::int64_t prompt_tokens = 0;
+  /// All that was made, reasoning included.
   std::int64_t completion_tokens = 0;
   /// Guessed from sizes, because the upstream did not say or the reply was cut off.
   bool estimated = false;
+  /// Of the prompt: read from the model's cache. What was written to it for later was computed, and
+  /// is not among them.
+  std::int64_t cached_tokens = 0;
+  /// Of the completion: thought and not shown.
+  std::int64_t reasoning_tokens = 0;
 
   bool operator==(const Usage&) const = default;
 };
@@ -78,8 +85,11 @@ class UsageScanner {
   bool choices_empty_ = false;
 };
 
-/// The members of a `usage` object, in OpenAI's two spellings. Nothing when it has none of them, or
-/// one that is not a whole number up to kTokensMax.
+/// The members of a `usage` object, in OpenAI's two spellings or Anthropic's, whose `input_tokens`
+/// leaves out what its cache holds. Nothing when it has none of them, or one that is not a whole
+/// number up to kTokensMax. Parts are at most the whole that they are of.
+///
+/// Spec: OpenAI's CompletionUsage and ResponseUsage; Anthropic's Usage of a message.
 [[nodiscard]] std::optional<Usage> parse_usage(std::string_view object);
 
 }  // namespace insula::llm
