@@ -25,4 +25,8 @@ inline constexpr const char* kTokenIssuerPublic = "token-issuer-public";
 inline constexpr const char* kPrivateKeyEntry = "private.pem";
 inline constexpr const char* kPublicKeyEntry = "public.pem";
 
+/// The ConfigMap in kSystemNamespace that says what models cost, and its entry, a text in YAML.
+inline constexpr const char* kModelPrices = "model-prices";
+inline constexpr const char* kModelPricesEntry = "prices.yaml";
+
 }  // namespace insula::api

@@ -102,6 +102,11 @@ std::optional<std::string> confined_to(const RequestInfo& request, std::string_v
   return value ? std::optional<std::string>(*value) : std::nullopt;
 }
 
+/// The name of the only object that is read; empty when there may be others.
+std::string name_read(const RequestInfo& request) {
+  return request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
+}
+
 /// Whether the Tenant that owns the namespace says that its tokens are checked with this Secret.
 bool is_token_secret(std::string_view name_space,
                      std::string_view name,
@@ -120,8 +125,7 @@ bool is_token_secret(std::string_view name_space,
 bool gateway_may_read_secret(const RequestInfo& request, const store::Store& store) {
   const bool system = request.name_space == api::kSystemNamespace;
   if (system && confined_to(request, "type") == api::kApiKeyType) return true;
-  const std::string name =
-      request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
+  const std::string name = name_read(request);
   if (name.empty()) return false;
   return system ? name == api::kTokenIssuerPublic
                 : is_token_secret(request.name_space, name, store);
@@ -132,6 +136,8 @@ bool gateway_may(const RequestInfo& request, const store::Store& store) {
     if (!request.subresource.empty()) return false;
     if (request.group.empty() && request.resource == "secrets")
       return gateway_may_read_secret(request, store);
+    if (request.group.empty() && request.resource == "configmaps")
+      return request.name_space == api::kSystemNamespace && name_read(request) == api::kModelPrices;
     return lists(kGatewayReads, request);
   }
   return request.group.empty() && request.resource == "events" && request.subresource.empty() &&

@@ -131,6 +131,15 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
          {{"GET", "/apis/insula.dev/v1alpha1/tenants?watch=1", true},
           {"GET", "/apis/discovery.k8s.io/v1/endpointslices", true},
           {"POST", "/api/v1/namespaces/a/events", true},
+          {"GET", "/api/v1/namespaces/insula-system/configmaps/model-prices", true},
+          {"GET",
+           "/api/v1/namespaces/insula-system/"
+           "configmaps?watch=1&fieldSelector=metadata.name%3Dmodel-prices",
+           true},
+          {"GET", "/api/v1/namespaces/insula-system/configmaps", false},
+          {"GET", "/api/v1/namespaces/insula-system/configmaps/other", false},
+          {"GET", "/api/v1/namespaces/a/configmaps/model-prices", false},
+          {"PUT", "/api/v1/namespaces/insula-system/configmaps/model-prices", false},
           {"GET", "/api/v1/pods", false},
           {"DELETE", "/api/v1/namespaces/insula-system/secrets/s", false},
           {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false}});

@@ -13,7 +13,10 @@ int tenant(std::span<const std::string> arguments);
 int key(std::span<const std::string> arguments);
 /// create
 int token(std::span<const std::string> arguments);
+/// sums; records: single requests
 int usage(std::span<const std::string> arguments);
+/// set, list, remove
+int price(std::span<const std::string> arguments);
 /// import, list
 int image(std::span<const std::string> arguments);
 

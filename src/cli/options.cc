@@ -69,6 +69,13 @@ Options& Options::text_if_any(const std::string& flag,
   return *this;
 }
 
+Options& Options::needed_text(const std::string& flag,
+                              std::string& target,
+                              const std::string& help) {
+  parser_->app.add_option(flag, target, help)->required()->take_last()->check(not_empty);
+  return *this;
+}
+
 Options& Options::maybe_number(const std::string& flag,
                                std::optional<long>& target,
                                const std::string& help) {
@@ -89,6 +96,14 @@ Options& Options::choice(const std::string& flag,
       ->check(CLI::IsMember(allowed))
       ->take_last()
       ->capture_default_str();
+  return *this;
+}
+
+Options& Options::choice_if_any(const std::string& flag,
+                                std::string& target,
+                                const std::vector<std::string>& allowed,
+                                const std::string& help) {
+  parser_->app.add_option(flag, target, help)->check(CLI::IsMember(allowed))->take_last();
   return *this;
 }
 

@@ -25,6 +25,8 @@ class Options {
   /// One that may be left out, but not be given empty: an empty variable of a script must not mean
   /// what leaving it out means.
   Options& text_if_any(const std::string& flag, std::string& target, const std::string& help);
+  /// One that must be given, and not empty.
+  Options& needed_text(const std::string& flag, std::string& target, const std::string& help);
   Options& texts(const std::string& flag,
                  std::vector<std::string>& target,
                  const std::string& help);
@@ -40,6 +42,11 @@ class Options {
                   std::string& target,
                   const std::vector<std::string>& allowed,
                   const std::string& help);
+  /// One that may be left out: then the target stays empty.
+  Options& choice_if_any(const std::string& flag,
+                         std::string& target,
+                         const std::vector<std::string>& allowed,
+                         const std::string& help);
   /// A word without a flag that must be there and not be empty; `name` as in TENANT.
   Options& word(const std::string& name, std::string& target, const std::string& help);
   /// One that may be left out.

@@ -196,10 +196,12 @@ std::string to_json(const GatewayConfig& config) {
   json::Array keys;
   for (const ApiKeyConfig& key : config.api_keys)
     keys.push_back(to_value(key));
-  return json::write(json::Object{{"format", kFormat},
-                                  {"tenants", std::move(tenants)},
-                                  {"apiKeys", std::move(keys)},
-                                  {"builtinKeys", strings_to_json(config.builtin_keys)}});
+  json::Object object{{"format", kFormat},
+                      {"tenants", std::move(tenants)},
+                      {"apiKeys", std::move(keys)},
+                      {"builtinKeys", strings_to_json(config.builtin_keys)}};
+  if (!config.prices.currency.empty()) object.set("prices", to_json_value(config.prices));
+  return json::write(object);
 }
 
 Result<GatewayConfig> config_from_json(std::string_view text) {
@@ -220,6 +222,9 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
                                strings_in(key, "models"), limits_in(key)});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
+  if (const json::Value* prices = object->find("prices"); prices != nullptr) {
+    INSULA_TRY(config.prices, prices_from_json(*prices));
+  }
   if (version != kFormatWithTextSecrets) INSULA_TRY_VOID(decode_secrets(config));
   return config;
 }

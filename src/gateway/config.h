@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "gateway/key_source.h"
+#include "gateway/prices.h"
 
 namespace insula::gateway {
 
@@ -98,6 +99,7 @@ struct GatewayConfig {
   std::vector<ApiKeyConfig> api_keys;
   /// PEM keys of the built-in issuer of tokens.
   std::vector<std::string> builtin_keys;
+  PriceList prices = {};
 
   bool operator==(const GatewayConfig&) const = default;
 };

@@ -32,19 +32,23 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   tenant.endpoints = {"10.0.0.1:8000"};
   tenant.limits.tokens_per_minute = 6000;
   tenant.limits.concurrent_requests = 0;
-  const GatewayConfig config{.tenants = {tenant},
-                             .api_keys = {{"alphaalpha",
-                                           "t",
-                                           "hash",
-                                           "2026-11-25T00:00:00Z",
-                                           {"m", "n"},
-                                           {.requests_per_hour = 5}}},
-                             .builtin_keys = {"pem"}};
+  const GatewayConfig config{
+      .tenants = {tenant},
+      .api_keys = {{"alphaalpha",
+                    "t",
+                    "hash",
+                    "2026-11-25T00:00:00Z",
+                    {"m", "n"},
+                    {.requests_per_hour = 5}}},
+      .builtin_keys = {"pem"},
+      .prices = {.currency = "USD", .models = {{"*", {150'000, 75'000, 1}}}}};
   const auto file = directory / "snapshot.json";
   ASSERT_TRUE(save_config(file, config));
   EXPECT_EQ(load_config(file).value(), config);
   EXPECT_EQ(std::filesystem::status(file).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  ASSERT_TRUE(save_config(file, {}));
+  EXPECT_EQ(load_config(file).value(), GatewayConfig{});
   EXPECT_EQ(load_config(directory / "none").error().code(), ErrorCode::kNotFound);
   std::ofstream(file) << R"({"format":3})";
   EXPECT_FALSE(load_config(file));

@@ -202,6 +202,19 @@ ApiKeyConfig key_config(const api::Secret& secret) {
   return config;
 }
 
+Result<PriceList> price_list(const api::ConfigMap* prices) {
+  if (prices == nullptr) return PriceList{};
+  const auto entry = prices->data.find(api::kModelPricesEntry);
+  if (entry == prices->data.end()) {
+    return fail(ErrorCode::kInvalid, fmt::format("ConfigMap {}/{} has no {}", api::kSystemNamespace,
+                                                 api::kModelPrices, api::kModelPricesEntry));
+  }
+  auto list = parse_prices(entry->second);
+  if (list) return list;
+  return std::unexpected(std::move(list).error().in(fmt::format(
+      "ConfigMap {}/{}, {}", api::kSystemNamespace, api::kModelPrices, api::kModelPricesEntry)));
+}
+
 GatewayConfig make_config(const PlatformObjects& objects) {
   GatewayConfig config;
   for (const auto& tenant : objects.tenants) {

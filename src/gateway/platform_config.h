@@ -10,6 +10,7 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "gateway/config.h"
+#include "gateway/prices.h"
 
 namespace insula::gateway {
 
@@ -40,7 +41,10 @@ struct SecretRef {
 
 inline constexpr std::int64_t kLimitUnreadable = -1;
 
-/// What the gateway does for these objects. Pure.
+/// What the ConfigMap of prices says; no prices when there is none. Errors: as parse_prices().
+[[nodiscard]] Result<PriceList> price_list(const api::ConfigMap* prices);
+
+/// What the gateway does for these objects, but for the prices. Pure.
 ///
 /// Endpoints: the ready ones of the Service's slices; when there is none, those that are being
 /// stopped and still serve. A tenant being deleted has no route.

@@ -236,10 +236,67 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
 }
 
+api::ConfigMap prices(std::string text) {
+  api::ConfigMap map;
+  map.metadata.name = api::kModelPrices;
+  map.metadata.namespace_ = api::kSystemNamespace;
+  map.data[api::kModelPricesEntry] = std::move(text);
+  return map;
+}
+
+TEST(PlatformConfig, APriceListSaysWhereItIsWrong) {
+  EXPECT_EQ(price_list(nullptr).value(), PriceList{});
+  api::ConfigMap map = prices("models: {m: {prompt: 1, completion: 2}}");
+  EXPECT_EQ(price_list(&map)->of("m").completion, 2'000'000);
+  map = prices("models: {m: {prompt: x, completion: 2}}");
+  EXPECT_THAT(price_list(&map).error().message(),
+              ::testing::StartsWith("ConfigMap insula-system/model-prices, prices.yaml: "
+                                    "models[\"m\"].prompt: must be a number"));
+  map.data.clear();
+  EXPECT_EQ(price_list(&map).error().message(),
+            "ConfigMap insula-system/model-prices has no prices.yaml");
+}
+
+TEST(PlatformWatch, KeepsTheLastGoodPricesWhileTheConfigMapIsWrong) {
+  Loop loop;
+  client::testing::FakeApi api(system_clock());
+  MetricsRegistry registry;
+  const PriceList saved{.currency = "USD", .models = {{"m", {1, 1, 1}}}};
+  PlatformWatch watch(api, registry, saved, {});
+  const auto refused = [&] { return registry.gauge("insula_gateway_prices_refused", "").value(); };
+  const auto scenario = [&]() -> Task<> {
+    api::Namespace system;
+    system.metadata.name = api::kSystemNamespace;
+    EXPECT_TRUE(co_await client::create(api, system));
+    EXPECT_TRUE(co_await client::create(api, prices("models: {m: {prompt: x}}")));
+    watch.start();
+    EXPECT_EQ((co_await watch.next()).prices, saved);
+    EXPECT_EQ(refused(), 1);
+    EXPECT_TRUE(co_await client::update(api, prices("models: {m: {prompt: 2, completion: 3}}")));
+    const GatewayConfig good = co_await watch.next();
+    EXPECT_EQ(good.prices.of("m").prompt, 2'000'000);
+    EXPECT_EQ(refused(), 0);
+    EXPECT_TRUE(co_await client::update(api, prices("nothing: {}")));
+    EXPECT_TRUE(co_await client::create(api, tenant("a")));
+    EXPECT_EQ((co_await watch.next()).prices, good.prices);
+    EXPECT_TRUE(
+        co_await client::remove<api::ConfigMap>(api, api::kSystemNamespace, api::kModelPrices));
+    EXPECT_EQ((co_await watch.next()).prices, PriceList{});
+    EXPECT_EQ(refused(), 0);
+  };
+  std::optional<std::variant<std::monostate, std::monostate>> ended;
+  const auto bounded = [&]() -> Task<> {
+    ended = co_await race(scenario(), sleep_until(loop.now() + std::chrono::seconds(20)));
+  };
+  run_until_complete(loop, bounded());
+  EXPECT_EQ(ended->index(), 0U) << "a change was never seen";
+}
+
 TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
   Loop loop;
   client::testing::FakeApi api(system_clock());
-  PlatformWatch watch(api, {});
+  MetricsRegistry registry;
+  PlatformWatch watch(api, registry, {}, {});
   const auto scenario = [&]() -> Task<> {
     watch.start();
     EXPECT_THAT((co_await watch.next()).tenants, IsEmpty());

@@ -31,9 +31,17 @@ controller::ReflectorOptions selected(std::string_view name_space, std::string f
 
 }  // namespace
 
-PlatformWatch::PlatformWatch(client::Client& client, Log log)
+PlatformWatch::PlatformWatch(client::Client& client,
+                             MetricsRegistry& registry,
+                             PriceList prices,
+                             Log log)
     : client_(client),
       log_(log),
+      prices_refused_(registry.gauge(
+          "insula_gateway_prices_refused",
+          "1 while the ConfigMap model-prices cannot be understood and the last good prices hold. "
+          "The gateway's log says what is wrong with it.")),
+      prices_(std::move(prices)),
       tenants_(client, {}, log),
       services_(client, {}, log),
       slices_(client, {}, log),
@@ -42,6 +50,10 @@ PlatformWatch::PlatformWatch(client::Client& client, Log log)
       token_issuer_(
           client,
           selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kTokenIssuerPublic)),
+          log),
+      model_prices_(
+          client,
+          selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kModelPrices)),
           log) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
@@ -49,6 +61,7 @@ PlatformWatch::PlatformWatch(client::Client& client, Log log)
   slices_.on_change(wake);
   api_keys_.on_change(wake);
   token_issuer_.on_change(wake);
+  model_prices_.on_change(wake);
 }
 
 void PlatformWatch::start() {
@@ -57,6 +70,7 @@ void PlatformWatch::start() {
   slices_.start();
   api_keys_.start();
   token_issuer_.start();
+  model_prices_.start();
   changed_.set();
 }
 
@@ -66,6 +80,7 @@ Task<> PlatformWatch::wait_for_sync() {
   co_await slices_.synced().wait();
   co_await api_keys_.synced().wait();
   co_await token_issuer_.synced().wait();
+  co_await model_prices_.synced().wait();
 }
 
 /// One informer for each Secret that a Tenant names, and none for those no longer named. Returns
@@ -91,7 +106,26 @@ Task<> PlatformWatch::follow_references() {
   if (!fresh.empty()) co_await race(all_set(std::move(fresh)), sleep_for(kReferencePatience));
 }
 
-GatewayConfig PlatformWatch::config() const {
+void PlatformWatch::read_prices() {
+  std::shared_ptr<const api::ConfigMap> object;
+  for (const auto& [key, found] : model_prices_.all())
+    object = found;
+  auto prices = price_list(object.get());
+  const std::string problem = prices ? std::string() : prices.error().message();
+  if (prices) prices_ = *std::move(prices);
+  prices_refused_.set(problem.empty() ? 0 : 1);
+  if (problem != prices_problem_) {
+    if (problem.empty()) {
+      log_.info("model prices understood again");
+    } else {
+      log_.error("model prices not understood: the last good ones hold", "err", problem);
+    }
+  }
+  prices_problem_ = problem;
+}
+
+GatewayConfig PlatformWatch::config() {
+  read_prices();
   PlatformObjects objects;
   for (const auto& [key, tenant] : tenants_.all())
     objects.tenants.push_back(tenant);
@@ -107,7 +141,9 @@ GatewayConfig PlatformWatch::config() const {
     for (const auto& [key, secret] : informer->all())
       objects.secrets.push_back(secret);
   }
-  return make_config(objects);
+  GatewayConfig config = make_config(objects);
+  config.prices = prices_;
+  return config;
 }
 
 Task<GatewayConfig> PlatformWatch::next() {

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "async/event.h"
 #include "client/client.h"
@@ -10,6 +11,7 @@
 #include "gateway/config.h"
 #include "gateway/platform_config.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 namespace insula::gateway {
 
@@ -21,7 +23,9 @@ namespace insula::gateway {
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
  public:
-  PlatformWatch(client::Client& client, Log log);
+  /// `prices`: those that were last known. They hold until others are read, and while the ConfigMap
+  /// of prices cannot be understood, which is told in the log and by a metric.
+  PlatformWatch(client::Client& client, MetricsRegistry& registry, PriceList prices, Log log);
 
   void start();
 
@@ -30,12 +34,16 @@ class PlatformWatch {
   Task<GatewayConfig> next();
 
  private:
-  [[nodiscard]] GatewayConfig config() const;
+  [[nodiscard]] GatewayConfig config();
+  void read_prices();
   Task<> follow_references();
   Task<> wait_for_sync();
 
   client::Client& client_;
   Log log_;
+  Gauge& prices_refused_;
+  PriceList prices_;
+  std::string prices_problem_;  // as last told
   Event changed_;
   std::optional<GatewayConfig> last_;
   controller::Informer<api::Tenant> tenants_;
@@ -43,6 +51,7 @@ class PlatformWatch {
   controller::Informer<api::EndpointSlice> slices_;
   controller::Informer<api::Secret> api_keys_;
   controller::Informer<api::Secret> token_issuer_;
+  controller::Informer<api::ConfigMap> model_prices_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
 };
 

@@ -137,7 +137,7 @@ class Process {
     if (options_.kubeconfig.empty()) co_return Result<>();
     INSULA_CO_TRY(const client::Kubeconfig config, client::load_kubeconfig(options_.kubeconfig));
     INSULA_CO_TRY(client_, client::HttpClient::make(config));
-    watch_ = std::make_unique<PlatformWatch>(*client_, log_);
+    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_prices_, log_);
     watch_->start();
     tasks_.spawn(follow_platform());
     co_return Result<>();
@@ -175,6 +175,7 @@ class Process {
   Task<bool> apply_saved() {
     auto saved = load_config(snapshot_file());
     if (!saved && saved.error().code() == ErrorCode::kNotFound) co_return false;
+    if (saved) saved_prices_ = saved->prices;
     auto applied = saved ? co_await apply(*saved) : Result<>(std::unexpected(saved.error()));
     if (!applied) {
       log_.warn("saved routes ignored", "err", applied.error());
@@ -238,6 +239,7 @@ class Process {
   MetricsRegistry registry_;
   MetricsRegistry::Registration process_metrics_;
   bool said_ready_ = false;
+  PriceList saved_prices_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<IssuerKeys> issuer_keys_;
   /// As last heard of, with the keys as they were when it was applied.

@@ -62,6 +62,7 @@ std::size_t SnapshotBuilder::windows_that_fit() {
 
 std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
   auto snapshot = std::make_shared<Snapshot>();
+  snapshot->prices = config.prices;
   windows_ = 0;
   incomplete_ = false;
   const std::size_t without_room_before = std::exchange(without_room_, 0);

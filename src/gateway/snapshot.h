@@ -20,6 +20,7 @@
 #include "gateway/jwt.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
+#include "gateway/prices.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
@@ -60,6 +61,7 @@ struct Snapshot {
   /// have some learn that there is none. Nameless; has issuers and nothing else.
   Tenant nobody;
   ApiKeys api_keys;
+  PriceList prices;
 
   /// Whether some tenant or key is not served since its limits cannot be kept, and the same
   /// configuration may do better later.
