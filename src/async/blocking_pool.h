@@ -30,6 +30,9 @@ class BlockingPool {
   BlockingPool& operator=(const BlockingPool&) = delete;
   ~BlockingPool();
 
+  /// Runs `call` on one of them, for whoever needs no answer. Threads: any.
+  void post(std::move_only_function<void()> call) { submit(std::move(call)); }
+
   template <class F>
   Task<std::invoke_result_t<F>> run(F call) {
     using Value = std::invoke_result_t<F>;

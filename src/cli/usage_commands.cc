@@ -1,4 +1,6 @@
-#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -6,46 +8,51 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/gateway_admin.h"
 #include "cli/location.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/time_range.h"
+#include "cli/usage_output.h"
 #include "client/http_client.h"
 #include "client/kubeconfig.h"
 #include "client/typed.h"
-#include "http/client.h"
-#include "http/url.h"
 #include "json/parse.h"
 
 namespace insula::cli {
 namespace {
 
-/// What the gateway's ledger says; the socket is the gateway's own, and its owner's and root's
-/// alone.
-Task<Result<json::Value>> ask_gateway(std::string data_dir, std::string tenant) {
-  INSULA_CO_TRY(const http::Origin origin,
-                http::Origin::parse("unix:" + data_dir + "/gateway/admin.sock"));
-  http::Client client{http::ClientOptions{}};
-  http::Request request;
-  request.target = "/usage?tenant=" + http::percent_encode(tenant);
-  auto answer =
-      co_await client.send(origin, std::move(request), system_clock().now() + kAnswerWithin);
-  if (!answer)
-    co_return std::unexpected(
-        with_hint(std::move(answer).error().in("the gateway does not answer")));
-  INSULA_CO_TRY(json::Value body, json::parse(answer->body));
-  if (answer->status == 200) co_return body;
-  co_return fail(error_code_of_status(answer->status),
-                 std::string(body["error"].text("the gateway refused")));
-}
+/// Requests that are shown when nobody says how many.
+constexpr long kRecordsShown = 100;
 
-/// The tenant's part of the answer; nullptr when it has not been used.
-const json::Value* find_tenant(const json::Value& answer, const std::string& tenant) {
-  const json::Array* tenants = answer["tenants"].as_array();
-  if (tenants == nullptr) return nullptr;
-  const auto found = std::ranges::find_if(
-      *tenants, [&](const json::Value& one) { return one["tenant"].text() == tenant; });
-  return found == tenants->end() ? nullptr : &*found;
-}
+/// What both commands can be told.
+struct UsageOptions {
+  std::string tenant;
+  std::string uid;
+  bool all = false;
+  TimeRangeOptions time;
+  std::string data_dir = default_data_dir();
+  std::string output = "table";
+
+  void declare(Options& options) {
+    options
+        .toggle("--all", all,
+                "of former tenants too, and of a time before it was noted which tenant of a name "
+                "it was")
+        .text_if_any("--uid", uid, "of the tenant with this uid only, though it may be gone");
+    time.declare(options);
+    options.text("--data-dir", data_dir, "data directory of the platform");
+  }
+
+  [[nodiscard]] QueryParameters parameters() const {
+    QueryParameters parameters{{"tenant", tenant}, {"all", all ? "true" : "false"}};
+    if (!uid.empty()) parameters.emplace_back("uid", uid);
+    return parameters;
+  }
+
+  /// Of present tenants there is one of each name.
+  [[nodiscard]] bool one_tenant() const { return !tenant.empty() && !all && uid.empty(); }
+};
 
 /// Errors: kNotFound when there is no such tenant.
 Task<Result<>> check_tenant(std::string data_dir, std::string tenant) {
@@ -55,64 +62,155 @@ Task<Result<>> check_tenant(std::string data_dir, std::string tenant) {
   co_return Result<>{};
 }
 
-json::Value unused(const std::string& tenant) {
-  json::Object zeros{{"tenant", tenant}};
-  for (const char* count : {"requests", "failedRequests", "promptTokens", "completionTokens",
-                            "totalTokens", "estimatedRequests"}) {
-    zeros[count] = 0;
-  }
-  zeros["models"] = json::Array();
-  zeros["keys"] = json::Array();
-  return zeros;
+/// How many former tenants of the name have usage, as an addition to a sentence.
+std::string former_hint(const json::Value& answer) {
+  const std::int64_t former = answer["formerTenants"].as_int64().value_or(0);
+  if (former == 0) return "";
+  return fmt::format("usage of {} former {} of this name is shown with --all", former,
+                     former == 1 ? "tenant" : "tenants");
 }
 
-void add_row(Table& table, const std::string& name, const json::Value& counts) {
-  const auto number = [&](const char* key) {
-    return std::to_string(counts[key].as_int64().value_or(0));
-  };
-  table.row({name, number("requests"), number("failedRequests"), number("promptTokens"),
-             number("completionTokens")});
+/// That nothing was used is an answer about a tenant that there is, and none about another.
+Task<Result<>> check_unused(UsageOptions asked, std::string hint) {
+  auto known = co_await check_tenant(asked.data_dir, asked.tenant);
+  if (known || hint.empty() || known.error().code() != ErrorCode::kNotFound) co_return known;
+  co_return fail(ErrorCode::kNotFound, known.error().message() + "; " + hint);
 }
 
-void print_usage(const json::Value& usage) {
-  Table table({"", "REQUESTS", "FAILED", "PROMPT TOKENS", "COMPLETION TOKENS"});
-  add_row(table, "tenant " + std::string(usage["tenant"].text()), usage);
-  for (const char* part : {"models", "keys"}) {
-    const json::Array* rows = usage[part].as_array();
-    if (rows == nullptr) continue;
-    const std::string word(part, std::string_view(part).size() - 1);
-    for (const json::Value& row : *rows) {
-      // Requests that name no model have none.
-      const std::string_view name = row["name"].text();
-      add_row(table, "  " + word + " " + std::string(name.empty() ? "-" : name), row);
-    }
+bool is_empty(const json::Value& answer) {
+  for (const char* part : {"tenants", "rows"}) {
+    const json::Array* rows = answer[part].as_array();
+    if (rows != nullptr) return rows->empty();
   }
+  return true;
+}
+
+Task<Result<>> show_sums(UsageOptions asked, HourRange hours, std::string by) {
+  QueryParameters parameters = asked.parameters();
+  parameters.emplace_back("from", std::to_string(hours.from));
+  parameters.emplace_back("to", std::to_string(hours.to));
+  parameters.emplace_back("by", by);
+  if (asked.output == "csv") parameters.emplace_back("form", "csv");
+  INSULA_CO_TRY(const std::string text,
+                co_await ask_gateway(asked.data_dir, "/usage", std::move(parameters)));
+  if (asked.output == "csv") {
+    fmt::print("{}", text);
+    co_return Result<>{};
+  }
+  INSULA_CO_TRY(json::Value answer, json::parse(text));
+  const std::string hint = former_hint(answer);
+  if (asked.one_tenant() && is_empty(answer))
+    INSULA_CO_TRY_VOID(co_await check_unused(asked, hint));
+  if (asked.output == "table") {
+    fmt::print("{}", usage_table(answer, asked.one_tenant() ? asked.tenant : ""));
+    if (!hint.empty()) fmt::print(stderr, "{}\n", hint);
+  } else if (asked.one_tenant() && by.empty()) {
+    print(usage_of_one(answer, asked.tenant), asked.output);
+  } else {
+    print(answer, asked.output);
+  }
+  co_return Result<>{};
+}
+
+int sums(std::span<const std::string> arguments) {
+  UsageOptions asked;
+  std::string by;
+  Options options(
+      "usage",
+      "Shows what tenants have used and what it costs: by default one tenant's by model "
+      "and key, or all tenants'. insula usage records shows single requests.");
+  options.maybe_word("TENANT", asked.tenant, "whose usage; everyone's by default");
+  asked.declare(options);
+  options
+      .choice_if_any("--by", by, {"hour", "day", "model", "key"},
+                     "what sums are kept apart by (UTC)")
+      .choice("-o,--output", asked.output, {"table", "json", "yaml", "csv"}, "form of the answer");
+  if (const auto over = options.parse(arguments)) return *over;
+  const auto hours = asked.time.hours(system_clock().wall());
+  if (!hours) return report("usage", hours.error());
+  return run_task("usage", [&] { return show_sums(asked, *hours, by); });
+}
+
+Task<Result<>> show_records(UsageOptions asked, QueryParameters parameters) {
+  if (asked.output == "csv") {
+    parameters.emplace_back("form", "csv");
+    const auto pass_on = [](std::string_view piece) -> Result<> {
+      fmt::print("{}", piece);
+      return {};
+    };
+    co_return co_await ask_gateway(asked.data_dir, "/usage/records", parameters, pass_on);
+  }
+  if (asked.output == "json") {
+    JsonLines lines([](std::string_view line, bool first) {
+      fmt::print("{}{}", first ? "[\n" : ",\n", line);
+      return Result<>{};
+    });
+    const auto take = [&](std::string_view piece) { return lines.feed(piece); };
+    INSULA_CO_TRY_VOID(co_await ask_gateway(asked.data_dir, "/usage/records", parameters, take));
+    fmt::print("{}\n", lines.seen() == 0 ? "[]" : "\n]");
+    co_return Result<>{};
+  }
+  Table table = record_table();
+  JsonLines lines([&](std::string_view line, bool) -> Result<> {
+    INSULA_TRY(const json::Value record, json::parse(line));
+    add_record(table, record);
+    return {};
+  });
+  const auto take = [&](std::string_view piece) { return lines.feed(piece); };
+  INSULA_CO_TRY_VOID(co_await ask_gateway(asked.data_dir, "/usage/records", parameters, take));
+  if (lines.seen() == 0 && asked.one_tenant())
+    INSULA_CO_TRY_VOID(co_await check_tenant(asked.data_dir, asked.tenant));
   fmt::print("{}", table.text());
+  co_return Result<>{};
+}
+
+int records(std::span<const std::string> arguments) {
+  UsageOptions asked;
+  std::optional<long> limit;
+  bool oldest_first = false;
+  Options options(
+      "usage records",
+      "Shows a tenant's single requests, newest first: what each used, how long it took "
+      "and how it ended.");
+  options.word("TENANT", asked.tenant, "whose requests");
+  asked.declare(options);
+  options
+      .maybe_number(
+          "--limit", limit,
+          fmt::format("at most so many; {} by default, with -o json or csv all", kRecordsShown))
+      .toggle("--oldest-first", oldest_first, "in the order in which they ended")
+      .choice("-o,--output", asked.output, {"table", "json", "csv"}, "form of the answer");
+  if (const auto over = options.parse(arguments)) return *over;
+  const auto range = asked.time.range(system_clock().wall());
+  if (!range) return report("usage records", range.error());
+  if (limit && *limit < 1) {
+    return report("usage records",
+                  Error(ErrorCode::kInvalid, fmt::format("--limit: {} is not 1 or more", *limit)));
+  }
+  if (asked.output == "table" && limit.value_or(0) > kRecordsTableMax) {
+    return report(
+        "usage records",
+        Error(ErrorCode::kInvalid,
+              fmt::format("--limit: a table has up to {} rows; -o json and -o csv have any "
+                          "number",
+                          kRecordsTableMax)));
+  }
+  if (!limit && asked.output == "table") limit = kRecordsShown;
+  constexpr std::int64_t kMicros = 1'000'000;
+  QueryParameters parameters = asked.parameters();
+  parameters.emplace_back("from", std::to_string(range->from * kMicros));
+  if (range->to <= INT64_MAX / kMicros)
+    parameters.emplace_back("to", std::to_string(range->to * kMicros));
+  if (limit) parameters.emplace_back("limit", std::to_string(*limit));
+  parameters.emplace_back("order", oldest_first ? "oldest" : "newest");
+  return run_task("usage records", [&] { return show_records(asked, parameters); });
 }
 
 }  // namespace
 
 int usage(std::span<const std::string> arguments) {
-  std::string tenant;
-  std::string data_dir = default_data_dir();
-  std::string output = "table";
-  Options options("usage", "Shows what a tenant has used: requests and tokens, by model and key.");
-  options.word("TENANT", tenant, "whose usage")
-      .text("--data-dir", data_dir, "data directory of the platform")
-      .choice("-o,--output", output, {"table", "json", "yaml"}, "form of the answer");
-  if (const auto over = options.parse(arguments)) return *over;
-  return run_task("usage", [&]() -> Task<Result<>> {
-    INSULA_CO_TRY(const json::Value answer, co_await ask_gateway(data_dir, tenant));
-    const json::Value* used = find_tenant(answer, tenant);
-    if (used == nullptr) INSULA_CO_TRY_VOID(co_await check_tenant(data_dir, tenant));
-    const json::Value found = used == nullptr ? unused(tenant) : *used;
-    if (output == "table") {
-      print_usage(found);
-    } else {
-      print(found, output);
-    }
-    co_return Result<>{};
-  });
+  if (!arguments.empty() && arguments[0] == "records") return records(arguments.subspan(1));
+  return sums(arguments);
 }
 
 }  // namespace insula::cli

@@ -13,8 +13,16 @@ namespace insula::gateway {
 /// shows no usage by key.
 enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 
-/// GET /metrics (Prometheus), /healthz, and for the owner /usage?tenant=NAME&from=HOUR&to=HOUR
-/// (hours since 1970; all optional).
+/// GET /metrics (Prometheus), /healthz, and for the owner, everything optional but where it says
+/// so:
+///
+/// - /usage?tenant=NAME&uid=UID&all=true&from=HOUR&to=HOUR&by=hour|day|model|key&form=json|csv:
+///   sums; hours since 1970, both included.
+/// - /usage/records?tenant=NAME&uid=UID&all=true&from=US&to=US&limit=N&order=newest|oldest&
+///   form=jsonl|csv: single requests, one a line; microseconds since 1970, `to` excluded; tenant or
+///   uid must be given.
+///
+/// `all`: those of former tenants too; so does a uid, for that one.
 ///
 /// Lifetime: gateway and registry outlive it. Threads: the gateway's owner's loop.
 class Admin final : public http::Handler {
@@ -26,6 +34,8 @@ class Admin final : public http::Handler {
 
  private:
   Task<http::Response> answer(const http::Request& request);
+  Task<http::Response> answer_usage(const http::Request& request);
+  Task<> send_records(http::Exchange& exchange);
 
   Gateway& gateway_;
   MetricsRegistry& registry_;

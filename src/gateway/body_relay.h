@@ -60,6 +60,14 @@ class BodyRelay {
   /// The upstream sent more than the body: its connection must not be used again.
   [[nodiscard]] bool has_surplus() const { return surplus_; }
 
+  /// A stream of events that is read.
+  [[nodiscard]] bool is_stream() const { return content_ == Content::kEvents; }
+
+  /// Some of what was asked for has passed: a token of a stream, a byte of any other body.
+  [[nodiscard]] bool has_content() const {
+    return is_stream() ? events_.content_events() > 0 : payload_bytes_ > 0;
+  }
+
   /// What the reply says it cost, or, where that is wanted, an estimate of what of it has passed.
   [[nodiscard]] llm::Usage usage(std::size_t request_bytes) const;
 

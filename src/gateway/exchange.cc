@@ -191,7 +191,7 @@ void Exchange::shrink(std::size_t bytes_max) {
 
 Task<bool> Exchange::refuse_head(http::Refusal why) {
   const WorkerSettings& settings = worker_.settings();
-  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.journal(), settings.clock);
+  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
   name(request, {});
   co_return co_await refuse_as(request, http::status_of(why), http::request_error(why));
 }
@@ -199,7 +199,7 @@ Task<bool> Exchange::refuse_head(http::Refusal why) {
 /// The life of a request. Returns whether the connection may carry another.
 Task<bool> Exchange::answer(const http::RequestHead& head) {
   const WorkerSettings& settings = worker_.settings();
-  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.journal(), settings.clock);
+  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
   if (auto accepted = accept(request, head); !accepted)
     co_return co_await refuse(request, std::move(accepted).error());
   if (const auto received = client_.received_body()) {
@@ -347,7 +347,7 @@ Result<> Exchange::admit(Request& request) {
   request.limit_met = request.admission.take(request.limits(), tokens_to_reserve(request));
   if (request.limit_met) return refuse_for_limit(request);
   append_rate_headers(own_headers_, request.admission.report());
-  request.admitted = true;
+  request.admit();
   return {};
 }
 

@@ -153,6 +153,7 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
     case Attempt::kDone:
       co_return request.keep_alive;
     case Attempt::kNoSocket:
+      request.outcome = UsageOutcome::kGatewayFailed;
       co_return co_await refuse(
           request, Error(ErrorCode::kUnavailable, "the gateway has too many connections open"));
     case Attempt::kTimedOut:
@@ -282,7 +283,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, Endpoint& endpoint, Di
   const std::string_view first = body.done() ? std::string_view() : body.feed(rest);
   const bool surplus = body.has_surplus() || (!rest.empty() && body.done() && first.empty());
   if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
-  request.usage = body.usage(request.body_bytes);
+  request.note(body);
   if (body.done()) {
     request.settle();
     if (reusable && !surplus) keep_upstream(request, endpoint);
@@ -335,7 +336,7 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
     std::string_view out;
     if (!client_gone_ && !take_piece(body, got, out)) co_return Attempt::kCutOff;
     const bool ended = body.done() || upstream_ == nullptr;
-    request.usage = body.usage(request.body_bytes);
+    request.note(body);
     auto sent = Downstream::Sent::kGone;
     if (!client_gone_) {
       if (ended) request.settle();
@@ -366,6 +367,7 @@ std::optional<LimitScope> Exchange::reserve_for_stream(Request& request, const B
 Task<Exchange::Attempt> Exchange::end_stream(Request& request, BodyRelay& body, LimitScope scope) {
   upstream_.reset();
   request.tenant->metrics->streams_ended->add();
+  request.outcome = UsageOutcome::kEndedByLimit;
   request.settle();
   const std::string message = fmt::format(
       "the stream was ended: {} rate limit of {} tokens per minute has no room for more of it",

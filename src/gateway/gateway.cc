@@ -18,15 +18,6 @@
 namespace insula::gateway {
 namespace {
 
-constexpr const char* kJournalPrefix = "usage-";
-constexpr const char* kJournalSuffix = ".journal";
-constexpr const char* kLedgerFile = "usage.db";
-constexpr const char* kDamagedSuffix = ".damaged";
-
-std::int64_t hour_of(WallTime now) {
-  return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
-}
-
 std::uint64_t descriptors_allowed() {
   rlimit limit{};
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
@@ -49,11 +40,11 @@ Result<Fd> lock_directory(const std::filesystem::path& directory) {
 /// A thread with a loop and a worker. Members but the last are the thread's own once it runs.
 class Gateway::Thread {
  public:
-  Thread(const WorkerSettings& settings, UsageJournal& journal) {
+  Thread(const WorkerSettings& settings, UsageRecorder& usage) {
     std::promise<void> ready;
-    thread_ = std::jthread([this, &settings, &journal, &ready] {
+    thread_ = std::jthread([this, &settings, &usage, &ready] {
       Loop loop(settings.clock);
-      const auto worker = std::make_unique<Worker>(loop, settings, journal);
+      const auto worker = std::make_unique<Worker>(loop, settings, usage);
       TaskGroup draining;
       loop_ = &loop;
       worker_ = worker.get();
@@ -130,69 +121,14 @@ Result<std::unique_ptr<Gateway>> Gateway::create(const GatewaySettings& settings
   return gateway;
 }
 
-/// Tenants must not go unserved for their bill, so what cannot be read makes room for a new file.
-Result<> Gateway::keep_aside(const std::filesystem::path& file, const Error& why) {
-  log_.error("damaged usage file kept aside", "file", file.string() + kDamagedSuffix, "err", why);
-  metrics_.damaged_files.add();
-  if (::rename(file.c_str(), (file.string() + kDamagedSuffix).c_str()) != 0)
-    return fail_errno("rename " + file.string());
-  return {};
-}
-
-Result<> Gateway::keep_ledger_aside(const Error& why) {
-  const std::string file = directory_ / kLedgerFile;
-  // SQLite's log belongs to the file that it is named after: a new one must not find it.
-  for (const char* suffix : {"-wal", "-shm"})
-    ::rename((file + suffix).c_str(), (file + kDamagedSuffix + suffix).c_str());
-  return keep_aside(file, why);
-}
-
-Result<> Gateway::open_ledger() {
-  auto opened = UsageLedger::open(directory_ / kLedgerFile);
-  if (!opened && opened.error().code() == ErrorCode::kConflict) {
-    INSULA_TRY_VOID(keep_ledger_aside(opened.error()));
-    opened = UsageLedger::open(directory_ / kLedgerFile);
-  }
-  INSULA_TRY(ledger_, std::move(opened));
-  return {};
-}
-
-Result<std::unique_ptr<UsageJournal>> Gateway::open_journal(const std::filesystem::path& file) {
-  auto opened = UsageJournal::open(file);
-  if (opened || opened.error().code() != ErrorCode::kConflict) return opened;
-  INSULA_TRY_VOID(keep_aside(file, opened.error()));
-  return UsageJournal::open(file);
-}
-
-Result<> Gateway::bring_in(const std::filesystem::path& journal_file) {
-  INSULA_TRY(const auto journal, open_journal(journal_file));
-  const std::int64_t hour = hour_of(clock_.wall());
-  auto copied = ledger_->copy(*journal, hour, UsageLedger::Release::kAll);
-  if (copied || copied.error().code() != ErrorCode::kConflict) return copied;
-  // Damage further inside, which opening did not meet.
-  ledger_.reset();
-  INSULA_TRY_VOID(keep_ledger_aside(copied.error()));
-  INSULA_TRY_VOID(open_ledger());
-  return ledger_->copy(*journal, hour, UsageLedger::Release::kAll);
-}
-
 Result<> Gateway::start(const GatewaySettings& settings) {
-  INSULA_TRY_VOID(open_ledger());
-  // Journals of an earlier run, also of one with more loops.
-  std::vector<std::filesystem::path> earlier;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    const std::string name = entry.path().filename();
-    if (name.starts_with(kJournalPrefix) && name.ends_with(kJournalSuffix))
-      earlier.push_back(entry.path());
-  }
-  for (const auto& file : earlier)
-    INSULA_TRY_VOID(bring_in(file));
-  for (unsigned i = 0; i < std::max(settings.loops, 1U); ++i) {
-    INSULA_TRY(auto journal,
-               open_journal(directory_ / fmt::format("{}{}{}", kJournalPrefix, i, kJournalSuffix)));
-    journals_.push_back(std::move(journal));
-    persisted_changes_.push_back(0);
-    threads_.push_back(std::make_unique<Thread>(worker_settings_, *journals_.back()));
+  const unsigned loops = std::max(settings.loops, 1U);
+  INSULA_TRY(usage_, UsageStore::open(directory_, loops, settings.records, clock_, metrics_, log_));
+  for (unsigned i = 0; i < loops; ++i) {
+    UsageRecorder& recorder = usage_->recorder(i);
+    recorder.on_records(
+        [this] { writing_.post([this] { static_cast<void>(usage_->write_records()); }); });
+    threads_.push_back(std::make_unique<Thread>(worker_settings_, recorder));
   }
   return {};
 }
@@ -226,27 +162,61 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
 
 Result<> Gateway::persist_now() {
   builder_.flush();
-  for (std::size_t i = 0; i < journals_.size(); ++i) {
-    const std::uint64_t changes = journals_[i]->changes();
-    if (changes == persisted_changes_[i]) continue;
-    INSULA_TRY_VOID(
-        ledger_->copy(*journals_[i], hour_of(clock_.wall()), UsageLedger::Release::kOldHours));
-    persisted_changes_[i] = changes;
-  }
-  return {};
+  return usage_->persist();
 }
 
 Task<Result<>> Gateway::persist() {
   if (incomplete_) INSULA_CO_TRY_VOID(co_await apply(GatewayConfig(config_)));
+  // What it cannot write it has told; the sums are the bill.
+  static_cast<void>(co_await writing_.run([this] { return usage_->write_records(); }));
   co_return co_await blocking_.run([this] { return persist_now(); });
 }
 
-Task<Result<std::vector<UsageRow>>> Gateway::usage(UsageQuery query) {
-  auto read = [this, query = std::move(query)]() -> Result<std::vector<UsageRow>> {
+std::map<std::string, std::string, std::less<>> Gateway::present_tenants() const {
+  std::map<std::string, std::string, std::less<>> present;
+  for (const TenantConfig& tenant : config_.tenants)
+    present.emplace(tenant.name, tenant.uid);
+  return present;
+}
+
+Task<Result<UsageAnswer>> Gateway::usage(UsageQuery query, UsageOf whose) {
+  const auto present = present_tenants();
+  const auto found = present.find(query.tenant);
+  const std::string uid = found == present.end() ? std::string() : found->second;
+  const bool asks_for_former =
+      whose == UsageOf::kPresentTenants && !query.uid && !query.tenant.empty();
+  if (whose == UsageOf::kPresentTenants && !query.uid) query.present = present;
+  const bool is_there = found != present.end();
+  auto read = [this, query = std::move(query), uid, asks_for_former,
+               is_there]() -> Result<UsageAnswer> {
     INSULA_TRY_VOID(persist_now());
-    return ledger_->read(query);
+    UsageAnswer answer{.by = query.by, .rows = {}};
+    INSULA_TRY(answer.rows, usage_->read(query));
+    if (asks_for_former) {
+      INSULA_TRY(answer.former, usage_->tenants_beside(query.tenant, is_there ? &uid : nullptr));
+    }
+    return answer;
   };
   co_return co_await blocking_.run(std::move(read));
+}
+
+Task<std::shared_ptr<RecordScan>> Gateway::records(RecordQuery query, UsageOf whose) {
+  const auto present = present_tenants();
+  const auto found = present.find(query.tenant);
+  if (whose == UsageOf::kPresentTenants && !query.uid) {
+    // What there is no tenant for has no records but those of former ones.
+    if (found == present.end()) query.limit = 0;
+    if (found != present.end()) query.uid = found->second;
+  }
+  co_return co_await writing_.run([this, query = std::move(query)] {
+    return std::make_shared<RecordScan>(usage_->scan(query));
+  });
+}
+
+Task<Result<RecordScan::Piece>> Gateway::next_records(std::shared_ptr<RecordScan> scan) {
+  auto piece = co_await writing_.run([scan = std::move(scan)] { return scan->next(); });
+  if (piece && piece->damaged > 0) metrics_.records_damaged.add(piece->damaged);
+  co_return piece;
 }
 
 Task<Result<>> Gateway::drain(Deadline deadline) {
@@ -261,7 +231,9 @@ Task<Result<>> Gateway::drain(Deadline deadline) {
     });
   }
   co_await drained.wait();
-  co_return co_await persist();
+  auto persisted = co_await persist();
+  auto synced = co_await writing_.run([this] { return usage_->sync_records(); });
+  co_return persisted ? std::move(synced) : std::move(persisted);
 }
 
 }  // namespace insula::gateway

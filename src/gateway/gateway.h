@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +17,8 @@
 #include "gateway/config.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
-#include "gateway/usage_ledger.h"
+#include "gateway/usage_report.h"
+#include "gateway/usage_store.h"
 #include "gateway/worker.h"
 #include "net/address.h"
 #include "telemetry/log.h"
@@ -24,7 +27,7 @@
 namespace insula::gateway {
 
 struct GatewaySettings {
-  /// Gets limits/, usage.db and usage-N.journal. One gateway at a time uses it.
+  /// Gets limits/ and what UsageStore keeps. One gateway at a time uses it.
   std::filesystem::path directory;
   unsigned loops = 1;
   std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
@@ -34,7 +37,12 @@ struct GatewaySettings {
   /// Connections and streams of clients, for each loop. Nothing: what the descriptors allow.
   std::optional<std::size_t> connections_max = std::nullopt;
   Timeouts timeouts;
+  RecordRetention records = {};
 };
+
+/// Whose usage is meant: of tenants that were deleted, and those of a time when nobody noted which
+/// tenant of a name it was, only when they are asked for.
+enum class UsageOf : std::uint8_t { kPresentTenants, kAllTenants };
 
 /// The gateway without its process: event loops on threads of their own, the limits, the ledger.
 ///
@@ -42,8 +50,8 @@ struct GatewaySettings {
 /// on one thread beside it, in order. Lifetime: clock, registry and log sink outlive it.
 class Gateway {
  public:
-  /// Takes the directory. What the journals of an earlier run hold is brought into the ledger
-  /// before this returns; one that is damaged, or a damaged ledger, is kept aside as `.damaged`.
+  /// Takes the directory. What an earlier run left of usage is brought in before this returns, see
+  /// UsageStore.
   /// Errors: kConflict when another gateway has the directory; fail_errno.
   static Result<std::unique_ptr<Gateway>> create(const GatewaySettings& settings,
                                                  const Clock& clock,
@@ -64,8 +72,13 @@ class Gateway {
   /// could not be. Call it about once a second.
   Task<Result<>> persist();
 
-  /// Up-to-date sums.
-  Task<Result<std::vector<UsageRow>>> usage(UsageQuery query);
+  /// Up-to-date sums. Of the query `present` is set here.
+  Task<Result<UsageAnswer>> usage(UsageQuery query, UsageOf whose = UsageOf::kPresentTenants);
+
+  /// A scan of the single requests that were settled until now, for next_records().
+  Task<std::shared_ptr<RecordScan>> records(RecordQuery query,
+                                            UsageOf whose = UsageOf::kPresentTenants);
+  Task<Result<RecordScan::Piece>> next_records(std::shared_ptr<RecordScan> scan);
 
   /// Stops accepting and returns when every request is answered or `deadline` has passed; then
   /// persists.
@@ -76,12 +89,8 @@ class Gateway {
 
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
   Result<> start(const GatewaySettings& settings);
-  Result<> open_ledger();
-  Result<> bring_in(const std::filesystem::path& journal_file);
-  Result<std::unique_ptr<UsageJournal>> open_journal(const std::filesystem::path& file);
-  Result<> keep_ledger_aside(const Error& why);
-  Result<> keep_aside(const std::filesystem::path& file, const Error& why);
   Result<> persist_now();
+  [[nodiscard]] std::map<std::string, std::string, std::less<>> present_tenants() const;
 
   const Clock& clock_;
   Log log_;
@@ -93,9 +102,9 @@ class Gateway {
   /// As last applied, and whether that left tenants without a window.
   GatewayConfig config_;
   bool incomplete_ = false;
-  std::unique_ptr<UsageLedger> ledger_;
-  std::vector<std::unique_ptr<UsageJournal>> journals_;
-  std::vector<std::uint64_t> persisted_changes_;
+  std::unique_ptr<UsageStore> usage_;
+  /// One thread: whatever touches the log of records runs there.
+  BlockingPool writing_{1};
   std::vector<std::unique_ptr<Thread>> threads_;
   /// One thread: whatever touches the ledger, the journals' cells or the builder runs there.
   BlockingPool blocking_{1};

@@ -192,7 +192,7 @@ TEST_F(GatewayModelsTest, AnotherAnswersForWhoDoesNot) {
   EXPECT_EQ(broken_.requests, 1);
   // What was sent and lost is tried once more where it was, and then elsewhere.
   EXPECT_EQ(gone_.requests, 2);
-  const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
+  const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value().rows;
   ASSERT_EQ(rows.size(), 1);
   EXPECT_EQ(rows[0].model, "m");
   EXPECT_EQ(rows[0].counts.requests, 5);

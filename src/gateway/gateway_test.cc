@@ -247,7 +247,8 @@ TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
                                 .value();
   send("POST", "/alpha/v1/completions", bearer(token),
        R"({"model":"other-model","prompt":"a b","max_tokens":1})");
-  const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
+  const auto answer = wait(gateway_->usage({.tenant = "alpha"})).value();
+  const auto& rows = answer.rows;
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].model, "m");
   EXPECT_EQ(rows[0].key, "alphaalpha");
@@ -255,9 +256,11 @@ TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
   EXPECT_EQ(rows[0].counts.prompt_tokens, 9);
   EXPECT_EQ(rows[1].model, "other-model");
   EXPECT_EQ(rows[1].key, kTokenKey);
-  EXPECT_EQ(rows[1].counts,
-            (UsageCounts{.requests = 1, .prompt_tokens = 2, .completion_tokens = 1}));
-  EXPECT_THAT(usage_json(rows), HasSubstr(R"({"tenants":[{"tenant":"alpha","requests":4,)"));
+  EXPECT_EQ(rows[1].counts.requests, 1);
+  EXPECT_EQ(rows[1].counts.prompt_tokens, 2);
+  EXPECT_EQ(rows[1].counts.completion_tokens, 1);
+  EXPECT_THAT(usage_json(answer),
+              HasSubstr(R"({"tenants":[{"tenant":"alpha","uid":"","requests":4,)"));
 }
 
 TEST_F(GatewayTest, RefusesWhatItCannotServeInOpenAisWords) {
@@ -407,16 +410,22 @@ TEST_F(GatewayTest, DamagedUsageFilesAreKeptAsideAndDoNotStopIt) {
   Model model(loop_);
   start({model.address});
   chat();
+  EXPECT_EQ(records().size(), 1U);
   gateway_.reset();
   std::ofstream(directory_ / "usage-0.journal") << "cut short";
   std::ofstream(directory_ / "usage-3.journal") << "";
+  std::ofstream(directory_ / "usage-0.running") << "cut short";
+  std::ofstream(directory_ / "usage-0.ring") << "";
+  std::filesystem::resize_file(directory_ / "records/0000000001.records", 100);
   std::ofstream(directory_ / "usage.db") << std::string(8192, 'x');
   start({model.address});
   EXPECT_EQ(chat().status, 200);
   EXPECT_EQ(usage().requests, 1);
-  for (const char* file : {"usage-0.journal", "usage-3.journal", "usage.db"})
+  EXPECT_EQ(records().size(), 1U);
+  for (const char* file : {"usage-0.journal", "usage-3.journal", "usage-0.running", "usage-0.ring",
+                           "usage.db", "records/0000000001.records"})
     EXPECT_TRUE(std::filesystem::exists(directory_ / (std::string(file) + ".damaged"))) << file;
-  EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_usage_files_damaged_total 3"));
+  EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_usage_files_damaged_total 6"));
 }
 
 TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {

@@ -24,6 +24,19 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   };
   metrics.prompt_tokens = tokens("prompt");
   metrics.completion_tokens = tokens("completion");
+  const auto parts = [&](const char* type) {
+    return &registry.counter(
+        "insula_gateway_tokens_part_total",
+        "Of the tokens: those of prompts that the model's cache had, and those "
+        "of completions that were reasoning.",
+        {{"tenant", name}, {"type", type}});
+  };
+  metrics.cached_tokens = parts("cached");
+  metrics.reasoning_tokens = parts("reasoning");
+  metrics.cost = &registry.counter(
+      "insula_gateway_cost_nanos_total",
+      "What requests cost, in billionths of the currency of the price list (insula price list).",
+      {{"tenant", name}});
   constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
   for (const LimitScope scope : kLimitScopes) {
     for (std::size_t i = 0; i < kLimits.size(); ++i) {
@@ -78,6 +91,20 @@ GatewayMetrics::GatewayMetrics(MetricsRegistry& registry)
       damaged_files(registry.counter("insula_gateway_usage_files_damaged_total",
                                      "Files of usage that could not be read and were kept aside as "
                                      ".damaged. What they held is "
-                                     "on no bill until someone reads them.")) {}
+                                     "on no bill until someone reads them.")),
+      records_dropped(registry.counter("insula_gateway_usage_records_dropped_total",
+                                       "Requests that are in the sums of usage and not in its log: "
+                                       "it could not be written. Look "
+                                       "at the disk.")),
+      records_damaged(registry.counter(
+          "insula_gateway_usage_records_damaged_total",
+          "Places in the log of usage where a reader found no whole record. Look at the disk.")),
+      requests_unnoted(registry.counter(
+          "insula_gateway_usage_unnoted_total",
+          "Requests beyond those that the table of a loop has room for: were the gateway killed "
+          "while they run, they would be on no bill.")),
+      requests_cut_off(registry.counter(
+          "insula_gateway_requests_cut_off_total",
+          "Requests that an earlier gateway was killed over, billed at the start of this one.")) {}
 
 }  // namespace insula::gateway

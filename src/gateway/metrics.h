@@ -20,6 +20,9 @@ struct TenantMetrics {
   std::array<Counter*, kStatuses.size() + 1> requests{};
   Counter* prompt_tokens = nullptr;
   Counter* completion_tokens = nullptr;
+  Counter* cached_tokens = nullptr;
+  Counter* reasoning_tokens = nullptr;
+  Counter* cost = nullptr;
   PerScope<std::array<Counter*, 3>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
@@ -52,6 +55,10 @@ struct GatewayMetrics {
   Counter& snapshots;
   Gauge& snapshot_tenants;
   Counter& damaged_files;
+  Counter& records_dropped;
+  Counter& records_damaged;
+  Counter& requests_unnoted;
+  Counter& requests_cut_off;
 };
 
 }  // namespace insula::gateway

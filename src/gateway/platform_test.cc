@@ -322,7 +322,8 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
 /// The configuration that is told of first when there is a Tenant with an issuer, and the Secret
 /// that it names.
 GatewayConfig first_config(client::testing::FakeApi& api, Loop& loop) {
-  PlatformWatch watch(api, {});
+  MetricsRegistry registry;
+  PlatformWatch watch(api, registry, {}, {});
   GatewayConfig config;
   const auto scenario = [&]() -> Task<> {
     api::Tenant with_issuer = tenant("default");

@@ -7,10 +7,11 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "gateway/body_relay.h"
 #include "gateway/credentials.h"
 #include "gateway/limits.h"
 #include "gateway/snapshot.h"
-#include "gateway/usage_journal.h"
+#include "gateway/usage_recorder.h"
 #include "llm/request.h"
 #include "llm/usage.h"
 
@@ -22,7 +23,7 @@ class Request {
  public:
   Request(std::shared_ptr<const Snapshot> snapshot,
           const TenantMetrics& nobody,
-          UsageJournal& journal,
+          UsageRecorder& recorder,
           const Clock& clock);
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
@@ -34,6 +35,13 @@ class Request {
 
   /// What it is held to. Requires: it has a tenant.
   [[nodiscard]] LimitSet limits() const;
+
+  /// It has its share of all limits: from here on it will be on the bill, even if the process is
+  /// killed.
+  void admit();
+
+  /// Takes note of what has passed of its reply.
+  void note(const BodyRelay& body);
 
   /// Records the request. Called before the last bytes of the reply leave, so that what a client
   /// has seen is counted even if the process is killed in the next instant. Further calls do
@@ -63,7 +71,6 @@ class Request {
   std::optional<LimitMet> limit_met;
   /// OpenAI's code for why it was refused, where that is not the usual one of the error.
   std::string_view refusal_code;
-  bool admitted = false;
 
   /// Of attempts to have it answered: how many, and where the last one went.
   int attempts = 0;
@@ -72,12 +79,23 @@ class Request {
   /// Of the reply; 499 while there is none and the client may leave.
   int status = 499;
   llm::Usage usage;
+  /// How it ended, where the status does not say it.
+  std::optional<UsageOutcome> outcome;
 
  private:
+  [[nodiscard]] UsageRecord identified() const;
+  void count(const UsageRecord& record) const;
+  [[nodiscard]] std::int64_t completion_reserved() const;
+  [[nodiscard]] std::int64_t micros_since_start(SteadyTime time) const;
+
   const TenantMetrics* metrics_;
-  UsageJournal& journal_;
+  UsageRecorder& recorder_;
   const Clock& clock_;
   SteadyTime started_;
+  std::optional<SteadyTime> first_token_;
+  bool admitted_ = false;
+  bool streamed_ = false;
+  std::size_t place_ = UsageRecorder::kUnnoted;  // in the table of what runs
   bool settled_ = false;
 };
 

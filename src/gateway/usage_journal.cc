@@ -1,8 +1,6 @@
 #include "gateway/usage_journal.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "base/random.h"
@@ -10,48 +8,14 @@
 namespace insula::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x314c4e524a4c4e49;  // "INLJRNL1"
+constexpr std::uint64_t kMagic = 0x324c4e524a4c4e49;  // "INLJRNL2"
 constexpr std::size_t kHeaderBytes = 4096;
-constexpr std::size_t kTenantBytes = 64;
-constexpr std::size_t kModelBytes = 112;
-constexpr std::size_t kKeyBytes = 16;
-
-template <std::size_t N>
-void put(std::array<char, N>& to, std::string_view text) {
-  to.fill('\0');
-  std::memcpy(to.data(), text.data(), std::min(text.size(), N - 1));
-}
-
-template <std::size_t N>
-std::string text_of(const std::array<char, N>& from) {
-  return {from.data(), ::strnlen(from.data(), N)};
-}
 
 std::int64_t hour_of(WallTime now) {
   return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
 }
 
 }  // namespace
-
-std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
-  std::int64_t sum = 0;
-  if (!__builtin_add_overflow(a, b, &sum)) return sum;
-  return a < 0 ? INT64_MIN : INT64_MAX;
-}
-
-UsageCounts& UsageCounts::operator+=(const UsageCounts& other) {
-  requests = saturating_sum(requests, other.requests);
-  failed = saturating_sum(failed, other.failed);
-  prompt_tokens = saturating_sum(prompt_tokens, other.prompt_tokens);
-  completion_tokens = saturating_sum(completion_tokens, other.completion_tokens);
-  estimated = saturating_sum(estimated, other.estimated);
-  return *this;
-}
-
-UsageCounts UsageCounts::minus(const UsageCounts& other) const {
-  return {requests - other.requests, failed - other.failed, prompt_tokens - other.prompt_tokens,
-          completion_tokens - other.completion_tokens, estimated - other.estimated};
-}
 
 struct UsageJournal::Header {
   std::uint64_t magic;
@@ -64,32 +28,33 @@ struct UsageJournal::Cell {
   std::atomic<std::uint64_t> use;
   /// Number of updates; copy `updates % 2` holds.
   std::atomic<std::uint64_t> updates;
-  std::array<std::atomic<std::int64_t>, 5> copies[2];
+  std::array<std::atomic<std::int64_t>, kUsageCountMembers.size()> copies[2];
   std::int64_t hour;
-  std::array<char, kTenantBytes> tenant;
-  std::array<char, kModelBytes> model;
-  std::array<char, kKeyBytes> key;
+  UsageSubject subject;
 
   [[nodiscard]] UsageCounts load(std::uint64_t version) const {
     const auto& copy = copies[version % 2];
-    return {copy[0], copy[1], copy[2], copy[3], copy[4]};
+    UsageCounts counts;
+    for (std::size_t i = 0; i < copy.size(); ++i)
+      counts.*kUsageCountMembers[i] = copy[i].load(std::memory_order_relaxed);
+    return counts;
   }
 
   void store(std::uint64_t version, const UsageCounts& counts) {
+    // A reader that sees any of it must find the version moved on from the one it read before.
+    std::atomic_thread_fence(std::memory_order_release);
     auto& copy = copies[version % 2];
-    copy[0] = counts.requests;
-    copy[1] = counts.failed;
-    copy[2] = counts.prompt_tokens;
-    copy[3] = counts.completion_tokens;
-    copy[4] = counts.estimated;
+    for (std::size_t i = 0; i < copy.size(); ++i)
+      copy[i].store(counts.*kUsageCountMembers[i], std::memory_order_relaxed);
   }
 
   /// Consistent although the loop may be adding: a copy is only overwritten two updates later.
   [[nodiscard]] UsageCounts read() const {
     for (;;) {
-      const std::uint64_t version = updates;
+      const std::uint64_t version = updates.load(std::memory_order_acquire);
       const UsageCounts counts = load(version);
-      if (updates - version < 1) return counts;
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (updates.load(std::memory_order_relaxed) == version) return counts;
     }
   }
 };
@@ -128,15 +93,25 @@ Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::
   return journal;
 }
 
-void UsageJournal::add(const UsageEntry& entry, WallTime now) {
-  Cell& cell = cell_of(entry, hour_of(now));
-  const std::uint64_t version = cell.updates;
-  UsageCounts counts = cell.load(version);
-  counts += {1, entry.failed ? 1 : 0, entry.usage.prompt_tokens, entry.usage.completion_tokens,
-             entry.usage.estimated ? 1 : 0};
-  cell.store(version + 1, counts);
-  cell.updates.store(version + 1, std::memory_order_release);
+UsageJournal::Update UsageJournal::prepare(const UsageRecord& record, WallTime now) {
+  const Cell& cell = cell_of(record.subject, hour_of(now));
+  return {static_cast<std::uint64_t>(&cell - cells().data()), cell.use, cell.updates + 1};
+}
+
+void UsageJournal::commit(const Update& update, const UsageRecord& record) {
+  Cell& cell = cells()[update.cell];
+  UsageCounts counts = cell.load(update.version - 1);
+  counts += record.counts();
+  cell.store(update.version, counts);
+  cell.updates.store(update.version, std::memory_order_release);
   changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+UsageJournal::Made UsageJournal::find(const Update& update) const {
+  if (update.cell >= kCells || cells()[update.cell].use != update.use) return Made::kGone;
+  const std::uint64_t updates = cells()[update.cell].updates;
+  if (updates >= update.version) return Made::kYes;
+  return updates + 1 == update.version ? Made::kNo : Made::kGone;
 }
 
 void UsageJournal::forget_old_hours(std::int64_t hour) {
@@ -145,45 +120,49 @@ void UsageJournal::forget_old_hours(std::int64_t hour) {
   shares_.clear();
 }
 
-UsageJournal::Cell* UsageJournal::find(std::string_view tenant,
-                                       std::string_view model,
-                                       std::string_view key) {
-  scratch_.assign(tenant).append(1, '\0').append(key).append(1, '\0').append(model);
+UsageJournal::Cell* UsageJournal::known(const UsageSubject& subject) {
+  scratch_.clear();
+  for (const std::string_view part : {subject.tenant.view(), subject.uid.view(), subject.key.view(),
+                                      subject.currency.view(), subject.model.view()})
+    scratch_.append(part).append(1, '\0');
   const auto found = known_.find(scratch_);
   return found == known_.end() ? nullptr : found->second;
 }
 
-UsageJournal::Cell& UsageJournal::cell_of(const UsageEntry& entry, std::int64_t hour) {
+UsageJournal::Cell& UsageJournal::cell_of(const UsageSubject& subject, std::int64_t hour) {
   if (hour != known_hour_) forget_old_hours(hour);
-  const std::string_view kept = entry.model.substr(0, kModelBytes - 1);
-  if (Cell* cell = find(entry.tenant, kept, entry.key); cell != nullptr) return *cell;
-  std::string model(kept);
-  Share& share = shares_[std::string(entry.tenant)];
+  if (Cell* cell = known(subject); cell != nullptr) return *cell;
+  UsageSubject wanted = subject;
+  Share& share = shares_[std::string(subject.tenant.view())];
+  std::string model(subject.model.view());
   if (share.models.size() >= kModelsPerTenantMax && !share.models.contains(model)) {
+    wanted.model.set(kOtherModel);
+    if (Cell* cell = known(wanted); cell != nullptr) return *cell;
     model = kOtherModel;
-    if (Cell* cell = find(entry.tenant, model, entry.key); cell != nullptr) return *cell;
   }
-  if (share.cells >= kCellsPerTenantMax) return others_of(entry.tenant, hour);
-  Cell* cell =
-      take({std::string(entry.tenant), model, std::string(entry.key), hour}, kCellsReserved);
-  if (cell == nullptr) return others_of(entry.tenant, hour);
+  if (share.cells >= kCellsPerTenantMax) return others_of(wanted, hour);
+  Cell* cell = take(wanted, hour, kCellsReserved);
+  if (cell == nullptr) return others_of(wanted, hour);
   ++share.cells;
   if (model != kOtherModel) share.models.insert(std::move(model));
   known_.emplace(scratch_, cell);
   return *cell;
 }
 
-UsageJournal::Cell& UsageJournal::others_of(std::string_view tenant, std::int64_t hour) {
-  if (Cell* cell = find(tenant, kOtherModel, kOtherKey); cell != nullptr) return *cell;
-  Cell* cell =
-      take({std::string(tenant), std::string(kOtherModel), std::string(kOtherKey), hour}, 0);
-  if (cell == nullptr) return nobodys(hour);
+UsageJournal::Cell& UsageJournal::others_of(UsageSubject subject, std::int64_t hour) {
+  subject.model.set(kOtherModel);
+  subject.key.set(kOtherKey);
+  if (Cell* cell = known(subject); cell != nullptr) return *cell;
+  Cell* cell = take(subject, hour, 0);
+  if (cell == nullptr) return nobodys(subject, hour);
   known_.emplace(scratch_, cell);
   return *cell;
 }
 
 /// Nothing when there would be fewer than `reserved` free cells left.
-UsageJournal::Cell* UsageJournal::take(const UsageKey& key, std::size_t reserved) {
+UsageJournal::Cell* UsageJournal::take(const UsageSubject& subject,
+                                       std::int64_t hour,
+                                       std::size_t reserved) {
   const std::span<Cell> table = cells().first(kCells - 1);  // The last one is nobody's.
   const std::size_t touched = std::min<std::size_t>(header().touched, table.size());
   const auto is_free = [](const Cell& cell) { return cell.use == 0; };
@@ -193,22 +172,22 @@ UsageJournal::Cell* UsageJournal::take(const UsageKey& key, std::size_t reserved
   Cell& cell = *std::ranges::find_if(table, is_free);
   cell.updates = 0;
   cell.store(0, {});
-  cell.hour = key.hour;
-  put(cell.tenant, key.tenant);
-  put(cell.model, key.model);
-  put(cell.key, key.key);
+  cell.hour = hour;
+  cell.subject = subject;
   const auto number = static_cast<std::uint64_t>(&cell - table.data());
   if (header().touched <= number) header().touched = number + 1;
   cell.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
   return &cell;
 }
 
-UsageJournal::Cell& UsageJournal::nobodys(std::int64_t hour) {
+UsageJournal::Cell& UsageJournal::nobodys(const UsageSubject& subject, std::int64_t hour) {
   Cell& last = cells().back();
   if (last.use == 0) {
     last.updates = 0;
     last.store(0, {});
-    put(last.model, kOtherModel);
+    last.subject = {};
+    last.subject.model.set(kOtherModel);
+    last.subject.currency = subject.currency;
     last.hour = hour;
     header().touched = kCells;
     last.use.store(1 + system_random().below(UINT64_MAX - 1), std::memory_order_release);
@@ -223,9 +202,15 @@ std::vector<UsageJournal::Reading> UsageJournal::read() const {
     const Cell& cell = cells()[i];
     const std::uint64_t use = cell.use.load(std::memory_order_acquire);
     if (use == 0) continue;
+    const UsageSubject& subject = cell.subject;
     readings.push_back({i,
                         use,
-                        {text_of(cell.tenant), text_of(cell.model), text_of(cell.key), cell.hour},
+                        {.tenant = std::string(subject.tenant.view()),
+                         .model = std::string(subject.model.view()),
+                         .key = std::string(subject.key.view()),
+                         .hour = cell.hour,
+                         .uid = std::string(subject.uid.view()),
+                         .currency = std::string(subject.currency.view())},
                         cell.read()});
   }
   return readings;

@@ -15,36 +15,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/mapped_file.h"
-#include "llm/usage.h"
+#include "gateway/usage_counts.h"
+#include "gateway/usage_record.h"
 
 namespace insula::gateway {
-
-/// What one request adds to its tenant's bill. Views are borrowed for the call.
-struct UsageEntry {
-  std::string_view tenant;
-  std::string_view model;
-  std::string_view key;
-  bool failed = false;
-  llm::Usage usage;
-};
-
-/// The sum, or the largest number: a bill that has run over must not turn negative.
-[[nodiscard]] std::int64_t saturating_sum(std::int64_t a, std::int64_t b);
-
-/// Sums of entries; they saturate.
-struct UsageCounts {
-  std::int64_t requests = 0;
-  std::int64_t failed = 0;
-  std::int64_t prompt_tokens = 0;
-  std::int64_t completion_tokens = 0;
-  /// Requests whose tokens were estimated.
-  std::int64_t estimated = 0;
-
-  UsageCounts& operator+=(const UsageCounts& other);
-  [[nodiscard]] UsageCounts minus(const UsageCounts& other) const;
-
-  bool operator==(const UsageCounts&) const = default;
-};
 
 /// Whose sums they are, and of which hour (hours since 1970).
 struct UsageKey {
@@ -52,6 +26,8 @@ struct UsageKey {
   std::string model;
   std::string key;
   std::int64_t hour = 0;
+  std::string uid = {};       // of the tenant's object; empty: not known
+  std::string currency = {};  // of the cost
 
   auto operator<=>(const UsageKey&) const = default;
 };
@@ -59,11 +35,12 @@ struct UsageKey {
 /// Running sums of one event loop, in a memory-mapped file, so that a killed process loses none and
 /// the request path never waits for a disk.
 ///
-/// The file is a table of cells, one for each (tenant, model, key, hour). A cell has its sums twice
-/// and a counter that says which copy holds: an update writes the other copy and then moves the
-/// counter on, so every kill leaves a cell that is right before or after the update. The ledger
-/// copies sums to the database and notes per cell how much of it was copied, in one transaction:
-/// that is what makes a request count once.
+/// The file is a table of cells, one for each (tenant with its uid, model, key, currency, hour). A
+/// cell has its sums twice and a counter that says which copy holds: an update writes the other
+/// copy and then moves the counter on, so every kill leaves a cell that is right before or after
+/// the update. Whoever wrote down which update comes next can tell afterwards whether it was made.
+/// The ledger copies sums to the database and notes per cell how much of it was copied, in one
+/// transaction: that is what makes a request count once.
 ///
 /// A cell is given up for reuse once its hour is over and the ledger has copied it. A tenant that
 /// names more than kModelsPerTenantMax models in an hour has the rest counted as kOtherModel. One
@@ -72,7 +49,7 @@ struct UsageKey {
 /// tenants do takes no other tenant off its bill. When even they are used up, entries go to a cell
 /// of the file's own that no tenant has.
 ///
-/// Threads: add() from one loop; read() and release() from the ledger's thread.
+/// Threads: prepare() and commit() from one loop; read() and release() from the ledger's thread.
 class UsageJournal {
  public:
   static constexpr std::size_t kCells = 8192;
@@ -83,13 +60,30 @@ class UsageJournal {
   static constexpr std::string_view kOtherKey = "other";
 
   /// Opens the file, or creates it under another name until it is whole. Errors: fail_errno;
-  /// kConflict when it is not a journal.
+  /// kConflict when it is not a journal of this format.
   static Result<std::unique_ptr<UsageJournal>> open(const std::filesystem::path& file);
   ~UsageJournal();
   UsageJournal(const UsageJournal&) = delete;
   UsageJournal& operator=(const UsageJournal&) = delete;
 
-  void add(const UsageEntry& entry, WallTime now);
+  /// The next update of a cell. A file keeps it as it is.
+  struct Update {
+    std::uint64_t cell = 0;
+    std::uint64_t use = 0;      // see Reading
+    std::uint64_t version = 0;  // of the cell, once it is made
+  };
+
+  /// Finds or takes the cell that `record` is added to at `now`.
+  [[nodiscard]] Update prepare(const UsageRecord& record, WallTime now);
+
+  /// Adds the record. Requires: the update is what prepare() returned last.
+  void commit(const Update& update, const UsageRecord& record);
+
+  /// Of an update that an earlier process wrote down: whether it made it. kGone: this is not the
+  /// file any more that it was to be made in.
+  enum class Made : std::uint8_t { kNo, kYes, kGone };
+
+  [[nodiscard]] Made find(const Update& update) const;
 
   /// A cell's sums since it was taken into use.
   struct Reading {
@@ -104,12 +98,12 @@ class UsageJournal {
   [[nodiscard]] std::vector<Reading> read() const;
 
   /// Gives a cell up if its sums are still those of `reading`. Requires: its hour is long over, so
-  /// that add() does not look for it any more.
+  /// that prepare() does not look for it any more.
   void release(const Reading& reading);
 
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
-  /// Changes with every add(); equal means that there is nothing new to read.
+  /// Changes with every commit(); equal means that there is nothing new to read.
   [[nodiscard]] std::uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
 
  private:
@@ -127,11 +121,11 @@ class UsageJournal {
     std::unordered_set<std::string> models;
   };
 
-  Cell& cell_of(const UsageEntry& entry, std::int64_t hour);
-  Cell& others_of(std::string_view tenant, std::int64_t hour);
-  Cell* find(std::string_view tenant, std::string_view model, std::string_view key);
-  Cell* take(const UsageKey& key, std::size_t reserved);
-  Cell& nobodys(std::int64_t hour);
+  Cell& cell_of(const UsageSubject& subject, std::int64_t hour);
+  Cell& others_of(UsageSubject subject, std::int64_t hour);
+  Cell* known(const UsageSubject& subject);
+  Cell* take(const UsageSubject& subject, std::int64_t hour, std::size_t reserved);
+  Cell& nobodys(const UsageSubject& subject, std::int64_t hour);
   void forget_old_hours(std::int64_t hour);
 
   std::filesystem::path file_;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,22 +19,33 @@ struct sqlite3;
 
 namespace insula::gateway {
 
-/// What a tenant used, by model and key, over some hours.
+/// What sums are kept apart by, beside tenants and currencies.
+enum class UsageBy : std::uint8_t { kModelAndKey, kHour, kDay, kModel, kKey };
+
+/// Sums of a tenant. What they are not kept apart by is empty.
 struct UsageRow {
   std::string tenant;
+  std::string uid;
   std::string model;
   std::string key;
+  std::string currency;
+  std::int64_t hour = 0;  // hours since 1970; of a day, its first
   UsageCounts counts;
 };
 
 /// Which rows are asked for.
 struct UsageQuery {
   std::string tenant;                // empty: all
+  std::optional<std::string> uid;    // nothing: of every tenant of that name
   std::int64_t from_hour = 0;        // hours since 1970, first
   std::int64_t to_hour = INT64_MAX;  // and last
+  UsageBy by = UsageBy::kModelAndKey;
+  /// By name: tenants that are there now. Rows of others are left out; nothing: none are.
+  std::optional<std::map<std::string, std::string, std::less<>>> present = std::nullopt;
 };
 
-/// The durable sums of usage, in SQLite: one row for each hour, tenant, model and key.
+/// The durable sums of usage, in SQLite: one row for each hour, tenant with its uid, model, key and
+/// currency.
 ///
 /// copy() brings over what journals have counted. How much of each cell was brought over is kept in
 /// the same database and changed in the same transaction, so a request counts once however often
@@ -39,8 +54,12 @@ struct UsageQuery {
 /// Threads: one at a time. Every call may block on the disk.
 class UsageLedger {
  public:
-  /// Opens or creates the database. Errors: kInternal; kInsufficientStorage; kConflict when what is
-  /// in the file is not a ledger, or broken.
+  /// Rows of one answer.
+  static constexpr std::size_t kRowsMax = 100'000;
+
+  /// Opens or creates the database, and converts one of the first format, whose rows then have an
+  /// empty uid. Errors: kInternal, also for one of a later format; kInsufficientStorage; kConflict
+  /// when what is in the file is not a ledger, or broken.
   static Result<std::unique_ptr<UsageLedger>> open(const std::filesystem::path& file);
   ~UsageLedger();
   UsageLedger(const UsageLedger&) = delete;
@@ -54,22 +73,28 @@ class UsageLedger {
   /// brought over, and the next call does it.
   Result<> copy(UsageJournal& journal, std::int64_t present_hour, Release release);
 
-  /// Sums over the hours asked for, ordered by tenant, model and key.
+  /// The same for cells of a file that nobody adds to: in one transaction, and as often as one
+  /// likes until forget() is called for them, which is when the file is gone.
+  Result<> bring_over(std::span<const UsageJournal::Reading> readings);
+  Result<> forget(std::span<const UsageJournal::Reading> readings);
+
+  /// Sums over the hours asked for, ordered by tenant, uid and what they are kept apart by.
+  /// Errors: as open(); kTooLarge for more than kRowsMax of them.
   [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query) const;
+
+  /// The uids under which a tenant of this name has sums.
+  [[nodiscard]] Result<std::vector<std::string>> uids_of(const std::string& tenant) const;
 
  private:
   explicit UsageLedger(sqlite3* database);
-  Result<> run(const char* sql) const;
+  Result<> prepare();
   Result<> load_copied();
   Result<> copy_cell(const UsageJournal::Reading& reading);
-  Result<> forget(const UsageJournal::Reading& reading);
+  Result<> forget_cell(const UsageJournal::Reading& reading);
 
   sqlite3* database_;
   /// By use of a cell: what the database has of it. Mirrors the table `copied`.
   std::unordered_map<std::uint64_t, UsageCounts> copied_;
 };
-
-/// The rows as JSON: totals, by model and by key of each tenant. What GET /usage answers.
-[[nodiscard]] std::string usage_json(const std::vector<UsageRow>& rows);
 
 }  // namespace insula::gateway

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -6,12 +7,15 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "gateway/usage_journal.h"
+#include "gateway/usage_journal_v1.h"
 #include "gateway/usage_ledger.h"
+#include "gateway/usage_report.h"
 #include "testing/fake_clock.h"
 
 namespace insula::gateway {
@@ -38,8 +42,20 @@ class UsageTest : public ::testing::Test {
     return std::chrono::floor<std::chrono::hours>(clock_.wall().time_since_epoch()).count();
   }
 
-  [[nodiscard]] static UsageEntry entry(std::string_view model = "m") {
-    return {.tenant = "t", .model = model, .key = "k", .failed = false, .usage = {3, 5, false}};
+  [[nodiscard]] static UsageRecord entry(std::string_view model = "m",
+                                         std::string_view tenant = "t",
+                                         std::string_view key = "k") {
+    UsageRecord record;
+    record.subject.tenant.set(tenant);
+    record.subject.model.set(model);
+    record.subject.key.set(key);
+    record.prompt_tokens = 3;
+    record.completion_tokens = 5;
+    return record;
+  }
+
+  void add(UsageJournal& journal, const UsageRecord& record) const {
+    journal.commit(journal.prepare(record, clock_.wall()), record);
   }
 
   static UsageCounts total(const UsageLedger& ledger) {
@@ -58,7 +74,7 @@ TEST_F(UsageTest, CountsOnceHoweverOftenItIsCopied) {
   const auto counting = journal();
   const auto sums = ledger();
   for (int i = 0; i < 5; ++i) {
-    counting->add(entry(), clock_.wall());
+    add(*counting, entry());
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   }
@@ -67,9 +83,9 @@ TEST_F(UsageTest, CountsOnceHoweverOftenItIsCopied) {
 }
 
 TEST_F(UsageTest, ARestartOfEitherSideChangesNothing) {
-  journal()->add(entry(), clock_.wall());
+  add(*journal(), entry());
   ASSERT_TRUE(ledger()->copy(*journal(), hour(), UsageLedger::Release::kOldHours));
-  journal()->add(entry(), clock_.wall());
+  add(*journal(), entry());
   ASSERT_TRUE(ledger()->copy(*journal(), hour(), UsageLedger::Release::kAll));
   ASSERT_TRUE(ledger()->copy(*journal(), hour(), UsageLedger::Release::kAll));
   EXPECT_EQ(total(*ledger()).requests, 2);
@@ -81,7 +97,7 @@ TEST_F(UsageTest, GivesCellsOfPastHoursBackAndKeepsHoursApart) {
   const auto sums = ledger();
   const std::int64_t first_hour = hour();
   for (int i = 0; i < 50; ++i) {
-    counting->add(entry(), clock_.wall());
+    add(*counting, entry());
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
     clock_.advance(std::chrono::hours(1));
   }
@@ -98,7 +114,7 @@ TEST_F(UsageTest, InventedModelNamesDoNotFillTheTable) {
   const auto counting = journal();
   const auto sums = ledger();
   for (int i = 0; i < 10'000; ++i)
-    counting->add(entry("model-" + std::to_string(i)), clock_.wall());
+    add(*counting, entry("model-" + std::to_string(i)));
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   EXPECT_LE(counting->read().size(), UsageJournal::kModelsPerTenantMax + 1);
   EXPECT_EQ(total(*sums).requests, 10'000);
@@ -108,23 +124,24 @@ TEST_F(UsageTest, SumsStopAtTheLargestNumber) {
   constexpr std::int64_t kHuge = INT64_MAX - 10;
   const auto counting = journal();
   const auto sums = ledger();
-  const UsageEntry huge{
-      .tenant = "t", .model = "m", .key = "k", .failed = false, .usage = {kHuge, kHuge, false}};
+  UsageRecord huge = entry();
+  huge.prompt_tokens = huge.completion_tokens = kHuge;
   for (int i = 0; i < 3; ++i) {
-    counting->add(huge, clock_.wall());
+    add(*counting, huge);
     ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
     clock_.advance(std::chrono::hours(i));
   }
-  counting->add({.tenant = "u", .model = "m", .key = "k", .failed = false, .usage = {1, 2, false}},
-                clock_.wall());
+  add(*counting, entry("m", "u"));
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   const auto rows = sums->read({}).value();
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(
       rows[0].counts,
       (UsageCounts{.requests = 3, .prompt_tokens = INT64_MAX, .completion_tokens = INT64_MAX}));
-  EXPECT_EQ(rows[1].counts.prompt_tokens, 1);
-  EXPECT_NE(usage_json(rows).find("\"totalTokens\":9223372036854775807"), std::string::npos);
+  EXPECT_EQ(rows[1].counts.prompt_tokens, 3);
+  EXPECT_NE(usage_json({.by = UsageBy::kModelAndKey, .rows = rows})
+                .find("\"totalTokens\":9223372036854775807"),
+            std::string::npos);
 }
 
 TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
@@ -132,9 +149,10 @@ TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
   const auto sums = ledger();
   constexpr int kTenants = UsageJournal::kCells + 500;
   for (int i = 0; i < kTenants; ++i) {
-    const std::string tenant = "tenant-" + std::to_string(i);
-    counting->add({.tenant = tenant, .model = "m", .key = "k", .failed = true, .usage = {}},
-                  clock_.wall());
+    UsageRecord failed = entry("m", "tenant-" + std::to_string(i));
+    failed.status = 502;
+    failed.prompt_tokens = failed.completion_tokens = 0;
+    add(*counting, failed);
   }
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   EXPECT_EQ(total(*sums), (UsageCounts{.requests = kTenants, .failed = kTenants}));
@@ -143,19 +161,15 @@ TEST_F(UsageTest, AFullTableStillCountsEveryRequest) {
 TEST_F(UsageTest, TenantsThatFillTheirShareTakeNothingFromTheOthers) {
   const auto counting = journal();
   const auto sums = ledger();
-  const auto add = [&](const std::string& tenant, const std::string& model,
-                       const std::string& key) {
-    counting->add({.tenant = tenant, .model = model, .key = key, .failed = false, .usage = {}},
-                  clock_.wall());
-  };
   constexpr int kNoisy = 40;
   constexpr int kQuiet = 900;
   for (int i = 0; i < 1000; ++i) {
     for (int tenant = 0; tenant < kNoisy; ++tenant)
-      add("noisy-" + std::to_string(tenant), "m" + std::to_string(i % 150), std::to_string(i));
+      add(*counting, entry("m" + std::to_string(i % 150), "noisy-" + std::to_string(tenant),
+                           std::to_string(i)));
   }
   for (int tenant = 0; tenant < kQuiet; ++tenant)
-    add("quiet-" + std::to_string(tenant), "m", "k");
+    add(*counting, entry("m", "quiet-" + std::to_string(tenant)));
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   std::map<std::string, std::int64_t> requests;
   const auto rows = sums->read({}).value();
@@ -171,9 +185,7 @@ TEST_F(UsageTest, KeysDoNotUseUpATenantsModels) {
   const auto counting = journal();
   const auto sums = ledger();
   for (int i = 0; i < 150; ++i) {
-    const std::string key = std::to_string(i);
-    counting->add({.tenant = "t", .model = "m", .key = key, .failed = false, .usage = {}},
-                  clock_.wall());
+    add(*counting, entry("m", "t", std::to_string(i)));
   }
   ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
   const auto rows = sums->read({}).value();
@@ -192,7 +204,7 @@ TEST_F(UsageTest, AWriterKilledAtAnyMomentLeavesWholeRequests) {
     if (child == 0) {
       const auto counting = journal();
       for (;;) {
-        counting->add(entry(), clock_.wall());
+        add(*counting, entry());
         ++*shared;
       }
     }
@@ -208,6 +220,153 @@ TEST_F(UsageTest, AWriterKilledAtAnyMomentLeavesWholeRequests) {
   EXPECT_EQ(sum.prompt_tokens, 3 * sum.requests);
   EXPECT_EQ(sum.completion_tokens, 5 * sum.requests);
   ::munmap(shared, 4096);
+}
+
+TEST_F(UsageTest, TenantsOfOneNameAndCurrenciesAreKeptApart) {
+  const auto counting = journal();
+  const auto sums = ledger();
+  UsageRecord record = entry();
+  for (const char* uid : {"", "uid-1", "uid-2"}) {
+    record.subject.uid.set(uid);
+    for (const char* currency : {"TWD", "USD"}) {
+      record.subject.currency.set(currency);
+      record.cost = 1'500'000'000;
+      add(*counting, record);
+      add(*counting, record);
+    }
+  }
+  ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+  EXPECT_EQ(sums->read({.tenant = "t"}).value().size(), 6U);
+  EXPECT_EQ(sums->uids_of("t").value(), (std::vector<std::string>{"", "uid-1", "uid-2"}));
+  const auto unknown = sums->read({.tenant = "t", .uid = ""}).value();
+  ASSERT_EQ(unknown.size(), 2U);
+  EXPECT_EQ(unknown[0].uid, "");
+  const auto present =
+      sums->read({.tenant = "", .present = {{{"t", "uid-2"}, {"u", "x"}}}}).value();
+  ASSERT_EQ(present.size(), 2U);
+  EXPECT_EQ(present[0].uid, "uid-2");
+  EXPECT_EQ(present[0].currency, "TWD");
+  EXPECT_EQ(present[0].counts.requests, 2);
+  EXPECT_EQ(present[0].counts.cost, 3'000'000'000);
+  const std::string json = usage_json({.by = UsageBy::kModelAndKey, .rows = present, .former = 2});
+  EXPECT_NE(json.find(R"("requests":4,)"), std::string::npos);
+  EXPECT_NE(
+      json.find(R"("costs":[{"currency":"TWD","amount":"3"},{"currency":"USD","amount":"3"}])"),
+      std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"("formerTenants":2)"), std::string::npos);
+}
+
+TEST_F(UsageTest, RollsUpByHourAndDay) {
+  const auto counting = journal();
+  const auto sums = ledger();
+  UsageRecord record = entry();
+  record.duration_us = 2'000'000;
+  for (int i = 0; i < 50; ++i) {
+    record.first_token_us = i % 2 == 0 ? 500'000 : UsageRecord::kUnknown;
+    add(*counting, record);
+    ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+    clock_.advance(std::chrono::hours(1));
+  }
+  const auto hours = sums->read({.tenant = "t", .by = UsageBy::kHour}).value();
+  ASSERT_EQ(hours.size(), 50U);
+  EXPECT_EQ(hours[1].hour, hours[0].hour + 1);
+  const auto days = sums->read({.tenant = "t", .by = UsageBy::kDay}).value();
+  // The clock starts at midnight of 2026-01-01, a day in.
+  ASSERT_EQ(days.size(), 3U);
+  EXPECT_EQ(days[0].counts.requests, 24);
+  EXPECT_EQ(days[2].counts.requests, 2);
+  const UsageAnswer answer{.by = UsageBy::kDay, .rows = {days[0]}};
+  EXPECT_EQ(usage_json(answer),
+            R"({"by":"day","rows":[{"tenant":"t","uid":"","day":"2026-01-02","requests":24,)"
+            R"("failedRequests":0,"promptTokens":72,"cachedTokens":0,"completionTokens":120,)"
+            R"("reasoningTokens":0,"totalTokens":192,"estimatedRequests":0,"durationSeconds":48,)"
+            R"("meanFirstTokenSeconds":0.5,"costs":[]}],"total":{"requests":24,"failedRequests":0,)"
+            R"("promptTokens":72,"cachedTokens":0,"completionTokens":120,"reasoningTokens":0,)"
+            R"("totalTokens":192,"estimatedRequests":0,"durationSeconds":48,)"
+            R"("meanFirstTokenSeconds":0.5,"costs":[]},"formerTenants":0})");
+  EXPECT_EQ(usage_csv(answer),
+            "tenant,uid,period,model,key,requests,failed_requests,prompt_tokens,cached_tokens,"
+            "completion_tokens,reasoning_tokens,estimated_requests,duration_seconds,"
+            "mean_first_token_seconds,cost,currency\r\n"
+            "t,,2026-01-02,,,24,0,72,0,120,0,0,48.000000,0.500000,0,\r\n");
+}
+
+TEST_F(UsageTest, ALedgerOfTheFirstFormatIsConvertedAndItsTenantsAreUnknown) {
+  constexpr const char* kFirstFormat = R"(
+    CREATE TABLE usage (
+      hour INTEGER, tenant TEXT, model TEXT, key TEXT,
+      requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
+      estimated INTEGER, PRIMARY KEY (tenant, hour, model, key)) WITHOUT ROWID;
+    CREATE TABLE copied (
+      use INTEGER PRIMARY KEY, requests INTEGER, failed INTEGER, prompt_tokens INTEGER,
+      completion_tokens INTEGER, estimated INTEGER);
+    INSERT INTO usage VALUES (490000, 't', 'm', 'k', 7, 1, 70, 30, 2);
+    INSERT INTO copied VALUES (77, 3, 0, 30, 10, 1);)";
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ / "db").c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, kFirstFormat, nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  // Three requests of this cell are in the table already.
+  const std::vector<UsageJournal::Reading> readings = {
+      {.use = 77,
+       .key = {.tenant = "t", .model = "m", .key = "k", .hour = 490000},
+       .counts = {.requests = 5, .prompt_tokens = 50, .completion_tokens = 15, .estimated = 1}}};
+  for (int start = 0; start < 2; ++start) {
+    const auto sums = ledger();
+    ASSERT_TRUE(sums->bring_over(readings));
+    const auto rows = sums->read({}).value();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].uid, "");
+    EXPECT_EQ(rows[0].counts, (UsageCounts{.requests = 9,
+                                           .failed = 1,
+                                           .prompt_tokens = 90,
+                                           .completion_tokens = 35,
+                                           .estimated = 2}));
+  }
+}
+
+TEST_F(UsageTest, ALedgerOfALaterFormatIsNeitherReadNorTakenForDamaged) {
+  static_cast<void>(ledger());
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ / "db").c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "PRAGMA user_version = 99", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(database);
+  EXPECT_EQ(UsageLedger::open(directory_ / "db").error().code(), ErrorCode::kInternal);
+}
+
+TEST_F(UsageTest, AJournalOfTheFirstFormatIsRead) {
+  std::string bytes(4096, '\0');
+  const auto put = [&](std::size_t at, auto value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  };
+  bytes.replace(0, 8, "INLJRNL1");
+  constexpr std::size_t kCellBytes = 296;
+  for (const std::uint64_t use : {std::uint64_t{0}, std::uint64_t{9}}) {
+    const std::size_t cell = bytes.size();
+    bytes.append(kCellBytes, '\0');
+    put(cell, use);
+    put(cell + 8, std::uint64_t{3});
+    for (std::size_t i = 0; i < 5; ++i) {
+      put(cell + 16 + 8 * i, std::int64_t{1000});                // the copy that was being written
+      put(cell + 56 + 8 * i, static_cast<std::int64_t>(i + 1));  // and the one that holds
+    }
+    put(cell + 96, std::int64_t{490000});
+    bytes.replace(cell + 104, 1, "t");
+    bytes.replace(cell + 168, 1, "m");
+    bytes.replace(cell + 280, 1, "k");
+  }
+  std::ofstream(directory_ / "old") << bytes;
+  const auto readings = read_journal_v1(directory_ / "old").value();
+  ASSERT_EQ(readings.size(), 1U);
+  EXPECT_EQ(readings[0].use, 9U);
+  EXPECT_EQ(readings[0].key, (UsageKey{.tenant = "t", .model = "m", .key = "k", .hour = 490000}));
+  EXPECT_EQ(
+      readings[0].counts,
+      (UsageCounts{
+          .requests = 1, .failed = 2, .prompt_tokens = 3, .completion_tokens = 4, .estimated = 5}));
+  EXPECT_EQ(read_journal_v1(journal()->file()).error().code(), ErrorCode::kConflict);
 }
 
 TEST_F(UsageTest, WhatIsNoJournalIsRefused) {

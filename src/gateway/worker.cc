@@ -56,10 +56,10 @@ class Worker::Place {
   std::list<Connection*>::iterator place_;
 };
 
-Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageJournal& journal)
+Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
     : loop_(loop),
       settings_(settings),
-      journal_(journal),
+      usage_(usage),
       coarse_now_(loop.now()),
       id_state_(random_seed()) {
   accepting_.spawn(sweep());

@@ -21,7 +21,7 @@
 #include "gateway/snapshot.h"
 #include "gateway/token_cache.h"
 #include "gateway/upstream_pool.h"
-#include "gateway/usage_journal.h"
+#include "gateway/usage_recorder.h"
 #include "http/parser.h"
 #include "llm/request.h"
 #include "net/listener.h"
@@ -78,7 +78,7 @@ class Worker {
   static constexpr std::chrono::milliseconds kSweepInterval{250};
   static constexpr int kFailureLinesMax = 10;
 
-  Worker(Loop& loop, const WorkerSettings& settings, UsageJournal& journal);
+  Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -119,7 +119,7 @@ class Worker {
 
   [[nodiscard]] BufferPool& buffers() { return buffers_; }
 
-  [[nodiscard]] UsageJournal& journal() { return journal_; }
+  [[nodiscard]] UsageRecorder& usage() { return usage_; }
 
   /// The endpoint with the fewest requests, none of `tried` if there is another, in turn among
   /// equals. nullptr when the backend has none.
@@ -159,7 +159,7 @@ class Worker {
 
   Loop& loop_;
   const WorkerSettings& settings_;
-  UsageJournal& journal_;
+  UsageRecorder& usage_;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   SteadyTime coarse_now_;
   bool draining_ = false;

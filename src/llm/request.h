@@ -12,6 +12,7 @@
 namespace insula::llm {
 
 /// The operations that differ in how their bodies are read: OpenAI's, and Anthropic's messages.
+/// The numbers are in files of usage: append only.
 enum class Operation : std::uint8_t {
   kChatCompletions,
   kCompletions,

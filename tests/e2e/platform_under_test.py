@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,6 +178,18 @@ class Platform:
             return Answer(answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read())
         finally:
             connection.close()
+
+    def metric(self, name, **labels):
+        """The value of one of the gateway's series; None when there is none."""
+        url = next(process["metrics"] for process in self.read_status()["processes"] if process["name"] == "gateway")
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text = answer.read().decode()
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        for line in text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.split("{")[0] == name and all(label in series for label in wanted):
+                return float(value)
+        return None
 
     def chat(self, tenant, key, **more):
         body = {"model": "llm-sim", "messages": [{"role": "user", "content": "hello"}], **more}

@@ -249,6 +249,86 @@ class Models(unittest.TestCase):
         self.assertIn("chat", json.dumps(usage))
 
 
+class Usage(unittest.TestCase):
+    def usage(self, platform, *words):
+        return json.loads(platform.insula("usage", *words, "-o", "json").stdout)
+
+    def test_what_a_killed_gateway_cut_off_is_billed_once(self):
+        with Platform() as platform:
+            key = platform.tenant("busy", "--requests-per-hour", "10000")
+            platform.insula("price", "set", "*", "--prompt", "2", "--completion", "4", "--currency", "TWD")
+            eventually(lambda: platform.chat("busy", key) and self.usage(platform, "busy")["costs"], 10)
+            done = self.usage(platform, "busy")
+            before = platform.pid("gateway")
+            with concurrent.futures.ThreadPoolExecutor(9) as pool:
+                def hang(_):
+                    try:
+                        return platform.request("/busy/v1/chat/completions", key, headers={"X-Sim-Error": "hang"},
+                                                body={"model": "llm-sim", "messages": [{"content": "x" * 400}]}).status
+                    except OSError:
+                        return "lost"
+                hanging = [pool.submit(hang, n) for n in range(9)]
+                eventually(lambda: platform.metric("insula_gateway_requests_in_flight", tenant="busy") == 9, 10)
+                answered = [platform.chat("busy", key).json()["usage"]["total_tokens"] for _ in range(20)]
+                platform.kill("gateway")
+                self.assertEqual([lost.result() for lost in hanging], ["lost"] * 9)
+            platform.wait_restarted("gateway", before)
+            for _ in range(2):
+                after = self.usage(platform, "busy")
+                self.assertEqual(after["requests"], done["requests"] + 20 + 9)
+                self.assertGreater(after["totalTokens"], done["totalTokens"] + sum(answered) + 9 * 100)
+                records = json.loads(platform.insula("usage", "records", "busy", "-o", "json").stdout)
+                self.assertEqual(len(records), after["requests"])
+                self.assertEqual(sum(r["promptTokens"] + r["completionTokens"] for r in records), after["totalTokens"])
+                crashed = [r for r in records if r["outcome"] == "gateway_crashed"]
+                self.assertEqual(len(crashed), 9)
+                for record in crashed:
+                    self.assertTrue(record["estimated"])
+                    self.assertEqual(record["completionTokens"], 0)
+                    self.assertAlmostEqual(float(record["cost"]), record["promptTokens"] * 2e-6, places=9)
+                platform.wait_restarted("gateway", platform.kill("gateway"))
+
+    def test_usage_is_shown_by_period_and_kept_for_former_tenants(self):
+        with Platform() as platform:
+            key = platform.tenant("again")
+            platform.chat("again", key)
+            platform.insula("tenant", "delete", "again")
+            gone = eventually(lambda: (lambda done: done.returncode == 1 and done)(
+                platform.insula("usage", "again", check=False)), 5)
+            self.assertIn("usage of 1 former tenant of this name is shown with --all", gone.stderr)
+            key = platform.tenant("again")
+            first = self.usage(platform, "again")["requests"]
+            self.assertLess(first, self.usage(platform, "again", "--all")["total"]["requests"])
+            platform.chat("again", key, stream=True)
+            rows = self.usage(platform, "again", "--by", "hour", "--since", "2h")["rows"]
+            self.assertEqual(sum(row["requests"] for row in rows), first + 1)
+            csv = platform.insula("usage", "records", "again", "--since", "1h", "-o", "csv").stdout
+            self.assertEqual(len(csv.splitlines()), first + 2)
+            table = platform.insula("usage", "records", "again", "--limit", "1").stdout.splitlines()
+            self.assertEqual(len(table), 2)
+            self.assertIn("llm-sim", table[1])
+            self.assertIn("total", platform.insula("usage").stdout)
+            self.assertIn("again", platform.insula("usage", "-o", "csv").stdout)
+
+    def test_prices_that_cannot_be_understood_leave_the_last_good_ones(self):
+        with Platform() as platform:
+            key = platform.tenant("busy")
+            platform.insula("price", "set", "llm-sim", "--prompt", "1", "--cached", "0.5", "--completion", "1")
+            eventually(lambda: platform.chat("busy", key) and self.usage(platform, "busy")["costs"], 10)
+            platform.kubectl("patch", "configmap", "model-prices", "-n", "insula-system", "--type=merge", "-p",
+                             json.dumps({"data": {"prices.yaml": "models: {llm-sim: {prompt: free}}"}}))
+            eventually(lambda: platform.metric("insula_gateway_prices_refused") == 1, 5)
+            refused = platform.insula("price", "list", check=False)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn('models["llm-sim"].prompt: must be a number', refused.stderr)
+            before = platform.kill("gateway")
+            platform.wait_restarted("gateway", before)
+            platform.chat("busy", key)
+            latest = json.loads(platform.insula("usage", "records", "busy", "--limit", "1", "-o", "json").stdout)[0]
+            self.assertAlmostEqual(float(latest["cost"]), (latest["promptTokens"] + latest["completionTokens"]) * 1e-6,
+                                   places=9)
+
+
 class RateLimit(unittest.TestCase):
     def test_exactly_the_limit_is_admitted_though_the_gateway_is_killed(self):
         limit = 1000

@@ -139,13 +139,25 @@ class GatewayTest : public ::testing::Test {
     return send("POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")), body);
   }
 
-  /// The sums of alpha's usage.
+  /// The sums of alpha's usage, but for the times that it took.
   UsageCounts usage() {
     UsageCounts sum;
-    const auto rows = wait(gateway_->usage({.tenant = "alpha"})).value();
-    for (const UsageRow& row : rows)
+    const auto answer = wait(gateway_->usage({.tenant = "alpha"})).value();
+    for (const UsageRow& row : answer.rows)
       sum += row.counts;
+    sum.duration_us = sum.first_token_us = sum.first_tokens = 0;
     return sum;
+  }
+
+  /// Alpha's single requests, in the order in which they ended.
+  std::vector<UsageRecord> records() {
+    const auto scan = wait(gateway_->records({.tenant = "alpha", .oldest_first = true}));
+    std::vector<UsageRecord> all;
+    for (;;) {
+      const auto piece = wait(gateway_->next_records(scan)).value();
+      all.insert(all.end(), piece.records.begin(), piece.records.end());
+      if (piece.last) return all;
+    }
   }
 
   Loop loop_;

@@ -1,0 +1,143 @@
+#include "gateway/record_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x314345524c4e49;  // "INLREC1"
+/// Records that repair() looks at in one read.
+constexpr std::size_t kReadAtOnce = 64;
+
+/// The first bytes of a segment; the rest of its header is zero.
+struct Header {
+  std::uint64_t magic = kMagic;
+  std::uint64_t record_bytes = sizeof(StoredRecord);
+};
+
+off_t offset_of(std::size_t record) {
+  return static_cast<off_t>(RecordFile::kHeaderBytes + record * sizeof(StoredRecord));
+}
+
+/// Bytes that were written; fewer than asked for when the disk is full, or -1.
+ssize_t write_all(int fd, const char* data, std::size_t size, off_t at) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t wrote = ::pwrite(fd, data + done, size - done, at + static_cast<off_t>(done));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return done > 0 ? static_cast<ssize_t>(done) : -1;
+    done += static_cast<std::size_t>(wrote);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+}  // namespace
+
+/// FNV-1a over words and not bytes: nobody forges these files, but disks forget.
+std::uint64_t StoredRecord::sum() const {
+  std::array<std::uint64_t, sizeof(StoredRecord) / sizeof(std::uint64_t) - 1> words{};
+  std::memcpy(words.data(), this, sizeof words);
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint64_t word : words) {
+    hash = (hash ^ word) * 0x100000001b3U;
+    hash ^= hash >> 32U;
+  }
+  return hash;
+}
+
+Result<RecordFile> RecordFile::create(const std::filesystem::path& file) {
+  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("create " + file.string());
+  std::array<char, kHeaderBytes> bytes{};
+  const Header header;
+  std::memcpy(bytes.data(), &header, sizeof header);
+  if (write_all(fd.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    auto failed = fail_errno("write " + file.string());
+    ::unlink(file.c_str());
+    return failed;
+  }
+  return RecordFile(std::move(fd), file.string(), 0);
+}
+
+Result<RecordFile> RecordFile::open(const std::filesystem::path& file) {
+  Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return fail_errno("open " + file.string());
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("stat " + file.string());
+  Header header{.magic = 0, .record_bytes = 0};
+  const auto size = static_cast<std::size_t>(status.st_size);
+  const ssize_t got = ::pread(fd.get(), &header, sizeof header, 0);
+  if (got < 0) return fail_errno("read " + file.string());
+  if (size < kHeaderBytes || header.magic != kMagic || header.record_bytes != sizeof(StoredRecord))
+    return fail(ErrorCode::kConflict, file.string() + ": not a segment of usage records");
+  return RecordFile(std::move(fd), file.string(), (size - kHeaderBytes) / sizeof(StoredRecord));
+}
+
+Result<std::size_t> RecordFile::repair() {
+  struct stat status{};
+  if (::fstat(fd_.get(), &status) != 0) return fail_errno("stat " + name_);
+  std::array<StoredRecord, kReadAtOnce> read_now;
+  std::size_t keep = records_;
+  while (keep > 0) {
+    const std::size_t first = keep - std::min(keep, read_now.size());
+    INSULA_TRY(const std::size_t got, read(first, std::span(read_now).first(keep - first)));
+    const auto whole =
+        std::find_if(read_now.rend() - static_cast<std::ptrdiff_t>(got), read_now.rend(),
+                     [](const StoredRecord& each) { return each.is_whole(); });
+    keep = first + static_cast<std::size_t>(read_now.rend() - whole);
+    if (keep > first) break;
+  }
+  records_ = keep;
+  const std::size_t cut = static_cast<std::size_t>(status.st_size) - bytes();
+  if (cut > 0 && ::ftruncate(fd_.get(), offset_of(keep)) != 0) return fail_errno("cut " + name_);
+  return cut;
+}
+
+Result<std::size_t> RecordFile::append(std::span<const StoredRecord> records) {
+  if (records.empty()) return 0U;
+  const ssize_t wrote = write_all(fd_.get(), reinterpret_cast<const char*>(records.data()),
+                                  records.size_bytes(), offset_of(records_));
+  if (wrote < 0) return fail_errno("write " + name_);
+  const std::size_t whole = static_cast<std::size_t>(wrote) / sizeof(StoredRecord);
+  if (whole == 0) return fail_errno("write " + name_);
+  records_ += whole;
+  return whole;
+}
+
+Result<std::size_t> RecordFile::read(std::size_t first, std::span<StoredRecord> out) const {
+  const std::size_t wanted = std::min(out.size(), records_ - std::min(first, records_));
+  std::size_t done = 0;
+  while (done < wanted * sizeof(StoredRecord)) {
+    const ssize_t got =
+        ::pread(fd_.get(), reinterpret_cast<char*>(out.data()) + done,
+                wanted * sizeof(StoredRecord) - done, offset_of(first) + static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("read " + name_);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done / sizeof(StoredRecord);
+}
+
+Result<std::optional<StoredRecord>> RecordFile::last() const {
+  if (records_ == 0) return std::nullopt;
+  StoredRecord stored;
+  INSULA_TRY(const std::size_t got, read(records_ - 1, std::span(&stored, 1)));
+  if (got == 0 || !stored.is_whole()) return std::nullopt;
+  return stored;
+}
+
+Result<> RecordFile::sync() {
+  if (::fdatasync(fd_.get()) != 0) return fail_errno("sync " + name_);
+  return {};
+}
+
+}  // namespace insula::gateway

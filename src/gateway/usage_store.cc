@@ -1,0 +1,210 @@
+#include "gateway/usage_store.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "gateway/usage_journal_v1.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::string_view kFilePrefix = "usage-";
+constexpr std::string_view kJournalExtension = ".journal";
+constexpr std::string_view kRunningExtension = ".running";
+constexpr std::string_view kRingExtension = ".ring";
+constexpr const char* kLedgerFile = "usage.db";
+constexpr const char* kRecordsFolder = "records";
+constexpr const char* kDamagedSuffix = ".damaged";
+
+std::int64_t hour_of(WallTime now) {
+  return std::chrono::floor<std::chrono::hours>(now.time_since_epoch()).count();
+}
+
+/// `3` of usage-3.journal; empty for what is no file of a loop.
+std::string loop_of(const std::filesystem::path& file) {
+  const std::string extension = file.extension();
+  const std::string stem = file.stem();
+  const bool ours = extension == kJournalExtension || extension == kRunningExtension ||
+                    extension == kRingExtension;
+  return ours && stem.starts_with(kFilePrefix) ? stem.substr(kFilePrefix.size()) : std::string();
+}
+
+std::filesystem::path file_of(const std::filesystem::path& directory,
+                              const std::string& loop,
+                              std::string_view extension) {
+  return directory / fmt::format("{}{}{}", kFilePrefix, loop, extension);
+}
+
+}  // namespace
+
+UsageStore::UsageStore(std::filesystem::path directory,
+                       const Clock& clock,
+                       GatewayMetrics& metrics,
+                       Log log)
+    : directory_(std::move(directory)), clock_(clock), metrics_(metrics), log_(std::move(log)) {}
+
+Result<std::unique_ptr<UsageStore>> UsageStore::open(const std::filesystem::path& directory,
+                                                     unsigned loops,
+                                                     const RecordRetention& retention,
+                                                     const Clock& clock,
+                                                     GatewayMetrics& metrics,
+                                                     const Log& log) {
+  std::unique_ptr<UsageStore> store(new UsageStore(directory, clock, metrics, log));
+  INSULA_TRY_VOID(store->open_ledger());
+  INSULA_TRY(store->records_, RecordLog::open(directory / kRecordsFolder, retention, clock,
+                                              metrics.damaged_files, log));
+  INSULA_TRY_VOID(store->bring_in_earlier());
+  for (unsigned i = 0; i < loops; ++i) {
+    INSULA_TRY(auto recorder, store->open_recorder(std::to_string(i)));
+    store->recorders_.push_back(std::move(recorder));
+    store->persisted_changes_.push_back(0);
+  }
+  return store;
+}
+
+/// Tenants must not go unserved for their bill, so what cannot be read makes room for a new file.
+Result<> UsageStore::keep_aside(const std::filesystem::path& file, const Error& why) {
+  log_.error("damaged usage file kept aside", "file", file.string() + kDamagedSuffix, "err", why);
+  metrics_.damaged_files.add();
+  return keep_damaged(file);
+}
+
+Result<> UsageStore::keep_ledger_aside(const Error& why) {
+  const std::string file = directory_ / kLedgerFile;
+  // SQLite's log belongs to the file that it is named after: a new one must not find it.
+  for (const char* suffix : {"-wal", "-shm"})
+    ::rename((file + suffix).c_str(), (file + kDamagedSuffix + suffix).c_str());
+  return keep_aside(file, why);
+}
+
+Result<> UsageStore::open_ledger() {
+  auto opened = UsageLedger::open(directory_ / kLedgerFile);
+  if (!opened && opened.error().code() == ErrorCode::kConflict) {
+    INSULA_TRY_VOID(keep_ledger_aside(opened.error()));
+    opened = UsageLedger::open(directory_ / kLedgerFile);
+  }
+  INSULA_TRY(ledger_, std::move(opened));
+  return {};
+}
+
+template <class T>
+Result<std::unique_ptr<T>> UsageStore::open_file(const std::filesystem::path& file) {
+  auto opened = T::open(file);
+  if (opened || opened.error().code() != ErrorCode::kConflict) return opened;
+  INSULA_TRY_VOID(keep_aside(file, opened.error()));
+  return T::open(file);
+}
+
+Result<std::unique_ptr<UsageRecorder>> UsageStore::open_recorder(const std::string& loop) {
+  INSULA_TRY(auto journal, open_file<UsageJournal>(file_of(directory_, loop, kJournalExtension)));
+  INSULA_TRY(auto table, open_file<InFlightTable>(file_of(directory_, loop, kRunningExtension)));
+  INSULA_TRY(auto ring, open_file<RecordRing>(file_of(directory_, loop, kRingExtension)));
+  records_->resume(*ring);
+  return std::make_unique<UsageRecorder>(
+      std::move(journal), std::move(table), std::move(ring),
+      UsageLosses{metrics_.records_dropped, metrics_.requests_unnoted});
+}
+
+Result<> UsageStore::bring_in_earlier() {
+  std::set<std::string> loops;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    if (std::string loop = loop_of(entry.path()); !loop.empty()) loops.insert(std::move(loop));
+  }
+  for (const std::string& loop : loops)
+    INSULA_TRY_VOID(bring_in(loop));
+  return {};
+}
+
+Result<> UsageStore::bring_in_v1(const std::filesystem::path& journal) {
+  const auto readings = read_journal_v1(journal);
+  // Not one, or not there.
+  if (!readings) return {};
+  INSULA_TRY_VOID(ledger_->bring_over(*readings));
+  std::error_code failed;
+  std::filesystem::remove(journal, failed);
+  if (failed) return fail_errno("remove " + journal.string(), failed.value());
+  log_.info("usage of an earlier format brought in", "file", journal.string(), "sums",
+            readings->size());
+  return ledger_->forget(*readings);
+}
+
+Result<> UsageStore::bring_in(const std::string& loop) {
+  INSULA_TRY_VOID(bring_in_v1(file_of(directory_, loop, kJournalExtension)));
+  INSULA_TRY(const auto recorder, open_recorder(loop));
+  RecordRing* const ring = &recorder->ring();
+  const auto make_room = [&] { static_cast<void>(records_->write_from({&ring, 1})); };
+  const std::size_t cut_off = recorder->recover(clock_.wall(), make_room);
+  if (cut_off > 0) {
+    log_.warn("requests cut off by the end of an earlier gateway billed", "requests", cut_off);
+    metrics_.requests_cut_off.add(cut_off);
+  }
+  // Records may stay in their ring while the disk is full.
+  if (const auto written = records_->write_from({&ring, 1}); !written)
+    log_.error("usage records not written", "err", written.error());
+  return copy_to_ledger(recorder->journal());
+}
+
+Result<> UsageStore::copy_to_ledger(UsageJournal& journal) {
+  const std::int64_t hour = hour_of(clock_.wall());
+  auto copied = ledger_->copy(journal, hour, UsageLedger::Release::kAll);
+  if (copied || copied.error().code() != ErrorCode::kConflict) return copied;
+  // Damage further inside, which opening did not meet.
+  ledger_.reset();
+  INSULA_TRY_VOID(keep_ledger_aside(copied.error()));
+  INSULA_TRY_VOID(open_ledger());
+  return ledger_->copy(journal, hour, UsageLedger::Release::kAll);
+}
+
+Result<> UsageStore::persist() {
+  for (std::size_t i = 0; i < recorders_.size(); ++i) {
+    UsageJournal& journal = recorders_[i]->journal();
+    const std::uint64_t changes = journal.changes();
+    if (changes == persisted_changes_[i]) continue;
+    INSULA_TRY_VOID(
+        ledger_->copy(journal, hour_of(clock_.wall()), UsageLedger::Release::kOldHours));
+    persisted_changes_[i] = changes;
+  }
+  return {};
+}
+
+Result<std::vector<UsageRow>> UsageStore::read(const UsageQuery& query) {
+  INSULA_TRY_VOID(persist());
+  return ledger_->read(query);
+}
+
+Result<std::size_t> UsageStore::tenants_beside(const std::string& tenant,
+                                               const std::string* uid) const {
+  INSULA_TRY(const auto uids, ledger_->uids_of(tenant));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      uids, [&](const std::string& each) { return uid == nullptr || each != *uid; }));
+}
+
+Result<> UsageStore::move_records() {
+  records_->remove_old();
+  std::vector<RecordRing*> rings;
+  for (const auto& recorder : recorders_) {
+    recorder->reading();
+    rings.push_back(&recorder->ring());
+  }
+  return records_->write_from(rings);
+}
+
+Result<> UsageStore::write_records() {
+  auto moved = move_records();
+  if (!moved && !std::exchange(records_failing_, true)) {
+    log_.error("usage records not written: they are dropped when their ring is full; sums go on",
+               "err", moved.error());
+  }
+  if (moved && std::exchange(records_failing_, false)) log_.info("usage records written again");
+  return moved;
+}
+
+RecordScan UsageStore::scan(const RecordQuery& query) {
+  static_cast<void>(write_records());
+  return {records_->segments(), query};
+}
+
+}  // namespace insula::gateway
