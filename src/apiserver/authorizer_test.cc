@@ -36,7 +36,7 @@ class AuthorizerTest : public ::testing::Test {
     ASSERT_EQ(made.status, 201) << made.body;
   }
 
-  void expect(const User& user, std::initializer_list<Case> cases) {
+  void expect(const User& user, std::initializer_list<Case> cases) const {
     for (const Case& c : cases) {
       const auto info = parse_request_info(c.method, c.target);
       ASSERT_TRUE(info) << c.target;

@@ -74,9 +74,9 @@ std::string table_of_one(const json::Value& usage) {
 }
 
 const json::Array& rows_of(const json::Value& answer, const char* part) {
-  static const json::Array kNone;
+  static const json::Array none;
   const json::Array* rows = answer[part].as_array();
-  return rows == nullptr ? kNone : *rows;
+  return rows == nullptr ? none : *rows;
 }
 
 std::string table_of_tenants(const json::Value& answer) {

@@ -123,7 +123,8 @@ Result<std::unique_ptr<Gateway>> Gateway::create(const GatewaySettings& settings
 
 Result<> Gateway::start(const GatewaySettings& settings) {
   const unsigned loops = std::max(settings.loops, 1U);
-  INSULA_TRY(usage_, UsageStore::open(directory_, loops, settings.records, clock_, metrics_, log_));
+  INSULA_TRY(usage_,
+             UsageStore::open(directory_, {loops, settings.records}, clock_, metrics_, log_));
   for (unsigned i = 0; i < loops; ++i) {
     UsageRecorder& recorder = usage_->recorder(i);
     recorder.on_records(

@@ -89,7 +89,9 @@ class GatewayHttpTest : public ::testing::Test {
     return received;
   }
 
-  Task<> talk_task(std::vector<std::string> pieces, std::string_view cue, std::string& received) {
+  Task<> talk_task(std::vector<std::string> pieces,
+                   std::string_view cue,
+                   std::string& received) const {
     auto stream = (co_await net::dial(listener_->address(), loop_.now() + 5s)).value();
     for (const std::string& piece : pieces) {
       if (&piece != &pieces.front())

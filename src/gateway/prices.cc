@@ -50,9 +50,9 @@ std::string decimal_text(std::int64_t scaled, int decimals) {
 Result<std::int64_t> price_in(const json::Value& value, const std::string& where) {
   const auto number = value.as_double();
   if (!number) return wrong(where, "must be a number such as 0.15");
-  if (!(*number >= 0 && *number <= static_cast<double>(kPriceMax / kMicrosPerUnit)))
-    return wrong(where,
-                 fmt::format("{} is not between 0 and {}", *number, kPriceMax / kMicrosPerUnit));
+  constexpr std::int64_t kUnitsMax = kPriceMax / kMicrosPerUnit;
+  if (!(*number >= 0 && *number <= static_cast<double>(kUnitsMax)))
+    return wrong(where, fmt::format("{} is not between 0 and {}", *number, kUnitsMax));
   const double micros = *number * static_cast<double>(kMicrosPerUnit);
   const double rounded = std::round(micros);
   // A number of six decimals is off by less than this once it is binary.

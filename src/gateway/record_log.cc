@@ -235,6 +235,7 @@ Result<> RecordLog::sync() {
 
 std::vector<std::filesystem::path> RecordLog::segments() const {
   std::vector<std::filesystem::path> files;
+  files.reserve(segments_.size());
   for (const Segment& segment : segments_)
     files.push_back(segment.file);
   return files;

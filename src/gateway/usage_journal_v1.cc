@@ -15,10 +15,10 @@ constexpr std::uint64_t kMagic = 0x314c4e524a4c4e49;  // "INLJRNL1"
 constexpr std::size_t kHeaderBytes = 4096;
 
 struct Cell {
-  std::uint64_t use;
-  std::uint64_t updates;
-  std::array<std::array<std::int64_t, 5>, 2> copies;  // the first five of UsageCounts
-  std::int64_t hour;
+  std::uint64_t use = 0;
+  std::uint64_t updates = 0;
+  std::array<std::array<std::int64_t, 5>, 2> copies{};  // the first five of UsageCounts
+  std::int64_t hour = 0;
   FixedText<64> tenant;
   FixedText<112> model;
   FixedText<16> key;

@@ -47,7 +47,10 @@ struct FixedText {
     std::memcpy(bytes.data(), text.data(), std::min(text.size(), kBytesMax));
   }
 
-  [[nodiscard]] std::string_view view() const { return {bytes.data(), ::strnlen(bytes.data(), N)}; }
+  [[nodiscard]] std::string_view view() const {
+    const auto end = std::ranges::find(bytes, '\0');
+    return {bytes.begin(), end};
+  }
 
   bool operator==(const FixedText&) const = default;
 };

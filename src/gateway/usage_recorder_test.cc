@@ -155,6 +155,7 @@ TEST_F(UsageRecorderTest, WhatRanWhenItWasKilledIsBilledByWhatWasKnown) {
 TEST_F(UsageRecorderTest, PlacesAreGivenBackAndRequestsBeyondThemRunUnnoted) {
   const auto recorder = open(directory_.path());
   std::vector<std::size_t> places;
+  places.reserve(InFlightTable::kSlots);
   for (std::size_t i = 0; i < InFlightTable::kSlots; ++i)
     places.push_back(recorder->begin(request("x")));
   EXPECT_EQ(std::set(places.begin(), places.end()).size(), InFlightTable::kSlots);

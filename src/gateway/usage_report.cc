@@ -31,7 +31,7 @@ double seconds(std::int64_t micros) {
 
 /// The hour or day that a row is about; empty when it is about none.
 std::string period_of(UsageBy by, const UsageRow& row) {
-  const std::string text = api::Time{row.hour * kSecondsPerHour}.text();
+  std::string text = api::Time{row.hour * kSecondsPerHour}.text();
   if (by == UsageBy::kHour) return text;
   return by == UsageBy::kDay ? text.substr(0, kDateLength) : std::string();
 }

@@ -47,17 +47,16 @@ UsageStore::UsageStore(std::filesystem::path directory,
     : directory_(std::move(directory)), clock_(clock), metrics_(metrics), log_(std::move(log)) {}
 
 Result<std::unique_ptr<UsageStore>> UsageStore::open(const std::filesystem::path& directory,
-                                                     unsigned loops,
-                                                     const RecordRetention& retention,
+                                                     const UsageSettings& settings,
                                                      const Clock& clock,
                                                      GatewayMetrics& metrics,
                                                      const Log& log) {
   std::unique_ptr<UsageStore> store(new UsageStore(directory, clock, metrics, log));
   INSULA_TRY_VOID(store->open_ledger());
-  INSULA_TRY(store->records_, RecordLog::open(directory / kRecordsFolder, retention, clock,
+  INSULA_TRY(store->records_, RecordLog::open(directory / kRecordsFolder, settings.retention, clock,
                                               metrics.damaged_files, log));
   INSULA_TRY_VOID(store->bring_in_earlier());
-  for (unsigned i = 0; i < loops; ++i) {
+  for (unsigned i = 0; i < settings.loops; ++i) {
     INSULA_TRY(auto recorder, store->open_recorder(std::to_string(i)));
     store->recorders_.push_back(std::move(recorder));
     store->persisted_changes_.push_back(0);

@@ -18,6 +18,11 @@
 
 namespace insula::gateway {
 
+struct UsageSettings {
+  unsigned loops = 1;
+  RecordRetention retention = {};
+};
+
 /// All that a gateway keeps of usage, in its directory: usage.db, records/, and for each loop N
 /// usage-N.journal, usage-N.running and usage-N.ring.
 ///
@@ -29,8 +34,7 @@ class UsageStore {
   /// bills the requests that it cut off. What is damaged is kept aside as `.damaged`. Errors:
   /// fail_errno.
   static Result<std::unique_ptr<UsageStore>> open(const std::filesystem::path& directory,
-                                                  unsigned loops,
-                                                  const RecordRetention& retention,
+                                                  const UsageSettings& settings,
                                                   const Clock& clock,
                                                   GatewayMetrics& metrics,
                                                   const Log& log);

@@ -22,7 +22,7 @@ namespace insula::gateway {
 namespace {
 
 class UsageTest : public ::testing::Test {
- protected:
+ public:
   UsageTest() {
     std::string name = ::testing::TempDir() + "usage-XXXXXX";
     directory_ = ::mkdtemp(name.data());
@@ -30,6 +30,7 @@ class UsageTest : public ::testing::Test {
 
   ~UsageTest() override { std::filesystem::remove_all(directory_); }
 
+ protected:
   [[nodiscard]] std::unique_ptr<UsageJournal> journal() const {
     return UsageJournal::open(directory_ / "j").value();
   }
