@@ -5,11 +5,11 @@
 namespace insula::gateway {
 namespace {
 
-/// The backend on which the draw falls, of those that have endpoints; nullptr when none has both
-/// those and a weight.
-const Backend* drawn(const std::vector<Backend>& backends, double draw) {
-  const auto weight_of = [](const Backend& backend) {
-    return backend.endpoints.empty() ? 0 : backend.weight;
+/// The backend on which the draw falls, of those that are up; nullptr when none of these has a
+/// weight.
+const Backend* drawn(const std::vector<Backend>& backends, double draw, SteadyTime now) {
+  const auto weight_of = [now](const Backend& backend) {
+    return backend.is_up(now) ? backend.weight : 0;
   };
   std::int64_t total = 0;
   for (const Backend& backend : backends)
@@ -22,13 +22,33 @@ const Backend* drawn(const std::vector<Backend>& backends, double draw) {
   return nullptr;
 }
 
-void add_route(Candidates& candidates, const ModelRoute& route, double draw) {
-  if (const Backend* first = drawn(route.backends, draw); first != nullptr) candidates.add(*first);
+void add_route(Candidates& candidates, const ModelRoute& route, double draw, SteadyTime now) {
+  const Backend* first = route.backends.size() == 1 ? nullptr : drawn(route.backends, draw, now);
+  if (first != nullptr) candidates.add(*first);
   for (const Backend& backend : route.backends)
     candidates.add(backend);
 }
 
 }  // namespace
+
+bool Backend::is_up(SteadyTime now) const {
+  return std::ranges::any_of(
+      endpoints, [now](const auto& endpoint) { return endpoint->health.ejected_until() <= now; });
+}
+
+void Candidates::put_off_ejected(SteadyTime now) {
+  if (count_ < 2) return;
+  const std::array<const Backend*, kMax> all = backends_;
+  std::array<bool, kMax> up{};  // Asked once: another thread may change it.
+  for (std::size_t i = 0; i < count_; ++i)
+    up[i] = all[i]->is_up(now);
+  std::size_t at = 0;
+  for (const bool wanted : {true, false}) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (up[i] == wanted) backends_[at++] = all[i];
+    }
+  }
+}
 
 void Candidates::add(const Backend& backend) {
   if (backend.endpoints.empty() || count_ == kMax) return;
@@ -40,13 +60,14 @@ const ModelRoute* ModelRoutes::find(std::string_view name) const {
   return found == routes_.end() ? nullptr : &*found;
 }
 
-Candidates ModelRoutes::candidates(const ModelRoute& route, double draw) const {
+Candidates ModelRoutes::candidates(const ModelRoute& route, double draw, SteadyTime now) const {
   Candidates candidates;
-  add_route(candidates, route, draw);
+  add_route(candidates, route, draw, now);
   for (const std::string& name : route.fallbacks) {
     if (const ModelRoute* fallback = find(name); fallback != nullptr)
-      add_route(candidates, *fallback, draw);
+      add_route(candidates, *fallback, draw, now);
   }
+  candidates.put_off_ejected(now);
   return candidates;
 }
 

@@ -10,19 +10,23 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "gateway/endpoint_health.h"
+#include "gateway/retry_budget.h"
 #include "net/address.h"
 
 namespace insula::gateway {
 
 /// One address that serves, and how it is doing. Snapshots that name the same address share it.
 struct Endpoint {
-  explicit Endpoint(net::Address where) : address(where), text(where.text()) {}
+  /// `since`: when it was first heard of.
+  explicit Endpoint(net::Address where, SteadyTime since = {})
+      : address(where), text(where.text()), health(since) {}
 
   net::Address address;
   std::string text;
-  std::atomic<int> in_flight{0};
-  /// Steady nanoseconds until which other endpoints are preferred: it refused a connection.
-  std::atomic<std::int64_t> avoid_until{0};
+  std::atomic<std::int64_t> in_flight{0};
+  EndpointHealth health;
 };
 
 /// A Service that answers requests.
@@ -33,6 +37,13 @@ struct Backend {
   /// What it knows the model as; empty: what the client said.
   std::string model = {};
   std::int64_t weight = 1;
+  /// Requests that each endpoint answers at one time.
+  std::int64_t in_flight_max = INT64_MAX;
+  /// Shared by all that name the same Service.
+  std::shared_ptr<RetryBudget> retries = nullptr;
+
+  /// Some endpoint is well or may be probed.
+  [[nodiscard]] bool is_up(SteadyTime now) const;
 };
 
 /// What serves a model that a tenant lists.
@@ -51,6 +62,9 @@ class Candidates {
 
   /// Further ones than kMax are left out.
   void add(const Backend& backend);
+
+  /// Those that are not up go behind those that are.
+  void put_off_ejected(SteadyTime now);
 
   [[nodiscard]] std::span<const Backend* const> list() const { return {backends_.data(), count_}; }
 
@@ -74,9 +88,10 @@ class ModelRoutes {
 
   [[nodiscard]] bool empty() const { return routes_.empty(); }
 
-  /// Who is asked for this model: first the backend on which `draw`, in [0, 1), falls by their
-  /// weights, then the others as they are listed, then those of each fallback in the same way.
-  [[nodiscard]] Candidates candidates(const ModelRoute& route, double draw) const;
+  /// Who is asked for this model: first the backend on which `draw`, in [0, 1), falls by the
+  /// weights of those that are up, then the others as they are listed, then those of each fallback
+  /// in the same way; all that are not up at last.
+  [[nodiscard]] Candidates candidates(const ModelRoute& route, double draw, SteadyTime now) const;
 
  private:
   std::vector<ModelRoute> routes_;

@@ -106,14 +106,19 @@ void set_limits(json::Object& object, const LimitConfig& limits) {
   set("concurrentRequests", limits.concurrent_requests);
 }
 
+json::Value to_value(const BackendConfig& backend) {
+  json::Object object{{"serviceHost", backend.service_host},
+                      {"endpoints", strings_to_json(backend.endpoints)},
+                      {"model", backend.model},
+                      {"weight", backend.weight}};
+  if (backend.in_flight_max) object.set("inFlightMax", *backend.in_flight_max);
+  return object;
+}
+
 json::Value to_value(const ModelConfig& model) {
   json::Array backends;
-  for (const BackendConfig& backend : model.backends) {
-    backends.emplace_back(json::Object{{"serviceHost", backend.service_host},
-                                       {"endpoints", strings_to_json(backend.endpoints)},
-                                       {"model", backend.model},
-                                       {"weight", backend.weight}});
-  }
+  for (const BackendConfig& backend : model.backends)
+    backends.push_back(to_value(backend));
   return json::Object{{"name", model.name},
                       {"backends", std::move(backends)},
                       {"fallbacks", strings_to_json(model.fallbacks)}};
@@ -165,7 +170,8 @@ ModelConfig model_from(const json::Object& object) {
     model.backends.push_back({.service_host = string_in(backend, "serviceHost"),
                               .endpoints = strings_in(backend, "endpoints"),
                               .model = string_in(backend, "model"),
-                              .weight = number_in(backend, "weight").value_or(1)});
+                              .weight = number_in(backend, "weight").value_or(1),
+                              .in_flight_max = number_in(backend, "inFlightMax")});
   });
   return model;
 }

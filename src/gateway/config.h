@@ -51,6 +51,8 @@ struct BackendConfig {
   /// As the Service knows the model; empty: as the tenant does.
   std::string model = {};
   std::int64_t weight = 1;
+  /// Requests that each endpoint answers at one time; nothing: not limited.
+  std::optional<std::int64_t> in_flight_max = std::nullopt;
 
   bool operator==(const BackendConfig&) const = default;
 };

@@ -303,7 +303,7 @@ Result<> Exchange::plan(Request& request) {
   if (request.operation == llm::Operation::kModels && !tenant.models.empty()) return {};
   const ModelRoute* model = request.model.empty() ? nullptr : tenant.models.find(request.model);
   if (model != nullptr) {
-    candidates_ = tenant.models.candidates(*model, worker_.draw());
+    candidates_ = tenant.models.candidates(*model, worker_.balancer().draw(), worker_.coarse_now());
   } else {
     candidates_.add(tenant.service);
   }

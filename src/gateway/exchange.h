@@ -11,6 +11,7 @@
 #include "async/task.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/balancer.h"
 #include "gateway/body_relay.h"
 #include "gateway/downstream.h"
 #include "gateway/held_body.h"
@@ -71,7 +72,9 @@ class Exchange {
     kLost,       // sent, and the connection ended without a byte of reply
     kMalformed,  // the reply is not HTTP
     kTimedOut,
-    kPassedOver,  // the reply said that another backend should be asked
+    kToSibling,   // the reply said that another endpoint of the backend should be asked
+    kPassedOver,  // the same of another backend
+    kBusy,        // no endpoint of the backend may take the request
   };
 
   /// What has been tried at one backend.
@@ -80,23 +83,23 @@ class Exchange {
     static constexpr int kUnsentMax = 4;
     /// Pooled connections that may turn out closed.
     static constexpr int kStaleMax = 3;
-    /// Retries of a request that was sent and lost: its upstream may have processed it.
-    static constexpr int kLostMax = 1;
-    static constexpr std::size_t kMax = kUnsentMax + kLostMax;
+    /// Of a request that was sent, and lost or answered that the endpoint is not well. One that was
+    /// lost may have been processed.
+    static constexpr int kRetriesMax = 1;
+    static constexpr std::size_t kMax = kUnsentMax + kRetriesMax + 1;
 
     std::array<Endpoint*, kMax> endpoints{};
     std::size_t count = 0;
     int unsent = 0;
     int stale = 0;
-    int lost = 0;
+    int retries = 0;
+
+    [[nodiscard]] std::span<Endpoint* const> list() const { return {endpoints.data(), count}; }
 
     void note(Endpoint& endpoint) {
       if (count < kMax) endpoints[count++] = &endpoint;
     }
   };
-
-  /// Which connections an attempt may use.
-  enum class Via : std::uint8_t { kAny, kFresh };
 
   /// How a request went upstream.
   struct Dispatch {
@@ -121,9 +124,14 @@ class Exchange {
   Task<bool> route(Request& request);
   void address_to(const Request& request, const Backend& backend);
   bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);
-  Task<Attempt> attempt(Request& request, Endpoint& endpoint, Via via);
+  bool take_retry(const Request& request);
+  std::optional<Attempt> pass_over(const Request& request, Endpoint& endpoint, int status);
+  void judge(const Request& request, const Visit& visit, Attempt result);
+  void note_failure(const Request& request, const Visit& visit, EndpointHealth::Failure failure);
+  void note_reply(const Request& request, const Visit& visit, int status);
+  Task<Attempt> attempt(Request& request, const Visit& visit);
   Task<bool> write_on(std::string_view head, std::string_view body);
-  Task<Attempt> relay(Request& request, Endpoint& endpoint, Dispatch dispatch);
+  Task<Attempt> relay(Request& request, const Visit& visit, Dispatch dispatch);
   Task<std::optional<Attempt>> read_reply_head(std::string& partial,
                                                Dispatch dispatch,
                                                std::span<char>& rest);

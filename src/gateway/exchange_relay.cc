@@ -16,29 +16,11 @@
 namespace insula::gateway {
 namespace {
 
-/// After a refused connection, how long the endpoint's siblings are preferred.
-constexpr std::chrono::seconds kAvoidTime{1};
 /// Events that begin and end a stream and have no token: what it was told to keep to is not over
 /// with them.
 constexpr std::int64_t kEventsWithoutTokens = 8;
 /// Tokens that a stream reserves at once when it has used up its reservation.
 constexpr std::int64_t kTokensMore = 256;
-
-/// Counts a request at its endpoint while it runs.
-class Load {
- public:
-  explicit Load(Endpoint& endpoint) : endpoint_(endpoint) {
-    endpoint_.in_flight.fetch_add(1, std::memory_order_relaxed);
-  }
-
-  Load(const Load&) = delete;
-  Load& operator=(const Load&) = delete;
-
-  ~Load() { endpoint_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  Endpoint& endpoint_;
-};
 
 /// Writes as much as the upstream takes at once and removes it from both. Whether that was all, if
 /// the rest need not wait.
@@ -78,9 +60,14 @@ Task<> refused(net::Stream& upstream) {
   });
 }
 
+/// Whether such a reply says that the endpoint is not well.
+bool is_failure(int status) {
+  return status >= 502 && status <= 504;
+}
+
 /// Whether another backend may do better: this one is too busy or not well.
 bool should_pass_over(int status) {
-  return status == 429 || status == 500 || (status >= 502 && status <= 504);
+  return status == 429 || status == 500 || is_failure(status);
 }
 
 }  // namespace
@@ -105,7 +92,6 @@ bool Exchange::may_try_again(const Request& request, Endpoint& endpoint, Attempt
   switch (result) {
     case Attempt::kUnsent:
       metrics.connect_errors->add();
-      endpoint.avoid_until = (worker_.coarse_now() + kAvoidTime).time_since_epoch().count();
       tries_.note(endpoint);
       return ++tries_.unsent < Tries::kUnsentMax;
     case Attempt::kStale:
@@ -113,11 +99,74 @@ bool Exchange::may_try_again(const Request& request, Endpoint& endpoint, Attempt
     case Attempt::kLost:
       metrics.lost_errors->add();
       tries_.note(endpoint);
-      if (++tries_.lost > Tries::kLostMax) return false;
-      metrics.retries->add();
+      return take_retry(request);
+    case Attempt::kToSibling:
+      tries_.note(endpoint);
       return true;
     default:
       return false;
+  }
+}
+
+/// Whether the request may be sent once more to a backend that had it already.
+bool Exchange::take_retry(const Request& request) {
+  const TenantMetrics& metrics = *request.tenant->metrics;
+  if (tries_.retries == Tries::kRetriesMax) return false;
+  if (!request.backend->retries->take(worker_.coarse_now())) {
+    metrics.retries_refused->add();
+    return false;
+  }
+  ++tries_.retries;
+  metrics.retries->add();
+  return true;
+}
+
+/// Where a request goes that got this reply; nothing when the reply is for the client.
+std::optional<Exchange::Attempt> Exchange::pass_over(const Request& request,
+                                                     Endpoint& endpoint,
+                                                     int status) {
+  if (!should_pass_over(status)) return std::nullopt;
+  if (is_failure(status)) {
+    Tries tried = tries_;
+    tried.note(endpoint);
+    if (has_another(*request.backend, tried.list(), worker_.coarse_now()) && take_retry(request))
+      return Attempt::kToSibling;
+  }
+  if (last_candidate_) return std::nullopt;
+  return Attempt::kPassedOver;
+}
+
+/// Tells the endpoint's health what came of a request, but for what a reply's head said.
+void Exchange::judge(const Request& request, const Visit& visit, Attempt result) {
+  switch (result) {
+    case Attempt::kDone:
+      if (request.status < 500) visit.endpoint().health.succeed();
+      return;
+    case Attempt::kUnsent:
+      return note_failure(request, visit, EndpointHealth::Failure::kUnreachable);
+    case Attempt::kLost:
+    case Attempt::kMalformed:
+    case Attempt::kTimedOut:
+    case Attempt::kCutOff:
+      return note_failure(request, visit, EndpointHealth::Failure::kUnanswered);
+    default:
+      return;
+  }
+}
+
+void Exchange::note_failure(const Request& request,
+                            const Visit& visit,
+                            EndpointHealth::Failure failure) {
+  const std::chrono::seconds ejected =
+      visit.endpoint().health.fail(worker_.coarse_now(), failure, visit.is_probe());
+  if (ejected > std::chrono::seconds(0)) worker_.log_ejection(request, ejected);
+}
+
+void Exchange::note_reply(const Request& request, const Visit& visit, int status) {
+  if (is_failure(status)) {
+    note_failure(request, visit, EndpointHealth::Failure::kUnanswered);
+  } else if (visit.endpoint().health.reply(worker_.coarse_now())) {
+    worker_.log_return(visit.endpoint());
   }
 }
 
@@ -129,16 +178,22 @@ Task<bool> Exchange::route(Request& request) {
   for (std::size_t at = 0;; ++at) {
     const Backend& backend = *backends[at];
     last_candidate_ = at + 1 == backends.size();
+    request.backend = &backend;
+    backend.retries->count(worker_.coarse_now());
     tries_ = {};
     address_to(request, backend);
-    auto result = Attempt::kUnsent;
+    auto result = Attempt::kBusy;
     Endpoint* endpoint = nullptr;
     do {
-      endpoint = worker_.choose(backend, std::span(tries_.endpoints).first(tries_.count));
-      // A second pooled connection could be lost in the same way as the first.
-      const Via via = tries_.lost == 0 ? Via::kAny : Via::kFresh;
-      result = co_await attempt(request, *endpoint, via);
+      const Visit visit = worker_.balancer().choose(backend, tries_.list(), worker_.coarse_now());
+      if (!visit) {
+        result = Attempt::kBusy;
+        break;
+      }
+      endpoint = &visit.endpoint();
+      result = co_await attempt(request, visit);
       upstream_.reset();
+      judge(request, visit, result);
     } while (may_try_again(request, *endpoint, result));
     const bool answered = result == Attempt::kDone || result == Attempt::kClientGone ||
                           result == Attempt::kCutOff || result == Attempt::kNoSocket;
@@ -156,6 +211,12 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
       request.outcome = UsageOutcome::kGatewayFailed;
       co_return co_await refuse(
           request, Error(ErrorCode::kUnavailable, "the gateway has too many connections open"));
+    case Attempt::kBusy:
+      request.refusal_code = "overloaded";
+      co_return co_await refuse(
+          request, Error(ErrorCode::kUnavailable,
+                         fmt::format("each endpoint of {} answers as many requests as it may",
+                                     request.backend->service_host)));
     case Attempt::kTimedOut:
       metrics.timeout_errors->add();
       co_return co_await refuse(request,
@@ -180,13 +241,14 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
   }
 }
 
-Task<Exchange::Attempt> Exchange::attempt(Request& request, Endpoint& endpoint, Via via) {
-  const Load load(endpoint);
+Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) {
+  Endpoint& endpoint = visit.endpoint();
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
   request.endpoint = &endpoint;
   ++request.attempts;
-  if (via == Via::kAny) upstream_ = worker_.pool().take(endpoint);
+  // A second pooled connection could be lost in the same way as the first.
+  if (tries_.retries == 0) upstream_ = worker_.pool().take(endpoint);
   Dispatch dispatch{.reused = upstream_ != nullptr};
   if (!dispatch.reused) {
     wait_for_upstream(timeouts.connect);
@@ -206,7 +268,7 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, Endpoint& endpoint, 
   if (client_gone_) co_return Attempt::kClientGone;
   if (expired_) co_return Attempt::kTimedOut;
   // Also when not all was sent: an upstream that refuses a request says why before it closes.
-  co_return co_await relay(request, endpoint, dispatch);
+  co_return co_await relay(request, visit, dispatch);
 }
 
 /// Writes what the upstream could not take at once. False when it closed, or refuses the request
@@ -260,13 +322,15 @@ Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(std::string& pa
   }
 }
 
-Task<Exchange::Attempt> Exchange::relay(Request& request, Endpoint& endpoint, Dispatch dispatch) {
+Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {
+  Endpoint& endpoint = visit.endpoint();
   std::string partial;
   std::span<char> rest;
   if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
 
   const http::ResponseHead& head = worker_.response_head();
-  if (!last_candidate_ && should_pass_over(head.status)) co_return Attempt::kPassedOver;
+  note_reply(request, visit, head.status);
+  if (const auto passed = pass_over(request, endpoint, head.status); passed) co_return *passed;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
   if (head.status == 408 && dispatch.if_silent() == Attempt::kStale) co_return Attempt::kStale;
   BodyRelay body(

@@ -1,102 +1,18 @@
 // A tenant with several models: who is asked for which, and who when that one does not answer.
 
-#include <memory>
 #include <string>
-#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "async/task_group.h"
-#include "gateway/testing/test_gateway.h"
+#include "gateway/testing/test_models.h"
 
 namespace insula::gateway {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr std::string_view kReply =
-    R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[{}]})";
-
-/// A server that answers each request alike and notes what it was sent.
-class Canned {
- public:
-  Canned(Loop& loop, int status)
-      : listener_(net::Listener::bind(loop, any_port()).value()),
-        address_(listener_->address()),
-        status_(status) {
-    serving_.spawn(serve());
-  }
-
-  [[nodiscard]] std::string address() const { return address_.text(); }
-
-  int requests = 0;
-  std::string last;  // head and body
-
- private:
-  Task<> serve() {
-    for (;;) {
-      auto stream = co_await listener_->accept();
-      if (stream) serving_.spawn(answer(*std::move(stream)));
-    }
-  }
-
-  Task<> answer(std::unique_ptr<net::Stream> stream) {
-    std::array<char, 16384> buffer{};
-    for (;;) {
-      const auto got = co_await stream->read(buffer);
-      if (!got || *got == 0) co_return;
-      ++requests;
-      last.assign(buffer.data(), *got);
-      if (status_ == 0) co_return;  // Hangs up.
-      const std::string text = fmt::format(
-          "HTTP/1.1 {} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-          status_, kReply.size(), kReply);
-      if (!co_await stream->write(text)) co_return;
-    }
-  }
-
-  std::unique_ptr<net::Listener> listener_;
-  net::Address address_;
-  int status_;
-  TaskGroup serving_;
-};
-
-class GatewayModelsTest : public GatewayTest {
- public:
-  /// A backend at this address; none: without endpoints.
-  static BackendConfig at(const std::string& address, std::string model = {}, int weight = 1) {
-    BackendConfig backend{
-        .service_host = "svc." + address, .model = std::move(model), .weight = weight};
-    if (!address.empty()) backend.endpoints = {address};
-    return backend;
-  }
-
-  void start_with(std::vector<ModelConfig> models, const std::string& service = {}) {
-    config_.tenants[0].models = std::move(models);
-    config_.tenants[0].created = 1'700'000'000;
-    settings_.directory = directory_;
-    gateway_ = Gateway::create(settings_, system_clock(), registry_, {}).value();
-    if (!service.empty()) config_.tenants[0].endpoints = {service};
-    apply();
-    ASSERT_TRUE(gateway_->serve(listener_));
-  }
-
-  http::Response ask(std::string_view model, std::string_view more = "") {
-    return chat(fmt::format(R"({{"model":"{}"{}}})", model, more));
-  }
-
-  /// A port that nobody listens on.
-  std::string dead() { return net::Listener::bind(loop_, any_port()).value()->address().text(); }
-
-  Canned small_{loop_, 200};
-  Canned large_{loop_, 200};
-  Canned busy_{loop_, 429};
-  Canned broken_{loop_, 503};
-  Canned gone_{loop_, 0};
-};
 
 TEST_F(GatewayModelsTest, TheModelDecidesWhichServiceAnswers) {
   start_with({{"small", {at(small_.address())}}, {"large", {at(large_.address())}}});

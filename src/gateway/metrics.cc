@@ -57,6 +57,16 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       "insula_gateway_retries_total",
       "Requests tried again on another endpoint before the first byte of a reply.",
       {{"tenant", name}});
+  metrics.retries_refused = &registry.counter(
+      "insula_gateway_retries_refused_total",
+      "Requests not tried again since a fifth of those to their backend were retries already. Look "
+      "at the pods of the backend, which fail more than that.",
+      {{"tenant", name}});
+  metrics.ejections = &registry.counter(
+      "insula_gateway_endpoint_ejections_total",
+      "Times that an endpoint was left alone for a while, since it could not be reached or failed "
+      "several requests in a row. The log says which; look at that pod.",
+      {{"tenant", name}});
   metrics.fallbacks = &registry.counter(
       "insula_gateway_fallbacks_total",
       "Requests that went on to another backend of their model, or to a fallback of it, since one "

@@ -26,6 +26,8 @@ struct TenantMetrics {
   PerScope<std::array<Counter*, 3>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
+  Counter* retries_refused = nullptr;
+  Counter* ejections = nullptr;
   Counter* fallbacks = nullptr;
   Counter* connect_errors = nullptr;
   Counter* lost_errors = nullptr;

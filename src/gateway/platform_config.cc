@@ -147,6 +147,7 @@ ModelConfig model_of(const PlatformObjects& objects,
     config.backends.push_back(backend_of(objects, tenant, backend.service));
     config.backends.back().model = backend.model;
     config.backends.back().weight = backend.weight.value_or(1);
+    config.backends.back().in_flight_max = backend.concurrent_requests_per_endpoint;
   }
   return config;
 }

@@ -114,6 +114,7 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   own.service = with_models.spec.gateway.service;
   own.model = "vendor/m";
   own.weight = 9;
+  own.concurrent_requests_per_endpoint = 4;
   api::TenantBackend absent;
   absent.service = {.name = "absent", .namespace_ = "", .port = 1};
   api::TenantBackend foreign;
@@ -131,13 +132,14 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                                            shared(slice("b", {endpoint("10.0.9.9", true)}))}};
   const TenantConfig config = make_config(objects).tenants.at(0);
   EXPECT_EQ(config.created, 1'700'000'000);
-  EXPECT_THAT(config.models,
-              ElementsAre(ModelConfig{"m",
-                                      {{"llm-service.a.svc:8000", {"10.0.0.1:4000"}, "vendor/m", 9},
-                                       {"absent.a.svc:1", {}, "", 1},
-                                       {"", {}, "", 1}},
-                                      {"n"}},
-                          ModelConfig{"n", {}, {}}));
+  EXPECT_THAT(
+      config.models,
+      ElementsAre(ModelConfig{"m",
+                              {{"llm-service.a.svc:8000", {"10.0.0.1:4000"}, "vendor/m", 9, 4},
+                               {"absent.a.svc:1", {}, "", 1},
+                               {"", {}, "", 1}},
+                              {"n"}},
+                  ModelConfig{"n", {}, {}}));
 }
 
 TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {

@@ -75,6 +75,7 @@ class Request {
   /// Of attempts to have it answered: how many, and where the last one went.
   int attempts = 0;
   const Endpoint* endpoint = nullptr;
+  const Backend* backend = nullptr;
 
   /// Of the reply; 499 while there is none and the client may leave.
   int status = 499;

@@ -119,6 +119,7 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   };
   std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(retries_, [](const auto& entry) { return entry.second.expired(); });
   const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
   if (std::exchange(files_may_be_spent_, false)) remove_spent_files();
@@ -162,7 +163,8 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   tenant.uid = config.uid;
   tenant.created = config.created;
   tenant.service = {.service_host = config.service_host,
-                    .endpoints = endpoints_of(config.endpoints)};
+                    .endpoints = endpoints_of(config.endpoints),
+                    .retries = retries_of(config.service_host)};
   for (const ModelConfig& model : config.models)
     tenant.models.add(build_route(model, tenant.service));
   tenant.for_each_backend([&](const Backend& backend) {
@@ -303,7 +305,9 @@ ModelRoute SnapshotBuilder::build_route(const ModelConfig& config, const Backend
     route.backends.push_back({.service_host = backend.service_host,
                               .endpoints = endpoints_of(backend.endpoints),
                               .model = backend.model.empty() ? config.name : backend.model,
-                              .weight = std::max<std::int64_t>(backend.weight, 0)});
+                              .weight = std::max<std::int64_t>(backend.weight, 0),
+                              .in_flight_max = backend.in_flight_max.value_or(INT64_MAX),
+                              .retries = retries_of(backend.service_host)});
   }
   if (route.backends.empty()) {
     route.backends.push_back(service);
@@ -330,9 +334,17 @@ std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) 
     log_.warn("endpoint ignored", "endpoint", text, "err", address.error());
     return nullptr;
   }
-  auto endpoint = std::make_shared<Endpoint>(*address);
+  auto endpoint = std::make_shared<Endpoint>(*address, clock_.now());
   known = endpoint;
   return endpoint;
+}
+
+std::shared_ptr<RetryBudget> SnapshotBuilder::retries_of(const std::string& service_host) {
+  auto& known = retries_[service_host];
+  auto retries = known.lock();
+  if (retries == nullptr) retries = std::make_shared<RetryBudget>();
+  known = retries;
+  return retries;
 }
 
 void SnapshotBuilder::flush() {

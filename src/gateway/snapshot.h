@@ -21,6 +21,7 @@
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/prices.h"
+#include "gateway/retry_budget.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
@@ -75,7 +76,7 @@ struct Snapshot {
 };
 
 /// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's
-/// and key's limits count, and endpoints by address.
+/// and key's limits count, and endpoints by address; and what there is of retries.
 ///
 /// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
 /// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
@@ -131,6 +132,7 @@ class SnapshotBuilder {
       const std::vector<std::string>& texts);
   [[nodiscard]] ModelRoute build_route(const ModelConfig& config, const Backend& service);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
+  [[nodiscard]] std::shared_ptr<RetryBudget> retries_of(const std::string& service_host);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
   void remove_spent_files();
@@ -160,6 +162,7 @@ class SnapshotBuilder {
   std::uint64_t last_scope_ = 0;
   std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
   std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
+  std::map<std::string, std::weak_ptr<RetryBudget>> retries_;  // by service_host
 };
 
 }  // namespace insula::gateway

@@ -61,7 +61,8 @@ Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
       settings_(settings),
       usage_(usage),
       coarse_now_(loop.now()),
-      id_state_(random_seed()) {
+      id_state_(random_seed()),
+      balancer_(random_seed()) {
   accepting_.spawn(sweep());
 }
 
@@ -147,33 +148,6 @@ Task<> Worker::drain(Deadline deadline) {
   running_.cancel();
 }
 
-double Worker::draw() {
-  // The multiples of the golden ratio are spread as evenly as can be (Weyl, 1916).
-  constexpr double kGoldenRatio = 0.6180339887498949;
-  drawn_ += kGoldenRatio;
-  if (drawn_ >= 1) drawn_ -= 1;
-  return drawn_;
-}
-
-Endpoint* Worker::choose(const Backend& backend, std::span<Endpoint* const> tried) {
-  const auto& endpoints = backend.endpoints;
-  const std::int64_t now = coarse_now_.time_since_epoch().count();
-  Endpoint* best = nullptr;
-  auto best_cost = std::make_pair(0, 0);
-  ++turn_;
-  for (std::size_t i = 0; i < endpoints.size(); ++i) {
-    Endpoint* endpoint = endpoints[(turn_ + i) % endpoints.size()].get();
-    const bool was_tried = std::ranges::find(tried, endpoint) != tried.end();
-    const bool avoided = endpoint->avoid_until.load(std::memory_order_relaxed) > now;
-    const auto cost = std::make_pair((was_tried ? 2 : 0) + (avoided ? 1 : 0),
-                                     endpoint->in_flight.load(std::memory_order_relaxed));
-    if (best != nullptr && cost >= best_cost) continue;
-    best = endpoint;
-    best_cost = cost;
-  }
-  return best;
-}
-
 void Worker::log_failure(const Request& request, std::string_view reason) {
   if (coarse_now_ - failures_since_ >= std::chrono::seconds(1)) {
     failures_since_ = coarse_now_;
@@ -189,6 +163,16 @@ void Worker::log_failure(const Request& request, std::string_view reason) {
                      request.endpoint == nullptr ? std::string_view() : request.endpoint->text,
                      "attempts", request.attempts, "reason", reason, "unsaid",
                      std::exchange(failures_unsaid_, 0));
+}
+
+void Worker::log_ejection(const Request& request, std::chrono::seconds time) {
+  request.tenant->metrics->ejections->add();
+  settings_.log.warn("endpoint ejected", "endpoint", request.endpoint->text, "tenant",
+                     request.tenant->name, "request_id", request.id, "seconds", time.count());
+}
+
+void Worker::log_return(const Endpoint& endpoint) {
+  settings_.log.info("endpoint is back", "endpoint", endpoint.text);
 }
 
 bool Worker::hold(std::size_t bytes) {

@@ -16,6 +16,7 @@
 #include "async/task.h"
 #include "async/task_group.h"
 #include "base/clock.h"
+#include "gateway/balancer.h"
 #include "gateway/buffer_pool.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
@@ -117,17 +118,11 @@ class Worker {
 
   [[nodiscard]] UpstreamPool& pool() { return pool_; }
 
+  [[nodiscard]] Balancer& balancer() { return balancer_; }
+
   [[nodiscard]] BufferPool& buffers() { return buffers_; }
 
   [[nodiscard]] UsageRecorder& usage() { return usage_; }
-
-  /// The endpoint with the fewest requests, none of `tried` if there is another, in turn among
-  /// equals. nullptr when the backend has none.
-  [[nodiscard]] Endpoint* choose(const Backend& backend, std::span<Endpoint* const> tried);
-
-  /// A number in [0, 1). Successive ones fall into every part of it as often as it is large, and
-  /// those of every second request do so, too.
-  [[nodiscard]] double draw();
 
   /// Whether there may be one more connection, or stream of one: each may need a connection to an
   /// upstream.
@@ -144,6 +139,10 @@ class Worker {
   /// Writes a line about a request that was answered 5xx, unless there were kFailureLinesMax in
   /// this second; the next line that is written says how many were left out.
   void log_failure(const Request& request, std::string_view reason);
+
+  /// Notes that an endpoint failed this request and gets no others for a while.
+  void log_ejection(const Request& request, std::chrono::seconds time);
+  void log_return(const Endpoint& endpoint);
 
   /// Appends a fresh request id.
   void append_request_id(std::string& out);
@@ -168,8 +167,7 @@ class Worker {
   SteadyTime failures_since_;
   int failure_lines_ = 0;
   std::int64_t failures_unsaid_ = 0;
-  std::size_t turn_ = 0;
-  double drawn_ = 0;
+  Balancer balancer_;
   std::size_t buffered_bytes_ = 0;
   std::array<char, std::size_t{64} * 1024> buffer_{};
   http::RequestHead request_head_;

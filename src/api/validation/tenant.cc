@@ -139,6 +139,11 @@ void validate_model(const TenantModel& model,
     if (!backend.model.empty()) validate_model_name(backend.model, at.child("model"), errors);
     if (const std::int32_t weight = backend.weight.value_or(1); weight < 0 || weight > kWeightMax)
       errors.invalid(at.child("weight"), weight, range_complaint(0, kWeightMax));
+    const std::int64_t at_once = backend.concurrent_requests_per_endpoint.value_or(1);
+    if (at_once < 1 || at_once > kConcurrentRequestsMax) {
+      errors.invalid(at.child("concurrentRequestsPerEndpoint"), at_once,
+                     range_complaint(1, kConcurrentRequestsMax));
+    }
   }
   validate_fallbacks(model, spec, path.child("fallbacks"), errors);
 }

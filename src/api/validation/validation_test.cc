@@ -570,7 +570,8 @@ const Creation kTenants[] = {
     {"models that lead nowhere",
      TENANT(
          "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b]}, {name: 'b c'}, {backends: ["
-         "{weight: -1}, {service: {name: not, namespace: other}, model: '\"'}]}]}"),
+         "{weight: -1, concurrentRequestsPerEndpoint: 0}, {service: {name: not, namespace: other}, "
+         "model: '\"'}]}]}"),
      {"spec.gateway.models[0].fallbacks[0]: Invalid value: \"a\": is the model itself",
       "spec.gateway.models[0].fallbacks[1]: Invalid value: \"gone\": must be one of "
       "`spec.gateway.models`",
@@ -584,6 +585,8 @@ const Creation kTenants[] = {
       "spec.gateway.models[2].name: Required value",
       "spec.gateway.models[2].backends[0].weight: Invalid value: -1: must be between 0 and "
       "1000000, inclusive",
+      "spec.gateway.models[2].backends[0].concurrentRequestsPerEndpoint: Invalid value: 0: must be "
+      "between 1 and 1000000, inclusive",
       "spec.gateway.models[2].backends[1].service.namespace: Invalid value: \"other\": must be one "
       "of `spec.namespaces`",
       "spec.gateway.models[2].backends[1].model: Invalid value: \"\\\"\": must be of printable "
