@@ -1,6 +1,7 @@
 #include "gateway/backend.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace insula::gateway {
 namespace {
@@ -53,6 +54,10 @@ void Candidates::put_off_ejected(SteadyTime now) {
 void Candidates::add(const Backend& backend) {
   if (backend.endpoints.empty() || count_ == kMax) return;
   if (std::ranges::find(list(), &backend) == list().end()) backends_[count_++] = &backend;
+}
+
+void ModelRoutes::limit(std::string_view name, Limits limits) {
+  std::ranges::find(routes_, name, &ModelRoute::name)->limits = std::move(limits);
 }
 
 const ModelRoute* ModelRoutes::find(std::string_view name) const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "gateway/endpoint_health.h"
+#include "gateway/limits.h"
 #include "gateway/retry_budget.h"
 #include "net/address.h"
 
@@ -52,6 +54,8 @@ struct ModelRoute {
   /// At least one.
   std::vector<Backend> backends;
   std::vector<std::string> fallbacks = {};
+  /// Of requests that name it; nothing when it has none of its own.
+  std::optional<Limits> limits = std::nullopt;
 };
 
 /// Backends in the order in which one request asks them: each once, and only those that have an
@@ -81,6 +85,9 @@ class Candidates {
 class ModelRoutes {
  public:
   void add(ModelRoute route) { routes_.push_back(std::move(route)); }
+
+  /// Requires: there is such a model.
+  void limit(std::string_view name, Limits limits);
 
   [[nodiscard]] const ModelRoute* find(std::string_view name) const;
 

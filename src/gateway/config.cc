@@ -119,9 +119,11 @@ json::Value to_value(const ModelConfig& model) {
   json::Array backends;
   for (const BackendConfig& backend : model.backends)
     backends.push_back(to_value(backend));
-  return json::Object{{"name", model.name},
+  json::Object object{{"name", model.name},
                       {"backends", std::move(backends)},
                       {"fallbacks", strings_to_json(model.fallbacks)}};
+  set_limits(object, model.limits);
+  return object;
 }
 
 json::Value to_value(const TenantConfig& tenant) {
@@ -165,7 +167,8 @@ LimitConfig limits_in(const json::Object& object) {
 
 ModelConfig model_from(const json::Object& object) {
   ModelConfig model{.name = string_in(object, "name"),
-                    .fallbacks = strings_in(object, "fallbacks")};
+                    .fallbacks = strings_in(object, "fallbacks"),
+                    .limits = limits_in(object)};
   for_each_object(object, "backends", [&](const json::Object& backend) {
     model.backends.push_back({.service_host = string_in(backend, "serviceHost"),
                               .endpoints = strings_in(backend, "endpoints"),

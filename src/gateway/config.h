@@ -62,6 +62,7 @@ struct ModelConfig {
   std::string name;
   std::vector<BackendConfig> backends = {};  // empty: the tenant's own Service
   std::vector<std::string> fallbacks = {};
+  LimitConfig limits = {};  // beside those of the tenant
 
   bool operator==(const ModelConfig&) const = default;
 };

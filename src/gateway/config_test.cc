@@ -17,8 +17,11 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   for (int byte = 0; byte < 256; ++byte)
     bytes += static_cast<char>(byte);
   tenant.issuers = {{"i", {"a", "b"}, {"pem"}, {"secret\n\"x\"", bytes}, {"RS256"}}};
-  tenant.models = {
-      {"m", {{"a.t.svc:1", {"10.0.0.2:1"}, "vendor/m", 9, 64}, {"b.t.svc:1", {}}}, {"n"}}, {"n"}};
+  tenant.models = {{"m",
+                    {{"a.t.svc:1", {"10.0.0.2:1"}, "vendor/m", 9, 64}, {"b.t.svc:1", {}}},
+                    {"n"},
+                    {.concurrent_requests = 3}},
+                   {"n"}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

@@ -302,6 +302,7 @@ Result<> Exchange::plan(Request& request) {
   candidates_ = {};
   if (request.operation == llm::Operation::kModels && !tenant.models.empty()) return {};
   const ModelRoute* model = request.model.empty() ? nullptr : tenant.models.find(request.model);
+  request.route = model;
   if (model != nullptr) {
     candidates_ = tenant.models.candidates(*model, worker_.balancer().draw(), worker_.coarse_now());
   } else {

@@ -1,5 +1,6 @@
 // A tenant with several models: who is asked for which, and who when that one does not answer.
 
+#include <filesystem>
 #include <string>
 
 #include <fmt/format.h>
@@ -84,6 +85,54 @@ TEST_F(GatewayModelsTest, WeightsShareTheRequests) {
     ASSERT_EQ(ask("m").status, 200);
   EXPECT_NEAR(small_.requests, 180, 3);
   EXPECT_EQ(small_.requests + large_.requests, 200);
+}
+
+TEST_F(GatewayModelsTest, AModelIsHeldToItsOwnLimitsBesideTheTenants) {
+  const auto start = [&] {
+    start_with(
+        {{.name = "small", .backends = {at(small_.address())}, .limits = {.requests_per_hour = 2}},
+         {.name = "busy", .backends = {at(busy_.address())}, .fallbacks = {"small"}},
+         {.name = "org/words",
+          .backends = {at(large_.address())},
+          .limits = {.tokens_per_minute = 100}}},
+        large_.address());
+  };
+  start();
+  const auto first = ask("small");
+  EXPECT_EQ(first.headers.get("RateLimit-Policy"),
+            "\"tenant\";q=1000;w=3600, \"model\";q=2;w=3600");
+  EXPECT_EQ(first.headers.get("x-ratelimit-remaining-requests"), "1");
+  EXPECT_EQ(ask("small").status, 200);
+  const auto refused = ask("small");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.get("Retry-After"), "3600");
+  EXPECT_THAT(refused.body, HasSubstr("the model's rate limit of 2 requests per hour is reached"));
+  // It holds those who name the model: not what it answers for another, nor other models.
+  EXPECT_EQ(ask("busy").status, 200);
+  EXPECT_EQ(ask("unlisted").status, 200);
+  EXPECT_EQ(ask("org/words", R"(,"max_tokens":20)").status, 200);
+  const auto many = ask("org/words", R"(,"max_tokens":90)");
+  EXPECT_EQ(many.status, 429);
+  EXPECT_THAT(many.body, HasSubstr("the model's rate limit is 100 tokens per minute"));
+  // What was refused has used up nothing of the tenant's.
+  EXPECT_THAT(ask("unlisted").headers.get("RateLimit"), HasSubstr("\"tenant\";r=994"));
+  EXPECT_THAT(registry_.expose(),
+              HasSubstr("insula_gateway_rate_limited_total{tenant=\"alpha\",limit=\"requests\","
+                        "scope=\"model\"} 1"));
+  gateway_.reset();
+  start();
+  EXPECT_EQ(ask("small").status, 429);
+}
+
+TEST_F(GatewayModelsTest, AModelWhoseLimitCannotBeKeptIsUnavailable) {
+  std::filesystem::create_directories(directory_ / "limits/model.alpha.small.ring");
+  start_with(
+      {{.name = "small", .backends = {at(small_.address())}, .limits = {.requests_per_hour = 2}}},
+      large_.address());
+  const auto answer = ask("small");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("the model's rate limit cannot be kept"));
+  EXPECT_EQ(ask("another").status, 200);
 }
 
 TEST_F(GatewayModelsTest, AnotherAnswersForWhoDoesNot) {

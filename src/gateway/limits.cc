@@ -1,5 +1,6 @@
 #include "gateway/limits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace insula::gateway {
@@ -18,7 +19,8 @@ bool limits_requests(const Limits* limits) {
 std::optional<LimitMet> Admission::take(const LimitSet& limits,
                                         std::optional<std::int64_t> tokens) {
   report_ = {};
-  const bool looks = limits_requests(limits[LimitScope::kKey]);
+  // A window alone needs no look before its use.
+  const bool looks = std::ranges::count_if(limits.values, limits_requests) > 1;
   for (const LimitScope scope : kLimitScopes) {
     const Limits* each = limits[scope];
     if (each == nullptr) continue;

@@ -13,9 +13,9 @@
 
 namespace insula::gateway {
 
-/// What the requests of one tenant or one API key are held to, and what counts them. Snapshots that
-/// follow one another share the windows and the count of running requests, whatever the numbers
-/// become.
+/// What the requests of one tenant, API key or model are held to, and what counts them. Snapshots
+/// that follow one another share the windows and the count of running requests, whatever the
+/// numbers become.
 struct Limits {
   LimitConfig most;
   /// Null when there is no such limit, or when its file cannot be opened: nothing is served then,
@@ -34,7 +34,7 @@ struct Limits {
 enum class LimitKind : std::uint8_t { kConcurrency, kTokens, kRequests };
 
 /// Whose limit it was.
-enum class LimitScope : std::uint8_t { kTenant, kKey };
+enum class LimitScope : std::uint8_t { kTenant, kKey, kModel };
 
 struct LimitMet {
   LimitKind kind = LimitKind::kRequests;
@@ -44,7 +44,8 @@ struct LimitMet {
 };
 
 /// In the order in which shares are taken.
-inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kTenant};
+inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kModel,
+                                            LimitScope::kTenant};
 
 /// One thing for every scope.
 template <class T>
@@ -71,11 +72,12 @@ struct RateReport {
 ///
 /// A request that is refused has used up nothing. Of each scope concurrency and tokens are taken,
 /// which can be given back, and the window of requests is looked at, which cannot; only when all
-/// scopes have room are those windows used up. The key comes before its tenant: as long as a key is
-/// over a limit of its own, its requests hold nothing of the tenant's for even a moment.
+/// scopes have room are those windows used up. The key comes before the model, and both before the
+/// tenant: as long as one is over a limit of its own, its requests hold nothing of what the next
+/// ones share for even a moment.
 ///
 /// Between the look and the use another request may take the tenant's last place. This one has then
-/// used up one of its key's for nothing: too few are admitted, never too many.
+/// used up one of its key's or model's for nothing: too few are admitted, never too many.
 ///
 /// Threads: one at a time.
 /// Lifetime: the limits outlive it.

@@ -421,6 +421,87 @@ TEST_F(GatewayTest, KeysOverTheirOwnLimitsNeverHoldWhatIsTheTenants) {
   done = true;
 }
 
+LimitSet limits_of_model(const Snapshot& snapshot, std::string_view key, std::string_view model) {
+  LimitSet limits = limits_of_key(snapshot, key);
+  limits[LimitScope::kModel] = &*snapshot.find("alpha")->models.find(model)->limits;
+  return limits;
+}
+
+TEST_F(GatewayTest, ModelsOverTheirOwnLimitsNeverHoldWhatIsTheTenants) {
+  constexpr std::int64_t kTokens = 600;
+  config_.tenants[0].limits = {
+      .requests_per_hour = 100'000, .tokens_per_minute = 1000, .concurrent_requests = 1};
+  config_.tenants[0].models = {{.name = "concurrency", .limits = {.concurrent_requests = 0}},
+                               {.name = "tokens", .limits = {.tokens_per_minute = kTokens - 1}},
+                               {.name = "requests", .limits = {.requests_per_hour = 0}}};
+  config_.api_keys = {{"k", "alpha", std::string(kHash), "", {}}};
+  SnapshotBuilder builder(directory_, system_clock(), registry_, {});
+  const auto snapshot = builder.build(config_);
+  std::atomic<bool> done = false;
+  std::atomic<int> refused = 0;
+  std::vector<std::jthread> threads;
+  for (const auto& [name, kind] : {std::pair{"concurrency", LimitKind::kConcurrency},
+                                   {"tokens", LimitKind::kTokens},
+                                   {"requests", LimitKind::kRequests}}) {
+    threads.emplace_back([&, limits = limits_of_model(*snapshot, "k", name), wanted = kind] {
+      while (!done) {
+        Admission admission;
+        EXPECT_EQ(admission.take(limits, kTokens), (LimitMet{wanted, LimitScope::kModel}));
+        ++refused;
+      }
+    });
+  }
+  while (refused == 0)
+    std::this_thread::yield();
+  for (int i = 0; i < 20'000 && !::testing::Test::HasFailure(); ++i) {
+    Admission admission;
+    EXPECT_EQ(admission.take(limits_of_key(*snapshot, "k"), kTokens), std::nullopt) << i;
+  }
+  done = true;
+}
+
+TEST_F(GatewayTest, ManyThreadsUseUpAKeysAModelsAndATenantsLimitsAndNoMore) {
+  constexpr std::int64_t kTenantMost = 900;
+  constexpr std::int64_t kModelMost = 400;
+  constexpr std::int64_t kKeyMost = 500;
+  constexpr int kAttempts = 600;
+  config_.tenants[0].limits.requests_per_hour = kTenantMost;
+  config_.tenants[0].models = {{.name = "m", .limits = {.requests_per_hour = kModelMost}},
+                               {.name = "n", .limits = {.requests_per_hour = kModelMost}},
+                               {.name = "o", .limits = {.requests_per_hour = kModelMost}}};
+  config_.api_keys = {{"a", "alpha", std::string(kHash), "", {}, {.requests_per_hour = kKeyMost}},
+                      {"b", "alpha", std::string(kHash), "", {}, {.requests_per_hour = kKeyMost}}};
+  SnapshotBuilder builder(directory_, system_clock(), registry_, {});
+  const auto snapshot = builder.build(config_);
+  std::map<std::string, std::atomic<std::int64_t>> admitted;
+  for (const char* owner : {"a", "b", "m", "n", "o"})
+    admitted[owner] = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (const char* key : {"a", "b"}) {
+      for (const char* model : {"m", "n", "o"}) {
+        threads.emplace_back([&, key, model, limits = limits_of_model(*snapshot, key, model)] {
+          for (int i = 0; i < kAttempts; ++i) {
+            Admission admission;
+            if (admission.take(limits, std::nullopt)) continue;
+            ++admitted[key];
+            ++admitted[model];
+          }
+        });
+      }
+    }
+  }
+  EXPECT_LE(admitted["a"], kKeyMost);
+  EXPECT_LE(admitted["b"], kKeyMost);
+  for (const char* model : {"m", "n", "o"})
+    EXPECT_LE(admitted[model], kModelMost) << model;
+  // A place that was used up for nothing, since another thread took the next one's last, is lost.
+  const std::int64_t sum = admitted["a"] + admitted["b"];
+  EXPECT_LE(sum, kTenantMost);
+  EXPECT_GE(sum, kTenantMost - 20);
+  EXPECT_EQ(snapshot->find("alpha")->limits.running->load(), 0);
+}
+
 TEST_F(GatewayTest, AHundredClientsGetExactlyTheLimitThoughTheGatewayIsKilled) {
   Model model(loop_);
   constexpr int kClients = 100;

@@ -124,7 +124,7 @@ struct RateField {
   std::string_view unit;  // parameter of the policy
 };
 
-using RateFieldList = std::array<RateField, 4>;
+using RateFieldList = std::array<RateField, 2 * kLimitScopes.size()>;
 
 /// A field of the draft, which lists all limits; `append` writes the parameters of one.
 template <class F>
@@ -306,7 +306,15 @@ void append_number(std::string& out, std::int64_t number) {
 }
 
 std::string_view owner_of(LimitScope scope) {
-  return scope == LimitScope::kKey ? "this API key's" : "the tenant's";
+  switch (scope) {
+    case LimitScope::kKey:
+      return "this API key's";
+    case LimitScope::kModel:
+      return "the model's";
+    case LimitScope::kTenant:
+      break;
+  }
+  return "the tenant's";
 }
 
 void append_rate_headers(std::string& out, const RateReport& report, std::optional<LimitMet> met) {
@@ -315,7 +323,9 @@ void append_rate_headers(std::string& out, const RateReport& report, std::option
       {{report.requests[LimitScope::kTenant], "tenant", kRateWindow, ""},
        {report.tokens[LimitScope::kTenant], "tenant-tokens", kTokenWindow, kTokenUnit},
        {report.requests[LimitScope::kKey], "key", kRateWindow, ""},
-       {report.tokens[LimitScope::kKey], "key-tokens", kTokenWindow, kTokenUnit}}};
+       {report.tokens[LimitScope::kKey], "key-tokens", kTokenWindow, kTokenUnit},
+       {report.requests[LimitScope::kModel], "model", kRateWindow, ""},
+       {report.tokens[LimitScope::kModel], "model-tokens", kTokenWindow, kTokenUnit}}};
   LimitFields fields;
   if (std::ranges::any_of(limits,
                           [](const RateField& limit) { return limit.decision.has_value(); })) {

@@ -4,6 +4,22 @@
 
 namespace insula::gateway {
 
+namespace {
+
+const char* label_of(LimitScope scope) {
+  switch (scope) {
+    case LimitScope::kKey:
+      return "key";
+    case LimitScope::kModel:
+      return "model";
+    case LimitScope::kTenant:
+      break;
+  }
+  return "tenant";
+}
+
+}  // namespace
+
 TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view tenant) {
   const std::string name(tenant);
   TenantMetrics metrics;
@@ -43,10 +59,10 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       metrics.rate_limited[scope][i] = &registry.counter(
           "insula_gateway_rate_limited_total",
           "Requests refused with 429, by the limit that they met and whose it was. Raise that "
-          "limit in the Tenant's rateLimit, or make a key with a larger one, if they are wanted.",
-          {{"tenant", name},
-           {"limit", kLimits[i]},
-           {"scope", scope == LimitScope::kKey ? "key" : "tenant"}});
+          "limit in the Tenant's rateLimit or that of its model, or make a key with a larger one, "
+          "if "
+          "they are wanted.",
+          {{"tenant", name}, {"limit", kLimits[i]}, {"scope", label_of(scope)}});
     }
   }
   metrics.streams_ended = &registry.counter(

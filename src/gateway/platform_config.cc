@@ -142,7 +142,12 @@ BackendConfig backend_of(const PlatformObjects& objects,
 ModelConfig model_of(const PlatformObjects& objects,
                      const api::Tenant& tenant,
                      const api::TenantModel& model) {
-  ModelConfig config{.name = model.name, .fallbacks = model.fallbacks};
+  const api::TenantModelRateLimit& limit = model.rate_limit;
+  ModelConfig config{.name = model.name,
+                     .fallbacks = model.fallbacks,
+                     .limits = {.requests_per_hour = limit.requests_per_hour,
+                                .tokens_per_minute = limit.tokens_per_minute,
+                                .concurrent_requests = limit.concurrent_requests}};
   for (const api::TenantBackend& backend : model.backends) {
     config.backends.push_back(backend_of(objects, tenant, backend.service));
     config.backends.back().model = backend.model;

@@ -123,6 +123,7 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   model.name = "m";
   model.backends = {own, absent, foreign};
   model.fallbacks = {"n"};
+  model.rate_limit.tokens_per_minute = 600;
   api::TenantModel fallback;
   fallback.name = "n";
   with_models.spec.gateway.models = {model, fallback};
@@ -138,7 +139,8 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                               {{"llm-service.a.svc:8000", {"10.0.0.1:4000"}, "vendor/m", 9, 4},
                                {"absent.a.svc:1", {}, "", 1},
                                {"", {}, "", 1}},
-                              {"n"}},
+                              {"n"},
+                              {.tokens_per_minute = 600}},
                   ModelConfig{"n", {}, {}}));
 }
 

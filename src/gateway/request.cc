@@ -29,6 +29,7 @@ LimitSet Request::limits() const {
   LimitSet limits;
   limits[LimitScope::kTenant] = &tenant->limits;
   if (principal.grant != nullptr) limits[LimitScope::kKey] = &principal.grant->limits;
+  if (route != nullptr && route->limits) limits[LimitScope::kModel] = &*route->limits;
   return limits;
 }
 

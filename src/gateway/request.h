@@ -56,6 +56,8 @@ class Request {
   llm::Operation operation = llm::Operation::kOther;
   std::string id;
   std::string model;
+  /// What the tenant lists under that name; nullptr: nothing.
+  const ModelRoute* route = nullptr;
   /// Of a request for the list of models: the one it is about; empty: all.
   std::string listed;
   bool is_head = false;

@@ -4,6 +4,10 @@
 #include <fstream>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "gateway/base64url.h"
+
 namespace insula::gateway {
 namespace {
 
@@ -11,6 +15,19 @@ constexpr const char* kRequestsExtension = ".ring";
 constexpr const char* kTokensExtension = ".tokens";
 /// Of a key's files; no tenant's name has a dot.
 constexpr const char* kKeyOwnerPrefix = "key.";
+
+/// Of a model's. Its name stands in it as it is when that is fit for one, and else its hash, with a
+/// character before it that no such name has.
+std::string owner_of_model(const std::string& tenant, const std::string& model) {
+  constexpr std::size_t kBytesMax = 64;
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  };
+  if (model.size() <= kBytesMax && std::ranges::all_of(model, is_plain))
+    return fmt::format("model.{}.{}", tenant, model);
+  return fmt::format("model.{}.#{}", tenant, base64url_encode(sha256(model)));
+}
 
 /// Names of tenants and ids of keys become file names, so nothing but DNS labels may pass.
 bool is_label(std::string_view name) {
@@ -90,6 +107,11 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     tenant->auth_scope = scope_of(tenant_config);
     snapshot->tenants.emplace(tenant_config.name, *std::move(tenant));
   }
+  // All tenants come before what they have only some of, in case there is no room for everything.
+  for (const TenantConfig& tenant : config.tenants) {
+    if (const auto found = snapshot->tenants.find(tenant.name); found != snapshot->tenants.end())
+      limit_models(found->second, tenant);
+  }
   for (const ApiKeyConfig& key : config.api_keys) {
     if (const auto added = add_key(snapshot->api_keys, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
@@ -139,7 +161,16 @@ void SnapshotBuilder::remove_spent_files() {
       continue;
     }
     std::filesystem::remove(file, error);
-    log_.info("rate limit log of a former tenant or key removed", "file", file.filename().string());
+    log_.info("rate limit log of a former tenant, model or key removed", "file",
+              file.filename().string());
+  }
+}
+
+void SnapshotBuilder::limit_models(Tenant& tenant, const TenantConfig& config) {
+  for (const ModelConfig& model : config.models) {
+    if (model.limits != LimitConfig{})
+      tenant.models.limit(model.name,
+                          limits_of(owner_of_model(config.name, model.name), model.limits));
   }
 }
 

@@ -75,8 +75,8 @@ struct Snapshot {
   }
 };
 
-/// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's
-/// and key's limits count, and endpoints by address; and what there is of retries.
+/// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's,
+/// model's and key's limits count, and endpoints by address; and what there is of retries.
 ///
 /// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
 /// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
@@ -90,7 +90,8 @@ class SnapshotBuilder {
 
   /// `directory` gets the files of each tenant's and key's windows; those of one that is gone are
   /// removed once they have seen no admission for a window, since they then limit nothing. All
-  /// outlive the builder. What is beyond `windows_max`, tenants first, is not served.
+  /// outlive the builder. What is beyond `windows_max`, tenants first, then their models, is not
+  /// served.
   SnapshotBuilder(std::filesystem::path directory,
                   const Clock& clock,
                   MetricsRegistry& registry,
@@ -121,8 +122,9 @@ class SnapshotBuilder {
     bool without_window = false;
   };
 
+  void limit_models(Tenant& tenant, const TenantConfig& config);
   [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
-  /// `owner` names the files: a tenant's name, or `key.` and an id.
+  /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);
   /// Whether there is room for the windows that these limits need; takes it.
   [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);

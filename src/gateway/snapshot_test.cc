@@ -1,6 +1,7 @@
 #include "gateway/snapshot.h"
 
 #include <fstream>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -167,6 +168,45 @@ TEST_F(SnapshotTest, KeysWithMoreWindowsThanFitAreNotServedAndTenantsAre) {
   EXPECT_TRUE(can_be_kept("l"));
   EXPECT_FALSE(snapshot->incomplete);
   EXPECT_GT(SnapshotBuilder::windows_that_fit(), 1000u);
+}
+
+TEST_F(SnapshotTest, AModelWithLimitsHasWindowsOfItsOwn) {
+  GatewayConfig config;
+  config.tenants = {{.name = "a",
+                     .service_host = "s",
+                     .models = {{.name = "Chat-1.5", .limits = {.requests_per_hour = 5}},
+                                {.name = "org/chat", .limits = {.requests_per_hour = 5}},
+                                {.name = "org/chat#2", .limits = {.requests_per_hour = 5}},
+                                {.name = "free"}}}};
+  const auto snapshot = builder_.build(config);
+  const ModelRoutes& models = snapshot->find("a")->models;
+  EXPECT_TRUE(std::filesystem::exists(ring_of("model.a.Chat-1.5")));
+  std::set<const RateWindow*> windows;
+  for (const char* name : {"Chat-1.5", "org/chat", "org/chat#2"}) {
+    ASSERT_TRUE(models.find(name)->limits);
+    EXPECT_TRUE(models.find(name)->limits->can_be_kept());
+    windows.insert(models.find(name)->limits->requests.get());
+  }
+  EXPECT_EQ(windows.size(), 3);
+  EXPECT_FALSE(models.find("free")->limits);
+  // The next snapshot goes on with them.
+  const auto next = builder_.build(config);
+  EXPECT_EQ(next->find("a")->models.find("org/chat")->limits->requests,
+            models.find("org/chat")->limits->requests);
+}
+
+TEST_F(SnapshotTest, TenantsHaveTheirWindowsBeforeModels) {
+  SnapshotBuilder small(directory_.path(), clock_, registry_, {}, 3);
+  GatewayConfig config;
+  config.tenants = {{.name = "a",
+                     .service_host = "s",
+                     .models = {{.name = "m", .limits = {.requests_per_hour = 5}},
+                                {.name = "n", .limits = {.requests_per_hour = 5}}}},
+                    {.name = "b", .service_host = "s"}};
+  const auto snapshot = small.build(config);
+  EXPECT_TRUE(snapshot->find("b")->limits.can_be_kept());
+  EXPECT_TRUE(snapshot->find("a")->models.find("m")->limits->can_be_kept());
+  EXPECT_FALSE(snapshot->find("a")->models.find("n")->limits->can_be_kept());
 }
 
 TEST_F(SnapshotTest, AKeyWhoseLimitCannotBeKeptIsReported) {

@@ -85,6 +85,19 @@ void validate_service(const TenantSpec& spec,
   validate_own(spec, service.namespace_, path.child("namespace"), errors);
 }
 
+/// The limits of a tenant or of one of its models.
+template <class RateLimit>
+void validate_rate_limit(const RateLimit& limit, const FieldPath& path, FieldErrors& errors) {
+  const auto validate_one = [&](const char* name, const std::optional<std::int64_t>& value,
+                                std::int64_t most) {
+    if (value && (*value < 0 || *value > most))
+      errors.invalid(path.child(name), *value, range_complaint(0, most));
+  };
+  validate_one("requestsPerHour", limit.requests_per_hour, kRequestsPerHourMax);
+  validate_one("tokensPerMinute", limit.tokens_per_minute, kTokensPerMinuteMax);
+  validate_one("concurrentRequests", limit.concurrent_requests, kConcurrentRequestsMax);
+}
+
 /// A name that can stand in a path, a header and a list of names.
 bool is_model_name(std::string_view name) {
   const auto allowed = [](char c) {
@@ -146,6 +159,7 @@ void validate_model(const TenantModel& model,
     }
   }
   validate_fallbacks(model, spec, path.child("fallbacks"), errors);
+  validate_rate_limit(model.rate_limit, path.child("rateLimit"), errors);
 }
 
 void validate_models(const TenantSpec& spec, FieldErrors& errors) {
@@ -263,18 +277,6 @@ void validate_issuer(const TenantJwt& jwt,
   validate_algorithms(jwt, path.child("algorithms"), errors);
 }
 
-void validate_rate_limit(const TenantRateLimit& limit, FieldErrors& errors) {
-  const FieldPath path("spec.gateway.rateLimit");
-  const auto validate_one = [&](const char* name, const std::optional<std::int64_t>& value,
-                                std::int64_t most) {
-    if (value && (*value < 0 || *value > most))
-      errors.invalid(path.child(name), *value, range_complaint(0, most));
-  };
-  validate_one("requestsPerHour", limit.requests_per_hour, kRequestsPerHourMax);
-  validate_one("tokensPerMinute", limit.tokens_per_minute, kTokensPerMinuteMax);
-  validate_one("concurrentRequests", limit.concurrent_requests, kConcurrentRequestsMax);
-}
-
 }  // namespace
 
 void validate(const Tenant& object, FieldErrors& errors) {
@@ -283,7 +285,7 @@ void validate(const Tenant& object, FieldErrors& errors) {
   validate_quota(spec.quota, errors);
   validate_service(spec, spec.gateway.service, FieldPath("spec.gateway.service"), errors);
   validate_models(spec, errors);
-  validate_rate_limit(spec.gateway.rate_limit, errors);
+  validate_rate_limit(spec.gateway.rate_limit, FieldPath("spec.gateway.rateLimit"), errors);
   const FieldPath issuers("spec.gateway.jwt");
   if (spec.gateway.jwt.size() > kIssuersMax)
     errors.too_many(issuers, spec.gateway.jwt.size(), kIssuersMax);

@@ -569,7 +569,8 @@ const Creation kTenants[] = {
       "\"ES384\", \"ES512\", \"EdDSA\""}},
     {"models that lead nowhere",
      TENANT(
-         "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b]}, {name: 'b c'}, {backends: ["
+         "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b], rateLimit: {tokensPerMinute: "
+         "-1}}, {name: 'b c'}, {backends: ["
          "{weight: -1, concurrentRequestsPerEndpoint: 0}, {service: {name: not, namespace: other}, "
          "model: '\"'}]}]}"),
      {"spec.gateway.models[0].fallbacks[0]: Invalid value: \"a\": is the model itself",
@@ -580,6 +581,8 @@ const Creation kTenants[] = {
       "spec.gateway.models[0].fallbacks[3]: Invalid value: \"b\": must be one of "
       "`spec.gateway.models`",
       "spec.gateway.models[0].fallbacks[3]: Duplicate value: \"b\"",
+      "spec.gateway.models[0].rateLimit.tokensPerMinute: Invalid value: -1: must be between 0 and "
+      "1000000000, inclusive",
       "spec.gateway.models[1].name: Invalid value: \"b c\": must be of printable ASCII characters "
       "but spaces, commas, quotes and backslashes",
       "spec.gateway.models[2].name: Required value",
