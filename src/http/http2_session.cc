@@ -13,6 +13,9 @@ namespace insula::http {
 namespace {
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Types of frames from here on are extensions (RFC 9113 section 5.5).
+constexpr unsigned kExtensionTypeMin = 10;
+constexpr unsigned kExtensionTypeMax = 255;
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -53,23 +56,73 @@ struct Http2Session::Callbacks {
     return frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
   }
 
-  static int begin_frame(nghttp2_session* /*session*/, const nghttp2_frame_hd* frame, void* self) {
+  /// A piece of a body without any bytes, but perhaps with the length of its padding.
+  static bool is_empty_piece(const nghttp2_frame_hd& frame) {
+    const std::size_t padding_length = (frame.flags & NGHTTP2_FLAG_PADDED) != 0 ? 1 : 0;
+    return frame.length <= padding_length && (frame.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+  }
+
+  static int begin_frame(nghttp2_session* session, const nghttp2_frame_hd* frame, void* self) {
     auto& me = *static_cast<Http2Session*>(self);
     switch (frame->type) {
       case NGHTTP2_CONTINUATION:
         return ++me.continuations_ > kContinuationsMax ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
       case NGHTTP2_DATA:
-        if (frame->length == 0 && (frame->flags & NGHTTP2_FLAG_END_STREAM) == 0)
-          --me.idle_frames_left_;
+        if (is_empty_piece(*frame)) --me.idle_frames_left_;
         break;
       case NGHTTP2_WINDOW_UPDATE:
+        --me.window_updates_left_;
+        break;
       case NGHTTP2_HEADERS:
+        break;
+      case NGHTTP2_PRIORITY:
+        --me.idle_frames_left_;
+        // The library looks at no priorities, so that it does not refuse this one (section 6.3).
+        if (frame->stream_id == 0) {
+          me.ended_for_ = Http2Error::kProtocol;
+          return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
         break;
       default:
         --me.idle_frames_left_;
     }
     me.continuations_ = 0;
-    return me.idle_frames_left_ < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    const bool flooded = me.idle_frames_left_ < 0 || me.window_updates_left_ < 0 ||
+                         nghttp2_session_get_outbound_queue_size(session) > kUnsentFramesMax;
+    return flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+  }
+
+  /// Extensions are ignored, but they are frames.
+  static int unpack_extension(nghttp2_session* /*session*/,
+                              void** /*payload*/,
+                              const nghttp2_frame_hd* /*frame*/,
+                              void* /*self*/) {
+    return NGHTTP2_ERR_CANCEL;
+  }
+
+  /// Streams that the client made us end are held against it, since they do not count as open while
+  /// what they began may still run (CVE-2025-8671).
+  static int frame_sent(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* self) {
+    auto& me = *static_cast<Http2Session*>(self);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+      case NGHTTP2_DATA:
+        me.window_updates_left_ =
+            std::min(me.window_updates_left_ + kWindowUpdatesPerFrame, kWindowUpdatesMax);
+        break;
+      case NGHTTP2_RST_STREAM:
+        if (is_fault_of_client(frame->rst_stream.error_code)) --me.idle_frames_left_;
+        break;
+      default:
+        break;
+    }
+    return 0;
+  }
+
+  /// What the library ends a stream with, and we never do.
+  static bool is_fault_of_client(std::uint32_t code) {
+    return code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+           code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
   }
 
   static int begin_headers(nghttp2_session* /*session*/,
@@ -195,6 +248,10 @@ Http2Session::Http2Session(Http2Handler& handler, const Http2Limits& limits)
                                                                &Callbacks::invalid_frame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &Callbacks::data);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Callbacks::stream_closed);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &Callbacks::frame_sent);
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, &Callbacks::unpack_extension);
+  for (unsigned type = kExtensionTypeMin; type <= kExtensionTypeMax; ++type)
+    nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   INSULA_CHECK(nghttp2_session_server_new2(&session_, callbacks, this, option) == 0);
@@ -218,7 +275,9 @@ Result<> Http2Session::receive(std::string_view bytes) {
   const ssize_t used = nghttp2_session_mem_recv(session_, bytes_of(bytes), bytes.size());
   if (used >= 0) return {};
   if (used == NGHTTP2_ERR_CALLBACK_FAILURE || used == NGHTTP2_ERR_FLOODED) {
-    nghttp2_session_terminate_session(session_, code_of(Http2Error::kEnhanceYourCalm));
+    nghttp2_session_terminate_session(session_, code_of(ended_for_));
+    if (ended_for_ == Http2Error::kProtocol)
+      return fail(ErrorCode::kBadRequest, "a frame on a stream that it does not go to");
     return fail(ErrorCode::kTooManyRequests, "the connection sends frames that serve nothing");
   }
   return fail(ErrorCode::kBadRequest, nghttp2_strerror(static_cast<int>(used)));
@@ -236,6 +295,7 @@ bool Http2Session::is_over() const {
 
 void Http2Session::allow_idle_frames(std::int64_t more) {
   idle_frames_left_ = std::min(idle_frames_left_ + more, kIdleFramesMax);
+  window_updates_left_ = std::min(window_updates_left_ + more, kWindowUpdatesMax);
 }
 
 void Http2Session::respond(StreamId id, std::span<const Http2Field> fields, bool has_body) {

@@ -23,6 +23,7 @@ using StreamId = std::int32_t;
 /// RFC 9113 section 7; those that we send.
 enum class Http2Error : std::uint32_t {
   kNone = 0,
+  kProtocol = 1,
   kInternal = 2,
   kRefusedStream = 7,
   kCancel = 8,
@@ -94,8 +95,13 @@ class Http2Handler {
 class Http2Session {
  public:
   /// Frames that cost us and bring nothing (cancellations, pings, empty pieces of bodies) that a
-  /// client may send at once.
+  /// client may send at once. A stream that it makes us end, by breaking the protocol, is one, too.
   static constexpr std::int64_t kIdleFramesMax = 1000;
+  /// Updates of windows that it may send at once, and for each frame of a reply.
+  static constexpr std::int64_t kWindowUpdatesMax = 1000;
+  static constexpr std::int64_t kWindowUpdatesPerFrame = 4;
+  /// Frames that may wait for a client that does not read.
+  static constexpr std::size_t kUnsentFramesMax = 1000;
   static constexpr int kContinuationsMax = 8;
 
   explicit Http2Session(Http2Handler& handler, const Http2Limits& limits = {});
@@ -117,7 +123,7 @@ class Http2Session {
   /// Some fields of a head have come, and not yet all.
   [[nodiscard]] bool in_head() const { return in_head_; }
 
-  /// Lets a client that has used up its idle frames have so many more.
+  /// Lets a client that has used up its idle frames, or updates of windows, have so many more.
   void allow_idle_frames(std::int64_t more);
 
   /// Begins the reply, whose body the stream's read() gives unless `has_body` is false. Names are
@@ -152,6 +158,9 @@ class Http2Session {
   bool in_head_ = false;
   int continuations_ = 0;
   std::int64_t idle_frames_left_ = kIdleFramesMax;
+  std::int64_t window_updates_left_ = kWindowUpdatesMax;
+  /// Why a callback has ended the connection.
+  Http2Error ended_for_ = Http2Error::kEnhanceYourCalm;
 };
 
 }  // namespace insula::http

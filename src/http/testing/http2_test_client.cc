@@ -173,12 +173,20 @@ std::string http2_frame(int type, int flags, StreamId id, std::string_view paylo
   return frame.append(payload);
 }
 
+std::string http2_integer(std::size_t value, unsigned prefix_bits, unsigned first) {
+  const std::size_t most = (std::size_t{1} << prefix_bits) - 1;
+  if (value < most) return {static_cast<char>(first | value)};
+  std::string bytes{static_cast<char>(first | most)};
+  for (value -= most; value >= 128; value >>= 7U)
+    bytes += static_cast<char>((value & 127U) | 128U);
+  return bytes += static_cast<char>(value);
+}
+
 std::string http2_literal(std::string_view name, std::string_view value) {
   std::string literal(1, '\0');
-  literal += static_cast<char>(name.size());
-  literal.append(name);
-  literal += static_cast<char>(value.size());
-  return literal.append(value);
+  for (const std::string_view part : {name, value})
+    literal.append(http2_integer(part.size(), 7)).append(part);
+  return literal;
 }
 
 std::string http2_hello() {

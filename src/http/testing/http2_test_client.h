@@ -81,8 +81,13 @@ class Http2TestClient {
 /// A frame as it is on the wire. Spec: RFC 9113 section 4.1.
 [[nodiscard]] std::string http2_frame(int type, int flags, StreamId id, std::string_view payload);
 
-/// A field as HPACK writes one that it does not index, names and values up to 126 bytes. Spec: RFC
-/// 7541 section 6.2.2.
+/// An integer as HPACK writes it into the last `prefix_bits` of a byte, whose others are of
+/// `first`, and what follows. Spec: RFC 7541 section 5.1.
+[[nodiscard]] std::string http2_integer(std::size_t value,
+                                        unsigned prefix_bits,
+                                        unsigned first = 0);
+
+/// A field as HPACK writes one that it does not index. Spec: RFC 7541 section 6.2.2.
 [[nodiscard]] std::string http2_literal(std::string_view name, std::string_view value);
 
 /// What every client begins with, and no settings of its own.
