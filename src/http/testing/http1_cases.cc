@@ -205,7 +205,7 @@ Cases Maker::request_lines() {
       {"NUL after the version", line("GET / HTTP/1.1\0\r\n"s), {}, Refusal::kControlCharacter},
       {"tab after the version", line("GET / HTTP/1.1\t\r\n"), {}, Refusal::kControlCharacter},
       {"short version", line("GET / X\r\n"), {}, Refusal::kVersion},
-      {"preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {}, Refusal::kTargetForm},
+      {"what begins as HTTP/2 does", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", {}, Refusal::kTargetForm},
       {"no version", line("GET / \r\n"), {}, Refusal::kVersion},
       {"bare line feed after the request line", line("GET / HTTP/1.1\n"), {}, Refusal::kBareLf},
       {"bare carriage return after the request line",
