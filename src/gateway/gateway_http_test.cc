@@ -342,31 +342,6 @@ TEST_F(GatewayHttpTest, RefusesWhatTwoServersCouldReadDifferently) {
   EXPECT_TRUE(seen_.empty());
 }
 
-TEST_F(GatewayHttpTest, AnIdleOrDrippingClientIsLetGo) {
-  settings_.timeouts.head = 100ms;
-  settings_.timeouts.idle = 100ms;
-  start(std::string(kOk));
-  EXPECT_EQ(talk({}), "");
-  EXPECT_EQ(talk({"GET /t/v1/mod"}), "");
-}
-
-TEST_F(GatewayHttpTest, ABodyThatDripsIsNotWaitedForForEver) {
-  settings_.timeouts.body_gap = 600ms;  // More than two sweeps.
-  start(std::string(kOk));
-  bool let_go = false;
-  const auto drip = [](GatewayHttpTest& test, std::string request, bool& ended) -> Task<> {
-    auto stream = (co_await net::dial(test.listener_->address(), test.loop_.now() + 5s)).value();
-    static_cast<void>(co_await stream->write(request));
-    const Deadline end = test.loop_.now() + 5s;
-    while (!ended && test.loop_.now() < end) {
-      static_cast<void>(co_await stream->write("x"));
-      ended = (co_await with_deadline(test.loop_.now() + 20ms, hung_up(*stream))).has_value();
-    }
-  };
-  run(drip(*this, head("POST /t/v1/files", "Content-Length: 1000000\r\n"), let_go));
-  EXPECT_TRUE(let_go);
-}
-
 TEST_F(GatewayHttpTest, AnUpstreamThatStaysSilentTimesOut) {
   settings_.timeouts.first_byte = 100ms;
   start("");

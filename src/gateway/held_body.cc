@@ -1,7 +1,6 @@
 #include "gateway/held_body.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -11,13 +10,6 @@
 #include "llm/request.h"
 
 namespace insula::gateway {
-namespace {
-
-/// Bytes a second that a body must come with on the whole: 32 MiB may take 34 minutes.
-constexpr std::size_t kBodyRateMin = 16U << 10U;
-
-}  // namespace
-
 std::unexpected<Error> body_too_large(std::size_t bytes_max) {
   return fail(ErrorCode::kTooLarge,
               fmt::format("the request body may have at most {} bytes", bytes_max));
@@ -79,14 +71,6 @@ void HeldBody::drop() {
   size_ = expected_ = 0;
   if (buffer_.size() > BufferPool::kBufferBytesMin)
     worker_.buffers().give(std::exchange(buffer_, {}));
-}
-
-BodyPace::BodyPace(const Worker& worker) : worker_(worker), begin_(worker.coarse_now()) {}
-
-SteadyTime BodyPace::deadline(std::size_t received) const {
-  const std::chrono::nanoseconds gap = worker_.settings().timeouts.body_gap;
-  return std::min(worker_.coarse_now() + gap,
-                  begin_ + gap + std::chrono::seconds(received / kBodyRateMin));
 }
 
 }  // namespace insula::gateway

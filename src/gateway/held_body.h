@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/error.h"
 
 namespace insula::gateway {
@@ -61,19 +60,8 @@ class HeldBody {
   std::size_t counted_ = 0;
 };
 
-/// How fast a body must come: a byte now and then would otherwise keep the connection and what came
-/// for ever.
-class BodyPace {
- public:
-  explicit BodyPace(const Worker& worker);
-
-  /// When the next piece must be there, `received` bytes having come.
-  [[nodiscard]] SteadyTime deadline(std::size_t received) const;
-
- private:
-  const Worker& worker_;
-  SteadyTime begin_;
-};
+/// Bytes a second that a body must come with on the whole: 32 MiB may take 34 minutes.
+inline constexpr std::size_t kBodyRateMin = std::size_t{16} << 10U;
 
 /// What a body over the limit is refused with.
 [[nodiscard]] std::unexpected<Error> body_too_large(std::size_t bytes_max);

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "gateway/pace.h"
 #include "gateway/worker.h"
 #include "http/http2_session.h"
 #include "http/refusal.h"
@@ -19,9 +20,12 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-Http1Connection::Http1Connection(Worker& worker, std::unique_ptr<net::Stream> client)
+Http1Connection::Http1Connection(Worker& worker,
+                                 ConnectionList::Place& place,
+                                 std::unique_ptr<net::Stream> client)
     : Downstream(address_of(*client)),
       worker_(worker),
+      place_(place),
       client_(std::move(client)),
       exchange_(worker, *this) {
   wait_for(worker_.settings().timeouts.idle);
@@ -49,6 +53,7 @@ Task<Http1Connection::End> Http1Connection::serve() {
   watchers_.spawn(watch_hangup());
   auto head = Head::kPart;
   while ((head = co_await read_head()) == Head::kWhole) {
+    place_.set_waiting(false);
     take_head(worker_.request_head());
     deadline_.reset();
     const bool keep_alive = co_await exchange_.answer(worker_.request_head());
@@ -88,8 +93,9 @@ Task<Http1Connection::Head> Http1Connection::read_head() {
     } else if (worker_.draining()) {
       begin_drain(worker_.coarse_now());
     }
+    place_.set_waiting(true);
     const auto got = co_await client_->read(worker_.buffer());
-    if (!got || *got == 0) co_return Head::kPart;
+    if (!got || *got == 0 || place_.ended()) co_return Head::kPart;
     if (in_.empty()) {
       idle_ = false;
       wait_for(timeouts.head);
@@ -171,9 +177,9 @@ Task<Result<>> Http1Connection::receive_body() {
   HeldBody& body = exchange_.body();
   if (!body_framer_.is_chunked()) body.expect(body_bytes_);
   INSULA_CO_TRY_VOID(receive(std::span(in_).subspan(used_)));
-  const BodyPace pace(worker_);
+  const Pace pace(worker_.coarse_now(), worker_.settings().timeouts.body_gap, kBodyRateMin);
   while (!body_framer_.done()) {
-    deadline_ = pace.deadline(body.text().size());
+    deadline_ = pace.deadline(worker_.coarse_now(), body.text().size());
     // A body whose length is known is read into its place.
     const bool in_place = !body.room().empty();
     const auto got = co_await client_->read(in_place ? body.room() : worker_.buffer());
@@ -191,6 +197,8 @@ Task<bool> Http1Connection::reply(const OwnReply& reply) {
   last.keep_alive = reply.keep_alive && !body_pending_;
   head_out_.clear();
   write_own_reply(head_out_, last);
+  // Whoever gets it may be nobody whom we know.
+  place_.set_waiting(true);
   if (!co_await send_whole(head_out_)) co_return false;
   if (body_pending_) co_await linger();
   co_return last.keep_alive;

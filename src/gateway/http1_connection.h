@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/connection.h"
+#include "gateway/connection_list.h"
 #include "gateway/downstream.h"
 #include "gateway/exchange.h"
 #include "http/framing.h"
@@ -25,10 +26,12 @@ namespace insula::gateway {
 /// While a request runs, a second task waits for the client to leave and then tells the exchange,
 /// which ends the work upstream at once.
 ///
-/// Lifetime: the worker outlives it. Threads: the worker's loop.
+/// Lifetime: the worker and the place outlive it. Threads: the worker's loop.
 class Http1Connection final : public Connection, private Downstream {
  public:
-  Http1Connection(Worker& worker, std::unique_ptr<net::Stream> client);
+  Http1Connection(Worker& worker,
+                  ConnectionList::Place& place,
+                  std::unique_ptr<net::Stream> client);
 
   enum class End : std::uint8_t {
     kClosed,
@@ -76,6 +79,7 @@ class Http1Connection final : public Connection, private Downstream {
   void shrink();
 
   Worker& worker_;
+  ConnectionList::Place& place_;
   std::unique_ptr<net::Stream> client_;
   Exchange exchange_;
 

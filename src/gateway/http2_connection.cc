@@ -18,8 +18,11 @@ constexpr std::int64_t kIdleFramesBack = 8;
 
 }  // namespace
 
-Http2Connection::Http2Connection(Worker& worker, std::unique_ptr<net::Stream> client)
+Http2Connection::Http2Connection(Worker& worker,
+                                 ConnectionList::Place& place,
+                                 std::unique_ptr<net::Stream> client)
     : worker_(worker),
+      place_(place),
       client_(std::move(client)),
       client_address_(address_of(*client_)),
       session_(*this),
@@ -30,7 +33,7 @@ Task<> Http2Connection::serve(std::string received) {
   wake();
   for (bool open = take(received); open;) {
     const auto got = co_await client_->read(worker_.buffer());
-    open = got && *got > 0 && take({worker_.buffer().data(), *got});
+    open = got && *got > 0 && !place_.ended() && take({worker_.buffer().data(), *got});
   }
   // The session calls no stream any more: they go when their exchanges have ended.
   writer_.cancel();
@@ -57,7 +60,11 @@ bool Http2Connection::take(std::string_view bytes) {
 http::Http2StreamHandler* Http2Connection::on_request(http::StreamId id,
                                                       http::Http2Head head,
                                                       bool ended) {
-  if (!worker_.has_room()) return nullptr;
+  place_.set_waiting(false);
+  if (!worker_.make_room()) {
+    place_.set_waiting(streams_.empty());
+    return nullptr;
+  }
   auto stream = std::make_unique<Http2Stream>(*this, id, std::move(head), ended);
   Http2Stream* const key = stream.get();
   streams_.emplace(key, std::move(stream));
@@ -68,7 +75,9 @@ http::Http2StreamHandler* Http2Connection::on_request(http::StreamId id,
 void Http2Connection::forget_if_over(const Http2Stream& stream) {
   if (!stream.is_over()) return;
   streams_.erase(&stream);
-  if (streams_.empty()) idle_since_ = worker_.coarse_now();
+  if (!streams_.empty()) return;
+  idle_since_ = worker_.coarse_now();
+  place_.set_waiting(true);
 }
 
 /// Sends what the session has, whenever it has something. Ends with the session.

@@ -12,6 +12,7 @@
 #include "async/task_group.h"
 #include "base/clock.h"
 #include "gateway/connection.h"
+#include "gateway/connection_list.h"
 #include "gateway/http2_stream.h"
 #include "http/http2_session.h"
 #include "net/stream.h"
@@ -22,10 +23,12 @@ class Worker;
 
 /// A client's HTTP/2 connection: one task reads, one writes, and each stream has one of its own.
 ///
-/// Lifetime: the worker outlives it. Threads: the worker's loop.
+/// Lifetime: the worker and the place outlive it. Threads: the worker's loop.
 class Http2Connection final : public Connection, private http::Http2Handler {
  public:
-  Http2Connection(Worker& worker, std::unique_ptr<net::Stream> client);
+  Http2Connection(Worker& worker,
+                  ConnectionList::Place& place,
+                  std::unique_ptr<net::Stream> client);
 
   /// Serves requests until either side is done. `received`: what was read of the connection before.
   Task<> serve(std::string received);
@@ -55,6 +58,7 @@ class Http2Connection final : public Connection, private http::Http2Handler {
   bool take(std::string_view bytes);
 
   Worker& worker_;
+  ConnectionList::Place& place_;
   std::unique_ptr<net::Stream> client_;
   std::string client_address_;
   http::Http2Session session_;

@@ -14,6 +14,8 @@ namespace {
 
 /// Bytes of a reply that wait for the client's window before the upstream has to.
 constexpr std::size_t kUnreadMax = std::size_t{64} << 10U;
+/// Bytes a second that a client must read of them while the upstream waits, or has nothing more.
+constexpr std::size_t kReadRateMin = std::size_t{1} << 10U;
 
 std::string text_of(std::int64_t number) {
   std::string text;
@@ -61,7 +63,7 @@ Task<> Http2Stream::run() {
   }
   exchange_.clear();
   // What a client does not read is not kept for ever.
-  wait_for(timeouts().client_write);
+  wait_for_reader();
   answered_ = true;
   connection_.forget_if_over(*this);
 }
@@ -83,8 +85,11 @@ const Timeouts& Http2Stream::timeouts() const {
   return connection_.worker().settings().timeouts;
 }
 
-void Http2Stream::wait_for(std::chrono::nanoseconds patience) {
-  deadline_ = connection_.worker().coarse_now() + patience;
+void Http2Stream::wait_for_reader() {
+  const SteadyTime now = connection_.worker().coarse_now();
+  reading_.emplace(now, timeouts().client_write, kReadRateMin);
+  read_since_ = 0;
+  deadline_ = reading_->deadline(now, 0);
 }
 
 void Http2Stream::check_deadline(SteadyTime now) {
@@ -137,9 +142,9 @@ Task<Result<>> Http2Stream::receive_body() {
   }
   receiving_ = true;
   take_body();
-  const BodyPace pace(connection_.worker());
+  const Pace pace(connection_.worker().coarse_now(), timeouts().body_gap, kBodyRateMin);
   while (!ended_ && received_ && !closed_) {
-    deadline_ = pace.deadline(exchange_.body().text().size());
+    deadline_ = pace.deadline(connection_.worker().coarse_now(), exchange_.body().text().size());
     co_await arrived_.wait();
     arrived_.reset();
   }
@@ -158,9 +163,9 @@ http::Http2Piece Http2Stream::read(std::span<char> into) {
     out_.clear();
     out_read_ = 0;
   }
-  if (size > 0 && deadline_)
-    deadline_ =
-        connection_.worker().coarse_now() + connection_.worker().settings().timeouts.client_write;
+  read_since_ += size;
+  if (size > 0 && deadline_ && reading_)
+    deadline_ = reading_->deadline(connection_.worker().coarse_now(), read_since_);
   drained_.set();
   return {.bytes = size, .last = out_last_ && unread() == 0};
 }
@@ -215,12 +220,13 @@ Downstream::Sent Http2Stream::send(std::string_view piece, bool last) {
 }
 
 Task<bool> Http2Stream::flush() {
-  wait_for(timeouts().client_write);
+  wait_for_reader();
   while (!closed_ && unread() > kUnreadMax) {
     drained_.reset();
     co_await drained_.wait();
   }
   deadline_.reset();
+  reading_.reset();
   co_return !closed_;
 }
 

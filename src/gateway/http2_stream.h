@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "gateway/downstream.h"
 #include "gateway/exchange.h"
+#include "gateway/pace.h"
 #include "http/http2_session.h"
 
 namespace insula::gateway {
@@ -67,7 +68,7 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   void take_body();
   void drop(std::size_t bytes);
   [[nodiscard]] const Timeouts& timeouts() const;
-  void wait_for(std::chrono::nanoseconds patience);
+  void wait_for_reader();
 
   Http2Connection& connection_;
   http::StreamId id_;
@@ -90,6 +91,9 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   Event drained_;
 
   std::optional<SteadyTime> deadline_;
+  /// While the stream waits for its client to read.
+  std::optional<Pace> reading_;
+  std::size_t read_since_ = 0;
   bool closed_ = false;
   bool answered_ = false;
 };

@@ -111,6 +111,11 @@ GatewayMetrics::GatewayMetrics(MetricsRegistry& registry)
           registry.counter("insula_gateway_connections_total", "Client connections accepted.")),
       open_connections(
           registry.gauge("insula_gateway_connections_open", "Client connections open now.")),
+      ended_connections(registry.counter(
+          "insula_gateway_connections_ended_total",
+          "Client connections that were ended while they waited for their client, since there was "
+          "no room for another one. Raise the limit of open files, or look for who opens so "
+          "many.")),
       snapshots(registry.counter("insula_gateway_snapshots_total",
                                  "Configurations applied since the start.")),
       snapshot_tenants(registry.gauge("insula_gateway_tenants", "Tenants that have a route.")),

@@ -54,6 +54,7 @@ struct GatewayMetrics {
   TenantMetrics nobody;
   Counter& connections;
   Gauge& open_connections;
+  Counter& ended_connections;
   Counter& snapshots;
   Gauge& snapshot_tenants;
   Counter& damaged_files;

@@ -33,27 +33,20 @@ std::size_t connections_max(std::uint64_t descriptors, unsigned loops) {
                                  kConnectionsMax);
 }
 
-/// A connection's entry in the worker's list, for as long as its task lives.
-class Worker::Place {
- public:
-  explicit Place(Worker& worker)
-      : worker_(worker), place_(worker.connections_.insert(worker.connections_.end(), nullptr)) {
-    worker_.settings_.metrics.open_connections.add(1);
+/// An open connection: it has its place and is counted from the moment in which it is accepted.
+struct Worker::Opened {
+  Opened(Worker& worker, int fd)
+      : place(worker.connections_, fd), open(worker.settings_.metrics.open_connections) {
+    open.add(1);
   }
 
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
 
-  void set(Connection* connection) { *place_ = connection; }
+  ~Opened() { open.add(-1); }
 
-  ~Place() {
-    worker_.connections_.erase(place_);
-    worker_.settings_.metrics.open_connections.add(-1);
-  }
-
- private:
-  Worker& worker_;
-  std::list<Connection*>::iterator place_;
+  ConnectionList::Place place;
+  Gauge& open;
 };
 
 Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
@@ -83,9 +76,10 @@ Task<> Worker::accept_all(std::unique_ptr<net::Listener> listener) {
     if (!accepted) {
       warn_not_accepted(accepted.error());
       co_await sleep_for(kAcceptPause);
-    } else if (has_room()) {
+    } else if (make_room()) {
       settings_.metrics.connections.add();
-      running_.spawn(run(*std::move(accepted)));
+      auto opened = std::make_unique<Opened>(*this, (*accepted)->fd());
+      running_.spawn(run(std::move(opened), *std::move(accepted)));
     } else {
       warn_not_accepted(Error(ErrorCode::kUnavailable,
                               fmt::format("a loop has {} connections and streams, its limit",
@@ -94,14 +88,21 @@ Task<> Worker::accept_all(std::unique_ptr<net::Listener> listener) {
   }
 }
 
+bool Worker::make_room() {
+  if (connections_.size() + streams_ < settings_.connections_max) return true;
+  if (!connections_.end_longest_waiting()) return false;
+  settings_.metrics.ended_connections.add();
+  return true;
+}
+
 void Worker::warn_not_accepted(const Error& why) {
   if (warned_ && coarse_now_ - *warned_ < kWarnInterval) return;
   warned_ = coarse_now_;
   settings_.log.warn("connections not accepted", "err", why);
 }
 
-Task<> Worker::run(std::unique_ptr<net::Stream> stream) {
-  Place place(*this);
+Task<> Worker::run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream) {
+  ConnectionList::Place& place = opened->place;
   if (settings_.tls != nullptr) {
     auto shaken =
         co_await net::tls_accept(settings_.tls, std::move(stream), loop_.now() + kHandshakeTime);
@@ -110,7 +111,7 @@ Task<> Worker::run(std::unique_ptr<net::Stream> stream) {
   }
   std::string received;
   if (stream->alpn() != kHttp2Protocol) {
-    Http1Connection connection(*this, std::move(stream));
+    Http1Connection connection(*this, place, std::move(stream));
     place.set(&connection);
     const auto end = co_await connection.serve();
     place.set(nullptr);
@@ -118,7 +119,7 @@ Task<> Worker::run(std::unique_ptr<net::Stream> stream) {
     received = connection.received();
     stream = connection.release_stream();
   }
-  Http2Connection connection(*this, std::move(stream));
+  Http2Connection connection(*this, place, std::move(stream));
   place.set(&connection);
   co_await connection.serve(std::move(received));
   place.set(nullptr);
@@ -129,9 +130,7 @@ Task<> Worker::sweep() {
     co_await sleep_for(kSweepInterval);
     coarse_now_ = loop_.now();
     // Connections are only woken, so the list stays as it is.
-    for (Connection* connection : connections_) {
-      if (connection != nullptr) connection->check_deadline(coarse_now_);
-    }
+    connections_.for_each([this](Connection& one) { one.check_deadline(coarse_now_); });
     pool_.sweep(coarse_now_);
   }
 }
@@ -141,9 +140,7 @@ Task<> Worker::drain(Deadline deadline) {
   accepting_.cancel();
   accepting_.spawn(sweep());
   coarse_now_ = loop_.now();
-  for (Connection* connection : connections_) {
-    if (connection != nullptr) connection->begin_drain(coarse_now_);
-  }
+  connections_.for_each([this](Connection& one) { one.begin_drain(coarse_now_); });
   co_await race(running_.drained(), sleep_until(deadline));
   running_.cancel();
 }

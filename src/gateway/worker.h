@@ -3,7 +3,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "gateway/balancer.h"
 #include "gateway/buffer_pool.h"
+#include "gateway/connection_list.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/token_cache.h"
@@ -31,7 +31,6 @@
 
 namespace insula::gateway {
 
-class Connection;
 class Request;
 
 /// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
@@ -125,10 +124,8 @@ class Worker {
   [[nodiscard]] UsageRecorder& usage() { return usage_; }
 
   /// Whether there may be one more connection, or stream of one: each may need a connection to an
-  /// upstream.
-  [[nodiscard]] bool has_room() const {
-    return connections_.size() + streams_ < settings_.connections_max;
-  }
+  /// upstream. Ends a connection that waits for its client if it must.
+  [[nodiscard]] bool make_room();
 
   void count_stream(int change) { streams_ += static_cast<std::size_t>(change); }
 
@@ -148,10 +145,11 @@ class Worker {
   void append_request_id(std::string& out);
 
  private:
+  struct Opened;
+
   Task<> accept_all(std::unique_ptr<net::Listener> listener);
-  Task<> run(std::unique_ptr<net::Stream> stream);
+  Task<> run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream);
   Task<> sweep();
-  class Place;
 
   /// Says that clients are not let in, not more often than kWarnInterval.
   void warn_not_accepted(const Error& why);
@@ -176,7 +174,7 @@ class Worker {
   TokenCache tokens_;
   UpstreamPool pool_;
   BufferPool buffers_;
-  std::list<Connection*> connections_;  // null during the TLS handshake
+  ConnectionList connections_;
   std::size_t streams_ = 0;
   TaskGroup running_;
   TaskGroup accepting_;

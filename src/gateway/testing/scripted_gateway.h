@@ -150,9 +150,11 @@ class GatewayHttpTest : public ::testing::Test {
   std::unique_ptr<net::Listener> upstream_;
   std::unique_ptr<net::Listener> listener_;
   std::string reply_;
-  /// The rest of the reply, which is sent when the client has received the cue.
+  /// The rest of the reply, which is sent when the client has received the cue and nothing holds
+  /// it.
   std::string rest_;
   std::string cue_;
+  bool hold_rest_ = false;
   int rests_sent_ = 0;
   std::string seen_;      // All that the upstream received.
   std::string received_;  // What the client of the last talk() has received.
@@ -182,7 +184,7 @@ class GatewayHttpTest : public ::testing::Test {
       seen_.append(buffer.data(), *got);
       if (reply_.empty() || !co_await stream->write(reply_)) co_return;
       if (!rest_.empty()) {
-        while (received_.find(cue_) == received_.npos)
+        while (hold_rest_ || received_.find(cue_) == received_.npos)
           co_await yield();
         if (!co_await stream->write(rest_)) co_return;
         ++rests_sent_;
