@@ -354,6 +354,27 @@ TEST_F(GatewayHttpTest, AnUpstreamThatStaysSilentTimesOut) {
               HasSubstr("HTTP/1.1 504 Gateway Timeout"));
 }
 
+TEST_F(GatewayHttpTest, RefusesBodiesThatTwoServersCouldReadDifferently) {
+  using std::string_literals::operator""s;
+  start(std::string(kOk));
+  for (const std::string& body :
+       {R"({"model":"a","model":"b"})"s, R"({"model":"a","Model":"b"})"s,
+        R"({"model":"a","mod\u0065l":"b"})"s, R"({"stream":false,"model":"a","stream":true})"s,
+        R"({"model":"a","max_tokens":1,"max_tokens":1e9})"s, "\xef\xbb\xbf{\"model\":\"a\"}"s,
+        "{\"model\":\"a\xff\"}"s, "{\"model\":\"a\0\"}"s, R"({"model":"a\u0000"})"s,
+        R"({"model":"\ud800"})"s, R"({"model":"a"} {"model":"b"})"s,
+        R"({"model":"a","messages":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}",
+        R"({"model":")" + std::string(1 << 20, 'm') + R"("})"}) {
+    const std::string reply = post("/t/v1/chat/completions", body);
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 400")) << body.substr(0, 50);
+    EXPECT_THAT(reply, HasSubstr(R"({"error":{"message":"the request body )"));
+    EXPECT_THAT(reply, HasSubstr(R"("type":"invalid_request_error","param":null,"code":)"));
+    EXPECT_LT(reply.size(), 2000);
+  }
+  EXPECT_TRUE(seen_.empty());
+  EXPECT_EQ(usage().requests, 0);
+}
+
 TEST_F(GatewayHttpTest, LargeBodiesPassBothWaysToASlowReader) {
   const std::string large(3 << 20, 'x');
   start("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(large.size()) + "\r\n\r\n" + large);

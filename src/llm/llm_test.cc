@@ -1,6 +1,9 @@
+#include <cctype>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -77,6 +80,94 @@ TEST_F(Request, RefusesWhatTwoReadersCouldReadDifferently) {
     EXPECT_EQ(peek.error().code(), ErrorCode::kBadRequest);
     EXPECT_THAT(peek.error().message(), HasSubstr("the request body"));
   }
+}
+
+TEST_F(Request, RefusesAMemberTwiceHoweverItIsSpelled) {
+  for (const std::string_view name :
+       {"model", "stream", "stream_options", "max_tokens", "max_completion_tokens",
+        "max_output_tokens", "n", "best_of", "prompt"}) {
+    const std::string body = fmt::format(R"({{"{0}":null,"x":1,"{0}":null}})", name);
+    EXPECT_FALSE(read(body)) << body;
+    std::string shouted(name);
+    for (char& c : shouted)
+      c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    EXPECT_FALSE(read(fmt::format(R"({{"{}":null}})", shouted))) << shouted;
+  }
+  // Servers that ignore case take the last one, and these letters for s and k.
+  for (const std::string_view body :
+       {R"({"model":"a","Model":"b"})", R"({"model":"a","mOdEL":"b"})",
+        R"({"model":"a","\u004dodel":"b"})", "{\"\xc5\xbftream\":true}",
+        "{\"max_to\xe2\x84\xaa"
+        "ens\":1}",
+        R"({"\u017ftream":true})",
+        R"({"stream":true,"stream_options":{"include_usage":true,"Include_Usage":false}})"}) {
+    const auto peek = read(body);
+    ASSERT_FALSE(peek) << body;
+    EXPECT_THAT(peek.error().message(), HasSubstr("in other letters"));
+  }
+  EXPECT_TRUE(read(R"({"model":"a","models":1,"mode":2,"Temperature":3,"x":{"Model":"b"}})"));
+  EXPECT_TRUE(read("{\"model\":\"a\",\"" + std::string(100'000, 'M') + "\":1}"));
+}
+
+TEST_F(Request, BoundsNesting) {
+  const auto nested = [](std::size_t depth, std::string_view open, std::string_view close) {
+    std::string text;
+    for (std::size_t i = 0; i < depth; ++i)
+      text += open;
+    text += '1';
+    for (std::size_t i = 0; i < depth; ++i)
+      text += close;
+    return text;
+  };
+  for (const std::string_view member : {"x", "prompt", "messages"}) {
+    for (const auto& [open, close] : {std::pair{"[", "]"}, std::pair{"{\"a\":", "}"},
+                                      std::pair{"[1,", ",2]"}, std::pair{"[\"\",", "]"}}) {
+      const auto body = [&](std::size_t depth) {
+        return fmt::format(R"({{"{}":{}}})", member, nested(depth, open, close));
+      };
+      SCOPED_TRACE(body(2));
+      EXPECT_TRUE(read(body(RequestReader::kDepthMax - 1)));
+      for (const std::size_t depth : {RequestReader::kDepthMax, std::size_t{100'000}}) {
+        const auto peek = read(body(depth));
+        ASSERT_FALSE(peek) << depth;
+        EXPECT_EQ(peek.error().code(), ErrorCode::kBadRequest);
+        EXPECT_THAT(peek.error().message(), HasSubstr("deep"));
+      }
+    }
+  }
+  EXPECT_FALSE(read(R"({"x":)" + std::string(100'000, '[')));
+  EXPECT_FALSE(read(std::string(100'000, '[')));
+  EXPECT_FALSE(read(nested(100'000, "{\"model\":", "}")));
+  EXPECT_FALSE(read(R"({"stream_options":{"x":)" + nested(100'000, "[", "]") + "}}"));
+}
+
+TEST_F(Request, RefusesTextThatIsNone) {
+  using namespace std::string_literals;
+  for (const std::string& body :
+       {"{\"model\":\"\xc3\"}"s, "{\"x\":\"\xc0\xaf\"}"s, "{\"x\":\"\xed\xa0\x80\"}"s,
+        "{\"x\":\"\xf4\x90\x80\x80\"}"s, "{\"x\":\"a\0b\"}"s, "{\"model\":\"a\"}\0"s, "\0"s,
+        "{\"x\":\"\n\"}"s, "\xef\xbb\xbf{\"model\":\"a\"}"s, "\xff\xfe{\0}\0"s,
+        R"({"model":"\ud800"})"s, R"({"model":"\udc00\ud800"})"s, R"({"\ud800":1})"s,
+        R"({"model":"a\u0000b"})"s, R"({"model":"a\nb"})"s, R"({"model":"\x"})"s}) {
+    const auto peek = read(body);
+    ASSERT_FALSE(peek) << body;
+    EXPECT_EQ(peek.error().code(), ErrorCode::kBadRequest);
+  }
+  EXPECT_EQ(read(R"({"model":"\ud83d\ude00"})")->model, "\xf0\x9f\x98\x80");
+}
+
+TEST_F(Request, BoundsNumbersAndNames) {
+  for (const std::string_view number :
+       {"9223372036854775808", "1e400", "1e3", "-0.5", "99999999999999999999999999999999", "01",
+        "+1", "0x10", "NaN", "Infinity", "1_000"}) {
+    EXPECT_FALSE(read(fmt::format(R"({{"max_tokens":{}}})", number))) << number;
+    EXPECT_FALSE(read(fmt::format(R"({{"n":{}}})", number))) << number;
+  }
+  const std::string most(RequestReader::kModelBytesMax, 'm');
+  EXPECT_EQ(read(fmt::format(R"({{"model":"{}"}})", most))->model, most);
+  EXPECT_FALSE(read(fmt::format(R"({{"model":"{}m"}})", most)));
+  EXPECT_FALSE(read(fmt::format(R"({{"model":"{}"}})", std::string(8U << 20U, 'm'))));
+  EXPECT_TRUE(read(fmt::format(R"({{"x":"{}"}})", std::string(8U << 20U, 'x'))));
 }
 
 TEST_F(Request, AsksForTheUsageOfAStreamWhoseClientDidNot) {

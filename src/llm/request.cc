@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +36,12 @@ constexpr std::string_view kOptionsValue = R"({"include_usage":true})";
 constexpr std::string_view kUsageMember = R"("include_usage":true,)";
 constexpr std::string_view kUsageOnlyMember = R"("include_usage":true)";
 constexpr std::string_view kTrue = "true";
+constexpr std::string_view kUsageKey = "include_usage";
+/// Two letters beyond ASCII that become ASCII where case is ignored.
+constexpr std::string_view kLongS = "\xc5\xbf";
+constexpr std::string_view kKelvin = "\xe2\x84\xaa";
+/// Of the names that are looked for.
+constexpr std::size_t kKeyBytesMax = 21;
 
 static_assert(RequestReader::kPadding >= simdjson::SIMDJSON_PADDING);
 
@@ -67,6 +75,89 @@ unsigned member_of(std::string_view key) {
   return 0;
 }
 
+/// `key` as readers see it that ignore case, Go's encoding/json among them. Empty when it is longer
+/// than any name that is looked for.
+std::string folded(std::string_view key) {
+  std::string out;
+  while (!key.empty() && out.size() <= kKeyBytesMax) {
+    std::size_t taken = 1;
+    if (key.starts_with(kLongS)) {
+      out += 's';
+      taken = kLongS.size();
+    } else if (key.starts_with(kKelvin)) {
+      out += 'k';
+      taken = kKelvin.size();
+    } else {
+      const char c = key.front();
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    }
+    key.remove_prefix(taken);
+  }
+  return key.empty() ? out : std::string();
+}
+
+/// Whether a server that ignores case would take `key`, which is none of ours, for one of them.
+template <class F>
+bool is_taken_for(std::string_view key, F is_ours) {
+  if (key.size() > kKeyBytesMax * kKelvin.size()) return false;
+  const auto folds = [](char c) { return (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; };
+  return std::ranges::any_of(key, folds) && is_ours(folded(key));
+}
+
+std::unexpected<Error> invalid_json() {
+  return refuse("is not valid JSON");
+}
+
+/// Refuses what nests deeper than `levels` more. Requires: levels are few enough to recurse.
+Result<> check_nesting(ondemand::value value, std::size_t levels);
+
+template <class Container>
+Result<> check_inside(Container& container, std::size_t levels) {
+  if (levels == 0)
+    return refuse(fmt::format("nests values more than {} deep", RequestReader::kDepthMax));
+  for (auto entry : container) {
+    ondemand::value inner;
+    if constexpr (std::is_same_v<Container, ondemand::object>) {
+      if (entry.value().get(inner) != simdjson::SUCCESS) return invalid_json();
+    } else {
+      if (entry.get(inner) != simdjson::SUCCESS) return invalid_json();
+    }
+    INSULA_TRY_VOID(check_nesting(inner, levels - 1));
+  }
+  return {};
+}
+
+Result<> check_nesting(ondemand::value value, std::size_t levels) {
+  ondemand::array array;
+  ondemand::object object;
+  ondemand::json_type type{};
+  if (value.type().get(type) != simdjson::SUCCESS) return invalid_json();
+  if (type == ondemand::json_type::array) {
+    if (value.get_array().get(array) != simdjson::SUCCESS) return invalid_json();
+    return check_inside(array, levels);
+  }
+  if (type != ondemand::json_type::object) return {};
+  if (value.get_object().get(object) != simdjson::SUCCESS) return invalid_json();
+  return check_inside(object, levels);
+}
+
+/// Whether there are brackets enough, those in strings included, to nest deeper than is allowed.
+/// Most bodies have fewer, and need no walk.
+bool may_nest_too_deep(std::string_view body) {
+  static_assert(('[' | 0x20) == '{');
+  // The count of a block fits a byte, so that the compiler counts 16 at once.
+  constexpr std::size_t kBlock = 128;
+  std::size_t count = 0;
+  while (!body.empty() && count <= RequestReader::kDepthMax) {
+    std::uint8_t of_block = 0;
+    for (const char c : body.substr(0, kBlock))
+      of_block = static_cast<std::uint8_t>(of_block + ((c | 0x20) == '{' ? 1 : 0));
+    count += of_block;
+    body.remove_prefix(std::min(kBlock, body.size()));
+  }
+  return count > RequestReader::kDepthMax;
+}
+
 std::size_t skip_space(std::string_view text, std::size_t from) {
   const std::size_t at = text.find_first_not_of(" \t\r\n", from);
   return at == text.npos ? text.size() : at;
@@ -74,6 +165,7 @@ std::size_t skip_space(std::string_view text, std::size_t from) {
 
 struct Walk {
   std::string_view body;
+  bool may_nest;
   RequestPeek peek;
   /// The options' own include_usage.
   bool usage_wanted = false;
@@ -84,6 +176,7 @@ struct Walk {
   Result<> read_number(unsigned member, ondemand::value value);
   Result<> read_prompts(ondemand::value value);
   Result<> read_options(ondemand::value value);
+  Result<> skip(ondemand::value value, std::size_t depth) const;
 
   [[nodiscard]] std::size_t offset_of(std::string_view part) const {
     return static_cast<std::size_t>(part.data() - body.data());
@@ -107,18 +200,29 @@ Result<> Walk::read_number(unsigned member, ondemand::value value) {
   return {};
 }
 
+/// Looks at a value that nobody needs, `depth` levels inside the body.
+Result<> Walk::skip(ondemand::value value, std::size_t depth) const {
+  return may_nest ? check_nesting(value, RequestReader::kDepthMax - depth) : Result<>();
+}
+
 Result<> Walk::read_prompts(ondemand::value value) {
+  ondemand::json_type type{};
+  if (value.type().get(type) != simdjson::SUCCESS) return invalid_json();
+  if (type != ondemand::json_type::array) return skip(value, 1);
   ondemand::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return {};
+  if (value.get_array().get(list) != simdjson::SUCCESS) return invalid_json();
   std::int64_t count = 0;
-  for (auto prompt : list) {
-    ondemand::json_type type{};
-    if (prompt.type().get(type) != simdjson::SUCCESS) return refuse("is not valid JSON");
-    // One prompt, as tokens.
-    if (type == ondemand::json_type::number) return {};
+  bool tokens = false;  // of one prompt
+  for (auto element : list) {
+    ondemand::value prompt;
+    if (element.get(prompt) != simdjson::SUCCESS || prompt.type().get(type) != simdjson::SUCCESS)
+      return invalid_json();
+    if (count == 0) tokens = type == ondemand::json_type::number;
+    if (tokens && !may_nest) return {};
     ++count;
+    INSULA_TRY_VOID(skip(prompt, 2));
   }
-  peek.prompts = std::max(peek.prompts, count);
+  if (!tokens) peek.prompts = std::max(peek.prompts, count);
   return {};
 }
 
@@ -138,12 +242,18 @@ Result<> Walk::read_options(ondemand::value value) {
   bool seen = false;
   for (auto member : options) {
     std::string_view key;
-    if (member.unescaped_key().get(key) != simdjson::SUCCESS) return refuse("is not valid JSON");
-    if (key != "include_usage") continue;
+    if (member.unescaped_key().get(key) != simdjson::SUCCESS) return invalid_json();
+    if (key != kUsageKey) {
+      if (is_taken_for(key, [](std::string_view name) { return name == kUsageKey; }))
+        return refuse(fmt::format("has {} in other letters", kUsageKey));
+      ondemand::value inner;
+      if (member.value().get(inner) != simdjson::SUCCESS) return invalid_json();
+      INSULA_TRY_VOID(skip(inner, 2));
+      continue;
+    }
     if (std::exchange(seen, true)) return refuse("has include_usage twice");
     std::string_view text;
-    if (member.value().raw_json_token().get(text) != simdjson::SUCCESS)
-      return refuse("is not valid JSON");
+    if (member.value().raw_json_token().get(text) != simdjson::SUCCESS) return invalid_json();
     bool wanted = false;
     if (member.value().get_bool().get(wanted) != simdjson::SUCCESS) {
       options_edit.reset();
@@ -161,6 +271,12 @@ Result<> Walk::read_model(ondemand::value value) {
   std::string_view token = value.raw_json_token();
   if (value.get_string().get(peek.model) != simdjson::SUCCESS)
     return refuse("has a model that is not a string");
+  if (peek.model.size() > RequestReader::kModelBytesMax) {
+    return refuse(fmt::format("has a model of more than {} bytes", RequestReader::kModelBytesMax));
+  }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(peek.model, is_control))
+    return refuse("has a model with a control character");
   token = token.substr(0, token.find_last_of('"'));
   peek.model_at = {.offset = offset_of(token) + 1, .bytes = token.size() - 1};
   return {};
@@ -236,17 +352,24 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
       document.get_object().get(object) != simdjson::SUCCESS) {
     return refuse("is not a JSON object");
   }
-  Walk walk{.body = body};
+  Walk walk{.body = body, .may_nest = may_nest_too_deep(body)};
   unsigned seen = 0;
   for (auto field : object) {
     std::string_view key;
-    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return invalid_json();
     const unsigned member = member_of(key);
-    if (member == 0) continue;
+    if (member == 0) {
+      if (is_taken_for(key, [](std::string_view name) { return member_of(name) != 0; }))
+        return refuse(fmt::format("has {} in other letters", folded(key)));
+      ondemand::value skipped;
+      if (field.value().get(skipped) != simdjson::SUCCESS) return invalid_json();
+      INSULA_TRY_VOID(walk.skip(skipped, 1));
+      continue;
+    }
     if ((seen & member) != 0) return refuse(fmt::format("has {} twice", key));
     seen |= member;
     ondemand::value value;
-    if (field.value().get(value) != simdjson::SUCCESS) return refuse("is not valid JSON");
+    if (field.value().get(value) != simdjson::SUCCESS) return invalid_json();
     INSULA_TRY_VOID(walk.read_member(member, value));
   }
   const char* rest = nullptr;

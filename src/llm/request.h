@@ -80,14 +80,16 @@ struct TokenDemand {
 
 /// Reads the few members it needs out of a request body, in place, and skips the rest.
 ///
-/// A member of interest that occurs twice is refused: which one counts would differ between
-/// readers. Values that are skipped are not validated beyond UTF-8 and nesting.
+/// A member of interest that occurs twice is refused, or in other letters (`Model`): which one
+/// counts would differ between readers. Of values that are skipped, UTF-8 and nesting are checked.
 ///
 /// Keep one per loop: it reuses its memory. Threads: one at a time.
 class RequestReader {
  public:
   /// Bytes behind the body that may be read (not used): simdjson loads whole vectors.
   static constexpr std::size_t kPadding = 64;
+  static constexpr std::size_t kDepthMax = 128;
+  static constexpr std::size_t kModelBytesMax = 512;
 
   RequestReader();
   ~RequestReader();
