@@ -106,7 +106,7 @@ std::string ok(std::string_view fields, std::string_view body = {}) {
 
 const std::vector<AnswerCase>& answers_to_get() {
   using namespace std::string_literals;
-  static const std::vector<AnswerCase> kCases = {
+  static const std::vector<AnswerCase> cases = {
       {"a plain one", ok("Content-Length: 2\r\n", "{}"), 200, "{}", true},
       {"chunks", ok("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"), 200, "{}", true},
       {"one that closes", ok("Content-Length: 2\r\nConnection: close\r\n", "{}"), 200, "{}"},
@@ -179,7 +179,7 @@ const std::vector<AnswerCase>& answers_to_get() {
       {"a status of four digits", "HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\n{}", 502},
       {"a status below all", "HTTP/1.1 099 OK\r\nContent-Length: 2\r\n\r\n{}", 502},
   };
-  return kCases;
+  return cases;
 }
 
 /// The one reply that the client of a closed connection got: its head, its body, and whether that

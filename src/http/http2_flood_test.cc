@@ -35,7 +35,7 @@ struct Flood {
 };
 
 const std::vector<Flood>& floods() {
-  static const std::vector<Flood> kFloods = {
+  static const std::vector<Flood> all = {
       {"pings", "", [](StreamId /*id*/) { return http2_frame(kPing, 0, 0, "12345678"); }},
       {"answers to no ping", "",
        [](StreamId /*id*/) { return http2_frame(kPing, kAck, 0, "12345678"); }},
@@ -76,7 +76,7 @@ const std::vector<Flood>& floods() {
                 http2_frame(kHeaders, kEndHeaders | kEndStream, id, http2_literal(":path", "/"));
        }},
   };
-  return kFloods;
+  return all;
 }
 
 TEST(Http2Flood, EndsTheConnection) {

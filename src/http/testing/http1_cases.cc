@@ -23,8 +23,11 @@ class Maker {
   [[nodiscard]] Cases understood() const;
   [[nodiscard]] static Cases request_lines();
   [[nodiscard]] Cases field_lines() const;
+  [[nodiscard]] Cases field_values() const;
   [[nodiscard]] Cases hosts() const;
   [[nodiscard]] Cases framings() const;
+  [[nodiscard]] Cases lengths() const;
+  [[nodiscard]] Cases codings() const;
   [[nodiscard]] Cases chunk_sizes() const;
   [[nodiscard]] Cases chunk_rests() const;
 
@@ -258,6 +261,11 @@ Cases Maker::field_lines() const {
        "GET / HTTP/1.1\r\nHost: a\r\n \r\n",
        {},
        Refusal::kLineFolding},
+  };
+}
+
+Cases Maker::field_values() const {
+  return {
       {"NUL in the value", get("A: b\0c\r\n"s), {}, Refusal::kControlCharacter},
       {"DEL in the value", get("A: b\x7f\r\n"), {}, Refusal::kControlCharacter},
       {"vertical tab in the value", get("A: b\x0b\r\n"), {}, Refusal::kControlCharacter},
@@ -331,7 +339,6 @@ Cases Maker::hosts() const {
 }
 
 Cases Maker::framings() const {
-  const std::string two_codings = "Transfer-Encoding: chunked\r\ntransfer-encoding: ";
   return {
       {"length and coding",
        post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
@@ -361,6 +368,11 @@ Cases Maker::framings() const {
        post("Transfer_Encoding: chunked\r\n"),
        {},
        Refusal::kLookalikeName},
+  };
+}
+
+Cases Maker::lengths() const {
+  return {
       length("a list", "3, 3", Refusal::kContentLengthRepeated),
       length("a list of one", "3,", Refusal::kContentLengthRepeated),
       length("a comma", ",3", Refusal::kContentLengthRepeated),
@@ -383,6 +395,12 @@ Cases Maker::framings() const {
       length("digits beyond ASCII", "\xef\xbc\x93"),
       length("what wraps 32 bits and more", "4294967299999999999"),
       length("what wraps 64 bits", "18446744073709551617"),
+  };
+}
+
+Cases Maker::codings() const {
+  const std::string two_codings = "Transfer-Encoding: chunked\r\ntransfer-encoding: ";
+  return {
       coding("two", "gzip, chunked"),
       coding("chunked and another", "chunked, identity"),
       coding("chunked twice", "chunked, chunked"),
@@ -481,9 +499,9 @@ Cases Maker::chunk_rests() const {
 std::vector<Http1Case> http1_cases(std::string_view fields) {
   const Maker maker(fields);
   Cases all;
-  for (const Cases& group :
-       {maker.understood(), Maker::request_lines(), maker.field_lines(), maker.hosts(),
-        maker.framings(), maker.chunk_sizes(), maker.chunk_rests()}) {
+  for (const Cases& group : {maker.understood(), Maker::request_lines(), maker.field_lines(),
+                             maker.field_values(), maker.hosts(), maker.framings(), maker.lengths(),
+                             maker.codings(), maker.chunk_sizes(), maker.chunk_rests()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;
