@@ -5,6 +5,7 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/rbac_v1.h"
 
 /// What a field means that the user left out, written into the object. Idempotent.
 /// Spec: the defaulting of Kubernetes 1.36, feature gates at their defaults.
@@ -22,6 +23,8 @@ void set_defaults(ReplicaSet& object);
 void set_defaults(EndpointSlice& object);
 void set_defaults(NetworkPolicy& object);
 void set_defaults(Tenant& object);
+void set_defaults(RoleBinding& object);
+void set_defaults(ClusterRoleBinding& object);
 
 /// Whether requests are taken from limits: of a pod, but not of a template, whose pods get them
 /// when they are made.

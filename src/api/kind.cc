@@ -21,6 +21,10 @@ bool Kind::has_subresource(std::string_view name) const {
   return std::ranges::find(subresources, name) != subresources.end();
 }
 
+bool Kind::has_verb(std::string_view verb) const {
+  return std::ranges::find(verbs, verb) != verbs.end();
+}
+
 ObjectMeta& Kind::metadata(void* object) const {
   INSULA_CHECK(metadata_offset != kNoMetadata, kind);
   return *reinterpret_cast<ObjectMeta*>(static_cast<char*>(object) + metadata_offset);

@@ -34,6 +34,11 @@ struct Kind {
   /// "pods", "deployments.apps": how error messages name the resource.
   [[nodiscard]] std::string group_resource() const;
   [[nodiscard]] bool has_subresource(std::string_view name) const;
+  [[nodiscard]] bool has_verb(std::string_view verb) const;
+
+  /// Whether objects of it are kept. Those of a kind that can only be created (SubjectAccessReview)
+  /// are questions: answered and forgotten.
+  [[nodiscard]] bool is_stored() const { return has_verb("get"); }
 
   /// The ObjectMeta of an object of this kind. Requires: the kind has one.
   [[nodiscard]] ObjectMeta& metadata(void* object) const;

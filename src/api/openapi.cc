@@ -1,7 +1,5 @@
 #include "api/openapi.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "api/openapi_schemas.h"
@@ -86,10 +84,11 @@ class Paths {
     Array parameters;
     if (kind.namespaced)
       parameters.push_back(parameter("path", "namespace", "string", "The namespace."));
-    if (kind.namespaced && serves(kind, "list")) {
+    if (kind.namespaced && kind.has_verb("list")) {
       paths_[root + std::string(kind.plural)] = Object{{"get", operation(kind, "list")}};
     }
     paths_[collection] = collection_item(kind, parameters);
+    if (!kind.is_stored()) return;
     parameters.push_back(
         parameter("path", "name", "string", "Name of the " + std::string(kind.kind) + "."));
     paths_[collection + "/{name}"] = object_item(kind, parameters);
@@ -102,24 +101,20 @@ class Paths {
   [[nodiscard]] Value take() { return std::move(paths_); }
 
  private:
-  static bool serves(const Kind& kind, std::string_view verb) {
-    return std::ranges::find(kind.verbs, verb) != kind.verbs.end();
-  }
-
   Value collection_item(const Kind& kind, const Array& parameters) {
     Value item = Object{{"parameters", parameters}};
-    if (serves(kind, "list")) item["get"] = operation(kind, "list");
-    if (serves(kind, "create")) item["post"] = operation(kind, "post");
-    if (serves(kind, "deletecollection")) item["delete"] = operation(kind, "deletecollection");
+    if (kind.has_verb("list")) item["get"] = operation(kind, "list");
+    if (kind.has_verb("create")) item["post"] = operation(kind, "post");
+    if (kind.has_verb("deletecollection")) item["delete"] = operation(kind, "deletecollection");
     return item;
   }
 
   Value object_item(const Kind& kind, const Array& parameters) {
     Value item = Object{{"parameters", parameters}};
-    if (serves(kind, "get")) item["get"] = operation(kind, "get");
-    if (serves(kind, "update")) item["put"] = operation(kind, "put");
-    if (serves(kind, "patch")) item["patch"] = operation(kind, "patch");
-    if (serves(kind, "delete")) item["delete"] = operation(kind, "delete");
+    if (kind.has_verb("get")) item["get"] = operation(kind, "get");
+    if (kind.has_verb("update")) item["put"] = operation(kind, "put");
+    if (kind.has_verb("patch")) item["patch"] = operation(kind, "patch");
+    if (kind.has_verb("delete")) item["delete"] = operation(kind, "delete");
     return item;
   }
 

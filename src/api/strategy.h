@@ -82,7 +82,7 @@ struct KindStrategy {
                                        std::optional<std::int64_t> requested) = nullptr;
 };
 
-/// Requires: `kind` is one of kinds() that is stored (has a plural).
+/// Requires: `kind` is one of kinds() that is stored.
 [[nodiscard]] const KindStrategy& strategy_of(const Kind& kind);
 
 /// The four steps of a write, in the order the registry takes them.

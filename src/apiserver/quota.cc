@@ -270,7 +270,7 @@ void fill_quota_status(const store::Transaction& transaction,
       used[key] += quantity;
   };
   for (const api::Kind* kind : api::kinds()) {
-    if (!kind->namespaced) continue;
+    if (!kind->namespaced || !kind->is_stored()) continue;
     transaction.scan(store_key(*kind, quota.metadata.namespace_, ""),
                      [&](const store::EntryPtr& entry) {
                        count(*kind, object_of(*kind, *entry).get());

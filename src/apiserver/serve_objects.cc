@@ -193,7 +193,7 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   Target target = target_of(call);
   if (call.info.verb == "deletecollection") {
     // Namespaces have no such verb: one slip would end them all.
-    if (std::ranges::find(call.kind->verbs, "deletecollection") == call.kind->verbs.end())
+    if (!call.kind->has_verb("deletecollection"))
       co_return fail(ErrorCode::kMethodNotAllowed,
                      "the server does not allow this method on the requested resource");
     INSULA_CO_TRY(ListQuery select, list_query(call));

@@ -38,6 +38,7 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
   return registry.on_collect([&store](Exposition& out) {
     out.family("apiserver_storage_objects", "Objects stored; all are held in memory.", "gauge");
     for (const api::Kind* kind : api::kinds()) {
+      if (!kind->is_stored()) continue;
       std::size_t count = 0;
       const auto scanned =
           store.scan(store_key(*kind, "", ""), "", 0, [&count](const store::EntryPtr&) {

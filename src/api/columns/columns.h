@@ -12,6 +12,7 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/rbac_v1.h"
 #include "api/strategy.h"
 
 /// The rows of `kubectl get`: names, order, types and cell texts as Kubernetes prints them, wide
@@ -65,6 +66,12 @@ namespace insula::api {
 [[nodiscard]] std::vector<Cell> cells(const ReplicaSet& object, WallTime now);
 [[nodiscard]] std::span<const Column> tenant_columns();
 [[nodiscard]] std::vector<Cell> cells(const Tenant& object, WallTime now);
+[[nodiscard]] std::span<const Column> role_columns();
+[[nodiscard]] std::vector<Cell> cells(const Role& object, WallTime now);
+[[nodiscard]] std::vector<Cell> cells(const ClusterRole& object, WallTime now);
+[[nodiscard]] std::span<const Column> role_binding_columns();
+[[nodiscard]] std::vector<Cell> cells(const RoleBinding& object, WallTime now);
+[[nodiscard]] std::vector<Cell> cells(const ClusterRoleBinding& object, WallTime now);
 
 inline constexpr Column kNameColumn{"Name", "string", "name", "Name of the object."};
 inline constexpr Column kAgeColumn{"Age", "string", "", "Time since the object was made."};

@@ -7,15 +7,27 @@ namespace insula::api {
 namespace {
 
 constexpr const KindStrategy& (*kAll[])() = {
-    namespace_strategy,      pod_strategy,
-    service_strategy,        endpoints_strategy,
-    endpoint_slice_strategy, config_map_strategy,
-    secret_strategy,         service_account_strategy,
-    event_strategy,          node_strategy,
-    lease_strategy,          resource_quota_strategy,
-    limit_range_strategy,    network_policy_strategy,
-    deployment_strategy,     replica_set_strategy,
+    namespace_strategy,
+    pod_strategy,
+    service_strategy,
+    endpoints_strategy,
+    endpoint_slice_strategy,
+    config_map_strategy,
+    secret_strategy,
+    service_account_strategy,
+    event_strategy,
+    node_strategy,
+    lease_strategy,
+    resource_quota_strategy,
+    limit_range_strategy,
+    network_policy_strategy,
+    deployment_strategy,
+    replica_set_strategy,
     tenant_strategy,
+    role_strategy,
+    cluster_role_strategy,
+    role_binding_strategy,
+    cluster_role_binding_strategy,
 };
 
 }  // namespace

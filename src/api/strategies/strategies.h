@@ -22,5 +22,9 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& deployment_strategy();
 [[nodiscard]] const KindStrategy& replica_set_strategy();
 [[nodiscard]] const KindStrategy& tenant_strategy();
+[[nodiscard]] const KindStrategy& role_strategy();
+[[nodiscard]] const KindStrategy& cluster_role_strategy();
+[[nodiscard]] const KindStrategy& role_binding_strategy();
+[[nodiscard]] const KindStrategy& cluster_role_binding_strategy();
 
 }  // namespace insula::api

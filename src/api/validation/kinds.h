@@ -9,6 +9,7 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/rbac_v1.h"
 
 /// The rules of each kind but those on metadata, in Kubernetes' words. validate() sees an object as
 /// it is to be stored, defaults included; validate_update() adds the rules on what may change.
@@ -89,6 +90,21 @@ void validate_update(const ReplicaSet& object,
 void validate(const Tenant& object, FieldErrors& errors);
 void validate_update(const Tenant& object,
                      const Tenant& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const Role& object, FieldErrors& errors);
+void validate(const ClusterRole& object, FieldErrors& errors);
+
+void validate(const RoleBinding& object, FieldErrors& errors);
+void validate_update(const RoleBinding& object,
+                     const RoleBinding& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const ClusterRoleBinding& object, FieldErrors& errors);
+void validate_update(const ClusterRoleBinding& object,
+                     const ClusterRoleBinding& old,
                      std::string_view subresource,
                      FieldErrors& errors);
 

@@ -103,7 +103,7 @@ GarbageCollector::GarbageCollector(client::Client& client,
     : client_(client), events_(events), controller_({.name = "garbage"}, runtime, *this) {
   for (const api::Kind* kind : api::kinds()) {
     // Events are many, and nothing owns or is owned by them.
-    if (kind->plural.empty() || kind->plural == "events") continue;
+    if (!kind->is_stored() || kind->plural == "events") continue;
     mirrors_.push_back(std::make_unique<KindMirror>(*this, client, *kind, runtime.log));
   }
 }

@@ -80,7 +80,7 @@ Task<Result<controller::Outcome>> NamespaceController::terminate(NamespacePtr na
   // What pods use (Secrets, Services) stays until the last of them has ended.
   if (content.objects.empty()) {
     for (const api::Kind* kind : api::kinds()) {
-      if (!kind->namespaced || kind->plural.empty() || kind == &api::kind_of<api::Pod>()) continue;
+      if (!kind->namespaced || !kind->is_stored() || kind == &api::kind_of<api::Pod>()) continue;
       INSULA_CO_TRY_VOID(co_await clear(name, *kind, content));
     }
   }

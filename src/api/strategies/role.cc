@@ -1,0 +1,24 @@
+#include "api/columns/columns.h"
+#include "api/strategies/erased.h"
+#include "api/strategies/strategies.h"
+#include "api/validation/kinds.h"
+
+namespace insula::api {
+
+namespace {
+
+constexpr KindStrategy kStrategy{
+    .kind = kind_of<Role>,
+    .name_rule = NameRule::kPathSegment,
+    .validate = erased::check<Role, validate>,
+    .columns = role_columns,
+    .cells = erased::row<Role, cells>,
+};
+
+}  // namespace
+
+const KindStrategy& role_strategy() {
+  return kStrategy;
+}
+
+}  // namespace insula::api
