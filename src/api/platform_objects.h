@@ -7,6 +7,12 @@ namespace insula::api {
 
 inline constexpr const char* kSystemNamespace = "insula-system";
 
+/// The group of a tenant's members is this and the Tenant's name.
+inline constexpr const char* kTenantGroupPrefix = "insula:tenant:";
+
+/// The ClusterRole that they have in the tenant's namespaces.
+inline constexpr const char* kTenantMemberRole = "insula:tenant-member";
+
 /// Type of the Secrets that hold the hash of an API key.
 inline constexpr const char* kApiKeyType = "insula.dev/api-key";
 

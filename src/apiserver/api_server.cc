@@ -6,8 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "api/rbac.h"
 #include "apiserver/documents.h"
+#include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
+#include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
@@ -29,6 +32,11 @@ constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv}
 
 bool is_relayed(const RequestInfo& info) {
   return std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
+}
+
+/// Those of a pod that run or reach something in it.
+bool is_terminal(const RequestInfo& info) {
+  return is_relayed(info) && info.subresource != "log";
 }
 
 RequestGate::Length length_of(const RequestInfo& info) {
@@ -58,6 +66,11 @@ std::string warning_header(std::string_view text) {
   return out + '"';
 }
 
+std::unexpected<Error> method_not_allowed() {
+  return fail(ErrorCode::kMethodNotAllowed,
+              "the server does not allow this method on the requested resource");
+}
+
 std::unexpected<Error> no_node() {
   return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
 }
@@ -74,6 +87,7 @@ ApiServer::ApiServer(Registry& registry,
       store_metrics_(register_store_metrics(metrics, registry.store())),
       log_(std::move(log)),
       options_(std::move(options)),
+      authorizer_(registry.store()),
       gate_(options_.limits) {
   tasks_.spawn(keep_expiring_events(registry_));
 }
@@ -95,20 +109,7 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
 Task<Result<>> ApiServer::serve(Call& call) {
   const http::Request& request = call.exchange.request();
   INSULA_CO_TRY(call.info, parse_request_info(request.method, request.target));
-  const net::Stream& stream = call.exchange.stream();
-  if (stream.tls() == nullptr && options_.plain_user) {
-    call.user = *options_.plain_user;
-  } else if (!is_public(call.info)) {
-    INSULA_CO_TRY(call.user, authenticate(stream.tls(), request.headers.get("Authorization")));
-  }
-  INSULA_CO_TRY_VOID(refuse_impersonation(request.headers));
-  INSULA_CO_TRY_VOID(authorize(call.user, call.info, registry_.store()));
-  // What is public is small, and probes must not fail because users are many.
-  std::optional<RequestGate::Pass> pass;
-  if (!is_public(call.info)) {
-    INSULA_CO_TRY(RequestGate::Pass entered, gate_.enter(call.user, length_of(call.info)));
-    pass.emplace(std::move(entered));
-  }
+  INSULA_CO_TRY(const std::optional<RequestGate::Pass> pass, admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
 
   call.kind = api::find_kind(call.info.group, call.info.version, call.info.resource);
@@ -123,6 +124,10 @@ Task<Result<>> ApiServer::serve(Call& call) {
   const bool collection = call.info.verb == "list" || call.info.verb == "watch";
   const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
   if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
+  // Questions are only asked, and namespaces are not deleted by the dozen.
+  const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
+  if (named_question || (call.info.subresource.empty() && !call.kind->has_verb(call.info.verb)))
+    co_return method_not_allowed();
   if (is_relayed(call.info)) {
     if (!options_.node_socket) co_return no_node();
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
@@ -137,8 +142,34 @@ Task<Result<>> ApiServer::serve(Call& call) {
   co_return co_await with_deadline(call.began + kRequestTimeout, serve_object(call));
 }
 
+Result<std::optional<RequestGate::Pass>> ApiServer::admit(Call& call) {
+  // What is public is small, and probes must not fail because users are many.
+  std::optional<RequestGate::Pass> pass;
+  if (is_public(call.info)) return pass;
+  const http::Request& request = call.exchange.request();
+  const net::Stream& stream = call.exchange.stream();
+  User user;
+  if (stream.tls() == nullptr && options_.plain_user) {
+    user = *options_.plain_user;
+  } else {
+    INSULA_TRY(user, authenticate(stream.tls(), request.headers.get("Authorization")));
+  }
+  INSULA_TRY(call.user, impersonate(authorizer_, user, request.headers));
+  INSULA_TRY_VOID(authorizer_.authorize(call.user, call.info));
+  if (call.info.verb == "get" && is_terminal(call.info)) {
+    // A WebSocket begins with GET, and must not open what a POST would not.
+    RequestInfo create = call.info;
+    create.verb = "create";
+    INSULA_TRY_VOID(authorizer_.authorize(call.user, create));
+  }
+  INSULA_TRY(RequestGate::Pass entered, gate_.enter(user, length_of(call.info)));
+  pass.emplace(std::move(entered));
+  return pass;
+}
+
 Task<Result<>> ApiServer::serve_object(Call& call) {
   const std::string& verb = call.info.verb;
+  if (!call.kind->is_stored()) co_return co_await serve_review(call);
   if (verb == "get" || verb == "list") co_return co_await serve_read(call);
   if (verb == "create" || verb == "update") co_return co_await serve_write(call);
   if (verb == "patch") co_return co_await serve_patch(call);
@@ -165,8 +196,7 @@ Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::st
 
 Task<Result<>> ApiServer::serve_document(Call& call) {
   if (call.info.verb != "get" && call.info.verb != "head") {
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
+    co_return method_not_allowed();
   }
   if (call.info.path == "/metrics")
     co_return co_await send(call, 200, metrics_registry_.expose(), kPrometheusContentType);
@@ -211,9 +241,11 @@ Result<std::string> ApiServer::health(std::string_view path) const {
   return std::string("ok");
 }
 
-Result<WriteContext> ApiServer::write_context(Call& call) const {
+Result<WriteContext> ApiServer::write_context(Call& call) {
   WriteContext context;
   context.user = call.user;
+  if (call.info.group == api::kRbacGroup)
+    context.permit = escalation_permit(authorizer_, call.user, call.info);
   context.field_manager = call.query("fieldManager");
   context.warnings = &call.warnings;
   const std::string dry_run = call.query("dryRun");

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apiserver/authentication.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/body.h"
 #include "apiserver/output.h"
@@ -77,9 +78,14 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_write(Call& call);
   Task<Result<>> serve_patch(Call& call);
   Task<Result<>> serve_delete(Call& call);
+  Task<Result<>> serve_review(Call& call);
+
+  /// Authenticates, impersonates and authorises: fills `call.user`. Returns the place in the gate,
+  /// which is that of who was authenticated.
+  Result<std::optional<RequestGate::Pass>> admit(Call& call);
 
   [[nodiscard]] Target target_of(const Call& call) const;
-  [[nodiscard]] Result<WriteContext> write_context(Call& call) const;
+  [[nodiscard]] Result<WriteContext> write_context(Call& call);
   Task<Result<Object>> read_object(Call& call, const api::TypeInfo& type);
   Task<Result<>> send(Call& call,
                       int status,
@@ -95,6 +101,7 @@ class ApiServer final : public http::Handler {
   MetricsRegistry::Registration store_metrics_;
   Log log_;
   ApiServerOptions options_;
+  Authorizer authorizer_;
   RequestGate gate_;
   TaskGroup tasks_;
 };

@@ -8,6 +8,7 @@
 
 #include "api/discovery.h"
 #include "api/openapi_v2.h"
+#include "apiserver/bootstrap_policy.h"
 #include "apiserver/test_server.h"
 
 namespace insula::apiserver {
@@ -320,6 +321,7 @@ TEST(ApiServer, KnowsNobodyWithoutACertificate) {
 
 TEST(ApiServer, RefusesStrangersInKubernetesWords) {
   TestServer server{User{"eve", {"system:authenticated"}}};
+  ASSERT_TRUE(server.run(reconcile_policy(*server.registry)));
   const auto answer = server.send("GET", "/api/v1/namespaces/y/pods");
   EXPECT_EQ(answer.status, 403);
   EXPECT_EQ(server.parsed(answer)["message"].text(),

@@ -1,46 +1,57 @@
 #pragma once
 
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/gen/rbac_v1.h"
+#include "apiserver/rbac_index.h"
 #include "apiserver/request_info.h"
 #include "apiserver/user.h"
 #include "base/error.h"
-#include "http/message.h"
-#include "net/stream.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
 
-/// Who is behind a verified client certificate: its CN is the user, its Os the groups.
-/// Errors: kUnauthenticated without one, or with a bearer token, which this server does not know
-/// yet.
-[[nodiscard]] Result<User> authenticate(const net::TlsPeer* peer, std::string_view authorization);
+struct Decision {
+  bool allowed = false;
+  /// Why it is allowed, or what stood in the way of finding out; may be empty.
+  std::string reason;
+};
 
-/// Decides by fixed identities; everything else is refused:
+/// Decides who may do what: everything for system:masters, health for anybody, what
+/// component_rights.h says of Insula's own components, and for all else RBAC over the stored roles
+/// and bindings.
 ///
-///   system:masters            everything
-///   system:nodes              reads what pods need, writes pods' status, nodes, leases, events
-///   insula:gateway            reads tenants and what routes are made of; of Secrets only API keys,
-///   the
-///                             public key of the token issuer, and those that a Tenant's `jwt`
-///                             names
-///   insula:tenant:T           in the namespaces that Tenant T controls, what Kubernetes' `admin`
-///   role
-///                             allows: workloads and their configuration, no quotas, no limits;
-///                             reads T
-///   insula:metrics            /metrics and /metrics/node
-///   any authenticated user    discovery, OpenAPI, version
-///   anybody                   health
-///
-/// Whose a namespace is, its controlling owner says, never a label.
-/// Errors: kForbidden in Kubernetes' words.
-[[nodiscard]] Result<> authorize(const User& user,
-                                 const RequestInfo& request,
-                                 const store::Store& store);
+/// Lifetime: the store outlives it. Threads: the store's loop.
+/// Spec: Kubernetes, "Authorization Overview" and "Using RBAC Authorization".
+class Authorizer {
+ public:
+  explicit Authorizer(store::Store& store) : store_(store), index_(store) {}
 
-/// Impersonation is not served yet, and a request that asks for it must not run as somebody else:
-/// kForbidden when there is an `Impersonate-` header.
-[[nodiscard]] Result<> refuse_impersonation(const http::Headers& headers);
+  [[nodiscard]] Decision decide(const User& user, const RequestInfo& request);
 
-/// Paths that need no identity.
+  /// Errors: kForbidden in Kubernetes' words when decide() does not allow it.
+  [[nodiscard]] Result<> authorize(const User& user, const RequestInfo& request);
+
+  /// Every rule that RBAC gives the user in the namespace, or in the whole cluster without one.
+  /// Lifetime: the rules are valid until the next call of any member.
+  [[nodiscard]] std::vector<const api::PolicyRule*> rules_of(const User& user,
+                                                             std::string_view name_space);
+
+ private:
+  [[nodiscard]] Decision ask_rbac(const User& user, const RequestInfo& request);
+
+  store::Store& store_;
+  RbacIndex index_;
+};
+
+/// Paths that need no identity and no right: probes must not fail for want of a binding.
 [[nodiscard]] bool is_public(const RequestInfo& request);
+
+/// The name that authorisation goes by: that of the object, or the one that a list or watch selects
+/// by `metadata.name=`.
+[[nodiscard]] std::string authorized_name(const RequestInfo& request);
 
 }  // namespace insula::apiserver

@@ -94,6 +94,13 @@ class ObjectWatch {
   store::Watch watch_;
 };
 
+/// Asked within the transaction of a write about the object as it is to be stored: whether it may
+/// be, beyond what the request line told. `present` is null for a new object.
+using WritePermit = std::function<Result<>(const store::Transaction& transaction,
+                                           const api::Kind& kind,
+                                           const void* object,
+                                           const void* present)>;
+
 /// Circumstances of a write.
 struct WriteContext {
   User user = system_user();
@@ -101,6 +108,8 @@ struct WriteContext {
   std::string field_manager = {};
   /// Texts for Warning headers are added here when it is set.
   std::vector<std::string>* warnings = nullptr;
+  /// Null: nothing more is asked.
+  WritePermit permit = nullptr;
 };
 
 enum class Propagation : std::uint8_t { kDefault, kBackground, kForeground, kOrphan };

@@ -141,6 +141,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.deletion_grace_period_seconds.reset();
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
+  if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
@@ -183,6 +184,8 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);
   if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
+  if (context.permit)
+    INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), present.get()));
   if (!own_rules)
     INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
   warn(kind, object.get(), context);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "apiserver/bootstrap_policy.h"
 #include "apiserver/test_server.h"
 
 namespace insula::apiserver {
@@ -55,6 +56,7 @@ TEST(RequestGate, AnswersTooManyRequestsAndWhenToTryAgain) {
   options.plain_user = kEve;
   options.limits.requests_per_user = 0;
   TestServer server{std::move(options)};
+  ASSERT_TRUE(server.run(reconcile_policy(*server.registry)));
   const auto answer = server.send("GET", "/apis");
   EXPECT_EQ(answer.status, 429);
   EXPECT_EQ(answer.headers.get("Retry-After"), "1");

@@ -8,6 +8,7 @@
 #include "api/gen/meta_v1.h"
 #include "apiserver/api_server.h"
 #include "apiserver/patch.h"
+#include "apiserver/reviews.h"
 #include "apiserver/status.h"
 #include "apiserver/subresource.h"
 #include "base/number.h"
@@ -153,6 +154,13 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
   co_return co_await send_written(call, written);
 }
 
+Task<Result<>> ApiServer::serve_review(Call& call) {
+  INSULA_CO_TRY(const Object object, co_await read_object(call, call.kind->type));
+  const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall()};
+  INSULA_CO_TRY_VOID(answer_review(authorizer_, reviewer, *call.kind, object.get()));
+  co_return co_await send(call, 201, encode(*call.kind, object.get()));
+}
+
 Task<Result<>> ApiServer::serve_patch(Call& call) {
   if (call.info.name.empty())
     co_return fail(ErrorCode::kMethodNotAllowed,
@@ -192,10 +200,6 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   INSULA_CO_TRY(DeleteQuery query, delete_query(options));
   Target target = target_of(call);
   if (call.info.verb == "deletecollection") {
-    // Namespaces have no such verb: one slip would end them all.
-    if (!call.kind->has_verb("deletecollection"))
-      co_return fail(ErrorCode::kMethodNotAllowed,
-                     "the server does not allow this method on the requested resource");
     INSULA_CO_TRY(ListQuery select, list_query(call));
     ObjectList list;
     INSULA_CO_TRY(list.entries, co_await registry_.remove_collection(

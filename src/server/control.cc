@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apiserver/api_server.h"
+#include "apiserver/bootstrap_policy.h"
 #include "apiserver/registry.h"
 #include "async/loop.h"
 #include "async/signals.h"
@@ -81,6 +82,7 @@ class ControlPlane {
     INSULA_CO_TRY(auto tls, api_tls(options_.layout));
     server_ = std::make_unique<http::Server>(
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
+    INSULA_CO_TRY_VOID(co_await apiserver::reconcile_policy(*registry_));
     INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
     loops_->start();
     server_->serve(std::make_unique<net::Listener>(loop_, options_.listen_fd));

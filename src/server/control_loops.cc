@@ -8,8 +8,10 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/rbac_v1.h"
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
+#include "controllers/clusterroles/controller.h"
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controller.h"
 #include "controllers/garbage/controller.h"
@@ -43,6 +45,9 @@ struct ControlLoops::Parts {
         sets(client, {}, runtime.log),
         policies(client, {}, runtime.log),
         tenants(client, {}, runtime.log),
+        cluster_roles(client, {}, runtime.log),
+        role_bindings(client, {}, runtime.log),
+        cluster_role_bindings(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
         garbage_events(client, runtime, "garbage-collector-controller"),
@@ -55,10 +60,19 @@ struct ControlLoops::Parts {
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
         garbage_loop(client, runtime, garbage_events),
+        cluster_role_loop(client, runtime, cluster_roles),
         tenant_loop(client,
                     runtime,
-                    {tenants, namespaces, accounts, quotas, limit_ranges, policies, services,
-                     deployments, pods},
+                    {tenants,
+                     namespaces,
+                     accounts,
+                     quotas,
+                     limit_ranges,
+                     policies,
+                     services,
+                     deployments,
+                     pods,
+                     {role_bindings, cluster_roles, cluster_role_bindings}},
                     tenant_events,
                     options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
@@ -78,7 +92,10 @@ struct ControlLoops::Parts {
             {"deployments", &deployments},
             {"replicasets", &sets},
             {"networkpolicies", &policies},
-            {"tenants", &tenants}};
+            {"tenants", &tenants},
+            {"clusterroles", &cluster_roles},
+            {"rolebindings", &role_bindings},
+            {"clusterrolebindings", &cluster_role_bindings}};
   }
 
   Informer<api::Namespace> namespaces;
@@ -96,6 +113,9 @@ struct ControlLoops::Parts {
   Informer<api::ReplicaSet> sets;
   Informer<api::NetworkPolicy> policies;
   Informer<api::Tenant> tenants;
+  Informer<api::ClusterRole> cluster_roles;
+  Informer<api::RoleBinding> role_bindings;
+  Informer<api::ClusterRoleBinding> cluster_role_bindings;
 
   EventRecorder deployment_events;
   EventRecorder set_events;
@@ -110,6 +130,7 @@ struct ControlLoops::Parts {
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
   controllers::GarbageCollector garbage_loop;
+  controllers::ClusterRoleAggregator cluster_role_loop;
   tenancy::TenantController tenant_loop;
   scheduler::Scheduler scheduler_loop;
 };
@@ -132,6 +153,7 @@ void ControlLoops::start() {
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();
   parts_->garbage_loop.start();
+  parts_->cluster_role_loop.start();
   parts_->tenant_loop.start();
   parts_->scheduler_loop.start();
   for (const auto& [name, mirror] : parts_->mirrors())

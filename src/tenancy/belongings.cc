@@ -9,6 +9,7 @@
 
 #include "api/codec.h"
 #include "api/platform_objects.h"
+#include "api/rbac.h"
 #include "api/shared_quota.h"
 #include "api/tenant.h"
 #include "controller/owner.h"
@@ -47,6 +48,18 @@ void stamp(T& object) {
   for (const char c : api::encode_json(object))
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   object.metadata.annotations[kAppliedAnnotation] = fmt::format("{:016x}", hash);
+}
+
+std::string member_group(const api::Tenant& tenant) {
+  return api::kTenantGroupPrefix + tenant.metadata.name;
+}
+
+api::RoleRef cluster_role(std::string name) {
+  return {std::string(api::kRbacGroup), "ClusterRole", std::move(name)};
+}
+
+std::vector<api::Subject> members_of(const api::Tenant& tenant) {
+  return {{"Group", std::string(api::kRbacGroup), member_group(tenant), {}}};
 }
 
 api::LabelSelector tenant_namespaces(const api::Tenant& tenant) {
@@ -215,6 +228,33 @@ std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant,
                   "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"};
   policies.push_back(std::move(internet));
   return policies;
+}
+
+api::RoleBinding desired_member_binding(const api::Tenant& tenant, const std::string& name_space) {
+  api::RoleBinding binding;
+  binding.metadata = metadata_of(tenant, name_space, kMembersName);
+  binding.subjects = members_of(tenant);
+  binding.role_ref = cluster_role(api::kTenantMemberRole);
+  return binding;
+}
+
+api::ClusterRole desired_reader(const api::Tenant& tenant) {
+  api::ClusterRole role;
+  role.metadata = metadata_of(tenant, {}, member_group(tenant));
+  api::PolicyRule& rule = role.rules.emplace_back();
+  rule.verbs = {"get"};
+  rule.api_groups = {std::string(api::kind_of<api::Tenant>().group)};
+  rule.resources = {std::string(api::kind_of<api::Tenant>().plural)};
+  rule.resource_names = {tenant.metadata.name};
+  return role;
+}
+
+api::ClusterRoleBinding desired_reader_binding(const api::Tenant& tenant) {
+  api::ClusterRoleBinding binding;
+  binding.metadata = metadata_of(tenant, {}, member_group(tenant));
+  binding.subjects = members_of(tenant);
+  binding.role_ref = cluster_role(member_group(tenant));
+  return binding;
 }
 
 std::optional<api::Deployment> desired_deployment(const api::Tenant& tenant) {

@@ -8,6 +8,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/rbac_v1.h"
 
 /// What a Tenant has, as objects: pure functions from its spec. Every object carries the Tenant as
 /// its controlling owner, so it goes with it.
@@ -21,6 +22,7 @@ inline constexpr const char* kAppliedAnnotation = "insula.dev/applied";
 inline constexpr const char* kReplicasAnnotation = "insula.dev/replicas";
 inline constexpr const char* kQuotaName = "tenant-quota";
 inline constexpr const char* kLimitRangeName = "tenant-defaults";
+inline constexpr const char* kMembersName = "tenant-members";
 inline constexpr const char* kDnsNamespace = "kube-system";
 
 /// Where its model server runs and its gateway Service is looked up.
@@ -42,6 +44,13 @@ inline constexpr const char* kDnsNamespace = "kube-system";
 /// internet (not private networks, nor the metadata service of a cloud).
 [[nodiscard]] std::vector<api::NetworkPolicy> desired_policies(const api::Tenant& tenant,
                                                                const std::string& name_space);
+
+/// What the tenant's members (the group `insula:tenant:NAME`) may do: in its namespaces what the
+/// ClusterRole api::kTenantMemberRole says, and read the Tenant itself.
+[[nodiscard]] api::RoleBinding desired_member_binding(const api::Tenant& tenant,
+                                                      const std::string& name_space);
+[[nodiscard]] api::ClusterRole desired_reader(const api::Tenant& tenant);
+[[nodiscard]] api::ClusterRoleBinding desired_reader_binding(const api::Tenant& tenant);
 
 /// The model server and its address. nullopt when nothing is to be served.
 [[nodiscard]] std::optional<api::Deployment> desired_deployment(const api::Tenant& tenant);

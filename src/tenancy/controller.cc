@@ -122,6 +122,9 @@ TenantController::TenantController(client::Client& client,
   follow(mirrors_.deployments);
   // What holds a pod back is the reason that a tenant gives.
   follow(mirrors_.pods);
+  follow(mirrors_.rights.role_bindings);
+  follow_owned(mirrors_.rights.cluster_roles);
+  follow_owned(mirrors_.rights.cluster_role_bindings);
 }
 
 template <class T>
@@ -131,10 +134,20 @@ void TenantController::follow(controller::Informer<T>& mirror) {
   });
 }
 
+template <class T>
+void TenantController::follow_owned(controller::Informer<T>& mirror) {
+  mirror.on_change([this](const T* before, const T* after) {
+    const std::string_view owner =
+        api::owning_tenant((before != nullptr ? before : after)->metadata);
+    if (!owner.empty()) controller_.enqueue({{}, std::string(owner)});
+  });
+}
+
 void TenantController::start() {
   controller_.start({&mirrors_.tenants, &mirrors_.namespaces, &mirrors_.accounts, &mirrors_.quotas,
                      &mirrors_.limit_ranges, &mirrors_.policies, &mirrors_.services,
-                     &mirrors_.deployments, &mirrors_.pods});
+                     &mirrors_.deployments, &mirrors_.pods, &mirrors_.rights.role_bindings,
+                     &mirrors_.rights.cluster_roles, &mirrors_.rights.cluster_role_bindings});
 }
 
 void TenantController::enqueue_owner_of(const std::string& name_space) {
@@ -172,6 +185,7 @@ Task<Result<controller::Outcome>> TenantController::reconcile(controller::Key ke
 
 Task<Result<controller::Outcome>> TenantController::provide(TenantPtr tenant) {
   std::optional<Obstacle> obstacle;
+  INSULA_CO_TRY_VOID(co_await grant_reading(client_, mirrors_.rights, tenant));
   for (const std::string& name : api::namespaces_of(*tenant)) {
     INSULA_CO_TRY(std::optional<Obstacle> refused, co_await take_namespace(tenant, name));
     if (!refused) {
@@ -254,7 +268,8 @@ Task<Result<>> TenantController::furnish(TenantPtr tenant, std::string name_spac
     INSULA_CO_TRY_VOID(co_await put(client_, mirrors_.policies, std::move(policy),
                                     [](const auto& a, const auto& b) { return a.spec == b.spec; }));
   }
-  co_return Result<>{};
+  // Last: members find a namespace that holds them.
+  co_return co_await grant_members(client_, mirrors_.rights, tenant, std::move(name_space));
 }
 
 Task<Result<std::optional<Obstacle>>> TenantController::serve(TenantPtr tenant) {

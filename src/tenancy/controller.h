@@ -10,6 +10,7 @@
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "tenancy/belongings.h"
+#include "tenancy/rights.h"
 #include "tenancy/status.h"
 
 namespace insula::tenancy {
@@ -19,9 +20,10 @@ inline constexpr const char* kTenantFinalizer = "insula.dev/tenant";
 
 /// Gives every Tenant what its spec asks for and says how far that has come.
 ///
-/// Takes over only namespaces that nobody controls. Quota, limit range and network policies are put
-/// back when somebody changes them; of the model server only what a new spec changes is applied. A
-/// namespace that is no longer listed is kept, with all that is in it, until the tenant is deleted.
+/// Takes over only namespaces that nobody controls. Quota, limit range, network policies and the
+/// rights of members are put back when somebody changes them; of the model server only what a new
+/// spec changes is applied. A namespace that is no longer listed is kept, with all that is in it,
+/// until the tenant is deleted.
 class TenantController final : private controller::Reconciler {
  public:
   struct Mirrors {
@@ -34,6 +36,7 @@ class TenantController final : private controller::Reconciler {
     controller::Informer<api::Service>& services;
     controller::Informer<api::Deployment>& deployments;
     controller::Informer<api::Pod>& pods;
+    RightsMirrors rights;
   };
 
   /// `gateway_url`: where clients reach the gateway; tenants' URLs begin with it.
@@ -64,6 +67,8 @@ class TenantController final : private controller::Reconciler {
   void enqueue_all_naming(const std::string& name_space);
   template <class T>
   void follow(controller::Informer<T>& mirror);
+  template <class T>
+  void follow_owned(controller::Informer<T>& mirror);
 
   client::Client& client_;
   const Clock& clock_;

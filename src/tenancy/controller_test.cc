@@ -19,7 +19,7 @@ class TenantControllerTest : public ::testing::Test {
     events_.start();
     for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
              &tenants_, &namespaces_, &accounts_, &quotas_, &ranges_, &policies_, &services_,
-             &deployments_, &pods_}) {
+             &deployments_, &pods_, &role_bindings_, &cluster_roles_, &cluster_role_bindings_}) {
       mirror->start();
     }
     controller_.start();
@@ -77,11 +77,22 @@ class TenantControllerTest : public ::testing::Test {
   controller::Informer<api::Service> services_{world_.api};
   controller::Informer<api::Deployment> deployments_{world_.api};
   controller::Informer<api::Pod> pods_{world_.api};
+  controller::Informer<api::RoleBinding> role_bindings_{world_.api};
+  controller::Informer<api::ClusterRole> cluster_roles_{world_.api};
+  controller::Informer<api::ClusterRoleBinding> cluster_role_bindings_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "tenant-controller"};
   TenantController controller_{world_.api,
                                world_.runtime,
-                               {tenants_, namespaces_, accounts_, quotas_, ranges_, policies_,
-                                services_, deployments_, pods_},
+                               {tenants_,
+                                namespaces_,
+                                accounts_,
+                                quotas_,
+                                ranges_,
+                                policies_,
+                                services_,
+                                deployments_,
+                                pods_,
+                                {role_bindings_, cluster_roles_, cluster_role_bindings_}},
                                events_,
                                "http://127.0.0.1:8080/"};
 };
@@ -99,6 +110,67 @@ TEST_F(TenantControllerTest, MakesATenantWhole) {
   EXPECT_EQ(now().status.url, "http://127.0.0.1:8080/a");
   EXPECT_THAT(now().status.namespaces, ElementsAre("a"));
   EXPECT_EQ(now().status.observed_generation, now().metadata.generation);
+}
+
+TEST_F(TenantControllerTest, GivesMembersTheirNamespacesAndASightOfTheTenant) {
+  api::Tenant tenant = tenant_of("a");
+  tenant.spec.namespaces = {"x", "y"};
+  world_.create(tenant);
+  world_.settle();
+  for (const char* name : {"x", "y"}) {
+    const auto binding = world_.get<api::RoleBinding>(name, "tenant-members");
+    ASSERT_TRUE(binding.has_value());
+    EXPECT_EQ(binding->role_ref.name, "insula:tenant-member");
+    ASSERT_EQ(binding->subjects.size(), 1U);
+    EXPECT_EQ(binding->subjects[0].kind, "Group");
+    EXPECT_EQ(binding->subjects[0].name, "insula:tenant:a");
+    EXPECT_EQ(controller::controller_uid(binding->metadata), now().metadata.uid);
+  }
+  const auto reader = world_.get<api::ClusterRole>("", "insula:tenant:a");
+  ASSERT_TRUE(reader.has_value());
+  ASSERT_EQ(reader->rules.size(), 1U);
+  EXPECT_THAT(reader->rules[0].verbs, ElementsAre("get"));
+  EXPECT_THAT(reader->rules[0].resource_names, ElementsAre("a"));
+  const auto seen = world_.get<api::ClusterRoleBinding>("", "insula:tenant:a");
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->role_ref.name, "insula:tenant:a");
+  EXPECT_EQ(seen->subjects.at(0).name, "insula:tenant:a");
+}
+
+TEST_F(TenantControllerTest, PutsBackTheRightsOfItsMembers) {
+  world_.create(tenant_of("a"));
+  world_.settle();
+  const auto binding = [&] { return *world_.get<api::RoleBinding>("a", "tenant-members"); };
+  api::RoleBinding wider = binding();
+  wider.subjects.push_back({"Group", "rbac.authorization.k8s.io", "system:authenticated", {}});
+  world_.update(wider);
+  world_.settle();
+  EXPECT_EQ(binding().subjects.size(), 1U);
+  ASSERT_TRUE(world_.remove<api::RoleBinding>("a", "tenant-members"));
+  world_.settle();
+  EXPECT_EQ(binding().role_ref.name, "insula:tenant-member");
+  api::ClusterRole reader = *world_.get<api::ClusterRole>("", "insula:tenant:a");
+  reader.rules[0].resource_names.clear();
+  world_.update(reader);
+  world_.settle();
+  EXPECT_THAT(world_.get<api::ClusterRole>("", "insula:tenant:a")->rules[0].resource_names,
+              ElementsAre("a"));
+}
+
+TEST_F(TenantControllerTest, ReplacesABindingOfThatNameThatLeadsElsewhere) {
+  api::RoleBinding forged;
+  forged.metadata.name = "tenant-members";
+  forged.metadata.namespace_ = "a";
+  forged.role_ref = {"rbac.authorization.k8s.io", "Role", "mine"};
+  world_.add_namespace("a");
+  world_.create(forged);
+  world_.settle();
+  world_.create(tenant_of("a"));
+  world_.settle();
+  const auto binding = world_.get<api::RoleBinding>("a", "tenant-members");
+  ASSERT_TRUE(binding.has_value());
+  EXPECT_EQ(binding->role_ref.name, "insula:tenant-member");
+  EXPECT_EQ(binding->subjects.at(0).name, "insula:tenant:a");
 }
 
 TEST_F(TenantControllerTest, IsReadyOnceItsModelServerAnswersAndSaysWhyNotBefore) {

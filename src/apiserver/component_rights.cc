@@ -1,0 +1,138 @@
+#include "apiserver/component_rights.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/insula_v1alpha1.h"
+#include "api/platform_objects.h"
+#include "api/tenant.h"
+#include "apiserver/object.h"
+#include "apiserver/selector.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view kNodes = "system:nodes";
+constexpr std::string_view kGateway = "insula:gateway";
+
+/// Resources whose name below the group is listed here, "group/resource".
+constexpr std::array kNodeReads = {"/pods"sv,
+                                   "/nodes"sv,
+                                   "/services"sv,
+                                   "/endpoints"sv,
+                                   "/secrets"sv,
+                                   "/configmaps"sv,
+                                   "/serviceaccounts"sv,
+                                   "/namespaces"sv,
+                                   "/events"sv,
+                                   "discovery.k8s.io/endpointslices"sv,
+                                   "coordination.k8s.io/leases"sv,
+                                   "networking.k8s.io/networkpolicies"sv,
+                                   "insula.dev/tenants"sv};
+constexpr std::string_view kNodeLeaseNamespace = "kube-node-lease";
+
+bool is_read(std::string_view verb) {
+  return verb == "get" || verb == "list" || verb == "watch";
+}
+
+bool lists(std::span<const std::string_view> resources, const RequestInfo& request) {
+  return std::ranges::any_of(resources, [&](std::string_view entry) {
+    const std::size_t slash = entry.find('/');
+    return entry.substr(0, slash) == request.group && entry.substr(slash + 1) == request.resource;
+  });
+}
+
+/// The Tenant that controls a namespace; empty for none.
+std::string owner_of(std::string_view name_space, const store::Store& store) {
+  const store::EntryPtr entry =
+      store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  return entry ? std::string(api::owning_tenant(object_of<api::Namespace>(*entry)->metadata))
+               : std::string();
+}
+
+bool node_may(const User& user, const RequestInfo& request) {
+  const bool whole = request.subresource.empty();
+  if (is_read(request.verb))
+    return (whole || request.subresource == "status") && lists(kNodeReads, request);
+  if (request.verb == "deletecollection") return false;
+  // A node speaks for itself only: its user is system:node:<name>. A create has no name yet.
+  const bool itself = request.verb == "create" || user.name == "system:node:" + request.name;
+  if (request.group.empty() && request.resource == "nodes")
+    return itself && request.verb != "delete";
+  if (request.group == "coordination.k8s.io" && request.resource == "leases")
+    return itself && request.name_space == kNodeLeaseNamespace;
+  if (request.group.empty() && request.resource == "events")
+    return whole &&
+           (request.verb == "create" || request.verb == "update" || request.verb == "patch");
+  if (!request.group.empty() || request.resource != "pods") return false;
+  if (request.subresource == "status") return request.verb == "update" || request.verb == "patch";
+  return (request.subresource.empty() && request.verb == "delete") ||
+         request.subresource == "eviction";
+}
+
+/// What a read is confined to: nothing, or the objects whose `field` has this value.
+std::optional<std::string> confined_to(const RequestInfo& request, std::string_view field) {
+  const auto selector = FieldSelector::parse(request.field_selector);
+  if (!selector || request.verb == "get") return std::nullopt;
+  const auto value = selector->required(field);
+  return value ? std::optional<std::string>(*value) : std::nullopt;
+}
+
+/// Whether the Tenant that owns the namespace says that its tokens are checked with this Secret.
+bool is_token_secret(std::string_view name_space,
+                     std::string_view name,
+                     const store::Store& store) {
+  const auto tenant = owner_of(name_space, store);
+  if (tenant.empty()) return false;
+  const store::EntryPtr entry = store.find(store_key(api::kind_of<api::Tenant>(), "", tenant));
+  if (!entry) return false;
+  return std::ranges::any_of(object_of<api::Tenant>(*entry)->spec.gateway.jwt,
+                             [&](const api::TenantJwt& jwt) {
+                               return (jwt.secret_ref && jwt.secret_ref->name == name) ||
+                                      (jwt.ca_ref && jwt.ca_ref->name == name);
+                             });
+}
+
+/// The name of the only object that is read; empty when there may be others.
+std::string name_read(const RequestInfo& request) {
+  return request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
+}
+
+bool gateway_may_read_secret(const RequestInfo& request, const store::Store& store) {
+  const bool system = request.name_space == api::kSystemNamespace;
+  if (system && confined_to(request, "type") == api::kApiKeyType) return true;
+  const std::string name = name_read(request);
+  if (name.empty()) return false;
+  return system ? name == api::kTokenIssuerPublic
+                : is_token_secret(request.name_space, name, store);
+}
+
+bool gateway_may(const RequestInfo& request, const store::Store& store) {
+  if (!is_read(request.verb) || !request.subresource.empty() || !request.group.empty())
+    return false;
+  if (request.resource == "configmaps")
+    return request.name_space == api::kSystemNamespace && name_read(request) == api::kModelPrices;
+  return request.resource == "secrets" && gateway_may_read_secret(request, store);
+}
+
+}  // namespace
+
+bool component_may(const User& user, const RequestInfo& request, const store::Store& store) {
+  if (!request.is_resource) return false;
+  return (user.in(kNodes) && node_may(user, request)) ||
+         (user.in(kGateway) && gateway_may(request, store));
+}
+
+bool is_component(const User& user) {
+  return user.in(kNodes) || user.in(kGateway);
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "apiserver/request_info.h"
+#include "apiserver/user.h"
+#include "store/store.h"
+
+namespace insula::apiserver {
+
+/// Rights of Insula's own components that depend on what is asked for, which no rule of RBAC can
+/// say. They hold beside those that RBAC gives.
+///
+///   system:nodes     reads what pods need, writes pods' status, its own node, its own lease,
+///                    events (as Kubernetes' Node authorizer and NodeRestriction)
+///   insula:gateway   of Secrets only API keys, the public key of the token issuer, and those that
+///                    a Tenant's `jwt` names in the Tenant's namespaces; of ConfigMaps only the
+///                    prices of models
+///
+/// Whose a namespace is, its controlling owner says, never a label.
+[[nodiscard]] bool component_may(const User& user,
+                                 const RequestInfo& request,
+                                 const store::Store& store);
+
+/// Whether a user has such rights: what RBAC lists of it is not all then.
+[[nodiscard]] bool is_component(const User& user);
+
+}  // namespace insula::apiserver
