@@ -203,6 +203,7 @@ std::vector<api::PolicyRule> rules_of(std::string_view role) {
 /// Rights that `wanted` has beyond `present` are added to it.
 void add_rules(std::vector<api::PolicyRule>& present, const std::vector<api::PolicyRule>& wanted) {
   std::vector<const api::PolicyRule*> held;
+  held.reserve(present.size());
   for (const api::PolicyRule& rule : present)
     held.push_back(&rule);
   std::vector<api::PolicyRule> missing;
