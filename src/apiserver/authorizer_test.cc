@@ -20,7 +20,7 @@ struct Case {
 class AuthorizerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const Result<> policy = server.run(reconcile_policy(*server.registry));
+    const Result<> policy = server_.run(reconcile_policy(*server_.registry));
     ASSERT_TRUE(policy) << policy.error().message();
     make_namespace(
         "t-home",
@@ -34,7 +34,7 @@ class AuthorizerTest : public ::testing::Test {
   void make_namespace(std::string_view name,
                       std::string_view owners,
                       std::string_view labels = "{}") {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", "/api/v1/namespaces",
         fmt::format(R"({{"metadata":{{"name":"{}","ownerReferences":{},"labels":{}}}}})", name,
                     owners, labels));
@@ -42,7 +42,7 @@ class AuthorizerTest : public ::testing::Test {
   }
 
   void expect(const User& user, std::initializer_list<Case> cases) {
-    Authorizer authorizer(*server.store);
+    Authorizer authorizer(*server_.store);
     for (const Case& c : cases) {
       const auto info = parse_request_info(c.method, c.target);
       ASSERT_TRUE(info) << c.target;
@@ -52,7 +52,7 @@ class AuthorizerTest : public ::testing::Test {
     }
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(AuthorizerTest, LetsMastersDoEverything) {
@@ -127,8 +127,8 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
 }
 
 TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
-  const auto made = server.send("POST", "/apis/insula.dev/v1alpha1/tenants",
-                                R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
+  const auto made = server_.send("POST", "/apis/insula.dev/v1alpha1/tenants",
+                                 R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
           {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}},
           {"issuer":"https://idp","audiences":["a"],"caRef":{"name":"idp-ca","key":"ca.crt"}}]}}})");
   ASSERT_EQ(made.status, 201) << made.body;

@@ -17,7 +17,7 @@ const std::string kRbac = "/apis/rbac.authorization.k8s.io/v1/";
 class Escalation : public ::testing::Test {
  protected:
   Escalation() {
-    const Result<> policy = server.run(reconcile_policy(*server.registry));
+    const Result<> policy = server_.run(reconcile_policy(*server_.registry));
     EXPECT_TRUE(policy);
     for (const char* name : {"a", "b"})
       make("/api/v1/namespaces", fmt::format("metadata: {{name: {}}}", name));
@@ -43,7 +43,7 @@ class Escalation : public ::testing::Test {
   }
 
   void make(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     EXPECT_EQ(made.status, 201) << target << yaml << made.body;
   }
 
@@ -67,9 +67,9 @@ class Escalation : public ::testing::Test {
                       std::string body,
                       std::string type = "application/yaml") {
     http::Request request =
-        server.request(std::move(method), kRbac + target, std::move(body), std::move(type));
+        server_.request(std::move(method), kRbac + target, std::move(body), std::move(type));
     request.headers.set("Impersonate-User", user);
-    return server.send(std::move(request));
+    return server_.send(std::move(request));
   }
 
   int status(const char* user, const char* method, const std::string& target, std::string body) {
@@ -97,7 +97,7 @@ class Escalation : public ::testing::Test {
         kind, name);
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(Escalation, NobodyWritesARoleWithMoreRightsThanTheirOwn) {
@@ -204,7 +204,7 @@ TEST_F(Escalation, AnAggregationRuleWantsEveryRight) {
 
 TEST_F(Escalation, ThePolicyIsPutBackAndWhatWasAddedStays) {
   const auto as_root = [&](const char* method, const std::string& target, std::string body) {
-    return server.send(method, kRbac + target, std::move(body), "application/merge-patch+json");
+    return server_.send(method, kRbac + target, std::move(body), "application/merge-patch+json");
   };
   EXPECT_EQ(as_root("DELETE", "clusterroles/view", "").status, 200);
   EXPECT_EQ(as_root("DELETE", "clusterrolebindings/system:discovery", "").status, 200);
@@ -222,7 +222,7 @@ TEST_F(Escalation, ThePolicyIsPutBackAndWhatWasAddedStays) {
           R"({"metadata":{"annotations":{"rbac.authorization.kubernetes.io/autoupdate":"false"}},"rules":[]})")
           .status,
       200);
-  ASSERT_TRUE(server.run(reconcile_policy(*server.registry)));
+  ASSERT_TRUE(server_.run(reconcile_policy(*server_.registry)));
   const auto metrics = TestServer::parsed(as_root("GET", "clusterroles/insula:metrics", ""));
   EXPECT_EQ(metrics["rules"].as_array()->size(), 2U);
   const auto subjects =
@@ -234,18 +234,18 @@ TEST_F(Escalation, ThePolicyIsPutBackAndWhatWasAddedStays) {
   const auto basic = TestServer::parsed(as_root("GET", "clusterroles/system:basic-user", ""));
   EXPECT_EQ(basic["rules"].as_array(), nullptr);
   // Nothing is written when nothing is missing.
-  const store::Revision before = server.store->revision();
-  ASSERT_TRUE(server.run(reconcile_policy(*server.registry)));
-  EXPECT_EQ(server.store->revision(), before);
+  const store::Revision before = server_.store->revision();
+  ASSERT_TRUE(server_.run(reconcile_policy(*server_.registry)));
+  EXPECT_EQ(server_.store->revision(), before);
 }
 
 TEST_F(Escalation, ABindingOfThePolicyIsMadeAnewWhenItLeadsElsewhere) {
-  EXPECT_EQ(server.send("DELETE", kRbac + "clusterrolebindings/insula:gateway").status, 200);
+  EXPECT_EQ(server_.send("DELETE", kRbac + "clusterrolebindings/insula:gateway").status, 200);
   make(kRbac + "clusterrolebindings",
        "metadata: {name: 'insula:gateway'}\nroleRef: {kind: ClusterRole, name: view}");
-  ASSERT_TRUE(server.run(reconcile_policy(*server.registry)));
+  ASSERT_TRUE(server_.run(reconcile_policy(*server_.registry)));
   const auto now =
-      TestServer::parsed(server.send("GET", kRbac + "clusterrolebindings/insula:gateway"));
+      TestServer::parsed(server_.send("GET", kRbac + "clusterrolebindings/insula:gateway"));
   EXPECT_EQ(now["roleRef"]["name"].text(), "insula:gateway");
 }
 

@@ -39,7 +39,7 @@ class Impersonation : public ::testing::Test {
   }
 
   void make(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     EXPECT_EQ(made.status, 201) << target << yaml << made.body;
   }
 
@@ -52,7 +52,7 @@ class Impersonation : public ::testing::Test {
   }
 
   Result<User> as(std::string_view user, http::Headers headers) {
-    return impersonate(authorizer, {std::string(user), {"system:authenticated"}}, headers);
+    return impersonate(authorizer_, {std::string(user), {"system:authenticated"}}, headers);
   }
 
   std::string refusal(std::string_view user, http::Headers headers) {
@@ -60,8 +60,8 @@ class Impersonation : public ::testing::Test {
     return result ? "allowed" : result.error().message();
   }
 
-  TestServer server;
-  Authorizer authorizer{*server.store};
+  TestServer server_;
+  Authorizer authorizer_{*server_.store};
 };
 
 TEST_F(Impersonation, IsNothingWithoutHeaders) {
@@ -114,7 +114,7 @@ TEST_F(Impersonation, OfServiceAccountsIsForTheirNamespace) {
 
 TEST_F(Impersonation, CompletesTheGroupsThatEverybodyHas) {
   const auto groups = [&](http::Headers headers) {
-    return impersonate(authorizer, system_user(), headers).value().groups;
+    return impersonate(authorizer_, system_user(), headers).value().groups;
   };
   EXPECT_THAT(groups({{"Impersonate-User", "x"}}), ElementsAre("system:authenticated"));
   EXPECT_THAT(groups({{"Impersonate-User", "system:anonymous"}}),
@@ -132,28 +132,28 @@ TEST_F(Impersonation, RefusesHeadersThatCanBeReadInTwoWays) {
            {{"Impersonate-User", "bob"}, {"Impersonate-User", "eve"}},
            {{"Impersonate-User", "bob"}, {"Impersonate-Groups", "devs"}},
        }) {
-    const auto refused = impersonate(authorizer, system_user(), headers);
+    const auto refused = impersonate(authorizer_, system_user(), headers);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), ErrorCode::kBadRequest);
   }
   http::Headers many{{"Impersonate-User", "bob"}};
   for (std::size_t i = 0; i < kImpersonatedValuesMax; ++i)
     many.add("Impersonate-Group", "g");
-  EXPECT_FALSE(impersonate(authorizer, system_user(), many));
+  EXPECT_FALSE(impersonate(authorizer_, system_user(), many));
 }
 
 TEST_F(Impersonation, DecodesTheNamesOfExtraKeys) {
   const auto user =
-      impersonate(authorizer, system_user(),
+      impersonate(authorizer_, system_user(),
                   {{"Impersonate-User", "x"}, {"Impersonate-Extra-Acme.com%2FProject", "p"}});
   ASSERT_TRUE(user);
   EXPECT_THAT(user->extra.at("acme.com/project"), ElementsAre("p"));
 }
 
 TEST_F(Impersonation, HoldsForTheWholeRequest) {
-  http::Request request = server.request("GET", "/api/v1/nodes");
+  http::Request request = server_.request("GET", "/api/v1/nodes");
   request.headers.set("Impersonate-User", "bob");
-  const auto refused = server.send(std::move(request));
+  const auto refused = server_.send(std::move(request));
   EXPECT_EQ(refused.status, 403);
   EXPECT_TRUE(refused.body.contains(R"(User \"bob\" cannot list resource \"nodes\")"))
       << refused.body;

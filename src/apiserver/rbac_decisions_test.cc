@@ -451,7 +451,7 @@ RequestInfo attributes(std::string_view name_space, std::string text, const std:
 class RbacDecisions : public ::testing::Test {
  protected:
   void SetUp() override {
-    const Result<> policy = server.run(reconcile_policy(*server.registry));
+    const Result<> policy = server_.run(reconcile_policy(*server_.registry));
     ASSERT_TRUE(policy) << policy.error().message();
     for (const char* name : {"a", "b", "c"})
       create("/api/v1/namespaces", fmt::format("metadata: {{name: {}}}", name));
@@ -463,7 +463,7 @@ class RbacDecisions : public ::testing::Test {
   }
 
   void create(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     ASSERT_EQ(made.status, 201) << yaml << made.body;
   }
 
@@ -480,11 +480,11 @@ class RbacDecisions : public ::testing::Test {
            fmt::format("metadata: {{name: {}}}\n{}", words.back(), text.substr(head.size() + 1)));
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(RbacDecisions, AreThoseOfKubernetes) {
-  Authorizer authorizer(*server.store);
+  Authorizer authorizer(*server_.store);
   int decisions = 0;
   for (const std::string& line : split(kDecisions, '\n')) {
     if (line.empty() || line.starts_with('#')) continue;
@@ -506,7 +506,7 @@ TEST_F(RbacDecisions, AreThoseOfKubernetes) {
 }
 
 TEST_F(RbacDecisions, SayWhyInKubernetesWords) {
-  Authorizer authorizer(*server.store);
+  Authorizer authorizer(*server_.store);
   const auto reason = [&](const char* user, const char* where, const char* what) {
     return authorizer.decide(kUsers.at(user), attributes(where, what, "get")).reason;
   };
@@ -542,14 +542,14 @@ TEST_F(RbacDecisions, SayWhyInKubernetesWords) {
 }
 
 TEST_F(RbacDecisions, FollowEveryChangeAtOnce) {
-  Authorizer authorizer(*server.store);
+  Authorizer authorizer(*server_.store);
   const auto may = [&](const char* user, const char* where, const char* what, const char* verb) {
     return authorizer.decide(kUsers.at(user), attributes(where, what, verb)).allowed;
   };
   const std::string roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
   const std::string bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/rolebindings";
   const auto patch = [&](const std::string& target, const std::string& body) {
-    return server.send("PATCH", target, body, "application/merge-patch+json").status;
+    return server_.send("PATCH", target, body, "application/merge-patch+json").status;
   };
   EXPECT_FALSE(may("lee", "a", "pods", "get"));
   create(roles,
@@ -561,15 +561,15 @@ TEST_F(RbacDecisions, FollowEveryChangeAtOnce) {
   EXPECT_TRUE(may("lee", "a", "pods", "get"));
   EXPECT_FALSE(may("ann", "a", "pods", "get"));
   EXPECT_TRUE(may("ann", "a", "pods", "create"));
-  EXPECT_EQ(server.send("DELETE", bindings + "/readers").status, 200);
+  EXPECT_EQ(server_.send("DELETE", bindings + "/readers").status, 200);
   EXPECT_FALSE(may("lee", "a", "pods", "get"));
-  EXPECT_EQ(server.send("DELETE", bindings).status, 200);
+  EXPECT_EQ(server_.send("DELETE", bindings).status, 200);
   EXPECT_FALSE(may("ann", "a", "pods", "create"));
   EXPECT_TRUE(may("cat", "a", "pods", "get"));
 }
 
 TEST_F(RbacDecisions, AreRightWhenMoreHasChangedThanAWatchHolds) {
-  Authorizer authorizer(*server.store);
+  Authorizer authorizer(*server_.store);
   const RequestInfo get = attributes("a", "pods", "get");
   EXPECT_TRUE(authorizer.decide(kUsers.at("ann"), get).allowed);
   const Target role{&api::kind_of<api::ClusterRole>(), "", "reader", ""};
@@ -583,11 +583,11 @@ TEST_F(RbacDecisions, AreRightWhenMoreHasChangedThanAWatchHolds) {
         next->rules.clear();
         return Object(next);
       };
-      (void)co_await server.registry->change(role, std::move(change), WriteContext());
+      (void)co_await server_.registry->change(role, std::move(change), WriteContext());
     }
     co_return 0;
   };
-  server.run(churn());
+  server_.run(churn());
   EXPECT_FALSE(authorizer.decide(kUsers.at("ann"), get).allowed);
   EXPECT_TRUE(authorizer.decide(kUsers.at("ann"), attributes("a", "pods", "create")).allowed);
 }

@@ -17,7 +17,7 @@ const std::string kAuthentication = "/apis/authentication.k8s.io/v1/";
 class Reviews : public ::testing::Test {
  protected:
   Reviews() {
-    const Result<> policy = server.run(reconcile_policy(*server.registry));
+    const Result<> policy = server_.run(reconcile_policy(*server_.registry));
     EXPECT_TRUE(policy);
     make("/api/v1/namespaces", "metadata: {name: a}");
     make("/apis/rbac.authorization.k8s.io/v1/namespaces/a/roles",
@@ -30,14 +30,14 @@ class Reviews : public ::testing::Test {
   }
 
   void make(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     EXPECT_EQ(made.status, 201) << target << yaml << made.body;
   }
 
   http::Response as(const char* user, const std::string& target, std::string body) {
-    http::Request request = server.request("POST", target, std::move(body), "application/yaml");
+    http::Request request = server_.request("POST", target, std::move(body), "application/yaml");
     if (user != nullptr) request.headers.set("Impersonate-User", user);
-    return server.send(std::move(request));
+    return server_.send(std::move(request));
   }
 
   json::Value answer(const char* user, const std::string& target, std::string body) {
@@ -52,7 +52,7 @@ class Reviews : public ::testing::Test {
     return std::string(TestServer::parsed(made)["message"].text());
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(Reviews, TellCallersWhatTheyMayDo) {
@@ -159,12 +159,12 @@ TEST_F(Reviews, ListTheRulesOfTheCaller) {
 
 TEST_F(Reviews, TellCallersWhoTheyAre) {
   http::Request request =
-      server.request("POST", kAuthentication + "selfsubjectreviews", "{}", "application/json");
+      server_.request("POST", kAuthentication + "selfsubjectreviews", "{}", "application/json");
   request.headers.set("Impersonate-User", "bob");
   request.headers.set("Impersonate-Uid", "u-1");
   request.headers.set("Impersonate-Group", "devs");
   request.headers.set("Impersonate-Extra-Scopes", "view");
-  const auto made = server.send(std::move(request));
+  const auto made = server_.send(std::move(request));
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(
       json::write(TestServer::parsed(made)["status"]["userInfo"]),
@@ -176,13 +176,13 @@ TEST_F(Reviews, AreOnlyAsked) {
        {kAuthorization + "selfsubjectaccessreviews", kAuthorization + "subjectaccessreviews",
         kAuthentication + "tokenreviews"}) {
     for (const char* method : {"GET", "DELETE"})
-      EXPECT_EQ(server.send(method, target).status, 405) << method << target;
+      EXPECT_EQ(server_.send(method, target).status, 405) << method << target;
     for (const char* method : {"GET", "PUT", "PATCH", "DELETE", "POST"})
-      EXPECT_EQ(server.send(method, target + "/x", "{}").status, 405) << method << target;
+      EXPECT_EQ(server_.send(method, target + "/x", "{}").status, 405) << method << target;
   }
-  EXPECT_EQ(server.send("POST", kAuthorization + "localsubjectaccessreviews", "{}").status, 404);
+  EXPECT_EQ(server_.send("POST", kAuthorization + "localsubjectaccessreviews", "{}").status, 404);
   EXPECT_EQ(
-      server.send("POST", kAuthorization + "namespaces/a/selfsubjectaccessreviews", "{}").status,
+      server_.send("POST", kAuthorization + "namespaces/a/selfsubjectaccessreviews", "{}").status,
       404);
 }
 

@@ -14,13 +14,25 @@
 namespace insula::apiserver {
 namespace {
 
+/// Where objects of a kind are that are none of the tenant's.
+std::vector<std::string> foreign_collections(const api::Kind& kind) {
+  const std::string root =
+      fmt::format("/{}/{}/", kind.group.empty() ? "api" : "apis", kind.api_version());
+  std::vector<std::string> found = {fmt::format("{}{}", root, kind.plural)};
+  if (!kind.namespaced) return found;
+  found.push_back(fmt::format("{}namespaces/other/{}", root, kind.plural));
+  // Not of this server, but of others in its place.
+  found.push_back(fmt::format("{}watch/namespaces/other/{}", root, kind.plural));
+  return found;
+}
+
 const User kMember{"ann", {"insula:tenant:t", "system:authenticated"}};
 
 /// A tenant `t` with the namespace t-home, and a namespace `other` with something of each sort.
 class TenantIsolation : public ::testing::Test {
  protected:
   TenantIsolation() {
-    const Result<> policy = server.run(reconcile_policy(*server.registry));
+    const Result<> policy = server_.run(reconcile_policy(*server_.registry));
     EXPECT_TRUE(policy);
     for (const char* name : {"t-home", "other"}) {
       make("/api/v1/namespaces", fmt::format("metadata: {{name: {}}}", name));
@@ -36,18 +48,18 @@ class TenantIsolation : public ::testing::Test {
   }
 
   void make(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     EXPECT_EQ(made.status, 201) << target << yaml << made.body;
   }
 
   /// As the member, over HTTP.
   http::Response send(std::string method, std::string target, std::string body = {}) {
     http::Request request =
-        server.request(std::move(method), std::move(target), std::move(body), "application/json");
+        server_.request(std::move(method), std::move(target), std::move(body), "application/json");
     request.headers.set("Impersonate-User", kMember.name);
     for (const std::string& group : kMember.groups)
       request.headers.add("Impersonate-Group", group);
-    return server.send(std::move(request));
+    return server_.send(std::move(request));
   }
 
   void expect(const char* method, const std::string& target, bool allowed) {
@@ -57,11 +69,11 @@ class TenantIsolation : public ::testing::Test {
   }
 
   Authorizer& authorizer() {
-    if (!authorizer_) authorizer_.emplace(*server.store);
+    if (!authorizer_) authorizer_.emplace(*server_.store);
     return *authorizer_;
   }
 
-  TestServer server;
+  TestServer server_;
 
  private:
   std::optional<Authorizer> authorizer_;
@@ -130,15 +142,8 @@ TEST_F(TenantIsolation, MembersReachNoOtherNamespaceByAnyKindVerbSubresourceOrSe
                                             "?limit=1&resourceVersion=0"};
   for (const api::Kind* kind : api::kinds()) {
     if (!kind->is_stored()) continue;
-    const std::string root = (kind->group.empty() ? "/api/" : "/apis/") + kind->api_version() + "/";
-    const std::string plural(kind->plural);
-    std::vector<std::string> collections = {root + plural};
-    if (kind->namespaced) {
-      collections.push_back(root + "namespaces/other/" + plural);
-      // Not of this server, but of others in its place.
-      collections.push_back(root + "watch/namespaces/other/" + plural);
-    }
-    for (const std::string& collection : collections) {
+    const bool of_namespaces = kind->plural == "namespaces";
+    for (const std::string& collection : foreign_collections(*kind)) {
       for (const std::string& query : queries) {
         refuse("GET", collection + query);
         refuse("DELETE", collection + query);
@@ -147,7 +152,7 @@ TEST_F(TenantIsolation, MembersReachNoOtherNamespaceByAnyKindVerbSubresourceOrSe
       for (const char* method : {"GET", "PUT", "PATCH", "DELETE"}) {
         refuse(method, collection + "/x");
         // The one object outside of a namespace that is theirs to read.
-        if (plural != "namespaces" || method != std::string_view("GET"))
+        if (!of_namespaces || method != std::string_view("GET"))
           refuse(method, collection + "/t-home");
         for (const std::string_view sub : kind->subresources)
           refuse(method, fmt::format("{}/x/{}", collection, sub));
@@ -201,8 +206,8 @@ TEST_F(TenantIsolation, NoBodyOrTokenLeadsElsewhere) {
   EXPECT_EQ(moved.status, 400) << moved.body;
   // The token of a list says where it goes on.
   for (const char* from : {"configmaps/other/", "configmaps/", "secrets/other/"}) {
-    const auto next =
-        send("GET", fmt::format("{}?limit=1&continue={}:{}", home, server.store->revision(), from));
+    const auto next = send(
+        "GET", fmt::format("{}?limit=1&continue={}:{}", home, server_.store->revision(), from));
     EXPECT_EQ(next.status, 400) << from << next.body;
   }
   const auto evicted = send("POST", "/api/v1/namespaces/other/pods/x/eviction",
