@@ -34,6 +34,7 @@ std::vector<PolicyRule> rules(std::string_view yaml) {
 std::vector<std::string> beyond(std::string_view held, std::string_view wanted) {
   const std::vector<PolicyRule> has = rules(held);
   std::vector<const PolicyRule*> pointers;
+  pointers.reserve(has.size());
   for (const PolicyRule& rule : has)
     pointers.push_back(&rule);
   const auto missing = uncovered(pointers, rules(wanted));
