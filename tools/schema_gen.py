@@ -15,11 +15,18 @@ The format, one statement a line, `#` starts a comment line:
       ports     6 []ContainerPort map(containerPort,protocol) merge(containerPort) | ...
 
 A kind without `resources=` is only ever a request or response body (Status, DeleteOptions).
-Kind options: resources singular short scope(Namespaced|Cluster) categories subresources verbs.
+Kind options: resources singular short scope(Namespaced|Cluster) categories subresources verbs name stored.
+Two versions of a group may have types of one name. The C++ types are told apart, `name=` says what the API calls them:
+
+    kind EventV1 name=Event stored=Event resources=events ...
+    type EventV1 name=Event | What it means to a user.
+
+`stored=` names the kind as whose objects those of this version are stored (api/version.h).
 Field: JSON name, protobuf number (0: no protobuf form), type, flags.
 Types: string bool int32 int64 double bytes Time MicroTime Quantity IntOrString RawJson, a type name,
 []T, map[string]T, *T.
-Flags: inline (a struct whose members JSON shows in its place) required immutable atomic set map(keys) granular merge merge(key) replace retainKeys default(x).
+Flags: inline (a struct whose members JSON shows in its place) required written (in JSON even when it is zero, as required
+members are) immutable atomic set map(keys) granular merge merge(key) replace retainKeys default(x).
 """
 
 import argparse
@@ -56,6 +63,7 @@ RESERVED = set(
 )
 
 ALL_VERBS = "create delete deletecollection get list patch update watch".split()
+KIND_OPTIONS = "resources singular short scope categories subresources verbs name stored".split()
 
 
 class SchemaError(Exception):
@@ -78,6 +86,7 @@ class Field:
 @dataclass
 class Type:
     name: str
+    api_name: str
     doc: str
     where: str
     stem: str
@@ -89,6 +98,10 @@ class Kind:
     name: str
     where: str
     options: dict
+
+    @property
+    def api_name(self):
+        return self.options.get("name", self.name)
 
 
 @dataclass
@@ -158,7 +171,7 @@ def apply_flag(target, flag, argument):
     elif flag == "merge":
         target.merge_key = (argument or "").strip()
         target.flags.add("merge")
-    elif flag in ("inline", "required", "immutable", "atomic", "set", "granular", "replace", "retainKeys") and argument is None:
+    elif flag in ("inline", "required", "immutable", "atomic", "set", "granular", "replace", "retainKeys", "written") and argument is None:
         target.flags.add(flag)
     else:
         raise SchemaError(f"{target.where}: unknown flag {flag}")
@@ -168,12 +181,21 @@ def parse_kind(words, where):
     options = {}
     for word in words[2:]:
         key, eq, value = word.partition("=")
-        if not eq or key not in ("resources", "singular", "short", "scope", "categories", "subresources", "verbs"):
+        if not eq or key not in KIND_OPTIONS:
             raise SchemaError(f"{where}: unknown kind option {word}")
         options[key] = value
     if options.get("scope", "Namespaced") not in ("Namespaced", "Cluster"):
         raise SchemaError(f"{where}: scope is Namespaced or Cluster")
     return Kind(words[1], where, options)
+
+
+def parse_type(words, doc, where, stem):
+    api_name = words[1]
+    if len(words) > 2:
+        if len(words) > 3 or not words[2].startswith("name="):
+            raise SchemaError(f"{where}: a type has a name and perhaps name=")
+        api_name = words[2].removeprefix("name=")
+    return Type(words[1], api_name, doc, where, stem)
 
 
 def parse_file(path):
@@ -196,7 +218,7 @@ def parse_file(path):
                 schema.kinds.append(parse_kind(words, where))
             elif words[0] == "type" and len(words) > 1:
                 head, _, doc = line.partition(" | ")
-                current = Type(head.split()[1], doc.strip(), where, schema.stem)
+                current = parse_type(head.split(), doc.strip(), where, schema.stem)
                 schema.types.append(current)
             else:
                 raise SchemaError(f"{where}: expected group, kind, type or an indented field")
@@ -233,10 +255,13 @@ def check(schemas):
             if item.name in types or item.name in SCALARS:
                 raise SchemaError(f"{item.where}: {item.name} is defined twice")
             types[item.name] = item
+    stored = {kind.name for schema in schemas for kind in schema.kinds if "stored" not in kind.options}
     for schema in schemas:
         for kind in schema.kinds:
             if kind.name not in types or types[kind.name].stem != schema.stem:
                 raise SchemaError(f"{kind.where}: no type {kind.name} in this file")
+            if kind.options.get("stored", kind.name) not in stored | {kind.name}:
+                raise SchemaError(f"{kind.where}: no kind {kind.options['stored']} that is stored itself")
         for item in schema.types:
             check_fields(item, types)
     return types
@@ -359,7 +384,7 @@ class Tables:
 
 def field_flags(f):
     names = {"required": "kRequired", "immutable": "kImmutable", "merge": "kPatchMerge", "retainKeys": "kPatchRetainKeys",
-             "replace": "kPatchReplace"}
+             "replace": "kPatchReplace", "written": "kWritten"}
     flags = [names[flag] for flag in names if flag in f.flags]
     return " | ".join(flags) if flags else "0"
 
@@ -410,13 +435,14 @@ def emit_kind(schema, kind):
             lists[key] = f"k{key.capitalize()}{kind.name}"
             lines.append(f"constexpr std::string_view {lists[key]}[] = {{{', '.join(map(quoted, values))}}};")
     plural = o.get("resources", "")
-    singular = o.get("singular", kind.name.lower() if plural else "")
+    singular = o.get("singular", kind.api_name.lower() if plural else "")
     namespaced = "true" if o.get("scope", "Namespaced") == "Namespaced" else "false"
     metadata = f"offsetof({kind.name}, metadata)" if plural else "kNoMetadata"
+    stored = f"&kKind{o['stored']}" if "stored" in o else "nullptr"
     lines.append(
-        f"constexpr Kind kKind{kind.name}{{{quoted(schema.group)}, {quoted(schema.version)}, {quoted(kind.name)}, {quoted(plural)}, "
+        f"constexpr Kind kKind{kind.name}{{{quoted(schema.group)}, {quoted(schema.version)}, {quoted(kind.api_name)}, {quoted(plural)}, "
         f"{quoted(singular)}, {lists['short']}, {lists['categories']}, {lists['subresources']}, {lists['verbs']}, "
-        f"{namespaced}, kType{kind.name}, {metadata}}};"
+        f"{namespaced}, kType{kind.name}, {metadata}, {stored}}};"
     )
     return lines
 
@@ -450,7 +476,7 @@ def emit_source(schema, types, boxed):
     for item in schema.types:
         kind = f"&kKind{item.name}" if item.name in kinds else "nullptr"
         names = [f"k{table}{item.name}" if item.fields else "{}" for table in ("Fields", "Order", "Numbers")]
-        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.name)}, {package}, {quoted(item.doc)}, {', '.join(names)}, kOps{item.name}, {kind}}};")
+        out.append(f"constexpr TypeInfo kType{item.name}{{{quoted(item.api_name)}, {package}, {quoted(item.doc)}, {', '.join(names)}, kOps{item.name}, {kind}}};")
     for kind in schema.kinds:
         out += ["namespace {", *emit_kind(schema, kind)[:-1], "}  // namespace", emit_kind(schema, kind)[-1]]
     out += ["", "}  // namespace gen", ""]
@@ -473,9 +499,11 @@ def emit_kinds(schemas, digest):
     bodies = [k for s in schemas for k in s.kinds if "resources" not in k.options]
     out = ["// Generated by tools/schema_gen.py.", '#include "api/gen/registry.h"', '#include "api/schema_tables.h"', "",
            "namespace insula::api::gen {", "", "namespace {", ""]
-    for name, kinds in (("kServed", served), ("kAll", served + bodies)):
+    stored = [k for k in served if "stored" not in k.options and "get" in k.options.get("verbs", ",".join(ALL_VERBS)).split(",")]
+    for name, kinds in (("kServed", served), ("kStored", stored), ("kAll", served + bodies)):
         out += [f"constexpr const Kind* {name}[] = {{"] + [f"    &kKind{k.name}," for k in kinds] + ["};"]
     out += ["", "}  // namespace", "", "std::span<const Kind* const> served_kinds() { return kServed; }",
+            "std::span<const Kind* const> stored_kinds() { return kStored; }",
             "std::span<const Kind* const> all_kinds() { return kAll; }",
             f"std::string_view schema_digest() {{ return {quoted(digest)}; }}", "", "}  // namespace insula::api::gen", ""]
     return "\n".join(out)

@@ -20,8 +20,15 @@ void set_defaults(Node& object);
 void set_defaults(LimitRange& object);
 void set_defaults(Deployment& object);
 void set_defaults(ReplicaSet& object);
+void set_defaults(StatefulSet& object);
+void set_defaults(DaemonSet& object);
+void set_defaults(ReplicationController& object);
+void set_defaults(PodTemplate& object);
+void set_defaults(PersistentVolume& object);
+void set_defaults(PersistentVolumeClaim& object);
 void set_defaults(EndpointSlice& object);
 void set_defaults(NetworkPolicy& object);
+void set_defaults(IngressClass& object);
 void set_defaults(Tenant& object);
 void set_defaults(RoleBinding& object);
 void set_defaults(ClusterRoleBinding& object);
@@ -31,5 +38,7 @@ void set_defaults(ClusterRoleBinding& object);
 enum class RequestsFromLimits : bool { kNo, kYes };
 
 void set_pod_spec_defaults(PodSpec& spec, RequestsFromLimits requests);
+/// Of a volume's source, also of one that only an attachment names.
+void set_volume_spec_defaults(PersistentVolumeSpec& spec);
 
 }  // namespace insula::api

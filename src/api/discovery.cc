@@ -1,6 +1,9 @@
 #include "api/discovery.h"
 
 #include <algorithm>
+#include <charconv>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "api/subresources.h"
@@ -31,10 +34,23 @@ std::vector<std::string_view> groups_of(KindList served) {
       [](const Kind& kind) { return kind.group; });
 }
 
+/// The number of `v2`; 0 for one that is not stable (`v1beta1`).
+int stable_number(std::string_view version) {
+  int number = 0;
+  const auto [end, error] =
+      std::from_chars(version.data() + 1, version.data() + version.size(), number);
+  return error == std::errc() && end == version.data() + version.size() ? number : 0;
+}
+
+/// The first is the preferred one: the highest of those that are stable.
 std::vector<std::string_view> versions_of(KindList served, std::string_view group) {
-  return distinct(
+  auto versions = distinct(
       served, [group](const Kind& kind) { return kind.group == group; },
       [](const Kind& kind) { return kind.version; });
+  std::ranges::sort(versions, std::ranges::greater(), [](std::string_view version) {
+    return std::pair(stable_number(version), version);
+  });
+  return versions;
 }
 
 Array texts(std::span<const std::string_view> items) {

@@ -1,5 +1,14 @@
 #include "api/discovery.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "json/parse.h"
@@ -22,6 +31,34 @@ const Value* element(const Value& list, std::string_view key, std::string_view n
     if (item[key].text() == name) return &item;
   }
   return nullptr;
+}
+
+/// Rows of a table with a head, as maps from column to cell; empty without the file.
+std::vector<std::map<std::string, std::string>> rows_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::vector<std::map<std::string, std::string>> rows;
+  std::vector<std::string> head;
+  for (std::string line; std::getline(file, line);) {
+    std::vector<std::string> cells;
+    std::istringstream text(line + "\t");
+    for (std::string cell; std::getline(text, cell, '\t');)
+      cells.push_back(cell);
+    if (head.empty()) {
+      head = cells;
+      continue;
+    }
+    std::map<std::string, std::string>& row = rows.emplace_back();
+    for (std::size_t i = 0; i < head.size() && i < cells.size(); ++i)
+      row[head[i]] = cells[i];
+  }
+  return rows;
+}
+
+std::string joined(std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words)
+    text.append(text.empty() ? "" : ",").append(word);
+  return text;
 }
 
 TEST(Discovery, NamesGroupsAndVersions) {
@@ -76,6 +113,36 @@ TEST(Discovery, AggregatesEverythingInTwoDocuments) {
   for (const Kind* kind : kinds())
     expected += kind->group.empty() ? 0 : 1;
   EXPECT_EQ(resources, expected);
+}
+
+TEST(Discovery, AnnouncesEachKindAsKubernetesDoes) {
+  const char* const set = std::getenv("INSULA_SHARED");
+  const std::filesystem::path shared = set != nullptr
+                                           ? std::filesystem::path(set)
+                                           : std::filesystem::path(INSULA_SOURCE_DIR) / "../shared";
+  const auto rows = rows_of(shared / "fixtures/resources.tsv");
+  if (rows.empty()) GTEST_SKIP() << "no table of Kubernetes' resources in " << shared;
+  int compared = 0;
+  for (const Kind* kind : kinds()) {
+    for (const auto& row : rows) {
+      if (row.at("group_version") != kind->api_version()) continue;
+      const std::string& resource = row.at("resource");
+      if (resource == kind->plural) {
+        ++compared;
+        EXPECT_EQ(row.at("singular"), kind->singular);
+        EXPECT_EQ(row.at("kind"), kind->kind);
+        EXPECT_EQ(row.at("scope") == "Namespaced", kind->namespaced) << resource;
+        EXPECT_EQ(row.at("short_names"), joined(kind->short_names)) << resource;
+        EXPECT_EQ(row.at("categories"), joined(kind->categories)) << resource;
+        EXPECT_EQ(row.at("verbs"), joined(kind->verbs)) << resource;
+      }
+      const bool status = resource == std::string(kind->plural) + "/status";
+      const bool scale = resource == std::string(kind->plural) + "/scale";
+      if (status) EXPECT_TRUE(kind->has_subresource("status")) << resource;
+      if (scale) EXPECT_TRUE(kind->has_subresource("scale")) << resource;
+    }
+  }
+  EXPECT_GE(compared, 38);
 }
 
 }  // namespace

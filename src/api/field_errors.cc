@@ -98,6 +98,10 @@ void FieldErrors::invalid(const FieldPath& path, const ShownValue& value, std::s
   add(path, "FieldValueInvalid", with_detail("Invalid value: " + value.text(), detail));
 }
 
+void FieldErrors::invalid(const FieldPath& path, std::string_view detail) {
+  add(path, "FieldValueInvalid", with_detail("Invalid value", detail));
+}
+
 void FieldErrors::invalid_each(const FieldPath& path,
                                const ShownValue& value,
                                const std::vector<std::string>& details) {

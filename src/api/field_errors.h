@@ -66,6 +66,8 @@ class FieldErrors {
 
   void required(const FieldPath& path, std::string_view detail = {});
   void invalid(const FieldPath& path, const ShownValue& value, std::string_view detail);
+  /// Of a value that says nothing by itself, such as one of two that do not go together.
+  void invalid(const FieldPath& path, std::string_view detail);
   /// One invalid() for each of `details`.
   void invalid_each(const FieldPath& path,
                     const ShownValue& value,

@@ -68,6 +68,16 @@ void write_plain(std::string& out, std::string_view text) {
   out += '"';
 }
 
+/// A time that is not set is null, as in Kubernetes.
+template <class T>
+void write_time(const T& time, std::string& out) {
+  if (time.is_zero()) {
+    out += "null";
+  } else {
+    write_plain(out, time.text());
+  }
+}
+
 void write_int_or_string(const IntOrString& value, std::string& out) {
   if (value.is_string()) {
     json::append_string(out, value.name());
@@ -97,10 +107,10 @@ void write_value(const ValueInfo& info, const void* value, std::string& out) {
       write_plain(out, base64_encode(*static_cast<const std::string*>(value)));
       return;
     case ValueKind::kTime:
-      write_plain(out, static_cast<const Time*>(value)->text());
+      write_time(*static_cast<const Time*>(value), out);
       return;
     case ValueKind::kMicroTime:
-      write_plain(out, static_cast<const MicroTime*>(value)->text());
+      write_time(*static_cast<const MicroTime*>(value), out);
       return;
     case ValueKind::kQuantity:
       write_plain(out, static_cast<const Quantity*>(value)->text());
@@ -162,27 +172,17 @@ bool is_empty(const ValueInfo& info, const void* value) {
   return false;
 }
 
-/// A required time that is not set is null, as in Kubernetes; a required pointer is null too.
-bool is_unset(const ValueInfo& info, const void* value) {
-  const bool by_null = info.kind == ValueKind::kTime || info.kind == ValueKind::kMicroTime;
-  return by_null && is_empty(info, value);
-}
-
 void write_field(const FieldInfo& field, const void* object, std::string& out) {
   const void* value = field.in(object);
   const bool required = field.has(kRequired);
-  if (!required && is_empty(*field.value, value)) return;
+  if (!required && !field.has(kWritten) && is_empty(*field.value, value)) return;
   const std::size_t start = out.size();
   if (out.back() != '{') out += ',';
   // Field names are plain ASCII.
   write_plain(out, field.name);
   out += ':';
   const std::size_t value_start = out.size();
-  if (is_unset(*field.value, value)) {
-    out += "null";
-  } else {
-    write_value(*field.value, value, out);
-  }
+  write_value(*field.value, value, out);
   const bool nothing = field.value->kind == ValueKind::kStruct && out.size() == value_start + 2;
   if (nothing && !required) out.resize(start);
 }

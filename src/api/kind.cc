@@ -39,6 +39,10 @@ std::span<const Kind* const> kinds() {
   return gen::served_kinds();
 }
 
+std::span<const Kind* const> stored_kinds() {
+  return gen::stored_kinds();
+}
+
 const Kind* find_kind(std::string_view group, std::string_view version, std::string_view plural) {
   for (const Kind* kind : gen::served_kinds()) {
     if (kind->plural == plural && kind->group == group && kind->version == version) return kind;

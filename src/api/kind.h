@@ -28,6 +28,11 @@ struct Kind {
   bool namespaced;
   const TypeInfo& type;
   std::size_t metadata_offset;  // kNoMetadata when there is no ObjectMeta
+  const Kind* stored_as;        // see storage(); null for itself
+
+  /// The kind as which objects of this one are stored: itself, or the version of the same objects
+  /// that holds them all (api/version.h).
+  [[nodiscard]] const Kind& storage() const { return stored_as == nullptr ? *this : *stored_as; }
 
   /// "v1", "apps/v1".
   [[nodiscard]] std::string api_version() const;
@@ -36,7 +41,7 @@ struct Kind {
   [[nodiscard]] bool has_subresource(std::string_view name) const;
   [[nodiscard]] bool has_verb(std::string_view verb) const;
 
-  /// Whether objects of it are kept. Those of a kind that can only be created (SubjectAccessReview)
+  /// Whether objects of it are kept, as this kind or as storage(). Those of a kind that can only be created (SubjectAccessReview)
   /// are questions: answered and forgotten.
   [[nodiscard]] bool is_stored() const { return has_verb("get"); }
 
@@ -51,6 +56,9 @@ const Kind& kind_of();
 
 /// Every kind with a resource, in the order of the schema files.
 [[nodiscard]] std::span<const Kind* const> kinds();
+
+/// Those of kinds() whose objects are kept, and as what they are: each object is of exactly one.
+[[nodiscard]] std::span<const Kind* const> stored_kinds();
 
 /// The kind served at this group, version and plural ("" , "v1", "pods"), or null.
 [[nodiscard]] const Kind* find_kind(std::string_view group,

@@ -63,6 +63,7 @@ enum FieldFlag : std::uint8_t {
   kPatchMerge = 4,
   kPatchRetainKeys = 8,
   kPatchReplace = 16,
+  kWritten = 32,  // in JSON even when it is zero
 };
 
 /// One member of a struct, as JSON shows it: the members of an inline struct (a volume's source)

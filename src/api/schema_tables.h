@@ -77,6 +77,7 @@ constexpr TypeOps type_ops() {
 }
 
 [[nodiscard]] std::span<const Kind* const> served_kinds();
+[[nodiscard]] std::span<const Kind* const> stored_kinds();
 [[nodiscard]] std::span<const Kind* const> all_kinds();
 /// Changes when any schema file does.
 [[nodiscard]] std::string_view schema_digest();

@@ -20,13 +20,13 @@ struct Kind;
 /// TableColumnDefinition: priority 0 is always shown, 1 only by `kubectl get -o wide`.
 struct Column {
   std::string_view name;
-  std::string_view type;    // "string", "integer" or "date"
+  std::string_view type;    // "string", "integer", "boolean" or "date"
   std::string_view format;  // "name" for the column with the name, else empty
   std::string_view description;
   int priority = 0;
 };
 
-using Cell = std::variant<std::string, std::int64_t>;
+using Cell = std::variant<std::string, std::int64_t, bool>;
 
 /// A field that `fieldSelector` may name, besides metadata.name and metadata.namespace, which every
 /// kind has.

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
+#include "api/gen/node_v1.h"
+#include "api/gen/scheduling_v1.h"
 #include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
@@ -47,17 +49,60 @@ bool is_of_tenant(const store::Transaction& transaction, std::string_view name_s
   return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
 }
 
-/// There is no PriorityClass but those that Kubernetes has built in.
-Result<> admit_priority(const api::Kind& kind, api::Pod& pod) {
+void give_priority(const api::PriorityClass& priority, api::Pod& pod) {
+  pod.spec.priority_class_name = priority.metadata.name;
+  pod.spec.priority = priority.value;
+  pod.spec.preemption_policy = priority.preemption_policy;
+}
+
+/// Of several defaults the lowest holds, as in Kubernetes.
+std::shared_ptr<const api::PriorityClass> default_priority(const store::Transaction& transaction) {
+  std::shared_ptr<const api::PriorityClass> found;
+  transaction.scan(store_key(api::kind_of<api::PriorityClass>(), "", ""),
+                   [&](const store::EntryPtr& entry) {
+                     auto priority = object_of<api::PriorityClass>(*entry);
+                     const bool lower = !found || priority->value < found->value;
+                     if (priority->global_default && lower) found = std::move(priority);
+                     return true;
+                   });
+  return found;
+}
+
+/// The classes that are stored, and the two that Kubernetes has built in.
+Result<> admit_priority(const store::Transaction& transaction,
+                        const api::Kind& kind,
+                        api::Pod& pod) {
   const std::string& name = pod.spec.priority_class_name;
-  if (name.empty()) return {};
+  if (name.empty()) {
+    if (const auto priority = default_priority(transaction)) give_priority(*priority, pod);
+    return {};
+  }
   for (const auto& [known, priority] : kPriorityClasses) {
     if (name != known) continue;
     pod.spec.priority = priority;
     return {};
   }
+  const store::EntryPtr entry =
+      transaction.find(store_key(api::kind_of<api::PriorityClass>(), "", name));
+  if (!entry) {
+    return forbidden(kind, pod.metadata.name,
+                     fmt::format("no PriorityClass with name {} was found", name));
+  }
+  give_priority(*object_of<api::PriorityClass>(*entry), pod);
+  return {};
+}
+
+/// The node chooses how its containers run, whatever classes there are.
+Result<> admit_runtime(const store::Transaction& transaction,
+                       const api::Kind& kind,
+                       const api::Pod& pod) {
+  const std::string name = pod.spec.runtime_class_name.value_or("");
+  if (name.empty()) return {};
+  const bool there =
+      transaction.find(store_key(api::kind_of<api::RuntimeClass>(), "", name)) != nullptr;
   return forbidden(kind, pod.metadata.name,
-                   fmt::format("no PriorityClass with name {} was found", name));
+                   fmt::format("pod rejected: RuntimeClass \"{}\" {}", name,
+                               there ? "is not supported by this server yet" : "not found"));
 }
 
 Result<> admit_service_account(const store::Transaction& transaction,
@@ -77,12 +122,8 @@ Result<> admit_service_account(const store::Transaction& transaction,
 }
 
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
-  if (const std::string name = pod.spec.runtime_class_name.value_or(""); !name.empty()) {
-    // There are none: the node chooses how its containers run.
-    return forbidden(kind, pod.metadata.name,
-                     fmt::format("pod rejected: RuntimeClass \"{}\" not found", name));
-  }
-  INSULA_TRY_VOID(admit_priority(kind, pod));
+  INSULA_TRY_VOID(admit_runtime(transaction, kind, pod));
+  INSULA_TRY_VOID(admit_priority(transaction, kind, pod));
   INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
   tolerate(pod, "node.kubernetes.io/not-ready");
   tolerate(pod, "node.kubernetes.io/unreachable");

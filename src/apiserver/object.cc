@@ -38,7 +38,7 @@ std::vector<std::string> ephemeral_prefixes() {
 }
 
 std::string store_key(const api::Kind& kind, std::string_view name_space, std::string_view name) {
-  std::string key = kind.group_resource();
+  std::string key = kind.storage().group_resource();
   key += '/';
   if (kind.namespaced && !name_space.empty()) {
     key += name_space;

@@ -36,9 +36,9 @@ template <class T>
 /// Leases by which nodes say that they are alive. Other Leases are what leader election rests on.
 [[nodiscard]] std::vector<std::string> ephemeral_prefixes();
 
-/// Where an object is stored: `pods/a/web-0`, `namespaces/a`, `deployments.apps/a/web`. Without a
-/// name the prefix of all objects in the namespace, without a namespace that of the kind; prefixes
-/// end in '/'.
+/// Where an object is stored: `pods/a/web-0`, `namespaces/a`, `deployments.apps/a/web`. All
+/// versions of an object are at the same place. Without a name the prefix of all objects in the
+/// namespace, without a namespace that of the kind; prefixes end in '/'.
 [[nodiscard]] std::string store_key(const api::Kind& kind,
                                     std::string_view name_space,
                                     std::string_view name);

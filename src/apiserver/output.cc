@@ -32,6 +32,8 @@ void append_cells(const api::Kind& kind, const void* object, WallTime now, std::
     if (!std::exchange(first, false)) out += ',';
     if (const auto* number = std::get_if<std::int64_t>(&cell))
       json::append_number(out, *number);
+    else if (const auto* truth = std::get_if<bool>(&cell))
+      out += *truth ? "true" : "false";
     else
       json::append_string(out, std::get<std::string>(cell));
   }

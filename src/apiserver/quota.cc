@@ -269,8 +269,8 @@ void fill_quota_status(const store::Transaction& transaction,
     for (const auto& [key, quantity] : masked(usage_of(kind, object), quota.spec.hard))
       used[key] += quantity;
   };
-  for (const api::Kind* kind : api::kinds()) {
-    if (!kind->namespaced || !kind->is_stored()) continue;
+  for (const api::Kind* kind : api::stored_kinds()) {
+    if (!kind->namespaced) continue;
     transaction.scan(store_key(*kind, quota.metadata.namespace_, ""),
                      [&](const store::EntryPtr& entry) {
                        count(*kind, object_of(*kind, *entry).get());

@@ -87,7 +87,7 @@ class ObjectWatch {
   [[nodiscard]] store::Revision revision() const { return watch_.revision(); }
 
  private:
-  [[nodiscard]] store::EntryPtr left(const store::Change& change) const;
+  [[nodiscard]] store::EntryPtr left(const store::Entry& previous, store::Revision revision) const;
 
   const api::Kind& kind_;
   Selectors selectors_;
@@ -132,7 +132,8 @@ struct Written {
 [[nodiscard]] Result<store::Revision> parse_resource_version(std::string_view text);
 
 /// The generic half of the API server: the same operations for every kind, over the store. What
-/// differs between kinds comes from api::KindStrategy.
+/// differs between kinds comes from api::KindStrategy. A kind that is stored as another version
+/// (api/version.h) is read and written like any other.
 ///
 /// Writes run admission, validation, quota and the write itself in one transaction on the store's
 /// pending head. Errors carry Kubernetes' words.

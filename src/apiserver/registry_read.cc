@@ -6,6 +6,7 @@
 #include "api/strategy.h"
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
+#include "apiserver/version.h"
 #include "base/number.h"
 
 namespace insula::apiserver {
@@ -92,7 +93,7 @@ Result<store::EntryPtr> Registry::get(const Target& target) const {
                 fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
   }
   if (target.subresource == "scale") return scale_entry(*target.kind, *entry);
-  return entry;
+  return shown_as(*target.kind, entry);
 }
 
 Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) const {
@@ -110,7 +111,8 @@ Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) 
       ++remaining;
       return query.selectors.empty();
     }
-    if (query.selectors.match(*target.kind, *entry)) out.entries.push_back(entry);
+    store::EntryPtr shown = shown_as(*target.kind, entry);
+    if (query.selectors.match(*target.kind, *shown)) out.entries.push_back(std::move(shown));
     return true;
   };
   auto revision = store_.scan(prefix, position.after, position.revision, visit);
@@ -141,13 +143,13 @@ Result<ObjectWatch> Registry::watch(const Target& target,
 
 // The object as the watcher last saw it: what it has become is none of the watcher's selection. The
 // version is that of the change all the same, or a watch resumed from it would see it again.
-store::EntryPtr ObjectWatch::left(const store::Change& change) const {
-  const ConstObject last = object_of(kind_, *change.previous);
+store::EntryPtr ObjectWatch::left(const store::Entry& previous, store::Revision revision) const {
+  const ConstObject last = object_of(kind_, previous);
   const Object object = copy_object(kind_.type, last.get());
-  kind_.metadata(object.get()).resource_version = std::to_string(change.entry->revision);
+  kind_.metadata(object.get()).resource_version = std::to_string(revision);
   auto entry = std::make_shared<store::Entry>();
-  entry->key = change.entry->key;
-  entry->revision = change.entry->revision;
+  entry->key = previous.key;
+  entry->revision = revision;
   entry->value = encode(kind_, object.get());
   entry->decoded = object;
   return entry;
@@ -159,14 +161,17 @@ Result<std::vector<ObjectEvent>> ObjectWatch::take() {
              watch_.take(kWatchTakeMax, kWatchTakeBytesMax));
   std::vector<ObjectEvent> out;
   for (const store::Change& change : changes) {
-    const bool is = !change.entry->deleted && selectors_.match(kind_, *change.entry);
-    const bool was = change.previous && selectors_.match(kind_, *change.previous);
+    const store::EntryPtr entry = shown_as(kind_, change.entry);
+    const store::EntryPtr previous =
+        change.previous ? shown_as(kind_, change.previous) : store::EntryPtr();
+    const bool is = !entry->deleted && selectors_.match(kind_, *entry);
+    const bool was = previous && selectors_.match(kind_, *previous);
     if (!is && !was) continue;
-    if (is || change.entry->deleted) {
+    if (is || entry->deleted) {
       const Type type = is && was ? Type::kModified : is ? Type::kAdded : Type::kDeleted;
-      out.push_back({type, change.entry});
+      out.push_back({type, entry});
     } else {
-      out.push_back({Type::kDeleted, left(change)});
+      out.push_back({Type::kDeleted, left(*previous, entry->revision)});
     }
   }
   return out;

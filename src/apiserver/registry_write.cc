@@ -11,6 +11,7 @@
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
+#include "apiserver/version.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -188,7 +189,8 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
     INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), present.get()));
   if (!own_rules)
     INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
-  warn(kind, object.get(), context);
+  // They are about what is asked for, which a report on it does not change.
+  if (target.subresource.empty()) warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
@@ -234,6 +236,9 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
 }
 
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
+  const api::Kind& kind = *target.kind;
+  target.kind = &kind.storage();
+  object = stored_form(kind, object);
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     if (target.subresource == "binding")
       return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context);
@@ -241,20 +246,25 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
       return remove_in(transaction, pod_of(target), eviction_query(object));
     return create_in(transaction, target, object, context);
   };
-  co_return co_await write(std::move(body), context.dry_run);
+  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
+  if (target.subresource.empty()) written.entry = shown_as(kind, written.entry);
+  co_return written;
 }
 
 Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
+  const api::Kind& kind = *target.kind;
   const bool scale = target.subresource == "scale";
   if (scale) {
     target.subresource.clear();
-    change = change_by_scale(*target.kind, std::move(change));
+    change = change_by_scale(kind, std::move(change));
   }
+  target.kind = &kind.storage();
+  change = change_of_stored(kind, std::move(change));
   auto body = [&](store::Transaction& transaction) {
     return change_in(transaction, target, change, context);
   };
   INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  if (scale) written.entry = scale_entry(*target.kind, *written.entry);
+  written.entry = scale ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
   co_return written;
 }
 
@@ -264,10 +274,14 @@ Task<Result<Written>> Registry::update(Target target, Object object, WriteContex
 }
 
 Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {
+  const api::Kind& kind = *target.kind;
+  target.kind = &kind.storage();
   auto body = [&](store::Transaction& transaction) {
     return remove_in(transaction, target, query);
   };
-  co_return co_await write(std::move(body), context.dry_run);
+  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
+  written.entry = shown_as(kind, written.entry);
+  co_return written;
 }
 
 Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target target,
@@ -279,14 +293,15 @@ Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target ta
     std::vector<store::EntryPtr> matching;
     transaction.scan(store_key(*target.kind, target.name_space, ""),
                      [&](const store::EntryPtr& entry) {
-                       if (selectors.match(*target.kind, *entry)) matching.push_back(entry);
+                       const store::EntryPtr shown = shown_as(*target.kind, entry);
+                       if (selectors.match(*target.kind, *shown)) matching.push_back(shown);
                        return true;
                      });
     for (const store::EntryPtr& entry : matching) {
       const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
-      const Target one{target.kind, meta.namespace_, meta.name, ""};
+      const Target one{&target.kind->storage(), meta.namespace_, meta.name, ""};
       INSULA_TRY(const Written written, remove_in(transaction, one, query));
-      removed.push_back(written.entry);
+      removed.push_back(shown_as(*target.kind, written.entry));
     }
     return Written{};
   };

@@ -37,8 +37,7 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
                                                      const store::Store& store) {
   return registry.on_collect([&store](Exposition& out) {
     out.family("apiserver_storage_objects", "Objects stored; all are held in memory.", "gauge");
-    for (const api::Kind* kind : api::kinds()) {
-      if (!kind->is_stored()) continue;
+    for (const api::Kind* kind : api::stored_kinds()) {
       std::size_t count = 0;
       const auto scanned =
           store.scan(store_key(*kind, "", ""), "", 0, [&count](const store::EntryPtr&) {

@@ -33,6 +33,15 @@ std::string selector_text(const api::LabelSelector& selector) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
+std::string selector_text(const api::Box<api::LabelSelector>& selector) {
+  return selector ? selector_text(*selector) : std::string();
+}
+
+/// The selector of a ReplicationController, which knows equality only.
+std::string selector_text(const std::map<std::string, std::string>& labels) {
+  return selector_text(api::LabelSelector{.match_labels = labels, .match_expressions = {}});
+}
+
 template <class Owner>
 void fill_scale(api::Scale& scale, const void* object) {
   const auto& owner = *static_cast<const Owner*>(object);
@@ -44,24 +53,40 @@ void fill_scale(api::Scale& scale, const void* object) {
   scale.metadata.creation_timestamp = meta.creation_timestamp;
   scale.spec.replicas = owner.spec.replicas.value_or(1);
   scale.status.replicas = owner.status.replicas;
-  if (owner.spec.selector) scale.status.selector = selector_text(*owner.spec.selector);
+  scale.status.selector = selector_text(owner.spec.selector);
 }
 
-bool is_deployment(const api::Kind& kind) {
-  return &kind == &api::kind_of<api::Deployment>();
+/// A kind that has the subresource scale, and how its objects are read and written by it.
+struct Scalable {
+  const api::Kind& (*kind)();
+  void (*fill)(api::Scale& scale, const void* object);
+  std::optional<std::int32_t>& (*replicas)(void* object);
+};
+
+template <class Owner>
+constexpr Scalable scalable() {
+  return {api::kind_of<Owner>, fill_scale<Owner>, [](void* object) -> std::optional<std::int32_t>& {
+            return static_cast<Owner*>(object)->spec.replicas;
+          }};
 }
 
-std::optional<std::int32_t>& replicas_of(const api::Kind& kind, void* object) {
-  if (is_deployment(kind)) return static_cast<api::Deployment*>(object)->spec.replicas;
-  return static_cast<api::ReplicaSet*>(object)->spec.replicas;
+constexpr Scalable kScalable[] = {
+    scalable<api::Deployment>(),
+    scalable<api::ReplicaSet>(),
+    scalable<api::StatefulSet>(),
+    scalable<api::ReplicationController>(),
+};
+
+const Scalable& scalable_of(const api::Kind& kind) {
+  for (const Scalable& each : kScalable) {
+    if (&each.kind() == &kind) return each;
+  }
+  check_failed(__FILE__, __LINE__, "kind has the subresource scale", kind.kind);
 }
 
 std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
   auto scale = std::make_shared<api::Scale>();
-  if (is_deployment(kind))
-    fill_scale<api::Deployment>(*scale, object);
-  else
-    fill_scale<api::ReplicaSet>(*scale, object);
+  scalable_of(kind).fill(*scale, object);
   return scale;
 }
 
@@ -78,7 +103,7 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
   if (!scale.metadata.uid.empty()) meta.uid = scale.metadata.uid;
   if (!scale.metadata.resource_version.empty())
     meta.resource_version = scale.metadata.resource_version;
-  replicas_of(kind, object.get()) = scale.spec.replicas;
+  scalable_of(kind).replicas(object.get()) = scale.spec.replicas;
   return object;
 }
 

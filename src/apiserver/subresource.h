@@ -17,8 +17,8 @@ namespace insula::apiserver {
 /// The struct that requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
 [[nodiscard]] const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource);
 
-/// `deployments/x/scale`, `replicasets/x/scale`: the Scale that stands for a stored object, as an
-/// entry of its own. Requires: the kind has that subresource.
+/// `deployments/x/scale` and the like: the Scale that stands for a stored object, as an entry of
+/// its own. Requires: the kind has that subresource.
 [[nodiscard]] store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry);
 
 /// A change of Scales as one of the objects they stand for.

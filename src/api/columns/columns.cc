@@ -48,6 +48,12 @@ std::string label_text(const std::map<std::string, std::string>& labels) {
   return text.empty() ? "<none>" : text;
 }
 
+std::string name_of_class(const ObjectMeta& metadata, const std::string& default_annotation) {
+  const auto found = metadata.annotations.find(default_annotation);
+  const bool is_default = found != metadata.annotations.end() && found->second == "true";
+  return is_default ? metadata.name + " (default)" : metadata.name;
+}
+
 std::string selector_text(const LabelSelector& selector) {
   std::multimap<std::string_view, std::string> rules;
   for (const auto& [key, value] : selector.match_labels)

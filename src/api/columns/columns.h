@@ -32,6 +32,10 @@ namespace insula::api {
 /// `a=b,c in (d,e),!f` in the order of the keys; empty for an empty selector.
 [[nodiscard]] std::string selector_text(const LabelSelector& selector);
 
+/// The name, and whether an annotation says that the class is the default.
+[[nodiscard]] std::string name_of_class(const ObjectMeta& metadata,
+                                        const std::string& default_annotation);
+
 [[nodiscard]] std::span<const Column> namespace_columns();
 [[nodiscard]] std::vector<Cell> cells(const Namespace& object, WallTime now);
 [[nodiscard]] std::span<const Column> pod_columns();
@@ -60,10 +64,28 @@ namespace insula::api {
 [[nodiscard]] std::vector<Cell> cells(const LimitRange& object, WallTime now);
 [[nodiscard]] std::span<const Column> network_policy_columns();
 [[nodiscard]] std::vector<Cell> cells(const NetworkPolicy& object, WallTime now);
+[[nodiscard]] std::span<const Column> ingress_columns();
+[[nodiscard]] std::vector<Cell> cells(const Ingress& object, WallTime now);
+[[nodiscard]] std::span<const Column> ingress_class_columns();
+[[nodiscard]] std::vector<Cell> cells(const IngressClass& object, WallTime now);
 [[nodiscard]] std::span<const Column> deployment_columns();
 [[nodiscard]] std::vector<Cell> cells(const Deployment& object, WallTime now);
 [[nodiscard]] std::span<const Column> replica_set_columns();
 [[nodiscard]] std::vector<Cell> cells(const ReplicaSet& object, WallTime now);
+[[nodiscard]] std::span<const Column> stateful_set_columns();
+[[nodiscard]] std::vector<Cell> cells(const StatefulSet& object, WallTime now);
+[[nodiscard]] std::span<const Column> daemon_set_columns();
+[[nodiscard]] std::vector<Cell> cells(const DaemonSet& object, WallTime now);
+[[nodiscard]] std::span<const Column> controller_revision_columns();
+[[nodiscard]] std::vector<Cell> cells(const ControllerRevision& object, WallTime now);
+[[nodiscard]] std::span<const Column> replication_controller_columns();
+[[nodiscard]] std::vector<Cell> cells(const ReplicationController& object, WallTime now);
+[[nodiscard]] std::span<const Column> pod_template_columns();
+[[nodiscard]] std::vector<Cell> cells(const PodTemplate& object, WallTime now);
+[[nodiscard]] std::span<const Column> persistent_volume_columns();
+[[nodiscard]] std::vector<Cell> cells(const PersistentVolume& object, WallTime now);
+[[nodiscard]] std::span<const Column> persistent_volume_claim_columns();
+[[nodiscard]] std::vector<Cell> cells(const PersistentVolumeClaim& object, WallTime now);
 [[nodiscard]] std::span<const Column> tenant_columns();
 [[nodiscard]] std::vector<Cell> cells(const Tenant& object, WallTime now);
 [[nodiscard]] std::span<const Column> role_columns();

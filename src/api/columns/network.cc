@@ -41,6 +41,53 @@ constexpr Column kNetworkPolicyColumns[] = {
     kAgeColumn,
 };
 
+constexpr Column kIngressColumns[] = {
+    kNameColumn,
+    {"Class", "string", "", "IngressClass that is to serve it."},
+    {"Hosts", "string", "", "Hosts of its rules."},
+    {"Address", "string", "", "Where it can be reached."},
+    {"Ports", "string", "", "Ports that are open for it."},
+    kAgeColumn,
+};
+
+constexpr Column kIngressClassColumns[] = {
+    kNameColumn,
+    {"Controller", "string", "", "Who serves its Ingresses."},
+    {"Parameters", "string", "", "An object with settings for the controller."},
+    kAgeColumn,
+};
+
+/// As listed(), but only the first rules are looked at, and those without a host are left out.
+std::string hosts_text(const std::vector<IngressRule>& rules) {
+  std::string text;
+  std::size_t shown = 0;
+  bool more = false;
+  for (const IngressRule& rule : rules) {
+    if (shown == kListedMax) more = true;
+    if (more || rule.host.empty()) continue;
+    if (!text.empty()) text += ',';
+    text += rule.host;
+    ++shown;
+  }
+  if (text.empty()) return "*";
+  return more ? text + fmt::format(" + {} more...", rules.size() - kListedMax) : text;
+}
+
+std::string addresses_text(const IngressLoadBalancerStatus& status) {
+  std::set<std::string> addresses;
+  for (const IngressLoadBalancerIngress& ingress : status.ingress) {
+    const std::string& address = ingress.ip.empty() ? ingress.hostname : ingress.ip;
+    if (!address.empty()) addresses.insert(address);
+  }
+  return fmt::format("{}", fmt::join(addresses, ","));
+}
+
+std::string parameters_text(const Box<IngressClassParametersReference>& parameters) {
+  if (!parameters) return "<none>";
+  const std::string group = parameters->api_group ? "." + *parameters->api_group : std::string();
+  return parameters->kind + group + "/" + parameters->name;
+}
+
 std::string balancer_text(const LoadBalancerStatus& status) {
   std::set<std::string> addresses;
   for (const LoadBalancerIngress& ingress : status.ingress) {
@@ -153,6 +200,34 @@ std::vector<Cell> cells(const NetworkPolicy& object, WallTime now) {
   const std::string selector = selector_text(object.spec.pod_selector);
   return {object.metadata.name, selector.empty() ? "<none>" : selector,
           age(object.metadata.creation_timestamp, now)};
+}
+
+std::span<const Column> ingress_columns() {
+  return kIngressColumns;
+}
+
+std::vector<Cell> cells(const Ingress& object, WallTime now) {
+  return {
+      object.metadata.name,
+      object.spec.ingress_class_name.value_or("<none>"),
+      hosts_text(object.spec.rules),
+      addresses_text(object.status.load_balancer),
+      object.spec.tls.empty() ? "80" : "80, 443",
+      age(object.metadata.creation_timestamp, now),
+  };
+}
+
+std::span<const Column> ingress_class_columns() {
+  return kIngressClassColumns;
+}
+
+std::vector<Cell> cells(const IngressClass& object, WallTime now) {
+  return {
+      name_of_class(object.metadata, "ingressclass.kubernetes.io/is-default-class"),
+      object.spec.controller,
+      parameters_text(object.spec.parameters),
+      age(object.metadata.creation_timestamp, now),
+  };
 }
 
 }  // namespace insula::api

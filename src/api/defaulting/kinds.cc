@@ -1,6 +1,4 @@
-#include <algorithm>
-#include <string_view>
-
+#include "api/defaulting/set.h"
 #include "api/defaults.h"
 
 namespace insula::api {
@@ -8,19 +6,8 @@ namespace insula::api {
 namespace {
 
 constexpr std::int32_t kAffinitySeconds = 10800;  // three hours
-constexpr std::int32_t kRevisionHistory = 10;
-constexpr std::int32_t kProgressSeconds = 600;
 constexpr std::int64_t kRequestsPerHour = 1000;
 constexpr std::int32_t kTenantPort = 8000;
-
-void set_if_empty(std::string& field, std::string_view value) {
-  if (field.empty()) field = value;
-}
-
-template <class T, class U>
-void set_if_absent(std::optional<T>& field, U value) {
-  if (!field) field = value;
-}
 
 void set_defaults(TenantService& service) {
   set_if_empty(service.name, "llm-service");
@@ -120,25 +107,6 @@ void set_defaults(LimitRange& object) {
     set_defaults(item);
 }
 
-void set_defaults(Deployment& object) {
-  DeploymentSpec& spec = object.spec;
-  set_if_absent(spec.replicas, 1);
-  set_if_empty(spec.strategy.type, "RollingUpdate");
-  if (spec.strategy.type == "RollingUpdate") {
-    RollingUpdateDeployment& update = spec.strategy.rolling_update.ensure();
-    set_if_absent(update.max_unavailable, IntOrString("25%"));
-    set_if_absent(update.max_surge, IntOrString("25%"));
-  }
-  set_if_absent(spec.revision_history_limit, kRevisionHistory);
-  set_if_absent(spec.progress_deadline_seconds, kProgressSeconds);
-  set_pod_spec_defaults(spec.template_.spec, RequestsFromLimits::kNo);
-}
-
-void set_defaults(ReplicaSet& object) {
-  set_if_absent(object.spec.replicas, 1);
-  set_pod_spec_defaults(object.spec.template_.spec, RequestsFromLimits::kNo);
-}
-
 void set_defaults(EndpointSlice& object) {
   for (EndpointSlicePort& port : object.ports) {
     set_if_absent(port.name, "");
@@ -156,6 +124,10 @@ void set_defaults(NetworkPolicy& object) {
     spec.policy_types = {"Ingress"};
     if (!spec.egress.empty()) spec.policy_types.emplace_back("Egress");
   }
+}
+
+void set_defaults(IngressClass& object) {
+  if (object.spec.parameters) set_if_absent(object.spec.parameters->scope, "Cluster");
 }
 
 void set_defaults(Tenant& object) {

@@ -1,5 +1,6 @@
 #include <string_view>
 
+#include "api/defaulting/set.h"
 #include "api/defaults.h"
 
 namespace insula::api {
@@ -9,20 +10,6 @@ namespace {
 constexpr std::int32_t kFileMode = 0644;
 constexpr std::int64_t kGracePeriodSeconds = 30;
 constexpr std::int64_t kTokenSeconds = 3600;
-
-void set_if_empty(std::string& field, std::string_view value) {
-  if (field.empty()) field = value;
-}
-
-template <class T>
-void set_if_zero(T& field, T value) {
-  if (field == 0) field = value;
-}
-
-template <class T, class U>
-void set_if_absent(std::optional<T>& field, U value) {
-  if (!field) field = value;
-}
 
 /// Images are pulled always when their tag is `latest`, which they have when neither tag nor digest
 /// is written.

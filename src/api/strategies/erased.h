@@ -61,6 +61,13 @@ void drop_status(void* object) {
   static_cast<T*>(object)->status = {};
 }
 
+/// The Warning of a kind that is kept and shown while nothing acts on it: who writes it must know.
+[[nodiscard]] inline std::vector<std::string> not_acted_on(std::string_view kind,
+                                                           std::string_view consequence) {
+  return {std::string(kind) +
+          " is stored but not acted on by this server yet: " + std::string(consequence)};
+}
+
 template <class T>
 bool spec_changed(const void* object, const void* old) {
   return !(static_cast<const T*>(object)->spec == static_cast<const T*>(old)->spec);

@@ -75,6 +75,19 @@ void validate(const LimitRange& object, FieldErrors& errors);
 
 void validate(const NetworkPolicy& object, FieldErrors& errors);
 
+void validate(const Ingress& object, FieldErrors& errors);
+void validate_create(const Ingress& object, FieldErrors& errors);
+void validate_update(const Ingress& object,
+                     const Ingress& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const IngressClass& object, FieldErrors& errors);
+void validate_update(const IngressClass& object,
+                     const IngressClass& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
 void validate(const Deployment& object, FieldErrors& errors);
 void validate_update(const Deployment& object,
                      const Deployment& old,
@@ -86,6 +99,34 @@ void validate_update(const ReplicaSet& object,
                      const ReplicaSet& old,
                      std::string_view subresource,
                      FieldErrors& errors);
+
+void validate(const StatefulSet& object, FieldErrors& errors);
+void validate_create(const StatefulSet& object, FieldErrors& errors);
+void validate_update(const StatefulSet& object,
+                     const StatefulSet& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const DaemonSet& object, FieldErrors& errors);
+void validate_update(const DaemonSet& object,
+                     const DaemonSet& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const ControllerRevision& object, FieldErrors& errors);
+void validate_create(const ControllerRevision& object, FieldErrors& errors);
+void validate_update(const ControllerRevision& object,
+                     const ControllerRevision& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const ReplicationController& object, FieldErrors& errors);
+void validate_update(const ReplicationController& object,
+                     const ReplicationController& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
+void validate(const PodTemplate& object, FieldErrors& errors);
 
 void validate(const Tenant& object, FieldErrors& errors);
 void validate_update(const Tenant& object,

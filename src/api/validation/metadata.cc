@@ -267,6 +267,36 @@ void validate_label_selector(const LabelSelector& selector,
   }
 }
 
+void validate_domain_path(const std::string& value, const FieldPath& path, FieldErrors& errors) {
+  constexpr std::string_view kPathRegex = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+  constexpr std::string_view kPathSigns = "/-._~%!$&'()*+,;=:";
+  const std::size_t slash = value.find('/');
+  if (value.empty()) {
+    errors.required(path);
+    return;
+  }
+  if (slash == std::string::npos || slash == 0 || slash + 1 == value.size()) {
+    errors.invalid(path, value, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+    return;
+  }
+  const std::string host = value.substr(0, slash), rest = value.substr(slash + 1);
+  errors.invalid_each(path, host, check_dns1123_subdomain(host));
+  if (!std::ranges::all_of(rest, [&](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || kPathSigns.contains(c);
+      })) {
+    errors.invalid(path, rest,
+                   fmt::format("Invalid path (regex used for validation is '{}')", kPathRegex));
+  }
+}
+
+void validate_reference_word(const std::string& value, const FieldPath& path, FieldErrors& errors) {
+  if (value.empty()) {
+    errors.required(path);
+  } else {
+    errors.invalid_each(path, value, check_path_segment(value));
+  }
+}
+
 void validate_conditions(const std::vector<Condition>& conditions,
                          const FieldPath& path,
                          FieldErrors& errors) {

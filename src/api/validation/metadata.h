@@ -38,7 +38,13 @@ void validate_label_selector(const LabelSelector& selector,
                              const FieldPath& path,
                              FieldErrors& errors);
 
-/// `status.conditions` of our own kinds.
+/// `example.com/what`: a name that the owner of a domain has given.
+void validate_domain_path(const std::string& value, const FieldPath& path, FieldErrors& errors);
+
+/// A kind or a name as a member of a reference, which becomes a segment of a URL.
+void validate_reference_word(const std::string& value, const FieldPath& path, FieldErrors& errors);
+
+/// `status.conditions` of meta/v1.
 void validate_conditions(const std::vector<Condition>& conditions,
                          const FieldPath& path,
                          FieldErrors& errors);

@@ -126,6 +126,20 @@ Complaints check_dns1123_subdomain(std::string_view value) {
   return out;
 }
 
+Complaints check_wildcard_subdomain(std::string_view value) {
+  constexpr std::string_view kStart = "*.";
+  Complaints out;
+  if (value.size() > kSubdomainMax) out.push_back(name_length_complaint(kSubdomainMax));
+  if (!value.starts_with(kStart) || !matches_subdomain(value.substr(kStart.size()))) {
+    out.push_back(regex_complaint(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, "
+        "which must consist of lower case alphanumeric characters, '-' or '.' and end with an "
+        "alphanumeric character",
+        fmt::format("\\*\\.{0}(\\.{0})*", kDnsLabelRegex), {"*.example.com"}));
+  }
+  return out;
+}
+
 Complaints check_path_segment(std::string_view value) {
   if (value == "." || value == "..") return {fmt::format("may not be '{}'", value)};
   Complaints out;

@@ -16,6 +16,8 @@ inline constexpr std::size_t kSubdomainMax = 253;  // bytes of a DNS subdomain
 
 [[nodiscard]] Complaints check_dns1123_label(std::string_view value);
 [[nodiscard]] Complaints check_dns1123_subdomain(std::string_view value);
+/// `*.` before a subdomain.
+[[nodiscard]] Complaints check_wildcard_subdomain(std::string_view value);
 /// A name that becomes a path segment of a URL.
 [[nodiscard]] Complaints check_path_segment(std::string_view value);
 

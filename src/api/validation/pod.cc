@@ -6,13 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "api/codec.h"
 #include "api/validation/kinds.h"
 #include "api/validation/metadata.h"
 #include "api/validation/names.h"
 #include "api/validation/resources.h"
 #include "api/validation/shown.h"
-#include "json/value.h"
 
 namespace insula::api {
 
@@ -221,20 +219,6 @@ void take_images(std::vector<Container>& containers, const std::vector<Container
     containers[i].image = old[i].image;
 }
 
-/// The members of the spec that differ, by their JSON names.
-std::string changed_fields(const PodSpec& spec, const PodSpec& old) {
-  const json::Value now = to_json(spec);
-  const json::Value before = to_json(old);
-  std::string text;
-  for (const FieldInfo& field : type_of<PodSpec>().fields) {
-    const json::Value* a = now.as_object()->find(field.name);
-    const json::Value* b = before.as_object()->find(field.name);
-    if ((a == nullptr) == (b == nullptr) && (a == nullptr || *a == *b)) continue;
-    text.append(text.empty() ? "spec." : ", spec.").append(field.name);
-  }
-  return text;
-}
-
 }  // namespace
 
 void validate_pod_spec(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
@@ -317,7 +301,7 @@ void validate_pod_spec_update(const PodSpec& spec, const PodSpec& old, FieldErro
       "`spec.tolerations` (only additions to existing "
       "tolerations),`spec.terminationGracePeriodSeconds` "
       "(allow it to be set to 1 if it was previously negative)\nchanged: " +
-          changed_fields(fixed, old));
+          changed_members(fixed, old, FieldPath("spec")));
 }
 
 void validate(const Pod& object, FieldErrors& errors) {

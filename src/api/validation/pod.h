@@ -27,6 +27,16 @@ void validate_pod_spec_update(const PodSpec& spec, const PodSpec& old, FieldErro
 void validate_volumes(const std::vector<Volume>& volumes,
                       const FieldPath& path,
                       FieldErrors& errors);
+/// That exactly one member of a struct of volume sources (its `type`) is set.
+void validate_one_source(const TypeInfo& type,
+                         const void* source,
+                         const FieldPath& path,
+                         FieldErrors& errors);
+/// Sources that pods and PersistentVolumes have in common.
+void validate_host_path(const HostPathVolumeSource& source,
+                        const FieldPath& path,
+                        FieldErrors& errors);
+void validate_nfs(const NFSVolumeSource& source, const FieldPath& path, FieldErrors& errors);
 void validate_containers(const PodContext& pod, const FieldPath& spec_path, FieldErrors& errors);
 void validate_env(const std::vector<EnvVar>& variables, const FieldPath& path, FieldErrors& errors);
 void validate_env_from(const std::vector<EnvFromSource>& sources,
@@ -63,10 +73,18 @@ void validate_container_security(const SecurityContext& security,
 
 /// Node selectors, affinity, tolerations, spreading, gates.
 void validate_scheduling(const PodSpec& spec, const FieldPath& path, FieldErrors& errors);
+void validate_node_selector(const NodeSelector& selector,
+                            const FieldPath& path,
+                            FieldErrors& errors);
+void validate_tolerations(const std::vector<Toleration>& tolerations,
+                          const FieldPath& path,
+                          FieldErrors& errors);
 void validate_taint_effect(const std::string& effect, const FieldPath& path, FieldErrors& errors);
 
 void validate_protocol(const std::string& protocol, const FieldPath& path, FieldErrors& errors);
 
+/// A path without "..".
+void validate_no_backsteps(const std::string& value, const FieldPath& path, FieldErrors& errors);
 /// A relative path without "..".
 void validate_inner_path(const std::string& value, const FieldPath& path, FieldErrors& errors);
 

@@ -73,13 +73,8 @@ void validate_node_affinity(const NodeAffinity& affinity,
                             const FieldPath& path,
                             FieldErrors& errors) {
   if (affinity.required_during_scheduling_ignored_during_execution) {
-    const FieldPath at =
-        path.child("requiredDuringSchedulingIgnoredDuringExecution").child("nodeSelectorTerms");
-    const auto& terms =
-        affinity.required_during_scheduling_ignored_during_execution->node_selector_terms;
-    if (terms.empty()) errors.required(at, "must have at least one node selector term");
-    for (std::size_t i = 0; i < terms.size(); ++i)
-      validate_term(terms[i], at.index(i), errors);
+    validate_node_selector(*affinity.required_during_scheduling_ignored_during_execution,
+                           path.child("requiredDuringSchedulingIgnoredDuringExecution"), errors);
   }
   const FieldPath at = path.child("preferredDuringSchedulingIgnoredDuringExecution");
   const auto& preferred = affinity.preferred_during_scheduling_ignored_during_execution;
@@ -195,6 +190,23 @@ void validate_spread(const std::vector<TopologySpreadConstraint>& constraints,
 
 }  // namespace
 
+void validate_node_selector(const NodeSelector& selector,
+                            const FieldPath& path,
+                            FieldErrors& errors) {
+  const FieldPath at = path.child("nodeSelectorTerms");
+  const std::vector<NodeSelectorTerm>& terms = selector.node_selector_terms;
+  if (terms.empty()) errors.required(at, "must have at least one node selector term");
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    validate_term(terms[i], at.index(i), errors);
+}
+
+void validate_tolerations(const std::vector<Toleration>& tolerations,
+                          const FieldPath& path,
+                          FieldErrors& errors) {
+  for (std::size_t i = 0; i < tolerations.size(); ++i)
+    validate_toleration(tolerations[i], path.index(i), errors);
+}
+
 void validate_taint_effect(const std::string& effect, const FieldPath& path, FieldErrors& errors) {
   if (effect != "NoSchedule" && effect != "PreferNoSchedule" && effect != "NoExecute") {
     errors.not_supported(path, effect, {"NoSchedule", "PreferNoSchedule", "NoExecute"});
@@ -215,9 +227,7 @@ void validate_scheduling(const PodSpec& spec, const FieldPath& path, FieldErrors
       validate_pod_affinity(*spec.affinity->pod_anti_affinity, at.child("podAntiAffinity"), errors);
     }
   }
-  for (std::size_t i = 0; i < spec.tolerations.size(); ++i) {
-    validate_toleration(spec.tolerations[i], path.child("tolerations").index(i), errors);
-  }
+  validate_tolerations(spec.tolerations, path.child("tolerations"), errors);
   validate_spread(spec.topology_spread_constraints, path.child("topologySpreadConstraints"),
                   errors);
   std::set<std::string_view> gates;

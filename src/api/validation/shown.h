@@ -18,6 +18,18 @@ template <class T>
   return shown_object(type_of<T>(), &object);
 }
 
+/// The members in which two objects of one type differ, by their JSON names below `path`, with
+/// commas between them.
+[[nodiscard]] std::string changed_members(const TypeInfo& type,
+                                          const void* now,
+                                          const void* before,
+                                          const FieldPath& path);
+
+template <class T>
+[[nodiscard]] std::string changed_members(const T& now, const T& before, const FieldPath& path) {
+  return changed_members(type_of<T>(), &now, &before, path);
+}
+
 [[nodiscard]] ShownValue shown_map(const std::map<std::string, std::string>& values);
 [[nodiscard]] ShownValue shown_list(const std::vector<std::string>& values);
 

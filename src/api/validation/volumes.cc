@@ -151,22 +151,6 @@ void validate_projected(const ProjectedVolumeSource& projected,
   }
 }
 
-void validate_host_path(const HostPathVolumeSource& source,
-                        const FieldPath& path,
-                        FieldErrors& errors) {
-  if (source.path.empty()) errors.required(path.child("path"));
-  if (("/" + source.path + "/").contains("/../")) {
-    errors.invalid(path.child("path"), source.path, "must not contain '..'");
-  }
-  constexpr std::array<std::string_view, 8> kTypes = {
-      "",     "BlockDevice",  "CharDevice", "Directory", "DirectoryOrCreate",
-      "File", "FileOrCreate", "Socket"};
-  if (source.type && std::ranges::find(kTypes, *source.type) == kTypes.end()) {
-    errors.not_supported(path.child("type"), *source.type,
-                         std::vector<std::string_view>(kTypes.begin(), kTypes.end()));
-  }
-}
-
 /// Sources with rules of their own here. The others belong to storage that only a bigger cluster
 /// has; their fields are checked by the schema and by whoever mounts them.
 void validate_source(const VolumeSource& source, const FieldPath& path, FieldErrors& errors) {
@@ -196,33 +180,54 @@ void validate_source(const VolumeSource& source, const FieldPath& path, FieldErr
   if (source.persistent_volume_claim && source.persistent_volume_claim->claim_name.empty()) {
     errors.required(path.child("persistentVolumeClaim").child("claimName"));
   }
-  if (source.nfs) {
-    const FieldPath at = path.child("nfs");
-    if (source.nfs->server.empty()) errors.required(at.child("server"));
-    if (source.nfs->path.empty()) errors.required(at.child("path"));
-    if (!source.nfs->path.starts_with('/')) {
-      errors.invalid(at.child("path"), source.nfs->path, "must be an absolute path");
-    }
-  }
+  if (source.nfs) validate_nfs(*source.nfs, path.child("nfs"), errors);
 }
 
-/// Counts the members that are set by the table of the struct, so that a new source cannot be
-/// forgotten.
-void validate_one_source(const VolumeSource& source, const FieldPath& path, FieldErrors& errors) {
+}  // namespace
+
+// Goes by the table of the struct, so that a new source cannot be forgotten.
+void validate_one_source(const TypeInfo& type,
+                         const void* source,
+                         const FieldPath& path,
+                         FieldErrors& errors) {
   bool found = false;
-  for (const FieldInfo& field : type_of<VolumeSource>().fields) {
-    if (field.value->ops->size(field.in(&source)) == 0) continue;
+  for (const FieldInfo& field : type.fields) {
+    if (field.value->ops->size(field.in(source)) == 0) continue;
     if (found) errors.forbidden(path.child(field.name), "may not specify more than 1 volume type");
     found = true;
   }
   if (!found) errors.required(path, "must specify a volume type");
 }
 
-}  // namespace
+void validate_host_path(const HostPathVolumeSource& source,
+                        const FieldPath& path,
+                        FieldErrors& errors) {
+  if (source.path.empty()) errors.required(path.child("path"));
+  validate_no_backsteps(source.path, path.child("path"), errors);
+  constexpr std::array<std::string_view, 8> kTypes = {
+      "",     "BlockDevice",  "CharDevice", "Directory", "DirectoryOrCreate",
+      "File", "FileOrCreate", "Socket"};
+  if (source.type && std::ranges::find(kTypes, *source.type) == kTypes.end()) {
+    errors.not_supported(path.child("type"), *source.type,
+                         std::vector<std::string_view>(kTypes.begin(), kTypes.end()));
+  }
+}
+
+void validate_nfs(const NFSVolumeSource& source, const FieldPath& path, FieldErrors& errors) {
+  if (source.server.empty()) errors.required(path.child("server"));
+  if (source.path.empty()) errors.required(path.child("path"));
+  if (!source.path.starts_with('/')) {
+    errors.invalid(path.child("path"), source.path, "must be an absolute path");
+  }
+}
+
+void validate_no_backsteps(const std::string& value, const FieldPath& path, FieldErrors& errors) {
+  if (("/" + value + "/").contains("/../")) errors.invalid(path, value, "must not contain '..'");
+}
 
 void validate_inner_path(const std::string& value, const FieldPath& path, FieldErrors& errors) {
   if (value.starts_with('/')) errors.invalid(path, value, "must be a relative path");
-  if (("/" + value + "/").contains("/../")) errors.invalid(path, value, "must not contain '..'");
+  validate_no_backsteps(value, path, errors);
 }
 
 void validate_volumes(const std::vector<Volume>& volumes,
@@ -232,7 +237,7 @@ void validate_volumes(const std::vector<Volume>& volumes,
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     const Volume& volume = volumes[i];
     const FieldPath at = path.index(i);
-    validate_one_source(volume.volume_source, at, errors);
+    validate_one_source(type_of<VolumeSource>(), &volume.volume_source, at, errors);
     validate_source(volume.volume_source, at, errors);
     if (volume.name.empty()) {
       errors.required(at.child("name"));

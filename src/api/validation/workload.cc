@@ -1,5 +1,8 @@
-#include <algorithm>
+#include "api/validation/workload.h"
+
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "api/validation/kinds.h"
 #include "api/validation/metadata.h"
@@ -10,42 +13,40 @@
 
 namespace insula::api {
 
-namespace {
-
-void not_negative(std::int32_t value, const FieldPath& path, FieldErrors& errors) {
+void not_negative(std::int64_t value, const FieldPath& path, FieldErrors& errors) {
   if (value < 0) errors.invalid(path, value, kNegative);
 }
 
-/// Selector and template of a Deployment or ReplicaSet.
-void validate_pods(const Box<LabelSelector>& selector,
-                   const PodTemplateSpec& pods,
-                   FieldErrors& errors) {
+void validate_selected_pods(const Box<LabelSelector>& selector,
+                            const PodTemplateSpec& pods,
+                            std::string_view workload,
+                            FieldErrors& errors) {
   const FieldPath path("spec.selector");
   if (!selector) {
     errors.required(path);
   } else {
     validate_label_selector(*selector, path, errors);
     if (is_empty(*selector)) {
-      errors.invalid(path, shown(*selector), "empty selector is invalid for deployment");
+      errors.invalid(path, shown(*selector),
+                     fmt::format("empty selector is invalid for {}", workload));
     } else if (!matches(*selector, pods.metadata.labels)) {
       errors.invalid(FieldPath("spec.template.metadata.labels"), shown_map(pods.metadata.labels),
                      "`selector` does not match template `labels`");
     }
   }
-  const FieldPath template_path("spec.template");
-  validate_pod_template(pods, template_path, errors);
-  const FieldPath spec_path = template_path.child("spec");
-  if (pods.spec.restart_policy != "Always") {
-    errors.not_supported(spec_path.child("restartPolicy"), pods.spec.restart_policy, {"Always"});
-  }
-  if (pods.spec.active_deadline_seconds) {
-    errors.forbidden(spec_path.child("activeDeadlineSeconds"),
-                     "activeDeadlineSeconds in ReplicaSet is not Supported");
+}
+
+void validate_lasting_pods(const PodSpec& pods, std::string_view kind, FieldErrors& errors) {
+  const FieldPath path("spec.template.spec");
+  if (pods.restart_policy != "Always")
+    errors.not_supported(path.child("restartPolicy"), pods.restart_policy, {"Always"});
+  if (pods.active_deadline_seconds) {
+    errors.forbidden(path.child("activeDeadlineSeconds"),
+                     fmt::format("activeDeadlineSeconds in {} is not Supported", kind));
   }
 }
 
-/// The value of `7` or the number before `%`; -1 when it is neither.
-std::int32_t amount(const IntOrString& value) {
+std::int32_t count_or_percent(const IntOrString& value) {
   if (!value.is_string()) return value.number();
   std::int32_t number = -1;
   std::from_chars(value.name().data(), value.name().data() + value.name().size(), number);
@@ -60,6 +61,30 @@ void validate_count_or_percent(const IntOrString& value,
   } else {
     not_negative(value.number(), path, errors);
   }
+}
+
+void validate_at_most_all(const IntOrString& value, const FieldPath& path, FieldErrors& errors) {
+  if (value.is_string() && count_or_percent(value) > 100)
+    errors.invalid(path, shown(value), "must not be greater than 100%");
+}
+
+void validate_selector_update(const Box<LabelSelector>& selector,
+                              const Box<LabelSelector>& old,
+                              FieldErrors& errors) {
+  if (selector == old) return;
+  errors.invalid(FieldPath("spec.selector"), selector ? shown(*selector) : ShownValue::json("null"),
+                 kFieldImmutable);
+}
+
+namespace {
+
+/// Selector and template of a Deployment or ReplicaSet.
+void validate_pods(const Box<LabelSelector>& selector,
+                   const PodTemplateSpec& pods,
+                   FieldErrors& errors) {
+  validate_selected_pods(selector, pods, "deployment", errors);
+  validate_pod_template(pods, FieldPath("spec.template"), errors);
+  validate_lasting_pods(pods.spec, "ReplicaSet", errors);
 }
 
 void validate_strategy(const DeploymentStrategy& strategy, FieldErrors& errors) {
@@ -83,21 +108,11 @@ void validate_strategy(const DeploymentStrategy& strategy, FieldErrors& errors) 
   const IntOrString surge = strategy.rolling_update->max_surge.value_or(IntOrString(0));
   validate_count_or_percent(unavailable, at.child("maxUnavailable"), errors);
   validate_count_or_percent(surge, at.child("maxSurge"), errors);
-  if (amount(unavailable) == 0 && amount(surge) == 0) {
+  if (count_or_percent(unavailable) == 0 && count_or_percent(surge) == 0) {
     errors.invalid(at.child("maxUnavailable"), shown(unavailable),
                    "may not be 0 when `maxSurge` is 0");
   }
-  if (unavailable.is_string() && amount(unavailable) > 100) {
-    errors.invalid(at.child("maxUnavailable"), shown(unavailable), "must not be greater than 100%");
-  }
-}
-
-void validate_selector_update(const Box<LabelSelector>& selector,
-                              const Box<LabelSelector>& old,
-                              FieldErrors& errors) {
-  if (selector == old) return;
-  errors.invalid(FieldPath("spec.selector"), selector ? shown(*selector) : ShownValue::json("null"),
-                 kFieldImmutable);
+  validate_at_most_all(unavailable, at.child("maxUnavailable"), errors);
 }
 
 }  // namespace

@@ -101,9 +101,9 @@ GarbageCollector::GarbageCollector(client::Client& client,
                                    const controller::Runtime& runtime,
                                    controller::EventRecorder& events)
     : client_(client), events_(events), controller_({.name = "garbage"}, runtime, *this) {
-  for (const api::Kind* kind : api::kinds()) {
+  for (const api::Kind* kind : api::stored_kinds()) {
     // Events are many, and nothing owns or is owned by them.
-    if (!kind->is_stored() || kind->plural == "events") continue;
+    if (kind->plural == "events") continue;
     mirrors_.push_back(std::make_unique<KindMirror>(*this, client, *kind, runtime.log));
   }
 }

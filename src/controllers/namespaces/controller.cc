@@ -79,8 +79,8 @@ Task<Result<controller::Outcome>> NamespaceController::terminate(NamespacePtr na
   INSULA_CO_TRY_VOID(co_await clear(name, api::kind_of<api::Pod>(), content));
   // What pods use (Secrets, Services) stays until the last of them has ended.
   if (content.objects.empty()) {
-    for (const api::Kind* kind : api::kinds()) {
-      if (!kind->namespaced || !kind->is_stored() || kind == &api::kind_of<api::Pod>()) continue;
+    for (const api::Kind* kind : api::stored_kinds()) {
+      if (!kind->namespaced || kind == &api::kind_of<api::Pod>()) continue;
       INSULA_CO_TRY_VOID(co_await clear(name, *kind, content));
     }
   }

@@ -1,0 +1,52 @@
+#include "api/columns/batch.h"
+#include "api/defaulting/batch.h"
+#include "api/strategies/erased.h"
+#include "api/strategies/strategies.h"
+#include "api/validation/batch.h"
+
+namespace insula::api {
+
+namespace {
+
+constexpr SelectableField kFields[] = {
+    {"status.successful",
+     [](const void* object) {
+       return std::to_string(static_cast<const Job*>(object)->status.succeeded);
+     }},
+};
+
+/// Unless the user wants to choose the selector, pods carry the Job's uid and are found by it: no
+/// other object can lay hands on them. Conflicting labels of the user are for validation to refuse.
+void prepare_for_create(Job& object) {
+  object.status = {};
+  if (object.spec.manual_selector.value_or(false)) return;
+  auto& labels = object.spec.template_.metadata.labels;
+  for (const char* key : {"job-name", "batch.kubernetes.io/job-name"})
+    labels.emplace(key, object.metadata.name);
+  for (const char* key : {"controller-uid", "batch.kubernetes.io/controller-uid"})
+    labels.emplace(key, object.metadata.uid);
+  object.spec.selector.ensure().match_labels.emplace("batch.kubernetes.io/controller-uid",
+                                                     object.metadata.uid);
+}
+
+constexpr KindStrategy kStrategy{
+    .kind = kind_of<Job>,
+    .set_defaults = erased::change<Job, set_defaults>,
+    .prepare_for_create = erased::change<Job, prepare_for_create>,
+    .prepare_for_update = erased::keep_other_half<Job>,
+    .spec_changed = erased::spec_changed<Job>,
+    .validate = erased::check<Job, validate>,
+    .validate_update = erased::check_from<Job, validate_update>,
+    .warnings = [](const void*) { return erased::not_acted_on("Job", "it has no pods"); },
+    .columns = job_columns,
+    .cells = erased::row<Job, cells>,
+    .selectable_fields = kFields,
+};
+
+}  // namespace
+
+const KindStrategy& job_strategy() {
+  return kStrategy;
+}
+
+}  // namespace insula::api

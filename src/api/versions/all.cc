@@ -1,0 +1,38 @@
+#include "api/version.h"
+#include "api/versions/versions.h"
+#include "base/check.h"
+
+namespace insula::api {
+
+namespace {
+
+template <class Stored, class Shown>
+constexpr Version version() {
+  return {
+      .kind = kind_of<Shown>,
+      .show =
+          [](const void* stored, void* object) {
+            api::show(*static_cast<const Stored*>(stored), *static_cast<Shown*>(object));
+          },
+      .store =
+          [](const void* object, void* stored) {
+            api::store(*static_cast<const Shown*>(object), *static_cast<Stored*>(stored));
+          },
+  };
+}
+
+constexpr Version kAll[] = {
+    version<Event, EventV1>(),
+    version<HorizontalPodAutoscaler, HorizontalPodAutoscalerV1>(),
+};
+
+}  // namespace
+
+const Version& version_of(const Kind& kind) {
+  for (const Version& version : kAll) {
+    if (&version.kind() == &kind) return version;
+  }
+  check_failed(__FILE__, __LINE__, "kind is a version of another", kind.kind);
+}
+
+}  // namespace insula::api
