@@ -64,11 +64,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   UsageJournal& journal = **opened;
   const auto before = journal.read();
   const WallTime now{std::chrono::hours(480'000)};
-  journal.add({.tenant = "t", .model = "m", .key = "k", .failed = true, .usage = {1, 2, true}},
-              now);
+  gateway::UsageRecord record;
+  record.subject.tenant.set("t");
+  record.subject.model.set("m");
+  record.subject.key.set("k");
+  record.status = 200;
+  record.prompt_tokens = 1;
+  record.completion_tokens = 2;
+  const UsageJournal::Update update = journal.prepare(record, now);
+  journal.commit(update, record);
+  INSULA_CHECK(journal.find(update) == UsageJournal::Made::kYes);
   const auto after = journal.read();
-  const auto ours = std::ranges::find_if(after, [](const UsageJournal::Reading& reading) {
-    return reading.key.tenant == "t" && reading.counts == gateway::UsageCounts{1, 1, 1, 2, 1};
+  const auto ours = std::ranges::find_if(after, [&update](const UsageJournal::Reading& reading) {
+    return reading.cell == update.cell && reading.use == update.use && reading.key.tenant == "t" &&
+           reading.counts.requests == 1 && reading.counts.completion_tokens == 2;
   });
   // Cells that the header did not know of may come to light with ours.
   INSULA_CHECK(ours != after.end() && after.size() > before.size());
