@@ -41,8 +41,8 @@ struct Kind {
   [[nodiscard]] bool has_subresource(std::string_view name) const;
   [[nodiscard]] bool has_verb(std::string_view verb) const;
 
-  /// Whether objects of it are kept, as this kind or as storage(). Those of a kind that can only be created (SubjectAccessReview)
-  /// are questions: answered and forgotten.
+  /// Whether objects of it are kept, as this kind or as storage(). Those of a kind that can only be
+  /// created (SubjectAccessReview) are questions: answered and forgotten.
   [[nodiscard]] bool is_stored() const { return has_verb("get"); }
 
   /// The ObjectMeta of an object of this kind. Requires: the kind has one.
