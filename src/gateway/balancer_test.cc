@@ -93,6 +93,7 @@ TEST(Balancer, KeepsManyEndpointsAboutEquallyLoaded) {
   Balancer balancer(2);
   const Backend backend = with_endpoints(50);
   std::vector<Visit> running;
+  running.reserve(1000);
   for (int i = 0; i < 1000; ++i)
     running.push_back(balancer.choose(backend, {}, kNow));
   std::int64_t most = 0;
@@ -173,6 +174,7 @@ TEST(Balancer, WhoIsNewGetsItsShareSlowly) {
       std::make_shared<Endpoint>(net::Address::parse("10.1.0.1:80").value(), kNow));
   const auto running_after = [&](SteadyTime now) {
     std::vector<Visit> running;
+    running.reserve(210);
     for (int i = 0; i < 210; ++i)
       running.push_back(balancer.choose(backend, {}, now));
     return static_cast<int>(backend.endpoints[2]->in_flight);

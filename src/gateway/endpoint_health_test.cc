@@ -149,6 +149,7 @@ TEST(EndpointHealth, ThreadsThatFindAProbeDueGetOneTogether) {
     std::atomic<int> ready{0};
     {
       std::vector<std::jthread> threads;
+      threads.reserve(4);
       for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&] {
           ++ready;
@@ -168,6 +169,7 @@ TEST(EndpointHealth, NoFailureOfTwoThreadsIsLost) {
     std::atomic<int> ejections{0};
     {
       std::vector<std::jthread> threads;
+      threads.reserve(kFailures);
       for (int i = 0; i < kFailures; ++i) {
         threads.emplace_back([&] {
           if (health.fail(kStart, kUnanswered, false) > 0s) ++ejections;

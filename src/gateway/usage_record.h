@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,7 +43,7 @@ struct FixedText {
 
   void set(std::string_view text) {
     bytes.fill('\0');
-    std::memcpy(bytes.data(), text.data(), std::min(text.size(), kBytesMax));
+    std::ranges::copy(text.substr(0, kBytesMax), bytes.begin());
   }
 
   [[nodiscard]] std::string_view view() const {
