@@ -18,21 +18,8 @@ const char* label_of(LimitScope scope) {
   return "tenant";
 }
 
-}  // namespace
-
-TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view tenant) {
-  const std::string name(tenant);
-  TenantMetrics metrics;
-  const auto requests = [&](std::string code) {
-    return &registry.counter(
-        "insula_gateway_requests_total",
-        "Requests answered, by status. 499: the client left. Look at the 5xx first.",
-        {{"tenant", name}, {"code", std::move(code)}});
-  };
-  for (std::size_t i = 0; i < TenantMetrics::kStatuses.size(); ++i) {
-    metrics.requests[i] = requests(std::to_string(TenantMetrics::kStatuses[i]));
-  }
-  metrics.requests.back() = requests("other");
+/// What requests used up.
+void add_usage(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   const auto tokens = [&](const char* type) {
     return &registry.counter("insula_gateway_tokens_total",
                              "Tokens that upstreams reported or that were estimated.",
@@ -53,22 +40,10 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       "insula_gateway_cost_nanos_total",
       "What requests cost, in billionths of the currency of the price list (insula price list).",
       {{"tenant", name}});
-  constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
-  for (const LimitScope scope : kLimitScopes) {
-    for (std::size_t i = 0; i < kLimits.size(); ++i) {
-      metrics.rate_limited[scope][i] = &registry.counter(
-          "insula_gateway_rate_limited_total",
-          "Requests refused with 429, by the limit that they met and whose it was. Raise that "
-          "limit in the Tenant's rateLimit or that of its model, or make a key with a larger one, "
-          "if "
-          "they are wanted.",
-          {{"tenant", name}, {"limit", kLimits[i]}, {"scope", label_of(scope)}});
-    }
-  }
-  metrics.streams_ended = &registry.counter(
-      "insula_gateway_streams_ended_total",
-      "Streams that the gateway ended because the limit of tokens had no room for more of them.",
-      {{"tenant", name}});
+}
+
+/// What became of requests upstream.
+void add_upstreams(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   metrics.retries = &registry.counter(
       "insula_gateway_retries_total",
       "Requests tried again on another endpoint before the first byte of a reply.",
@@ -97,6 +72,40 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   metrics.lost_errors = errors("lost");
   metrics.timeout_errors = errors("timeout");
   metrics.protocol_errors = errors("protocol");
+}
+
+}  // namespace
+
+TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view tenant) {
+  const std::string name(tenant);
+  TenantMetrics metrics;
+  const auto requests = [&](std::string code) {
+    return &registry.counter(
+        "insula_gateway_requests_total",
+        "Requests answered, by status. 499: the client left. Look at the 5xx first.",
+        {{"tenant", name}, {"code", std::move(code)}});
+  };
+  for (std::size_t i = 0; i < TenantMetrics::kStatuses.size(); ++i) {
+    metrics.requests[i] = requests(std::to_string(TenantMetrics::kStatuses[i]));
+  }
+  metrics.requests.back() = requests("other");
+  add_usage(metrics, registry, name);
+  constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
+  for (const LimitScope scope : kLimitScopes) {
+    for (std::size_t i = 0; i < kLimits.size(); ++i) {
+      metrics.rate_limited[scope][i] = &registry.counter(
+          "insula_gateway_rate_limited_total",
+          "Requests refused with 429, by the limit that they met and whose it was. Raise that "
+          "limit in the Tenant's rateLimit or that of its model, or make a key with a larger one, "
+          "if they are wanted.",
+          {{"tenant", name}, {"limit", kLimits[i]}, {"scope", label_of(scope)}});
+    }
+  }
+  metrics.streams_ended = &registry.counter(
+      "insula_gateway_streams_ended_total",
+      "Streams that the gateway ended because the limit of tokens had no room for more of them.",
+      {{"tenant", name}});
+  add_upstreams(metrics, registry, name);
   metrics.in_flight = &registry.gauge("insula_gateway_requests_in_flight",
                                       "Requests being answered now.", {{"tenant", name}});
   metrics.duration = &registry.histogram("insula_gateway_request_duration_seconds",
