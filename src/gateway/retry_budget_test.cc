@@ -62,6 +62,7 @@ TEST(RetryBudget, ThreadsTogetherTakeNoMoreThanThereIs) {
     std::atomic<int> taken{0};
     {
       std::vector<std::jthread> threads;
+      threads.reserve(4);
       for (int i = 0; i < 4; ++i)
         threads.emplace_back([&] { taken += take_all(budget, kStart + 1s); });
     }

@@ -47,6 +47,7 @@ Preface match_http2_preface(std::string_view bytes) {
 }
 
 /// What libnghttp2 calls. `self` is the session.
+// NOLINTBEGIN(readability-function-size): the parameters are those that libnghttp2 gives
 struct Http2Session::Callbacks {
   static Http2StreamHandler* stream_of(nghttp2_session* session, StreamId id) {
     return static_cast<Http2StreamHandler*>(nghttp2_session_get_stream_user_data(session, id));
@@ -232,6 +233,8 @@ struct Http2Session::Callbacks {
     return static_cast<ssize_t>(piece.bytes);
   }
 };
+
+// NOLINTEND(readability-function-size)
 
 Http2Session::Http2Session(Http2Handler& handler, const Http2Limits& limits)
     : handler_(handler), head_limits_(limits.head), head_(limits.head) {

@@ -100,6 +100,7 @@ TEST_F(Http2SessionTest, TheClientSendsNoMoreThanTheWindowUntilItIsTaken) {
 
 TEST_F(Http2SessionTest, StreamsThatNobodyTakesFillTheConnectionsWindow) {
   std::vector<StreamId> ids;
+  ids.reserve(8);
   for (int i = 0; i < 8; ++i)
     ids.push_back(client_.submit(http2_post("/"), std::string(250'000, 'b')));
   ASSERT_TRUE(exchange());
