@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +8,7 @@
 #include "async/loop.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "fastest_runs.h"
 #include "http/client.h"
 #include "http/framing.h"
 #include "http/parser.h"
@@ -133,44 +132,21 @@ void exchange_on_loopback(benchmark::State& state) {
 
 BENCHMARK(exchange_on_loopback);
 
-/// Prints as usual and keeps the fastest run of each benchmark.
-class Results final : public benchmark::ConsoleReporter {
- public:
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration) continue;
-      const double ns = run.GetAdjustedCPUTime();
-      auto [entry, is_new] = fastest_ns.try_emplace(run.run_name.function_name, ns);
-      entry->second = std::min(entry->second, ns);
-    }
-    ConsoleReporter::ReportRuns(runs);
-  }
-
-  std::map<std::string, double> fastest_ns;
-};
-
 }  // namespace
 }  // namespace insula::http
 
 int main(int argc, char** argv) {
   using namespace insula::http;
-  std::vector<char*> args(argv, argv + argc);
-  std::string repetitions = "--benchmark_repetitions=7";
-  args.insert(args.begin() + 1, repetitions.data());
-  int count = static_cast<int>(args.size());
-  benchmark::Initialize(&count, args.data());
-  Results results;
-  benchmark::RunSpecifiedBenchmarks(&results);
-  const double request = results.fastest_ns["parse_chat_request"];
-  const double response = results.fastest_ns["parse_small_response"];
+  const insula::bench::FastestRuns fastest = insula::bench::run_benchmarks(argc, argv);
+  const double request = fastest.of("parse_chat_request");
+  const double response = fastest.of("parse_small_response");
   fmt::print(
       R"({{"bench":"http","request_ns":{:.0f},"mixed_request_ns":{:.0f},"response_ns":{:.0f},"event_framing_ns":{:.0f},)"
       R"("loopback_exchange_ns":{:.0f},"reference_request_ns":{:.0f},"reference_response_ns":{:.0f},)"
       R"("request_ratio":{:.2f},"response_ratio":{:.2f}}})"
       "\n",
-      request, results.fastest_ns["parse_mixed_requests"], response,
-      results.fastest_ns["frame_one_event"], results.fastest_ns["exchange_on_loopback"],
-      kReferenceRequestNs, kReferenceResponseNs, kReferenceRequestNs / request,
-      kReferenceResponseNs / response);
+      request, fastest.of("parse_mixed_requests"), response, fastest.of("frame_one_event"),
+      fastest.of("exchange_on_loopback"), kReferenceRequestNs, kReferenceResponseNs,
+      kReferenceRequestNs / request, kReferenceResponseNs / response);
   return 0;
 }

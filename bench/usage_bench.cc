@@ -1,17 +1,14 @@
 // What it costs a request to be on the bill: noted when it is admitted, kept up to date while its
 // reply passes, settled in the sums, the log of records and the table of what runs.
 
-#include <algorithm>
-#include <map>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "fastest_runs.h"
 #include "gateway/record_log.h"
 #include "gateway/usage_recorder.h"
 #include "telemetry/metrics.h"
@@ -97,37 +94,14 @@ void bill_and_log_a_request(benchmark::State& state) {
 
 BENCHMARK(bill_and_log_a_request);
 
-/// Prints as usual and keeps the fastest run of each benchmark.
-class Results final : public benchmark::ConsoleReporter {
- public:
-  void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration) continue;
-      const double ns = run.GetAdjustedCPUTime();
-      auto [entry, is_new] = fastest_ns.try_emplace(run.run_name.function_name, ns);
-      entry->second = std::min(entry->second, ns);
-    }
-    ConsoleReporter::ReportRuns(runs);
-  }
-
-  std::map<std::string, double> fastest_ns;
-};
-
 }  // namespace
 }  // namespace insula::gateway
 
 int main(int argc, char** argv) {
   using namespace insula::gateway;
-  std::vector<char*> args(argv, argv + argc);
-  std::string repetitions = "--benchmark_repetitions=7";
-  args.insert(args.begin() + 1, repetitions.data());
-  int count = static_cast<int>(args.size());
-  benchmark::Initialize(&count, args.data());
-  Results results;
-  benchmark::RunSpecifiedBenchmarks(&results);
+  const insula::bench::FastestRuns fastest = insula::bench::run_benchmarks(argc, argv);
   fmt::print(R"({{"bench":"usage","loop_ns":{:.0f},"with_log_ns":{:.0f},"bar_ns":{:.0f}}})"
              "\n",
-             results.fastest_ns["bill_a_request"], results.fastest_ns["bill_and_log_a_request"],
-             kBarNs);
+             fastest.of("bill_a_request"), fastest.of("bill_and_log_a_request"), kBarNs);
   return 0;
 }
