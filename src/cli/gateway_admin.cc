@@ -1,6 +1,10 @@
 #include "cli/gateway_admin.h"
 
 #include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/session.h"
@@ -22,7 +26,13 @@ std::string target_of(std::string path, const QueryParameters& parameters) {
   return path;
 }
 
-Error unreachable(Error error) {
+/// Why the gateway's socket gave no answer.
+Error unreachable(const std::string& socket, Error error) {
+  if (::access(socket.c_str(), W_OK) != 0 && errno == EACCES) {
+    return {ErrorCode::kForbidden,
+            fmt::format("only root and the user that the platform runs as may ask the gateway ({})",
+                        socket)};
+  }
   return with_hint(std::move(error).in("the gateway does not answer"));
 }
 
@@ -38,14 +48,14 @@ Task<Result<>> ask_gateway(std::string data_dir,
                            std::string path,
                            QueryParameters parameters,
                            std::function<Result<>(std::string_view)> take) {
-  INSULA_CO_TRY(const http::Origin origin,
-                http::Origin::parse("unix:" + data_dir + "/gateway/admin.sock"));
+  const std::string socket = data_dir + "/gateway/admin.sock";
+  INSULA_CO_TRY(const http::Origin origin, http::Origin::parse("unix:" + socket));
   http::Client client{http::ClientOptions{}};
   http::Request request;
   request.target = target_of(std::move(path), parameters);
   auto answer =
       co_await client.open(origin, std::move(request), system_clock().now() + kAnswerWithin);
-  if (!answer) co_return std::unexpected(unreachable(std::move(answer).error()));
+  if (!answer) co_return std::unexpected(unreachable(socket, std::move(answer).error()));
   http::ResponseStream& stream = **answer;
   if (stream.status() != 200) {
     const auto body =

@@ -5,6 +5,7 @@ import concurrent.futures
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import time
 import unittest
@@ -186,6 +187,12 @@ class Access(unittest.TestCase):
             return (after["requests"] == before["requests"] + 1 and
                     after["totalTokens"] == before["totalTokens"] + answer["usage"]["total_tokens"])
         eventually(counted, 5, message="usage")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_usage_is_not_shown_to_other_users(self):
+        refused = self.platform.insula("usage", check=False, user="nobody")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("only root and the user that the platform runs as may ask the gateway", refused.stderr)
 
 
 class Protocols(unittest.TestCase):
