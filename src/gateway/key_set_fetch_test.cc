@@ -4,15 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include "async/deadline.h"
 #include "gateway/testing/issuer.h"
 #include "net/tls.h"
+#include "testing/certificate.h"
 
 namespace insula::gateway {
 namespace {
@@ -21,46 +17,6 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Certificate {
-  std::string pem;
-  std::string key;
-};
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(size));
-  BIO_free(bio);
-  return text;
-}
-
-/// Self-signed and its own authority.
-Certificate make_certificate(const char* alternative_name) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>("idp"), -1, -1, 0);
-  X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-  X509_set_pubkey(certificate, key);
-  for (const auto& [nid, value] : {std::pair{NID_basic_constraints, "critical,CA:TRUE"},
-                                   std::pair{NID_subject_alt_name, alternative_name}}) {
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-  X509_sign(certificate, key, EVP_sha256());
-  BIO* certificate_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(certificate_bio, certificate);
-  BIO* key_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return {text_of(certificate_bio), text_of(key_bio)};
-}
 
 std::string refusal(const Result<KeySetText>& fetched) {
   return fetched ? "fetched" : fetched.error().message();
@@ -85,7 +41,7 @@ class KeySetFetchTest : public ::testing::Test {
     result.emplace(co_await fetch_key_set(pool_, std::move(source), loop_.now() + patience));
   }
 
-  static std::shared_ptr<net::TlsContext> tls(const Certificate& certificate) {
+  static std::shared_ptr<net::TlsContext> tls(const testing::Certificate& certificate) {
     net::TlsServerOptions options;
     options.certificate_chain = certificate.pem;
     options.private_key = certificate.key;
@@ -162,14 +118,14 @@ TEST_F(KeySetFetchTest, AnswersThatAreNoneAreErrorsThatHoldNothingOfThem) {
 }
 
 TEST_F(KeySetFetchTest, TrustsTheGivenCertificatesAndTheNameInTheUrlOnly) {
-  const Certificate certificate = make_certificate("IP:127.0.0.1");
+  const auto certificate = testing::make_certificate({});
   IssuerServer server(
       loop_, [](const http::Request&) { return json_response("the set"); }, tls(certificate));
   const std::string url = server.url("/keys");
   EXPECT_TRUE(fetch({.issuer = "i", .jwks_uri = url, .ca = certificate.pem}));
   EXPECT_THAT(refusal(fetch({.issuer = "i", .jwks_uri = url})), HasSubstr("TLS handshake"));
   EXPECT_THAT(
-      refusal(fetch({.issuer = "i", .jwks_uri = url, .ca = make_certificate("IP:127.0.0.1").pem})),
+      refusal(fetch({.issuer = "i", .jwks_uri = url, .ca = testing::make_certificate({}).pem})),
       HasSubstr("TLS handshake"));
   EXPECT_THAT(refusal(fetch({.issuer = "i", .jwks_uri = url, .ca = ""})), HasSubstr("caRef"));
   EXPECT_EQ(code_of(fetch({.issuer = "i", .jwks_uri = url, .ca = "not a certificate"})),

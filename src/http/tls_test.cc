@@ -5,73 +5,28 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include "http/client.h"
 #include "http/server.h"
 #include "http/test_service.h"
+#include "testing/certificate.h"
 
 namespace insula::http {
 namespace {
 
-struct Pem {
-  std::string certificate;
-  std::string key;
-};
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(size));
-  BIO_free(bio);
-  return text;
-}
-
-/// Self-signed for 127.0.0.1 and its own authority.
-Pem make_certificate(const char* common_name) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_NAME* name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(common_name), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_set_pubkey(certificate, key);
-  for (const auto& [nid, value] : {std::pair{NID_basic_constraints, "critical,CA:TRUE"},
-                                   std::pair{NID_subject_alt_name, "IP:127.0.0.1"}}) {
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-  X509_sign(certificate, key, EVP_sha256());
-  BIO* certificate_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(certificate_bio, certificate);
-  BIO* key_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return {text_of(certificate_bio), text_of(key_bio)};
-}
-
 class TlsTest : public ::testing::Test {
  protected:
   TlsTest() {
-    const Pem server = make_certificate("server");
-    const Pem client = make_certificate("alice");
-    server_options_.tls = net::TlsContext::server({.certificate_chain = server.certificate,
+    const auto server = testing::make_certificate({.common_name = "server"});
+    const auto client = testing::make_certificate({.common_name = "alice"});
+    server_options_.tls = net::TlsContext::server({.certificate_chain = server.pem,
                                                    .private_key = server.key,
-                                                   .client_ca = client.certificate,
+                                                   .client_ca = client.pem,
                                                    .alpn = {}})
                               .value();
-    client_options_.tls = net::TlsContext::client({.ca = server.certificate,
-                                                   .certificate_chain = client.certificate,
+    client_options_.tls = net::TlsContext::client({.ca = server.pem,
+                                                   .certificate_chain = client.pem,
                                                    .private_key = client.key,
                                                    .alpn = {}})
                               .value();

@@ -6,91 +6,45 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "net/listener.h"
+#include "testing/certificate.h"
 
 namespace insula::net {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct Pem {
-  std::string certificate;
-  std::string key;
-};
-
-std::string drain(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(size));
-  BIO_free(bio);
-  return text;
-}
-
-void add_extension(X509* certificate, int nid, const char* value) {
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-  X509_add_ext(certificate, extension, -1);
-  X509_EXTENSION_free(extension);
-}
-
-// Self-signed, its own CA; enough for both sides of a handshake in a test.
-Pem make_certificate(const char* common_name, const char* organization) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_NAME* name = X509_get_subject_name(certificate);
-  const auto add = [name](const char* field, const char* value) {
-    X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
-                               reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
-  };
-  add("O", organization);
-  add("CN", common_name);
-  X509_set_issuer_name(certificate, name);
-  X509_set_pubkey(certificate, key);
-  add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-  add_extension(certificate, NID_subject_alt_name, "IP:127.0.0.1,DNS:insula.test");
-  X509_sign(certificate, key, EVP_sha256());
-  BIO* certificate_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(certificate_bio, certificate);
-  BIO* key_bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(key_bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return {drain(certificate_bio), drain(key_bio)};
+testing::Certificate certificate_of(const char* common_name, const char* organization) {
+  return testing::make_certificate({.common_name = common_name,
+                                    .organization = organization,
+                                    .alternative_name = "IP:127.0.0.1,DNS:insula.test"});
 }
 
 class TlsTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::shared_ptr<TlsContext> server() const {
-    return TlsContext::server({.certificate_chain = server_pem_.certificate,
+    return TlsContext::server({.certificate_chain = server_pem_.pem,
                                .private_key = server_pem_.key,
-                               .client_ca = client_pem_.certificate,
+                               .client_ca = client_pem_.pem,
                                .alpn = {"http/1.1"}})
         .value();
   }
 
   [[nodiscard]] std::shared_ptr<TlsContext> client(bool with_certificate) const {
-    TlsClientOptions options{.ca = server_pem_.certificate, .alpn = {"h2", "http/1.1"}};
+    TlsClientOptions options{.ca = server_pem_.pem, .alpn = {"h2", "http/1.1"}};
     if (with_certificate) {
-      options.certificate_chain = client_pem_.certificate;
+      options.certificate_chain = client_pem_.pem;
       options.private_key = client_pem_.key;
     }
     return TlsContext::client(options).value();
   }
 
-  Pem server_pem_ = make_certificate("server", "insula");
-  Pem client_pem_ = make_certificate("system:node:n1", "system:nodes");
+  testing::Certificate server_pem_ = certificate_of("server", "insula");
+  testing::Certificate client_pem_ = certificate_of("system:node:n1", "system:nodes");
   Loop loop_;
 };
 
@@ -189,9 +143,9 @@ TEST_F(TlsTest, RefusesAServerOfAnotherName) {
 }
 
 TEST_F(TlsTest, RefusesAClientCertificateOfAnotherAuthority) {
-  const Pem stranger = make_certificate("insula-admin", "system:masters");
-  auto context = TlsContext::client({.ca = server_pem_.certificate,
-                                     .certificate_chain = stranger.certificate,
+  const testing::Certificate stranger = certificate_of("insula-admin", "system:masters");
+  auto context = TlsContext::client({.ca = server_pem_.pem,
+                                     .certificate_chain = stranger.pem,
                                      .private_key = stranger.key,
                                      .alpn = {"http/1.1"}});
   Talk talk{server(), *context, "127.0.0.1", {}, {}};

@@ -3,7 +3,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,13 +13,13 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "gateway/testing/test_gateway.h"
 #include "net/listener.h"
+#include "testing/temp_dir.h"
 
 namespace insula::gateway {
 
@@ -31,17 +30,10 @@ inline constexpr std::string_view kOk =
 class GatewayHttpTest : public ::testing::Test {
  public:
   GatewayHttpTest() {
-    std::string name = ::testing::TempDir() + "gateway-http-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
     const net::Address any = net::Address::parse("127.0.0.1:0").value();
     upstream_ = net::Listener::bind(loop_, any).value();
     listener_ = net::Listener::bind(loop_, any).value();
-    settings_.directory = directory_;
-  }
-
-  ~GatewayHttpTest() override {
-    gateway_.reset();
-    std::filesystem::remove_all(directory_);
+    settings_.directory = directory_.path();
   }
 
   void start(std::string reply) {
@@ -143,7 +135,7 @@ class GatewayHttpTest : public ::testing::Test {
   enum class After : std::uint8_t { kReadOn, kStop, kClose, kStay };
 
   Loop loop_;
-  std::filesystem::path directory_;
+  testing::TempDir directory_;
   MetricsRegistry registry_;
   GatewaySettings settings_;
   Log log_;
