@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/codec.h"
@@ -10,6 +11,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/kind.h"
+#include "api/test_objects.h"
 
 namespace insula::api {
 namespace {
@@ -94,6 +96,63 @@ TEST(Strategy, AWriteToTheStatusKeepsEverythingElse) {
   EXPECT_EQ(now.spec, old.spec);
   EXPECT_TRUE(now.metadata.owner_references.empty());
   EXPECT_EQ(now.metadata.generation, 1);
+}
+
+/// A kind whose spec and status are written apart, each in two versions.
+struct Halves {
+  const char* api_version;
+  const char* kind;
+  const char* spec;
+  const char* other_spec;
+  const char* status;
+  const char* other_status;
+};
+
+constexpr Halves kHalves[] = {
+    {"batch/v1", "Job", "{parallelism: 1}", "{parallelism: 2}", "{succeeded: 1}", "{succeeded: 2}"},
+    {"batch/v1", "CronJob", "{suspend: false}", "{suspend: true}",
+     "{lastScheduleTime: '2026-01-01T00:00:00Z'}", "{lastScheduleTime: '2026-01-02T00:00:00Z'}"},
+    {"apps/v1", "Deployment", "{replicas: 1}", "{replicas: 2}", "{replicas: 1}", "{replicas: 2}"},
+    {"apps/v1", "ReplicaSet", "{replicas: 1}", "{replicas: 2}", "{replicas: 1}", "{replicas: 2}"},
+    {"apps/v1", "StatefulSet", "{replicas: 1}", "{replicas: 2}", "{replicas: 1}", "{replicas: 2}"},
+    {"apps/v1", "DaemonSet", "{minReadySeconds: 1}", "{minReadySeconds: 2}", "{numberReady: 1}",
+     "{numberReady: 2}"},
+    {"v1", "ReplicationController", "{replicas: 1}", "{replicas: 2}", "{replicas: 1}",
+     "{replicas: 2}"},
+    {"v1", "PersistentVolume", "{storageClassName: a}", "{storageClassName: b}", "{phase: Bound}",
+     "{phase: Released}"},
+    {"v1", "PersistentVolumeClaim", "{volumeName: a}", "{volumeName: b}", "{phase: Bound}",
+     "{phase: Lost}"},
+    {"policy/v1", "PodDisruptionBudget", "{minAvailable: 1}", "{minAvailable: 2}",
+     "{currentHealthy: 1}", "{currentHealthy: 2}"},
+    {"autoscaling/v2", "HorizontalPodAutoscaler", "{maxReplicas: 1}", "{maxReplicas: 2}",
+     "{desiredReplicas: 1}", "{desiredReplicas: 2}"},
+    {"networking.k8s.io/v1", "Ingress", "{ingressClassName: a}", "{ingressClassName: b}",
+     "{loadBalancer: {ingress: [{ip: 10.0.0.1}]}}", "{loadBalancer: {ingress: [{ip: 10.0.0.2}]}}"},
+    {"storage.k8s.io/v1", "VolumeAttachment", "{attacher: a}", "{attacher: b}", "{attached: false}",
+     "{attached: true}"},
+};
+
+TEST(Strategy, NobodyWritesSpecAndStatusAtOnce) {
+  for (const Halves& kind : kHalves) {
+    SCOPED_TRACE(kind.kind);
+    const auto object = [&](const char* spec, const char* status) {
+      return read_object(fmt::format("{{apiVersion: {}, kind: {}, spec: {}, status: {}}}",
+                                     kind.api_version, kind.kind, spec, status));
+    };
+    const TestObject old = object(kind.spec, kind.status);
+    if (const auto set_defaults = strategy_of(*old.kind).set_defaults; set_defaults != nullptr)
+      set_defaults(old.object.get());
+    for (const char* subresource : {"", "status"}) {
+      const bool of_status = subresource == std::string_view("status");
+      const TestObject now = object(kind.other_spec, kind.other_status);
+      prepare_update(*now.kind, now.object.get(), old.object.get(), subresource);
+      const json::Value before = to_json(old.kind->type, old.object.get());
+      const json::Value after = to_json(now.kind->type, now.object.get());
+      EXPECT_EQ(after["spec"] == before["spec"], of_status);
+      EXPECT_EQ(after["status"] == before["status"], !of_status);
+    }
+  }
 }
 
 TEST(Strategy, ADeletionCannotBeTakenBack) {

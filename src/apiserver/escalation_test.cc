@@ -127,10 +127,15 @@ TEST_F(Escalation, NoUpdateOrPatchAddsWhatACreationCouldNotHave) {
                   R"({"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["secrets"]}]})"),
             403);
   EXPECT_EQ(status("ann", "PUT", "clusterroles/r", rules("r", "[get]", "[nodes]")), 403);
-  // Not even a label on a role with more rights; a finalizer gives nothing.
+  // Not even a label on a role with more rights; a finalizer or an owner gives nothing.
   EXPECT_EQ(patch("ann", "clusterroles/secrets", R"({"metadata":{"labels":{"a":"b"}}})"), 403);
   EXPECT_EQ(patch("ann", "clusterroles/secrets", R"({"metadata":{"finalizers":["a.b/c"]}})"), 200);
   EXPECT_EQ(patch("ann", "clusterroles/secrets", R"({"metadata":{"finalizers":null}})"), 200);
+  EXPECT_EQ(
+      patch("ann", "clusterroles/secrets",
+            R"({"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Namespace","name":"a",
+                      "uid":"u"}]}})"),
+      200);
 }
 
 TEST_F(Escalation, TheVerbEscalateLetsAUserWriteAnyRole) {

@@ -154,6 +154,15 @@ TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
   const json::Value usual = pod("unnamed", "");
   EXPECT_EQ(usual["spec"]["priorityClassName"].text(), "usual");
   EXPECT_EQ(usual["spec"]["priority"].as_int64(), 10);
+  // Of several defaults the lowest holds, whenever it was made.
+  for (const auto& [name, value] : {std::pair{"lower", 5}, std::pair{"zlast", 7}}) {
+    const auto made =
+        server.send("POST", kClasses,
+                    fmt::format(R"({{"metadata":{{"name":"{}"}},"value":{},"globalDefault":true}})",
+                                name, value));
+    EXPECT_EQ(made.status, 201) << made.body;
+  }
+  EXPECT_EQ(pod("of-many", "")["spec"]["priorityClassName"].text(), "lower");
 }
 
 TEST_F(VersionsTest, ARuntimeClassCanBeKeptAndNotUsed) {

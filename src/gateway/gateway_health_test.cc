@@ -82,6 +82,23 @@ TEST_F(GatewayHealthTest, WithoutASiblingTheReplyIsTheClients) {
   EXPECT_EQ(metric("insula_gateway_retries_total"), 0);
 }
 
+TEST_F(GatewayHealthTest, A500IsNeitherAFailureNorAnAnswerOfWhoIsWell) {
+  start_with({{"m", {at_all({broken_.address()})}}});
+  const auto ask_with = [&](int status, std::int64_t times) {
+    broken_.answer_with(status);
+    for (std::int64_t i = 0; i < times; ++i)
+      EXPECT_EQ(ask("m").status, status);
+  };
+  ask_with(500, 2 * EndpointHealth::kFailuresToEject);
+  ask_with(503, EndpointHealth::kFailuresToEject - 1);
+  ask_with(200, 1);
+  ask_with(503, EndpointHealth::kFailuresToEject - 1);
+  EXPECT_EQ(metric("insula_gateway_endpoint_ejections_total"), 0);
+  ask_with(500, 1);
+  ask_with(503, 1);
+  EXPECT_EQ(metric("insula_gateway_endpoint_ejections_total"), 1);
+}
+
 TEST_F(GatewayHealthTest, ABackendThatIsEjectedIsAskedAfterItsFallbacks) {
   start_with({{"m", {at_all({broken_.address()})}, {"spare"}}, {"spare", {at(small_.address())}}});
   for (int i = 0; i < 20; ++i)

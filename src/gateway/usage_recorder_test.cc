@@ -127,12 +127,14 @@ TEST_F(UsageRecorderTest, WhatRanWhenItWasKilledIsBilledByWhatWasKnown) {
     const std::size_t beyond = recorder->begin(request("beyond"));
     recorder->note(beyond, {.prompt_tokens = 50, .completion_tokens = 30, .reasoning_tokens = 25},
                    20);
+    const std::size_t within = recorder->begin(request("within"));
+    recorder->note(within, {.prompt_tokens = 50, .completion_tokens = 5}, 20);
   }
   for (int start = 0; start < 2; ++start) {
     const Bill found = bill(directory_.path());
-    EXPECT_EQ(found.cut_off, start == 0 ? 3U : 0U);
-    EXPECT_EQ(found.requests, 3);
-    ASSERT_EQ(found.records.size(), 3U);
+    EXPECT_EQ(found.cut_off, start == 0 ? 4U : 0U);
+    EXPECT_EQ(found.requests, 4);
+    ASSERT_EQ(found.records.size(), 4U);
     for (const UsageRecord& record : found.records) {
       EXPECT_EQ(record.outcome, UsageOutcome::kGatewayCrashed);
       EXPECT_TRUE(record.estimated);
@@ -149,6 +151,7 @@ TEST_F(UsageRecorderTest, WhatRanWhenItWasKilledIsBilledByWhatWasKnown) {
     EXPECT_EQ(found.records[2].completion_tokens, 20);
     EXPECT_EQ(found.records[2].reasoning_tokens, 20);
     EXPECT_EQ(found.records[2].cost, 50'000 + 40'000);
+    EXPECT_EQ(found.records[3].completion_tokens, 5);
   }
 }
 
@@ -216,6 +219,30 @@ TEST_F(UsageRecorderTest, ASettlementWhoseJournalWasLostIsMadeInTheNewOne) {
     EXPECT_EQ(found.requests, 1);
     EXPECT_EQ(found.prompt_tokens, 7);
     EXPECT_EQ(found.records.size(), 1U);
+    EXPECT_EQ(found.cut_off, 0U);
+  }
+}
+
+TEST_F(UsageRecorderTest, ASettlementWhoseRingWasLostHasItsRecordInTheNewOne) {
+  {
+    const auto recorder = open(directory_.path());
+    const InFlight earlier = request("earlier");
+    recorder->settle(recorder->begin(earlier), settled(earlier), clock_.wall());
+    const InFlight running = request("a");
+    const std::size_t place = recorder->begin(running);
+    const UsageRecord record = settled(running);
+    const auto update = recorder->journal().prepare(record, clock_.wall());
+    const auto table = InFlightTable::open(directory_ / "running").value();
+    table->begin({place, update, recorder->ring().id(), recorder->ring().next(), record});
+    recorder->journal().commit(update, record);
+  }
+  std::filesystem::remove(directory_ / "ring");
+  for (int start = 0; start < 2; ++start) {
+    const Bill found = bill(directory_.path());
+    EXPECT_EQ(found.requests, 2);
+    ASSERT_EQ(found.records.size(), 1U);
+    EXPECT_EQ(found.records[0].request_id.view(), "a");
+    EXPECT_EQ(found.records[0].outcome, UsageOutcome::kOk);
     EXPECT_EQ(found.cut_off, 0U);
   }
 }
