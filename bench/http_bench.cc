@@ -136,7 +136,8 @@ BENCHMARK(exchange_on_loopback);
 }  // namespace insula::http
 
 int main(int argc, char** argv) {
-  using namespace insula::http;
+  using insula::http::kReferenceRequestNs;
+  using insula::http::kReferenceResponseNs;
   const insula::bench::FastestRuns fastest = insula::bench::run_benchmarks(argc, argv);
   const double request = fastest.of("parse_chat_request");
   const double response = fastest.of("parse_small_response");

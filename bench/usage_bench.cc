@@ -98,10 +98,10 @@ BENCHMARK(bill_and_log_a_request);
 }  // namespace insula::gateway
 
 int main(int argc, char** argv) {
-  using namespace insula::gateway;
   const insula::bench::FastestRuns fastest = insula::bench::run_benchmarks(argc, argv);
   fmt::print(R"({{"bench":"usage","loop_ns":{:.0f},"with_log_ns":{:.0f},"bar_ns":{:.0f}}})"
              "\n",
-             fastest.of("bill_a_request"), fastest.of("bill_and_log_a_request"), kBarNs);
+             fastest.of("bill_a_request"), fastest.of("bill_and_log_a_request"),
+             insula::gateway::kBarNs);
   return 0;
 }

@@ -23,42 +23,43 @@ constexpr const char* kAutoscaler = R"({"metadata":{"name":"h"},"spec":{"maxRepl
 class VersionsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
+    server_.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
   }
 
-  json::Value get(const std::string& path) { return server.parsed(server.send("GET", path)); }
+  json::Value get(const std::string& path) { return server_.parsed(server_.send("GET", path)); }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(VersionsTest, AnObjectIsWrittenAsOneAndReadAsAnother) {
-  const auto made = server.send("POST", kFirst, kAutoscaler);
+  const auto made = server_.send("POST", kFirst, kAutoscaler);
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(server.parsed(made)["apiVersion"].text(), "autoscaling/v1");
+  EXPECT_EQ(server_.parsed(made)["apiVersion"].text(), "autoscaling/v1");
   EXPECT_THAT(made.headers.get("Warning"), HasSubstr("nothing is scaled by it"));
 
   const json::Value second = get(std::string(kSecond) + "/h");
   EXPECT_EQ(second["apiVersion"].text(), "autoscaling/v2");
   const json::Value& metric = (*second["spec"]["metrics"].as_array())[0];
   EXPECT_EQ(metric["resource"]["target"]["averageUtilization"].as_int64(), 55);
-  EXPECT_EQ(second["metadata"]["uid"], server.parsed(made)["metadata"]["uid"]);
-  EXPECT_EQ(server.send("POST", kSecond, kAutoscaler).status, 409);
+  EXPECT_EQ(second["metadata"]["uid"], server_.parsed(made)["metadata"]["uid"]);
+  EXPECT_EQ(server_.send("POST", kSecond, kAutoscaler).status, 409);
 }
 
 TEST_F(VersionsTest, AChangeInOneVersionKeepsWhatOnlyTheOtherCanSay) {
-  server.send("POST", kSecond, R"({"metadata":{"name":"h"},"spec":{"maxReplicas":4,
+  server_.send("POST", kSecond, R"({"metadata":{"name":"h"},"spec":{"maxReplicas":4,
       "scaleTargetRef":{"kind":"Deployment","name":"d"},"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}})");
-  const auto patched = server.send("PATCH", std::string(kFirst) + "/h",
-                                   R"({"spec":{"maxReplicas":7}})", "application/merge-patch+json");
+  const auto patched =
+      server_.send("PATCH", std::string(kFirst) + "/h", R"({"spec":{"maxReplicas":7}})",
+                   "application/merge-patch+json");
   ASSERT_EQ(patched.status, 200) << patched.body;
-  EXPECT_EQ(server.parsed(patched)["apiVersion"].text(), "autoscaling/v1");
+  EXPECT_EQ(server_.parsed(patched)["apiVersion"].text(), "autoscaling/v1");
   const json::Value second = get(std::string(kSecond) + "/h");
   EXPECT_EQ(second["spec"]["maxReplicas"].as_int64(), 7);
   EXPECT_EQ(second["spec"]["behavior"]["scaleDown"]["selectPolicy"].text(), "Disabled");
 }
 
 TEST_F(VersionsTest, ListsSelectAndTablesAreOfTheVersionAskedFor) {
-  const auto made = server.send("POST", kEvents, R"({"metadata":{"name":"e"},"reason":"Tested",
+  const auto made = server_.send("POST", kEvents, R"({"metadata":{"name":"e"},"reason":"Tested",
       "involvedObject":{"kind":"Pod","namespace":"a","name":"p"},"message":"m","type":"Normal"})");
   ASSERT_EQ(made.status, 201) << made.body;
   const json::Value list = get(std::string(kNewEvents) + "?fieldSelector=regarding.name%3Dp");
@@ -70,24 +71,24 @@ TEST_F(VersionsTest, ListsSelectAndTablesAreOfTheVersionAskedFor) {
   EXPECT_TRUE(get(std::string(kNewEvents) + "?fieldSelector=regarding.name%3Dq")["items"]
                   .as_array()
                   ->empty());
-  EXPECT_EQ(
-      server.send("GET", std::string(kNewEvents) + "?fieldSelector=involvedObject.name%3Dp").status,
-      400);
-  auto request = server.request("GET", kNewEvents);
+  EXPECT_EQ(server_.send("GET", std::string(kNewEvents) + "?fieldSelector=involvedObject.name%3Dp")
+                .status,
+            400);
+  auto request = server_.request("GET", kNewEvents);
   request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
-  const json::Value table = server.parsed(server.send(std::move(request)));
+  const json::Value table = server_.parsed(server_.send(std::move(request)));
   const json::Value& row = (*table["rows"].as_array())[0];
   EXPECT_EQ((*row["cells"].as_array())[3].text(), "pod/p");
 }
 
 TEST_F(VersionsTest, AWatchSeesChangesOfTheOtherVersion) {
-  Registry& registry = *server.registry;
+  Registry& registry = *server_.registry;
   const Target target{&api::kind_of<api::EventV1>(), "a", "", ""};
   auto watch = registry.watch(target, Selectors(), registry.store().revision());
   ASSERT_TRUE(watch);
-  server.send("POST", kEvents, R"({"metadata":{"name":"e"},"reason":"Tested",
+  server_.send("POST", kEvents, R"({"metadata":{"name":"e"},"reason":"Tested",
       "involvedObject":{"namespace":"a"},"message":"m"})");
-  server.send("DELETE", std::string(kEvents) + "/e");
+  server_.send("DELETE", std::string(kEvents) + "/e");
   const auto changes = watch->take();
   ASSERT_TRUE(changes);
   ASSERT_EQ(changes->size(), 2U);
@@ -97,9 +98,9 @@ TEST_F(VersionsTest, AWatchSeesChangesOfTheOtherVersion) {
 }
 
 TEST_F(VersionsTest, BothVersionsOfAnObjectAreDeletedTogether) {
-  server.send("POST", kFirst, kAutoscaler);
-  EXPECT_EQ(server.send("DELETE", kFirst).status, 200);
-  EXPECT_EQ(server.send("GET", std::string(kSecond) + "/h").status, 404);
+  server_.send("POST", kFirst, kAutoscaler);
+  EXPECT_EQ(server_.send("DELETE", kFirst).status, 200);
+  EXPECT_EQ(server_.send("GET", std::string(kSecond) + "/h").status, 404);
 }
 
 TEST_F(VersionsTest, ThePreferredVersionIsTheHighest) {
@@ -110,25 +111,25 @@ TEST_F(VersionsTest, ThePreferredVersionIsTheHighest) {
 
 TEST_F(VersionsTest, WorkloadsThatNothingActsOnAreScaledAllTheSame) {
   const auto made =
-      server.send("POST", "/apis/apps/v1/namespaces/a/statefulsets",
-                  R"({"metadata":{"name":"s"},"spec":{"selector":{"matchLabels":{"a":"b"}},
+      server_.send("POST", "/apis/apps/v1/namespaces/a/statefulsets",
+                   R"({"metadata":{"name":"s"},"spec":{"selector":{"matchLabels":{"a":"b"}},
       "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}})");
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_THAT(made.headers.get("Warning"), HasSubstr("StatefulSet is stored but not acted on"));
-  const auto scaled = server.send("PATCH", "/apis/apps/v1/namespaces/a/statefulsets/s/scale",
-                                  R"({"spec":{"replicas":3}})", "application/merge-patch+json");
+  const auto scaled = server_.send("PATCH", "/apis/apps/v1/namespaces/a/statefulsets/s/scale",
+                                   R"({"spec":{"replicas":3}})", "application/merge-patch+json");
   ASSERT_EQ(scaled.status, 200) << scaled.body;
-  EXPECT_EQ(server.parsed(scaled)["status"]["selector"].text(), "a=b");
+  EXPECT_EQ(server_.parsed(scaled)["status"]["selector"].text(), "a=b");
   const json::Value set = get("/apis/apps/v1/namespaces/a/statefulsets/s");
   EXPECT_EQ(set["spec"]["replicas"].as_int64(), 3);
   EXPECT_EQ(set["metadata"]["generation"].as_int64(), 2);
 }
 
 TEST_F(VersionsTest, AReportOnAnObjectIsNotWarnedOf) {
-  server.send("POST", kSecond, kAutoscaler);
-  const auto status = server.send("PATCH", std::string(kSecond) + "/h/status",
-                                  R"({"status":{"currentReplicas":1,"desiredReplicas":1}})",
-                                  "application/merge-patch+json");
+  server_.send("POST", kSecond, kAutoscaler);
+  const auto status = server_.send("PATCH", std::string(kSecond) + "/h/status",
+                                   R"({"status":{"currentReplicas":1,"desiredReplicas":1}})",
+                                   "application/merge-patch+json");
   ASSERT_EQ(status.status, 200) << status.body;
   EXPECT_EQ(status.headers.get("Warning"), "");
 }
@@ -136,18 +137,19 @@ TEST_F(VersionsTest, AReportOnAnObjectIsNotWarnedOf) {
 TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
   constexpr const char* kClasses = "/apis/scheduling.k8s.io/v1/priorityclasses";
   const auto pod = [&](const std::string& name, const std::string& more) {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", "/api/v1/namespaces/a/pods",
         fmt::format(
             R"({{"metadata":{{"name":"{}"}},"spec":{{"containers":[{{"name":"c","image":"i"}}]{}}}}})",
             name, more));
     EXPECT_EQ(made.status, 201) << made.body;
-    return server.parsed(made);
+    return server_.parsed(made);
   };
   EXPECT_TRUE(pod("none", "")["spec"]["priority"].is_null());
-  server.send("POST", kClasses,
-              R"({"metadata":{"name":"high"},"value":100,"preemptionPolicy":"Never"})");
-  server.send("POST", kClasses, R"({"metadata":{"name":"usual"},"value":10,"globalDefault":true})");
+  server_.send("POST", kClasses,
+               R"({"metadata":{"name":"high"},"value":100,"preemptionPolicy":"Never"})");
+  server_.send("POST", kClasses,
+               R"({"metadata":{"name":"usual"},"value":10,"globalDefault":true})");
   const json::Value high = pod("named", R"(,"priorityClassName":"high")");
   EXPECT_EQ(high["spec"]["priority"].as_int64(), 100);
   EXPECT_EQ(high["spec"]["preemptionPolicy"].text(), "Never");
@@ -156,21 +158,21 @@ TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
   EXPECT_EQ(usual["spec"]["priority"].as_int64(), 10);
   // Of several defaults the lowest holds, whenever it was made.
   for (const auto& [name, value] : {std::pair{"lower", 5}, std::pair{"zlast", 7}}) {
-    const auto made =
-        server.send("POST", kClasses,
-                    fmt::format(R"({{"metadata":{{"name":"{}"}},"value":{},"globalDefault":true}})",
-                                name, value));
+    const auto made = server_.send(
+        "POST", kClasses,
+        fmt::format(R"({{"metadata":{{"name":"{}"}},"value":{},"globalDefault":true}})", name,
+                    value));
     EXPECT_EQ(made.status, 201) << made.body;
   }
   EXPECT_EQ(pod("of-many", "")["spec"]["priorityClassName"].text(), "lower");
 }
 
 TEST_F(VersionsTest, ARuntimeClassCanBeKeptAndNotUsed) {
-  const auto made = server.send("POST", "/apis/node.k8s.io/v1/runtimeclasses",
-                                R"({"metadata":{"name":"g"},"handler":"g"})");
+  const auto made = server_.send("POST", "/apis/node.k8s.io/v1/runtimeclasses",
+                                 R"({"metadata":{"name":"g"},"handler":"g"})");
   ASSERT_EQ(made.status, 201) << made.body;
-  const auto pod = server.send("POST", "/api/v1/namespaces/a/pods",
-                               R"({"metadata":{"name":"p"},"spec":{"runtimeClassName":"g",
+  const auto pod = server_.send("POST", "/api/v1/namespaces/a/pods",
+                                R"({"metadata":{"name":"p"},"spec":{"runtimeClassName":"g",
       "containers":[{"name":"c","image":"i"}]}})");
   EXPECT_EQ(pod.status, 403);
   EXPECT_THAT(pod.body, HasSubstr("is not supported by this server yet"));

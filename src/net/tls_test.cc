@@ -53,7 +53,7 @@ Task<> answer(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> strea
       co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
   if (!secured) co_return;
   *peer = *(*secured)->tls();
-  std::array<char, 100> buffer;
+  std::array<char, 100> buffer{};
   auto n = co_await (*secured)->read(buffer);
   if (!n) co_return;
   EXPECT_TRUE(
@@ -68,7 +68,7 @@ Task<Result<std::string>> ask(std::shared_ptr<TlsContext> context,
   EXPECT_EQ(secured->alpn(), "http/1.1");
   INSULA_CO_TRY_VOID(co_await secured->write("hello"));
   std::string reply;
-  std::array<char, 100> buffer;
+  std::array<char, 100> buffer{};
   for (;;) {
     INSULA_CO_TRY(const std::size_t n, co_await secured->read(buffer));
     if (n == 0) co_return reply;
@@ -109,7 +109,7 @@ Task<> answer_half(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> 
   auto secured =
       co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
   if (!secured) co_return;
-  std::array<char, 100> buffer;
+  std::array<char, 100> buffer{};
   EXPECT_TRUE((co_await (*secured)->read(buffer)).has_value());
   EXPECT_TRUE((co_await (*secured)->write("half")).has_value());
   (*secured)->abort();
