@@ -3,20 +3,27 @@
 #include <string>
 #include <string_view>
 
+#include "api/discovery.h"
+#include "api/kind.h"
+#include "json/value.h"
+
+/// OpenAPI v2 from the OpenAPI v3 documents: what kubectl before 1.27 and helm 3 check objects with
+/// and explain fields from. Definitions are complete; of the paths only those are there that can be
+/// patched, where older kubectls look whether the server knows dry runs.
 namespace insula::api {
-
-/// OpenAPI v2 of the API, without definitions: those are in OpenAPI v3. kubectl asks for it all the
-/// same before it sends a `List`, finds no definition to hold the items to, and leaves that to the
-/// server, which holds each of them to its fields.
-[[nodiscard]] std::string openapi_v2_json();
-
-/// The same as gnostic's openapi.v2.Document, the one form that kubectl asks for.
-[[nodiscard]] std::string openapi_v2_protobuf();
 
 /// How the protobuf form is named in Content-Type, and in Accept with `@` for the last but one dot.
 inline constexpr std::string_view kOpenApiV2Protobuf =
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 inline constexpr std::string_view kOpenApiV2ProtobufAccept =
     "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// The document. Cost: some tens of milliseconds and megabytes; built at each call.
+[[nodiscard]] json::Value openapi_v2(KindList served = kinds());
+
+/// The same as gnostic's openapi.v2.Document, the one form that kubectl asks for. Takes what
+/// openapi_v2() makes; other members of OpenAPI v2 are left out.
+/// Spec: github.com/google/gnostic-models, openapiv2/OpenAPIv2.proto (field numbers).
+[[nodiscard]] std::string openapi_v2_protobuf(const json::Value& document);
 
 }  // namespace insula::api

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "api/rbac.h"
-#include "apiserver/documents.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/impersonation.h"
@@ -211,7 +210,7 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   }
   if (call.info.path == "/version" || call.info.path == "/version/")
     co_return co_await send(call, 200, version_document());
-  auto document = api_document(call.info.path, call.exchange.request().headers.get("Accept"));
+  auto document = documents_.find(call.info.path, call.exchange.request().headers.get("Accept"));
   if (!document) co_return no_resource();
   co_return co_await send(call, 200, std::move(document->body), document->content_type);
 }

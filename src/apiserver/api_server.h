@@ -11,6 +11,7 @@
 #include "apiserver/authentication.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/body.h"
+#include "apiserver/documents.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_gate.h"
@@ -102,6 +103,7 @@ class ApiServer final : public http::Handler {
   Log log_;
   ApiServerOptions options_;
   Authorizer authorizer_;
+  ApiDocuments documents_;
   RequestGate gate_;
   TaskGroup tasks_;
 };

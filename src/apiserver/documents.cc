@@ -24,22 +24,40 @@ std::string root_document() {
                             "/openapi/v2", "/openapi/v3", "/readyz", "/version"}}});
 }
 
+/// The name under which the OpenAPI document at a path is kept: with the form, where it has two.
+std::string kept_name(std::string_view path, bool protobuf) {
+  return std::string(path) + (protobuf ? "#protobuf" : "");
+}
+
 }  // namespace
 
-std::optional<Document> api_document(std::string_view path, std::string_view accept) {
+std::optional<Document> ApiDocuments::openapi(std::string_view path, std::string_view accept) {
+  const bool v2 = path == "/openapi/v2";
+  const bool protobuf = v2 && (accept.find(api::kOpenApiV2ProtobufAccept) != accept.npos ||
+                               accept.find(api::kOpenApiV2Protobuf) != accept.npos);
+  const std::string name = kept_name(path, protobuf);
+  if (const auto kept = kept_.find(name); kept != kept_.end()) return kept->second;
+  if (v2) {
+    const json::Value document = api::openapi_v2();
+    kept_[kept_name(path, false)] = {json::write(document)};
+    kept_[kept_name(path, true)] = {api::openapi_v2_protobuf(document),
+                                    std::string(api::kOpenApiV2Protobuf)};
+    return kept_[name];
+  }
+  if (path == "/openapi/v3") return Document{api::openapi_index()};
+  constexpr std::string_view kVersion3 = "/openapi/v3/";
+  if (!path.starts_with(kVersion3)) return std::nullopt;
+  // Only paths that exist are kept, so clients cannot make it grow.
+  auto document = json_document(api::openapi_document(path.substr(kVersion3.size())));
+  if (document) kept_[name] = *document;
+  return document;
+}
+
+std::optional<Document> ApiDocuments::find(std::string_view path, std::string_view accept) {
   while (path.size() > 1 && path.ends_with('/'))
     path.remove_suffix(1);
   if (path == "/") return Document{root_document()};
-  if (path == "/openapi/v2") {
-    const bool protobuf = accept.find(api::kOpenApiV2ProtobufAccept) != accept.npos ||
-                          accept.find(api::kOpenApiV2Protobuf) != accept.npos;
-    return protobuf ? Document{api::openapi_v2_protobuf(), std::string(api::kOpenApiV2Protobuf)}
-                    : Document{api::openapi_v2_json()};
-  }
-  if (path == "/openapi/v3") return Document{api::openapi_index()};
-  constexpr std::string_view kOpenApi = "/openapi/v3/";
-  if (path.starts_with(kOpenApi))
-    return json_document(api::openapi_document(path.substr(kOpenApi.size())));
+  if (path.starts_with("/openapi/")) return openapi(path, accept);
   const bool is_core = path == "/api";
   if (is_core || path == "/apis") {
     if (!wants_aggregated_discovery(accept))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +13,20 @@ struct Document {
   std::string content_type = "application/json";
 };
 
-/// Discovery and OpenAPI at a path (`/apis`, `/apis/apps/v1`, `/openapi/v3/api/v1`), in the form
-/// that the Accept header asks for; nullopt when there is none.
-[[nodiscard]] std::optional<Document> api_document(std::string_view path, std::string_view accept);
+/// Discovery and OpenAPI. The documents of OpenAPI, which take milliseconds and megabytes to build,
+/// are kept once somebody has asked for them.
+///
+/// Threads: one loop.
+class ApiDocuments {
+ public:
+  /// The document at a path (`/apis`, `/apis/apps/v1`, `/openapi/v3/api/v1`), in the form that the
+  /// Accept header asks for; nullopt when there is none.
+  [[nodiscard]] std::optional<Document> find(std::string_view path, std::string_view accept);
+
+ private:
+  std::optional<Document> openapi(std::string_view path, std::string_view accept);
+
+  std::map<std::string, Document> kept_;
+};
 
 }  // namespace insula::apiserver

@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("INSULA_BIN", ROOT / "insula")).resolve()
 MINORS = ("30", "33", "35", "36")
+# Those of test_kubectl.py: all that are served today, and Debian's.
+MINORS_ALL = ("20", "30", "31", "32", "33", "34", "35", "36")
 
 
 def eventually(condition, within=30.0, every=0.02, message="condition"):
@@ -140,9 +142,9 @@ class Platform:
             raise AssertionError(f"insula {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.logs()}")
         return done
 
-    def kubectl(self, *words, minor=MINORS[-1], check=True, **more):
-        done = subprocess.run([kubectl_path(minor), *words], env=self.env, text=True, capture_output=True,
-                              timeout=180, **more)
+    def kubectl(self, *words, minor=MINORS[-1], check=True, env=None, **more):
+        done = subprocess.run([kubectl_path(minor), *words], env={**self.env, **(env or {})}, text=True,
+                              capture_output=True, timeout=180, **more)
         if check and done.returncode != 0:
             raise AssertionError(f"kubectl {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
