@@ -1,5 +1,6 @@
 #include "apiserver/api_server.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/rbac.h"
+#include "api/subresources.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/impersonation.h"
@@ -45,6 +47,14 @@ RequestGate::Length length_of(const RequestInfo& info) {
 
 std::unexpected<Error> no_resource() {
   return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
+}
+
+/// Also of a subresource: its body may be of another kind than the object, so that only its own
+/// verbs know what to do with it.
+bool is_served(const api::Kind& kind, const RequestInfo& info) {
+  if (info.subresource.empty()) return kind.has_verb(info.verb);
+  const api::Subresource known = api::subresource_of(kind, info.subresource);
+  return std::ranges::find(known.verbs, info.verb) != known.verbs.end();
 }
 
 Result<IncludeObject> include_of(const std::string& text) {
@@ -125,8 +135,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
   // Questions are only asked, and namespaces are not deleted by the dozen.
   const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
-  if (named_question || (call.info.subresource.empty() && !call.kind->has_verb(call.info.verb)))
-    co_return method_not_allowed();
+  if (named_question || !is_served(*call.kind, call.info)) co_return method_not_allowed();
   if (is_relayed(call.info)) {
     if (!options_.node_socket) co_return no_node();
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));

@@ -47,6 +47,28 @@ TEST_F(PodsTest, BindsAPodToANodeOnce) {
   EXPECT_THAT(again.body, HasSubstr(R"(pod x is already assigned to node \"n1\")"));
 }
 
+TEST_F(PodsTest, SubresourcesHaveTheirOwnVerbsOnly) {
+  server.send("POST", kPods, pod("x"));
+  const std::string x = std::string(kPods) + "/x/";
+  const json::Value before = get("x");
+  const std::string patch = R"({"metadata":{"labels":{"a":"b"}}})";
+  for (const char* subresource : {"binding", "eviction"}) {
+    for (const char* method : {"GET", "PUT", "DELETE"}) {
+      const std::string body =
+          std::string_view(method) == "PUT" ? R"({"metadata":{"name":"x"}})" : "";
+      EXPECT_EQ(server.send(method, x + subresource, body).status, 405) << method << subresource;
+    }
+    for (const char* type :
+         {"application/merge-patch+json", "application/strategic-merge-patch+json"})
+      EXPECT_EQ(server.send("PATCH", x + subresource, patch, type).status, 405) << type;
+  }
+  EXPECT_EQ(server.send("DELETE", x + "status").status, 405);
+  EXPECT_EQ(server.send("PUT", x + "log", "{}").status, 405);
+  EXPECT_EQ(server.send("DELETE", x + "exec").status, 405);
+  EXPECT_EQ(server.send("GET", "/api/v1/namespaces/a/finalize").status, 405);
+  EXPECT_EQ(get("x"), before);
+}
+
 TEST_F(PodsTest, LetsTheNodeFinishAPodThatRuns) {
   server.send("POST", kPods, pod("x"));
   server.send("POST", std::string(kPods) + "/x/binding",
