@@ -14,7 +14,7 @@ namespace insula::gateway {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x314345524c4e49;  // "INLREC1"
-/// Records that repair() looks at in one read.
+/// Records that are looked at in one read when the last whole one is looked for.
 constexpr std::size_t kReadAtOnce = 64;
 
 /// The first bytes of a segment; the rest of its header is zero.
@@ -37,6 +37,22 @@ ssize_t write_all(int fd, const char* data, std::size_t size, off_t at) {
     done += static_cast<std::size_t>(wrote);
   }
   return static_cast<ssize_t>(done);
+}
+
+/// How many records there are with the last whole one and before it.
+Result<std::size_t> up_to_last_whole(const RecordFile& file) {
+  std::array<StoredRecord, kReadAtOnce> read_now;
+  std::size_t keep = file.records();
+  while (keep > 0) {
+    const std::size_t first = keep - std::min(keep, read_now.size());
+    INSULA_TRY(const std::size_t got, file.read(first, std::span(read_now).first(keep - first)));
+    const auto whole =
+        std::find_if(read_now.rend() - static_cast<std::ptrdiff_t>(got), read_now.rend(),
+                     [](const StoredRecord& each) { return each.is_whole(); });
+    keep = first + static_cast<std::size_t>(read_now.rend() - whole);
+    if (keep > first) break;
+  }
+  return keep;
 }
 
 }  // namespace
@@ -84,20 +100,10 @@ Result<RecordFile> RecordFile::open(const std::filesystem::path& file) {
 Result<std::size_t> RecordFile::repair() {
   struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail_errno("stat " + name_);
-  std::array<StoredRecord, kReadAtOnce> read_now;
-  std::size_t keep = records_;
-  while (keep > 0) {
-    const std::size_t first = keep - std::min(keep, read_now.size());
-    INSULA_TRY(const std::size_t got, read(first, std::span(read_now).first(keep - first)));
-    const auto whole =
-        std::find_if(read_now.rend() - static_cast<std::ptrdiff_t>(got), read_now.rend(),
-                     [](const StoredRecord& each) { return each.is_whole(); });
-    keep = first + static_cast<std::size_t>(read_now.rend() - whole);
-    if (keep > first) break;
-  }
-  records_ = keep;
+  INSULA_TRY(records_, up_to_last_whole(*this));
   const std::size_t cut = static_cast<std::size_t>(status.st_size) - bytes();
-  if (cut > 0 && ::ftruncate(fd_.get(), offset_of(keep)) != 0) return fail_errno("cut " + name_);
+  if (cut > 0 && ::ftruncate(fd_.get(), offset_of(records_)) != 0)
+    return fail_errno("cut " + name_);
   return cut;
 }
 
@@ -128,10 +134,11 @@ Result<std::size_t> RecordFile::read(std::size_t first, std::span<StoredRecord> 
 }
 
 Result<std::optional<StoredRecord>> RecordFile::last() const {
-  if (records_ == 0) return std::nullopt;
+  INSULA_TRY(const std::size_t records, up_to_last_whole(*this));
+  if (records == 0) return std::nullopt;
   StoredRecord stored;
-  INSULA_TRY(const std::size_t got, read(records_ - 1, std::span(&stored, 1)));
-  if (got == 0 || !stored.is_whole()) return std::nullopt;
+  INSULA_TRY(const std::size_t got, read(records - 1, std::span(&stored, 1)));
+  if (got == 0) return std::nullopt;
   return stored;
 }
 

@@ -232,6 +232,26 @@ TEST_F(RecordLogTest, ADamagedRecordIsLeftOutAndCounted) {
   EXPECT_TRUE(piece.last);
 }
 
+TEST_F(RecordLogTest, ASegmentWhoseLastRecordIsDamagedIsNotTooOldForThat) {
+  {
+    const auto from = ring();
+    fill(*log(), *from, 2);
+  }
+  const std::string file = folder_ + "/0000000001.records";
+  const auto bytes = std::filesystem::file_size(file);
+  std::fstream(file, std::ios::in | std::ios::out)
+      .seekp(static_cast<std::streamoff>(bytes - 30))
+      .put('x');
+  const auto opened = log();
+  EXPECT_EQ(opened->segments().front(), file);
+  const std::size_t records = bytes / sizeof(StoredRecord) - 1;
+  EXPECT_EQ(tokens(*opened, {.tenant = "t", .limit = records - 1, .oldest_first = true}).back(),
+            static_cast<std::int64_t>(records) - 2);
+  clock_.advance(retention_.age_max + std::chrono::days(1));
+  opened->remove_old();
+  EXPECT_THAT(opened->segments(), IsEmpty());
+}
+
 TEST_F(RecordLogTest, ADamagedSegmentIsKeptAsideOnceAndDoesNotStopIt) {
   {
     const auto from = ring();
