@@ -428,6 +428,25 @@ TEST_F(GatewayTest, DamagedUsageFilesAreKeptAsideAndDoNotStopIt) {
   EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_usage_files_damaged_total 6"));
 }
 
+TEST_F(GatewayTest, WhatWasKeptAsideStaysWhenMoreIsDamaged) {
+  const auto content = [this](const std::string& file) {
+    std::ifstream stream(directory_ / file);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  for (const char* text : {"first", "second", "third"}) {
+    gateway_.reset();
+    for (const char* file : {"usage.db", "usage-0.journal"})
+      std::ofstream(directory_ / file) << text << std::string(8192, 'x');
+    start({});
+  }
+  for (const char* file : {"usage.db.damaged", "usage-0.journal.damaged"}) {
+    const std::string name = file;
+    EXPECT_THAT(content(name), StartsWith("first")) << file;
+    EXPECT_THAT(content(name + ".2"), StartsWith("second")) << file;
+    EXPECT_THAT(content(name + ".3"), StartsWith("third")) << file;
+  }
+}
+
 TEST_F(GatewayTest, OnlyOneGatewayUsesADirectory) {
   start({});
   const auto second = Gateway::create(settings_, system_clock(), registry_, {});

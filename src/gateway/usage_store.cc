@@ -32,6 +32,17 @@ std::string loop_of(const std::filesystem::path& file) {
   return ours && stem.starts_with(kFilePrefix) ? stem.substr(kFilePrefix.size()) : std::string();
 }
 
+/// Where a damaged file is kept: `file`.damaged, or the first of `file`.damaged.2, .3 ... that is
+/// free, so that what was kept before is not lost.
+std::string damaged_name(const std::string& file) {
+  const std::string first = file + kDamagedSuffix;
+  std::string name = first;
+  std::error_code ignored;
+  for (int number = 2; std::filesystem::exists(name, ignored); ++number)
+    name = fmt::format("{}.{}", first, number);
+  return name;
+}
+
 std::filesystem::path file_of(const std::filesystem::path& directory,
                               const std::string& loop,
                               std::string_view extension) {
@@ -66,16 +77,19 @@ Result<std::unique_ptr<UsageStore>> UsageStore::open(const std::filesystem::path
 
 /// Tenants must not go unserved for their bill, so what cannot be read makes room for a new file.
 Result<> UsageStore::keep_aside(const std::filesystem::path& file, const Error& why) {
-  log_.error("damaged usage file kept aside", "file", file.string() + kDamagedSuffix, "err", why);
+  const std::string aside = damaged_name(file);
+  log_.error("damaged usage file kept aside", "file", aside, "err", why);
   metrics_.damaged_files.add();
-  return keep_damaged(file);
+  if (::rename(file.c_str(), aside.c_str()) != 0) return fail_errno("rename " + file.string());
+  return {};
 }
 
 Result<> UsageStore::keep_ledger_aside(const Error& why) {
   const std::string file = directory_ / kLedgerFile;
+  const std::string aside = damaged_name(file);
   // SQLite's log belongs to the file that it is named after: a new one must not find it.
   for (const char* suffix : {"-wal", "-shm"})
-    ::rename((file + suffix).c_str(), (file + kDamagedSuffix + suffix).c_str());
+    ::rename((file + suffix).c_str(), (aside + suffix).c_str());
   return keep_aside(file, why);
 }
 
