@@ -31,15 +31,14 @@ gateway::TenantConfig tenant(std::string name,
 
 /// Writes the configuration; returns what is printed.
 Result<std::string> prepare(const std::filesystem::path& directory, const std::string& upstream) {
-  INSULA_TRY(const gateway::JwsKeyPair keys, gateway::generate_ed25519_keys());
+  INSULA_TRY(const jose::JwsKeyPair keys, jose::generate_ed25519_keys());
   gateway::GatewayConfig config;
   config.tenants = {tenant("bench", upstream, kRequestsPerHour),
                     tenant("usual", upstream, gateway::kRequestsPerHourDefault)};
   config.builtin_keys = {keys.public_pem};
   std::filesystem::create_directories(directory / "gateway");
   INSULA_TRY_VOID(gateway::save_config(directory / "gateway" / "snapshot.json", config));
-  INSULA_TRY(const gateway::JwsSigner signer,
-             gateway::JwsSigner::from_private_pem(keys.private_pem));
+  INSULA_TRY(const jose::JwsSigner signer, jose::JwsSigner::from_private_pem(keys.private_pem));
   const WallTime now = system_clock().wall();
   INSULA_TRY(const std::string bench,
              gateway::mint_token(signer, {.tenant = "bench", .subject = "bench"}, now));

@@ -17,10 +17,10 @@
 #include <openssl/rsa.h>
 
 #include "base/check.h"
-#include "gateway/base64url.h"
 #include "gateway/credentials.h"
 #include "gateway/jwt.h"
 #include "http/parser.h"
+#include "jose/base64url.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -53,11 +53,11 @@ class Signed {
  public:
   explicit Signed(std::string_view algorithm) : pss_(algorithm == "PS256") {
     std::string header = fmt::format(R"({{"alg":"{}","typ":"JWT","kid":"1"}})", algorithm);
-    input_ = base64url_encode(header) + "." + base64url_encode(kClaims);
+    input_ = jose::base64url_encode(header) + "." + jose::base64url_encode(kClaims);
     if (algorithm == "HS256") {
-      key_data_ = JwsKey::from_secret(kSecret).value();
+      key_data_ = jose::JwsKey::from_secret(kSecret).value();
       signature_ = mac();
-      token_ = input_ + "." + base64url_encode(signature_);
+      token_ = input_ + "." + jose::base64url_encode(signature_);
       return;
     }
     key_.reset(algorithm == "EdDSA"   ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
@@ -69,16 +69,16 @@ class Signed {
     PEM_write_bio_PUBKEY(bio, key_.get());
     char* pem = nullptr;
     const long size = BIO_get_mem_data(bio, &pem);
-    key_data_ = JwsKey::from_public_pem({pem, static_cast<std::size_t>(size)}).value();
+    key_data_ = jose::JwsKey::from_public_pem({pem, static_cast<std::size_t>(size)}).value();
     BIO_free(bio);
-    token_ =
-        input_ + "." + base64url_encode(algorithm == "ES256" ? fixed_size(signature_) : signature_);
+    token_ = input_ + "." +
+             jose::base64url_encode(algorithm == "ES256" ? fixed_size(signature_) : signature_);
   }
 
   [[nodiscard]] const std::string& token() const { return token_; }
 
   [[nodiscard]] JwtIssuer issuer() const {
-    JwsKey key = *key_data_;
+    jose::JwsKey key = *key_data_;
     key.set_id("1");
     return {"https://id.example/realms/x", {"llm"}, {key}};
   }
@@ -138,7 +138,7 @@ class Signed {
   std::string input_;
   std::string signature_;
   std::string token_;
-  std::optional<JwsKey> key_data_;
+  std::optional<jose::JwsKey> key_data_;
 };
 
 constexpr std::string_view kAlgorithms[] = {"HS256", "RS256", "PS256", "ES256", "EdDSA"};

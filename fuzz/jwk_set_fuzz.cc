@@ -7,12 +7,12 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/jwk_set.h"
+#include "jose/jwk_set.h"
 
 namespace {
 
 using namespace insula;
-using namespace insula::gateway;
+using namespace insula::jose;
 
 void check(std::string_view text) {
   const auto set = parse_jwk_set(text);

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/base64url.h"
 #include "gateway/jwt.h"
+#include "jose/base64url.h"
 
 namespace {
 
@@ -30,7 +30,8 @@ const std::vector<JwtIssuer>& issuers() {
   static const std::vector<JwtIssuer> known = {
       {"i",
        {"a"},
-       {JwsKey::from_secret(kSecret).value(), JwsKey::from_public_pem(kPublicPem).value()}}};
+       {jose::JwsKey::from_secret(kSecret).value(),
+        jose::JwsKey::from_public_pem(kPublicPem).value()}}};
   return known;
 }
 
@@ -43,14 +44,15 @@ void check(std::string_view token) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const JwsSigner signer = JwsSigner::from_private_pem(kPrivatePem).value();
+  static const jose::JwsSigner signer = jose::JwsSigner::from_private_pem(kPrivatePem).value();
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   check(input);
-  if (size > kTokenBytesMax / 2) return 0;
+  if (size > jose::kTokenBytesMax / 2) return 0;
   const std::string signing_input =
-      base64url_encode(R"({"alg":"EdDSA"})") + '.' + base64url_encode(input);
-  check(signing_input + '.' + base64url_encode(signer.sign(signing_input).value()));
-  if (const auto decoded = base64url_decode(input); decoded && base64url_encode(*decoded) != input)
+      jose::base64url_encode(R"({"alg":"EdDSA"})") + '.' + jose::base64url_encode(input);
+  check(signing_input + '.' + jose::base64url_encode(signer.sign(signing_input).value()));
+  if (const auto decoded = jose::base64url_decode(input);
+      decoded && jose::base64url_encode(*decoded) != input)
     __builtin_trap();
   return 0;
 }

@@ -11,8 +11,8 @@
 #include "api/time.h"
 #include "client/typed.h"
 #include "gateway/api_key.h"
-#include "gateway/jws_key.h"
 #include "gateway/platform_config.h"
+#include "jose/jws_key.h"
 
 namespace insula::cli {
 namespace {
@@ -129,7 +129,7 @@ Task<Result<NewKey>> create_key(client::Client& client,
   reference.uid = owner.metadata.uid;
   stored.metadata.owner_references.push_back(std::move(reference));
   stored.type = api::kApiKeyType;
-  stored.data["hash"] = hex(gateway::sha256(secret));
+  stored.data["hash"] = hex(jose::sha256(secret));
   stored.data["tenant"] = order.tenant;
   stored.data["prefix"] = fmt::format("{}{}", gateway::kApiKeyPrefix, key.id);
   stored.data["name"] = order.name;

@@ -12,8 +12,8 @@
 #include "client/testing/fake_api.h"
 #include "client/typed.h"
 #include "gateway/api_key.h"
-#include "gateway/jws_key.h"
 #include "gateway/jwt.h"
+#include "jose/jws_key.h"
 #include "testing/fake_clock.h"
 
 namespace insula::cli {
@@ -253,7 +253,7 @@ TEST_F(TenantCommands, NobodyGetsAKeyForATenantThatIsNot) {
 
 TEST_F(TenantCommands, ATokenIsSignedByTheBuiltInIssuer) {
   make("a");
-  const auto pair = gateway::generate_ed25519_keys();
+  const auto pair = jose::generate_ed25519_keys();
   api::Secret issuer;
   issuer.metadata.name = api::kTokenIssuer;
   issuer.metadata.namespace_ = api::kSystemNamespace;
@@ -266,7 +266,7 @@ TEST_F(TenantCommands, ATokenIsSignedByTheBuiltInIssuer) {
   std::vector<gateway::JwtIssuer> issuers(1);
   issuers[0].issuer = gateway::kBuiltinIssuer;
   issuers[0].audiences = {std::string(gateway::kBuiltinAudience)};
-  issuers[0].keys = {*gateway::JwsKey::from_public_pem(pair->public_pem)};
+  issuers[0].keys = {*jose::JwsKey::from_public_pem(pair->public_pem)};
   const auto claims = gateway::verify_jwt(*token, issuers, clock_.wall());
   ASSERT_TRUE(claims) << claims.error().message();
   EXPECT_EQ(claims->tenant, "a");

@@ -9,8 +9,8 @@
 #include "api/platform_objects.h"
 #include "cli/keys.h"
 #include "client/typed.h"
-#include "gateway/jws_key.h"
 #include "gateway/jwt.h"
+#include "jose/jws_key.h"
 
 namespace insula::cli {
 
@@ -28,7 +28,7 @@ Task<Result<std::string>> create_token(client::Client& client,
                    fmt::format("Secret {}/{} has no {}", api::kSystemNamespace, api::kTokenIssuer,
                                api::kPrivateKeyEntry));
   }
-  INSULA_CO_TRY(const gateway::JwsSigner signer, gateway::JwsSigner::from_private_pem(key->second));
+  INSULA_CO_TRY(const jose::JwsSigner signer, jose::JwsSigner::from_private_pem(key->second));
   const gateway::TokenRequest request{
       .tenant = tenant.metadata.name,
       .tenant_uid = tenant.metadata.uid,

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/jws_key.h"
+#include "jose/jws_key.h"
 
 namespace insula::gateway {
 namespace {
@@ -61,8 +61,8 @@ Result<const ApiKeyGrant*> ApiKeys::verify(const ApiKeyText& key, WallTime now) 
       32};
   const auto found = records_.find(key.id);
   const bool known = found != records_.end();
-  const bool matches = equal_in_constant_time(
-      sha256(key.secret), known ? std::string_view(found->second.hash) : kNoHash);
+  const bool matches = jose::equal_in_constant_time(
+      jose::sha256(key.secret), known ? std::string_view(found->second.hash) : kNoHash);
   if (!known || !matches) return fail(ErrorCode::kUnauthenticated, "the API key is not valid");
   const ApiKeyGrant& grant = found->second.grant;
   if (!grant.expires.is_zero() && api::Time::from(now) >= grant.expires) {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "gateway/base64url.h"
 #include "gateway/whole_file.h"
+#include "jose/base64url.h"
 #include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -54,7 +54,7 @@ void for_each_object(const json::Object& object, std::string_view key, F read) {
 json::Value secrets_to_json(const std::vector<std::string>& secrets) {
   json::Array array;
   for (const std::string& secret : secrets)
-    array.emplace_back(base64url_encode(secret));
+    array.emplace_back(jose::base64url_encode(secret));
   return array;
 }
 
@@ -62,7 +62,7 @@ Result<> decode_secrets(GatewayConfig& config) {
   for (TenantConfig& tenant : config.tenants) {
     for (IssuerConfig& issuer : tenant.issuers) {
       for (std::string& secret : issuer.secrets) {
-        auto bytes = base64url_decode(secret);
+        auto bytes = jose::base64url_decode(secret);
         if (!bytes) return fail(ErrorCode::kBadRequest, "a secret is not base64url");
         secret = *std::move(bytes);
       }

@@ -4,10 +4,10 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
-#include "gateway/base64url.h"
 #include "gateway/credentials.h"
 #include "gateway/jwt.h"
 #include "gateway/testing/test_gateway.h"
+#include "jose/base64url.h"
 
 namespace insula::gateway {
 namespace {
@@ -79,7 +79,7 @@ TEST_F(GatewayTest, OpensAPathToItsTenantsCredentialsOnly) {
   config_.tenants[0].issuers = {
       {.issuer = "https://id.example", .audiences = {"llm"}, .public_keys = {keys_.public_pem}}};
   start({model.address});
-  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
   const WallTime now = system_clock().wall();
   const std::string good =
       mint_token(signer, {.tenant = "alpha", .tenant_uid = "uid-a", .subject = "ann"}, now).value();
@@ -133,7 +133,7 @@ TEST_F(GatewayTest, ACredentialAloneSaysWhoseModelsAreAsked) {
   Model model(loop_);
   config_.tenants[0].uid = "uid-alpha";
   start({model.address});
-  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
   const auto token = [&](std::string tenant, std::string uid) {
     return mint_token(signer, {.tenant = std::move(tenant), .tenant_uid = std::move(uid)},
                       system_clock().wall())
@@ -170,17 +170,18 @@ TEST_F(GatewayTest, ATokenWhoseIssuersKeysWereNeverFetchedIsToBeTriedAgain) {
                                  .fetched = std::make_shared<FetchedKeys>(std::nullopt, demand)}};
   start({model.address});
   const std::string input =
-      base64url_encode(R"({"alg":"EdDSA","kid":"1"})") + "." +
-      base64url_encode(R"({"iss":"https://id.example","aud":"llm","exp":1e12})");
+      jose::base64url_encode(R"({"alg":"EdDSA","kid":"1"})") + "." +
+      jose::base64url_encode(R"({"iss":"https://id.example","aud":"llm","exp":1e12})");
   const std::string token =
       input + "." +
-      base64url_encode(JwsSigner::from_private_pem(keys_.private_pem)->sign(input).value());
+      jose::base64url_encode(
+          jose::JwsSigner::from_private_pem(keys_.private_pem)->sign(input).value());
   const auto refused = send("GET", "/alpha/v1/models", bearer(token));
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.headers.get("Retry-After"), "1");
   EXPECT_THAT(refused.body, HasSubstr("could not be fetched yet"));
-  JwkSet set;
-  set.keys = {JwsKey::from_public_pem(keys_.public_pem).value()};
+  jose::JwkSet set;
+  set.keys = {jose::JwsKey::from_public_pem(keys_.public_pem).value()};
   set.keys[0].set_id("1");
   config_.tenants[0].issuers[0].fetched = std::make_shared<FetchedKeys>(set, demand);
   apply();
@@ -242,7 +243,7 @@ TEST_F(GatewayTest, CountsUsageByModelAndKeyAndKeepsItOverARestart) {
     chat();
   gateway_.reset();  // Without a drain: what the journal holds is brought in by the next start.
   start({model.address});
-  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(),
+  const std::string token = mint_token(jose::JwsSigner::from_private_pem(keys_.private_pem).value(),
                                        {.tenant = "alpha"}, system_clock().wall())
                                 .value();
   send("POST", "/alpha/v1/completions", bearer(token),

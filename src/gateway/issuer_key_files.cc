@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "gateway/base64url.h"
-#include "gateway/jws_key.h"
 #include "gateway/whole_file.h"
+#include "jose/base64url.h"
+#include "jose/jws_key.h"
 #include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -26,7 +26,7 @@ std::filesystem::path IssuerKeyFiles::file_of(const KeySource& source) const {
   const std::string identity =
       fmt::format("{} {} {} {}{}{}", source.issuer.size(), source.jwks_uri.size(),
                   source.ca ? 1 : 0, source.issuer, source.jwks_uri, source.ca.value_or(""));
-  return directory_ / (base64url_encode(sha256(identity)) + kExtension);
+  return directory_ / (jose::base64url_encode(jose::sha256(identity)) + kExtension);
 }
 
 Result<> IssuerKeyFiles::create_directory() const {

@@ -79,7 +79,7 @@ class IssuerKeys::Followed {
     return wall() >= saved_.fetched + saved_.fresh + kKeysStaleMax;
   }
 
-  void publish(std::optional<JwkSet> set) {
+  void publish(std::optional<jose::JwkSet> set) {
     fetched_ = std::make_shared<const FetchedKeys>(std::move(set), demand_);
   }
 
@@ -96,7 +96,7 @@ class IssuerKeys::Followed {
     saved->fresh = std::clamp<std::chrono::seconds>(saved->fresh, RefreshSchedule::kFreshMin,
                                                     RefreshSchedule::kFreshMax);
     saved_ = *std::move(saved);
-    auto set = parse_jwk_set(saved_.text);
+    auto set = jose::parse_jwk_set(saved_.text);
     if (!set || too_old()) return;
     log_.info("saved issuer keys used", "keys", set->keys.size(), "age_seconds",
               std::chrono::duration_cast<std::chrono::seconds>(wall() - saved_.fetched).count());
@@ -133,7 +133,7 @@ class IssuerKeys::Followed {
 
   void take(SteadyTime tried, Result<KeySetText> answer) {
     if (!answer) return fail_with(tried, answer.error());
-    Result<JwkSet> set = parse_jwk_set(answer->text);
+    Result<jose::JwkSet> set = jose::parse_jwk_set(answer->text);
     if (!set) return fail_with(tried, set.error());
     const bool was_failing = std::exchange(failing_, false);
     demand_->set_failing(false);

@@ -11,7 +11,7 @@
 #include "gateway/refresh_schedule.h"
 #include "gateway/snapshot.h"
 #include "gateway/testing/issuer.h"
-#include "gateway/testing/jose.h"
+#include "jose/testing/signing_key.h"
 #include "testing/fake_clock.h"
 #include "testing/temp_dir.h"
 
@@ -110,7 +110,7 @@ class IssuerKeysTest : public ::testing::Test {
     return authenticate(head, snapshot, *snapshot.find("t"), cache_, clock_.wall());
   }
 
-  [[nodiscard]] std::string token(const SigningKey& key, std::string_view kid) const {
+  [[nodiscard]] std::string token(const jose::SigningKey& key, std::string_view kid) const {
     return key.token("ES256", fmt::format(R"({{"alg":"ES256","kid":"{}"}})", kid),
                      R"({"iss":"https://idp.example","aud":"llm","exp":1e12})");
   }
@@ -136,8 +136,8 @@ class IssuerKeysTest : public ::testing::Test {
              KeySource{.issuer = "https://idp.example", .jwks_uri = server_.url("/keys")}});
     return config;
   }();
-  SigningKey first_{"P-256"};
-  SigningKey second_{"P-256"};
+  jose::SigningKey first_{"P-256"};
+  jose::SigningKey second_{"P-256"};
   std::unique_ptr<IssuerKeys> keys_;
 };
 

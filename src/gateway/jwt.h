@@ -10,18 +10,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "gateway/jws_key.h"
 #include "gateway/key_source.h"
+#include "jose/jws.h"
 
 namespace insula::gateway {
 
-/// Longer tokens are refused unread.
-inline constexpr std::size_t kTokenBytesMax = 8192;
 /// How far a peer's clock may be off when `exp` and `nbf` are compared with ours.
 inline constexpr std::chrono::seconds kTokenLeeway{60};
-/// Keys of one issuer that are tried for one token.
-inline constexpr std::size_t kIssuerKeysMax = 16;
-
 /// What the built-in issuer writes into its tokens.
 inline constexpr std::string_view kBuiltinIssuer = "insula";
 inline constexpr std::string_view kBuiltinAudience = "insula-gateway";
@@ -31,7 +26,7 @@ struct JwtIssuer {
   std::string issuer;
   /// At least one of these must be in the token's `aud`.
   std::vector<std::string> audiences;
-  std::vector<JwsKey> keys;
+  std::vector<jose::JwsKey> keys;
   /// Of an issuer whose keys are fetched; else null.
   std::shared_ptr<KeyDemand> demand = nullptr;
   /// False while nothing was fetched: then `keys` says nothing about the issuer.
@@ -50,21 +45,6 @@ struct JwtClaims {
 
   bool operator==(const JwtClaims&) const = default;
 };
-
-/// A signature that was verified with one of the keys given, and what it covers.
-struct VerifiedJws {
-  std::string payload;
-  JwsAlgorithm algorithm;
-};
-
-/// Verifies a compact JWS with those of `keys` that serve the algorithm the header names. When it
-/// has a `kid` only keys of that id count, and those without one.
-///
-/// Refused: anything but three strict base64url parts, a header that is not a JSON object with
-/// unique members, an `alg` that is no string or none of JwsAlgorithm, a `kid` that is no string,
-/// any `crit`. `jwk`, `jku` and `x5*` are not read. Errors: kUnauthenticated.
-/// Spec: RFC 7515 section 5.2, RFC 8725.
-[[nodiscard]] Result<VerifiedJws> verify_jws(std::string_view token, std::span<const JwsKey> keys);
 
 /// Verifies a token of one of `issuers` and its claims: `iss`, `aud` and `exp` are required, `nbf`
 /// is obeyed. The issuer is picked by the token's own `iss`, and then only its keys count. When
@@ -87,7 +67,7 @@ struct TokenRequest {
 
 /// A token of the built-in issuer. Errors: kInvalid for an empty tenant or a lifetime below one
 /// second or above ten years.
-[[nodiscard]] Result<std::string> mint_token(const JwsSigner& signer,
+[[nodiscard]] Result<std::string> mint_token(const jose::JwsSigner& signer,
                                              const TokenRequest& request,
                                              WallTime now);
 

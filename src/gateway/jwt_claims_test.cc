@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/jwt.h"
-#include "gateway/testing/signed_tokens.h"
+#include "jose/testing/signed_tokens.h"
 #include "testing/fake_clock.h"
 
 namespace insula::gateway {
@@ -13,7 +13,7 @@ namespace {
 class JwtClaimsTest : public ::testing::Test {
  protected:
   [[nodiscard]] Result<JwtClaims> verify(std::string_view payload) const {
-    return verify_jwt(signing_key("Ed25519").token("EdDSA", R"({"alg":"EdDSA"})", payload),
+    return verify_jwt(jose::signing_key("Ed25519").token("EdDSA", R"({"alg":"EdDSA"})", payload),
                       issuers_, clock_.wall());
   }
 
@@ -23,7 +23,7 @@ class JwtClaimsTest : public ::testing::Test {
   }
 
   testing::FakeClock clock_;
-  std::vector<JwtIssuer> issuers_ = {{"i", {"a"}, issuer_keys()}};
+  std::vector<JwtIssuer> issuers_ = {{"i", {"a"}, jose::issuer_keys()}};
 };
 
 TEST_F(JwtClaimsTest, TimesAreNumbers) {
@@ -98,8 +98,9 @@ TEST_F(JwtClaimsTest, AudienceAndIssuerAreComparedWhole) {
 TEST_F(JwtClaimsTest, ThePayloadIsAnObject) {
   for (const std::string& payload :
        {std::string(), std::string("[]"), std::string("null"), std::string(R"("iss")"),
-        std::string(R"([{"iss":"i","aud":"a","exp":1e12}])"), std::string(kPayload) + "x",
-        std::string(kPayload) + std::string(kPayload), "\xff" + std::string(kPayload),
+        std::string(R"([{"iss":"i","aud":"a","exp":1e12}])"), std::string(jose::kPayload) + "x",
+        std::string(jose::kPayload) + std::string(jose::kPayload),
+        "\xff" + std::string(jose::kPayload),
         R"({"iss":"i","aud":"a","exp":1e12,"x":)" + std::string(2000, '[') +
             std::string(2000, ']') + "}"}) {
     EXPECT_FALSE(verify(payload)) << payload.substr(0, 80);
@@ -107,35 +108,35 @@ TEST_F(JwtClaimsTest, ThePayloadIsAnObject) {
 }
 
 TEST_F(JwtClaimsTest, AKeyIsItsIssuersAloneWhateverItsKid) {
-  const SigningKey other("Ed25519");
-  JwsKey key = other.public_key();
+  const jose::SigningKey other("Ed25519");
+  jose::JwsKey key = other.public_key();
   key.set_id("Ed25519");
   issuers_.push_back({"j", {"a"}, {key}});
-  const auto verified = [&](std::string_view issuer, const SigningKey& signer) {
+  const auto verified = [&](std::string_view issuer, const jose::SigningKey& signer) {
     const std::string payload = fmt::format(R"({{"iss":"{}","aud":"a","exp":1e12}})", issuer);
     return verify_jwt(signer.token("EdDSA", R"({"alg":"EdDSA","kid":"Ed25519"})", payload),
                       issuers_, clock_.wall())
         .has_value();
   };
-  EXPECT_TRUE(verified("i", signing_key("Ed25519")));
+  EXPECT_TRUE(verified("i", jose::signing_key("Ed25519")));
   EXPECT_TRUE(verified("j", other));
   EXPECT_FALSE(verified("i", other));
-  EXPECT_FALSE(verified("j", signing_key("Ed25519")));
+  EXPECT_FALSE(verified("j", jose::signing_key("Ed25519")));
 }
 
 TEST_F(JwtClaimsTest, ATokenWithoutKidTriesABoundedNumberOfKeys) {
-  const SigningKey other("Ed25519");
-  JwsKey stranger = other.public_key();
+  const jose::SigningKey other("Ed25519");
+  jose::JwsKey stranger = other.public_key();
   stranger.set_id("stranger");
-  std::vector<JwsKey> keys(kIssuerKeysMax - 1, stranger);
-  keys.push_back(issuer_keys().back());
+  std::vector<jose::JwsKey> keys(jose::kIssuerKeysMax - 1, stranger);
+  keys.push_back(jose::issuer_keys().back());
   issuers_.front().keys = keys;
-  EXPECT_TRUE(verify(kPayload));
+  EXPECT_TRUE(verify(jose::kPayload));
   issuers_.front().keys.insert(issuers_.front().keys.begin(), stranger);
-  EXPECT_FALSE(verify(kPayload));
-  EXPECT_TRUE(verify_jwt(
-      signing_key("Ed25519").token("EdDSA", R"({"alg":"EdDSA","kid":"Ed25519"})", kPayload),
-      issuers_, clock_.wall()));
+  EXPECT_FALSE(verify(jose::kPayload));
+  EXPECT_TRUE(verify_jwt(jose::signing_key("Ed25519").token(
+                             "EdDSA", R"({"alg":"EdDSA","kid":"Ed25519"})", jose::kPayload),
+                         issuers_, clock_.wall()));
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gateway/base64url.h"
 #include "gateway/token_cache.h"
+#include "jose/base64url.h"
 #include "testing/fake_clock.h"
 
 namespace insula::gateway {
@@ -79,26 +79,27 @@ std::string join(std::string_view header, std::string_view payload, std::string_
   return std::string(header) + '.' + std::string(payload) + '.' + std::string(signature);
 }
 
-std::vector<JwsKey> all_rfc_keys() {
-  return {JwsKey::from_secret(*base64url_decode(kHmacKey)).value(),
-          JwsKey::from_public_pem(kRsaPem).value(), JwsKey::from_public_pem(kEcPem).value(),
-          JwsKey::from_public_pem(kEdPem).value()};
+std::vector<jose::JwsKey> all_rfc_keys() {
+  return {jose::JwsKey::from_secret(*jose::base64url_decode(kHmacKey)).value(),
+          jose::JwsKey::from_public_pem(kRsaPem).value(),
+          jose::JwsKey::from_public_pem(kEcPem).value(),
+          jose::JwsKey::from_public_pem(kEdPem).value()};
 }
 
 TEST(Jws, VerifiesTheExamplesOfItsStandards) {
   const auto keys = all_rfc_keys();
-  const std::string payload = *base64url_decode(kRfcPayload);
+  const std::string payload = *jose::base64url_decode(kRfcPayload);
   for (const auto& [token, algorithm] : {
-           std::pair{join(kHmacHeader, kRfcPayload, kHmacSignature), JwsAlgorithm::kHs256},
-           std::pair{join(kRsaHeader, kRfcPayload, kRsaSignature), JwsAlgorithm::kRs256},
-           std::pair{join(kEcHeader, kRfcPayload, kEcSignature), JwsAlgorithm::kEs256},
+           std::pair{join(kHmacHeader, kRfcPayload, kHmacSignature), jose::JwsAlgorithm::kHs256},
+           std::pair{join(kRsaHeader, kRfcPayload, kRsaSignature), jose::JwsAlgorithm::kRs256},
+           std::pair{join(kEcHeader, kRfcPayload, kEcSignature), jose::JwsAlgorithm::kEs256},
        }) {
-    const auto verified = verify_jws(token, keys);
+    const auto verified = jose::verify_jws(token, keys);
     ASSERT_TRUE(verified) << name_of(algorithm) << ": " << verified.error().message();
     EXPECT_EQ(verified->payload, payload);
     EXPECT_EQ(verified->algorithm, algorithm);
   }
-  const auto edwards = verify_jws(kEdToken, keys);
+  const auto edwards = jose::verify_jws(kEdToken, keys);
   ASSERT_TRUE(edwards) << edwards.error().message();
   EXPECT_EQ(edwards->payload, "Example of Ed25519 signing");
 }
@@ -121,13 +122,13 @@ constexpr std::string_view kRfc7520EcKeys = R"({"keys":[
 constexpr std::string_view kRfc7520Secret = "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg";
 
 struct Rfc7520Example {
-  JwsAlgorithm algorithm;
+  jose::JwsAlgorithm algorithm;
   std::string_view header;
   std::string_view signature;
 };
 
 constexpr Rfc7520Example kRfc7520Examples[] = {
-    {JwsAlgorithm::kRs256,
+    {jose::JwsAlgorithm::kRs256,
      "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
      "MRjdkly7_-"
      "oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII"
@@ -136,7 +137,7 @@ constexpr Rfc7520Example kRfc7520Examples[] = {
      "t9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-"
      "ZnmK"
      "J3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg"},
-    {JwsAlgorithm::kPs384,
+    {jose::JwsAlgorithm::kPs384,
      "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
      "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-"
      "tPid6VrklHkqsGqDqHCdP6O8TTB5"
@@ -145,29 +146,29 @@ constexpr Rfc7520Example kRfc7520Examples[] = {
      "_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_"
      "jLAeQTlqRHtfa64QQSUm"
      "FAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw"},
-    {JwsAlgorithm::kEs512,
+    {jose::JwsAlgorithm::kEs512,
      "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
      "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-"
      "JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtP"
      "Bu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2"},
-    {JwsAlgorithm::kHs256,
+    {jose::JwsAlgorithm::kHs256,
      "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9",
      "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"},
 };
 
 TEST(Jws, VerifiesTheExamplesOfTheCookbook) {
-  std::vector<JwsKey> keys = parse_jwk_set(kRfc7520Keys)->keys;
-  std::ranges::copy(parse_jwk_set(kRfc7520EcKeys)->keys, std::back_inserter(keys));
-  keys.push_back(JwsKey::from_secret(*base64url_decode(kRfc7520Secret)).value());
+  std::vector<jose::JwsKey> keys = jose::parse_jwk_set(kRfc7520Keys)->keys;
+  std::ranges::copy(jose::parse_jwk_set(kRfc7520EcKeys)->keys, std::back_inserter(keys));
+  keys.push_back(jose::JwsKey::from_secret(*jose::base64url_decode(kRfc7520Secret)).value());
   for (const Rfc7520Example& example : kRfc7520Examples) {
     const auto verified =
-        verify_jws(join(example.header, kRfc7520Payload, example.signature), keys);
+        jose::verify_jws(join(example.header, kRfc7520Payload, example.signature), keys);
     ASSERT_TRUE(verified) << name_of(example.algorithm) << ": " << verified.error().message();
     EXPECT_EQ(verified->algorithm, example.algorithm);
   }
-  EXPECT_EQ(verify_jws(kRfc7515Es512, keys)->payload, "Payload");
+  EXPECT_EQ(jose::verify_jws(kRfc7515Es512, keys)->payload, "Payload");
   // RFC 7515 appendix A.5: unsecured.
-  EXPECT_FALSE(verify_jws(join("eyJhbGciOiJub25lIn0", kRfcPayload, ""), keys));
+  EXPECT_FALSE(jose::verify_jws(join("eyJhbGciOiJub25lIn0", kRfcPayload, ""), keys));
 }
 
 TEST(Jws, RefusesEveryChangedByte) {
@@ -177,7 +178,7 @@ TEST(Jws, RefusesEveryChangedByte) {
     for (std::size_t i = 0; i < token.size(); ++i) {
       std::string changed = token;
       changed[i] = changed[i] == 'A' ? 'B' : 'A';
-      EXPECT_FALSE(verify_jws(changed, keys)) << "byte " << i;
+      EXPECT_FALSE(jose::verify_jws(changed, keys)) << "byte " << i;
     }
   }
 }
@@ -191,10 +192,10 @@ TEST(Jws, RefusesUnsignedTokensAndUnknownAlgorithms) {
         R"({"typ":"JWT"})", R"([])", R"("HS256")", R"({"alg":"HS256")",
         R"({"alg":"HS256","alg":"none"})", R"({"alg":"HS256","crit":["exp"]})",
         R"({"alg":"HS256","crit":[]})", "", "{}"}) {
-    const std::string encoded = fmt::format("{}.{}.", base64url_encode(header), payload);
-    EXPECT_FALSE(verify_jws(encoded, keys)) << header;
+    const std::string encoded = fmt::format("{}.{}.", jose::base64url_encode(header), payload);
+    EXPECT_FALSE(jose::verify_jws(encoded, keys)) << header;
     // The same with a signature that is right for the bytes, so that only the header can be why.
-    EXPECT_FALSE(verify_jws(encoded + std::string(kHmacSignature), keys)) << header;
+    EXPECT_FALSE(jose::verify_jws(encoded + std::string(kHmacSignature), keys)) << header;
   }
 }
 
@@ -204,14 +205,14 @@ TEST(Jws, RefusesOtherSpellingsOfTheSameToken) {
   for (const std::string& other :
        {token + "=", token + ".", " " + token, token + "\n", "." + token, std::string(),
         std::string(".."), std::string("a.b"), token.substr(0, token.size() - 1) + "l",
-        std::string(kTokenBytesMax + 1, 'A')}) {
-    EXPECT_FALSE(verify_jws(other, keys)) << other.substr(0, 80);
+        std::string(jose::kTokenBytesMax + 1, 'A')}) {
+    EXPECT_FALSE(jose::verify_jws(other, keys)) << other.substr(0, 80);
   }
 }
 
 /// RFC 2104.
 std::string hmac_sha256(std::string_view key, std::string_view text) {
-  std::string block = key.size() > 64 ? sha256(key) : std::string(key);
+  std::string block = key.size() > 64 ? jose::sha256(key) : std::string(key);
   block.resize(64, '\0');
   std::string inner = block;
   std::string outer = block;
@@ -219,50 +220,51 @@ std::string hmac_sha256(std::string_view key, std::string_view text) {
     inner[i] = static_cast<char>(block[i] ^ 0x36);
     outer[i] = static_cast<char>(block[i] ^ 0x5c);
   }
-  return sha256(outer + sha256(inner.append(text)));
+  return jose::sha256(outer + jose::sha256(inner.append(text)));
 }
 
 TEST(Jws, APublicKeyIsNeverAnHmacSecret) {
-  const std::vector keys = {JwsKey::from_public_pem(kRsaPem).value(),
-                            JwsKey::from_public_pem(kEcPem).value()};
+  const std::vector keys = {jose::JwsKey::from_public_pem(kRsaPem).value(),
+                            jose::JwsKey::from_public_pem(kEcPem).value()};
   // HMAC-SHA256 with the PEM text as the secret: what an attacker who knows the public key can
   // compute.
   for (const std::string_view pem : {kRsaPem, kEcPem}) {
     const std::string input = std::string(kHmacHeader) + "." + std::string(kRfcPayload);
-    const std::string token = input + "." + base64url_encode(hmac_sha256(pem, input));
-    const std::vector fooled = {JwsKey::from_secret(pem).value()};
-    EXPECT_TRUE(verify_jws(token, fooled));
-    const auto refused = verify_jws(token, keys);
+    const std::string token = input + "." + jose::base64url_encode(hmac_sha256(pem, input));
+    const std::vector fooled = {jose::JwsKey::from_secret(pem).value()};
+    EXPECT_TRUE(jose::verify_jws(token, fooled));
+    const auto refused = jose::verify_jws(token, keys);
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message(), HasSubstr("no key for HS256"));
   }
 }
 
 TEST(Jws, KeysOfOtherAlgorithmsDoNotCountAgainstThoseThatAreTried) {
-  std::vector<JwsKey> keys(kIssuerKeysMax + 4, JwsKey::from_public_pem(kRsaPem).value());
-  keys.push_back(JwsKey::from_public_pem(kEcPem).value());
-  EXPECT_TRUE(verify_jws(join(kEcHeader, kRfcPayload, kEcSignature), keys));
+  std::vector<jose::JwsKey> keys(jose::kIssuerKeysMax + 4,
+                                 jose::JwsKey::from_public_pem(kRsaPem).value());
+  keys.push_back(jose::JwsKey::from_public_pem(kEcPem).value());
+  EXPECT_TRUE(jose::verify_jws(join(kEcHeader, kRfcPayload, kEcSignature), keys));
 }
 
 TEST(Jws, AKeyServesOnlyTheAlgorithmsOfItsType) {
-  using enum JwsAlgorithm;
-  const JwsAlgorithmSet rsa = {kRs256, kRs384, kRs512, kPs256, kPs384, kPs512};
-  EXPECT_EQ(JwsKey::from_public_pem(kRsaPem)->algorithms(), rsa);
-  EXPECT_EQ(JwsKey::from_public_pem(kEcPem)->algorithms(), JwsAlgorithmSet{kEs256});
-  EXPECT_EQ(JwsKey::from_public_pem(kP384Pem)->algorithms(), JwsAlgorithmSet{kEs384});
-  EXPECT_EQ(JwsKey::from_public_pem(kEdPem)->algorithms(), JwsAlgorithmSet{kEdDsa});
-  EXPECT_FALSE(JwsKey::from_public_pem(kRsa1024Pem));
-  EXPECT_FALSE(JwsKey::from_public_pem(kEcPrivatePem));
-  EXPECT_FALSE(JwsKey::from_public_pem("secret"));
-  EXPECT_FALSE(JwsKey::from_secret("too short"));
+  using enum jose::JwsAlgorithm;
+  const jose::JwsAlgorithmSet rsa = {kRs256, kRs384, kRs512, kPs256, kPs384, kPs512};
+  EXPECT_EQ(jose::JwsKey::from_public_pem(kRsaPem)->algorithms(), rsa);
+  EXPECT_EQ(jose::JwsKey::from_public_pem(kEcPem)->algorithms(), jose::JwsAlgorithmSet{kEs256});
+  EXPECT_EQ(jose::JwsKey::from_public_pem(kP384Pem)->algorithms(), jose::JwsAlgorithmSet{kEs384});
+  EXPECT_EQ(jose::JwsKey::from_public_pem(kEdPem)->algorithms(), jose::JwsAlgorithmSet{kEdDsa});
+  EXPECT_FALSE(jose::JwsKey::from_public_pem(kRsa1024Pem));
+  EXPECT_FALSE(jose::JwsKey::from_public_pem(kEcPrivatePem));
+  EXPECT_FALSE(jose::JwsKey::from_public_pem("secret"));
+  EXPECT_FALSE(jose::JwsKey::from_secret("too short"));
 }
 
 class Jwt : public ::testing::Test {
  protected:
   [[nodiscard]] std::string sign(std::string_view claims) const {
     const std::string input =
-        base64url_encode(R"({"alg":"EdDSA"})") + "." + base64url_encode(claims);
-    return input + "." + base64url_encode(signer_.sign(input).value());
+        jose::base64url_encode(R"({"alg":"EdDSA"})") + "." + jose::base64url_encode(claims);
+    return input + "." + jose::base64url_encode(signer_.sign(input).value());
   }
 
   [[nodiscard]] Result<JwtClaims> verify(std::string_view claims) const {
@@ -280,11 +282,13 @@ class Jwt : public ::testing::Test {
   }
 
   testing::FakeClock clock_;
-  JwsKeyPair keys_ = generate_ed25519_keys().value();
-  JwsSigner signer_ = JwsSigner::from_private_pem(keys_.private_pem).value();
+  jose::JwsKeyPair keys_ = jose::generate_ed25519_keys().value();
+  jose::JwsSigner signer_ = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
   std::vector<JwtIssuer> issuers_ = {
-      {"https://id.example", {"llm", "other"}, {JwsKey::from_public_pem(keys_.public_pem).value()}},
-      {"https://second.example", {"llm"}, {JwsKey::from_public_pem(kEdPem).value()}}};
+      {"https://id.example",
+       {"llm", "other"},
+       {jose::JwsKey::from_public_pem(keys_.public_pem).value()}},
+      {"https://second.example", {"llm"}, {jose::JwsKey::from_public_pem(kEdPem).value()}}};
 };
 
 TEST_F(Jwt, AcceptsATokenOfAKnownIssuerForUs) {
@@ -339,9 +343,10 @@ TEST_F(Jwt, AnIssuerIsNotServedByTheKeyOfAnother) {
 }
 
 TEST_F(Jwt, AMintedTokenCarriesItsTenant) {
-  const std::vector<JwtIssuer> builtin = {{std::string(kBuiltinIssuer),
-                                           {std::string(kBuiltinAudience)},
-                                           {JwsKey::from_public_pem(keys_.public_pem).value()}}};
+  const std::vector<JwtIssuer> builtin = {
+      {std::string(kBuiltinIssuer),
+       {std::string(kBuiltinAudience)},
+       {jose::JwsKey::from_public_pem(keys_.public_pem).value()}}};
   const TokenRequest request{"demo-a", "uid-1", R"(ann "the\admin")", std::chrono::hours(1)};
   const std::string token = mint_token(signer_, request, clock_.wall()).value();
   const auto claims = verify_jwt(token, builtin, clock_.wall());
@@ -356,10 +361,10 @@ TEST_F(Jwt, AMintedTokenCarriesItsTenant) {
 }
 
 TEST_F(Jwt, P256KeysSignToo) {
-  const auto signer = JwsSigner::from_private_pem(kEcPrivatePem).value();
-  EXPECT_EQ(signer.algorithm(), JwsAlgorithm::kEs256);
+  const auto signer = jose::JwsSigner::from_private_pem(kEcPrivatePem).value();
+  EXPECT_EQ(signer.algorithm(), jose::JwsAlgorithm::kEs256);
   EXPECT_EQ(signer.sign("text")->size(), 64U);
-  EXPECT_FALSE(JwsSigner::from_private_pem(kEcPem));
+  EXPECT_FALSE(jose::JwsSigner::from_private_pem(kEcPem));
 }
 
 TEST_F(Jwt, TheCacheForgetsTokensWhenTheyEndAndRefusalsSoon) {

@@ -18,7 +18,7 @@ namespace insula::gateway {
 /// How long an answer without a `max-age` counts as fresh.
 inline constexpr std::chrono::seconds kFreshDefault = std::chrono::minutes(10);
 /// Largest discovery document or key set that is read.
-inline constexpr std::size_t kKeyDocumentBytesMax = kKeySetBytesMax;
+inline constexpr std::size_t kKeyDocumentBytesMax = jose::kKeySetBytesMax;
 
 struct KeySetText {
   std::string text;

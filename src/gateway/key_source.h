@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "gateway/jwk_set.h"
+#include "jose/jwk_set.h"
 
 namespace insula::gateway {
 
@@ -52,7 +52,7 @@ class KeyDemand {
 /// What is known of a source's keys at one moment. Immutable; another set is another object.
 struct FetchedKeys {
   /// Nothing: never fetched, or too long ago.
-  std::optional<JwkSet> set;
+  std::optional<jose::JwkSet> set;
   std::shared_ptr<KeyDemand> demand;
 };
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "gateway/base64url.h"
+#include "jose/base64url.h"
 
 namespace insula::gateway {
 namespace {
@@ -26,7 +26,7 @@ std::string owner_of_model(const std::string& tenant, const std::string& model) 
   };
   if (model.size() <= kBytesMax && std::ranges::all_of(model, is_plain))
     return fmt::format("model.{}.{}", tenant, model);
-  return fmt::format("model.{}.#{}", tenant, base64url_encode(sha256(model)));
+  return fmt::format("model.{}.#{}", tenant, jose::base64url_encode(jose::sha256(model)));
 }
 
 /// Names of tenants and ids of keys become file names, so nothing but DNS labels may pass.
@@ -39,21 +39,21 @@ bool is_label(std::string_view name) {
 }
 
 /// Those that the issuer names; all when it names none.
-JwsAlgorithmSet allowed_by(const IssuerConfig& issuer) {
-  JwsAlgorithmSet allowed;
+jose::JwsAlgorithmSet allowed_by(const IssuerConfig& issuer) {
+  jose::JwsAlgorithmSet allowed;
   for (const std::string& name : issuer.algorithms) {
-    if (const auto algorithm = parse_jws_algorithm(name); algorithm) allowed.add(*algorithm);
+    if (const auto algorithm = jose::parse_jws_algorithm(name); algorithm) allowed.add(*algorithm);
   }
-  return issuer.algorithms.empty() ? JwsAlgorithmSet::all() : allowed;
+  return issuer.algorithms.empty() ? jose::JwsAlgorithmSet::all() : allowed;
 }
 
 /// Whether a token may have to be tried with more keys than are tried. A `kid` picks one key.
-bool has_too_many_keys(const std::vector<JwsKey>& keys) {
-  return std::ranges::any_of(keys, [&](const JwsKey& key) {
-    const auto count = std::ranges::count_if(keys, [&](const JwsKey& other) {
+bool has_too_many_keys(const std::vector<jose::JwsKey>& keys) {
+  return std::ranges::any_of(keys, [&](const jose::JwsKey& key) {
+    const auto count = std::ranges::count_if(keys, [&](const jose::JwsKey& other) {
       return other.id().empty() && !(other.algorithms() & key.algorithms()).empty();
     });
-    return static_cast<std::size_t>(count) > kIssuerKeysMax;
+    return static_cast<std::size_t>(count) > jose::kIssuerKeysMax;
   });
 }
 
@@ -83,9 +83,9 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   windows_ = 0;
   incomplete_ = false;
   const std::size_t without_room_before = std::exchange(without_room_, 0);
-  std::vector<JwsKey> builtin;
+  std::vector<jose::JwsKey> builtin;
   for (const std::string& pem : config.builtin_keys) {
-    auto key = JwsKey::from_public_pem(pem);
+    auto key = jose::JwsKey::from_public_pem(pem);
     if (key) {
       builtin.push_back(*std::move(key));
     } else {
@@ -187,7 +187,7 @@ Result<> SnapshotBuilder::add_key(ApiKeys& keys, const ApiKeyConfig& config) {
 }
 
 Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
-                                             const std::vector<JwsKey>& builtin) {
+                                             const std::vector<jose::JwsKey>& builtin) {
   if (!is_label(config.name)) return fail(ErrorCode::kInvalid, "its name is not a DNS label");
   Tenant tenant;
   tenant.name = config.name;
@@ -211,7 +211,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
 }
 
 std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config,
-                                                      const std::vector<JwsKey>& builtin) {
+                                                      const std::vector<jose::JwsKey>& builtin) {
   std::vector<JwtIssuer> issuers;
   for (const IssuerConfig& issuer_config : config.issuers) {
     // The built-in issuer's name is not for tenants: its tokens open by their own `tenant` claim.
@@ -222,8 +222,8 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
       continue;
     }
     JwtIssuer issuer{issuer_config.issuer, issuer_config.audiences, {}};
-    const JwsAlgorithmSet allowed = allowed_by(issuer_config);
-    const auto add = [&](Result<JwsKey> key) {
+    const jose::JwsAlgorithmSet allowed = allowed_by(issuer_config);
+    const auto add = [&](Result<jose::JwsKey> key) {
       if (!key) {
         log_.warn("token key ignored", "tenant", config.name, "issuer", issuer.issuer, "err",
                   key.error());
@@ -233,9 +233,9 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
       if (!key->algorithms().empty()) issuer.keys.push_back(*std::move(key));
     };
     for (const std::string& pem : issuer_config.public_keys)
-      add(JwsKey::from_public_pem(pem));
+      add(jose::JwsKey::from_public_pem(pem));
     for (const std::string& secret : issuer_config.secrets)
-      add(JwsKey::from_secret(secret));
+      add(jose::JwsKey::from_secret(secret));
     if (issuer_config.fetched != nullptr) {
       const FetchedKeys& fetched = *issuer_config.fetched;
       issuer.demand = fetched.demand;
@@ -244,7 +244,7 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
     }
     if (has_too_many_keys(issuer.keys)) {
       log_.warn("token issuer has more keys without a kid than are tried", "tenant", config.name,
-                "issuer", issuer.issuer, "tried", kIssuerKeysMax);
+                "issuer", issuer.issuer, "tried", jose::kIssuerKeysMax);
     }
     issuers.push_back(std::move(issuer));
   }

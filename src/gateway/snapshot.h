@@ -106,9 +106,9 @@ class SnapshotBuilder {
 
  private:
   [[nodiscard]] Result<Tenant> build_tenant(const TenantConfig& config,
-                                            const std::vector<JwsKey>& builtin);
+                                            const std::vector<jose::JwsKey>& builtin);
   [[nodiscard]] std::vector<JwtIssuer> build_issuers(const TenantConfig& config,
-                                                     const std::vector<JwsKey>& builtin);
+                                                     const std::vector<jose::JwsKey>& builtin);
 
   /// What the limits of a tenant or key count, as far as this builder knows it.
   struct Counted {

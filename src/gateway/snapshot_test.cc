@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "gateway/base64url.h"
 #include "gateway/credentials.h"
+#include "jose/base64url.h"
 #include "testing/fake_clock.h"
 #include "testing/temp_dir.h"
 
@@ -87,14 +87,15 @@ TEST_F(SnapshotTest, ATokensScopeIsItsTenantsAloneAndLastsAsLongAsItsIssuers) {
 }
 
 TEST_F(SnapshotTest, ACachedTokenOpensItsOwnTenantEvenIfTwoScopesWereEqual) {
-  const JwsKeyPair keys = generate_ed25519_keys().value();
-  const JwtIssuer issuer{"i", {"a"}, {JwsKey::from_public_pem(keys.public_pem).value()}};
+  const jose::JwsKeyPair keys = jose::generate_ed25519_keys().value();
+  const JwtIssuer issuer{"i", {"a"}, {jose::JwsKey::from_public_pem(keys.public_pem).value()}};
   const std::string claims =
       R"({"iss":"i","aud":"a","exp":)" +
       std::to_string((clock_.wall() + 1h).time_since_epoch() / std::chrono::seconds(1)) + "}";
-  std::string token = base64url_encode(R"({"alg":"EdDSA"})") + "." + base64url_encode(claims);
-  token +=
-      "." + base64url_encode(JwsSigner::from_private_pem(keys.private_pem)->sign(token).value());
+  std::string token =
+      jose::base64url_encode(R"({"alg":"EdDSA"})") + "." + jose::base64url_encode(claims);
+  token += "." + jose::base64url_encode(
+                     jose::JwsSigner::from_private_pem(keys.private_pem)->sign(token).value());
   Snapshot snapshot;
   snapshot.tenants["att"] = {.name = "att", .issuers = {issuer}, .auth_scope = 7};
   snapshot.tenants["vic"] = {.name = "vic", .auth_scope = 7};

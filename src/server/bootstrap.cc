@@ -7,7 +7,7 @@
 #include "cli/keys.h"
 #include "cli/tokens.h"
 #include "client/typed.h"
-#include "gateway/jws_key.h"
+#include "jose/jws_key.h"
 
 namespace insula::server {
 namespace {
@@ -39,7 +39,7 @@ Task<Result<>> ensure_token_issuer(client::Client& client) {
   if (present) {
     public_pem = present->data[api::kPublicKeyEntry];
   } else {
-    INSULA_CO_TRY(gateway::JwsKeyPair pair, gateway::generate_ed25519_keys());
+    INSULA_CO_TRY(jose::JwsKeyPair pair, jose::generate_ed25519_keys());
     api::Secret secret = system_secret(api::kTokenIssuer);
     secret.data[api::kPrivateKeyEntry] = std::move(pair.private_pem);
     secret.data[api::kPublicKeyEntry] = pair.public_pem;

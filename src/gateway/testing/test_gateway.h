@@ -15,8 +15,8 @@
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "gateway/gateway.h"
-#include "gateway/jws_key.h"
 #include "http/client.h"
+#include "jose/jws_key.h"
 #include "net/listener.h"
 #include "simulator/simulator.h"
 
@@ -165,7 +165,7 @@ class GatewayTest : public ::testing::Test {
   MetricsRegistry registry_;
   GatewaySettings settings_;
   GatewayConfig config_;
-  JwsKeyPair keys_ = generate_ed25519_keys().value();
+  jose::JwsKeyPair keys_ = jose::generate_ed25519_keys().value();
   int listener_;
   net::Address address_;
   http::Client client_{{}};

@@ -1,9 +1,9 @@
-#include "gateway/base64url.h"
+#include "jose/base64url.h"
 
 #include <array>
 #include <cstdint>
 
-namespace insula::gateway {
+namespace insula::jose {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -73,4 +73,4 @@ std::optional<std::string> base64url_decode(std::string_view text) {
   return bytes;
 }
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

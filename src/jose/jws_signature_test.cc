@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
 
-#include "gateway/jwt.h"
-#include "gateway/testing/signed_tokens.h"
+#include "jose/jws.h"
+#include "jose/testing/signed_tokens.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 namespace {
 
 TEST(JwsSignature, EcdsaNumbersOutOfRange) {
@@ -155,4 +155,4 @@ TEST(JwsSignature, APssSignatureKeepsItsLeadingZeros) {
 }
 
 }  // namespace
-}  // namespace insula::gateway
+}  // namespace insula::jose

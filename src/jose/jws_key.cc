@@ -1,4 +1,4 @@
-#include "gateway/jws_key.h"
+#include "jose/jws_key.h"
 
 #include <algorithm>
 #include <array>
@@ -14,8 +14,11 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
-namespace insula::gateway {
+#include "jose/base64url.h"
+
+namespace insula::jose {
 namespace {
 
 constexpr std::size_t kSecretBytesMin = 32;
@@ -218,6 +221,17 @@ std::string ecdsa_raw(std::string_view der, std::size_t half) {
   return raw;
 }
 
+/// Big-endian, with leading zeros up to `bytes`.
+std::string number_of(const EVP_PKEY* key, const char* name, std::size_t bytes) {
+  BIGNUM* read = nullptr;
+  if (EVP_PKEY_get_bn_param(key, name, &read) != 1) return {};
+  const BigNumber number(read);
+  std::string out(std::max(bytes, static_cast<std::size_t>(BN_num_bytes(number.get()))), '\0');
+  BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(out.data()),
+               static_cast<int>(out.size()));
+  return out;
+}
+
 bool verify_hmac(std::string_view secret, std::string_view input, std::string_view signature) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   unsigned size = 0;
@@ -306,6 +320,38 @@ Result<JwsKey> JwsKey::from_ed25519(std::string_view x) {
   return of(std::move(key));
 }
 
+std::string JwsKey::public_der() const {
+  if (key_ == nullptr) return {};
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(key_.get(), &der);
+  std::string out(reinterpret_cast<const char*>(der),
+                  size > 0 ? static_cast<std::size_t>(size) : 0);
+  OPENSSL_free(der);
+  return out;
+}
+
+std::map<std::string, std::string> JwsKey::jwk_members() const {
+  if (key_ == nullptr) return {};
+  if (EVP_PKEY_is_a(key_.get(), "RSA") == 1) {
+    return {{"kty", "RSA"},
+            {"n", base64url_encode(number_of(key_.get(), OSSL_PKEY_PARAM_RSA_N, 0))},
+            {"e", base64url_encode(number_of(key_.get(), OSSL_PKEY_PARAM_RSA_E, 0))}};
+  }
+  if (const Curve* curve = EVP_PKEY_is_a(key_.get(), "EC") == 1 ? curve_of(key_.get()) : nullptr) {
+    const auto coordinate = [&](const char* name) {
+      return base64url_encode(number_of(key_.get(), name, curve->bytes));
+    };
+    return {{"kty", "EC"},
+            {"crv", std::string(curve->jwk_name)},
+            {"x", coordinate(OSSL_PKEY_PARAM_EC_PUB_X)},
+            {"y", coordinate(OSSL_PKEY_PARAM_EC_PUB_Y)}};
+  }
+  std::string x(kEd25519Bytes, '\0');
+  std::size_t size = x.size();
+  EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(x.data()), &size);
+  return {{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", base64url_encode(x)}};
+}
+
 bool JwsKey::verify(JwsAlgorithm algorithm,
                     std::string_view signing_input,
                     std::string_view signature) const {
@@ -368,17 +414,37 @@ Result<std::string> JwsSigner::sign(std::string_view signing_input) const {
   return curve == nullptr ? signature : ecdsa_raw(signature, curve->bytes);
 }
 
-Result<JwsKeyPair> generate_ed25519_keys() {
-  const auto key = shared_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  const Bio private_bio(BIO_new(BIO_s_mem()));
-  const Bio public_bio(BIO_new(BIO_s_mem()));
+namespace {
+
+Result<std::string> public_pem_of(const EVP_PKEY* key) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PUBKEY(bio.get(), key) != 1)
+    return fail(ErrorCode::kInternal, "write a public key: OpenSSL failed");
+  return text_of(bio.get());
+}
+
+Result<JwsKeyPair> pair_of(const std::shared_ptr<EVP_PKEY>& key) {
+  const Bio bio(BIO_new(BIO_s_mem()));
   if (key == nullptr ||
-      PEM_write_bio_PrivateKey(private_bio.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                               nullptr) != 1 ||
-      PEM_write_bio_PUBKEY(public_bio.get(), key.get()) != 1) {
-    return fail(ErrorCode::kInternal, "generate an Ed25519 key: OpenSSL failed");
+      PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    return fail(ErrorCode::kInternal, "generate a key: OpenSSL failed");
   }
-  return JwsKeyPair{text_of(private_bio.get()), text_of(public_bio.get())};
+  INSULA_TRY(std::string public_pem, public_pem_of(key.get()));
+  return JwsKeyPair{text_of(bio.get()), std::move(public_pem)};
+}
+
+}  // namespace
+
+Result<std::string> JwsSigner::public_pem() const {
+  return public_pem_of(key_.get());
+}
+
+Result<JwsKeyPair> generate_ed25519_keys() {
+  return pair_of(shared_key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")));
+}
+
+Result<JwsKeyPair> generate_es256_keys() {
+  return pair_of(shared_key(EVP_EC_gen("P-256")));
 }
 
 std::string sha256(std::string_view bytes) {
@@ -392,4 +458,4 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

@@ -1,4 +1,4 @@
-#include "gateway/jwk_set.h"
+#include "jose/jwk_set.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,9 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
-#include "gateway/testing/jose.h"
+#include "jose/testing/signing_key.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 namespace {
 
 using ::testing::ElementsAre;
@@ -240,5 +240,34 @@ TEST(JwkSet, LeavesOutKeysThatAreTooWeakOrWrong) {
   }
 }
 
+TEST(JwkSet, WhatIsWrittenIsReadAsTheSameKeys) {
+  std::vector<JwsKey> keys;
+  for (const char* type : {"RSA", "P-256", "P-521", "Ed25519"}) {
+    keys.push_back(SigningKey(type).public_key());
+    keys.back().set_id(type);
+  }
+  const auto read = parse_jwk_set(write_jwk_set(keys));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_TRUE(read->left_out.empty());
+  ASSERT_EQ(read->keys.size(), keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(read->keys[i].public_der(), keys[i].public_der());
+    EXPECT_EQ(read->keys[i].algorithms(), keys[i].algorithms());
+    EXPECT_EQ(read->keys[i].id(), keys[i].id());
+  }
+}
+
+TEST(JwkSet, AFreshPairSignsWhatItsPublishedHalfVerifies) {
+  const JwsKeyPair pair = generate_es256_keys().value();
+  const JwsSigner signer = JwsSigner::from_private_pem(pair.private_pem).value();
+  EXPECT_EQ(signer.algorithm(), JwsAlgorithm::kEs256);
+  EXPECT_EQ(signer.public_pem().value(), pair.public_pem);
+  const std::vector published = {JwsKey::from_public_pem(pair.public_pem).value()};
+  const JwkSet read = parse_jwk_set(write_jwk_set(published)).value();
+  const std::string signature = signer.sign("text").value();
+  EXPECT_TRUE(read.keys.at(0).verify(JwsAlgorithm::kEs256, "text", signature));
+  EXPECT_FALSE(read.keys.at(0).verify(JwsAlgorithm::kEs256, "other", signature));
+}
+
 }  // namespace
-}  // namespace insula::gateway
+}  // namespace insula::jose

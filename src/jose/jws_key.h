@@ -1,7 +1,9 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +15,7 @@
 // OpenSSL's own names, declared so that its headers stay in jws_key.cc.
 struct evp_pkey_st;
 
-namespace insula::gateway {
+namespace insula::jose {
 
 /// The signature algorithms that are accepted (RFC 7518 section 3.1, RFC 8037).
 enum class JwsAlgorithm : std::uint8_t {
@@ -57,6 +59,12 @@ class JwsAlgorithmSet {
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
 
   constexpr void add(JwsAlgorithm algorithm) { bits_ |= bit(algorithm); }
+
+  /// The member, when there is exactly one.
+  [[nodiscard]] constexpr std::optional<JwsAlgorithm> only() const {
+    if (!std::has_single_bit(bits_)) return std::nullopt;
+    return static_cast<JwsAlgorithm>(std::countr_zero(bits_));
+  }
 
   /// Those that are in both.
   [[nodiscard]] constexpr JwsAlgorithmSet operator&(JwsAlgorithmSet other) const {
@@ -108,6 +116,13 @@ class JwsKey {
 
   void set_id(std::string id) { id_ = std::move(id); }
 
+  /// Its SubjectPublicKeyInfo (RFC 5280 section 4.1) in DER; empty for a secret.
+  [[nodiscard]] std::string public_der() const;
+
+  /// The members of its JWK that say which key it is (RFC 7518 section 6, RFC 8037 section 2): kty,
+  /// and n and e, or crv, x and y; nothing for a secret.
+  [[nodiscard]] std::map<std::string, std::string> jwk_members() const;
+
   /// False as well when the key does not serve `algorithm`. `signature`: bytes as in the JWS, so
   /// R||S for ES*.
   [[nodiscard]] bool verify(JwsAlgorithm algorithm,
@@ -133,6 +148,9 @@ class JwsSigner {
 
   [[nodiscard]] JwsAlgorithm algorithm() const { return algorithm_; }
 
+  /// The other half, PEM.
+  [[nodiscard]] Result<std::string> public_pem() const;
+
   [[nodiscard]] Result<std::string> sign(std::string_view signing_input) const;
 
  private:
@@ -149,6 +167,8 @@ struct JwsKeyPair {
 };
 
 [[nodiscard]] Result<JwsKeyPair> generate_ed25519_keys();
+/// On P-256, for ES256.
+[[nodiscard]] Result<JwsKeyPair> generate_es256_keys();
 
 /// SHA-256 of `bytes`: 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view bytes);
@@ -156,4 +176,4 @@ struct JwsKeyPair {
 /// Whether the two are equal, in a time that depends on their lengths only.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

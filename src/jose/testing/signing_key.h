@@ -14,10 +14,10 @@
 #include <openssl/rsa.h>
 
 #include "base/check.h"
-#include "gateway/base64url.h"
-#include "gateway/jws_key.h"
+#include "jose/base64url.h"
+#include "jose/jws_key.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 
 inline const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -157,4 +157,4 @@ class SigningKey {
   std::shared_ptr<EVP_PKEY> key_;
 };
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

@@ -9,13 +9,13 @@
 #include <fmt/format.h>
 #include <openssl/hmac.h>
 
-#include "gateway/base64url.h"
-#include "gateway/jws_key.h"
-#include "gateway/testing/jose.h"
+#include "jose/base64url.h"
+#include "jose/jws_key.h"
+#include "jose/testing/signing_key.h"
 
 // What the tests of signed tokens share: an issuer with one key of each type, and its tokens.
 
-namespace insula::gateway {
+namespace insula::jose {
 
 inline constexpr std::string_view kSharedSecret = "a shared secret of 32 bytes or more";
 inline constexpr std::string_view kPayload = R"({"iss":"i","aud":"a","exp":1e12})";
@@ -89,4 +89,4 @@ inline constexpr std::array<Served, 10> kServed = {{{"RS256", "RSA"},
                                                     {"ES512", "P-521"},
                                                     {"EdDSA", "Ed25519"}}};
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

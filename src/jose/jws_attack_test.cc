@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "gateway/jwt.h"
-#include "gateway/testing/signed_tokens.h"
+#include "jose/jws.h"
+#include "jose/testing/signed_tokens.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 namespace {
 
 TEST(JwsAttack, WhatIsNotAttackedIsAccepted) {
@@ -261,4 +261,4 @@ TEST(JwsAttack, HugeAndDeepTokensAreRefusedBeforeTheyCost) {
 }
 
 }  // namespace
-}  // namespace insula::gateway
+}  // namespace insula::jose

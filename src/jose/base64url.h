@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace insula::gateway {
+namespace insula::jose {
 
 /// RFC 4648 section 5 without padding, as JWS uses it.
 [[nodiscard]] std::string base64url_encode(std::string_view bytes);
@@ -13,4 +13,4 @@ namespace insula::gateway {
 /// character, so that every value has exactly one spelling.
 [[nodiscard]] std::optional<std::string> base64url_decode(std::string_view text);
 
-}  // namespace insula::gateway
+}  // namespace insula::jose

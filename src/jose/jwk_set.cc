@@ -1,4 +1,4 @@
-#include "gateway/jwk_set.h"
+#include "jose/jwk_set.h"
 
 #include <algorithm>
 #include <array>
@@ -8,11 +8,12 @@
 
 #include <fmt/format.h>
 
-#include "gateway/base64url.h"
+#include "jose/base64url.h"
 #include "json/parse.h"
 #include "json/value.h"
+#include "json/write.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 namespace {
 
 constexpr std::size_t kDepthMax = 16;
@@ -147,4 +148,17 @@ Result<JwkSet> parse_jwk_set(std::string_view text) {
   return set;
 }
 
-}  // namespace insula::gateway
+std::string write_jwk_set(std::span<const JwsKey> keys) {
+  json::Array set;
+  for (const JwsKey& key : keys) {
+    json::Object jwk{{"use", "sig"}};
+    for (auto& [name, value] : key.jwk_members())
+      jwk[name] = value;
+    if (!key.id().empty()) jwk["kid"] = key.id();
+    if (const auto algorithm = key.algorithms().only()) jwk["alg"] = name_of(*algorithm);
+    set.emplace_back(std::move(jwk));
+  }
+  return json::write(json::Object{{"keys", std::move(set)}});
+}
+
+}  // namespace insula::jose

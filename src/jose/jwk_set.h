@@ -1,14 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "gateway/jws_key.h"
+#include "jose/jws_key.h"
 
-namespace insula::gateway {
+namespace insula::jose {
 
 /// Issuers have two keys while they rotate; the largest public ones have about a dozen.
 inline constexpr std::size_t kKeySetKeysMax = 64;
@@ -32,4 +33,8 @@ struct JwkSet {
 /// Spec: RFC 7517, RFC 7518 section 6, RFC 8037 section 2.
 [[nodiscard]] Result<JwkSet> parse_jwk_set(std::string_view text);
 
-}  // namespace insula::gateway
+/// A set of public keys as their issuer publishes it, each with its `kid` and, where there is only
+/// one, its `alg`. Requires: none is a secret.
+[[nodiscard]] std::string write_jwk_set(std::span<const JwsKey> keys);
+
+}  // namespace insula::jose
