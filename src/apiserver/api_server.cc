@@ -16,6 +16,7 @@
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "jose/jwk_set.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -98,6 +99,10 @@ ApiServer::ApiServer(Registry& registry,
       options_(std::move(options)),
       authorizer_(registry.store()),
       gate_(options_.limits) {
+  if (options_.tokens) {
+    verifier_.emplace(registry.store(), *options_.tokens);
+    issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
+  }
   tasks_.spawn(keep_expiring_events(registry_));
 }
 
@@ -123,12 +128,8 @@ Task<Result<>> ApiServer::serve(Call& call) {
 
   call.kind = api::find_kind(call.info.group, call.info.version, call.info.resource);
   if (call.kind == nullptr) co_return no_resource();
-  if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource)) {
-    if (call.info.resource == "serviceaccounts" && call.info.subresource == "token")
-      co_return fail(ErrorCode::kNotImplemented,
-                     "this server does not issue ServiceAccount tokens yet");
+  if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource))
     co_return no_resource();
-  }
   // A namespaced object without a namespace in the path exists in lists and watches only.
   const bool collection = call.info.verb == "list" || call.info.verb == "watch";
   const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
@@ -157,10 +158,12 @@ Result<std::optional<RequestGate::Pass>> ApiServer::admit(Call& call) {
   const http::Request& request = call.exchange.request();
   const net::Stream& stream = call.exchange.stream();
   User user;
-  if (stream.tls() == nullptr && options_.plain_user) {
+  const std::string_view authorization = request.headers.get("Authorization");
+  if (stream.tls() == nullptr && options_.plain_user && (authorization.empty() || !verifier_)) {
     user = *options_.plain_user;
   } else {
-    INSULA_TRY(user, authenticate(stream.tls(), request.headers.get("Authorization")));
+    INSULA_TRY(user,
+               authenticate(stream.tls(), authorization, verifier(), registry_.clock().wall()));
   }
   INSULA_TRY(call.user, impersonate(authorizer_, user, request.headers));
   INSULA_TRY_VOID(authorizer_.authorize(call.user, call.info));
@@ -178,6 +181,7 @@ Result<std::optional<RequestGate::Pass>> ApiServer::admit(Call& call) {
 Task<Result<>> ApiServer::serve_object(Call& call) {
   const std::string& verb = call.info.verb;
   if (!call.kind->is_stored()) co_return co_await serve_review(call);
+  if (call.info.subresource == "token") co_return co_await serve_token(call);
   if (verb == "get" || verb == "list") co_return co_await serve_read(call);
   if (verb == "create" || verb == "update") co_return co_await serve_write(call);
   if (verb == "patch") co_return co_await serve_patch(call);
@@ -219,9 +223,26 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   }
   if (call.info.path == "/version" || call.info.path == "/version/")
     co_return co_await send(call, 200, version_document());
+  INSULA_CO_TRY(const bool of_issuer, co_await serve_issuer(call));
+  if (of_issuer) co_return Result<>{};
   auto document = documents_.find(call.info.path, call.exchange.request().headers.get("Accept"));
   if (!document) co_return no_resource();
   co_return co_await send(call, 200, std::move(document->body), document->content_type);
+}
+
+Task<Result<bool>> ApiServer::serve_issuer(Call& call) {
+  if (!options_.tokens) co_return false;
+  std::string_view path = call.info.path;
+  if (path.ends_with('/')) path.remove_suffix(1);
+  if (path == "/.well-known/openid-configuration") {
+    INSULA_CO_TRY_VOID(co_await send(call, 200, discovery_document(*options_.tokens)));
+    co_return true;
+  }
+  if (path != "/openid/v1/jwks") co_return false;
+  INSULA_CO_TRY_VOID(co_await send(call, 200,
+                                   jose::write_jwk_set(options_.tokens->keys.public_keys()),
+                                   "application/jwk-set+json"));
+  co_return true;
 }
 
 std::string ApiServer::version_document() const {

@@ -17,6 +17,9 @@
 #include "apiserver/request_gate.h"
 #include "apiserver/request_info.h"
 #include "apiserver/server_metrics.h"
+#include "apiserver/token_keys.h"
+#include "apiserver/token_request.h"
+#include "apiserver/token_verifier.h"
 #include "async/task.h"
 #include "async/task_group.h"
 #include "base/error.h"
@@ -36,6 +39,8 @@ struct ApiServerOptions {
   /// Where logs, exec and the like of pods are answered; empty: nowhere.
   std::optional<net::Address> node_socket = {};
   RequestLimits limits = {};
+  /// Whose tokens ServiceAccounts have; nothing: they have none.
+  std::optional<TokenAuthority> tokens = {};
   /// What is not ready yet, for /readyz; empty when everything is.
   std::function<std::vector<std::string>()> not_ready = {};
 };
@@ -80,10 +85,15 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_patch(Call& call);
   Task<Result<>> serve_delete(Call& call);
   Task<Result<>> serve_review(Call& call);
+  Task<Result<>> serve_token(Call& call);
+  /// What verifiers of tokens ask for; false for other paths.
+  Task<Result<bool>> serve_issuer(Call& call);
 
   /// Authenticates, impersonates and authorises: fills `call.user`. Returns the place in the gate,
   /// which is that of who was authenticated.
   Result<std::optional<RequestGate::Pass>> admit(Call& call);
+
+  [[nodiscard]] TokenVerifier* verifier() { return verifier_ ? &*verifier_ : nullptr; }
 
   [[nodiscard]] Target target_of(const Call& call) const;
   [[nodiscard]] Result<WriteContext> write_context(Call& call);
@@ -104,6 +114,8 @@ class ApiServer final : public http::Handler {
   ApiServerOptions options_;
   Authorizer authorizer_;
   ApiDocuments documents_;
+  std::optional<TokenVerifier> verifier_;
+  std::optional<TokenIssuer> issuer_;
   RequestGate gate_;
   TaskGroup tasks_;
 };

@@ -1,18 +1,49 @@
 #include "apiserver/authentication.h"
 
+#include <algorithm>
+#include <cctype>
+
 namespace insula::apiserver {
 
-Result<User> authenticate_token(std::string_view) {
-  return fail(ErrorCode::kUnauthenticated, "invalid bearer token");
+namespace {
+
+constexpr std::string_view kScheme = "bearer ";
+
+/// RFC 6750 section 2.1; the scheme's case does not count (RFC 9110 section 11.1).
+std::string_view bearer_token(std::string_view authorization) {
+  const std::string_view scheme = authorization.substr(0, kScheme.size());
+  const bool bearer = std::ranges::equal(
+      scheme, kScheme, [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
+  if (!bearer) return {};
+  authorization.remove_prefix(kScheme.size());
+  authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
+  return authorization;
 }
 
-Result<User> authenticate(const net::TlsPeer* peer, std::string_view authorization) {
-  if (!authorization.empty() || peer == nullptr)
-    return fail(ErrorCode::kUnauthenticated, "Unauthorized");
-  if (peer->common_name.empty()) return User{kAnonymous, {kUnauthenticated}};
-  User user{peer->common_name, peer->organizations};
-  if (!user.in(kAuthenticated)) user.groups.emplace_back(kAuthenticated);
-  return user;
+std::unexpected<Error> unauthorized() {
+  return fail(ErrorCode::kUnauthenticated, "Unauthorized");
+}
+
+}  // namespace
+
+Result<User> authenticate(const net::TlsPeer* peer,
+                          std::string_view authorization,
+                          TokenVerifier* verifier,
+                          WallTime now) {
+  if (peer != nullptr && !peer->common_name.empty()) {
+    User user{peer->common_name, peer->organizations};
+    if (!user.in(kAuthenticated)) user.groups.emplace_back(kAuthenticated);
+    return user;
+  }
+  if (authorization.empty()) {
+    if (peer == nullptr) return unauthorized();
+    return User{kAnonymous, {kUnauthenticated}};
+  }
+  const std::string_view token = bearer_token(authorization);
+  if (token.empty() || verifier == nullptr) return unauthorized();
+  Result<TokenUser> found = verifier->verify(token, {}, now);
+  if (!found) return unauthorized();
+  return std::move(found->user);
 }
 
 }  // namespace insula::apiserver

@@ -159,7 +159,7 @@ TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
 
 TEST(Authenticate, TakesTheUserFromTheCertificate) {
   const net::TlsPeer peer{"ann", {"insula:tenant:t"}};
-  const auto user = authenticate(&peer, "");
+  const auto user = authenticate(&peer, "", nullptr, {});
   ASSERT_TRUE(user);
   EXPECT_EQ(user->name, "ann");
   EXPECT_TRUE(user->in("insula:tenant:t"));
@@ -168,18 +168,17 @@ TEST(Authenticate, TakesTheUserFromTheCertificate) {
 
 TEST(Authenticate, TakesAClientWithoutACertificateForAnonymous) {
   const net::TlsPeer nobody;
-  const auto user = authenticate(&nobody, "");
+  const auto user = authenticate(&nobody, "", nullptr, {});
   ASSERT_TRUE(user);
   EXPECT_EQ(user->name, "system:anonymous");
   EXPECT_EQ(user->groups, std::vector<std::string>{"system:unauthenticated"});
 }
 
 TEST(Authenticate, KnowsNobodyElse) {
-  const net::TlsPeer peer{"ann", {}};
   const net::TlsPeer nobody;
-  for (const auto& [who, token] : {std::pair{&peer, "Bearer x"}, std::pair{&nobody, "Bearer x"},
+  for (const auto& [who, token] : {std::pair{&nobody, "Bearer x"}, std::pair{&nobody, "Basic x"},
                                    std::pair{static_cast<const net::TlsPeer*>(nullptr), ""}}) {
-    const auto user = authenticate(who, token);
+    const auto user = authenticate(who, token, nullptr, {});
     ASSERT_FALSE(user);
     EXPECT_EQ(user.error().code(), ErrorCode::kUnauthenticated);
   }

@@ -47,6 +47,7 @@ constexpr auto kRoles = std::to_array<RoleRow>({
     {"system:public-info-viewer"},
     {"system:monitoring"},
     {"system:auth-delegator"},
+    {"system:service-account-issuer-discovery"},
     {"insula:gateway"},
     {"insula:metrics"},
     {api::kTenantMemberRole},
@@ -146,6 +147,9 @@ constexpr auto kPaths = std::to_array<PathRow>({
     {"system:public-info-viewer", "get", "/healthz,/livez,/readyz,/version,/version/"},
     {"system:monitoring", "get",
      "/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/node,/readyz,/readyz/*"},
+    {"system:service-account-issuer-discovery", "get",
+     "/.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,"
+     "/openid/v1/jwks/"},
     {"insula:metrics", "get", "/metrics,/metrics/node"},
 });
 
@@ -160,6 +164,7 @@ constexpr auto kBindings = std::to_array<BindingRow>({
     {"system:basic-user", {kAuthenticated}},
     {"system:public-info-viewer", {kAuthenticated, kUnauthenticated}},
     {"system:monitoring", {"system:monitoring"}},
+    {"system:service-account-issuer-discovery", {"system:serviceaccounts"}},
     {"insula:gateway", {"insula:gateway"}},
     {"insula:metrics", {"insula:metrics"}},
 });

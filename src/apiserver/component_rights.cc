@@ -72,6 +72,8 @@ bool node_may(const User& user, const RequestInfo& request) {
   if (request.group.empty() && request.resource == "events")
     return whole &&
            (request.verb == "create" || request.verb == "update" || request.verb == "patch");
+  if (request.group.empty() && request.resource == "serviceaccounts")
+    return request.verb == "create" && request.subresource == "token";
   if (!request.group.empty() || request.resource != "pods") return false;
   if (request.subresource == "status") return request.verb == "update" || request.verb == "patch";
   return (request.subresource.empty() && request.verb == "delete") ||

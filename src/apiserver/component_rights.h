@@ -10,7 +10,8 @@ namespace insula::apiserver {
 /// say. They hold beside those that RBAC gives.
 ///
 ///   system:nodes     reads what pods need, writes pods' status, its own node, its own lease,
-///                    events (as Kubernetes' Node authorizer and NodeRestriction)
+///                    events, asks for tokens of accounts (token_request.h says which) (as
+///                    Kubernetes' Node authorizer and NodeRestriction)
 ///   insula:gateway   of Secrets only API keys, the public key of the token issuer, and those that
 ///                    a Tenant's `jwt` names in the Tenant's namespaces; of ConfigMaps only the
 ///                    prices of models

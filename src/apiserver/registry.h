@@ -177,6 +177,8 @@ class Registry {
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
+  [[nodiscard]] Random& random() { return random_; }
+
  private:
   Task<Result<Written>> write(std::function<Result<Written>(store::Transaction&)> body,
                               bool dry_run);

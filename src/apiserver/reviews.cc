@@ -11,7 +11,6 @@
 #include "api/gen/authorization_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
-#include "apiserver/authentication.h"
 #include "apiserver/component_rights.h"
 #include "base/check.h"
 
@@ -183,17 +182,24 @@ Result<> answer(Authorizer&, const Reviewer& reviewer, api::SelfSubjectReview& r
   return {};
 }
 
-Result<> answer(Authorizer&, const Reviewer&, api::TokenReview& review) {
+Result<> answer(Authorizer&, const Reviewer& reviewer, api::TokenReview& review) {
   if (review.spec.token.empty())
     return fail(ErrorCode::kBadRequest, "token is required for TokenReview in authentication");
   review.status = {};
-  auto user = authenticate_token(review.spec.token);
-  if (!user) {
-    review.status.error = user.error().message();
+  constexpr std::string_view kRefusal = "invalid bearer token";
+  if (reviewer.verifier == nullptr) {
+    review.status.error = kRefusal;
+    return {};
+  }
+  const auto found =
+      reviewer.verifier->verify(review.spec.token, review.spec.audiences, reviewer.now);
+  if (!found) {
+    review.status.error = fmt::format("[{}, {}]", kRefusal, found.error().message());
     return {};
   }
   review.status.authenticated = true;
-  review.status.user = info_of(*user);
+  review.status.user = info_of(found->user);
+  review.status.audiences = found->audiences;
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/gen/authentication_v1.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/meta_v1.h"
 #include "apiserver/api_server.h"
@@ -156,9 +157,22 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
 
 Task<Result<>> ApiServer::serve_review(Call& call) {
   INSULA_CO_TRY(const Object object, co_await read_object(call, call.kind->type));
-  const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall()};
+  const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall(), verifier()};
   INSULA_CO_TRY_VOID(answer_review(authorizer_, reviewer, *call.kind, object.get()));
   co_return co_await send(call, 201, encode(*call.kind, object.get()));
+}
+
+Task<Result<>> ApiServer::serve_token(Call& call) {
+  if (call.info.verb != "create" || call.info.name.empty())
+    co_return fail(ErrorCode::kMethodNotAllowed,
+                   "the server does not allow this method on the requested resource");
+  if (!issuer_)
+    co_return fail(ErrorCode::kNotImplemented, "this server issues no ServiceAccount tokens");
+  const api::Kind& kind = api::kind_of<api::TokenRequest>();
+  INSULA_CO_TRY(const Object object, co_await read_object(call, kind.type));
+  auto& request = *static_cast<api::TokenRequest*>(object.get());
+  INSULA_CO_TRY_VOID(issuer_->answer({call.user, call.info.name_space, call.info.name}, request));
+  co_return co_await send(call, 201, encode(kind, object.get()));
 }
 
 Task<Result<>> ApiServer::serve_patch(Call& call) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,8 @@
 #include "apiserver/api_server.h"
 #include "apiserver/bootstrap_policy.h"
 #include "apiserver/registry.h"
+#include "apiserver/token_keys.h"
+#include "apiserver/token_request.h"
 #include "async/loop.h"
 #include "async/signals.h"
 #include "base/random.h"
@@ -33,12 +36,16 @@
 namespace insula::server {
 namespace {
 
+/// Tokens say it, so a change would end them all.
+constexpr const char* kTokenIssuer = "https://kubernetes.default.svc.cluster.local";
+
 /// Requests in flight get this long; watches end at once.
 constexpr std::chrono::seconds kDrainTime{3};
 
 struct ControlOptions {
   Layout layout;
   int listen_fd = -1;
+  std::string api_url;
   std::string gateway_url;
   LogOptions log;
 };
@@ -59,6 +66,14 @@ Result<std::unique_ptr<store::Store>> open_store(const Layout& layout) {
   return store::Store::open(std::move(journal), std::move(options));
 }
 
+Result<apiserver::TokenAuthority> token_authority(const Layout& layout,
+                                                  const std::string& api_url) {
+  INSULA_TRY(const std::string signer, read_file(pki_path(layout, "sa.key")));
+  INSULA_TRY(const std::string verifiers, read_file(pki_path(layout, "sa.pub")));
+  INSULA_TRY(apiserver::TokenKeys keys, apiserver::TokenKeys::load(signer, verifiers));
+  return apiserver::TokenAuthority{std::move(keys), kTokenIssuer, api_url + "/openid/v1/jwks"};
+}
+
 /// The control plane on one loop: store, API, controllers, scheduler.
 class ControlPlane {
  public:
@@ -72,13 +87,20 @@ class ControlPlane {
   Task<Result<>> start() {
     INSULA_CO_TRY(store_, open_store(options_.layout));
     registry_ = std::make_unique<apiserver::Registry>(*store_, loop_.clock(), system_random());
+    INSULA_CO_TRY(authority_, token_authority(options_.layout, options_.api_url));
+    token_issuer_.emplace(*store_, *authority_, loop_.clock(), system_random());
     INSULA_CO_TRY(apiserver::ApiServerOptions api, api_options());
     api_ = std::make_unique<apiserver::ApiServer>(*registry_, metrics_, log_, std::move(api));
     INSULA_CO_TRY(const std::string ca, read_file(pki_path(options_.layout, "ca.crt")));
     client_ = std::make_unique<client::InProcessClient>(*registry_);
     loops_ = std::make_unique<ControlLoops>(
         *client_, controller::Runtime{loop_.clock(), metrics_, log_},
-        ControlLoops::Options{.ca_pem = ca, .gateway_url = options_.gateway_url});
+        ControlLoops::Options{
+            .ca_pem = ca,
+            .gateway_url = options_.gateway_url,
+            .make_token = [this](const api::ServiceAccount& account, const api::Secret& secret) {
+              return token_issuer_->token_of_secret(account, secret);
+            }});
     INSULA_CO_TRY(auto tls, api_tls(options_.layout));
     server_ = std::make_unique<http::Server>(
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
@@ -104,6 +126,7 @@ class ControlPlane {
     api.version = full.substr(0, plus);
     api.git_commit = full.substr(std::min(plus + 1, full.size()));
     INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
+    api.tokens = authority_;
     api.not_ready = [this] { return loops_->not_ready(); };
     return api;
   }
@@ -114,6 +137,8 @@ class ControlPlane {
   MetricsRegistry metrics_;
   MetricsRegistry::Registration process_metrics_;
   std::unique_ptr<store::Store> store_;
+  std::optional<apiserver::TokenAuthority> authority_;
+  std::optional<apiserver::TokenIssuer> token_issuer_;
   std::unique_ptr<apiserver::Registry> registry_;
   std::unique_ptr<apiserver::ApiServer> api_;
   std::unique_ptr<client::InProcessClient> client_;
@@ -139,11 +164,15 @@ Task<> run_control(ControlOptions options, Loop& loop, Log log, int& exit_code) 
 }  // namespace
 
 int control(std::span<const std::string> arguments) {
-  ControlOptions options{
-      .layout = {cli::default_data_dir()}, .listen_fd = -1, .gateway_url = {}, .log = {}};
+  ControlOptions options{.layout = {cli::default_data_dir()},
+                         .listen_fd = -1,
+                         .api_url = {},
+                         .gateway_url = {},
+                         .log = {}};
   cli::Options parser("control", "API server, controllers and scheduler; started by insula up.");
   parser.text("--data-dir", options.layout.root, "the platform's data directory")
       .number("--listen-fd", options.listen_fd, "inherited listening socket")
+      .text("--api-url", options.api_url, "where clients reach the API server")
       .text("--gateway-url", options.gateway_url, "where clients reach the gateway");
   options.log.declare(parser);
   if (const auto over = parser.parse(arguments)) return *over;

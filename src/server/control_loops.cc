@@ -18,6 +18,7 @@
 #include "controllers/namespaces/controller.h"
 #include "controllers/nodes/controller.h"
 #include "controllers/replicaset/controller.h"
+#include "controllers/tokens/controller.h"
 #include "scheduler/scheduler.h"
 #include "tenancy/controller.h"
 
@@ -27,11 +28,22 @@ using controller::EventRecorder;
 using controller::Informer;
 using controller::Runtime;
 
+namespace {
+
+controller::ReflectorOptions tokens_only() {
+  controller::ReflectorOptions options;
+  options.field_selector = std::string("type=") + controllers::kTokenSecretType;
+  return options;
+}
+
+}  // namespace
+
 /// In order of construction: mirrors, recorders, then the loops that read and use them.
 struct ControlLoops::Parts {
   Parts(client::Client& client, const Runtime& runtime, const Options& options)
       : namespaces(client, {}, runtime.log),
         accounts(client, {}, runtime.log),
+        token_secrets(client, tokens_only(), runtime.log),
         config_maps(client, {}, runtime.log),
         pods(client, {}, runtime.log),
         nodes(client, {}, runtime.log),
@@ -54,6 +66,7 @@ struct ControlLoops::Parts {
         tenant_events(client, runtime, "tenant-controller"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
         namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
+        token_loop(client, runtime, {token_secrets, accounts}, options.ca_pem, options.make_token),
         deployment_loop(client, runtime, {deployments, sets, pods}, deployment_events),
         set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, set_events),
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
@@ -80,6 +93,7 @@ struct ControlLoops::Parts {
   [[nodiscard]] std::vector<std::pair<const char*, controller::Mirror*>> mirrors() {
     return {{"namespaces", &namespaces},
             {"serviceaccounts", &accounts},
+            {"secrets", &token_secrets},
             {"configmaps", &config_maps},
             {"pods", &pods},
             {"nodes", &nodes},
@@ -100,6 +114,7 @@ struct ControlLoops::Parts {
 
   Informer<api::Namespace> namespaces;
   Informer<api::ServiceAccount> accounts;
+  Informer<api::Secret> token_secrets;
   Informer<api::ConfigMap> config_maps;
   Informer<api::Pod> pods;
   Informer<api::Node> nodes;
@@ -124,6 +139,7 @@ struct ControlLoops::Parts {
   EventRecorder scheduler_events;
 
   controllers::NamespaceController namespace_loop;
+  controllers::TokenSecretController token_loop;
   controllers::DeploymentController deployment_loop;
   controllers::ReplicaSetController set_loop;
   controllers::EndpointsController endpoints_loop;
@@ -147,6 +163,7 @@ void ControlLoops::start() {
   parts_->tenant_events.start();
   parts_->scheduler_events.start();
   parts_->namespace_loop.start();
+  parts_->token_loop.start();
   parts_->deployment_loop.start();
   parts_->set_loop.start();
   parts_->endpoints_loop.start();

@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "controller/controller.h"
+#include "controllers/tokens/controller.h"
 
 namespace insula::server {
 
@@ -18,6 +19,7 @@ class ControlLoops {
   struct Options {
     std::string ca_pem;       // for kube-root-ca.crt
     std::string gateway_url;  // what tenants' URLs begin with
+    controllers::TokenMaker make_token;
   };
 
   ControlLoops(client::Client& client, const controller::Runtime& runtime, const Options& options);

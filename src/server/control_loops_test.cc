@@ -98,7 +98,12 @@ class ControlLoopsTest : public ::testing::TestWithParam<Door> {
     client::Client& door = http_client_ ? static_cast<client::Client&>(*http_client_) : client_;
     const controller::Runtime runtime{loop_.clock(), metrics_, {}};
     loops_ = std::make_unique<ControlLoops>(
-        door, runtime, ControlLoops::Options{.ca_pem = "CA", .gateway_url = "http://gw"});
+        door, runtime,
+        ControlLoops::Options{.ca_pem = "CA",
+                              .gateway_url = "http://gw",
+                              .make_token = [](const api::ServiceAccount&, const api::Secret&) {
+                                return Result<std::string>("token");
+                              }});
     loops_->start();
     api::Node node;
     node.metadata.name = kNode;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "jose/jws_key.h"
 #include "server/interfaces.h"
 #include "server/pki.h"
 
@@ -81,6 +82,22 @@ Result<> write_pair(const Layout& layout,
   return write_file(pki_path(layout, name + ".key"), pair.key, kPrivate, owner);
 }
 
+/// The public half first: a key that nobody can verify with must not sign.
+Result<> ensure_token_keys(const Layout& layout, const Accounts& accounts) {
+  const std::string key_path = pki_path(layout, "sa.key");
+  const std::string public_path = pki_path(layout, "sa.pub");
+  const auto key = read_file(key_path);
+  if (!key && key.error().code() != ErrorCode::kNotFound) return std::unexpected(key.error());
+  if (key) return {};
+  auto earlier = read_file(public_path);
+  if (!earlier && earlier.error().code() != ErrorCode::kNotFound)
+    return std::unexpected(earlier.error());
+  INSULA_TRY(const jose::JwsKeyPair made, jose::generate_es256_keys());
+  INSULA_TRY_VOID(write_file_durably(public_path, made.public_pem + earlier.value_or(""), kPublic,
+                                     accounts.self));
+  return write_file_durably(key_path, made.private_pem, kPrivate, accounts.control);
+}
+
 }  // namespace
 
 std::string pki_path(const Layout& layout, std::string_view file) {
@@ -92,6 +109,7 @@ Result<> write_credentials(const Layout& layout,
                            const Endpoints& endpoints,
                            const Clock& clock) {
   INSULA_TRY(const Authority authority, load_or_create_authority(layout, accounts, clock));
+  INSULA_TRY_VOID(ensure_token_keys(layout, accounts));
   const std::string& ca = authority.pair().certificate;
 
   INSULA_TRY(

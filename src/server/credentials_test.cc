@@ -42,6 +42,20 @@ TEST_F(Credentials, KeepTheAuthority) {
   EXPECT_EQ(*read_file(pki_path(layout_, "ca.crt")), before);
 }
 
+TEST_F(Credentials, KeepTheKeyOfTokensUntilItIsTakenAway) {
+  const std::string key = *read_file(pki_path(layout_, "sa.key"));
+  const std::string verifier = *read_file(pki_path(layout_, "sa.pub"));
+  ASSERT_TRUE(write());
+  EXPECT_EQ(*read_file(pki_path(layout_, "sa.key")), key);
+  EXPECT_EQ(*read_file(pki_path(layout_, "sa.pub")), verifier);
+  std::filesystem::remove(pki_path(layout_, "sa.key"));
+  ASSERT_TRUE(write());
+  EXPECT_NE(*read_file(pki_path(layout_, "sa.key")), key);
+  const std::string both = *read_file(pki_path(layout_, "sa.pub"));
+  EXPECT_GT(both.size(), verifier.size());
+  EXPECT_TRUE(both.ends_with(verifier));
+}
+
 TEST_F(Credentials, HalfAnAuthorityIsNotReplaced) {
   for (const char* lost : {"ca.key", "ca.crt"}) {
     const std::string path = pki_path(layout_, lost);

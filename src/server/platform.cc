@@ -112,6 +112,7 @@ ProcessSpec process(std::string name, const UpOptions& options, const Layout& la
 ProcessSpec control_process(const UpOptions& options, const Platform& platform, int api_fd) {
   ProcessSpec spec = process("control", options, platform.layout);
   add_flag(spec, "--listen-fd", fmt::format("{}", api_fd));
+  add_flag(spec, "--api-url", platform.state.api_server);
   add_flag(spec, "--gateway-url", platform.state.gateway);
   spec.descriptors = {api_fd};
   if (platform.accounts.separate()) spec.account = platform.accounts.control;
