@@ -13,6 +13,7 @@
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
 #include "apiserver/pod_security.h"
+#include "apiserver/service_account_admission.h"
 
 namespace insula::apiserver {
 
@@ -103,22 +104,6 @@ Result<> admit_runtime(const store::Transaction& transaction,
   return forbidden(kind, pod.metadata.name,
                    fmt::format("pod rejected: RuntimeClass \"{}\" {}", name,
                                there ? "is not supported by this server yet" : "not found"));
-}
-
-Result<> admit_service_account(const store::Transaction& transaction,
-                               const api::Kind& kind,
-                               api::Pod& pod) {
-  std::string& name = pod.spec.service_account_name;
-  // That of a new namespace may come a moment later.
-  if (name.empty()) name = "default";
-  pod.spec.service_account = name;
-  if (name == "default") return {};
-  const std::string& name_space = pod.metadata.namespace_;
-  if (transaction.find(store_key(api::kind_of<api::ServiceAccount>(), name_space, name))) return {};
-  return forbidden(kind, pod.metadata.name,
-                   fmt::format("error looking up service account {}/{}: serviceaccount \"{}\" not "
-                               "found",
-                               name_space, name, name));
 }
 
 Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {

@@ -54,6 +54,14 @@ class EnvironmentBuilder {
     return {};
   }
 
+  /// What in-cluster clients look for.
+  void add_api_server() {
+    if (facts_.api_host.empty()) return;
+    variables_["KUBERNETES_SERVICE_HOST"] = facts_.api_host;
+    variables_["KUBERNETES_SERVICE_PORT"] = facts_.api_port;
+    variables_["KUBERNETES_SERVICE_PORT_HTTPS"] = facts_.api_port;
+  }
+
   [[nodiscard]] Variables take() { return std::move(variables_); }
 
  private:
@@ -140,6 +148,7 @@ Result<Variables> container_environment(const api::Pod& pod,
                                         const ReferencedObjects& objects,
                                         const PodFacts& facts) {
   EnvironmentBuilder builder(pod, container, objects, facts);
+  builder.add_api_server();
   for (const api::EnvFromSource& from : container.env_from)
     INSULA_TRY_VOID(builder.add_all(from));
   for (const api::EnvVar& variable : container.env)

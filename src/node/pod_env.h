@@ -17,7 +17,8 @@ using Variables = std::map<std::string, std::string>;
 /// Spec: Kubernetes, "Define Dependent Environment Variables".
 [[nodiscard]] std::string expanded(std::string_view text, const Variables& variables);
 
-/// A container's environment: envFrom first, then env in order, each able to use what came before.
+/// A container's environment: where the API server is (if the pod reaches it), then envFrom, then
+/// env in order, each able to use what came before.
 ///
 /// Errors: kInvalid in the kubelet's words (`configmap "x" not found`, `couldn't find key k in
 /// ...`), which become the message of CreateContainerConfigError.

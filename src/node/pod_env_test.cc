@@ -52,6 +52,16 @@ TEST(Expansion, ReplacesKnownVariablesAndLeavesTheRest) {
   EXPECT_EQ(expanded("$$(A) $A $( $", variables), "$(A) $A $( $");
 }
 
+TEST_F(PodEnvironment, SaysWhereTheApiServerIsIfThePodReachesIt) {
+  EXPECT_FALSE(environment().value().contains("KUBERNETES_SERVICE_HOST"));
+  facts_.api_host = "192.0.2.7";
+  facts_.api_port = "6443";
+  container_.env = {plain("URL", "https://$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)")};
+  EXPECT_EQ(environment().value().at("URL"), "https://192.0.2.7:6443");
+  container_.env = {plain("KUBERNETES_SERVICE_HOST", "own")};
+  EXPECT_EQ(environment().value().at("KUBERNETES_SERVICE_HOST"), "own");
+}
+
 TEST_F(PodEnvironment, LaterEntriesWinAndMayUseEarlierOnes) {
   container_.env_from.emplace_back().config_map_ref.emplace().local_object_reference.name =
       "settings";

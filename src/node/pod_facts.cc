@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "net/address.h"
+
 namespace insula::node {
 namespace {
 
@@ -86,6 +88,34 @@ bool is_positive(const std::map<std::string, api::Quantity>& map, const std::str
 }
 
 }  // namespace
+
+Result<ApiEndpoint> api_endpoint(const std::string& address,
+                                 bool own_network,
+                                 const std::string& node_ip) {
+  INSULA_TRY(const net::Address listens, net::Address::parse(address));
+  ApiEndpoint endpoint{listens.host(), std::to_string(listens.port())};
+  const bool anywhere = endpoint.host == "0.0.0.0" || endpoint.host == "::";
+  const bool loopback = endpoint.host == "::1" || endpoint.host.starts_with("127.");
+  if (anywhere) endpoint.host = own_network ? node_ip : "127.0.0.1";
+  if (loopback && own_network) return ApiEndpoint{};
+  return endpoint;
+}
+
+TokenWanted wanted_by(const api::ServiceAccountTokenProjection& projection) {
+  constexpr std::int64_t kSecondsDefault = 3600;
+  return {projection.audience, projection.expiration_seconds.value_or(kSecondsDefault)};
+}
+
+std::set<TokenWanted> tokens_of(const api::PodSpec& spec) {
+  std::set<TokenWanted> out;
+  for (const api::Volume& volume : spec.volumes) {
+    if (!volume.volume_source.projected) continue;
+    for (const api::VolumeProjection& source : volume.volume_source.projected->sources) {
+      if (source.service_account_token) out.insert(wanted_by(*source.service_account_token));
+    }
+  }
+  return out;
+}
 
 References references_of(const api::PodSpec& spec) {
   References out;

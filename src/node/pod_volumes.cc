@@ -62,6 +62,13 @@ class FileCollector {
     return add_keys("secret", name, found->second.data, items, optional);
   }
 
+  Result<> add_token(const api::ServiceAccountTokenProjection& projection) {
+    const auto found = objects_.tokens.find(wanted_by(projection));
+    if (found == objects_.tokens.end())
+      return fail(ErrorCode::kInvalid, "the ServiceAccount's token is not there");
+    return add(projection.path, found->second, mode_);
+  }
+
   Result<> add_downward(const std::vector<api::DownwardAPIVolumeFile>& items) {
     for (const api::DownwardAPIVolumeFile& item : items) {
       std::string content;
@@ -183,8 +190,9 @@ bool holds_secret(const api::Volume& volume) {
   if (volume.volume_source.secret) return true;
   return volume.volume_source.projected &&
          std::ranges::any_of(
-             volume.volume_source.projected->sources,
-             [](const api::VolumeProjection& source) { return source.secret.has_value(); });
+             volume.volume_source.projected->sources, [](const api::VolumeProjection& source) {
+               return source.secret.has_value() || source.service_account_token.has_value();
+             });
 }
 
 // What is in it already belongs to containers that run since before; they keep it.
@@ -269,6 +277,8 @@ Result<std::vector<VolumeFile>> volume_files(const api::Volume& volume,
                                              source.secret->optional.value_or(false)));
           } else if (source.downward_api) {
             INSULA_TRY_VOID(files.add_downward(source.downward_api->items));
+          } else if (source.service_account_token) {
+            INSULA_TRY_VOID(files.add_token(*source.service_account_token));
           } else {
             return fail(ErrorCode::kInvalid,
                         fmt::format("volume \"{}\" has a source that this node does not support",

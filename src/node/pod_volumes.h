@@ -51,9 +51,9 @@ Result<> publish_files(const std::string& dir,
                        const std::vector<VolumeFile>& files,
                        VolumeOwner owner);
 
-/// Makes the directories of the pod's volumes below `dir`. Those with Secrets are kept in memory
-/// where the agent may mount. Blocking.
-/// Errors: kInvalid for volumes that this node cannot provide, and what publish_files() reports.
+/// Makes the directories of the pod's volumes below `dir`. Those with Secrets and tokens are kept
+/// in memory where the agent may mount. Blocking. Errors: kInvalid for volumes that this node
+/// cannot provide, and what publish_files() reports.
 Result<> set_up_volumes(const std::string& dir,
                         const api::Pod& pod,
                         const ReferencedObjects& objects,

@@ -37,6 +37,19 @@ TEST(VolumeFiles, AreAllKeysOrTheChosenOnesUnderTheirPaths) {
               ElementsAre(VolumeFile{"dir/b.txt", "2", 0400}));
 }
 
+TEST(VolumeFiles, HaveTheTokenThatTheyAskFor) {
+  api::Volume volume;
+  auto& token = volume.volume_source.projected.emplace().sources.emplace_back();
+  token.service_account_token.emplace().path = "token";
+  token.service_account_token->audience = "vault";
+  EXPECT_FALSE(volume_files(volume, {}, {}, {}));
+  ReferencedObjects objects;
+  objects.tokens[{"", 3600}] = "another";
+  objects.tokens[{"vault", 3600}] = "right";
+  EXPECT_THAT(volume_files(volume, {}, objects, {}).value(),
+              ElementsAre(VolumeFile{"token", "right", 0644}));
+}
+
 TEST(VolumeFiles, SayWhatIsMissingUnlessItIsOptional) {
   api::Volume volume = config_map_volume("none");
   EXPECT_EQ(volume_files(volume, {}, {}, {}).error().message(), "configmap \"none\" not found");

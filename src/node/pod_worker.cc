@@ -61,7 +61,11 @@ std::string_view name_of(PodStage stage) {
 }
 
 PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
-    : services_(services), pod_(std::move(pod)), ended_(ended), record_(record_of(pod_)) {
+    : services_(services),
+      pod_(std::move(pod)),
+      ended_(ended),
+      record_(record_of(pod_)),
+      tokens_(services.client) {
   record_.host_ip = services_.host_ip;
   const RestartBackoff backoff(services_.options.restart_backoff_initial,
                                services_.options.restart_backoff_max);
@@ -202,7 +206,7 @@ Task<Result<>> PodWorker::try_prepare() {
   INSULA_CO_TRY_VOID(make_dirs(sandbox_.dir, 0711));
   INSULA_CO_TRY_VOID(co_await set_up_sandbox(tenant_));
   preparing_ = "FailedMount";
-  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
+  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_volume_contents());
   auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects),
                known = facts(), owner = volume_owner()] {
     return set_up_volumes(volumes, pod, objects, known, owner);
@@ -248,7 +252,7 @@ Task<> PodWorker::refresh_volumes_for_ever() {
 }
 
 Task<Result<>> PodWorker::refresh_volumes_now() {
-  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_references());
+  INSULA_CO_TRY(ReferencedObjects objects, co_await fetch_volume_contents());
   auto work = [volumes = dir() + "/volumes", pod = pod_, objects = std::move(objects),
                known = facts(), owner = volume_owner()] {
     return refresh_volumes(volumes, pod, objects, known, owner);
@@ -318,6 +322,12 @@ Task<Result<bool>> PodWorker::belongs_to_tenant() {
       const api::Namespace name_space,
       co_await client::get<api::Namespace>(services_.client, "", pod_.metadata.namespace_));
   co_return !api::owning_tenant(name_space.metadata).empty();
+}
+
+Task<Result<ReferencedObjects>> PodWorker::fetch_volume_contents() {
+  INSULA_CO_TRY(ReferencedObjects out, co_await fetch_references());
+  INSULA_CO_TRY(out.tokens, co_await tokens_.current(pod_, Loop::current().clock().wall()));
+  co_return out;
 }
 
 Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
@@ -501,7 +511,14 @@ api::Time PodWorker::now() const {
 }
 
 PodFacts PodWorker::facts() const {
-  return {record_.pod_ip, services_.host_ip, services_.cpu, services_.memory};
+  PodFacts facts{record_.pod_ip, services_.host_ip, services_.cpu, services_.memory, {}, {}};
+  const bool own_network = services_.runtime.isolation().namespaces && !sandbox_.host_network;
+  const auto api = api_endpoint(services_.options.api_address, own_network, services_.host_ip);
+  if (api) {
+    facts.api_host = api->host;
+    facts.api_port = api->port;
+  }
+  return facts;
 }
 
 std::string PodWorker::dir() const {

@@ -23,6 +23,7 @@
 #include "node/pod_env.h"
 #include "node/pod_facts.h"
 #include "node/pod_status.h"
+#include "node/pod_tokens.h"
 #include "node/pod_volumes.h"
 #include "node/probe.h"
 #include "node/run.h"
@@ -163,6 +164,8 @@ class PodWorker {
   Task<> enforce_deadline();
   Task<Result<bool>> belongs_to_tenant();
   Task<Result<ReferencedObjects>> fetch_references();
+  /// Those, and the tokens that volumes ask for.
+  Task<Result<ReferencedObjects>> fetch_volume_contents();
   void fail_pod(std::string reason, std::string message);
 
   // pod_containers.cc: one container
@@ -231,6 +234,7 @@ class PodWorker {
   PodRecord record_;
   std::vector<std::unique_ptr<Slot>> slots_;  // init containers first
   Sandbox sandbox_;
+  PodTokens tokens_;
   bool tenant_ = false;
   bool vanished_ = false;
   bool prepared_ = false;

@@ -22,6 +22,8 @@ struct NodeOptions {
   std::string data_dir;
   /// Credentials of `system:node:<name>`.
   std::string kubeconfig;
+  /// Where the API server listens, for the pods' clients; empty: not told to pods.
+  std::string api_address;
   /// Where `control` reaches logs, exec and metrics.
   std::string socket_path;
   /// The group that may connect to it beside the agent's own user: `control` is another user. The

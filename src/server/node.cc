@@ -31,6 +31,7 @@ int node(std::span<const std::string> arguments) {
   cli::Options options("node", "The node agent; started by insula up.");
   options.text("--data-dir", layout.root, "the platform's data directory")
       .text("--node-name", node.node_name, "name of the Node object")
+      .text("--api-address", node.api_address, "where the API server listens")
       .text("--cpu", node.cpu, "CPUs that pods may request")
       .text("--memory", node.memory, "memory that pods may request")
       .choice("--runtime", runtime, {"auto", "runc", "crun", "process"}, "how containers are run")

@@ -119,12 +119,15 @@ ProcessSpec control_process(const UpOptions& options, const Platform& platform, 
   return spec;
 }
 
-ProcessSpec node_process(const UpOptions& options, const Platform& platform) {
+ProcessSpec node_process(const UpOptions& options,
+                         const Platform& platform,
+                         const net::Address& api) {
   ProcessSpec spec = process("node", options, platform.layout);
   if (platform.accounts.separate()) {
     add_flag(spec, "--socket-group", fmt::format("{}", platform.accounts.control.gid));
   }
   add_flag(spec, "--node-name", options.node_name);
+  add_flag(spec, "--api-address", api.text());
   add_flag(spec, "--cpu", options.node_cpu);
   add_flag(spec, "--memory", options.node_memory);
   add_flag(spec, "--runtime", options.runtime);
@@ -200,7 +203,7 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
   for (const Fd& fd : gateway)
     gateway_fds.push_back(fd.get());
   platform.processes.push_back(control_process(resolved, platform, api.get()));
-  platform.processes.push_back(node_process(resolved, platform));
+  platform.processes.push_back(node_process(resolved, platform, bound_address(api.get())));
   platform.processes.push_back(gateway_process(resolved, platform, gateway_fds));
   state.node_metrics = state.api_server + "/metrics/node";
   platform.sockets = std::move(gateway);

@@ -1,10 +1,19 @@
-"""ServiceAccount tokens: made by stock kubectl."""
+"""ServiceAccount tokens: made by stock kubectl, and mounted into a pod that asks the API with its own."""
 
 import base64
 import json
 import unittest
 
 from platform_under_test import MINORS, Platform, eventually
+
+SHELL = "local/sh"
+SECRETS = "$INSULA_MOUNTS/var/run/secrets/kubernetes.io/serviceaccount"
+LIST_PODS = f"""
+dir={SECRETS}
+echo "namespace $(cat $dir/namespace)"
+curl -s --cacert $dir/ca.crt -H "Authorization: Bearer $(cat $dir/token)" \
+  https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$(cat $dir/namespace)/pods
+"""
 
 
 def claims(token):
@@ -15,10 +24,11 @@ def claims(token):
 class Tokens(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.platform = Platform("--runtime=process").start()
+        cls.platform = Platform("--runtime=process", f"--map-image={SHELL} = host:/bin/sh").start()
         cls.addClassCleanup(cls.platform.stop)
         cls.platform.kubectl("create", "serviceaccount", "bot")
         cls.platform.kubectl("create", "rolebinding", "bot", "--clusterrole=view", "--serviceaccount=default:bot")
+        cls.platform.kubectl("create", "rolebinding", "own", "--clusterrole=view", "--serviceaccount=default:default")
 
     def create_token(self, *words, minor=MINORS[-1], **more):
         return self.platform.kubectl("create", "token", "bot", *words, minor=minor, **more).stdout.strip()
@@ -68,6 +78,29 @@ class Tokens(unittest.TestCase):
         before = self.platform.kill("control")
         self.platform.wait_restarted("control", before)
         self.assertEqual(self.with_token(token, "get", "pods").returncode, 0)
+
+    def test_a_pod_lists_pods_with_the_token_it_mounted(self):
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asker"},
+                "spec": {"restartPolicy": "Never", "containers": [
+                    {"name": "main", "image": SHELL, "args": ["-c", LIST_PODS]}]}}
+        self.platform.kubectl("apply", "-f", "-", input=json.dumps(body))
+        eventually(lambda: self.platform.get("pod", "asker")["status"]["phase"] == "Succeeded",
+                   message=lambda: self.platform.kubectl("describe", "pod", "asker").stdout)
+        first, answer = self.platform.kubectl("logs", "asker").stdout.split("\n", 1)
+        self.assertEqual(first, "namespace default")
+        found = json.loads(answer)
+        self.assertEqual(found["kind"], "PodList", answer)
+        self.assertIn("asker", [pod["metadata"]["name"] for pod in found["items"]])
+        # What admission added is no difference to what was applied.
+        self.assertEqual(self.platform.kubectl("diff", "-f", "-", input=json.dumps(body)).stdout, "")
+        self.assertIn("unchanged", self.platform.kubectl("apply", "-f", "-", input=json.dumps(body)).stdout)
+
+    def test_a_pod_may_do_without(self):
+        self.platform.kubectl("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"},
+            "spec": {"automountServiceAccountToken": False, "restartPolicy": "Never",
+                     "containers": [{"name": "main", "image": SHELL, "args": ["-c", "true"]}]}}))
+        self.assertNotIn("volumes", self.platform.get("pod", "alone")["spec"])
 
 
 if __name__ == "__main__":
