@@ -107,7 +107,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"system:auth-delegator", "create", "authorization.k8s.io", "subjectaccessreviews"},
 
     // What routes are made of; of Secrets see component_rights.h.
-    {"insula:gateway", kRead, "", "services,endpoints,namespaces"},
+    {"insula:gateway", kRead, "", "services,endpoints,namespaces,serviceaccounts"},
     {"insula:gateway", kRead, "discovery.k8s.io", "endpointslices"},
     {"insula:gateway", kRead, "insula.dev", "tenants"},
     {"insula:gateway", "create,patch", "", "events"},
@@ -164,7 +164,7 @@ constexpr auto kBindings = std::to_array<BindingRow>({
     {"system:basic-user", {kAuthenticated}},
     {"system:public-info-viewer", {kAuthenticated, kUnauthenticated}},
     {"system:monitoring", {"system:monitoring"}},
-    {"system:service-account-issuer-discovery", {"system:serviceaccounts"}},
+    {"system:service-account-issuer-discovery", {"system:serviceaccounts", kUnauthenticated}},
     {"insula:gateway", {"insula:gateway"}},
     {"insula:metrics", {"insula:metrics"}},
 });

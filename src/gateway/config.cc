@@ -82,6 +82,12 @@ json::Value to_value(const IssuerConfig& issuer) {
     if (issuer.key_source->ca) source.set("ca", *issuer.key_source->ca);
     object.set("keySource", std::move(source));
   }
+  if (issuer.accounts) {
+    json::Object accounts;
+    for (const auto& [name, uid] : *issuer.accounts)
+      accounts.set(name, uid);
+    object.set("accounts", std::move(accounts));
+  }
   return object;
 }
 
@@ -93,6 +99,12 @@ IssuerConfig issuer_from(const json::Object& object) {
   if (const json::Object* source = value == nullptr ? nullptr : value->as_object()) {
     issuer.key_source = {.issuer = issuer.issuer, .jwks_uri = string_in(*source, "jwksURI")};
     if (source->contains("ca")) issuer.key_source->ca = string_in(*source, "ca");
+  }
+  value = object.find("accounts");
+  if (const json::Object* accounts = value == nullptr ? nullptr : value->as_object()) {
+    issuer.accounts.emplace();
+    for (const auto& [name, uid] : *accounts)
+      issuer.accounts->emplace(name, uid.text());
   }
   return issuer;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct IssuerConfig {
   /// own and is not written with the rest.
   std::optional<KeySource> key_source = std::nullopt;
   std::shared_ptr<const FetchedKeys> fetched = nullptr;
+  /// Of the cluster's issuer: the tenant's ServiceAccounts, `namespace/name`, and their uids.
+  /// Nobody else's tokens count then.
+  std::optional<std::map<std::string, std::string>> accounts = std::nullopt;
 
   bool operator==(const IssuerConfig&) const = default;
 };

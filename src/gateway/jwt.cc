@@ -128,6 +128,25 @@ Result<WallTime> check_times(const dom::object& claims, WallTime now) {
   return *expires;
 }
 
+/// A ServiceAccount's token speaks for the account as it was made, and for no later one of its
+/// name.
+Result<> check_account(const dom::object& claims,
+                       const std::map<std::string, std::string>& accounts) {
+  dom::object own;
+  std::string_view name_space;
+  std::string_view name;
+  std::string_view uid;
+  if (claims["kubernetes.io"].get_object().get(own) != simdjson::SUCCESS ||
+      own["namespace"].get_string().get(name_space) != simdjson::SUCCESS ||
+      own["serviceaccount"]["name"].get_string().get(name) != simdjson::SUCCESS ||
+      own["serviceaccount"]["uid"].get_string().get(uid) != simdjson::SUCCESS) {
+    return refuse("token names no ServiceAccount");
+  }
+  const auto found = accounts.find(fmt::format("{}/{}", name_space, name));
+  if (found != accounts.end() && found->second == uid) return {};
+  return refuse("token is not of a ServiceAccount that this tenant has now");
+}
+
 }  // namespace
 
 Result<JwtClaims> verify_jwt(std::string_view token,
@@ -143,6 +162,7 @@ Result<JwtClaims> verify_jwt(std::string_view token,
   INSULA_TRY_VOID(check_issuer(jws, *known));
   INSULA_TRY_VOID(check_audience(claims, known->audiences));
   INSULA_TRY(const WallTime expires, check_times(claims, now));
+  if (known->accounts) INSULA_TRY_VOID(check_account(claims, *known->accounts));
   INSULA_TRY(auto subject, optional_string(claims, "sub"));
   INSULA_TRY(auto tenant, optional_string(claims, "tenant"));
   INSULA_TRY(auto tenant_uid, optional_string(claims, "tenant_uid"));

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +33,9 @@ struct JwtIssuer {
   std::shared_ptr<KeyDemand> demand = nullptr;
   /// False while nothing was fetched: then `keys` says nothing about the issuer.
   bool keys_known = true;
+  /// Of the cluster's own issuer: ServiceAccounts, `namespace/name`, and their uids; a token must
+  /// be one of theirs.
+  std::optional<std::map<std::string, std::string>> accounts = std::nullopt;
 };
 
 /// The registered claims of a verified token, and ours.
@@ -47,8 +52,9 @@ struct JwtClaims {
 };
 
 /// Verifies a token of one of `issuers` and its claims: `iss`, `aud` and `exp` are required, `nbf`
-/// is obeyed. The issuer is picked by the token's own `iss`, and then only its keys count. When
-/// none of them can have signed it, the issuer's are asked for anew.
+/// is obeyed; of the cluster's issuer the account in `kubernetes.io` must be there. The issuer is
+/// picked by the token's own `iss`, and then only its keys count. When none of them can have signed
+/// it, the issuer's are asked for anew.
 ///
 /// Errors: kUnauthenticated; kUnavailable when the issuer's keys are not known yet. Messages may be
 /// shown to the caller.

@@ -139,5 +139,28 @@ TEST_F(JwtClaimsTest, ATokenWithoutKidTriesABoundedNumberOfKeys) {
                          issuers_, clock_.wall()));
 }
 
+TEST_F(JwtClaimsTest, OfTheClustersIssuerAreThoseOfAnAccountThatIsThere) {
+  issuers_[0].accounts.emplace()["team/bot"] = "uid-1";
+  const auto claims = [](const char* account) {
+    return std::string(R"({"iss":"i","aud":"a","exp":1e12,"kubernetes.io":)") + account + "}";
+  };
+  EXPECT_TRUE(
+      verify(claims(R"({"namespace":"team","serviceaccount":{"name":"bot","uid":"uid-1"}})")));
+  for (const char* other :
+       {R"({"namespace":"team","serviceaccount":{"name":"bot","uid":"uid-2"}})",
+        R"({"namespace":"other","serviceaccount":{"name":"bot","uid":"uid-1"}})",
+        R"({"namespace":"team/bot","serviceaccount":{"name":"","uid":"uid-1"}})",
+        R"({"namespace":"team","serviceaccount":{"name":"bot"}})", R"({"namespace":"team"})",
+        R"({"namespace":1,"serviceaccount":{"name":"bot","uid":"uid-1"}})", "[]"}) {
+    const auto refused = verify(claims(other));
+    ASSERT_FALSE(refused) << other;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kUnauthenticated);
+  }
+  EXPECT_FALSE(verify(std::string(jose::kPayload)));
+  issuers_[0].accounts->clear();
+  EXPECT_FALSE(
+      verify(claims(R"({"namespace":"team","serviceaccount":{"name":"bot","uid":"uid-1"}})")));
+}
+
 }  // namespace
 }  // namespace insula::gateway

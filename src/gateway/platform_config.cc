@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "api/platform_objects.h"
 #include "api/tenant.h"
 #include "base/number.h"
+#include "gateway/jwt.h"
 
 namespace insula::gateway {
 namespace {
@@ -123,6 +126,25 @@ IssuerConfig issuer_of(const PlatformObjects& objects,
   return issuer;
 }
 
+/// The cluster's own issuer, for the accounts in the namespaces that the tenant owns.
+IssuerConfig cluster_issuer(const PlatformObjects& objects, const api::Tenant& tenant) {
+  std::set<std::string_view> owned;
+  for (const auto& name_space : objects.namespaces) {
+    if (api::owning_tenant(name_space->metadata) == tenant.metadata.name &&
+        !name_space->metadata.deletion_timestamp)
+      owned.insert(name_space->metadata.name);
+  }
+  IssuerConfig issuer{objects.cluster_keys->issuer, {std::string(kBuiltinAudience)}, {}, {}, {}};
+  issuer.key_source = objects.cluster_keys;
+  issuer.accounts.emplace();
+  for (const auto& account : objects.accounts) {
+    const api::ObjectMeta& meta = account->metadata;
+    if (owned.contains(meta.namespace_) && !meta.deletion_timestamp)
+      issuer.accounts->emplace(meta.namespace_ + "/" + meta.name, meta.uid);
+  }
+  return issuer;
+}
+
 std::optional<std::int64_t> limit_in(const api::Secret& secret, const char* entry) {
   const auto found = secret.data.find(entry);
   if (found == secret.data.end()) return std::nullopt;
@@ -174,6 +196,7 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
     config.models.push_back(model_of(objects, tenant, model));
   for (const api::TenantJwt& jwt : gateway.jwt)
     config.issuers.push_back(issuer_of(objects, tenant, jwt));
+  if (objects.cluster_keys) config.issuers.push_back(cluster_issuer(objects, tenant));
   return config;
 }
 

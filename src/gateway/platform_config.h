@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "gateway/config.h"
+#include "gateway/key_source.h"
 #include "gateway/prices.h"
 
 namespace insula::gateway {
@@ -21,6 +23,11 @@ struct PlatformObjects {
   std::vector<std::shared_ptr<const api::EndpointSlice>> slices;
   /// Those of api::kSystemNamespace and those that Tenants refer to.
   std::vector<std::shared_ptr<const api::Secret>> secrets;
+  std::vector<std::shared_ptr<const api::Namespace>> namespaces = {};
+  std::vector<std::shared_ptr<const api::ServiceAccount>> accounts = {};
+  /// Where the cluster that these objects are from publishes the keys of its ServiceAccounts'
+  /// tokens; nothing: those tokens open no tenant.
+  std::optional<KeySource> cluster_keys = {};
 };
 
 /// A Secret that a Tenant refers to.
@@ -47,7 +54,8 @@ inline constexpr std::int64_t kLimitUnreadable = -1;
 /// What the gateway does for these objects, but for the prices. Pure.
 ///
 /// Endpoints: the ready ones of the Service's slices; when there is none, those that are being
-/// stopped and still serve. A tenant being deleted has no route.
+/// stopped and still serve. Tokens of ServiceAccounts in the namespaces that a tenant owns are its
+/// own, when they are for kBuiltinAudience. A tenant being deleted has no route.
 [[nodiscard]] GatewayConfig make_config(const PlatformObjects& objects);
 
 }  // namespace insula::gateway

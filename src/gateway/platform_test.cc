@@ -261,12 +261,54 @@ TEST(PlatformConfig, APriceListSaysWhereItIsWrong) {
             "ConfigMap insula-system/model-prices has no prices.yaml");
 }
 
+api::Namespace owned_by(std::string name, const std::string& owner, const char* kind = "Tenant") {
+  api::Namespace made;
+  made.metadata.name = std::move(name);
+  api::OwnerReference& reference = made.metadata.owner_references.emplace_back();
+  reference.api_version = "insula.dev/v1alpha1";
+  reference.kind = kind;
+  reference.name = owner;
+  reference.controller = true;
+  return made;
+}
+
+api::ServiceAccount account(std::string name_space, std::string name) {
+  api::ServiceAccount made;
+  made.metadata.uid = "uid-of-" + name;
+  made.metadata.name = std::move(name);
+  made.metadata.namespace_ = std::move(name_space);
+  return made;
+}
+
+TEST(PlatformConfig, AcceptsTheAccountsOfTheNamespacesThatATenantOwns) {
+  PlatformObjects objects{
+      .tenants = {shared(tenant("a")), shared(tenant("b"))},
+      .namespaces = {shared(owned_by("a", "a")), shared(owned_by("more", "a")),
+                     shared(owned_by("b", "a", "Deployment"))},
+      .accounts = {shared(account("a", "bot")), shared(account("more", "other")),
+                   shared(account("b", "third")), shared(account("elsewhere", "fourth"))}};
+  EXPECT_THAT(make_config(objects).tenants.at(0).issuers, IsEmpty());
+  objects.cluster_keys = {.issuer = "cluster", .jwks_uri = "https://api/openid/v1/jwks", .ca = "C"};
+  const GatewayConfig config = make_config(objects);
+  const IssuerConfig& issuer = config.tenants.at(0).issuers.at(0);
+  EXPECT_EQ(issuer.issuer, "cluster");
+  EXPECT_THAT(issuer.audiences, ElementsAre("insula-gateway"));
+  EXPECT_EQ(issuer.key_source, objects.cluster_keys);
+  EXPECT_THAT(*issuer.accounts, ElementsAre(std::pair("a/bot", "uid-of-bot"),
+                                            std::pair("more/other", "uid-of-other")));
+  // One without accounts accepts none, instead of all.
+  EXPECT_THAT(*config.tenants.at(1).issuers.at(0).accounts, IsEmpty());
+  const auto again = config_from_json(to_json(config));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, config);
+}
+
 TEST(PlatformWatch, KeepsTheLastGoodPricesWhileTheConfigMapIsWrong) {
   Loop loop;
   client::testing::FakeApi api(system_clock());
   MetricsRegistry registry;
   const PriceList saved{.currency = "USD", .models = {{"m", {1, 1, 1}}}};
-  PlatformWatch watch(api, registry, saved, {});
+  PlatformWatch watch(api, registry, saved, std::nullopt, {});
   const auto refused = [&] { return registry.gauge("insula_gateway_prices_refused", "").value(); };
   const auto scenario = [&]() -> Task<> {
     api::Namespace system;
@@ -300,7 +342,7 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
   Loop loop;
   client::testing::FakeApi api(system_clock());
   MetricsRegistry registry;
-  PlatformWatch watch(api, registry, {}, {});
+  PlatformWatch watch(api, registry, {}, std::nullopt, {});
   const auto scenario = [&]() -> Task<> {
     watch.start();
     EXPECT_THAT((co_await watch.next()).tenants, IsEmpty());
@@ -327,7 +369,7 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
 /// that it names.
 GatewayConfig first_config(client::testing::FakeApi& api, Loop& loop) {
   MetricsRegistry registry;
-  PlatformWatch watch(api, registry, {}, {});
+  PlatformWatch watch(api, registry, {}, std::nullopt, {});
   GatewayConfig config;
   const auto scenario = [&]() -> Task<> {
     api::Tenant with_issuer = tenant("default");

@@ -34,6 +34,7 @@ controller::ReflectorOptions selected(std::string_view name_space, std::string f
 PlatformWatch::PlatformWatch(client::Client& client,
                              MetricsRegistry& registry,
                              PriceList prices,
+                             std::optional<KeySource> cluster_keys,
                              Log log)
     : client_(client),
       log_(log),
@@ -42,6 +43,7 @@ PlatformWatch::PlatformWatch(client::Client& client,
           "1 while the ConfigMap model-prices cannot be understood and the last good prices hold. "
           "The gateway's log says what is wrong with it.")),
       prices_(std::move(prices)),
+      cluster_keys_(std::move(cluster_keys)),
       tenants_(client, {}, log),
       services_(client, {}, log),
       slices_(client, {}, log),
@@ -54,7 +56,9 @@ PlatformWatch::PlatformWatch(client::Client& client,
       model_prices_(
           client,
           selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kModelPrices)),
-          log) {
+          log),
+      namespaces_(client, {}, log),
+      accounts_(client, {}, log) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
   services_.on_change(wake);
@@ -62,6 +66,8 @@ PlatformWatch::PlatformWatch(client::Client& client,
   api_keys_.on_change(wake);
   token_issuer_.on_change(wake);
   model_prices_.on_change(wake);
+  namespaces_.on_change(wake);
+  accounts_.on_change(wake);
 }
 
 void PlatformWatch::start() {
@@ -71,6 +77,8 @@ void PlatformWatch::start() {
   api_keys_.start();
   token_issuer_.start();
   model_prices_.start();
+  namespaces_.start();
+  accounts_.start();
   changed_.set();
 }
 
@@ -81,6 +89,8 @@ Task<> PlatformWatch::wait_for_sync() {
   co_await api_keys_.synced().wait();
   co_await token_issuer_.synced().wait();
   co_await model_prices_.synced().wait();
+  co_await namespaces_.synced().wait();
+  co_await accounts_.synced().wait();
 }
 
 /// One informer for each Secret that a Tenant names, and none for those no longer named. Returns
@@ -133,6 +143,11 @@ GatewayConfig PlatformWatch::config() {
     objects.services.push_back(service);
   for (const auto& [key, slice] : slices_.all())
     objects.slices.push_back(slice);
+  for (const auto& [key, name_space] : namespaces_.all())
+    objects.namespaces.push_back(name_space);
+  for (const auto& [key, account] : accounts_.all())
+    objects.accounts.push_back(account);
+  objects.cluster_keys = cluster_keys_;
   for (const auto* informer : {&api_keys_, &token_issuer_}) {
     for (const auto& [key, secret] : informer->all())
       objects.secrets.push_back(secret);

@@ -24,8 +24,13 @@ namespace insula::gateway {
 class PlatformWatch {
  public:
   /// `prices`: those that were last known. They hold until others are read, and while the ConfigMap
-  /// of prices cannot be understood, which is told in the log and by a metric.
-  PlatformWatch(client::Client& client, MetricsRegistry& registry, PriceList prices, Log log);
+  /// of prices cannot be understood, which is told in the log and by a metric. `cluster_keys`: as
+  /// in PlatformObjects.
+  PlatformWatch(client::Client& client,
+                MetricsRegistry& registry,
+                PriceList prices,
+                std::optional<KeySource> cluster_keys,
+                Log log);
 
   void start();
 
@@ -46,12 +51,15 @@ class PlatformWatch {
   std::string prices_problem_;  // as last told
   Event changed_;
   std::optional<GatewayConfig> last_;
+  std::optional<KeySource> cluster_keys_;
   controller::Informer<api::Tenant> tenants_;
   controller::Informer<api::Service> services_;
   controller::Informer<api::EndpointSlice> slices_;
   controller::Informer<api::Secret> api_keys_;
   controller::Informer<api::Secret> token_issuer_;
   controller::Informer<api::ConfigMap> model_prices_;
+  controller::Informer<api::Namespace> namespaces_;
+  controller::Informer<api::ServiceAccount> accounts_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/platform_objects.h"
 #include "async/deadline.h"
 #include "async/event.h"
 #include "async/loop.h"
@@ -137,7 +138,13 @@ class Process {
     if (options_.kubeconfig.empty()) co_return Result<>();
     INSULA_CO_TRY(const client::Kubeconfig config, client::load_kubeconfig(options_.kubeconfig));
     INSULA_CO_TRY(client_, client::HttpClient::make(config));
-    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_prices_, log_);
+    // The issuer's name is the same for every cluster of this product, whatever its address.
+    KeySource cluster_keys{
+        .issuer = std::string(api::kServiceAccountIssuer),
+        .jwks_uri = config.server + "/openid/v1/jwks",
+        .ca = config.ca_pem.empty() ? std::nullopt : std::optional(config.ca_pem)};
+    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_prices_,
+                                             std::move(cluster_keys), log_);
     watch_->start();
     tasks_.spawn(follow_platform());
     co_return Result<>();

@@ -222,6 +222,7 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
       continue;
     }
     JwtIssuer issuer{issuer_config.issuer, issuer_config.audiences, {}};
+    issuer.accounts = issuer_config.accounts;
     const jose::JwsAlgorithmSet allowed = allowed_by(issuer_config);
     const auto add = [&](Result<jose::JwsKey> key) {
       if (!key) {

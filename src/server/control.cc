@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/platform_objects.h"
 #include "apiserver/api_server.h"
 #include "apiserver/bootstrap_policy.h"
 #include "apiserver/registry.h"
@@ -35,9 +36,6 @@
 
 namespace insula::server {
 namespace {
-
-/// Tokens say it, so a change would end them all.
-constexpr const char* kTokenIssuer = "https://kubernetes.default.svc.cluster.local";
 
 /// Requests in flight get this long; watches end at once.
 constexpr std::chrono::seconds kDrainTime{3};
@@ -71,7 +69,8 @@ Result<apiserver::TokenAuthority> token_authority(const Layout& layout,
   INSULA_TRY(const std::string signer, read_file(pki_path(layout, "sa.key")));
   INSULA_TRY(const std::string verifiers, read_file(pki_path(layout, "sa.pub")));
   INSULA_TRY(apiserver::TokenKeys keys, apiserver::TokenKeys::load(signer, verifiers));
-  return apiserver::TokenAuthority{std::move(keys), kTokenIssuer, api_url + "/openid/v1/jwks"};
+  return apiserver::TokenAuthority{std::move(keys), std::string(api::kServiceAccountIssuer),
+                                   api_url + "/openid/v1/jwks"};
 }
 
 /// The control plane on one loop: store, API, controllers, scheduler.

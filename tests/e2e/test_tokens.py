@@ -95,6 +95,27 @@ class Tokens(unittest.TestCase):
         self.assertEqual(self.platform.kubectl("diff", "-f", "-", input=json.dumps(body)).stdout, "")
         self.assertIn("unchanged", self.platform.kubectl("apply", "-f", "-", input=json.dumps(body)).stdout)
 
+    def test_the_gateway_takes_those_of_a_tenants_accounts(self):
+        self.platform.tenant("team")
+        self.platform.tenant("rivals")
+        self.platform.kubectl("create", "serviceaccount", "app", "-n", "team")
+
+        def made(*words):
+            return self.platform.kubectl("create", "token", "app", "-n", "team", *words).stdout.strip()
+
+        def status(tenant, token):
+            return self.platform.request(f"/{tenant}/v1/models", token).status
+
+        token = made("--audience=insula-gateway")
+        eventually(lambda: status("team", token) == 200, message="the gateway knows the account and the key")
+        self.assertEqual(status("rivals", token), 401)
+        self.assertEqual(status("team", made()), 401)
+        self.assertEqual(status("team", self.create_token("--audience=insula-gateway")), 401)
+        # And the other way round: the API server is another audience.
+        self.assertIn("Unauthorized", self.with_token(token, "get", "pods", "-n", "team").stderr)
+        self.platform.kubectl("delete", "serviceaccount", "app", "-n", "team")
+        eventually(lambda: status("team", token) == 401, message="the token ended with its account")
+
     def test_a_pod_may_do_without(self):
         self.platform.kubectl("apply", "-f", "-", input=json.dumps({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"},
