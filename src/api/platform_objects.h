@@ -24,8 +24,8 @@ inline constexpr const char* kApiKeyRequestsPerHourEntry = "requestsPerHour";
 inline constexpr const char* kApiKeyTokensPerMinuteEntry = "tokensPerMinute";
 inline constexpr const char* kApiKeyConcurrentRequestsEntry = "concurrentRequests";
 
-/// Who signs the tokens of ServiceAccounts, and the audience of those for the API server. Tokens say
-/// it, so another name would end them all.
+/// Who signs the tokens of ServiceAccounts, and the audience of those for the API server. Tokens
+/// say it, so another name would end them all.
 inline constexpr const char* kServiceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
 
 /// The Secret in kSystemNamespace that holds the key of the built-in token issuer, and the one with

@@ -12,6 +12,7 @@ constexpr std::string_view kGetPatchUpdate[] = {"get", "patch", "update"};
 /// An empty kind is that of the resource.
 constexpr Subresource kKnown[] = {
     {"status", "", "", "", kGetPatchUpdate},
+    {"approval", "", "", "", kGetPatchUpdate},
     {"resize", "", "", "", kGetPatchUpdate},
     {"ephemeralcontainers", "", "", "", kGetPatchUpdate},
     {"finalize", "", "", "", kUpdate},

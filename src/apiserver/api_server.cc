@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "api/certificates.h"
 #include "api/rbac.h"
 #include "api/subresources.h"
+#include "apiserver/certificate_admission.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/impersonation.h"
@@ -275,6 +277,8 @@ Result<WriteContext> ApiServer::write_context(Call& call) {
   context.user = call.user;
   if (call.info.group == api::kRbacGroup)
     context.permit = escalation_permit(authorizer_, call.user, call.info);
+  if (call.info.group == api::kCertificatesGroup)
+    context.permit = signer_permit(authorizer_, call.user, call.info);
   context.field_manager = call.query("fieldManager");
   context.warnings = &call.warnings;
   const std::string dry_run = call.query("dryRun");

@@ -7,6 +7,7 @@
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
+#include "apiserver/certificate_admission.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
@@ -142,6 +143,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.deletion_grace_period_seconds.reset();
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
+  INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), context.user));
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   // Admission fills in resources, and the quality of service follows from them.
@@ -181,6 +183,7 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (!own_rules) {
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
+    date_decisions(kind, object.get(), present.get(), clock_.wall());
   }
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);

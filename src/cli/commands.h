@@ -7,7 +7,7 @@ namespace insula::cli {
 
 // Each takes the words after its name and returns the exit code; see command.h.
 
-/// create, get, list, delete
+/// create, get, list, kubeconfig, delete
 int tenant(std::span<const std::string> arguments);
 /// create, list, revoke
 int key(std::span<const std::string> arguments);

@@ -47,15 +47,18 @@ int report(std::string_view path, const Error& error) {
   return mistake ? kUsage : kFailed;
 }
 
+Result<client::Kubeconfig> session_config(const SessionOptions& options) {
+  auto config = client::load_kubeconfig(kubeconfig_path(options));
+  if (!config && config.error().code() == ErrorCode::kNotFound)
+    return std::unexpected(with_hint(config.error()));
+  return config;
+}
+
 int run_session(std::string_view path,
                 const SessionOptions& options,
                 std::function<Task<Result<>>(client::Client&)> body) {
-  const std::string file = kubeconfig_path(options);
-  const auto config = client::load_kubeconfig(file);
-  if (!config) {
-    const bool none = config.error().code() == ErrorCode::kNotFound;
-    return report(path, none ? with_hint(config.error()) : config.error());
-  }
+  const auto config = session_config(options);
+  if (!config) return report(path, config.error());
   return run_task(path, [&]() -> Task<Result<>> {
     INSULA_CO_TRY(const auto client, client::HttpClient::make(*config));
     Result<> done = co_await body(*client);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 #include "client/client.h"
+#include "client/kubeconfig.h"
 
 namespace insula::cli {
 
@@ -23,6 +24,10 @@ struct SessionOptions {
 
 /// How long a command waits for the platform before it gives up, unless told otherwise.
 inline constexpr std::chrono::seconds kAnswerWithin{30};
+
+/// The kubeconfig that these options name. Errors: those of client::load_kubeconfig(), with how to
+/// find out more when there is none.
+[[nodiscard]] Result<client::Kubeconfig> session_config(const SessionOptions& options);
 
 /// Connects with the kubeconfig, runs `body` to its end and prints its error as one line. Returns
 /// the exit code: 2 for what the user got wrong (kInvalid, kBadRequest), 1 for everything else.

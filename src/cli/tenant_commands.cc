@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/tenants.h"
@@ -134,10 +135,42 @@ int remove(std::span<const std::string> arguments) {
   });
 }
 
+int kubeconfig(std::span<const std::string> arguments) {
+  MemberRequest request;
+  SessionOptions session;
+  int days = 90;
+  int timeout_seconds = static_cast<int>(kAnswerWithin.count());
+  Options options("tenant kubeconfig",
+                  "Prints a kubeconfig that makes somebody a member of a tenant.");
+  options.word("TENANT", request.tenant, "the tenant's name")
+      .text("--user", request.user, "who it is for; the API knows the member by this name")
+      .number("--days", days, "how long the certificate is good, 365 at most")
+      .number("--timeout", timeout_seconds, "seconds to wait for the certificate");
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  if (const auto checked = check_timeout(timeout_seconds); !checked)
+    return report("tenant kubeconfig", checked.error());
+  if (request.user.empty() || days < 1 || days > 365) {
+    return report("tenant kubeconfig",
+                  Error(ErrorCode::kInvalid, "--user is needed, and --days is from 1 to 365"));
+  }
+  request.lifetime = std::chrono::days(days);
+  const auto config = session_config(session);
+  if (!config) return report("tenant kubeconfig", config.error());
+  return run_session("tenant kubeconfig", session, [&](client::Client& client) -> Task<Result<>> {
+    const Deadline deadline = system_clock().now() + std::chrono::seconds(timeout_seconds);
+    INSULA_CO_TRY(const client::Kubeconfig member,
+                  co_await member_kubeconfig(client, *config, request, deadline));
+    fmt::print("{}", client::write_kubeconfig(member));
+    co_return Result<>{};
+  });
+}
+
 constexpr std::array kCommands = {
     Command{"create", "create a tenant and wait until it is ready", create},
     Command{"get", "show one", get},
     Command{"list", "list all", list},
+    Command{"kubeconfig", "make somebody a member: print a kubeconfig", kubeconfig},
     Command{"delete", "delete one with all it owns", remove},
 };
 

@@ -189,4 +189,21 @@ Result<Kubeconfig> load_kubeconfig(const std::string& path, const std::string& c
   return config;
 }
 
+std::string write_kubeconfig(const Kubeconfig& config) {
+  const auto line = [](std::string_view key, const std::string& value) {
+    return value.empty() ? std::string() : fmt::format("    {}: {}\n", key, value);
+  };
+  const auto encoded = [&](std::string_view key, const std::string& pem) {
+    return line(key, pem.empty() ? std::string() : api::base64_encode(pem));
+  };
+  return "apiVersion: v1\nkind: Config\nclusters:\n- name: insula\n  cluster:\n" +
+         line("server", config.server) + line("tls-server-name", config.tls_server_name) +
+         encoded("certificate-authority-data", config.ca_pem) +
+         "users:\n- name: insula\n  user:\n" +
+         encoded("client-certificate-data", config.client_certificate_pem) +
+         encoded("client-key-data", config.client_key_pem) + line("token", config.token) +
+         "contexts:\n- name: insula\n  context:\n    cluster: insula\n    user: insula\n" +
+         line("namespace", config.name_space) + "current-context: insula\n";
+}
+
 }  // namespace insula::client

@@ -37,4 +37,8 @@ inline constexpr std::size_t kKubeconfigBytesMax = 4 << 20;
 [[nodiscard]] Result<Kubeconfig> load_kubeconfig(const std::string& path,
                                                  const std::string& context = {});
 
+/// A kubeconfig with one cluster, user and context, all named `insula`, everything inline. What is
+/// empty is left out.
+[[nodiscard]] std::string write_kubeconfig(const Kubeconfig& config);
+
 }  // namespace insula::client

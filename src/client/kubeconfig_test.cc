@@ -91,5 +91,27 @@ TEST(Kubeconfig, RefusesToSkipVerification) {
   EXPECT_THAT(config.error().message(), HasSubstr("insecure-skip-tls-verify is not supported"));
 }
 
+TEST(WriteKubeconfig, IsReadAsItWasWritten) {
+  Kubeconfig config;
+  config.context = "insula";
+  config.name_space = "team";
+  config.server = "https://127.0.0.1:6443";
+  config.ca_pem = "CA";
+  config.client_certificate_pem = "CERT";
+  config.client_key_pem = "KEY";
+  const auto read = parse_kubeconfig(write_kubeconfig(config), "/");
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->context, config.context);
+  EXPECT_EQ(read->name_space, config.name_space);
+  EXPECT_EQ(read->server, config.server);
+  EXPECT_EQ(read->ca_pem, config.ca_pem);
+  EXPECT_EQ(read->client_certificate_pem, config.client_certificate_pem);
+  EXPECT_EQ(read->client_key_pem, config.client_key_pem);
+  config.client_certificate_pem.clear();
+  config.client_key_pem.clear();
+  config.token = "secret";
+  EXPECT_EQ(parse_kubeconfig(write_kubeconfig(config), "/")->token, "secret");
+}
+
 }  // namespace
 }  // namespace insula::client

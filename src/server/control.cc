@@ -29,6 +29,7 @@
 #include "server/control_loops.h"
 #include "server/credentials.h"
 #include "server/data_dir.h"
+#include "server/pki.h"
 #include "server/process_log.h"
 #include "server/supervisor.h"
 #include "store/store.h"
@@ -53,6 +54,8 @@ Result<std::shared_ptr<net::TlsContext>> api_tls(const Layout& layout) {
   INSULA_TRY(tls.certificate_chain, read_file(pki_path(layout, "server.crt")));
   INSULA_TRY(tls.private_key, read_file(pki_path(layout, "server.key")));
   INSULA_TRY(tls.client_ca, read_file(pki_path(layout, "ca.crt")));
+  INSULA_TRY(const std::string members, read_file(pki_path(layout, "client-ca.crt")));
+  tls.client_ca += members;
   tls.alpn = {"http/1.1"};
   return net::TlsContext::server(tls);
 }
@@ -73,6 +76,21 @@ Result<apiserver::TokenAuthority> token_authority(const Layout& layout,
                                    api_url + "/openid/v1/jwks"};
 }
 
+Result<Authority> client_authority(const Layout& layout, const Clock& clock) {
+  KeyPair pair;
+  INSULA_TRY(pair.certificate, read_file(pki_path(layout, "client-ca.crt")));
+  INSULA_TRY(pair.key, read_file(pki_path(layout, "client-ca.key")));
+  return Authority::load(std::move(pair), clock);
+}
+
+Result<std::string> sign_request(const Authority& authority,
+                                 const api::CertificateSigningRequestSpec& request) {
+  const std::chrono::seconds lifetime = request.expiration_seconds
+                                            ? std::chrono::seconds(*request.expiration_seconds)
+                                            : std::chrono::seconds(kLeafLifetime);
+  return authority.sign_client(request.request, request.usages, lifetime);
+}
+
 /// The control plane on one loop: store, API, controllers, scheduler.
 class ControlPlane {
  public:
@@ -87,6 +105,7 @@ class ControlPlane {
     INSULA_CO_TRY(store_, open_store(options_.layout));
     registry_ = std::make_unique<apiserver::Registry>(*store_, loop_.clock(), system_random());
     INSULA_CO_TRY(authority_, token_authority(options_.layout, options_.api_url));
+    INSULA_CO_TRY(clients_, client_authority(options_.layout, loop_.clock()));
     token_issuer_.emplace(*store_, *authority_, loop_.clock(), system_random());
     INSULA_CO_TRY(apiserver::ApiServerOptions api, api_options());
     api_ = std::make_unique<apiserver::ApiServer>(*registry_, metrics_, log_, std::move(api));
@@ -97,9 +116,14 @@ class ControlPlane {
         ControlLoops::Options{
             .ca_pem = ca,
             .gateway_url = options_.gateway_url,
-            .make_token = [this](const api::ServiceAccount& account, const api::Secret& secret) {
-              return token_issuer_->token_of_secret(account, secret);
-            }});
+            .make_token =
+                [this](const api::ServiceAccount& account, const api::Secret& secret) {
+                  return token_issuer_->token_of_secret(account, secret);
+                },
+            .make_certificate =
+                [this](const api::CertificateSigningRequestSpec& request) {
+                  return sign_request(*clients_, request);
+                }});
     INSULA_CO_TRY(auto tls, api_tls(options_.layout));
     server_ = std::make_unique<http::Server>(
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
@@ -136,6 +160,7 @@ class ControlPlane {
   MetricsRegistry metrics_;
   MetricsRegistry::Registration process_metrics_;
   std::unique_ptr<store::Store> store_;
+  std::optional<Authority> clients_;
   std::optional<apiserver::TokenAuthority> authority_;
   std::optional<apiserver::TokenIssuer> token_issuer_;
   std::unique_ptr<apiserver::Registry> registry_;

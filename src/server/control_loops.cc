@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/gen/apps_v1.h"
+#include "api/gen/certificates_v1.h"
 #include "api/gen/coordination_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
@@ -11,6 +12,7 @@
 #include "api/gen/rbac_v1.h"
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
+#include "controllers/certificates/controller.h"
 #include "controllers/clusterroles/controller.h"
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controller.h"
@@ -57,6 +59,7 @@ struct ControlLoops::Parts {
         sets(client, {}, runtime.log),
         policies(client, {}, runtime.log),
         tenants(client, {}, runtime.log),
+        signing_requests(client, {}, runtime.log),
         cluster_roles(client, {}, runtime.log),
         role_bindings(client, {}, runtime.log),
         cluster_role_bindings(client, {}, runtime.log),
@@ -73,6 +76,7 @@ struct ControlLoops::Parts {
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
         garbage_loop(client, runtime, garbage_events),
+        certificate_loop(client, runtime, signing_requests, options.make_certificate),
         cluster_role_loop(client, runtime, cluster_roles),
         tenant_loop(client,
                     runtime,
@@ -107,6 +111,7 @@ struct ControlLoops::Parts {
             {"replicasets", &sets},
             {"networkpolicies", &policies},
             {"tenants", &tenants},
+            {"certificatesigningrequests", &signing_requests},
             {"clusterroles", &cluster_roles},
             {"rolebindings", &role_bindings},
             {"clusterrolebindings", &cluster_role_bindings}};
@@ -128,6 +133,7 @@ struct ControlLoops::Parts {
   Informer<api::ReplicaSet> sets;
   Informer<api::NetworkPolicy> policies;
   Informer<api::Tenant> tenants;
+  Informer<api::CertificateSigningRequest> signing_requests;
   Informer<api::ClusterRole> cluster_roles;
   Informer<api::RoleBinding> role_bindings;
   Informer<api::ClusterRoleBinding> cluster_role_bindings;
@@ -146,6 +152,7 @@ struct ControlLoops::Parts {
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
   controllers::GarbageCollector garbage_loop;
+  controllers::CertificateSigner certificate_loop;
   controllers::ClusterRoleAggregator cluster_role_loop;
   tenancy::TenantController tenant_loop;
   scheduler::Scheduler scheduler_loop;
@@ -170,6 +177,7 @@ void ControlLoops::start() {
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();
   parts_->garbage_loop.start();
+  parts_->certificate_loop.start();
   parts_->cluster_role_loop.start();
   parts_->tenant_loop.start();
   parts_->scheduler_loop.start();

@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "controller/controller.h"
+#include "controllers/certificates/controller.h"
 #include "controllers/tokens/controller.h"
 
 namespace insula::server {
@@ -20,6 +21,7 @@ class ControlLoops {
     std::string ca_pem;       // for kube-root-ca.crt
     std::string gateway_url;  // what tenants' URLs begin with
     controllers::TokenMaker make_token;
+    controllers::CertificateMaker make_certificate;
   };
 
   ControlLoops(client::Client& client, const controller::Runtime& runtime, const Options& options);

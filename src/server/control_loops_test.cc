@@ -99,11 +99,15 @@ class ControlLoopsTest : public ::testing::TestWithParam<Door> {
     const controller::Runtime runtime{loop_.clock(), metrics_, {}};
     loops_ = std::make_unique<ControlLoops>(
         door, runtime,
-        ControlLoops::Options{.ca_pem = "CA",
-                              .gateway_url = "http://gw",
-                              .make_token = [](const api::ServiceAccount&, const api::Secret&) {
-                                return Result<std::string>("token");
-                              }});
+        ControlLoops::Options{
+            .ca_pem = "CA",
+            .gateway_url = "http://gw",
+            .make_token = [](const api::ServiceAccount&,
+                             const api::Secret&) { return Result<std::string>("token"); },
+            .make_certificate =
+                [](const api::CertificateSigningRequestSpec&) {
+                  return Result<std::string>("certificate");
+                }});
     loops_->start();
     api::Node node;
     node.metadata.name = kNode;

@@ -16,11 +16,14 @@ namespace {
 constexpr mode_t kPrivate = 0600;
 constexpr mode_t kPublic = 0644;
 
+/// The authority `name`.crt and `name`.key, whose key `owner` reads.
 Result<Authority> load_or_create_authority(const Layout& layout,
+                                           const std::string& name,
                                            const Accounts& accounts,
+                                           const Account& owner,
                                            const Clock& clock) {
-  auto certificate = read_file(pki_path(layout, "ca.crt"));
-  auto key = read_file(pki_path(layout, "ca.key"));
+  auto certificate = read_file(pki_path(layout, name + ".crt"));
+  auto key = read_file(pki_path(layout, name + ".key"));
   if (certificate && key) {
     auto loaded = Authority::load({*std::move(certificate), *std::move(key)}, clock);
     if (!loaded) return std::unexpected(std::move(loaded).error().in(layout.pki()));
@@ -31,20 +34,20 @@ Result<Authority> load_or_create_authority(const Layout& layout,
     const auto& missing = certificate ? key : certificate;
     if (missing.error().code() == ErrorCode::kNotFound) {
       return fail(ErrorCode::kInvalid,
-                  fmt::format("{0}/{1} is missing, and {0}/{2} is there: put it back, or remove "
-                              "both to begin with a new authority",
-                              layout.pki(), certificate ? "ca.key" : "ca.crt",
-                              certificate ? "ca.crt" : "ca.key"));
+                  fmt::format("{0}/{1}.{2} is missing, and {0}/{1}.{3} is there: put it back, or "
+                              "remove both to begin with a new authority",
+                              layout.pki(), name, certificate ? "key" : "crt",
+                              certificate ? "crt" : "key"));
     }
   }
   for (const auto* stored : {&certificate, &key}) {
     if (!*stored && stored->error().code() != ErrorCode::kNotFound)
       return std::unexpected(stored->error());
   }
-  INSULA_TRY(Authority created, Authority::create(clock));
+  INSULA_TRY(Authority created, Authority::create(clock, "insula-" + name));
   INSULA_TRY_VOID(
-      write_file_durably(pki_path(layout, "ca.key"), created.pair().key, kPrivate, accounts.self));
-  INSULA_TRY_VOID(write_file_durably(pki_path(layout, "ca.crt"), created.pair().certificate,
+      write_file_durably(pki_path(layout, name + ".key"), created.pair().key, kPrivate, owner));
+  INSULA_TRY_VOID(write_file_durably(pki_path(layout, name + ".crt"), created.pair().certificate,
                                      kPublic, accounts.self));
   return created;
 }
@@ -108,7 +111,9 @@ Result<> write_credentials(const Layout& layout,
                            const Accounts& accounts,
                            const Endpoints& endpoints,
                            const Clock& clock) {
-  INSULA_TRY(const Authority authority, load_or_create_authority(layout, accounts, clock));
+  INSULA_TRY(const Authority authority,
+             load_or_create_authority(layout, "ca", accounts, accounts.self, clock));
+  INSULA_TRY_VOID(load_or_create_authority(layout, "client-ca", accounts, accounts.control, clock));
   INSULA_TRY_VOID(ensure_token_keys(layout, accounts));
   const std::string& ca = authority.pair().certificate;
 

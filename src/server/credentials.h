@@ -21,6 +21,8 @@ struct Endpoints {
 /// Files below pki/, and who may read them:
 ///
 ///   ca.crt all, ca.key supervisor            the authority, made once
+///   client-ca.crt all, client-ca.key control  signs the certificates of approved requests, with
+///                                            which clients are known; never those of servers
 ///   sa.key control, sa.pub all               signs the tokens of ServiceAccounts; verifies them
 ///   server.crt, server.key control           for the API's listener
 ///   gateway.crt, gateway.key gateway         for the gateway's listener under --gateway-tls
@@ -29,8 +31,9 @@ struct Endpoints {
 ///   node.kubeconfig supervisor and node      system:node:NAME
 ///   gateway.kubeconfig gateway               insula-gateway
 ///
-/// and `kubeconfig`, the administrator's, mode 0600. All but the authority and sa.* is written anew
-/// at every start, so that no certificate grows old and a changed address is always in its names.
+/// and `kubeconfig`, the administrator's, mode 0600. All but the authorities and sa.* is written
+/// anew at every start, so that no certificate grows old and a changed address is always in its
+/// names.
 ///
 /// Where sa.key is missing, a new one is made and its public half put before those in sa.pub: so
 /// the key is changed, and what the earlier ones signed is still good.

@@ -1,5 +1,6 @@
 #include "server/pki.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -13,6 +14,8 @@
 #include <openssl/x509v3.h>
 
 #include "base/random.h"
+#include "client/kubeconfig.h"
+#include "net/certificate_request.h"
 
 namespace insula::server {
 namespace {
@@ -28,6 +31,7 @@ struct Deleter {
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using Request = std::unique_ptr<X509_REQ, Deleter<X509_REQ_free>>;
 using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 
 constexpr std::chrono::hours kClockSlack{1};
@@ -116,7 +120,7 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
 
 struct Validity {
   WallTime now;
-  std::chrono::days lifetime;
+  std::chrono::seconds lifetime;
 };
 
 Certificate blank(EVP_PKEY* key, const Subject& subject, Validity validity) {
@@ -137,22 +141,64 @@ bool is_ip(const std::string& name) {
          ::inet_pton(AF_INET6, name.c_str(), out.data()) == 1;
 }
 
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
+/// What a certificate may be used for, in the words of OpenSSL's configuration.
+struct CertificateUse {
+  std::string key;
+  std::string extended;
+  std::string names;  // subjectAltName; empty: none
+};
+
+/// Errors: kInvalid for what no client needs.
+Result<CertificateUse> client_use(const std::vector<std::string>& usages) {
+  CertificateUse use{"critical", "", ""};
+  for (const std::string& usage : usages) {
+    if (usage == "digital signature") {
+      use.key += ",digitalSignature";
+    } else if (usage == "key encipherment") {
+      use.key += ",keyEncipherment";
+    } else if (usage == "client auth") {
+      use.extended = "clientAuth";
+    } else {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("invalid usage for client certificate: {}", usage));
+    }
+  }
+  if (use.extended.empty())
+    return fail(ErrorCode::kInvalid, "usages of a client certificate must have \"client auth\"");
+  if (use.key == "critical") use.key += ",digitalSignature";
+  return use;
+}
+
+Result<Certificate> certify(const KeyPair& authority_pair,
+                            EVP_PKEY* key,
+                            const Subject& subject,
+                            const CertificateUse& use,
+                            Validity validity) {
+  INSULA_TRY(const Key authority_key, read_key(authority_pair.key));
+  INSULA_TRY(const Certificate authority, read_certificate(authority_pair.certificate));
+  Certificate certificate = blank(key, subject, validity);
+  X509* c = certificate.get();
+  X509* issuer = authority.get();
+  const bool ok =
+      c != nullptr && X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
+      add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+      add_extension(c, issuer, NID_key_usage, use.key) &&
+      add_extension(c, issuer, NID_ext_key_usage, use.extended) &&
+      add_extension(c, issuer, NID_authority_key_identifier, "keyid") &&
+      (use.names.empty() || add_extension(c, issuer, NID_subject_alt_name, use.names)) &&
+      X509_sign(c, authority_key.get(), EVP_sha256()) != 0;
+  if (!ok) return openssl_failed("issue certificate for " + subject.common_name);
+  return certificate;
 }
 
 }  // namespace
 
-Result<Authority> Authority::create(const Clock& clock) {
+Result<Authority> Authority::create(const Clock& clock, std::string_view prefix) {
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return openssl_failed("create authority key");
   // The random part keeps two installations apart in a trust store that knows both.
-  const std::string name = "insula-ca-" + random_text(system_random(), "0123456789abcdef", 8);
+  const std::string name =
+      fmt::format("{}-{}", prefix, random_text(system_random(), "0123456789abcdef", 8));
   const Certificate certificate = blank(key.get(), {name, {}}, {clock.wall(), kAuthorityLifetime});
   X509* c = certificate.get();
   if (c == nullptr || X509_set_issuer_name(c, X509_get_subject_name(c)) != 1 ||
@@ -197,49 +243,41 @@ Result<KeyPair> Authority::issue_client(const Subject& subject) const {
 Result<KeyPair> Authority::issue(const Subject& subject,
                                  std::string_view usage,
                                  std::string_view alternative_names) const {
-  INSULA_TRY(const Key authority_key, read_key(pair_.key));
-  INSULA_TRY(const Certificate authority, read_certificate(pair_.certificate));
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return openssl_failed("create key");
-  const Certificate certificate = blank(key.get(), subject, {clock_->wall(), kLeafLifetime});
-  X509* c = certificate.get();
-  X509* issuer = authority.get();
-  const bool ok = c != nullptr && X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
-                  add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-                  add_extension(c, issuer, NID_key_usage, "critical,digitalSignature") &&
-                  add_extension(c, issuer, NID_ext_key_usage, std::string(usage)) &&
-                  add_extension(c, issuer, NID_authority_key_identifier, "keyid") &&
-                  (alternative_names.empty() || add_extension(c, issuer, NID_subject_alt_name,
-                                                              std::string(alternative_names))) &&
-                  X509_sign(c, authority_key.get(), EVP_sha256()) != 0;
-  if (!ok) return openssl_failed("issue certificate for " + subject.common_name);
-  return pair_of(c, key.get());
+  INSULA_TRY(const Certificate certificate, certify(pair_, key.get(), subject,
+                                                    {.key = "critical,digitalSignature",
+                                                     .extended = std::string(usage),
+                                                     .names = std::string(alternative_names)},
+                                                    {clock_->wall(), kLeafLifetime}));
+  return pair_of(certificate.get(), key.get());
+}
+
+Result<std::string> Authority::sign_client(const std::string& request,
+                                           const std::vector<std::string>& usages,
+                                           std::chrono::seconds lifetime) const {
+  INSULA_TRY(const net::CertificateRequest asked, net::parse_certificate_request(request));
+  INSULA_TRY(CertificateUse use, client_use(usages));
+  const Bio bio(BIO_new_mem_buf(request.data(), static_cast<int>(request.size())));
+  const Request parsed(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  if (!parsed) return openssl_failed("read certificate request");
+  INSULA_TRY(
+      const Certificate certificate,
+      certify(pair_, X509_REQ_get0_pubkey(parsed.get()), {asked.common_name, asked.organizations},
+              use, {clock_->wall(), std::min<std::chrono::seconds>(lifetime, kLeafLifetime)}));
+  return to_pem("write certificate",
+                [&](BIO* out) { return PEM_write_bio_X509(out, certificate.get()); });
 }
 
 std::string kubeconfig(std::string_view server_url,
                        std::string_view authority_certificate,
                        const KeyPair& client) {
-  return fmt::format(R"(apiVersion: v1
-kind: Config
-clusters:
-- name: insula
-  cluster:
-    server: {}
-    certificate-authority-data: {}
-users:
-- name: insula
-  user:
-    client-certificate-data: {}
-    client-key-data: {}
-contexts:
-- name: insula
-  context:
-    cluster: insula
-    user: insula
-current-context: insula
-)",
-                     server_url, base64(authority_certificate), base64(client.certificate),
-                     base64(client.key));
+  client::Kubeconfig config;
+  config.server = server_url;
+  config.ca_pem = authority_certificate;
+  config.client_certificate_pem = client.certificate;
+  config.client_key_pem = client.key;
+  return client::write_kubeconfig(config);
 }
 
 }  // namespace insula::server

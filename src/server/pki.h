@@ -30,7 +30,8 @@ inline constexpr std::chrono::days kAuthorityLifetime{3650};
 class Authority {
  public:
   /// A new authority. Errors: OpenSSL has no entropy.
-  static Result<Authority> create(const Clock& clock);
+  /// `name`: of its subject, before a random part.
+  static Result<Authority> create(const Clock& clock, std::string_view name = "insula-ca");
   /// One that was stored. Errors: kInvalid when the PEM cannot be read, has expired, or key and
   /// certificate do not belong together.
   static Result<Authority> load(KeyPair stored, const Clock& clock);
@@ -41,6 +42,14 @@ class Authority {
   [[nodiscard]] Result<KeyPair> issue_server(const Subject& subject,
                                              const std::vector<std::string>& names) const;
   [[nodiscard]] Result<KeyPair> issue_client(const Subject& subject) const;
+
+  /// Signs a request (PKCS #10, PEM) for a client's certificate, which is good for `lifetime`, but
+  /// no longer than kLeafLifetime, and says nothing of the request but its subject and key. Errors:
+  /// kInvalid as net::parse_certificate_request(), and for usages of the key other than client
+  /// auth, digital signature and key encipherment, or without the first.
+  [[nodiscard]] Result<std::string> sign_client(const std::string& request,
+                                                const std::vector<std::string>& usages,
+                                                std::chrono::seconds lifetime) const;
 
  private:
   Authority(KeyPair pair, const Clock& clock) : pair_(std::move(pair)), clock_(&clock) {}

@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "net/certificate_request.h"
 #include "testing/fake_clock.h"
 
 namespace insula::server {
@@ -71,6 +72,36 @@ TEST_F(Pki, AClientCertificateNamesUserAndGroupsAndServesNothing) {
   char subject[256];
   X509_NAME_oneline(X509_get_subject_name(parse(pair->certificate).get()), subject, sizeof subject);
   EXPECT_STREQ(subject, "/O=system:masters/CN=insula-admin");
+}
+
+TEST_F(Pki, SignsRequestsOfClientsOnly) {
+  const auto authority = Authority::create(clock_, "insula-client-ca");
+  const auto asked = net::make_certificate_request({"ann", {"devs"}});
+  const auto sign = [&](const std::vector<std::string>& usages, std::chrono::seconds lifetime) {
+    return authority->sign_client(asked->request, usages, lifetime);
+  };
+  const auto made = sign({"digital signature", "client auth"}, std::chrono::hours(1));
+  ASSERT_TRUE(made) << made.error().message();
+  const std::string& root = authority->pair().certificate;
+  EXPECT_TRUE(verifies(root, *made, X509_PURPOSE_SSL_CLIENT, now()));
+  EXPECT_FALSE(verifies(root, *made, X509_PURPOSE_SSL_SERVER, now()));
+  EXPECT_FALSE(verifies(root, *made, X509_PURPOSE_SSL_CLIENT, now() + 3601));
+  char subject[256];
+  X509_NAME_oneline(X509_get_subject_name(parse(*made).get()), subject, sizeof subject);
+  EXPECT_STREQ(subject, "/O=devs/CN=ann");
+  const auto day = std::chrono::seconds(std::chrono::days(1)).count();
+  const auto longest = sign({"client auth"}, std::chrono::days(4000));
+  EXPECT_TRUE(verifies(root, *longest, X509_PURPOSE_SSL_CLIENT, now() + 364 * day));
+  EXPECT_FALSE(verifies(root, *longest, X509_PURPOSE_SSL_CLIENT, now() + 366 * day));
+  for (const std::vector<std::string>& usages : {std::vector<std::string>{},
+                                                 {"digital signature"},
+                                                 {"client auth", "server auth"},
+                                                 {"client auth", "cert sign"}}) {
+    const auto refused = sign(usages, std::chrono::hours(1));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalid);
+  }
+  EXPECT_FALSE(authority->sign_client("x", {"client auth"}, std::chrono::hours(1)));
 }
 
 TEST_F(Pki, AnotherAuthorityIsNotTrusted) {

@@ -45,6 +45,7 @@ constexpr const KindStrategy& (*kAll[])() = {
     volume_attachment_strategy,
     priority_class_strategy,
     runtime_class_strategy,
+    certificate_signing_request_strategy,
     tenant_strategy,
     role_strategy,
     cluster_role_strategy,

@@ -43,6 +43,7 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& volume_attachment_strategy();
 [[nodiscard]] const KindStrategy& priority_class_strategy();
 [[nodiscard]] const KindStrategy& runtime_class_strategy();
+[[nodiscard]] const KindStrategy& certificate_signing_request_strategy();
 [[nodiscard]] const KindStrategy& tenant_strategy();
 [[nodiscard]] const KindStrategy& role_strategy();
 [[nodiscard]] const KindStrategy& cluster_role_strategy();
