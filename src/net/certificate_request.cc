@@ -1,5 +1,6 @@
 #include "net/certificate_request.h"
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -13,7 +14,7 @@ namespace insula::net {
 namespace {
 
 constexpr int kRsaBitsMin = 2048;
-constexpr std::size_t kRequestBytesMax = 64 * 1024;
+constexpr std::size_t kRequestBytesMax = std::size_t{64} * 1024;
 constexpr std::string_view kHeader = "-----BEGIN CERTIFICATE REQUEST-----";
 
 template <auto Free>
@@ -63,8 +64,11 @@ Result<CertificateRequest> subject_of(const X509_NAME* name) {
     OPENSSL_free(utf8);
     if (value.find('\0') != std::string::npos)
       return refuse("the request's subject has a zero byte");
-    if (nid == NID_commonName) subject.common_name = std::move(value);
-    if (nid == NID_organizationName) subject.organizations.push_back(std::move(value));
+    if (nid == NID_commonName) {
+      subject.common_name = std::move(value);
+    } else if (nid == NID_organizationName) {
+      subject.organizations.push_back(std::move(value));
+    }
   }
   return subject;
 }
