@@ -126,11 +126,13 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
           {"PATCH", "/apis/insula.dev/v1alpha1/tenants/t", false}});
 }
 
-TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
+TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsThatItNeeds) {
   const auto made = server_.send("POST", "/apis/insula.dev/v1alpha1/tenants",
                                  R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
           {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}},
-          {"issuer":"https://idp","audiences":["a"],"caRef":{"name":"idp-ca","key":"ca.crt"}}]}}})");
+          {"issuer":"https://idp","audiences":["a"],"caRef":{"name":"idp-ca","key":"ca.crt"}}],
+          "models":[{"name":"m","backends":[{"provider":{"baseURL":"https://p/v1",
+          "apiKeyRef":{"name":"key","key":"k"},"caRef":{"name":"p-ca","key":"c"}}}]}]}}})");
   ASSERT_EQ(made.status, 201) << made.body;
   const char* system = "/api/v1/namespaces/insula-system/secrets";
   const auto in_system = [&](const char* rest) { return std::string(system) + rest; };
@@ -149,6 +151,11 @@ TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsItChecksCredentialsWith) {
            {"/api/v1/namespaces/t-home/secrets?fieldSelector=metadata.name%3Dhmac", true},
            {"/api/v1/namespaces/t-home/secrets/hmac", true},
            {"/api/v1/namespaces/t-home/secrets/idp-ca", true},
+           {"/api/v1/namespaces/t-home/secrets/key", true},
+           {"/api/v1/namespaces/t-home/secrets/p-ca", true},
+           {"/api/v1/namespaces/other/secrets/key", false},
+           {in_system("?watch=1&fieldSelector=type%3Dinsula.dev%2Fprovider-key"), true},
+           {in_system("/key"), false},
            {"/api/v1/namespaces/t-home/secrets/other", false},
            {"/api/v1/namespaces/t-home/secrets", false},
            {"/api/v1/namespaces/t-looks/secrets/hmac", false},

@@ -10,6 +10,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/platform_objects.h"
+#include "api/provider.h"
 #include "api/tenant.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
@@ -88,19 +89,24 @@ std::optional<std::string> confined_to(const RequestInfo& request, std::string_v
   return value ? std::optional<std::string>(*value) : std::nullopt;
 }
 
-/// Whether the Tenant that owns the namespace says that its tokens are checked with this Secret.
-bool is_token_secret(std::string_view name_space,
-                     std::string_view name,
-                     const store::Store& store) {
+/// Whether the Tenant that owns the namespace says that its tokens are checked, or its providers
+/// asked, with this Secret.
+bool is_tenants_secret(std::string_view name_space,
+                       std::string_view name,
+                       const store::Store& store) {
   const auto tenant = owner_of(name_space, store);
   if (tenant.empty()) return false;
   const store::EntryPtr entry = store.find(store_key(api::kind_of<api::Tenant>(), "", tenant));
   if (!entry) return false;
-  return std::ranges::any_of(object_of<api::Tenant>(*entry)->spec.gateway.jwt,
+  const auto object = object_of<api::Tenant>(*entry);
+  return std::ranges::any_of(object->spec.gateway.jwt,
                              [&](const api::TenantJwt& jwt) {
                                return (jwt.secret_ref && jwt.secret_ref->name == name) ||
                                       (jwt.ca_ref && jwt.ca_ref->name == name);
-                             });
+                             }) ||
+         std::ranges::any_of(api::provider_secrets(*object), [&](const api::SecretRef& ref) {
+           return ref.name_space == name_space && ref.name == name;
+         });
 }
 
 /// The name of the only object that is read; empty when there may be others.
@@ -110,11 +116,14 @@ std::string name_read(const RequestInfo& request) {
 
 bool gateway_may_read_secret(const RequestInfo& request, const store::Store& store) {
   const bool system = request.name_space == api::kSystemNamespace;
-  if (system && confined_to(request, "type") == api::kApiKeyType) return true;
+  if (system) {
+    const auto type = confined_to(request, "type");
+    if (type == api::kApiKeyType || type == api::kProviderKeyType) return true;
+  }
   const std::string name = name_read(request);
   if (name.empty()) return false;
   return system ? name == api::kTokenIssuerPublic
-                : is_token_secret(request.name_space, name, store);
+                : is_tenants_secret(request.name_space, name, store);
 }
 
 bool gateway_may(const RequestInfo& request, const store::Store& store) {

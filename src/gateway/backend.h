@@ -9,29 +9,42 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "gateway/endpoint_health.h"
 #include "gateway/limits.h"
+#include "gateway/provider.h"
 #include "gateway/retry_budget.h"
 #include "net/address.h"
+#include "net/tls.h"
 
 namespace insula::gateway {
 
-/// One address that serves, and how it is doing. Snapshots that name the same address share it.
+/// How connections to an endpoint are secured, and the name that its certificate must have.
+struct EndpointTls {
+  std::shared_ptr<net::TlsContext> context;  // null: not at all
+  std::string server_name = {};
+};
+
+/// One address that serves, and how it is doing. Snapshots that name the same address, and the same
+/// provider if it is one's, share it.
 struct Endpoint {
   /// `since`: when it was first heard of.
-  explicit Endpoint(net::Address where, SteadyTime since = {})
-      : address(where), text(where.text()), health(since) {}
+  explicit Endpoint(net::Address where, SteadyTime since = {}, EndpointTls secured = {})
+      : address(where), tls(std::move(secured)), text(where.text()), health(since) {
+    if (!tls.server_name.empty()) text.append(" (").append(tls.server_name).append(")");
+  }
 
   net::Address address;
+  EndpointTls tls;
   std::string text;
   std::atomic<std::int64_t> in_flight{0};
   EndpointHealth health;
 };
 
-/// A Service that answers requests.
+/// A Service, or a provider outside the platform, that answers requests.
 struct Backend {
   /// What upstreams see as Host.
   std::string service_host;
@@ -43,6 +56,8 @@ struct Backend {
   std::int64_t in_flight_max = INT64_MAX;
   /// Shared by all that name the same Service.
   std::shared_ptr<RetryBudget> retries = nullptr;
+  /// Null for a Service.
+  std::shared_ptr<const Provider> provider = nullptr;
 
   /// Some endpoint is well or may be probed.
   [[nodiscard]] bool is_up(SteadyTime now) const;

@@ -118,12 +118,42 @@ void set_limits(json::Object& object, const LimitConfig& limits) {
   set("concurrentRequests", limits.concurrent_requests);
 }
 
+json::Value to_value(const ProviderConfig& provider) {
+  json::Array headers;
+  for (const auto& [name, value] : provider.headers)
+    headers.push_back(json::Object{{"name", name}, {"value", value}});
+  return json::Object{{"baseURL", provider.base_url},
+                      {"keyHeader", provider.key_header},
+                      {"key", base64url_encode(provider.key)},
+                      {"headers", std::move(headers)},
+                      {"ca", provider.ca},
+                      {"problem", provider.problem}};
+}
+
+ProviderConfig provider_from(const json::Object& object) {
+  ProviderConfig provider{.base_url = string_in(object, "baseURL"),
+                          .key_header = string_in(object, "keyHeader"),
+                          .ca = string_in(object, "ca"),
+                          .problem = string_in(object, "problem")};
+  if (auto key = base64url_decode(string_in(object, "key")); key) {
+    provider.key = *std::move(key);
+  } else {
+    provider.problem = "its saved key cannot be read";
+  }
+  for_each_object(object, "headers", [&](const json::Object& header) {
+    provider.headers.emplace_back(string_in(header, "name"), string_in(header, "value"));
+  });
+  return provider;
+}
+
 json::Value to_value(const BackendConfig& backend) {
   json::Object object{{"serviceHost", backend.service_host},
-                      {"endpoints", strings_to_json(backend.endpoints)},
+                      {"endpoints", strings_to_json(backend.provider ? std::vector<std::string>()
+                                                                     : backend.endpoints)},
                       {"model", backend.model},
                       {"weight", backend.weight}};
   if (backend.in_flight_max) object.set("inFlightMax", *backend.in_flight_max);
+  if (backend.provider) object.set("provider", to_value(*backend.provider));
   return object;
 }
 
@@ -187,6 +217,9 @@ ModelConfig model_from(const json::Object& object) {
                               .model = string_in(backend, "model"),
                               .weight = number_in(backend, "weight").value_or(1),
                               .in_flight_max = number_in(backend, "inFlightMax")});
+    const json::Value* provider = backend.find("provider");
+    if (provider != nullptr && provider->as_object() != nullptr)
+      model.backends.back().provider = provider_from(*provider->as_object());
   });
   return model;
 }

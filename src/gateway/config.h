@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "gateway/key_source.h"
 #include "gateway/prices.h"
+#include "gateway/provider_config.h"
 
 namespace insula::gateway {
 
@@ -46,7 +47,7 @@ struct LimitConfig {
   bool operator==(const LimitConfig&) const = default;
 };
 
-/// A Service that serves a model.
+/// A Service, or a provider outside the platform, that serves a model.
 struct BackendConfig {
   /// What upstreams see as Host: `small.demo-a.svc:8000`.
   std::string service_host;
@@ -57,6 +58,8 @@ struct BackendConfig {
   std::int64_t weight = 1;
   /// Requests that each endpoint answers at one time; nothing: not limited.
   std::optional<std::int64_t> in_flight_max = std::nullopt;
+  /// Its endpoints are looked up and not written with the rest.
+  std::optional<ProviderConfig> provider = std::nullopt;
 
   bool operator==(const BackendConfig&) const = default;
 };
@@ -115,7 +118,8 @@ struct GatewayConfig {
 /// Errors: kBadRequest. Members that are missing are empty.
 [[nodiscard]] Result<GatewayConfig> config_from_json(std::string_view text);
 
-/// Writes the file anew, readable by its owner only: it holds HS256 secrets. Never half of it is
+/// Writes the file anew, readable by its owner only: it holds HS256 secrets and the
+/// keys of providers. Never half of it is
 /// seen. Errors: fail_errno.
 [[nodiscard]] Result<> save_config(const std::filesystem::path& file, const GatewayConfig& config);
 /// Errors: kNotFound when there is no such file; as config_from_json().

@@ -272,6 +272,7 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
                        .scheme = worker_.settings().tls == nullptr ? "http" : "https",
                        .request_id = request.id});
   head_bytes_ = upstream_head_.size();
+  if (tenant->has_providers) for_provider_.take(head, target);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "gateway/downstream.h"
 #include "gateway/held_body.h"
 #include "gateway/message_text.h"
+#include "gateway/provider.h"
 #include "gateway/request.h"
 #include "net/stream.h"
 
@@ -75,6 +76,7 @@ class Exchange {
     kToSibling,   // the reply said that another endpoint of the backend should be asked
     kPassedOver,  // the same of another backend
     kBusy,        // no endpoint of the backend may take the request
+    kNotServed,   // a provider does not take the platform's own credential, or is elsewhere
   };
 
   /// What has been tried at one backend.
@@ -160,6 +162,9 @@ class Exchange {
   Candidates candidates_;
   Tries tries_;
   bool last_candidate_ = true;
+  std::string unsent_why_;        // of the last endpoint to which there was no connection
+  ProviderRequest for_provider_;  // of a tenant that has providers
+  std::string provider_head_;
   std::string upstream_head_;
   std::size_t head_bytes_ = 0;  // of it, that are the same for every backend
   std::string own_headers_;

@@ -44,12 +44,13 @@ Task<bool> write_rest(net::Stream& upstream, std::string_view head, std::string_
 }
 
 /// The upstream has begun a reply that is no success, or has closed. A success that begins early
-/// still wants the rest of the request.
+/// still wants the rest of the request; so may one that cannot be told under TLS.
 bool has_refused(const net::Stream& upstream) {
   constexpr std::string_view kBefore = "HTTP/1.1 ";
   std::array<char, kBefore.size() + 1> start{};
   const ssize_t got = ::recv(upstream.fd(), start.data(), start.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got <= 0) return got == 0 || errno != EAGAIN;
+  if (upstream.tls() != nullptr) return upstream.hung_up();
   return static_cast<std::size_t>(got) == start.size() && start.back() >= '3';
 }
 
@@ -60,9 +61,12 @@ Task<> refused(net::Stream& upstream) {
   });
 }
 
+/// What Anthropic's API answers when it is overloaded.
+constexpr int kOverloaded = 529;
+
 /// Whether such a reply says that the endpoint is not well.
 bool is_failure(int status) {
-  return status >= 502 && status <= 504;
+  return (status >= 502 && status <= 504) || status == kOverloaded;
 }
 
 /// Whether another backend may do better: this one is too busy or not well.
@@ -81,8 +85,14 @@ void Exchange::address_to(const Request& request, const Backend& backend) {
     model_at_.bytes = backend.model.size();
     payload_ = body_.text();
   }
-  upstream_head_.resize(head_bytes_);
-  finish_upstream_head(upstream_head_, backend.service_host,
+  if (backend.provider == nullptr) {
+    upstream_head_.resize(head_bytes_);
+  } else {
+    provider_head_.clear();
+    for_provider_.write_head(provider_head_, *backend.provider);
+  }
+  finish_upstream_head(backend.provider == nullptr ? upstream_head_ : provider_head_,
+                       backend.service_host,
                        request.has_body ? std::optional(payload_.size()) : std::nullopt);
 }
 
@@ -148,6 +158,7 @@ void Exchange::judge(const Request& request, const Visit& visit, Attempt result)
     case Attempt::kMalformed:
     case Attempt::kTimedOut:
     case Attempt::kCutOff:
+    case Attempt::kNotServed:
       return note_failure(request, visit, EndpointHealth::Failure::kUnanswered);
     default:
       return;
@@ -159,7 +170,7 @@ void Exchange::note_failure(const Request& request,
                             EndpointHealth::Failure failure) {
   const std::chrono::seconds ejected =
       visit.endpoint().health.fail(worker_.coarse_now(), failure, visit.is_probe());
-  if (ejected > std::chrono::seconds(0)) worker_.log_ejection(request, ejected);
+  if (ejected > std::chrono::seconds(0)) worker_.log_ejection(request, ejected, unsent_why_);
 }
 
 void Exchange::note_reply(const Request& request, const Visit& visit, int status) {
@@ -231,6 +242,14 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
       worker_.log_failure(request, "the upstream's reply broke off");
       client_.cut_off();  // A reply that was cut off must not look complete.
       co_return false;
+    case Attempt::kNotServed:
+      request.refusal_code = "provider_refused";
+      co_return co_await refuse(
+          request,
+          Error(ErrorCode::kUpstream,
+                fmt::format("the provider {} refused the platform's own request, not your "
+                            "credential; its administrator must look at the provider's key",
+                            request.backend->service_host)));
     case Attempt::kUnsent:
     case Attempt::kStale:
     case Attempt::kLost:
@@ -245,6 +264,7 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   Endpoint& endpoint = visit.endpoint();
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
+  unsent_why_.clear();
   request.endpoint = &endpoint;
   ++request.attempts;
   // A second pooled connection could be lost in the same way as the first.
@@ -252,16 +272,18 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   Dispatch dispatch{.reused = upstream_ != nullptr};
   if (!dispatch.reused) {
     wait_for_upstream(timeouts.connect);
-    auto dialed = co_await net::dial(endpoint.address, Loop::current().now() + timeouts.connect);
+    auto dialed =
+        co_await worker_.pool().connect(endpoint, Loop::current().now() + timeouts.connect);
     if (client_gone_) co_return Attempt::kClientGone;
     if (!dialed) {
+      unsent_why_ = dialed.error().message();
       co_return dialed.error().code() == ErrorCode::kUnavailable ? Attempt::kNoSocket
                                                                  : Attempt::kUnsent;
     }
     upstream_ = *std::move(dialed);
   }
   wait_for_upstream(timeouts.first_byte);
-  std::string_view head = upstream_head_;
+  std::string_view head = request.backend->provider == nullptr ? upstream_head_ : provider_head_;
   std::string_view body = payload_;
   const auto written = write_now(*upstream_, head, body);
   dispatch.whole = written ? *written : co_await write_on(head, body);
@@ -328,7 +350,14 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   std::span<char> rest;
   if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
 
-  const http::ResponseHead& head = worker_.response_head();
+  http::ResponseHead& head = worker_.response_head();
+  if (request.backend->provider != nullptr) {
+    if (is_refused_by_provider(head.status)) {
+      worker_.log_refused_by_provider(request, head.status);
+      co_return Attempt::kNotServed;
+    }
+    keep_reply_fields(head);
+  }
   note_reply(request, visit, head.status);
   if (const auto passed = pass_over(request, endpoint, head.status); passed) co_return *passed;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.

@@ -65,13 +65,15 @@ void add_upstreams(TenantMetrics& metrics, MetricsRegistry& registry, const std:
       {{"tenant", name}});
   const auto errors = [&](const char* reason) {
     return &registry.counter("insula_gateway_upstream_errors_total",
-                             "Upstream attempts that failed, by reason. Look at the tenant's pods.",
+                             "Upstream attempts that failed, by reason. Look at the tenant's pods; "
+                             "for the reason provider at the key of its provider.",
                              {{"tenant", name}, {"reason", reason}});
   };
   metrics.connect_errors = errors("connect");
   metrics.lost_errors = errors("lost");
   metrics.timeout_errors = errors("timeout");
   metrics.protocol_errors = errors("protocol");
+  metrics.provider_errors = errors("provider");
 }
 
 }  // namespace

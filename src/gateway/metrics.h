@@ -33,6 +33,7 @@ struct TenantMetrics {
   Counter* lost_errors = nullptr;
   Counter* timeout_errors = nullptr;
   Counter* protocol_errors = nullptr;
+  Counter* provider_errors = nullptr;
   Gauge* in_flight = nullptr;
   Histogram* duration = nullptr;
 

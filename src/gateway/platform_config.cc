@@ -161,6 +161,33 @@ BackendConfig backend_of(const PlatformObjects& objects,
           .endpoints = endpoints_of(objects, *name_space, service)};
 }
 
+/// What a provider's reference leads to; empty, and noted as its problem, when it leads nowhere.
+std::string provider_entry(const PlatformObjects& objects,
+                           const api::Tenant& tenant,
+                           const api::TenantKeyRef& ref,
+                           std::string& problem) {
+  const auto where = api::provider_secret(tenant, ref);
+  const api::Secret* secret = where ? find_secret(objects, *where) : nullptr;
+  auto entry = api::provider_entry(tenant, ref, secret);
+  if (entry) return *std::move(entry);
+  problem = entry.error().message();
+  return {};
+}
+
+BackendConfig backend_of(const PlatformObjects& objects,
+                         const api::Tenant& tenant,
+                         const api::TenantProvider& provider) {
+  ProviderConfig config{.base_url = provider.base_url, .key_header = provider.api_key_header};
+  if (config.key_header.empty()) config.key_header = api::kProviderKeyHeaders.front();
+  for (const api::TenantHeader& header : provider.headers)
+    config.headers.emplace_back(header.name, header.value);
+  if (provider.api_key_ref)
+    config.key = provider_entry(objects, tenant, *provider.api_key_ref, config.problem);
+  if (provider.ca_ref)
+    config.ca = provider_entry(objects, tenant, *provider.ca_ref, config.problem);
+  return {.service_host = provider.base_url, .endpoints = {}, .provider = std::move(config)};
+}
+
 ModelConfig model_of(const PlatformObjects& objects,
                      const api::Tenant& tenant,
                      const api::TenantModel& model) {
@@ -171,7 +198,8 @@ ModelConfig model_of(const PlatformObjects& objects,
                                 .tokens_per_minute = limit.tokens_per_minute,
                                 .concurrent_requests = limit.concurrent_requests}};
   for (const api::TenantBackend& backend : model.backends) {
-    config.backends.push_back(backend_of(objects, tenant, backend.service));
+    config.backends.push_back(backend.provider ? backend_of(objects, tenant, *backend.provider)
+                                               : backend_of(objects, tenant, backend.service));
     config.backends.back().model = backend.model;
     config.backends.back().weight = backend.weight.value_or(1);
     config.backends.back().in_flight_max = backend.concurrent_requests_per_endpoint;
@@ -210,6 +238,9 @@ std::vector<SecretRef> secrets_of(const api::Tenant& tenant) {
       const auto name_space = api::namespace_in(tenant, (*ref)->namespace_);
       if (name_space) refs.push_back({*name_space, (*ref)->name});
     }
+  }
+  for (SecretRef& ref : api::provider_secrets(tenant)) {
+    if (ref.name_space != api::kSystemNamespace) refs.push_back(std::move(ref));
   }
   return refs;
 }

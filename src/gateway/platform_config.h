@@ -10,6 +10,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/provider.h"
 #include "gateway/config.h"
 #include "gateway/key_source.h"
 #include "gateway/prices.h"
@@ -30,16 +31,10 @@ struct PlatformObjects {
   std::optional<KeySource> cluster_keys = {};
 };
 
-/// A Secret that a Tenant refers to.
-struct SecretRef {
-  std::string name_space;
-  std::string name;
+using api::SecretRef;
 
-  auto operator<=>(const SecretRef&) const = default;
-};
-
-/// The Secrets that the tenant's token issuers need: in its own namespaces only, since a reference
-/// is no reason to be shown another tenant's Secret.
+/// The Secrets that the tenant's token issuers and providers need: in its own namespaces only,
+/// since a reference is no reason to be shown another tenant's Secret.
 [[nodiscard]] std::vector<SecretRef> secrets_of(const api::Tenant& tenant);
 
 /// What the Secret of an API key says. A limit that is there and is no number is kLimitUnreadable:

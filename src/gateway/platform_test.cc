@@ -15,6 +15,7 @@ namespace insula::gateway {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 api::Tenant tenant(std::string name) {
@@ -142,6 +143,66 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                               {"n"},
                               {.tokens_per_minute = 600}},
                   ModelConfig{"n", {}, {}}));
+}
+
+api::TenantBackend provider(std::string url, std::optional<api::TenantKeyRef> key) {
+  api::TenantBackend backend;
+  backend.provider.emplace().base_url = std::move(url);
+  if (key) backend.provider->api_key_ref = *std::move(key);
+  return backend;
+}
+
+api::Secret provider_key(std::string name, std::string tenants) {
+  api::Secret key = secret(api::kSystemNamespace, std::move(name),
+                           {{"k", "platforms"}, {"tenants", std::move(tenants)}});
+  key.type = api::kProviderKeyType;
+  return key;
+}
+
+TEST(PlatformConfig, AProviderHasTheKeyOfASecretThatTheTenantMayUse) {
+  api::Tenant with_providers = tenant("a");
+  const std::string system = api::kSystemNamespace;
+  api::TenantBackend with_ca = provider("https://b", api::TenantKeyRef{"own", "", "k"});
+  with_ca.provider->ca_ref = api::TenantKeyRef{"ca", "", "ca.crt"};
+  with_ca.provider->headers = {{.name = "x", .value = "y"}};
+  api::TenantModel model;
+  model.name = "m";
+  model.backends = {provider("https://a", std::nullopt),
+                    with_ca,
+                    provider("https://c", api::TenantKeyRef{"shared", system, "k"}),
+                    provider("https://d", api::TenantKeyRef{"others", system, "k"}),
+                    provider("https://e", api::TenantKeyRef{"plain", system, "k"}),
+                    provider("https://f", api::TenantKeyRef{"own", "b", "k"}),
+                    provider("https://g", api::TenantKeyRef{"own", "", "other"}),
+                    provider("https://h", api::TenantKeyRef{"none", "", "k"})};
+  with_providers.spec.gateway.models = {model};
+  const TenantConfig config =
+      make_config({.tenants = {shared(with_providers)},
+                   .services = {},
+                   .slices = {},
+                   .secrets = {shared(secret("a", "own", {{"k", " tenants\n"}})),
+                               shared(secret("a", "ca", {{"ca.crt", "PEM"}})),
+                               shared(secret("b", "own", {{"k", "foreign"}})),
+                               shared(provider_key("shared", "z, a")),
+                               shared(provider_key("others", "aa,b")),
+                               shared(secret(system, "plain", {{"k", "p"}, {"tenants", "*"}}))}})
+          .tenants.at(0);
+  std::vector<std::string> keys;
+  std::vector<std::string> problems;
+  for (const BackendConfig& backend : config.models.at(0).backends) {
+    keys.push_back(backend.provider.value().key);
+    problems.push_back(backend.provider->problem);
+  }
+  EXPECT_THAT(keys, ElementsAre("", "tenants", "platforms", "", "", "", "", ""));
+  EXPECT_THAT(problems,
+              ElementsAre("", "", "", HasSubstr("insula-system/others is not for this tenant"),
+                          HasSubstr("insula-system/plain is not for this tenant"),
+                          HasSubstr("b/own is not for this tenant"),
+                          "Secret a/own has no entry other", "Secret a/none does not exist"));
+  const ProviderConfig& second = *config.models[0].backends[1].provider;
+  EXPECT_EQ(second.ca, "PEM");
+  EXPECT_EQ(second.key_header, "Authorization");
+  EXPECT_THAT(second.headers, ElementsAre(std::pair<std::string, std::string>("x", "y")));
 }
 
 TEST(PlatformConfig, ATenantReachesItsOwnNamespacesOnly) {

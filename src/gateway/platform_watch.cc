@@ -49,6 +49,9 @@ PlatformWatch::PlatformWatch(client::Client& client,
       slices_(client, {}, log),
       api_keys_(
           client, selected(api::kSystemNamespace, fmt::format("type={}", api::kApiKeyType)), log),
+      provider_keys_(client,
+                     selected(api::kSystemNamespace, fmt::format("type={}", api::kProviderKeyType)),
+                     log),
       token_issuer_(
           client,
           selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kTokenIssuerPublic)),
@@ -64,6 +67,7 @@ PlatformWatch::PlatformWatch(client::Client& client,
   services_.on_change(wake);
   slices_.on_change(wake);
   api_keys_.on_change(wake);
+  provider_keys_.on_change(wake);
   token_issuer_.on_change(wake);
   model_prices_.on_change(wake);
   namespaces_.on_change(wake);
@@ -75,6 +79,7 @@ void PlatformWatch::start() {
   services_.start();
   slices_.start();
   api_keys_.start();
+  provider_keys_.start();
   token_issuer_.start();
   model_prices_.start();
   namespaces_.start();
@@ -87,6 +92,7 @@ Task<> PlatformWatch::wait_for_sync() {
   co_await services_.synced().wait();
   co_await slices_.synced().wait();
   co_await api_keys_.synced().wait();
+  co_await provider_keys_.synced().wait();
   co_await token_issuer_.synced().wait();
   co_await model_prices_.synced().wait();
   co_await namespaces_.synced().wait();
@@ -148,7 +154,7 @@ GatewayConfig PlatformWatch::config() {
   for (const auto& [key, account] : accounts_.all())
     objects.accounts.push_back(account);
   objects.cluster_keys = cluster_keys_;
-  for (const auto* informer : {&api_keys_, &token_issuer_}) {
+  for (const auto* informer : {&api_keys_, &provider_keys_, &token_issuer_}) {
     for (const auto& [key, secret] : informer->all())
       objects.secrets.push_back(secret);
   }

@@ -17,8 +17,9 @@ namespace insula::gateway {
 
 /// Follows the objects that routes are made of.
 ///
-/// Of Secrets only those are read that must be: API keys, the public key of the token issuer, and
-/// by name those that a Tenant refers to. The gateway's identity has no right to others.
+/// Of Secrets only those are read that must be: API keys, the platform's keys of providers, the
+/// public key of the token issuer, and by name those that a Tenant refers to. The gateway's
+/// identity has no right to others.
 ///
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
@@ -56,6 +57,7 @@ class PlatformWatch {
   controller::Informer<api::Service> services_;
   controller::Informer<api::EndpointSlice> slices_;
   controller::Informer<api::Secret> api_keys_;
+  controller::Informer<api::Secret> provider_keys_;
   controller::Informer<api::Secret> token_issuer_;
   controller::Informer<api::ConfigMap> model_prices_;
   controller::Informer<api::Namespace> namespaces_;

@@ -28,6 +28,7 @@
 #include "gateway/gateway.h"
 #include "gateway/issuer_keys.h"
 #include "gateway/platform_watch.h"
+#include "gateway/provider_addresses.h"
 #include "gateway/resident.h"
 #include "http/server.h"
 #include "net/listener.h"
@@ -86,6 +87,19 @@ Task<> wait_for(Event& event) {
   co_await event.wait();
 }
 
+Task<> wait_for_either(Event& one, Event& other) {
+  co_await race(wait_for(one), wait_for(other));
+}
+
+Result<AddressPolicy> provider_policy(const GatewayOptions& options) {
+  std::vector<net::Network> opened;
+  for (const std::string& text : options.provider_networks) {
+    INSULA_TRY(net::Network network, net::Network::parse(text));
+    opened.push_back(network);
+  }
+  return AddressPolicy(std::move(opened));
+}
+
 /// The parts of the process beside the gateway itself, on the main thread's loop.
 class Process {
  public:
@@ -126,6 +140,9 @@ class Process {
         .body_bytes_max = options_.body_bytes_max,
         .timeouts = {}};
     INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
+    INSULA_CO_TRY(AddressPolicy policy, provider_policy(options_));
+    providers_ =
+        std::make_unique<ProviderAddresses>(loop_, resolver_, std::move(policy), registry_, log_);
     issuer_keys_ = std::make_unique<IssuerKeys>(directory() / "issuer-keys", loop_, system_random(),
                                                 registry_, log_);
     INSULA_CO_TRY_VOID(start_admin());
@@ -196,6 +213,8 @@ class Process {
     routes_ = std::move(routes);
     issuer_keys_->changed().reset();
     issuer_keys_->fill(routes_);
+    providers_->changed().reset();
+    providers_->fill(routes_);
     co_return co_await gateway_->apply(routes_);
   }
 
@@ -213,7 +232,8 @@ class Process {
   /// One after the other, whatever it is that changed.
   Task<> apply_changes() {
     for (;;) {
-      co_await race(wait_for(routes_changed_), wait_for(issuer_keys_->changed()));
+      co_await race(wait_for(routes_changed_),
+                    wait_for_either(issuer_keys_->changed(), providers_->changed()));
       routes_changed_.reset();
       if (const auto applied = co_await apply(routes_); !applied) {
         log_.error("routes not applied", "err", applied.error());
@@ -249,6 +269,8 @@ class Process {
   PriceList saved_prices_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<IssuerKeys> issuer_keys_;
+  SystemResolver resolver_;
+  std::unique_ptr<ProviderAddresses> providers_;
   /// As last heard of, with the keys as they were when it was applied.
   GatewayConfig routes_;
   Event routes_changed_;

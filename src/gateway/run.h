@@ -26,6 +26,9 @@ struct GatewayOptions {
   /// Where /metrics and /healthz are also served over TCP, in plain text. Empty: only on the
   /// admin socket.
   std::string metrics_address = "127.0.0.1:9464";
+  /// Networks such as `10.0.0.0/8` in which providers may be although they are not the internet,
+  /// and may be asked over plain HTTP.
+  std::vector<std::string> provider_networks = {};
   /// PEM files. Both empty: plain HTTP.
   std::filesystem::path tls_certificate;
   std::filesystem::path tls_key;

@@ -123,6 +123,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
         "revoke keys",
         "owners", without_room_, "windows", windows_max_);
   }
+  provider_problems_ = std::exchange(provider_problems_now_, {});
   forget_unused(config);
   snapshot->incomplete = incomplete_;
   return snapshot;
@@ -142,6 +143,7 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(retries_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(tls_, [](const auto& entry) { return entry.second.expired(); });
   const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
   if (std::exchange(files_may_be_spent_, false)) remove_spent_files();
@@ -197,9 +199,10 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
                     .endpoints = endpoints_of(config.endpoints),
                     .retries = retries_of(config.service_host)};
   for (const ModelConfig& model : config.models)
-    tenant.models.add(build_route(model, tenant.service));
+    tenant.models.add(build_route(config, model, tenant.service));
   tenant.for_each_backend([&](const Backend& backend) {
     tenant.is_served = tenant.is_served || !backend.endpoints.empty();
+    tenant.has_providers = tenant.has_providers || backend.provider != nullptr;
   });
   tenant.issuers = build_issuers(config, builtin);
   tenant.limits = limits_of(config.name, config.limits);
@@ -331,21 +334,73 @@ void SnapshotBuilder::make_room(const std::string& owner, Counted& counted, Rate
 }
 
 /// Each backend is told a name that it knows, also when it stands in for another model.
-ModelRoute SnapshotBuilder::build_route(const ModelConfig& config, const Backend& service) {
+ModelRoute SnapshotBuilder::build_route(const TenantConfig& tenant,
+                                        const ModelConfig& config,
+                                        const Backend& service) {
   ModelRoute route{.name = config.name, .backends = {}, .fallbacks = config.fallbacks};
-  for (const BackendConfig& backend : config.backends) {
-    route.backends.push_back({.service_host = backend.service_host,
-                              .endpoints = endpoints_of(backend.endpoints),
-                              .model = backend.model.empty() ? config.name : backend.model,
-                              .weight = std::max<std::int64_t>(backend.weight, 0),
-                              .in_flight_max = backend.in_flight_max.value_or(INT64_MAX),
-                              .retries = retries_of(backend.service_host)});
-  }
+  for (const BackendConfig& backend : config.backends)
+    route.backends.push_back(build_backend(tenant, config, backend));
   if (route.backends.empty()) {
     route.backends.push_back(service);
     route.backends.back().model = config.name;
   }
   return route;
+}
+
+Backend SnapshotBuilder::build_backend(const TenantConfig& tenant,
+                                       const ModelConfig& model,
+                                       const BackendConfig& config) {
+  Backend backend{.service_host = config.service_host,
+                  .model = config.model.empty() ? model.name : config.model,
+                  .weight = std::max<std::int64_t>(config.weight, 0),
+                  .in_flight_max = config.in_flight_max.value_or(INT64_MAX)};
+  if (!config.provider) {
+    backend.endpoints = endpoints_of(config.endpoints);
+    backend.retries = retries_of(config.service_host);
+    return backend;
+  }
+  if (const auto added = add_provider(tenant, config, backend); !added) {
+    const auto [problem, is_new] = provider_problems_now_.insert(
+        fmt::format("{}: {}", config.service_host, added.error().message()));
+    if (is_new && !provider_problems_.contains(*problem))
+      log_.warn("provider not asked", "tenant", tenant.name, "model", model.name, "why", *problem);
+  }
+  return backend;
+}
+
+/// Each tenant's provider has its own endpoints, and new ones with a new key: what one key is told
+/// says nothing about another.
+Result<> SnapshotBuilder::add_provider(const TenantConfig& tenant,
+                                       const BackendConfig& config,
+                                       Backend& backend) {
+  const ProviderConfig& provider = *config.provider;
+  const std::string owner = fmt::format(
+      "{}/{}/{}", tenant.name, config.service_host,
+      base64url_encode(
+          sha256(fmt::format("{}\n{}\n{}", provider.key_header, provider.key, provider.ca))));
+  backend.retries = retries_of(owner);
+  if (!provider.problem.empty()) return fail(ErrorCode::kInvalid, provider.problem);
+  INSULA_TRY(Provider made, Provider::make(provider));
+  backend.service_host = made.authority();
+  EndpointTls tls;
+  if (made.url().secure()) {
+    tls.server_name = made.url().host;
+    INSULA_TRY(tls.context, tls_of(provider.ca));
+  }
+  for (const std::string& text : config.endpoints) {
+    if (auto endpoint = endpoint_of(text, owner, tls); endpoint != nullptr)
+      backend.endpoints.push_back(std::move(endpoint));
+  }
+  backend.provider = std::make_shared<const Provider>(std::move(made));
+  return {};
+}
+
+Result<std::shared_ptr<net::TlsContext>> SnapshotBuilder::tls_of(const std::string& ca) {
+  auto& known = tls_[ca];
+  if (auto context = known.lock(); context != nullptr) return context;
+  INSULA_TRY(auto context, net::TlsContext::client({.ca = ca, .alpn = {"http/1.1"}}));
+  known = context;
+  return context;
 }
 
 std::vector<std::shared_ptr<Endpoint>> SnapshotBuilder::endpoints_of(
@@ -358,15 +413,17 @@ std::vector<std::shared_ptr<Endpoint>> SnapshotBuilder::endpoints_of(
   return endpoints;
 }
 
-std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text) {
-  auto& known = endpoints_[text];
+std::shared_ptr<Endpoint> SnapshotBuilder::endpoint_of(const std::string& text,
+                                                       const std::string& owner,
+                                                       const EndpointTls& tls) {
+  auto& known = endpoints_[owner + text];
   if (auto endpoint = known.lock(); endpoint != nullptr) return endpoint;
   const auto address = net::Address::parse(text);
   if (!address) {
     log_.warn("endpoint ignored", "endpoint", text, "err", address.error());
     return nullptr;
   }
-  auto endpoint = std::make_shared<Endpoint>(*address, clock_.now());
+  auto endpoint = std::make_shared<Endpoint>(*address, clock_.now(), tls);
   known = endpoint;
   return endpoint;
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +37,7 @@ struct Tenant {
   ModelRoutes models;
   /// Some backend has an endpoint.
   bool is_served = false;
+  bool has_providers = false;
   /// The tenant's own issuers and, last, the built-in one.
   std::vector<JwtIssuer> issuers;
   /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
@@ -132,8 +134,19 @@ class SnapshotBuilder {
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::vector<std::shared_ptr<Endpoint>> endpoints_of(
       const std::vector<std::string>& texts);
-  [[nodiscard]] ModelRoute build_route(const ModelConfig& config, const Backend& service);
-  [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text);
+  [[nodiscard]] ModelRoute build_route(const TenantConfig& tenant,
+                                       const ModelConfig& config,
+                                       const Backend& service);
+  [[nodiscard]] Backend build_backend(const TenantConfig& tenant,
+                                      const ModelConfig& model,
+                                      const BackendConfig& config);
+  [[nodiscard]] Result<> add_provider(const TenantConfig& tenant,
+                                      const BackendConfig& config,
+                                      Backend& backend);
+  [[nodiscard]] Result<std::shared_ptr<net::TlsContext>> tls_of(const std::string& ca);
+  [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text,
+                                                      const std::string& owner = {},
+                                                      const EndpointTls& tls = {});
   [[nodiscard]] std::shared_ptr<RetryBudget> retries_of(const std::string& service_host);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
@@ -163,8 +176,14 @@ class SnapshotBuilder {
   std::vector<std::string> scopes_builtin_keys_;
   std::uint64_t last_scope_ = 0;
   std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
+  // By address, after whose provider it is, if it is one's.
   std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
   std::map<std::string, std::weak_ptr<RetryBudget>> retries_;  // by service_host
+  // By the CA that providers are to have; empty: the machine's, whose many are read once.
+  std::map<std::string, std::weak_ptr<net::TlsContext>> tls_;
+  // Of providers that are not asked: as last told, and those of the snapshot that is being built.
+  std::set<std::string> provider_problems_;
+  std::set<std::string> provider_problems_now_;
 };
 
 }  // namespace insula::gateway

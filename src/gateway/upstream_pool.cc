@@ -1,6 +1,7 @@
 #include "gateway/upstream_pool.h"
 
 #include <array>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -15,6 +16,18 @@ bool is_stale(net::Stream& stream) {
 }
 
 }  // namespace
+
+Task<Result<std::unique_ptr<net::Stream>>> UpstreamPool::connect(const Endpoint& endpoint,
+                                                                 Deadline deadline) {
+  const EndpointTls& tls = endpoint.tls;
+  auto dialed = co_await net::dial(endpoint.address, deadline);
+  if (!dialed || tls.context == nullptr) co_return dialed;
+  TlsSessions& sessions = tls_sessions_[{endpoint.text, tls.context.get()}];
+  if (sessions.latest == nullptr) sessions = {tls.context, std::make_shared<net::TlsResumption>()};
+  std::shared_ptr<net::TlsResumption> resumption = sessions.latest;
+  co_return co_await net::tls_connect(tls.context, *std::move(dialed), tls.server_name, deadline,
+                                      std::move(resumption));
+}
 
 std::unique_ptr<net::Stream> UpstreamPool::take(const Endpoint& endpoint) {
   const auto found = idle_.find(&endpoint);
@@ -47,12 +60,17 @@ void UpstreamPool::sweep(SteadyTime now) {
 
 void UpstreamPool::keep_only(const Snapshot& snapshot) {
   std::unordered_set<const Endpoint*> known;
+  std::set<TlsPeerKey> secured;
   for (const auto& [name, tenant] : snapshot.tenants) {
     tenant.for_each_backend([&](const Backend& backend) {
-      for (const auto& endpoint : backend.endpoints)
+      for (const auto& endpoint : backend.endpoints) {
         known.insert(endpoint.get());
+        if (endpoint->tls.context != nullptr)
+          secured.emplace(endpoint->text, endpoint->tls.context.get());
+      }
     });
   }
+  std::erase_if(tls_sessions_, [&](const auto& entry) { return !secured.contains(entry.first); });
   std::erase_if(idle_, [&](const auto& entry) {
     if (known.contains(entry.first)) return false;
     size_ -= entry.second.size();

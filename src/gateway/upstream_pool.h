@@ -1,17 +1,24 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "async/deadline.h"
+#include "async/task.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "gateway/snapshot.h"
 #include "net/stream.h"
+#include "net/tls.h"
 
 namespace insula::gateway {
 
-/// Idle keep-alive connections to upstreams, last used first.
+/// Connections to upstreams: new ones, and idle keep-alive ones, last used first.
 ///
 /// Threads: one loop's own.
 class UpstreamPool {
@@ -19,6 +26,11 @@ class UpstreamPool {
   /// Of all endpoints together.
   static constexpr std::size_t kIdleMax = 4096;
   static constexpr std::chrono::seconds kIdleTime{50};
+
+  /// A new connection, secured if the endpoint says so. Errors: as net::dial() and
+  /// net::tls_connect(). Lifetime: the endpoint outlives the task.
+  [[nodiscard]] Task<Result<std::unique_ptr<net::Stream>>> connect(const Endpoint& endpoint,
+                                                                   Deadline deadline);
 
   /// A connection that the upstream has not closed and on which it has said nothing since its last
   /// reply; null when there is none.
@@ -45,6 +57,16 @@ class UpstreamPool {
   // freed one is never looked up.
   std::unordered_map<const Endpoint*, std::vector<Idle>> idle_;
   std::size_t size_ = 0;
+
+  /// What a server said may only be told to who is checked in the same way.
+  struct TlsSessions {
+    std::shared_ptr<net::TlsContext> context;  // so that the key is nobody else's
+    std::shared_ptr<net::TlsResumption> latest;
+  };
+
+  using TlsPeerKey = std::pair<std::string, const net::TlsContext*>;  // Endpoint::text
+
+  std::map<TlsPeerKey, TlsSessions> tls_sessions_;
 };
 
 }  // namespace insula::gateway

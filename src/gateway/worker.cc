@@ -145,15 +145,20 @@ Task<> Worker::drain(Deadline deadline) {
   running_.cancel();
 }
 
-void Worker::log_failure(const Request& request, std::string_view reason) {
+bool Worker::may_log_failure() {
   if (coarse_now_ - failures_since_ >= std::chrono::seconds(1)) {
     failures_since_ = coarse_now_;
     failure_lines_ = 0;
   }
   if (++failure_lines_ > kFailureLinesMax) {
     ++failures_unsaid_;
-    return;
+    return false;
   }
+  return true;
+}
+
+void Worker::log_failure(const Request& request, std::string_view reason) {
+  if (!may_log_failure()) return;
   settings_.log.warn("request failed", "request_id", request.id, "tenant",
                      request.tenant == nullptr ? std::string_view() : request.tenant->name,
                      "status", request.status, "endpoint",
@@ -162,10 +167,19 @@ void Worker::log_failure(const Request& request, std::string_view reason) {
                      std::exchange(failures_unsaid_, 0));
 }
 
-void Worker::log_ejection(const Request& request, std::chrono::seconds time) {
+void Worker::log_ejection(const Request& request, std::chrono::seconds time, std::string_view why) {
   request.tenant->metrics->ejections->add();
   settings_.log.warn("endpoint ejected", "endpoint", request.endpoint->text, "tenant",
-                     request.tenant->name, "request_id", request.id, "seconds", time.count());
+                     request.tenant->name, "request_id", request.id, "seconds", time.count(), "why",
+                     why);
+}
+
+void Worker::log_refused_by_provider(const Request& request, int status) {
+  request.tenant->metrics->provider_errors->add();
+  if (!may_log_failure()) return;
+  settings_.log.error("provider refused the platform's key, or is elsewhere", "tenant",
+                      request.tenant->name, "provider", request.backend->service_host, "status",
+                      status, "request_id", request.id);
 }
 
 void Worker::log_return(const Endpoint& endpoint) {

@@ -138,8 +138,12 @@ class Worker {
   void log_failure(const Request& request, std::string_view reason);
 
   /// Notes that an endpoint failed this request and gets no others for a while.
-  void log_ejection(const Request& request, std::chrono::seconds time);
+  /// `why`: why it could not be reached, if that was it.
+  void log_ejection(const Request& request, std::chrono::seconds time, std::string_view why);
   void log_return(const Endpoint& endpoint);
+
+  /// Counts that a provider does not take the platform's credential; says so like log_failure().
+  void log_refused_by_provider(const Request& request, int status);
 
   /// Appends a fresh request id.
   void append_request_id(std::string& out);
@@ -150,6 +154,9 @@ class Worker {
   Task<> accept_all(std::unique_ptr<net::Listener> listener);
   Task<> run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream);
   Task<> sweep();
+
+  /// Whether one more line about a request may be written in this second.
+  bool may_log_failure();
 
   /// Says that clients are not let in, not more often than kWarnInterval.
   void warn_not_accepted(const Error& why);

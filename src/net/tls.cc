@@ -126,6 +126,56 @@ void set_common(SSL_CTX* context) {
 
 }  // namespace
 
+TlsResumption::~TlsResumption() {
+  SSL_SESSION_free(session_);
+}
+
+/// Brings the sessions that OpenSSL reports to the TlsResumption of their connection.
+struct TlsResumptionKeeper {
+  using Owner = std::shared_ptr<TlsResumption>;
+
+  /// Where a connection has its Owner.
+  static int slot() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, release);
+    return index;
+  }
+
+  static void prepare(SSL_CTX* context) {
+    SSL_CTX_set_session_cache_mode(context,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(context, keep);
+  }
+
+  static void attach(SSL* ssl, const Owner& owner) {
+    SSL_set_ex_data(ssl, slot(), new Owner(owner));
+    if (owner->session_ != nullptr) SSL_set_session(ssl, owner->session_);
+  }
+
+  static void note(TlsResumption& owner, const SSL* ssl) {
+    owner.resumed_ = SSL_session_reused(ssl) == 1;
+  }
+
+ private:
+  /// Returns whether the reference to the session is ours now.
+  static int keep(SSL* ssl, SSL_SESSION* session) {
+    const auto* owner = static_cast<Owner*>(SSL_get_ex_data(ssl, slot()));
+    if (owner == nullptr) return 0;
+    SSL_SESSION_free((*owner)->session_);
+    (*owner)->session_ = session;
+    return 1;
+  }
+
+  // NOLINTNEXTLINE(readability-function-size): OpenSSL says what it takes
+  static void release(void* /*ssl*/,
+                      void* owner,
+                      CRYPTO_EX_DATA* /*data*/,
+                      int /*index*/,
+                      long /*number*/,
+                      void* /*pointer*/) {
+    delete static_cast<Owner*>(owner);
+  }
+};
+
 struct TlsContextMaker {
   static std::shared_ptr<TlsContext> make(const SSL_METHOD* method) {
     // OpenSSL writes to the socket without MSG_NOSIGNAL.
@@ -158,6 +208,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& o
   auto context = TlsContextMaker::make(TLS_client_method());
   SSL_CTX* native = context->context_;
   SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  TlsResumptionKeeper::prepare(native);
   if (options.ca.empty()) {
     SSL_CTX_set_default_verify_paths(native);
   } else {
@@ -356,7 +407,8 @@ Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> con
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context,
                                                   std::unique_ptr<Stream> stream,
                                                   std::string server_name,
-                                                  Deadline deadline) {
+                                                  Deadline deadline,
+                                                  std::shared_ptr<TlsResumption> resumption) {
   std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
   SSL_set_connect_state(ssl.get());
   X509_VERIFY_PARAM* verify = SSL_get0_param(ssl.get());
@@ -364,7 +416,12 @@ Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> co
     X509_VERIFY_PARAM_set1_host(verify, server_name.c_str(), server_name.size());
     SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
   }
-  co_return co_await secure(std::move(ssl), std::move(stream), deadline);
+  if (resumption == nullptr) co_return co_await secure(std::move(ssl), std::move(stream), deadline);
+  TlsResumptionKeeper::attach(ssl.get(), resumption);
+  const SSL* const connection = ssl.get();
+  auto secured = co_await secure(std::move(ssl), std::move(stream), deadline);
+  if (secured) TlsResumptionKeeper::note(*resumption, connection);
+  co_return secured;
 }
 
 }  // namespace insula::net

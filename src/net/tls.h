@@ -10,6 +10,7 @@
 #include "net/stream.h"
 
 struct ssl_ctx_st;
+struct ssl_session_st;
 
 namespace insula::net {
 
@@ -58,11 +59,33 @@ Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> con
                                                  std::unique_ptr<Stream> stream,
                                                  Deadline deadline);
 
+/// What one server gave its client to shake hands faster the next time: the latest session.
+///
+/// Threads: one loop's, with all connections that share it. Spec: RFC 8446 section 2.2, RFC 5077.
+class TlsResumption {
+ public:
+  TlsResumption() = default;
+  TlsResumption(const TlsResumption&) = delete;
+  TlsResumption& operator=(const TlsResumption&) = delete;
+  ~TlsResumption();
+
+  /// Whether the last handshake took up a session.
+  [[nodiscard]] bool resumed() const { return resumed_; }
+
+ private:
+  friend struct TlsResumptionKeeper;
+
+  ssl_session_st* session_ = nullptr;
+  bool resumed_ = false;
+};
+
 /// Shakes hands as a client and verifies that the peer is `server_name` (a DNS name or an IP
-/// address).
-Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context,
-                                                  std::unique_ptr<Stream> stream,
-                                                  std::string server_name,
-                                                  Deadline deadline);
+/// address). `resumption`, if any, is used and kept up to date for as long as the stream lives.
+Task<Result<std::unique_ptr<Stream>>> tls_connect(
+    std::shared_ptr<TlsContext> context,
+    std::unique_ptr<Stream> stream,
+    std::string server_name,
+    Deadline deadline,
+    std::shared_ptr<TlsResumption> resumption = nullptr);
 
 }  // namespace insula::net

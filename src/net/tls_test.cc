@@ -105,6 +105,36 @@ TEST_F(TlsTest, AClientWithoutACertificateHasNoIdentity) {
   EXPECT_EQ(talk.peer, TlsPeer{});
 }
 
+/// A conversation in which `resumption` takes part.
+Task<> converse_again(std::shared_ptr<TlsContext> server,
+                      std::shared_ptr<TlsContext> client,
+                      std::shared_ptr<TlsResumption> resumption) {
+  auto pair = stream_pair(Loop::current()).value();
+  TlsPeer peer;
+  TaskGroup group;
+  group.spawn(answer(std::move(server), std::move(pair[0]), &peer));
+  auto secured = co_await tls_connect(std::move(client), std::move(pair[1]), "insula.test",
+                                      Loop::current().now() + 10s, std::move(resumption));
+  EXPECT_TRUE(secured.has_value());
+  if (!secured) co_return;
+  EXPECT_TRUE((co_await (*secured)->write("hello")).has_value());
+  std::array<char, 100> buffer{};
+  EXPECT_TRUE((co_await (*secured)->read(buffer)).has_value());
+}
+
+TEST_F(TlsTest, ASecondConnectionTakesUpTheSessionOfTheFirst) {
+  const auto one = server();
+  const auto other = client(false);
+  const auto resumption = std::make_shared<TlsResumption>();
+  run_until_complete(loop_, converse_again(one, other, resumption));
+  EXPECT_FALSE(resumption->resumed());
+  run_until_complete(loop_, converse_again(one, other, resumption));
+  EXPECT_TRUE(resumption->resumed());
+  // Another server cannot read it: hands are shaken in full.
+  run_until_complete(loop_, converse_again(server(), other, resumption));
+  EXPECT_FALSE(resumption->resumed());
+}
+
 Task<> answer_half(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream) {
   auto secured =
       co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);

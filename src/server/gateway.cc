@@ -21,6 +21,8 @@ int gateway(std::span<const std::string> arguments) {
   options.text("--data-dir", layout.root, "the platform's data directory")
       .numbers("--listen-fd", gateway.listener_fds, "inherited listening socket")
       .text("--metrics-address", gateway.metrics_address, "where metrics are read")
+      .texts("--provider-network", gateway.provider_networks,
+             "network in which providers may be although it is not the internet")
       .toggle("--tls", tls, "serve HTTPS");
   log.declare(options);
   if (const auto over = options.parse(arguments)) return *over;

@@ -147,6 +147,8 @@ ProcessSpec gateway_process(const UpOptions& options,
     add_flag(spec, "--listen-fd", fmt::format("{}", fd));
   add_flag(spec, "--metrics-address", options.gateway_metrics_address);
   if (options.gateway_tls) spec.arguments.emplace_back("--tls");
+  for (const std::string& network : options.provider_networks)
+    add_flag(spec, "--provider-network", network);
   spec.descriptors = listeners;
   if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
   spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little

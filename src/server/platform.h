@@ -19,6 +19,7 @@ struct UpOptions {
   std::string gateway_address = "127.0.0.1:8080";
   std::string gateway_metrics_address = "127.0.0.1:9464";
   bool gateway_tls = false;
+  std::vector<std::string> provider_networks;
   bool demo = false;
   bool detach = false;
 

@@ -53,6 +53,9 @@ void declare(cli::Options& options, UpOptions& up) {
             "where the gateway's metrics are read")
       .toggle("--gateway-tls", up.gateway_tls,
               "serve the gateway over HTTPS, with a certificate of our authority")
+      .texts("--provider-network", up.provider_networks,
+             "network in which model providers may be, such as 10.0.0.0/8: by default only the "
+             "internet, and there over HTTPS")
       .text("--node-name", up.node_name, "name of the node; the host name by default")
       .text("--node-cpu", up.node_cpu,
             "CPUs that pods may request, such as 8; what the machine has by default")

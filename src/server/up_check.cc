@@ -6,6 +6,7 @@
 #include "api/quantity.h"
 #include "api/validation/names.h"
 #include "net/address.h"
+#include "net/network.h"
 #include "node/image_map.h"
 #include "node/ip_pool.h"
 #include "node/oci_runtime.h"
@@ -76,6 +77,10 @@ Result<> check_runtime(const std::string& name) {
 }  // namespace
 
 Result<> check_options(const UpOptions& options) {
+  for (const std::string& text : options.provider_networks) {
+    if (auto network = net::Network::parse(text); !network)
+      return std::unexpected(std::move(network).error().in("--provider-network"));
+  }
   INSULA_TRY_VOID(check_address("--api-address", options.api_address));
   INSULA_TRY_VOID(check_address("--gateway-address", options.gateway_address));
   INSULA_TRY_VOID(check_address("--gateway-metrics-address", options.gateway_metrics_address));

@@ -41,6 +41,7 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
       {"--api-address", [](UpOptions& o) { o.api_address = "unix:/tmp/x"; }},
       {"--gateway-address", [](UpOptions& o) { o.gateway_address = "127.0.0.1:99999"; }},
       {"--gateway-metrics-address", [](UpOptions& o) { o.gateway_metrics_address = ""; }},
+      {"--provider-network", [](UpOptions& o) { o.provider_networks = {"10.0.0.0/33"}; }},
       {"--node-name", [](UpOptions& o) { o.node_name = "My_Node"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "many"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "0"; }},

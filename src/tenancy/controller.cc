@@ -102,11 +102,13 @@ TenantController::TenantController(client::Client& client,
       mirrors_(mirrors),
       events_(events),
       gateway_url_(std::move(gateway_url)),
-      controller_({.name = "tenant"}, runtime, *this) {
+      controller_({.name = "tenant"}, runtime, *this),
+      provider_secrets_(client,
+                        [this](const std::string& tenant) { controller_.enqueue({{}, tenant}); }) {
   while (gateway_url_.ends_with('/'))
     gateway_url_.pop_back();
-  mirrors_.tenants.on_change([this](const api::Tenant*, const api::Tenant* after) {
-    if (after != nullptr) controller_.enqueue({{}, after->metadata.name});
+  mirrors_.tenants.on_change([this](const api::Tenant* before, const api::Tenant* after) {
+    controller_.enqueue({{}, (after != nullptr ? after : before)->metadata.name});
   });
   mirrors_.namespaces.on_change([this](const api::Namespace* before, const api::Namespace* after) {
     const api::Namespace& name_space = after != nullptr ? *after : *before;
@@ -166,7 +168,10 @@ void TenantController::enqueue_all_naming(const std::string& name_space) {
 
 Task<Result<controller::Outcome>> TenantController::reconcile(controller::Key key) {
   TenantPtr tenant = mirrors_.tenants.get(key);
-  if (!tenant) co_return controller::kDone;
+  if (!tenant) {
+    provider_secrets_.forget(key.name);
+    co_return controller::kDone;
+  }
   const auto& finalizers = tenant->metadata.finalizers;
   const bool guarded = std::ranges::find(finalizers, kTenantFinalizer) != finalizers.end();
   if (tenant->metadata.deletion_timestamp) {
@@ -185,6 +190,7 @@ Task<Result<controller::Outcome>> TenantController::reconcile(controller::Key ke
 
 Task<Result<controller::Outcome>> TenantController::provide(TenantPtr tenant) {
   std::optional<Obstacle> obstacle;
+  provider_secrets_.follow(*tenant);
   INSULA_CO_TRY_VOID(co_await grant_reading(client_, mirrors_.rights, tenant));
   for (const std::string& name : api::namespaces_of(*tenant)) {
     INSULA_CO_TRY(std::optional<Obstacle> refused, co_await take_namespace(tenant, name));
@@ -312,6 +318,7 @@ Observed TenantController::observe(const api::Tenant& tenant) const {
     if (auto quota = mirrors_.quotas.get({name, kQuotaName}))
       observed.quotas.push_back(std::move(quota));
   }
+  observed.provider_problems = provider_secrets_.problems_of(tenant);
   const controller::Key key{service_namespace(tenant), tenant.spec.gateway.service.name};
   observed.deployment = mirrors_.deployments.get(key);
   if (!observed.deployment || !observed.deployment->spec.selector) return observed;

@@ -10,6 +10,7 @@
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "tenancy/belongings.h"
+#include "tenancy/provider_secrets.h"
 #include "tenancy/rights.h"
 #include "tenancy/status.h"
 
@@ -76,6 +77,7 @@ class TenantController final : private controller::Reconciler {
   controller::EventRecorder& events_;
   std::string gateway_url_;
   controller::Controller controller_;
+  ProviderSecrets provider_secrets_;
 };
 
 }  // namespace insula::tenancy

@@ -1,5 +1,6 @@
 #include "tenancy/controller.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -135,6 +136,48 @@ TEST_F(TenantControllerTest, GivesMembersTheirNamespacesAndASightOfTheTenant) {
   ASSERT_TRUE(seen.has_value());
   EXPECT_EQ(seen->role_ref.name, "insula:tenant:a");
   EXPECT_EQ(seen->subjects.at(0).name, "insula:tenant:a");
+}
+
+TEST_F(TenantControllerTest, SaysWhichSecretAProviderLacks) {
+  const auto providers = [&] {
+    for (const api::Condition& condition : now().status.conditions) {
+      if (condition.type == "ProvidersReady")
+        return fmt::format("{} {}: {}", condition.status, condition.reason, condition.message);
+    }
+    return std::string();
+  };
+  api::TenantBackend backend;
+  backend.provider.emplace().base_url = "https://p/v1";
+  backend.provider->api_key_ref = api::TenantKeyRef{"key", "", "k"};
+  api::TenantModel model;
+  model.name = "m";
+  model.backends = {backend};
+  api::Tenant tenant = tenant_of("a");
+  tenant.spec.gateway.models = {model};
+  world_.create(tenant);
+  world_.settle();
+  EXPECT_EQ(providers(), "False SecretUnusable: model m: Secret a/key does not exist");
+  EXPECT_EQ(now().status.phase, "Ready");
+
+  api::Secret secret;
+  secret.metadata.name = "key";
+  secret.metadata.namespace_ = "a";
+  secret.data = {{"other", "x"}};
+  world_.create(secret);
+  world_.settle();
+  EXPECT_EQ(providers(), "False SecretUnusable: model m: Secret a/key has no entry k");
+
+  secret = *world_.get<api::Secret>("a", "key");
+  secret.data["k"] = "sk-1";
+  world_.update(secret);
+  world_.settle();
+  EXPECT_EQ(providers(), "True SecretsPresent: the Secrets of all providers are in place");
+
+  tenant = now();
+  tenant.spec.gateway.models.clear();
+  world_.update(tenant);
+  world_.settle();
+  EXPECT_EQ(providers(), "");
 }
 
 TEST_F(TenantControllerTest, PutsBackTheRightsOfItsMembers) {

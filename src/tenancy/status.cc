@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "controller/owner.h"
 #include "tenancy/belongings.h"
@@ -12,6 +13,16 @@
 namespace insula::tenancy {
 
 namespace {
+
+constexpr std::string_view kProvidersReady = "ProvidersReady";
+
+bool has_providers(const api::Tenant& tenant) {
+  return std::ranges::any_of(tenant.spec.gateway.models, [](const api::TenantModel& model) {
+    return std::ranges::any_of(model.backends, [](const api::TenantBackend& backend) {
+      return backend.provider.has_value();
+    });
+  });
+}
 
 bool is_true(const api::Pod& pod, std::string_view type) {
   return std::ranges::any_of(pod.status.conditions, [type](const api::PodCondition& condition) {
@@ -46,18 +57,8 @@ std::string reason_of(const Observed& observed) {
   return {};
 }
 
-void set_ready(api::TenantStatus& status,
-               const std::optional<Obstacle>& obstacle,
-               std::int64_t generation,
-               WallTime now) {
-  api::Condition condition;
-  condition.type = "Ready";
-  condition.status = obstacle ? "False" : "True";
-  condition.reason = obstacle ? obstacle->reason : "AllPresent";
-  condition.message = obstacle ? obstacle->message : "namespaces, quota and backends are in place";
-  condition.observed_generation = generation;
-  condition.last_transition_time = api::Time::from(now);
-  const auto known = std::ranges::find(status.conditions, "Ready", &api::Condition::type);
+void set_condition(api::TenantStatus& status, api::Condition condition) {
+  const auto known = std::ranges::find(status.conditions, condition.type, &api::Condition::type);
   if (known == status.conditions.end()) {
     status.conditions.push_back(std::move(condition));
     return;
@@ -65,6 +66,26 @@ void set_ready(api::TenantStatus& status,
   if (known->status == condition.status)
     condition.last_transition_time = known->last_transition_time;
   *known = std::move(condition);
+}
+
+api::Condition ready_condition(const std::optional<Obstacle>& obstacle) {
+  api::Condition condition;
+  condition.type = "Ready";
+  condition.status = obstacle ? "False" : "True";
+  condition.reason = obstacle ? obstacle->reason : "AllPresent";
+  condition.message = obstacle ? obstacle->message : "namespaces, quota and backends are in place";
+  return condition;
+}
+
+/// Of a tenant whose other backends serve all the same: no part of Ready.
+api::Condition providers_condition(const std::vector<std::string>& problems) {
+  api::Condition condition;
+  condition.type = kProvidersReady;
+  condition.status = problems.empty() ? "True" : "False";
+  condition.reason = problems.empty() ? "SecretsPresent" : "SecretUnusable";
+  condition.message = problems.empty() ? "the Secrets of all providers are in place"
+                                       : fmt::format("{}", fmt::join(problems, "; "));
+  return condition;
 }
 
 }  // namespace
@@ -114,7 +135,18 @@ api::TenantStatus tenant_status(const api::Tenant& tenant,
   } else {
     status.phase = obstacle->permanent ? "Failed" : "Pending";
   }
-  set_ready(status, obstacle, tenant.metadata.generation, now);
+  const auto set = [&](api::Condition condition) {
+    condition.observed_generation = tenant.metadata.generation;
+    condition.last_transition_time = api::Time::from(now);
+    set_condition(status, std::move(condition));
+  };
+  set(ready_condition(obstacle));
+  if (!has_providers(tenant)) {
+    std::erase_if(status.conditions,
+                  [](const api::Condition& known) { return known.type == kProvidersReady; });
+  } else if (observed.provider_problems) {
+    set(providers_condition(*observed.provider_problems));
+  }
   return status;
 }
 

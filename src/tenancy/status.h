@@ -27,6 +27,8 @@ struct Observed {
   std::shared_ptr<const api::Deployment> deployment;  // its model server; may be null
   std::vector<std::shared_ptr<const api::Pod>> pods;  // of the model server
   std::optional<Obstacle> obstacle;                   // met on the way
+  /// What its providers lack; nothing: it has no providers, or that is not known yet.
+  std::optional<std::vector<std::string>> provider_problems;
 };
 
 /// Who has a namespace, as far as the tenant is concerned.

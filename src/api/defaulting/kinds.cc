@@ -1,5 +1,6 @@
 #include "api/defaulting/set.h"
 #include "api/defaults.h"
+#include "api/provider.h"
 
 namespace insula::api {
 
@@ -137,7 +138,11 @@ void set_defaults(Tenant& object) {
   set_defaults(spec.gateway.service);
   for (TenantModel& model : spec.gateway.models) {
     for (TenantBackend& backend : model.backends) {
-      set_defaults(backend.service);
+      if (!backend.provider) {
+        set_defaults(backend.service);
+      } else if (backend.provider->api_key_header.empty()) {
+        backend.provider->api_key_header = kProviderKeyHeaders.front();
+      }
       set_if_absent(backend.weight, 1);
     }
   }

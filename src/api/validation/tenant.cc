@@ -10,6 +10,7 @@
 #include "api/validation/kinds.h"
 #include "api/validation/metadata.h"
 #include "api/validation/names.h"
+#include "api/validation/provider.h"
 #include "api/validation/resources.h"
 #include "api/validation/shown.h"
 
@@ -133,6 +134,41 @@ void validate_fallbacks(const TenantModel& model,
   }
 }
 
+void validate_key_ref(const TenantKeyRef& ref,
+                      const TenantSpec& spec,
+                      const FieldPath& path,
+                      FieldErrors& errors) {
+  if (ref.name.empty()) {
+    errors.required(path.child("name"));
+  } else {
+    errors.invalid_each(path.child("name"), ref.name, check_dns1123_subdomain(ref.name));
+  }
+  if (ref.key.empty()) {
+    errors.required(path.child("key"));
+  } else {
+    errors.invalid_each(path.child("key"), ref.key, check_config_key(ref.key));
+  }
+  validate_own(spec, ref.namespace_, path.child("namespace"), errors);
+}
+
+/// In place of a Service. A key may be the platform's, which says itself for whom it is.
+void validate_provider_of(const TenantBackend& backend,
+                          const TenantSpec& spec,
+                          const FieldPath& path,
+                          FieldErrors& errors) {
+  const TenantProvider& provider = *backend.provider;
+  const FieldPath at = path.child("provider");
+  if (backend.service != TenantService{})
+    errors.forbidden(path.child("service"), "may not be set together with `provider`");
+  validate_provider(provider, at, errors);
+  if (provider.api_key_ref) {
+    TenantKeyRef ref = *provider.api_key_ref;
+    if (ref.namespace_ == kSystemNamespace) ref.namespace_.clear();
+    validate_key_ref(ref, spec, at.child("apiKeyRef"), errors);
+  }
+  if (provider.ca_ref) validate_key_ref(*provider.ca_ref, spec, at.child("caRef"), errors);
+}
+
 void validate_model(const TenantModel& model,
                     const TenantSpec& spec,
                     const FieldPath& path,
@@ -148,7 +184,11 @@ void validate_model(const TenantModel& model,
   for (std::size_t i = 0; i < model.backends.size(); ++i) {
     const TenantBackend& backend = model.backends[i];
     const FieldPath at = backends.index(i);
-    validate_service(spec, backend.service, at.child("service"), errors);
+    if (backend.provider) {
+      validate_provider_of(backend, spec, at, errors);
+    } else {
+      validate_service(spec, backend.service, at.child("service"), errors);
+    }
     if (!backend.model.empty()) validate_model_name(backend.model, at.child("model"), errors);
     if (const std::int32_t weight = backend.weight.value_or(1); weight < 0 || weight > kWeightMax)
       errors.invalid(at.child("weight"), weight, range_complaint(0, kWeightMax));
@@ -207,23 +247,6 @@ bool is_key_url(std::string_view url) {
   const auto is_dotted_digit = [](char c) { return c == '.' || (c >= '0' && c <= '9'); };
   return tls || host == "localhost" || host == "[::1]" ||
          (host.starts_with("127.") && std::ranges::all_of(host, is_dotted_digit));
-}
-
-void validate_key_ref(const TenantKeyRef& ref,
-                      const TenantSpec& spec,
-                      const FieldPath& path,
-                      FieldErrors& errors) {
-  if (ref.name.empty()) {
-    errors.required(path.child("name"));
-  } else {
-    errors.invalid_each(path.child("name"), ref.name, check_dns1123_subdomain(ref.name));
-  }
-  if (ref.key.empty()) {
-    errors.required(path.child("key"));
-  } else {
-    errors.invalid_each(path.child("key"), ref.key, check_config_key(ref.key));
-  }
-  validate_own(spec, ref.namespace_, path.child("namespace"), errors);
 }
 
 /// Keys are shared, public, or fetched, and only one of these.

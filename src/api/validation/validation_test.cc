@@ -594,6 +594,35 @@ const Creation kTenants[] = {
       "of `spec.namespaces`",
       "spec.gateway.models[2].backends[1].model: Invalid value: \"\\\"\": must be of printable "
       "ASCII characters but spaces, commas, quotes and backslashes"}},
+    {"providers that cannot be asked",
+     TENANT("  gateway: {models: [{name: a, backends: ["
+            "{provider: {baseURL: ''}}, {provider: {baseURL: 'ftp://x'}}, "
+            "{provider: {baseURL: 'https://u@x'}, service: {name: s, port: 1}}, "
+            "{provider: {baseURL: 'https://x/v1', apiKeyHeader: X-Key, "
+            "apiKeyRef: {name: k, namespace: other, key: k}, "
+            "caRef: {name: c, namespace: insula-system, key: c}, "
+            "headers: [{name: Host, value: y}, {name: A, value: \"b\\n\"}, {name: a}]}}, "
+            "{provider: {baseURL: 'http://x', apiKeyRef: "
+            "{name: k, namespace: insula-system, key: k}}}]}]}"),
+     {"spec.gateway.models[0].backends[0].provider.baseURL: Required value",
+      "spec.gateway.models[0].backends[1].provider.baseURL: Invalid value: \"ftp://x\": must be an "
+      "https or http URL with a host, without a user name or a fragment",
+      "spec.gateway.models[0].backends[2].service: Forbidden: may not be set together with "
+      "`provider`",
+      "spec.gateway.models[0].backends[2].provider.baseURL: Invalid value: \"https://u@x\": must "
+      "be "
+      "an https or http URL with a host, without a user name or a fragment",
+      "spec.gateway.models[0].backends[3].provider.apiKeyHeader: Unsupported value: \"X-Key\": "
+      "supported values: \"Authorization\", \"x-api-key\", \"api-key\"",
+      "spec.gateway.models[0].backends[3].provider.headers[0].name: Forbidden: Host is the "
+      "gateway's to say",
+      "spec.gateway.models[0].backends[3].provider.headers[1].value: Invalid value: \"b\\n\": must "
+      "be of printable ASCII characters",
+      "spec.gateway.models[0].backends[3].provider.headers[2].name: Duplicate value: \"a\"",
+      "spec.gateway.models[0].backends[3].provider.apiKeyRef.namespace: Invalid value: \"other\": "
+      "must be one of `spec.namespaces`",
+      "spec.gateway.models[0].backends[3].provider.caRef.namespace: Invalid value: "
+      "\"insula-system\": must be one of `spec.namespaces`"}},
     {"a model twice",
      TENANT("  gateway: {models: [{name: a}, {name: a}]}"),
      {"spec.gateway.models[1].name: Duplicate value: \"a\""}},

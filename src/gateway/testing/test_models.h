@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "async/task_group.h"
 #include "gateway/testing/test_gateway.h"
 #include "net/listener.h"
+#include "net/tls.h"
 
 namespace insula::gateway {
 
@@ -24,9 +26,11 @@ inline constexpr std::string_view kReply =
 /// A server that answers each request alike and notes what it was sent.
 class Canned {
  public:
-  Canned(Loop& loop, int status)
+  /// `tls`: of a server of HTTPS.
+  Canned(Loop& loop, int status, std::shared_ptr<net::TlsContext> tls = nullptr)
       : listener_(net::Listener::bind(loop, any_port()).value()),
         address_(listener_->address()),
+        tls_(std::move(tls)),
         status_(status) {
     go_on_.set();
     serving_.spawn(serve());
@@ -48,8 +52,10 @@ class Canned {
     co_return true;
   }
 
+  int connections = 0;
   int requests = 0;
-  std::string last;  // head and body
+  std::string last;     // head and body
+  std::string headers;  // further lines of each reply
 
  private:
   Task<> serve() {
@@ -60,6 +66,13 @@ class Canned {
   }
 
   Task<> answer(std::unique_ptr<net::Stream> stream) {
+    ++connections;
+    if (tls_ != nullptr) {
+      auto secured = co_await net::tls_accept(tls_, std::move(stream),
+                                              Loop::current().now() + std::chrono::seconds(10));
+      if (!secured) co_return;
+      stream = *std::move(secured);
+    }
     std::array<char, 16384> buffer{};
     for (;;) {
       const auto got = co_await stream->read(buffer);
@@ -70,14 +83,15 @@ class Canned {
       co_await go_on_.wait();
       if (status_ == 0) co_return;
       const std::string text = fmt::format(
-          "HTTP/1.1 {} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-          status_, kReply.size(), kReply);
+          "HTTP/1.1 {} x\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{}",
+          status_, headers, kReply.size(), kReply);
       if (!co_await stream->write(text)) co_return;
     }
   }
 
   std::unique_ptr<net::Listener> listener_;
   net::Address address_;
+  std::shared_ptr<net::TlsContext> tls_;
   int status_;
   Event go_on_;
   Event reached_;
