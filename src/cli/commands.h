@@ -17,6 +17,8 @@ int token(std::span<const std::string> arguments);
 int usage(std::span<const std::string> arguments);
 /// set, list, remove
 int price(std::span<const std::string> arguments);
+/// litellm
+int import_from(std::span<const std::string> arguments);
 /// import, list
 int image(std::span<const std::string> arguments);
 

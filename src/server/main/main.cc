@@ -40,6 +40,7 @@ constexpr std::array kCommands = {
     Command{"token", "create signed tokens", insula::cli::token},
     Command{"usage", "show what tenants have used, and what it costs", insula::cli::usage},
     Command{"price", "set, list and remove prices of models", insula::cli::price},
+    Command{"import", "take over a configuration of LiteLLM", insula::cli::import_from},
     Command{"image", "import and list images", insula::cli::image},
     Command{"llm-sim", "serve an OpenAI-compatible API with invented replies", llm_sim},
     Command{"control", "", insula::server::control},

@@ -1,0 +1,452 @@
+#include "cli/litellm.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/codec.h"
+#include "api/platform_objects.h"
+#include "cli/litellm_provider.h"
+#include "cli/litellm_reasons.h"
+#include "cli/output.h"
+#include "json/yaml.h"
+
+namespace insula::cli {
+namespace {
+
+constexpr std::string_view kFromEnvironment = "os.environ/";
+constexpr const char* kSecretName = "litellm-keys";
+constexpr std::size_t kBackendsMax = 8;
+constexpr std::int64_t kWeightScale = 100;
+constexpr std::int64_t kMinutesPerHour = 60;
+constexpr double kTokensPerPrice = 1e6;
+
+/// Settings of a model that are translated, in `litellm_params`.
+constexpr std::array<std::string_view, 13> kParams = {"model",
+                                                      "api_base",
+                                                      "api_key",
+                                                      "api_version",
+                                                      "weight",
+                                                      "rpm",
+                                                      "tpm",
+                                                      "max_parallel_requests",
+                                                      "extra_headers",
+                                                      "organization",
+                                                      "input_cost_per_token",
+                                                      "output_cost_per_token",
+                                                      "cache_read_input_token_cost"};
+constexpr std::array<std::string_view, 3> kCosts = {"input_cost_per_token", "output_cost_per_token",
+                                                    "cache_read_input_token_cost"};
+/// Of model_info, what only describes the model.
+constexpr std::array<std::string_view, 4> kDescriptions = {"id", "mode", "description",
+                                                           "base_model"};
+constexpr std::array<std::string_view, 3> kFallbackKeys = {"fallbacks", "default_fallbacks",
+                                                           "model_group_alias"};
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+const json::Array& array_of(const json::Value* value) {
+  static const json::Array kNone;
+  const json::Array* array = value == nullptr ? nullptr : value->as_array();
+  return array == nullptr ? kNone : *array;
+}
+
+const json::Object& object_of(const json::Value* value) {
+  static const json::Object kNone;
+  const json::Object* object = value == nullptr ? nullptr : value->as_object();
+  return object == nullptr ? kNone : *object;
+}
+
+/// A scalar as text: numbers are common where a text is meant, as in `api_version: 2024`.
+std::string text_of(const json::Value* value) {
+  if (value == nullptr) return {};
+  if (const std::string* text = value->as_string(); text != nullptr) return *text;
+  if (const auto whole = value->as_int64(); whole) return std::to_string(*whole);
+  return {};
+}
+
+/// One translation.
+class Importer {
+ public:
+  explicit Importer(const LitellmOptions& options) : options_(options) {}
+
+  Result<LitellmImport> run(const std::vector<json::Value>& documents);
+
+ private:
+  Result<json::Value> find_config(const std::vector<json::Value>& documents);
+  void note(std::string_view where, std::string_view why);
+  void add_models(const json::Object& config);
+  void add_entry(const json::Value& entry, const std::string& where);
+  Result<api::TenantBackend> backend_of(const json::Object& params, const std::string& where);
+  void add_headers(const json::Object& params,
+                   const std::string& where,
+                   api::TenantProvider& provider);
+  void add_limits(const json::Object& params, api::TenantModel& model, bool is_first);
+  void add_price(const std::string& model,
+                 const json::Object& params,
+                 const json::Object& info,
+                 const std::string& where);
+  std::optional<std::string> resolve(const std::string& text);
+  api::TenantKeyRef key_ref(const std::string& text, const std::string& where);
+  void add_fallbacks(const json::Object& settings, const std::string& where);
+  void add_fallback(const std::string& model,
+                    const std::string& fallback,
+                    const std::string& where);
+  void add_aliases(const json::Object& settings, const std::string& where);
+  void note_rest(const json::Object& config);
+  void note_section(const json::Object& section, const std::string& where);
+  void settle_weights();
+  api::TenantModel* find(const std::string& name);
+
+  const LitellmOptions& options_;
+  LitellmImport out_;
+  std::map<std::string, std::string> own_environment_;
+  std::map<std::string, std::string> secrets_by_entry_;  // names of Secrets in the file
+  std::map<std::string, std::vector<double>> weights_;   // by model, of each backend
+  std::size_t literal_keys_ = 0;
+};
+
+/// One line each, whatever the file has in its names.
+void Importer::note(std::string_view where, std::string_view why) {
+  std::string line = fmt::format("{}: {}", where, why);
+  std::ranges::replace_if(line, [](unsigned char c) { return c < 0x20; }, ' ');
+  out_.notes.push_back(std::move(line));
+}
+
+api::TenantModel* Importer::find(const std::string& name) {
+  auto& models = out_.tenant.spec.gateway.models;
+  const auto found = std::ranges::find(models, name, &api::TenantModel::name);
+  return found == models.end() ? nullptr : &*found;
+}
+
+/// The configuration itself, or the one in a ConfigMap; takes note of Secrets beside it.
+Result<json::Value> Importer::find_config(const std::vector<json::Value>& documents) {
+  std::optional<json::Value> config;
+  std::string name_space;
+  for (const json::Value& document : documents) {
+    const json::Object& object = object_of(&document);
+    if (object.contains("model_list")) config = document;
+    const std::string kind = text_of(object.find("kind"));
+    const json::Object& metadata = object_of(object.find("metadata"));
+    if (kind == "ConfigMap") {
+      for (const auto& [entry, value] : object_of(object.find("data"))) {
+        const auto inner = json::parse_yaml_document(text_of(&value));
+        if (!inner || !object_of(&*inner).contains("model_list")) continue;
+        config = *inner;
+        name_space = text_of(metadata.find("namespace"));
+      }
+    } else if (kind == "Secret") {
+      for (const char* part : {"data", "stringData"}) {
+        for (const auto& [entry, value] : object_of(object.find(part)))
+          secrets_by_entry_[entry] = text_of(metadata.find("name"));
+      }
+    }
+  }
+  if (!config) {
+    return fail(ErrorCode::kInvalid,
+                "there is no model_list, neither at the top nor in a ConfigMap");
+  }
+  out_.tenant.metadata.name = options_.tenant.empty() ? name_space : options_.tenant;
+  if (out_.tenant.metadata.name.empty())
+    return fail(ErrorCode::kInvalid, "--tenant: whose models they become must be said");
+  return *std::move(config);
+}
+
+Result<LitellmImport> Importer::run(const std::vector<json::Value>& documents) {
+  INSULA_TRY(const json::Value value, find_config(documents));
+  const json::Object& config = object_of(&value);
+  for (const auto& [name, text] : object_of(config.find("environment_variables")))
+    own_environment_[name] = text_of(&text);
+  add_models(config);
+  for (const char* section : {"router_settings", "litellm_settings"})
+    add_aliases(object_of(config.find(section)), section);
+  for (const char* section : {"router_settings", "litellm_settings"})
+    add_fallbacks(object_of(config.find(section)), section);
+  settle_weights();
+  note_rest(config);
+  return std::move(out_);
+}
+
+void Importer::add_models(const json::Object& config) {
+  std::size_t at = 0;
+  for (const json::Value& entry : array_of(config.find("model_list")))
+    add_entry(entry, fmt::format("model_list[{}]", at++));
+}
+
+void Importer::add_entry(const json::Value& entry, const std::string& where) {
+  const json::Object& object = object_of(&entry);
+  const json::Object& params = object_of(object.find("litellm_params"));
+  const json::Object& info = object_of(object.find("model_info"));
+  const std::string name = text_of(object.find("model_name"));
+  if (name.empty() || name.contains('*'))
+    return note(where + ".model_name", "a list names each model; a wildcard has no counterpart");
+  auto backend = backend_of(params, where);
+  if (!backend) return note(where, backend.error().message());
+  api::TenantModel* model = find(name);
+  if (model == nullptr) {
+    model = &out_.tenant.spec.gateway.models.emplace_back();
+    model->name = name;
+  }
+  if (model->backends.size() == kBackendsMax)
+    return note(where, fmt::format("a model has {} backends at most", kBackendsMax));
+  add_limits(params, *model, model->backends.empty());
+  model->backends.push_back(*std::move(backend));
+  const json::Value* weight = params.find("weight");
+  weights_[name].push_back(weight == nullptr ? 1 : weight->as_double().value_or(1));
+  add_price(name, params, info, where);
+  for (const auto& [key, value] : params) {
+    if (!is_one_of(kParams, key))
+      note(fmt::format("{}.litellm_params.{}", where, key), litellm_reason(key));
+  }
+  for (const auto& [key, value] : info) {
+    if (!is_one_of(kCosts, key) && !is_one_of(kDescriptions, key))
+      note(fmt::format("{}.model_info.{}", where, key), litellm_reason(key));
+  }
+}
+
+Result<api::TenantBackend> Importer::backend_of(const json::Object& params,
+                                                const std::string& where) {
+  const std::string asked = text_of(params.find("model"));
+  if (asked.empty()) return fail(ErrorCode::kInvalid, "there is no litellm_params.model");
+  const std::string given_base = text_of(params.find("api_base"));
+  const auto base = resolve(given_base);
+  if (!base) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("api_base: {} is not in the environment of this command",
+                            given_base.substr(kFromEnvironment.size())));
+  }
+  const auto version = resolve(text_of(params.find("api_version")));
+  INSULA_TRY(const LitellmTarget target, litellm_target(asked, *base, version.value_or("")));
+  if (!target.note.empty()) note(where, target.note);
+  api::TenantBackend backend;
+  backend.model = target.model;
+  api::TenantProvider& provider = backend.provider.emplace();
+  provider.base_url = target.base_url;
+  provider.api_key_header = target.key_header;
+  if (const std::string key = text_of(params.find("api_key")); !key.empty())
+    provider.api_key_ref = key_ref(key, where);
+  add_headers(params, where, provider);
+  if (const json::Value* most = params.find("max_parallel_requests"); most != nullptr)
+    backend.concurrent_requests_per_endpoint = most->as_int64();
+  if (provider.base_url.starts_with("http://"))
+    note(where, "plain http: insula up must be told the network with --provider-network");
+  return backend;
+}
+
+void Importer::add_headers(const json::Object& params,
+                           const std::string& where,
+                           api::TenantProvider& provider) {
+  if (const std::string organization = text_of(params.find("organization")); !organization.empty())
+    provider.headers.push_back({.name = "OpenAI-Organization", .value = organization});
+  for (const auto& [name, value] : object_of(params.find("extra_headers"))) {
+    const std::string text = text_of(&value);
+    if (text.starts_with(kFromEnvironment)) {
+      note(fmt::format("{}.litellm_params.extra_headers.{}", where, name),
+           "a header's value is no secret here and must be written out");
+    } else {
+      provider.headers.push_back({.name = name, .value = text});
+    }
+  }
+}
+
+/// A model's limits are the sums of its deployments', if each has one.
+void Importer::add_limits(const json::Object& params, api::TenantModel& model, bool is_first) {
+  const auto add = [&](const char* key, std::optional<std::int64_t>& limit, std::int64_t factor) {
+    const json::Value* value = params.find(key);
+    const auto number = value == nullptr ? std::nullopt : value->as_int64();
+    const bool has_all = number && (is_first || limit);
+    limit = has_all ? std::optional(limit.value_or(0) + *number * factor) : std::nullopt;
+  };
+  add("rpm", model.rate_limit.requests_per_hour, kMinutesPerHour);
+  add("tpm", model.rate_limit.tokens_per_minute, 1);
+}
+
+void Importer::add_price(const std::string& model,
+                         const json::Object& params,
+                         const json::Object& info,
+                         const std::string& where) {
+  const auto cost = [&](std::string_view key) -> std::optional<std::int64_t> {
+    const json::Value* value = params.find(key);
+    if (value == nullptr) value = info.find(key);
+    const auto number = value == nullptr ? std::nullopt : value->as_double();
+    if (!number) return std::nullopt;
+    return std::llround(*number * kTokensPerPrice * static_cast<double>(gateway::kMicrosPerUnit));
+  };
+  const auto prompt = cost("input_cost_per_token");
+  const auto completion = cost("output_cost_per_token");
+  if (!prompt && !completion) return;
+  gateway::ModelPrice price{.prompt = prompt.value_or(0), .completion = completion.value_or(0)};
+  price.cached = cost("cache_read_input_token_cost").value_or(price.prompt);
+  const bool is_price =
+      std::min({price.prompt, price.cached, price.completion}) >= 0 &&
+      std::max({price.prompt, price.cached, price.completion}) <= gateway::kPriceMax;
+  if (!is_price) return note(where, "its costs are no prices from 0 to a million a token");
+  out_.prices.currency = gateway::kCurrencyDefault;
+  const auto [known, is_new] = out_.prices.models.try_emplace(model, price);
+  if (!is_new && known->second != price)
+    note(where, fmt::format("{} costs what its first deployment costs", model));
+}
+
+/// Nothing when it names a variable that has no value.
+std::optional<std::string> Importer::resolve(const std::string& text) {
+  if (!text.starts_with(kFromEnvironment)) return text;
+  const std::string name = text.substr(kFromEnvironment.size());
+  const auto own = own_environment_.find(name);
+  if (own != own_environment_.end() && !own->second.starts_with(kFromEnvironment))
+    return own->second;
+  return options_.environment(name);
+}
+
+api::TenantKeyRef Importer::key_ref(const std::string& text, const std::string& where) {
+  api::TenantKeyRef ref;
+  ref.name = kSecretName;
+  const bool is_named = text.starts_with(kFromEnvironment);
+  ref.key =
+      is_named ? text.substr(kFromEnvironment.size()) : fmt::format("key-{}", ++literal_keys_);
+  if (is_named) {
+    if (const auto there = secrets_by_entry_.find(ref.key); there != secrets_by_entry_.end()) {
+      ref.name = there->second;
+      return ref;
+    }
+  }
+  const auto value = resolve(text);
+  if (!value) {
+    note(where, fmt::format("{} is not in the environment of this command; put it into the Secret "
+                            "{} as the entry {}",
+                            ref.key, ref.name, ref.key));
+    return ref;
+  }
+  if (!out_.secret) {
+    api::Secret& secret = out_.secret.emplace();
+    secret.metadata.name = kSecretName;
+    secret.metadata.namespace_ = out_.tenant.metadata.name;
+    secret.type = "Opaque";
+  }
+  out_.secret->data[ref.key] = *value;
+  return ref;
+}
+
+void Importer::add_fallback(const std::string& model,
+                            const std::string& fallback,
+                            const std::string& where) {
+  api::TenantModel* from = find(model);
+  if (from == nullptr || find(fallback) == nullptr || model == fallback) {
+    return note(where, fmt::format("{} for {}: both must be models of the list", fallback, model));
+  }
+  if (std::ranges::find(from->fallbacks, fallback) == from->fallbacks.end())
+    from->fallbacks.push_back(fallback);
+}
+
+void Importer::add_fallbacks(const json::Object& settings, const std::string& where) {
+  const std::string path = where + ".fallbacks";
+  for (const json::Value& entry : array_of(settings.find("fallbacks"))) {
+    for (const auto& [model, fallbacks] : object_of(&entry)) {
+      for (const json::Value& fallback : array_of(&fallbacks)) {
+        if (model == "*") {
+          note(path, "a fallback for all models is written default_fallbacks");
+        } else {
+          add_fallback(model, text_of(&fallback), path);
+        }
+      }
+    }
+  }
+  for (const json::Value& fallback : array_of(settings.find("default_fallbacks"))) {
+    const std::string name = text_of(&fallback);
+    for (const api::TenantModel& model : out_.tenant.spec.gateway.models) {
+      if (model.name != name && model.fallbacks.empty())
+        add_fallback(model.name, name, where + ".default_fallbacks");
+    }
+  }
+}
+
+/// Another name for a model is another model with the same backends.
+void Importer::add_aliases(const json::Object& settings, const std::string& where) {
+  for (const auto& [alias, value] : object_of(settings.find("model_group_alias"))) {
+    const std::string name =
+        value.as_object() == nullptr ? text_of(&value) : text_of(value.find("model"));
+    const api::TenantModel* model = find(name);
+    if (model == nullptr || find(alias) != nullptr) {
+      note(fmt::format("{}.model_group_alias.{}", where, alias),
+           "it must be a new name for a model of the list");
+      continue;
+    }
+    api::TenantModel copy = *model;
+    copy.name = alias;
+    weights_[alias] = weights_[name];
+    if (const auto price = out_.prices.models.find(name); price != out_.prices.models.end())
+      out_.prices.models.emplace(alias, price->second);
+    out_.tenant.spec.gateway.models.push_back(std::move(copy));
+  }
+}
+
+/// Weights are whole numbers here.
+void Importer::settle_weights() {
+  for (api::TenantModel& model : out_.tenant.spec.gateway.models) {
+    const std::vector<double>& weights = weights_[model.name];
+    const bool whole =
+        std::ranges::all_of(weights, [](double weight) { return std::floor(weight) == weight; });
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const double scaled = weights[i] * (whole ? 1.0 : static_cast<double>(kWeightScale));
+      model.backends[i].weight = static_cast<std::int32_t>(std::lround(std::max(scaled, 0.0)));
+    }
+  }
+}
+
+void Importer::note_section(const json::Object& section, const std::string& where) {
+  for (const auto& [key, value] : section) {
+    const std::string at = fmt::format("{}.{}", where, key);
+    if (is_one_of(kFallbackKeys, key)) continue;
+    if (key == "routing_strategy") {
+      const std::string strategy = text_of(&value);
+      if (strategy != "simple-shuffle") {
+        note(at, fmt::format("{}: backends share requests by weight, and the pods of a Service by "
+                             "fewest requests",
+                             strategy));
+      }
+      continue;
+    }
+    note(at, litellm_reason(key));
+  }
+}
+
+void Importer::note_rest(const json::Object& config) {
+  for (const auto& [key, value] : config) {
+    if (key == "model_list" || key == "environment_variables") continue;
+    if (value.as_object() != nullptr) {
+      note_section(*value.as_object(), key);
+    } else {
+      note(key, litellm_reason(key));
+    }
+  }
+}
+
+}  // namespace
+
+Result<LitellmImport> import_litellm(std::string_view yaml, const LitellmOptions& options) {
+  INSULA_TRY(const std::vector<json::Value> documents, json::parse_yaml(yaml));
+  return Importer(options).run(documents);
+}
+
+std::string to_yaml_text(const LitellmImport& import) {
+  std::string text;
+  for (const std::string& line : import.notes)
+    text += fmt::format("# not translated: {}\n", line);
+  text += json::write_yaml(api::to_json(import.tenant));
+  if (import.secret) text += "---\n" + json::write_yaml(api::to_json(*import.secret));
+  if (import.prices.currency.empty()) return text;
+  api::ConfigMap prices;
+  prices.metadata.name = api::kModelPrices;
+  prices.metadata.namespace_ = api::kSystemNamespace;
+  prices.data[api::kModelPricesEntry] = gateway::write_prices(import.prices);
+  return text + "---\n" + json::write_yaml(api::to_json(prices));
+}
+
+}  // namespace insula::cli
