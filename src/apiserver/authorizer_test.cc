@@ -127,8 +127,9 @@ TEST_F(AuthorizerTest, LetsTheGatewayReadWhatRoutesAreMadeOf) {
 }
 
 TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsThatItNeeds) {
-  const auto made = server_.send("POST", "/apis/insula.dev/v1alpha1/tenants",
-                                 R"({"metadata":{"name":"t"},"spec":{"gateway":{"jwt":[
+  const auto made =
+      server_.send("POST", "/apis/insula.dev/v1alpha1/tenants",
+                   R"({"metadata":{"name":"t"},"spec":{"namespaces":["t-home"],"gateway":{"jwt":[
           {"issuer":"i","audiences":["a"],"secretRef":{"name":"hmac","key":"k"}},
           {"issuer":"https://idp","audiences":["a"],"caRef":{"name":"idp-ca","key":"ca.crt"}}],
           "models":[{"name":"m","backends":[{"provider":{"baseURL":"https://p/v1",

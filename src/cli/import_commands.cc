@@ -26,8 +26,9 @@ Result<std::string> read_config(const std::string& file) {
   return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
+/// Nothing changes the environment of a command, and nothing else runs beside it.
 std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): see above
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -54,15 +55,15 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
 }
 
 const json::Array& array_of(const json::Value* value) {
-  static const json::Array kNone;
+  static const json::Array none;
   const json::Array* array = value == nullptr ? nullptr : value->as_array();
-  return array == nullptr ? kNone : *array;
+  return array == nullptr ? none : *array;
 }
 
 const json::Object& object_of(const json::Value* value) {
-  static const json::Object kNone;
+  static const json::Object none;
   const json::Object* object = value == nullptr ? nullptr : value->as_object();
-  return object == nullptr ? kNone : *object;
+  return object == nullptr ? none : *object;
 }
 
 /// A scalar as text: numbers are common where a text is meant, as in `api_version: 2024`.
@@ -81,7 +82,9 @@ class Importer {
   Result<LitellmImport> run(const std::vector<json::Value>& documents);
 
  private:
-  Result<json::Value> find_config(const std::vector<json::Value>& documents);
+  Result<> look_through(const std::vector<json::Value>& documents);
+  void look_into_config_map(const json::Object& object);
+  void note_secret(const json::Object& object);
   void note(std::string_view where, std::string_view why);
   void add_models(const json::Object& config);
   void add_entry(const json::Value& entry, const std::string& where);
@@ -100,6 +103,7 @@ class Importer {
   void add_fallback(const std::string& model,
                     const std::string& fallback,
                     const std::string& where);
+  void add_default_fallback(const std::string& fallback, const std::string& where);
   void add_aliases(const json::Object& settings, const std::string& where);
   void note_rest(const json::Object& config);
   void note_section(const json::Object& section, const std::string& where);
@@ -108,9 +112,12 @@ class Importer {
 
   const LitellmOptions& options_;
   LitellmImport out_;
+  json::Value config_;
+  std::string name_space_;  // of the ConfigMap that it is in
   std::map<std::string, std::string> own_environment_;
   std::map<std::string, std::string> secrets_by_entry_;  // names of Secrets in the file
   std::map<std::string, std::vector<double>> weights_;   // by model, of each backend
+  std::set<std::string> with_own_fallbacks_;
   std::size_t literal_keys_ = 0;
 };
 
@@ -127,42 +134,46 @@ api::TenantModel* Importer::find(const std::string& name) {
   return found == models.end() ? nullptr : &*found;
 }
 
-/// The configuration itself, or the one in a ConfigMap; takes note of Secrets beside it.
-Result<json::Value> Importer::find_config(const std::vector<json::Value>& documents) {
-  std::optional<json::Value> config;
-  std::string name_space;
+/// The configuration in a ConfigMap, if one is.
+void Importer::look_into_config_map(const json::Object& object) {
+  for (const auto& [entry, value] : object_of(object.find("data"))) {
+    const auto inner = json::parse_yaml_document(text_of(&value));
+    if (!inner || !object_of(&*inner).contains("model_list")) continue;
+    config_ = *inner;
+    name_space_ = text_of(object_of(object.find("metadata")).find("namespace"));
+  }
+}
+
+void Importer::note_secret(const json::Object& object) {
+  const std::string name = text_of(object_of(object.find("metadata")).find("name"));
+  for (const char* part : {"data", "stringData"}) {
+    for (const auto& [entry, value] : object_of(object.find(part)))
+      secrets_by_entry_[entry] = name;
+  }
+}
+
+/// Finds the configuration, by itself or in a ConfigMap, and takes note of Secrets beside it.
+Result<> Importer::look_through(const std::vector<json::Value>& documents) {
   for (const json::Value& document : documents) {
     const json::Object& object = object_of(&document);
-    if (object.contains("model_list")) config = document;
     const std::string kind = text_of(object.find("kind"));
-    const json::Object& metadata = object_of(object.find("metadata"));
-    if (kind == "ConfigMap") {
-      for (const auto& [entry, value] : object_of(object.find("data"))) {
-        const auto inner = json::parse_yaml_document(text_of(&value));
-        if (!inner || !object_of(&*inner).contains("model_list")) continue;
-        config = *inner;
-        name_space = text_of(metadata.find("namespace"));
-      }
-    } else if (kind == "Secret") {
-      for (const char* part : {"data", "stringData"}) {
-        for (const auto& [entry, value] : object_of(object.find(part)))
-          secrets_by_entry_[entry] = text_of(metadata.find("name"));
-      }
-    }
+    if (object.contains("model_list")) config_ = document;
+    if (kind == "ConfigMap") look_into_config_map(object);
+    if (kind == "Secret") note_secret(object);
   }
-  if (!config) {
+  if (config_.as_object() == nullptr) {
     return fail(ErrorCode::kInvalid,
                 "there is no model_list, neither at the top nor in a ConfigMap");
   }
-  out_.tenant.metadata.name = options_.tenant.empty() ? name_space : options_.tenant;
+  out_.tenant.metadata.name = options_.tenant.empty() ? name_space_ : options_.tenant;
   if (out_.tenant.metadata.name.empty())
     return fail(ErrorCode::kInvalid, "--tenant: whose models they become must be said");
-  return *std::move(config);
+  return {};
 }
 
 Result<LitellmImport> Importer::run(const std::vector<json::Value>& documents) {
-  INSULA_TRY(const json::Value value, find_config(documents));
-  const json::Object& config = object_of(&value);
+  INSULA_TRY_VOID(look_through(documents));
+  const json::Object& config = object_of(&config_);
   for (const auto& [name, text] : object_of(config.find("environment_variables")))
     own_environment_[name] = text_of(&text);
   add_models(config);
@@ -343,27 +354,27 @@ void Importer::add_fallback(const std::string& model,
   }
   if (std::ranges::find(from->fallbacks, fallback) == from->fallbacks.end())
     from->fallbacks.push_back(fallback);
+  with_own_fallbacks_.insert(model);
 }
 
 void Importer::add_fallbacks(const json::Object& settings, const std::string& where) {
-  const std::string path = where + ".fallbacks";
   for (const json::Value& entry : array_of(settings.find("fallbacks"))) {
     for (const auto& [model, fallbacks] : object_of(&entry)) {
-      for (const json::Value& fallback : array_of(&fallbacks)) {
-        if (model == "*") {
-          note(path, "a fallback for all models is written default_fallbacks");
-        } else {
-          add_fallback(model, text_of(&fallback), path);
-        }
-      }
+      for (const json::Value& fallback : array_of(&fallbacks))
+        add_fallback(model, text_of(&fallback), where + ".fallbacks");
     }
   }
-  for (const json::Value& fallback : array_of(settings.find("default_fallbacks"))) {
-    const std::string name = text_of(&fallback);
-    for (const api::TenantModel& model : out_.tenant.spec.gateway.models) {
-      if (model.name != name && model.fallbacks.empty())
-        add_fallback(model.name, name, where + ".default_fallbacks");
-    }
+  for (const json::Value& fallback : array_of(settings.find("default_fallbacks")))
+    add_default_fallback(text_of(&fallback), where + ".default_fallbacks");
+}
+
+/// For the models that have none of their own.
+void Importer::add_default_fallback(const std::string& fallback, const std::string& where) {
+  if (find(fallback) == nullptr)
+    return note(where, fmt::format("{} must be a model of the list", fallback));
+  for (api::TenantModel& model : out_.tenant.spec.gateway.models) {
+    const bool has_own = with_own_fallbacks_.contains(model.name);
+    if (model.name != fallback && !has_own) model.fallbacks.push_back(fallback);
   }
 }
 

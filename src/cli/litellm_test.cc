@@ -331,6 +331,7 @@ TEST_F(LitellmApplyTest, WritesAllAndKeepsWhatIsThere) {
 
   const api::Tenant tenant = wait(client::get<api::Tenant>(api_, "", "t")).value();
   std::vector<std::string> names;
+  names.reserve(tenant.spec.gateway.models.size());
   for (const api::TenantModel& one : tenant.spec.gateway.models)
     names.push_back(one.name);
   EXPECT_THAT(names, ElementsAre("chat", "local", "sonnet", "gpt-4"));

@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "gateway/config.h"
 #include "gateway/endpoint_health.h"
+#include "gateway/endpoint_load.h"
 #include "gateway/limits.h"
+#include "gateway/prefix_index.h"
 #include "gateway/provider.h"
 #include "gateway/retry_budget.h"
 #include "net/address.h"
@@ -33,15 +36,21 @@ struct EndpointTls {
 struct Endpoint {
   /// `since`: when it was first heard of.
   explicit Endpoint(net::Address where, SteadyTime since = {}, EndpointTls secured = {})
-      : address(where), tls(std::move(secured)), text(where.text()), health(since) {
+      : address(where),
+        tls(std::move(secured)),
+        text(where.text()),
+        id(hash_of(text, 0)),
+        health(since) {
     if (!tls.server_name.empty()) text.append(" (").append(tls.server_name).append(")");
   }
 
   net::Address address;
   EndpointTls tls;
   std::string text;
+  std::uint64_t id;  // of its address
   std::atomic<std::int64_t> in_flight{0};
   EndpointHealth health;
+  EndpointLoad load;
 };
 
 /// A Service, or a provider outside the platform, that answers requests.
@@ -58,6 +67,9 @@ struct Backend {
   std::shared_ptr<RetryBudget> retries = nullptr;
   /// Null for a Service.
   std::shared_ptr<const Provider> provider = nullptr;
+  RoutingPolicy policy = RoutingPolicy::kLeastRequests;
+  /// What each of the endpoints was sent, in their order; empty unless the policy is kPrefixCache.
+  std::vector<std::shared_ptr<PrefixIndex>> prefixes = {};
 
   /// Some endpoint is well or may be probed.
   [[nodiscard]] bool is_up(SteadyTime now) const;
@@ -71,6 +83,7 @@ struct ModelRoute {
   std::vector<std::string> fallbacks = {};
   /// Of requests that name it; nothing when it has none of its own.
   std::optional<Limits> limits = std::nullopt;
+  std::optional<HealthCheckConfig> health_check = std::nullopt;
 };
 
 /// Backends in the order in which one request asks them: each once, and only those that have an

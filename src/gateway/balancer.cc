@@ -5,6 +5,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace insula::gateway {
 namespace {
@@ -17,6 +19,23 @@ bool contains(std::span<Endpoint* const> endpoints, const Endpoint* endpoint) {
 double load_of(const Endpoint& endpoint, SteadyTime now) {
   return static_cast<double>(endpoint.in_flight.load(std::memory_order_relaxed) + 1) /
          endpoint.health.share(now);
+}
+
+/// Its requests as far as they are known: other gateways and clients may have sent it some, too.
+double known_load(const Endpoint& endpoint, SteadyTime now) {
+  const std::int64_t own = endpoint.in_flight.load(std::memory_order_relaxed);
+  return static_cast<double>(std::max(own, endpoint.load.requests())) / endpoint.health.share(now);
+}
+
+/// The place of an endpoint in the order in which a session prefers them: the higher the earlier.
+std::uint64_t rank_of(const Endpoint& endpoint, std::uint64_t session) {
+  return hash_of({reinterpret_cast<const char*>(&endpoint.id), sizeof endpoint.id}, session);
+}
+
+void note_prefix(const Backend& backend, const Endpoint& endpoint, const Affinity& affinity) {
+  for (std::size_t i = 0; i < backend.prefixes.size(); ++i) {
+    if (backend.endpoints[i].get() == &endpoint) return backend.prefixes[i]->note(affinity.blocks);
+  }
 }
 
 /// How an endpoint compares with its siblings; less is better.
@@ -35,18 +54,101 @@ bool has_another(const Backend& backend, std::span<Endpoint* const> tried, Stead
   });
 }
 
-Visit Balancer::choose(const Backend& backend, std::span<Endpoint* const> tried, SteadyTime now) {
+Visit Balancer::choose(const Backend& backend,
+                       std::span<Endpoint* const> tried,
+                       SteadyTime now,
+                       const Affinity& affinity) {
   for (;;) {
     Choice choice;
-    if (backend.endpoints.size() > kScanMax) choice = better_of_two(backend, tried, now);
+    if (backend.policy == RoutingPolicy::kSession && affinity.session != 0)
+      choice = by_session(backend, tried, now, affinity.session);
+    if (backend.policy == RoutingPolicy::kPrefixCache && !affinity.blocks.empty())
+      choice = by_prefix(backend, tried, now, affinity.blocks);
+    if (choice.endpoint == nullptr && backend.endpoints.size() > kScanMax)
+      choice = better_of_two(backend, tried, now);
     if (choice.endpoint == nullptr) choice = best(backend, tried, now);
     if (choice.endpoint == nullptr) return {};
     std::atomic<std::int64_t>& in_flight = choice.endpoint->in_flight;
-    if (in_flight.fetch_add(1, std::memory_order_relaxed) < backend.in_flight_max)
+    if (in_flight.fetch_add(1, std::memory_order_relaxed) < backend.in_flight_max) {
+      note_prefix(backend, *choice.endpoint, affinity);
       return {*choice.endpoint, choice.is_probe};
+    }
     // Another loop has taken its last place since.
     in_flight.fetch_sub(1, std::memory_order_relaxed);
   }
+}
+
+bool Balancer::is_fit(const Backend& backend,
+                      Endpoint& endpoint,
+                      std::span<Endpoint* const> tried,
+                      SteadyTime now,
+                      Choice& choice) {
+  if (contains(tried, &endpoint) ||
+      endpoint.in_flight.load(std::memory_order_relaxed) >= backend.in_flight_max) {
+    return false;
+  }
+  if (endpoint.health.take_probe(now)) choice = {&endpoint, true};
+  return endpoint.health.ejected_until() == SteadyTime();
+}
+
+Balancer::Choice Balancer::by_session(const Backend& backend,
+                                      std::span<Endpoint* const> tried,
+                                      SteadyTime now,
+                                      std::uint64_t session) {
+  double total = 1;
+  for (const auto& endpoint : backend.endpoints)
+    total += static_cast<double>(endpoint->in_flight.load(std::memory_order_relaxed));
+  const double most = std::max(
+      kSessionShare * total / static_cast<double>(backend.endpoints.size()), kSessionLoadMin);
+  Choice choice;
+  std::uint64_t highest = 0;
+  for (const auto& endpoint : backend.endpoints) {
+    if (!is_fit(backend, *endpoint, tried, now, choice)) {
+      if (choice.is_probe) return choice;
+      continue;
+    }
+    if (static_cast<double>(endpoint->in_flight.load(std::memory_order_relaxed)) >= most) continue;
+    const std::uint64_t hash = rank_of(*endpoint, session);
+    if (choice.endpoint != nullptr && hash <= highest) continue;
+    highest = hash;
+    choice.endpoint = endpoint.get();
+  }
+  return choice;
+}
+
+Balancer::Choice Balancer::by_prefix(const Backend& backend,
+                                     std::span<Endpoint* const> tried,
+                                     SteadyTime now,
+                                     std::span<const std::uint64_t> blocks) {
+  Choice choice;
+  double least = -1;
+  for (const auto& endpoint : backend.endpoints) {
+    if (is_fit(backend, *endpoint, tried, now, choice)) {
+      const double load = known_load(*endpoint, now);
+      if (least < 0 || load < least) least = load;
+    } else if (choice.is_probe) {
+      return choice;
+    }
+  }
+  const double most = kImbalance * least + kQueueScale;
+  std::optional<double> best;
+  for (std::size_t i = 0; i < backend.endpoints.size(); ++i) {
+    Endpoint& endpoint = *backend.endpoints[i];
+    const double load = known_load(endpoint, now);
+    if (load > most || endpoint.health.ejected_until() != SteadyTime() ||
+        contains(tried, &endpoint) ||
+        endpoint.in_flight.load(std::memory_order_relaxed) >= backend.in_flight_max) {
+      continue;
+    }
+    const auto matched = static_cast<double>(backend.prefixes[i]->match(blocks));
+    const double score = kPrefixWeight * matched / static_cast<double>(blocks.size()) -
+                         kQueueWeight * (load - least) / kQueueScale -
+                         kCacheWeight * endpoint.load.cache_usage();
+    if (best && score <= *best) continue;
+    best = score;
+    choice.endpoint = matched > 0 ? &endpoint : nullptr;
+  }
+  return choice;
 }
 
 /// Nobody when one of the two is not fit for it: then all have to be looked at.

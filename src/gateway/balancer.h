@@ -66,12 +66,30 @@ class EvenDraws {
   double at_ = 0;
 };
 
+/// What ties a request to some endpoints more than to others.
+struct Affinity {
+  std::uint64_t session = 0;                // 0: it is of none
+  std::span<const std::uint64_t> blocks{};  // of its prompt, see PrefixBlocks
+};
+
 /// Chooses which endpoint of a backend gets a request.
 ///
 /// The one with the fewest requests for its share (see EndpointHealth) gets it, each as often as
 /// others among equals. Of more than kScanMax endpoints it is the better of two at random
 /// (Mitzenmacher, "The Power of Two Choices", 2001): to look at all would cost more than it gains,
 /// and several loops would all choose the same one.
+///
+/// With the policy kSession the requests of a session go to the endpoint with the highest hash of
+/// both (Thaler and Ravishankar, "rendezvous hashing", 1998): when endpoints come or go, only those
+/// move that must. None gets more than kSessionShare times its share of what runs, the next one by
+/// hash then does (Mirrokni et al., "Consistent Hashing with Bounded Loads", 2016).
+///
+/// With kPrefixCache each endpoint's score is kPrefixWeight for the part of the prompt that it has
+/// been sent already, less kQueueWeight for as many further requests as kQueueScale, and
+/// kCacheWeight for a full KV cache; weights as the Gateway API Inference Extension has them. Who
+/// has far more to do than the least busy is not asked, whatever it has in its cache.
+///
+/// Both leave it to the fewest requests when nothing ties the request to an endpoint.
 ///
 /// Ejected endpoints are left out, but never all, nor more than half of them: those whose ejection
 /// ends first are asked all the same, so that the others are not overrun. A probe that is due goes
@@ -81,6 +99,15 @@ class EvenDraws {
 class Balancer {
  public:
   static constexpr std::size_t kScanMax = 8;
+  static constexpr double kSessionShare = 1.25;
+  /// Requests that one endpoint may have in any case.
+  static constexpr double kSessionLoadMin = 4;
+  static constexpr double kPrefixWeight = 2;
+  static constexpr double kQueueWeight = 2;
+  static constexpr double kQueueScale = 8;
+  static constexpr double kCacheWeight = 1;
+  /// Times the requests of the least busy, and kQueueScale more.
+  static constexpr double kImbalance = 1.5;
 
   /// `seed`: of the choices of two.
   explicit Balancer(std::uint64_t seed) : random_(seed) {}
@@ -89,7 +116,8 @@ class Balancer {
   /// requests as its backend allows. Requires: the backend has endpoints.
   [[nodiscard]] Visit choose(const Backend& backend,
                              std::span<Endpoint* const> tried,
-                             SteadyTime now);
+                             SteadyTime now,
+                             const Affinity& affinity = {});
 
   /// A number in [0, 1), for the choice of a backend by weight.
   [[nodiscard]] double draw() { return weights_.next(); }
@@ -100,6 +128,21 @@ class Balancer {
     bool is_probe = false;
   };
 
+  /// What all choices by affinity ask of an endpoint. Returns whether it may be chosen; a due probe
+  /// is put into `choice`.
+  static bool is_fit(const Backend& backend,
+                     Endpoint& endpoint,
+                     std::span<Endpoint* const> tried,
+                     SteadyTime now,
+                     Choice& choice);
+  static Choice by_session(const Backend& backend,
+                           std::span<Endpoint* const> tried,
+                           SteadyTime now,
+                           std::uint64_t session);
+  static Choice by_prefix(const Backend& backend,
+                          std::span<Endpoint* const> tried,
+                          SteadyTime now,
+                          std::span<const std::uint64_t> blocks);
   Choice better_of_two(const Backend& backend, std::span<Endpoint* const> tried, SteadyTime now);
   Choice best(const Backend& backend, std::span<Endpoint* const> tried, SteadyTime now);
   SteadyTime left_out_after(const Backend& backend, SteadyTime now);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -237,6 +240,142 @@ TEST(Balancer, DrawsFallEvenlyWhateverIsDrawnBetween) {
     }
     EXPECT_NEAR(low, 100, 4) << stride;
   }
+}
+
+Backend by_session(int count) {
+  Backend backend = with_endpoints(count);
+  backend.policy = RoutingPolicy::kSession;
+  return backend;
+}
+
+TEST(Balancer, ASessionStaysAtOneEndpointAndSessionsSpread) {
+  Balancer balancer(1);
+  const Backend backend = by_session(10);
+  std::vector<int> counts(10);
+  for (std::uint64_t session = 1; session <= 1000; ++session) {
+    const std::size_t first =
+        index_of(backend, balancer.choose(backend, {}, kNow, {.session = hash_of("s", session)}));
+    ++counts[first];
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(
+          index_of(backend, balancer.choose(backend, {}, kNow, {.session = hash_of("s", session)})),
+          first);
+    }
+  }
+  EXPECT_THAT(counts, Each(AllOf(Ge(60), Le(150))));
+}
+
+TEST(Balancer, OnlyTheSessionsThatMustMoveWhenAnEndpointComesOrGoes) {
+  Balancer balancer(1);
+  const Backend ten = by_session(10);
+  Backend nine = ten;
+  nine.endpoints.pop_back();
+  int moved = 0;
+  for (std::uint64_t session = 1; session <= 1000; ++session) {
+    const Visit before = balancer.choose(ten, {}, kNow, {.session = session});
+    const Visit after = balancer.choose(nine, {}, kNow, {.session = session});
+    if (&before.endpoint() == &after.endpoint()) continue;
+    ++moved;
+    EXPECT_EQ(&before.endpoint(), ten.endpoints.back().get());
+  }
+  EXPECT_GE(moved, 50);
+  EXPECT_LE(moved, 160);
+}
+
+TEST(Balancer, ASessionGoesElsewhereWhenItsEndpointIsBusyOrEjected) {
+  Balancer balancer(1);
+  const Backend backend = by_session(4);
+  const std::size_t home = index_of(backend, balancer.choose(backend, {}, kNow, {.session = 7}));
+  backend.endpoints[home]->in_flight = 100;
+  const std::size_t second = index_of(backend, balancer.choose(backend, {}, kNow, {.session = 7}));
+  EXPECT_NE(second, home);
+  EXPECT_EQ(index_of(backend, balancer.choose(backend, {}, kNow, {.session = 7})), second);
+  backend.endpoints[home]->in_flight = 0;
+  EXPECT_EQ(index_of(backend, balancer.choose(backend, {}, kNow, {.session = 7})), home);
+  eject(backend, home);
+  EXPECT_EQ(index_of(backend, balancer.choose(backend, {}, kNow, {.session = 7})), second);
+  // It is tried again when its time has come, and then has its sessions back.
+  const Visit probe = balancer.choose(backend, {}, kNow + 1s, {.session = 7});
+  EXPECT_TRUE(probe.is_probe());
+  EXPECT_EQ(index_of(backend, probe), home);
+}
+
+TEST(Balancer, ARequestWithoutASessionIsForTheLeastBusy) {
+  Balancer balancer(1);
+  const Backend backend = by_session(2);
+  backend.endpoints[0]->in_flight = 1;
+  EXPECT_EQ(index_of(backend, balancer.choose(backend, {}, kNow)), 1);
+}
+
+class BalancerByPrefix : public ::testing::Test {
+ protected:
+  BalancerByPrefix() {
+    backend_.policy = RoutingPolicy::kPrefixCache;
+    for (std::size_t i = 0; i < backend_.endpoints.size(); ++i)
+      backend_.prefixes.push_back(std::make_shared<PrefixIndex>());
+  }
+
+  std::size_t choose(const std::string& prompt) {
+    blocks_.take(1, prompt);
+    return index_of(backend_, balancer_.choose(backend_, {}, kNow, {.blocks = blocks_.list()}));
+  }
+
+  /// A prompt of so many blocks of its own, after the beginning that all have.
+  static std::string prompt(int number, std::size_t blocks) {
+    std::string text = fmt::format("{:0256}", 0);
+    for (std::size_t i = 0; i < blocks; ++i)
+      text += fmt::format("{:0256}", number);
+    return text;
+  }
+
+  Balancer balancer_{1};
+  Backend backend_ = with_endpoints(4);
+  PrefixBlocks blocks_;
+};
+
+TEST_F(BalancerByPrefix, APromptGoesToWhereItsBeginningIs) {
+  const std::size_t home = choose(prompt(1, 4));
+  for (std::size_t turn = 5; turn < 20; ++turn)
+    EXPECT_EQ(choose(prompt(1, turn)), home);
+}
+
+TEST_F(BalancerByPrefix, WhatFewBlocksSaveIsNotWorthAQueue) {
+  const std::size_t home = choose(prompt(1, 9));
+  backend_.endpoints[home]->in_flight = 1;
+  // One block of ten is there.
+  EXPECT_NE(choose(prompt(2, 9)), home);
+  // All of them are.
+  EXPECT_EQ(choose(prompt(1, 9)), home);
+}
+
+TEST_F(BalancerByPrefix, NobodyIsAskedWhoHasFarMoreToDo) {
+  const std::size_t home = choose(prompt(1, 9));
+  backend_.endpoints[home]->in_flight = 9;
+  EXPECT_NE(choose(prompt(1, 9)), home);
+}
+
+TEST_F(BalancerByPrefix, WhatServersTellOfThemselvesCounts) {
+  const std::size_t home = choose(prompt(1, 9));
+  backend_.endpoints[home]->load.set({.requests = 20, .cache_usage = 0});
+  EXPECT_NE(choose(prompt(1, 9)), home);
+  Backend fresh = with_endpoints(4);
+  backend_.endpoints = fresh.endpoints;
+  for (auto& index : backend_.prefixes)
+    index = std::make_shared<PrefixIndex>();
+  const std::size_t second = choose(prompt(2, 1));
+  // Half of the prompt in a cache that is full is worth no more than an empty one.
+  backend_.endpoints[second]->load.set({.requests = 1, .cache_usage = 1});
+  EXPECT_NE(choose(prompt(3, 1)), second);
+}
+
+TEST_F(BalancerByPrefix, TheEjectedAndTheTriedAreLeftOut) {
+  const std::size_t home = choose(prompt(1, 9));
+  blocks_.take(1, prompt(1, 9));
+  Endpoint* const tried[] = {backend_.endpoints[home].get()};
+  EXPECT_NE(index_of(backend_, balancer_.choose(backend_, tried, kNow, {.blocks = blocks_.list()})),
+            home);
+  eject(backend_, home);
+  EXPECT_NE(choose(prompt(1, 9)), home);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "gateway/config.h"
 
+#include <array>
 #include <utility>
 
 #include "gateway/whole_file.h"
@@ -157,6 +158,19 @@ json::Value to_value(const BackendConfig& backend) {
   return object;
 }
 
+constexpr std::array<std::pair<std::string_view, RoutingPolicy>, 3> kPolicies = {
+    {{"LeastRequests", RoutingPolicy::kLeastRequests},
+     {"Session", RoutingPolicy::kSession},
+     {"PrefixCache", RoutingPolicy::kPrefixCache}}};
+
+json::Value to_value(const HealthCheckConfig& check) {
+  return json::Object{{"path", check.path},
+                      {"periodSeconds", check.period.count()},
+                      {"timeoutSeconds", check.timeout.count()},
+                      {"failureThreshold", check.failure_threshold},
+                      {"successThreshold", check.success_threshold}};
+}
+
 json::Value to_value(const ModelConfig& model) {
   json::Array backends;
   for (const BackendConfig& backend : model.backends)
@@ -165,6 +179,10 @@ json::Value to_value(const ModelConfig& model) {
                       {"backends", std::move(backends)},
                       {"fallbacks", strings_to_json(model.fallbacks)}};
   set_limits(object, model.limits);
+  for (const auto& [name, policy] : kPolicies) {
+    if (policy == model.policy) object.set("routing", name);
+  }
+  if (model.health_check) object.set("healthCheck", to_value(*model.health_check));
   return object;
 }
 
@@ -207,10 +225,23 @@ LimitConfig limits_in(const json::Object& object) {
           .concurrent_requests = number_in(object, "concurrentRequests")};
 }
 
+HealthCheckConfig health_check_from(const json::Object& object) {
+  HealthCheckConfig check{.path = string_in(object, "path")};
+  check.period = std::chrono::seconds(number_in(object, "periodSeconds").value_or(10));
+  check.timeout = std::chrono::seconds(number_in(object, "timeoutSeconds").value_or(2));
+  check.failure_threshold = number_in(object, "failureThreshold").value_or(3);
+  check.success_threshold = number_in(object, "successThreshold").value_or(1);
+  return check;
+}
+
 ModelConfig model_from(const json::Object& object) {
   ModelConfig model{.name = string_in(object, "name"),
                     .fallbacks = strings_in(object, "fallbacks"),
-                    .limits = limits_in(object)};
+                    .limits = limits_in(object),
+                    .policy = parse_routing_policy(string_in(object, "routing"))};
+  const json::Value* check = object.find("healthCheck");
+  if (check != nullptr && check->as_object() != nullptr)
+    model.health_check = health_check_from(*check->as_object());
   for_each_object(object, "backends", [&](const json::Object& backend) {
     model.backends.push_back({.service_host = string_in(backend, "serviceHost"),
                               .endpoints = strings_in(backend, "endpoints"),
@@ -242,6 +273,13 @@ TenantConfig tenant_from(const json::Object& object) {
 }
 
 }  // namespace
+
+RoutingPolicy parse_routing_policy(std::string_view text) {
+  for (const auto& [name, policy] : kPolicies) {
+    if (name == text) return policy;
+  }
+  return RoutingPolicy::kLeastRequests;
+}
 
 std::string to_json(const GatewayConfig& config) {
   json::Array tenants;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -47,6 +48,23 @@ struct LimitConfig {
   bool operator==(const LimitConfig&) const = default;
 };
 
+/// How a request finds its endpoint among those of a backend.
+enum class RoutingPolicy : std::uint8_t { kLeastRequests, kSession, kPrefixCache };
+
+/// As a Tenant writes it: `LeastRequests`. What is none is kLeastRequests.
+[[nodiscard]] RoutingPolicy parse_routing_policy(std::string_view text);
+
+/// Requests that the gateway sends to endpoints to know whether they are well.
+struct HealthCheckConfig {
+  std::string path;
+  std::chrono::seconds period{10};
+  std::chrono::seconds timeout{2};
+  std::int64_t failure_threshold = 3;
+  std::int64_t success_threshold = 1;
+
+  bool operator==(const HealthCheckConfig&) const = default;
+};
+
 /// A Service, or a provider outside the platform, that serves a model.
 struct BackendConfig {
   /// What upstreams see as Host: `small.demo-a.svc:8000`.
@@ -70,6 +88,8 @@ struct ModelConfig {
   std::vector<BackendConfig> backends = {};  // empty: the tenant's own Service
   std::vector<std::string> fallbacks = {};
   LimitConfig limits = {};  // beside those of the tenant
+  RoutingPolicy policy = RoutingPolicy::kLeastRequests;
+  std::optional<HealthCheckConfig> health_check = std::nullopt;
 
   bool operator==(const ModelConfig&) const = default;
 };

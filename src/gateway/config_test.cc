@@ -22,6 +22,21 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                     {"n"},
                     {.concurrent_requests = 3}},
                    {"n"}};
+  tenant.models[0].policy = RoutingPolicy::kPrefixCache;
+  tenant.models[1].policy = RoutingPolicy::kSession;
+  tenant.models[1].health_check = {{.path = "/health",
+                                    .period = std::chrono::seconds(5),
+                                    .timeout = std::chrono::seconds(1),
+                                    .failure_threshold = 2,
+                                    .success_threshold = 4}};
+  tenant.models[1].backends = {{.service_host = "https://p/v1",
+                                .endpoints = {},
+                                .provider = {{.base_url = "https://p/v1",
+                                              .key_header = "api-key",
+                                              .key = bytes,
+                                              .headers = {{"a", "b"}, {"c", ""}},
+                                              .ca = "PEM",
+                                              .problem = "none"}}}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

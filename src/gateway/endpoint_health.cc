@@ -82,6 +82,17 @@ bool EndpointHealth::reply(SteadyTime now) {
   }
 }
 
+void EndpointHealth::hold(SteadyTime until) {
+  Word word = word_.load(std::memory_order_relaxed);
+  for (;;) {
+    State state = unpack(word);
+    if (state.until_ms >= to_ms(until)) return;
+    state.until_ms = to_ms(until);
+    state.ejections = std::max<std::int64_t>(state.ejections, 1);
+    if (word_.compare_exchange_weak(word, pack(state), std::memory_order_relaxed)) return;
+  }
+}
+
 void EndpointHealth::succeed() {
   Word word = word_.load(std::memory_order_relaxed);
   for (;;) {

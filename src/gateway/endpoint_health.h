@@ -55,6 +55,9 @@ class EndpointHealth {
   /// A request gets its reply. Returns whether that has brought the endpoint back.
   bool reply(SteadyTime now);
 
+  /// Leaves it alone at least until then: it fails its health check.
+  void hold(SteadyTime until);
+
   /// A request was answered to its end: failures before it do not count any more.
   void succeed();
 

@@ -163,6 +163,20 @@ TEST(EndpointHealth, ThreadsThatFindAProbeDueGetOneTogether) {
   }
 }
 
+TEST(EndpointHealth, AFailedCheckHoldsItWithoutCountingAsAFailureOfRequests) {
+  EndpointHealth health;
+  health.hold(kStart + 30s);
+  EXPECT_EQ(health.ejected_until(), kStart + 30s);
+  EXPECT_FALSE(health.take_probe(kStart + 29s));
+  health.hold(kStart + 10s);
+  EXPECT_EQ(health.ejected_until(), kStart + 30s);
+  // Nobody checks it any more: requests do.
+  EXPECT_TRUE(health.take_probe(kStart + 30s));
+  EXPECT_TRUE(health.reply(kStart + 31s));
+  EXPECT_EQ(health.ejected_until(), SteadyTime());
+  EXPECT_LT(health.share(kStart + 31s), 1);
+}
+
 TEST(EndpointHealth, NoFailureOfTwoThreadsIsLost) {
   for (int round = 0; round < 200; ++round) {
     EndpointHealth health;

@@ -25,6 +25,10 @@ constexpr std::size_t kRequestIdBytesMax = 128;
 constexpr std::int64_t kOutputShareUntold = 16;
 constexpr std::int64_t kOutputTokensUntold = 1024;
 
+/// Names a request's session; else a member of its body does, see llm::RequestPeek.
+constexpr std::string_view kSessionField = "x-session-id";
+constexpr std::uint64_t kSessionSeed = 1;
+
 constexpr std::string_view kModelPath = "/v1/models/";
 
 struct ErrorWords {
@@ -273,14 +277,25 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
                        .request_id = request.id});
   head_bytes_ = upstream_head_.size();
   if (tenant->has_providers) for_provider_.take(head, target);
+  session_ = 0;
+  if (tenant->has_affinity) {
+    if (const auto named = head.find(kSessionField); named && !named->empty())
+      session_ = hash_of(*named, kSessionSeed);
+  }
   return {};
 }
 
 /// Reads what routing and metering need out of the body, and completes the upstream's head.
 Result<> Exchange::inspect(Request& request) {
   request.body_bytes = payload_.size();
+  prompt_at_.reset();
   if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
-    INSULA_TRY(const llm::RequestPeek peek, worker_.reader().read(request.operation, payload_));
+    INSULA_TRY(const llm::RequestPeek peek,
+               worker_.reader().read(
+                   request.operation, payload_,
+                   request.tenant->has_affinity ? llm::PeekFor::kAffinity : llm::PeekFor::kRelay));
+    prompt_at_ = peek.prompt_at;
+    if (session_ == 0 && !peek.session.empty()) session_ = hash_of(peek.session, kSessionSeed);
     request.model = peek.model;
     model_at_ = peek.model_at;
     request.demand = llm::token_demand(request.operation, peek, payload_.size());
@@ -291,6 +306,8 @@ Result<> Exchange::inspect(Request& request) {
                     peek.ask_for_usage->insert);
       if (model_at_.offset >= peek.ask_for_usage->offset)
         model_at_.offset += peek.ask_for_usage->insert.size() - peek.ask_for_usage->erase;
+      if (prompt_at_ && *prompt_at_ >= peek.ask_for_usage->offset)
+        *prompt_at_ += peek.ask_for_usage->insert.size() - peek.ask_for_usage->erase;
       payload_ = body_.text();
     }
   }

@@ -124,6 +124,7 @@ class Exchange {
   Result<> refuse_for_limit(const Request& request);
   Task<bool> answer_list(Request& request);
   Task<bool> route(Request& request);
+  void find_affinity(const Request& request);
   void address_to(const Request& request, const Backend& backend);
   bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);
   bool take_retry(const Request& request);
@@ -133,6 +134,7 @@ class Exchange {
   void note_reply(const Request& request, const Visit& visit, int status);
   Task<Attempt> attempt(Request& request, const Visit& visit);
   Task<bool> write_on(std::string_view head, std::string_view body);
+  bool take_provider_reply(const Request& request, http::ResponseHead& head);
   Task<Attempt> relay(Request& request, const Visit& visit, Dispatch dispatch);
   Task<std::optional<Attempt>> read_reply_head(std::string& partial,
                                                Dispatch dispatch,
@@ -157,8 +159,11 @@ class Exchange {
   std::unique_ptr<net::Stream> upstream_;
 
   HeldBody body_;
-  std::string_view payload_;  // the request's body, in body_ or with the client's side
-  llm::BodyPart model_at_;    // where it names its model
+  std::string_view payload_;              // the request's body, in body_ or with the client's side
+  llm::BodyPart model_at_;                // where it names its model
+  std::uint64_t session_ = 0;             // hash of what names its session; 0: nothing does
+  std::optional<std::size_t> prompt_at_;  // where in payload_ its prompt begins
+  PrefixBlocks blocks_;                   // of its prompt, for backends that want them
   Candidates candidates_;
   Tries tries_;
   bool last_candidate_ = true;

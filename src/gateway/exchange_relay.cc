@@ -76,6 +76,17 @@ bool should_pass_over(int status) {
 
 }  // namespace
 
+/// Finds out what ties the request to endpoints, if a backend wants to know. Before address_to(),
+/// which moves the prompt.
+void Exchange::find_affinity(const Request& request) {
+  blocks_.clear();
+  const auto backends = candidates_.list();
+  const bool wanted = std::ranges::any_of(backends, [](const Backend* backend) {
+    return backend->policy == RoutingPolicy::kPrefixCache;
+  });
+  if (wanted && prompt_at_) blocks_.take(hash_of(request.model, 0), payload_.substr(*prompt_at_));
+}
+
 /// Completes head and body for this backend, whatever another was sent before.
 void Exchange::address_to(const Request& request, const Backend& backend) {
   if (!backend.model.empty() &&
@@ -186,6 +197,7 @@ void Exchange::note_reply(const Request& request, const Visit& visit, int status
 /// request.
 Task<bool> Exchange::route(Request& request) {
   const auto backends = candidates_.list();
+  find_affinity(request);
   for (std::size_t at = 0;; ++at) {
     const Backend& backend = *backends[at];
     last_candidate_ = at + 1 == backends.size();
@@ -196,7 +208,9 @@ Task<bool> Exchange::route(Request& request) {
     auto result = Attempt::kBusy;
     Endpoint* endpoint = nullptr;
     do {
-      const Visit visit = worker_.balancer().choose(backend, tries_.list(), worker_.coarse_now());
+      const Visit visit =
+          worker_.balancer().choose(backend, tries_.list(), worker_.coarse_now(),
+                                    {.session = session_, .blocks = blocks_.list()});
       if (!visit) {
         result = Attempt::kBusy;
         break;
@@ -344,6 +358,17 @@ Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(std::string& pa
   }
 }
 
+/// Leaves of a provider's reply what the client may see. False when it is for the platform.
+bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& head) {
+  if (request.backend->provider == nullptr) return true;
+  if (is_refused_by_provider(head.status)) {
+    worker_.log_refused_by_provider(request, head.status);
+    return false;
+  }
+  keep_reply_fields(head);
+  return true;
+}
+
 Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {
   Endpoint& endpoint = visit.endpoint();
   std::string partial;
@@ -351,13 +376,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
 
   http::ResponseHead& head = worker_.response_head();
-  if (request.backend->provider != nullptr) {
-    if (is_refused_by_provider(head.status)) {
-      worker_.log_refused_by_provider(request, head.status);
-      co_return Attempt::kNotServed;
-    }
-    keep_reply_fields(head);
-  }
+  if (!take_provider_reply(request, head)) co_return Attempt::kNotServed;
   note_reply(request, visit, head.status);
   if (const auto passed = pass_over(request, endpoint, head.status); passed) co_return *passed;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.

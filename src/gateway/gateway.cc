@@ -92,6 +92,7 @@ Gateway::Gateway(const GatewaySettings& settings,
                  MetricsRegistry& registry,
                  Log log)
     : clock_(clock),
+      registry_(registry),
       log_(log),
       directory_(settings.directory),
       metrics_(registry),
@@ -158,6 +159,9 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
   for (const auto& thread : threads_) {
     thread->post([snapshot](Worker& worker) { worker.apply(snapshot); });
   }
+  if (monitor_ == nullptr)
+    monitor_ = std::make_unique<EndpointMonitor>(Loop::current(), registry_, log_);
+  monitor_->follow(*snapshot);
   co_return Result<>();
 }
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "gateway/config.h"
+#include "gateway/endpoint_monitor.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/usage_report.h"
@@ -93,6 +94,7 @@ class Gateway {
   [[nodiscard]] std::map<std::string, std::string, std::less<>> present_tenants() const;
 
   const Clock& clock_;
+  MetricsRegistry& registry_;
   Log log_;
   std::filesystem::path directory_;
   Fd lock_;
@@ -106,6 +108,8 @@ class Gateway {
   /// One thread: whatever touches the log of records runs there.
   BlockingPool writing_{1};
   std::vector<std::unique_ptr<Thread>> threads_;
+  /// On the owner's loop.
+  std::unique_ptr<EndpointMonitor> monitor_;
   /// One thread: whatever touches the ledger, the journals' cells or the builder runs there.
   BlockingPool blocking_{1};
 };

@@ -188,6 +188,15 @@ BackendConfig backend_of(const PlatformObjects& objects,
   return {.service_host = provider.base_url, .endpoints = {}, .provider = std::move(config)};
 }
 
+HealthCheckConfig health_check_of(const api::TenantHealthCheck& check) {
+  HealthCheckConfig config{.path = check.path};
+  if (check.period_seconds) config.period = std::chrono::seconds(*check.period_seconds);
+  if (check.timeout_seconds) config.timeout = std::chrono::seconds(*check.timeout_seconds);
+  config.failure_threshold = check.failure_threshold.value_or(config.failure_threshold);
+  config.success_threshold = check.success_threshold.value_or(config.success_threshold);
+  return config;
+}
+
 ModelConfig model_of(const PlatformObjects& objects,
                      const api::Tenant& tenant,
                      const api::TenantModel& model) {
@@ -197,6 +206,8 @@ ModelConfig model_of(const PlatformObjects& objects,
                      .limits = {.requests_per_hour = limit.requests_per_hour,
                                 .tokens_per_minute = limit.tokens_per_minute,
                                 .concurrent_requests = limit.concurrent_requests}};
+  config.policy = parse_routing_policy(model.routing.policy);
+  if (model.health_check) config.health_check = health_check_of(*model.health_check);
   for (const api::TenantBackend& backend : model.backends) {
     config.backends.push_back(backend.provider ? backend_of(objects, tenant, *backend.provider)
                                                : backend_of(objects, tenant, backend.service));

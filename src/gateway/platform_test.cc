@@ -125,6 +125,9 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   model.backends = {own, absent, foreign};
   model.fallbacks = {"n"};
   model.rate_limit.tokens_per_minute = 600;
+  model.routing.policy = "PrefixCache";
+  model.health_check.emplace().path = "/health";
+  model.health_check->period_seconds = 7;
   api::TenantModel fallback;
   fallback.name = "n";
   with_models.spec.gateway.models = {model, fallback};
@@ -141,7 +144,9 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                                {"absent.a.svc:1", {}, "", 1},
                                {"", {}, "", 1}},
                               {"n"},
-                              {.tokens_per_minute = 600}},
+                              {.tokens_per_minute = 600},
+                              RoutingPolicy::kPrefixCache,
+                              HealthCheckConfig{"/health", std::chrono::seconds(7)}},
                   ModelConfig{"n", {}, {}}));
 }
 

@@ -26,6 +26,7 @@ net::Address ip(std::string_view text) {
 
 AddressPolicy policy_of(std::vector<std::string> opened) {
   std::vector<net::Network> networks;
+  networks.reserve(opened.size());
   for (const std::string& text : opened)
     networks.push_back(net::Network::parse(text).value());
   return AddressPolicy(std::move(networks));

@@ -143,6 +143,7 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(scopes_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(retries_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(prefixes_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(tls_, [](const auto& entry) { return entry.second.expired(); });
   const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
@@ -203,6 +204,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   tenant.for_each_backend([&](const Backend& backend) {
     tenant.is_served = tenant.is_served || !backend.endpoints.empty();
     tenant.has_providers = tenant.has_providers || backend.provider != nullptr;
+    tenant.has_affinity = tenant.has_affinity || backend.policy != RoutingPolicy::kLeastRequests;
   });
   tenant.issuers = build_issuers(config, builtin);
   tenant.limits = limits_of(config.name, config.limits);
@@ -337,14 +339,33 @@ void SnapshotBuilder::make_room(const std::string& owner, Counted& counted, Rate
 ModelRoute SnapshotBuilder::build_route(const TenantConfig& tenant,
                                         const ModelConfig& config,
                                         const Backend& service) {
-  ModelRoute route{.name = config.name, .backends = {}, .fallbacks = config.fallbacks};
+  ModelRoute route{.name = config.name,
+                   .backends = {},
+                   .fallbacks = config.fallbacks,
+                   .health_check = config.health_check};
   for (const BackendConfig& backend : config.backends)
     route.backends.push_back(build_backend(tenant, config, backend));
   if (route.backends.empty()) {
     route.backends.push_back(service);
     route.backends.back().model = config.name;
   }
+  for (Backend& backend : route.backends)
+    set_policy(config.policy, backend);
   return route;
+}
+
+/// A provider says nothing of its caches, and has one address or some that are all the same.
+void SnapshotBuilder::set_policy(RoutingPolicy policy, Backend& backend) {
+  if (backend.provider != nullptr) return;
+  backend.policy = policy;
+  if (policy != RoutingPolicy::kPrefixCache) return;
+  for (const auto& endpoint : backend.endpoints) {
+    auto& known = prefixes_[endpoint->text];
+    auto index = known.lock();
+    if (index == nullptr) index = std::make_shared<PrefixIndex>();
+    known = index;
+    backend.prefixes.push_back(std::move(index));
+  }
 }
 
 Backend SnapshotBuilder::build_backend(const TenantConfig& tenant,

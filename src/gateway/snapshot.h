@@ -38,6 +38,8 @@ struct Tenant {
   /// Some backend has an endpoint.
   bool is_served = false;
   bool has_providers = false;
+  /// Some backend's endpoints are chosen by more than their requests.
+  bool has_affinity = false;
   /// The tenant's own issuers and, last, the built-in one.
   std::vector<JwtIssuer> issuers;
   /// Names `issuers`: verified tokens are cached under it and the tenant's name. A number is given
@@ -147,6 +149,7 @@ class SnapshotBuilder {
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint_of(const std::string& text,
                                                       const std::string& owner = {},
                                                       const EndpointTls& tls = {});
+  void set_policy(RoutingPolicy policy, Backend& backend);
   [[nodiscard]] std::shared_ptr<RetryBudget> retries_of(const std::string& service_host);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);
@@ -178,7 +181,8 @@ class SnapshotBuilder {
   std::map<std::string, std::shared_ptr<const TenantMetrics>> metrics_;
   // By address, after whose provider it is, if it is one's.
   std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
-  std::map<std::string, std::weak_ptr<RetryBudget>> retries_;  // by service_host
+  std::map<std::string, std::weak_ptr<PrefixIndex>> prefixes_;  // by address
+  std::map<std::string, std::weak_ptr<RetryBudget>> retries_;   // by service_host
   // By the CA that providers are to have; empty: the machine's, whose many are read once.
   std::map<std::string, std::weak_ptr<net::TlsContext>> tls_;
   // Of providers that are not asked: as last told, and those of the snapshot that is being built.

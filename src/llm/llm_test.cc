@@ -52,6 +52,30 @@ TEST_F(Request, ReadsWhatRoutingNeedsAndSkipsTheRest) {
   EXPECT_FALSE(peek->ask_for_usage);
 }
 
+TEST_F(Request, SaysWhereThePromptBeginsAndWhoseSessionItIsWhenAsked) {
+  const auto peek_of = [this](std::string_view body) {
+    body_.assign(body);
+    body_.append(RequestReader::kPadding, '\0');
+    return reader_
+        .read(Operation::kChatCompletions, std::string_view(body_).substr(0, body.size()),
+              PeekFor::kAffinity)
+        .value();
+  };
+  const std::string_view chat =
+      R"({"model":"m","user":"ann","messages": [{"role":"user","content":"x"}],"input":"y",)"
+      R"("session_id":"s \"1\"" , "prompt_cache_key":"k"})";
+  const RequestPeek peek = peek_of(chat);
+  EXPECT_EQ(peek.prompt_at, chat.find("[{"));
+  EXPECT_EQ(peek.session, R"(s \"1\")");
+  EXPECT_EQ(peek_of(R"({"prompt_cache_key":"k","user":"ann"})").session, "k");
+  EXPECT_EQ(peek_of(R"({"session_id":7,"prompt_cache_key":"","user":"ann"})").session, "ann");
+  const RequestPeek bare = peek_of(R"({"model":"m"})");
+  EXPECT_EQ(bare.session, "");
+  EXPECT_FALSE(bare.prompt_at);
+  EXPECT_EQ(peek_of(R"({"prompt":"p"})").prompt_at, 10);
+  EXPECT_FALSE(read(chat)->prompt_at);
+}
+
 TEST_F(Request, SeesThroughEscapedNames) {
   EXPECT_EQ(read(R"({"mod\u0065l":"a\u0062c"})")->model, "abc");
   EXPECT_FALSE(read(R"({"model":"a","mod\u0065l":"b"})"));

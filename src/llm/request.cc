@@ -31,6 +31,11 @@ constexpr std::array<std::pair<std::string_view, Operation>, 12> kPaths = {{
     {"/v1/score", Operation::kUnmetered},
 }};
 
+constexpr std::array<std::string_view, 5> kPromptKeys = {"system", "messages", "prompt", "input",
+                                                         "instructions"};
+/// The first that a request has counts.
+constexpr std::array<std::string_view, 3> kSessionKeys = {"session_id", "prompt_cache_key", "user"};
+
 constexpr std::string_view kOptionsMember = R"("stream_options":{"include_usage":true},)";
 constexpr std::string_view kOptionsValue = R"({"include_usage":true})";
 constexpr std::string_view kUsageMember = R"("include_usage":true,)";
@@ -166,11 +171,15 @@ std::size_t skip_space(std::string_view text, std::size_t from) {
 struct Walk {
   std::string_view body;
   bool may_nest;
+  PeekFor what;
   RequestPeek peek;
   /// The options' own include_usage.
   bool usage_wanted = false;
   std::optional<BodyEdit> options_edit;
+  /// Of the member that named the session: its place in kSessionKeys.
+  std::size_t session_rank = kSessionKeys.size();
 
+  void note_affinity(std::string_view key, ondemand::value value);
   Result<> read_member(unsigned member, ondemand::value value);
   Result<> read_model(ondemand::value value);
   Result<> read_number(unsigned member, ondemand::value value);
@@ -182,6 +191,20 @@ struct Walk {
     return static_cast<std::size_t>(part.data() - body.data());
   }
 };
+
+/// Takes note of it without reading it, if that is wanted.
+void Walk::note_affinity(std::string_view key, ondemand::value value) {
+  if (what != PeekFor::kAffinity) return;
+  const std::string_view token = value.raw_json_token();
+  if (!peek.prompt_at && std::ranges::find(kPromptKeys, key) != kPromptKeys.end())
+    peek.prompt_at = offset_of(token);
+  const auto rank =
+      static_cast<std::size_t>(std::ranges::find(kSessionKeys, key) - kSessionKeys.begin());
+  const bool is_text = token.size() > 2 && token.front() == '"' && token[1] != '"';
+  if (rank >= session_rank || !is_text) return;
+  session_rank = rank;
+  peek.session = token.substr(1, token.find_last_of('"') - 1);
+}
 
 Result<> Walk::read_number(unsigned member, ondemand::value value) {
   bool null = false;
@@ -344,7 +367,7 @@ RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {}
 
 RequestReader::~RequestReader() = default;
 
-Result<RequestPeek> RequestReader::read(Operation operation, std::string_view body) {
+Result<RequestPeek> RequestReader::read(Operation operation, std::string_view body, PeekFor what) {
   ondemand::document document;
   ondemand::object object;
   if (parser_->parser.iterate(body.data(), body.size(), body.size() + kPadding).get(document) !=
@@ -352,7 +375,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
       document.get_object().get(object) != simdjson::SUCCESS) {
     return refuse("is not a JSON object");
   }
-  Walk walk{.body = body, .may_nest = may_nest_too_deep(body)};
+  Walk walk{.body = body, .may_nest = may_nest_too_deep(body), .what = what};
   unsigned seen = 0;
   for (auto field : object) {
     std::string_view key;
@@ -363,6 +386,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
         return refuse(fmt::format("has {} in other letters", folded(key)));
       ondemand::value skipped;
       if (field.value().get(skipped) != simdjson::SUCCESS) return invalid_json();
+      walk.note_affinity(key, skipped);
       INSULA_TRY_VOID(walk.skip(skipped, 1));
       continue;
     }
@@ -370,6 +394,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
     seen |= member;
     ondemand::value value;
     if (field.value().get(value) != simdjson::SUCCESS) return invalid_json();
+    walk.note_affinity(key, value);
     INSULA_TRY_VOID(walk.read_member(member, value));
   }
   const char* rest = nullptr;

@@ -63,7 +63,15 @@ struct RequestPeek {
   /// Set for a stream of completions whose client did not ask for its usage: this edit makes the
   /// upstream report it, in one more chunk that the client must not see.
   std::optional<BodyEdit> ask_for_usage;
+  /// Only when they were asked for: where the value of the first of `system`, `messages`, `prompt`,
+  /// `input` and `instructions` begins, and the first of `session_id`, `prompt_cache_key` and
+  /// `user` that is a text, as the client wrote it; empty when there is none.
+  std::optional<std::size_t> prompt_at;
+  std::string_view session;
 };
+
+/// What of a request is read beside what every one needs.
+enum class PeekFor : std::uint8_t { kRelay, kAffinity };
 
 /// Tokens that a request may use, as far as it says.
 struct TokenDemand {
@@ -96,7 +104,9 @@ class RequestReader {
 
   /// Requires: kPadding bytes behind `body` are readable memory.
   /// Errors: kBadRequest, which names the member that is wrong.
-  Result<RequestPeek> read(Operation operation, std::string_view body);
+  Result<RequestPeek> read(Operation operation,
+                           std::string_view body,
+                           PeekFor what = PeekFor::kRelay);
 
  private:
   struct Parser;

@@ -51,6 +51,9 @@ Result<> apply(SimulatorOptions& options, std::string_view name, std::string_vie
   } else if (name == "--seed") {
     INSULA_TRY(const double seed, number(name, value, 0, 9e15));
     options.seed = static_cast<std::uint64_t>(seed);
+  } else if (name == "--prefix-cache-blocks") {
+    INSULA_TRY(const double blocks, number(name, value, 0, 1e6));
+    options.prefix_cache_blocks = static_cast<std::size_t>(blocks);
   } else if (name == "--error-rate") {
     INSULA_TRY(options.error_rate, number(name, value, 0, 1));
   } else if (name == "--drain-time") {
@@ -74,6 +77,7 @@ std::string_view usage_text() {
   --max-tokens N               most tokens of a reply (64)
   --seed N                     equal seeds give equal replies (1)
   --error-rate SHARE           share of requests that fail with 500, 0 to 1 (0)
+  --prefix-cache-blocks N      keep so many blocks of 16 tokens of prompts; what is kept takes no time (0)
   --drain-time TIME            how long SIGTERM waits for replies under way (30s)
 
 A request fails on purpose when it has a header `X-Sim-Error` or a message with `[[error:...]]` that says

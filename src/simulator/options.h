@@ -26,6 +26,8 @@ struct SimulatorOptions {
   int max_tokens = 64;
   /// Equal seeds give equal replies to equal requests.
   std::uint64_t seed = 1;
+  /// Blocks of prompts that its simulated KV cache has room for; 0: it keeps nothing.
+  std::size_t prefix_cache_blocks = 0;
   /// Share of requests that fail with 500, from 0 to 1.
   double error_rate = 0;
   /// How long SIGTERM waits for replies under way.

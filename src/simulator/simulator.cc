@@ -90,10 +90,16 @@ Result<std::string> prompt_of(const json::Value& body, bool chat) {
   return prompt;
 }
 
-json::Value usage_value(std::int64_t prompt_tokens, std::int64_t completion_tokens) {
-  return json::Object{{"prompt_tokens", prompt_tokens},
-                      {"completion_tokens", completion_tokens},
-                      {"total_tokens", prompt_tokens + completion_tokens}};
+/// `cached_tokens`: nothing when no cache is simulated.
+json::Value usage_value(std::int64_t prompt_tokens,
+                        std::int64_t completion_tokens,
+                        std::optional<std::int64_t> cached_tokens) {
+  json::Object usage{{"prompt_tokens", prompt_tokens},
+                     {"completion_tokens", completion_tokens},
+                     {"total_tokens", prompt_tokens + completion_tokens}};
+  if (cached_tokens)
+    usage.set("prompt_tokens_details", json::Object{{"cached_tokens", *cached_tokens}});
+  return usage;
 }
 
 }  // namespace
@@ -108,6 +114,11 @@ struct Simulator::Series {
             "vllm:num_requests_waiting", "Requests waiting; the simulator has none.", labels)),
         cache(registry.gauge(
             "vllm:kv_cache_usage_perc", "Share of the KV cache in use; simulated.", labels)),
+        cache_queries(registry.counter("vllm:prefix_cache_queries_total",
+                                       "Tokens of prompts looked for in the prefix cache.",
+                                       labels)),
+        cache_hits(registry.counter(
+            "vllm:prefix_cache_hits_total", "Those of them that were there.", labels)),
         prompt_tokens(registry.counter("vllm:prompt_tokens_total", "Tokens of prompts.", labels)),
         generation_tokens(
             registry.counter("vllm:generation_tokens_total", "Tokens of replies.", labels)),
@@ -134,6 +145,8 @@ struct Simulator::Series {
   Gauge& running;
   Gauge& waiting;
   Gauge& cache;
+  Counter& cache_queries;
+  Counter& cache_hits;
   Counter& prompt_tokens;
   Counter& generation_tokens;
   Counter& stopped;
@@ -152,6 +165,7 @@ struct Simulator::Call {
   std::string model;
   std::string prompt;
   std::int64_t prompt_tokens = 0;
+  std::optional<std::int64_t> cached_tokens;
   std::int64_t created = 0;
   InventedReply reply;
   SteadyTime begin;
@@ -194,6 +208,7 @@ Simulator::Simulator(SimulatorOptions options, const Clock& clock)
       series_(std::make_unique<Series>(
           registry_,
           options_.models.empty() ? std::string(kDefaultModel) : options_.models.front())),
+      prefix_cache_(options_.prefix_cache_blocks),
       errors_state_(options_.seed),
       server_(*this, {}) {}
 
@@ -344,6 +359,12 @@ Task<> Simulator::answer_model_call(http::Exchange& exchange, bool chat) {
     co_await fail_on_purpose(exchange, std::move(fault));
     co_return;
   }
+  if (options_.prefix_cache_blocks > 0) {
+    call->cached_tokens = prefix_cache_.take(call->prompt);
+    series_->cache_queries.add(static_cast<std::uint64_t>(call->prompt_tokens));
+    series_->cache_hits.add(static_cast<std::uint64_t>(*call->cached_tokens));
+    series_->cache.set(prefix_cache_.usage());
+  }
   series_->running.add(1);
   series_->prompt_tokens.add(static_cast<std::uint64_t>(call->prompt_tokens));
   const auto ended = co_await race(
@@ -357,18 +378,21 @@ Task<> Simulator::answer_model_call(http::Exchange& exchange, bool chat) {
   (call->reply.cut ? series_->cut : series_->stopped).add();
 }
 
-Deadline Simulator::token_time(SteadyTime begin, std::size_t token) const {
+/// What of the prompt is cached takes no time before the first token.
+Deadline Simulator::token_time(const Call& call, std::size_t token) const {
   std::chrono::nanoseconds after = options_.time_to_first_token;
+  if (const std::int64_t cached = call.cached_tokens.value_or(0); cached > 0)
+    after = after * (call.prompt_tokens - cached) / call.prompt_tokens;
   if (options_.tokens_per_second > 0) {
     after += std::chrono::nanoseconds(
         static_cast<std::int64_t>(static_cast<double>(token) * 1e9 / options_.tokens_per_second));
   }
-  return begin + after;
+  return call.begin + after;
 }
 
 Task<> Simulator::generate(http::Exchange& exchange, const Call& call) {
   const std::size_t tokens = call.reply.tokens.size();
-  const Deadline ready = token_time(call.begin, tokens == 0 ? 0 : tokens - 1);
+  const Deadline ready = token_time(call, tokens == 0 ? 0 : tokens - 1);
   if (clock_.now() < ready) co_await sleep_until(ready);
   series_->generation_tokens.add(tokens);
   json::Object choice = {{"index", 0}};
@@ -380,7 +404,8 @@ Task<> Simulator::generate(http::Exchange& exchange, const Call& call) {
   choice.set("finish_reason", call.finish_reason());
   json::Object object = call.envelope(call.chat ? "chat.completion" : "text_completion");
   object.set("choices", json::Array{std::move(choice)});
-  object.set("usage", usage_value(call.prompt_tokens, static_cast<std::int64_t>(tokens)));
+  object.set("usage", usage_value(call.prompt_tokens, static_cast<std::int64_t>(tokens),
+                                  call.cached_tokens));
   co_await respond(exchange, json_response(200, json::write(std::move(object))));
 }
 
@@ -388,7 +413,7 @@ Task<> Simulator::stream(http::Exchange& exchange, const Call& call) {
   http::Headers headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-cache"}};
   if (!co_await exchange.start(200, std::move(headers))) co_return;
   for (std::size_t i = 0; i < call.reply.tokens.size(); ++i) {
-    const Deadline due = token_time(call.begin, i);
+    const Deadline due = token_time(call, i);
     if (clock_.now() < due) co_await sleep_until(due);
     if (i == 0)
       series_->first_token.observe(
@@ -402,8 +427,9 @@ Task<> Simulator::stream(http::Exchange& exchange, const Call& call) {
   if (call.usage_chunk) {
     json::Object object = call.envelope(call.chat ? "chat.completion.chunk" : "text_completion");
     object.set("choices", json::Array{});
-    object.set("usage", usage_value(call.prompt_tokens,
-                                    static_cast<std::int64_t>(call.reply.tokens.size())));
+    object.set("usage",
+               usage_value(call.prompt_tokens, static_cast<std::int64_t>(call.reply.tokens.size()),
+                           call.cached_tokens));
     end += Call::event(std::move(object));
   }
   end += "data: [DONE]\n\n";

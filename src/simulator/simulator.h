@@ -14,6 +14,7 @@
 #include "json/value.h"
 #include "net/listener.h"
 #include "simulator/options.h"
+#include "simulator/prefix_cache.h"
 #include "telemetry/metrics.h"
 
 namespace insula::simulator {
@@ -54,13 +55,14 @@ class Simulator final : public http::Handler {
   [[nodiscard]] Result<std::string> model_of(const json::Value& body) const;
   [[nodiscard]] std::string fault_of(const http::Request& request, std::string_view prompt);
   [[nodiscard]] Result<Call> read_call(const json::Value& body, bool chat);
-  [[nodiscard]] Deadline token_time(SteadyTime begin, std::size_t token) const;
+  [[nodiscard]] Deadline token_time(const Call& call, std::size_t token) const;
   [[nodiscard]] std::int64_t unix_now() const;
 
   SimulatorOptions options_;
   const Clock& clock_;
   MetricsRegistry registry_;
   std::unique_ptr<Series> series_;
+  PrefixCache prefix_cache_;
   std::uint64_t requests_ = 0;
   std::uint64_t errors_state_;
   bool ready_ = true;

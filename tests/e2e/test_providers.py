@@ -19,7 +19,7 @@ REPLY = {"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens":
 class Provider:
     """Answers chat completions to whoever has its key."""
 
-    def __init__(self, key):
+    def __init__(self, key, secure=True):
         if shutil.which("openssl") is None:
             missing("no openssl")
         self.folder = tempfile.mkdtemp(prefix="insula-provider-")
@@ -27,7 +27,7 @@ class Provider:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=p",
                         "-keyout", private, "-out", self.certificate, "-addext", "subjectAltName=IP:127.0.0.1"],
                        check=True, capture_output=True, timeout=60)
-        self.key = key
+        self.key, self.secure = key, secure
         self.asked = []
         provider = self
 
@@ -69,14 +69,16 @@ class Provider:
                 pass
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, private)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate, private)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return f"https://127.0.0.1:{self.server.server_address[1]}/api/v1"
+        return f"{'https' if self.secure else 'http'}://127.0.0.1:{self.server.server_address[1]}/api/v1"
 
     def remove(self):
         self.server.shutdown()
@@ -173,6 +175,21 @@ class Providers(unittest.TestCase):
         self.put(secret("shared", "insula-system", "insula.dev/provider-key", k="sk-first",
                                   tenants="team-b,team-a"))
         self.wait_for(platform, 200)
+
+    def test_a_configuration_of_litellm_is_taken_over(self):
+        plain = Provider("sk-lite", secure=False)
+        self.addCleanup(plain.remove)
+        platform = self.start("--provider-network=127.0.0.0/8")
+        config = {"model_list": [{"model_name": "gpt", "litellm_params": {
+                      "model": "openai/theirs", "api_base": plain.url, "api_key": "os.environ/E2E_PROVIDER_KEY",
+                      "input_cost_per_token": 0.000001, "output_cost_per_token": 0.000002}}],
+                  "general_settings": {"master_key": "sk-master"}}
+        platform.env["E2E_PROVIDER_KEY"] = "sk-lite"
+        written = platform.insula("import", "litellm", "-", "--tenant", "team-a", "--apply", input=json.dumps(config))
+        self.assertIn("general_settings.master_key: keys are made by insula key create", written.stderr)
+        self.assertEqual(self.wait_for(platform, 200).json(), REPLY)
+        self.assertEqual(plain.asked[-1][2]["model"], "theirs")
+        self.assertIn("gpt", platform.insula("price", "list").stdout)
 
     def test_no_provider_leads_into_the_platform(self):
         platform = self.start()

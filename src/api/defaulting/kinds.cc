@@ -15,6 +15,16 @@ void set_defaults(TenantService& service) {
   if (service.port == 0) service.port = kTenantPort;
 }
 
+void set_defaults(TenantHealthCheck& check) {
+  constexpr std::int32_t kPeriodSeconds = 10;
+  constexpr std::int32_t kTimeoutSeconds = 2;
+  constexpr std::int32_t kFailureThreshold = 3;
+  set_if_absent(check.period_seconds, kPeriodSeconds);
+  set_if_absent(check.timeout_seconds, kTimeoutSeconds);
+  set_if_absent(check.failure_threshold, kFailureThreshold);
+  set_if_absent(check.success_threshold, 1);
+}
+
 void set_defaults(LimitRangeItem& item) {
   if (item.type != "Container") return;
   // Each insert() keeps what the earlier source gave: max feeds default, default and min feed
@@ -137,6 +147,8 @@ void set_defaults(Tenant& object) {
     spec.namespaces = {object.metadata.name};
   set_defaults(spec.gateway.service);
   for (TenantModel& model : spec.gateway.models) {
+    set_if_empty(model.routing.policy, "LeastRequests");
+    if (model.health_check) set_defaults(*model.health_check);
     for (TenantBackend& backend : model.backends) {
       if (!backend.provider) {
         set_defaults(backend.service);

@@ -25,6 +25,10 @@ constexpr std::size_t kModelNameBytesMax = 100;
 constexpr std::size_t kBackendsMax = 8;
 constexpr std::int32_t kWeightMax = 1'000'000;
 constexpr std::size_t kKeyUrlBytesMax = 2048;
+constexpr std::array<std::string_view, 3> kPolicies = {"LeastRequests", "Session", "PrefixCache"};
+constexpr std::int32_t kCheckSecondsMax = 3600;
+constexpr std::int32_t kCheckThresholdMax = 100;
+constexpr std::size_t kCheckPathBytesMax = 1024;
 constexpr std::string_view kSharedAlgorithm = "HS256";
 constexpr std::array<std::string_view, 10> kPublicAlgorithms = {
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
@@ -169,6 +173,26 @@ void validate_provider_of(const TenantBackend& backend,
   if (provider.ca_ref) validate_key_ref(*provider.ca_ref, spec, at.child("caRef"), errors);
 }
 
+void validate_health_check(const TenantHealthCheck& check,
+                           const FieldPath& path,
+                           FieldErrors& errors) {
+  const auto is_path_character = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  if (check.path.empty()) {
+    errors.required(path.child("path"));
+  } else if (check.path.size() > kCheckPathBytesMax || !check.path.starts_with('/') ||
+             !std::ranges::all_of(check.path, is_path_character)) {
+    errors.invalid(path.child("path"), check.path, "must be a path such as /health");
+  }
+  const auto within = [&](const char* name, std::optional<std::int32_t> value, std::int32_t most) {
+    if (value && (*value < 1 || *value > most))
+      errors.invalid(path.child(name), *value, range_complaint(1, most));
+  };
+  within("periodSeconds", check.period_seconds, kCheckSecondsMax);
+  within("timeoutSeconds", check.timeout_seconds, kCheckSecondsMax);
+  within("failureThreshold", check.failure_threshold, kCheckThresholdMax);
+  within("successThreshold", check.success_threshold, kCheckThresholdMax);
+}
+
 void validate_model(const TenantModel& model,
                     const TenantSpec& spec,
                     const FieldPath& path,
@@ -200,6 +224,13 @@ void validate_model(const TenantModel& model,
   }
   validate_fallbacks(model, spec, path.child("fallbacks"), errors);
   validate_rate_limit(model.rate_limit, path.child("rateLimit"), errors);
+  if (const std::string& policy = model.routing.policy;
+      !policy.empty() && std::ranges::find(kPolicies, policy) == kPolicies.end()) {
+    errors.not_supported(path.child("routing").child("policy"), policy,
+                         std::vector<std::string_view>(kPolicies.begin(), kPolicies.end()));
+  }
+  if (model.health_check)
+    validate_health_check(*model.health_check, path.child("healthCheck"), errors);
 }
 
 void validate_models(const TenantSpec& spec, FieldErrors& errors) {

@@ -623,6 +623,18 @@ const Creation kTenants[] = {
       "must be one of `spec.namespaces`",
       "spec.gateway.models[0].backends[3].provider.caRef.namespace: Invalid value: "
       "\"insula-system\": must be one of `spec.namespaces`"}},
+    {"a model whose routing and health check nobody knows",
+     TENANT("  gateway: {models: [{name: a, routing: {policy: Random}, healthCheck: {path: health, "
+            "periodSeconds: 0, failureThreshold: 101}}, {name: b, healthCheck: {path: ''}}]}"),
+     {"spec.gateway.models[0].routing.policy: Unsupported value: \"Random\": supported values: "
+      "\"LeastRequests\", \"Session\", \"PrefixCache\"",
+      "spec.gateway.models[0].healthCheck.path: Invalid value: \"health\": must be a path such as "
+      "/health",
+      "spec.gateway.models[0].healthCheck.periodSeconds: Invalid value: 0: must be between 1 and "
+      "3600, inclusive",
+      "spec.gateway.models[0].healthCheck.failureThreshold: Invalid value: 101: must be between 1 "
+      "and 100, inclusive",
+      "spec.gateway.models[1].healthCheck.path: Required value"}},
     {"a model twice",
      TENANT("  gateway: {models: [{name: a}, {name: a}]}"),
      {"spec.gateway.models[1].name: Duplicate value: \"a\""}},
