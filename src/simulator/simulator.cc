@@ -255,7 +255,7 @@ Task<> Simulator::handle(http::Exchange& exchange) {
   }
 }
 
-Task<> Simulator::answer_models(http::Exchange& exchange) {
+Task<> Simulator::answer_models(http::Exchange& exchange) const {
   json::Array list;
   const std::vector<std::string> fallback = {std::string(kDefaultModel)};
   for (const std::string& model : options_.models.empty() ? fallback : options_.models) {
@@ -455,9 +455,10 @@ Task<> Simulator::answer_embeddings(http::Exchange& exchange) {
   const json::Array single = {*input};
   const json::Array& inputs = input->as_array() == nullptr ? single : *input->as_array();
   const json::Value* dimensions = member(*body, "dimensions");
-  const auto size = static_cast<std::size_t>(std::clamp<std::int64_t>(
-      dimensions == nullptr ? kEmbeddingSize : dimensions->as_int64().value_or(kEmbeddingSize), 1,
-      kEmbeddingSizeMax));
+  const auto size = static_cast<std::size_t>(
+      std::clamp<std::int64_t>((dimensions == nullptr ? std::nullopt : dimensions->as_int64())
+                                   .value_or(static_cast<std::int64_t>(kEmbeddingSize)),
+                               1, kEmbeddingSizeMax));
   std::int64_t tokens = 0;
   json::Array data;
   for (std::size_t i = 0; i < std::min(inputs.size(), kInputsMax); ++i) {

@@ -47,7 +47,7 @@ class Simulator final : public http::Handler {
 
   Task<> answer_model_call(http::Exchange& exchange, bool chat);
   Task<> answer_embeddings(http::Exchange& exchange);
-  Task<> answer_models(http::Exchange& exchange);
+  Task<> answer_models(http::Exchange& exchange) const;
   Task<> generate(http::Exchange& exchange, const Call& call);
   Task<> stream(http::Exchange& exchange, const Call& call);
   Task<> fail_on_purpose(http::Exchange& exchange, std::string fault);
