@@ -122,7 +122,7 @@ int sums(std::span<const std::string> arguments) {
   options.maybe_word("TENANT", asked.tenant, "whose usage; everyone's by default");
   asked.declare(options);
   options
-      .choice_if_any("--by", by, {"hour", "day", "model", "key"},
+      .choice_if_any("--by", by, {"hour", "day", "model", "key", "member"},
                      "what sums are kept apart by (UTC)")
       .choice("-o,--output", asked.output, {"table", "json", "yaml", "csv"}, "form of the answer");
   if (const auto over = options.parse(arguments)) return *over;

@@ -124,8 +124,8 @@ json::Value usage_of_one(const json::Value& answer, const std::string& tenant) {
 }
 
 Table record_table() {
-  return Table({"TIME", "REQUEST", "KEY", "MODEL", "STATUS", "OUTCOME", "PROMPT", "CACHED",
-                "COMPLETION", "REASONING", "FIRST TOKEN", "SECONDS", "COST"});
+  return Table({"TIME", "REQUEST", "KEY", "MEMBER", "MODEL", "STATUS", "OUTCOME", "PROMPT",
+                "CACHED", "COMPLETION", "REASONING", "FIRST TOKEN", "SECONDS", "COST"});
 }
 
 void add_record(Table& table, const json::Value& record) {
@@ -133,11 +133,12 @@ void add_record(Table& table, const json::Value& record) {
   const std::string mark = record["estimated"].as_bool().value_or(false) ? "~" : "";
   const std::string_view currency = record["currency"].text();
   table.row({std::string(record["time"].text()), std::string(record["requestId"].text()),
-             std::string(record["key"].text()), or_dash(record["model"].text()),
-             number(record, "status"), std::string(record["outcome"].text()),
-             mark + number(record, "promptTokens"), number(record, "cachedTokens"),
-             mark + number(record, "completionTokens"), number(record, "reasoningTokens"),
-             seconds_cell(record["firstTokenSeconds"]), seconds_cell(record["durationSeconds"]),
+             std::string(record["key"].text()), or_dash(record["member"].text()),
+             or_dash(record["model"].text()), number(record, "status"),
+             std::string(record["outcome"].text()), mark + number(record, "promptTokens"),
+             number(record, "cachedTokens"), mark + number(record, "completionTokens"),
+             number(record, "reasoningTokens"), seconds_cell(record["firstTokenSeconds"]),
+             seconds_cell(record["durationSeconds"]),
              currency.empty() ? "-" : fmt::format("{} {}", record["cost"].text(), currency)});
 }
 

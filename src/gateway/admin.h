@@ -16,7 +16,8 @@ enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 /// GET /metrics (Prometheus), /healthz, and for the owner, everything optional but where it says
 /// so:
 ///
-/// - /usage?tenant=NAME&uid=UID&all=true&from=HOUR&to=HOUR&by=hour|day|model|key&form=json|csv:
+/// -
+/// /usage?tenant=NAME&uid=UID&all=true&from=HOUR&to=HOUR&by=hour|day|model|key|member&form=json|csv:
 ///   sums; hours since 1970, both included.
 /// - /usage/records?tenant=NAME&uid=UID&all=true&from=US&to=US&limit=N&order=newest|oldest&
 ///   form=jsonl|csv: single requests, one a line; microseconds since 1970, `to` excluded; tenant or

@@ -186,6 +186,12 @@ json::Value to_value(const ModelConfig& model) {
   return object;
 }
 
+json::Value to_value(const MemberConfig& member) {
+  json::Object object{{"name", member.name}};
+  set_limits(object, member.limits);
+  return object;
+}
+
 json::Value to_value(const TenantConfig& tenant) {
   json::Array issuers;
   for (const IssuerConfig& issuer : tenant.issuers)
@@ -193,12 +199,19 @@ json::Value to_value(const TenantConfig& tenant) {
   json::Array models;
   for (const ModelConfig& model : tenant.models)
     models.push_back(to_value(model));
+  json::Array members;
+  for (const MemberConfig& member : tenant.members)
+    members.push_back(to_value(member));
+  json::Object each_member;
+  set_limits(each_member, tenant.member_limits);
   json::Object object{{"name", tenant.name},
                       {"uid", tenant.uid},
                       {"serviceHost", tenant.service_host},
                       {"endpoints", strings_to_json(tenant.endpoints)},
                       {"issuers", std::move(issuers)},
                       {"models", std::move(models)},
+                      {"eachMember", std::move(each_member)},
+                      {"members", std::move(members)},
                       {"created", tenant.created}};
   set_limits(object, tenant.limits);
   return object;
@@ -268,6 +281,12 @@ TenantConfig tenant_from(const json::Object& object) {
   });
   for_each_object(object, "models",
                   [&](const json::Object& model) { tenant.models.push_back(model_from(model)); });
+  const json::Value* each_member = object.find("eachMember");
+  if (each_member != nullptr && each_member->as_object() != nullptr)
+    tenant.member_limits = limits_in(*each_member->as_object());
+  for_each_object(object, "members", [&](const json::Object& member) {
+    tenant.members.push_back({string_in(member, "name"), limits_in(member)});
+  });
   tenant.created = number_in(object, "created").value_or(0);
   return tenant;
 }

@@ -94,6 +94,14 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
+/// A member with limits of its own: the subject of tokens.
+struct MemberConfig {
+  std::string name;
+  LimitConfig limits = {};  // what it leaves out is as every member's
+
+  bool operator==(const MemberConfig&) const = default;
+};
+
 /// What the gateway does for one tenant.
 struct TenantConfig {
   std::string name;
@@ -105,6 +113,9 @@ struct TenantConfig {
   LimitConfig limits = {.requests_per_hour = kRequestsPerHourDefault};
   std::vector<IssuerConfig> issuers;
   std::vector<ModelConfig> models = {};
+  /// Of every member, beside those of the tenant.
+  LimitConfig member_limits = {};
+  std::vector<MemberConfig> members = {};
   /// Seconds since 1970.
   std::int64_t created = 0;
 

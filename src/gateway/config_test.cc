@@ -37,6 +37,8 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                                               .headers = {{"a", "b"}, {"c", ""}},
                                               .ca = "PEM",
                                               .problem = "none"}}}};
+  tenant.member_limits = {.requests_per_hour = 7};
+  tenant.members = {{"ann", {.tokens_per_minute = 100}}, {"bob"}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

@@ -68,7 +68,7 @@ Result<Principal> check_claims(const Result<JwtClaims>& claims, const Tenant& te
   }
   if (builtin && claims->tenant_uid != tenant.uid)
     return refuse("the token is of an earlier tenant of this name; ask for a new one");
-  return Principal{kTokenKey, nullptr};
+  return Principal{kTokenKey, nullptr, claims->subject};
 }
 
 }  // namespace

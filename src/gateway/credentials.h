@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -17,6 +18,8 @@ struct Principal {
   std::string_view key;
   /// What that API key opens; null for a token. Valid as long as the snapshot.
   const ApiKeyGrant* grant = nullptr;
+  /// The subject of a token; empty for a key, and for a token without one.
+  std::string member = {};
 };
 
 inline constexpr std::string_view kTokenKey = "token";

@@ -56,6 +56,10 @@ Result<> check_served(const Request& request) {
     return fail(ErrorCode::kUnavailable,
                 fmt::format("{} has no ready endpoint", request.tenant->service.service_host));
   }
+  if (!request.tenant->members_can_be_kept && request.principal.grant == nullptr)
+    return fail(
+        ErrorCode::kUnavailable,
+        "the limits of members cannot be kept at the moment; an API key is not held to them");
   const LimitSet limits = request.limits();
   for (const LimitScope scope : kLimitScopes) {
     if (limits[scope] != nullptr && !limits[scope]->can_be_kept()) {
@@ -260,7 +264,8 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
                                           ? "the tenant of this credential is not there any more"
                                           : fmt::format("there is no tenant {}", target.tenant));
   }
-  INSULA_TRY(request.principal, std::move(principal));
+  if (!principal) return std::unexpected(std::move(principal).error());
+  request.come_from(*std::move(principal));
   const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
   if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
   request.operation = llm::operation_of(target.path);

@@ -1,12 +1,16 @@
 #include "gateway/in_flight_table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
+
+#include "gateway/usage_record_v1.h"
 
 namespace insula::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x314c46494c4e49;  // "INLIFL1"
+constexpr std::uint64_t kMagic = 0x324c46494c4e49;    // "INLIFL2"
+constexpr std::uint64_t kMagicV1 = 0x314c46494c4e49;  // "INLIFL1"
 constexpr std::size_t kHeaderBytes = 4096;
 
 }  // namespace
@@ -33,6 +37,37 @@ struct InFlightTable::Slot {
   UsageRecord record;
 };
 
+/// The first format: the same, with records of before there were members.
+struct InFlightTable::V1 {
+  struct Settlement {
+    std::uint64_t slot;
+    UsageJournal::Update update;
+    std::uint64_t ring;
+    std::uint64_t record_number;
+    UsageRecordV1 record;
+  };
+
+  struct Header {
+    std::uint64_t magic;
+    std::uint64_t touched;
+    std::uint64_t settling;
+    Settlement settlement;
+  };
+
+  struct Slot {
+    std::uint64_t taken;
+    std::int64_t prompt_tokens;
+    std::int64_t cached_tokens;
+    std::int64_t completion_tokens;
+    std::int64_t reasoning_tokens;
+    std::int64_t completion_reserved;
+    ModelPrice price;
+    UsageRecordV1 record;
+  };
+
+  static constexpr std::size_t kBytes = kHeaderBytes + kSlots * sizeof(Slot);
+};
+
 InFlightTable::InFlightTable(MappedFile mapped) : mapped_(std::move(mapped)) {
   free_.reserve(kSlots);
 }
@@ -48,6 +83,35 @@ std::span<InFlightTable::Slot> InFlightTable::slots() const {
   return {reinterpret_cast<Slot*>(mapped_.data() + kHeaderBytes), kSlots};
 }
 
+/// Puts a table with the same in it in the place of one of the first format.
+Result<MappedFile> InFlightTable::convert(const MappedFile& old,
+                                          const std::filesystem::path& file,
+                                          std::size_t bytes) {
+  INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), bytes));
+  const auto& from = *reinterpret_cast<const V1::Header*>(old.data());
+  auto& to = *reinterpret_cast<Header*>(made.data());
+  to.magic = kMagic;
+  to.touched = from.touched;
+  to.settling = from.settling;
+  const V1::Settlement& settling = from.settlement;
+  to.settlement = {settling.slot, settling.update, settling.ring, settling.record_number,
+                   settling.record.present()};
+  const auto* before = reinterpret_cast<const V1::Slot*>(old.data() + kHeaderBytes);
+  auto* slots = reinterpret_cast<Slot*>(made.data() + kHeaderBytes);
+  for (std::size_t i = 0; i < std::min<std::size_t>(from.touched, kSlots); ++i) {
+    slots[i].taken = before[i].taken;
+    slots[i].prompt_tokens = before[i].prompt_tokens;
+    slots[i].cached_tokens = before[i].cached_tokens;
+    slots[i].completion_tokens = before[i].completion_tokens;
+    slots[i].reasoning_tokens = before[i].reasoning_tokens;
+    slots[i].completion_reserved = before[i].completion_reserved;
+    slots[i].price = before[i].price;
+    slots[i].record = before[i].record.present();
+  }
+  INSULA_TRY_VOID(put_in_place(file));
+  return made;
+}
+
 Result<std::unique_ptr<InFlightTable>> InFlightTable::open(const std::filesystem::path& file) {
   constexpr std::size_t kBytes = kHeaderBytes + kSlots * sizeof(Slot);
   auto mapped = MappedFile::open(file, 1);
@@ -58,6 +122,9 @@ Result<std::unique_ptr<InFlightTable>> InFlightTable::open(const std::filesystem
     INSULA_TRY_VOID(put_in_place(file));
     return table;
   }
+  if (mapped && mapped->size() == V1::kBytes &&
+      reinterpret_cast<const V1::Header*>(mapped->data())->magic == kMagicV1)
+    mapped = convert(*mapped, file, kBytes);
   if (!mapped) return std::unexpected(std::move(mapped).error());
   if (mapped->size() != kBytes)
     return fail(ErrorCode::kConflict, file.string() + ": not a table of requests in flight");

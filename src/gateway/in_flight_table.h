@@ -49,7 +49,8 @@ class InFlightTable {
   /// Requests beyond it run unnoted: a kill forgets them.
   static constexpr std::size_t kSlots = 4096;
 
-  /// Opens or creates the file. Errors: fail_errno; kConflict when it is no such table.
+  /// Opens or creates the file, and converts one of the first format. Errors: fail_errno; kConflict
+  /// when it is no such table.
   static Result<std::unique_ptr<InFlightTable>> open(const std::filesystem::path& file);
   ~InFlightTable();
   InFlightTable(const InFlightTable&) = delete;
@@ -75,8 +76,12 @@ class InFlightTable {
  private:
   struct Slot;
   struct Header;
+  struct V1;
 
   explicit InFlightTable(MappedFile mapped);
+  static Result<MappedFile> convert(const MappedFile& old,
+                                    const std::filesystem::path& file,
+                                    std::size_t bytes);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Slot> slots() const;
 

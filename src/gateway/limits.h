@@ -8,20 +8,19 @@
 #include <optional>
 
 #include "gateway/config.h"
-#include "gateway/rate_window.h"
-#include "gateway/token_window.h"
+#include "gateway/limiter.h"
 
 namespace insula::gateway {
 
-/// What the requests of one tenant, API key or model are held to, and what counts them. Snapshots
-/// that follow one another share the windows and the count of running requests, whatever the
-/// numbers become.
+/// What the requests of one tenant, API key, member or model are held to, and what counts them.
+/// Snapshots that follow one another share the windows and the count of running requests, whatever
+/// the numbers become.
 struct Limits {
   LimitConfig most;
   /// Null when there is no such limit, or when its file cannot be opened: nothing is served then,
   /// since no limit would be worse.
-  std::shared_ptr<RateWindow> requests = nullptr;
-  std::shared_ptr<TokenWindow> tokens = nullptr;
+  std::shared_ptr<RequestLimiter> requests = nullptr;
+  std::shared_ptr<TokenLimiter> tokens = nullptr;
   std::shared_ptr<std::atomic<std::int64_t>> running = nullptr;
 
   [[nodiscard]] bool can_be_kept() const {
@@ -34,7 +33,7 @@ struct Limits {
 enum class LimitKind : std::uint8_t { kConcurrency, kTokens, kRequests };
 
 /// Whose limit it was.
-enum class LimitScope : std::uint8_t { kTenant, kKey, kModel };
+enum class LimitScope : std::uint8_t { kTenant, kKey, kModel, kMember };
 
 struct LimitMet {
   LimitKind kind = LimitKind::kRequests;
@@ -44,8 +43,8 @@ struct LimitMet {
 };
 
 /// In the order in which shares are taken.
-inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kModel,
-                                            LimitScope::kTenant};
+inline constexpr std::array kLimitScopes = {LimitScope::kKey, LimitScope::kMember,
+                                            LimitScope::kModel, LimitScope::kTenant};
 
 /// One thing for every scope.
 template <class T>
@@ -72,12 +71,12 @@ struct RateReport {
 ///
 /// A request that is refused has used up nothing. Of each scope concurrency and tokens are taken,
 /// which can be given back, and the window of requests is looked at, which cannot; only when all
-/// scopes have room are those windows used up. The key comes before the model, and both before the
-/// tenant: as long as one is over a limit of its own, its requests hold nothing of what the next
-/// ones share for even a moment.
+/// scopes have room are those windows used up. Key and member come before the model, and all before
+/// the tenant: as long as one is over a limit of its own, its requests hold nothing of what the
+/// next ones share for even a moment.
 ///
 /// Between the look and the use another request may take the tenant's last place. This one has then
-/// used up one of its key's or model's for nothing: too few are admitted, never too many.
+/// used up one of its key's, member's or model's for nothing: too few are admitted, never too many.
 ///
 /// Threads: one at a time.
 /// Lifetime: the limits outlive it.

@@ -316,6 +316,66 @@ TEST_F(GatewayTest, MoreTokensAreReservedOfTheKeyAndTheTenantOrOfNeither) {
   EXPECT_EQ(left("small", LimitScope::kTenant), 170);
 }
 
+TEST_F(GatewayTest, AMemberIsHeldToLimitsOfItsOwnBesideItsTenants) {
+  Model model(loop_);
+  config_.tenants[0].member_limits = {.requests_per_hour = 1, .tokens_per_minute = 1000};
+  config_.tenants[0].members = {{"bob", {.requests_per_hour = 2}}};
+  start({model.address}, 2);
+  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const auto as = [&](std::string_view member) {
+    const std::string token =
+        mint_token(signer, {.tenant = "alpha", .subject = std::string(member)},
+                   system_clock().wall())
+            .value();
+    return send("POST", "/alpha/v1/chat/completions", bearer(token), kStream);
+  };
+  EXPECT_EQ(as("ann").status, 200);
+  const auto refused = as("ann");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("this member's rate limit of 1 requests per hour"));
+  EXPECT_THAT(refused.headers.get("RateLimit"), HasSubstr("\"member\";r=0;"));
+  EXPECT_THAT(refused.headers.get("RateLimit-Policy"),
+              HasSubstr("\"member-tokens\";q=1000;w=60;qu=\"tokens\""));
+  EXPECT_GE(std::stoi(std::string(refused.headers.get("Retry-After"))), 3600);
+  EXPECT_EQ(as("bob").status, 200);
+  EXPECT_EQ(as("bob").status, 200);
+  EXPECT_EQ(as("bob").status, 429);
+  EXPECT_EQ(as("").status, 200);
+  EXPECT_EQ(as("").status, 429);
+  // A key is nobody's, and the tenant has used up what was admitted.
+  const auto by_key = chat(kStream);
+  EXPECT_EQ(by_key.status, 200);
+  EXPECT_EQ(by_key.headers.get("x-ratelimit-remaining-requests"), "995");
+  EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_rate_limited_total{tenant=\"alpha\","
+                                            "limit=\"requests\",scope=\"member\"} 3"));
+  // A restart changes none of it.
+  gateway_.reset();
+  start({model.address});
+  EXPECT_EQ(as("ann").status, 429);
+
+  UsageQuery by_member{.tenant = "alpha", .by = UsageBy::kMember};
+  std::map<std::string, std::int64_t> requests;
+  for (const UsageRow& row : wait(gateway_->usage(by_member)).value().rows)
+    requests[row.member] += row.counts.requests;
+  EXPECT_EQ(requests, (std::map<std::string, std::int64_t>{{"", 2}, {"ann", 1}, {"bob", 2}}));
+  EXPECT_EQ(records().front().subject.member.view(), "ann");
+}
+
+TEST_F(GatewayTest, MembersWhoseLimitsCannotBeKeptAreUnavailableAndKeysAreServed) {
+  Model model(loop_);
+  config_.tenants[0].member_limits = {.concurrent_requests = 5};
+  std::filesystem::create_directories(directory_ / "limits/alpha.members");
+  start({model.address});
+  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(),
+                                       {.tenant = "alpha"}, system_clock().wall())
+                                .value();
+  EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(token)).status, 503);
+  EXPECT_EQ(chat().status, 200);
+  std::filesystem::remove(directory_ / "limits/alpha.members");
+  ASSERT_TRUE(wait(gateway_->persist()));
+  EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(token)).status, 200);
+}
+
 TEST_F(GatewayTest, OfSeveralLimitsOfRequestsTheOneIsToldThatLastsLongest) {
   testing::FakeClock clock;
   config_.tenants[0].limits.requests_per_hour = 1;

@@ -311,6 +311,8 @@ std::string_view owner_of(LimitScope scope) {
       return "this API key's";
     case LimitScope::kModel:
       return "the model's";
+    case LimitScope::kMember:
+      return "this member's";
     case LimitScope::kTenant:
       break;
   }
@@ -324,6 +326,8 @@ void append_rate_headers(std::string& out, const RateReport& report, std::option
        {report.tokens[LimitScope::kTenant], "tenant-tokens", kTokenWindow, kTokenUnit},
        {report.requests[LimitScope::kKey], "key", kRateWindow, ""},
        {report.tokens[LimitScope::kKey], "key-tokens", kTokenWindow, kTokenUnit},
+       {report.requests[LimitScope::kMember], "member", kRateWindow, ""},
+       {report.tokens[LimitScope::kMember], "member-tokens", kTokenWindow, kTokenUnit},
        {report.requests[LimitScope::kModel], "model", kRateWindow, ""},
        {report.tokens[LimitScope::kModel], "model-tokens", kTokenWindow, kTokenUnit}}};
   LimitFields fields;

@@ -12,6 +12,8 @@ const char* label_of(LimitScope scope) {
       return "key";
     case LimitScope::kModel:
       return "model";
+    case LimitScope::kMember:
+      return "member";
     case LimitScope::kTenant:
       break;
   }
@@ -98,8 +100,8 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       metrics.rate_limited[scope][i] = &registry.counter(
           "insula_gateway_rate_limited_total",
           "Requests refused with 429, by the limit that they met and whose it was. Raise that "
-          "limit in the Tenant's rateLimit or that of its model, or make a key with a larger one, "
-          "if they are wanted.",
+          "limit in the Tenant's rateLimit or that of its model or member, or make a key with a "
+          "larger one, if they are wanted.",
           {{"tenant", name}, {"limit", kLimits[i]}, {"scope", label_of(scope)}});
     }
   }

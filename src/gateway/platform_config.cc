@@ -218,6 +218,12 @@ ModelConfig model_of(const PlatformObjects& objects,
   return config;
 }
 
+LimitConfig limits_of(const api::TenantMemberRateLimit& limit) {
+  return {.requests_per_hour = limit.requests_per_hour,
+          .tokens_per_minute = limit.tokens_per_minute,
+          .concurrent_requests = limit.concurrent_requests};
+}
+
 TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
   TenantConfig config;
   config.name = tenant.metadata.name;
@@ -233,6 +239,9 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   config.endpoints = std::move(service.endpoints);
   for (const api::TenantModel& model : gateway.models)
     config.models.push_back(model_of(objects, tenant, model));
+  config.member_limits = limits_of(gateway.member_rate_limit);
+  for (const api::TenantMember& member : gateway.members)
+    config.members.push_back({.name = member.name, .limits = limits_of(member.rate_limit)});
   for (const api::TenantJwt& jwt : gateway.jwt)
     config.issuers.push_back(issuer_of(objects, tenant, jwt));
   if (objects.cluster_keys) config.issuers.push_back(cluster_issuer(objects, tenant));

@@ -131,12 +131,19 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   api::TenantModel fallback;
   fallback.name = "n";
   with_models.spec.gateway.models = {model, fallback};
+  with_models.spec.gateway.member_rate_limit.requests_per_hour = 60;
+  api::TenantMember member;
+  member.name = "ann";
+  member.rate_limit.tokens_per_minute = 100;
+  with_models.spec.gateway.members = {member};
   const PlatformObjects objects{.tenants = {shared(with_models)},
                                 .services = {shared(service("a")), shared(service("b"))},
                                 .slices = {shared(slice("a", {endpoint("10.0.0.1", true)})),
                                            shared(slice("b", {endpoint("10.0.9.9", true)}))}};
   const TenantConfig config = make_config(objects).tenants.at(0);
   EXPECT_EQ(config.created, 1'700'000'000);
+  EXPECT_EQ(config.member_limits, (LimitConfig{.requests_per_hour = 60}));
+  EXPECT_THAT(config.members, ElementsAre(MemberConfig{"ann", {.tokens_per_minute = 100}}));
   EXPECT_THAT(
       config.models,
       ElementsAre(ModelConfig{"m",

@@ -10,24 +10,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/limiter.h"
 
 namespace insula::gateway {
 
-/// The window over which requests are counted.
-inline constexpr std::chrono::seconds kRateWindow{3600};
 /// The largest limit that is kept as an exact log: 128 MiB of file. A larger one is
 /// enforced as this one.
 inline constexpr std::int64_t kRateLimitMax = (std::int64_t{1} << 24) - 1;
-
-/// What the limiter decided, with the numbers that the reply's headers carry.
-struct RateDecision {
-  bool admitted = false;
-  std::int64_t limit = 0;
-  std::int64_t remaining = 0;
-  /// Until the oldest counted request leaves the window; when none remain, until one more is
-  /// admitted. Zero when nothing is counted.
-  std::chrono::nanoseconds reset{};
-};
 
 /// An exact sliding log: at most N admissions in any window of kRateWindow, however many threads
 /// ask, and whenever the process dies.
@@ -44,7 +33,7 @@ struct RateDecision {
 /// Threads: admit() and look() from any, without locks; grow() from one at a time.
 /// Durability: a killed process loses nothing; a crashed machine what the kernel had not yet
 /// written, at most what came since the last flush().
-class RateWindow {
+class RateWindow final : public RequestLimiter {
  public:
   /// Opens the ring in `file`, or creates it with room for `limit`. One that exists may be smaller:
   /// call grow(). `boot` names this run of the machine, see current_boot_id().
@@ -58,16 +47,16 @@ class RateWindow {
                                                   std::int64_t limit,
                                                   const Clock& clock,
                                                   std::string_view boot);
-  ~RateWindow();
+  ~RateWindow() override;
   RateWindow(const RateWindow&) = delete;
   RateWindow& operator=(const RateWindow&) = delete;
 
   /// Admits one request if fewer than `limit` were admitted in the last window, or fewer than the
   /// ring has room for when grow() has failed.
-  RateDecision admit(std::int64_t limit);
+  RateDecision admit(std::int64_t limit) override;
 
   /// The same numbers without admitting anything; `admitted` says whether one would be.
-  [[nodiscard]] RateDecision look(std::int64_t limit) const;
+  [[nodiscard]] RateDecision look(std::int64_t limit) const override;
 
   /// Makes room for `limit`. Admissions by other threads wait while the log is copied, about a
   /// microsecond a thousand entries. Errors: fail_errno; the old ring then serves on.

@@ -5,10 +5,13 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "gateway/usage_record_v1.h"
 
 namespace insula::gateway {
 namespace {
@@ -23,8 +26,33 @@ struct Header {
   std::uint64_t record_bytes = sizeof(StoredRecord);
 };
 
-off_t offset_of(std::size_t record) {
-  return static_cast<off_t>(RecordFile::kHeaderBytes + record * sizeof(StoredRecord));
+/// As a segment had it before there were members. Its sum was over what is before that.
+struct StoredRecordV1 {
+  UsageRecordV1 record;
+  std::uint64_t ring = 0;
+  std::uint64_t number = 0;
+  std::uint64_t checksum = 0;
+};
+
+/// FNV-1a over words and not bytes: nobody forges these files, but disks forget.
+template <class Stored>
+std::uint64_t sum_of(const Stored& stored) {
+  std::array<std::uint64_t, sizeof(Stored) / sizeof(std::uint64_t) - 1> words{};
+  std::memcpy(words.data(), &stored, sizeof words);
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint64_t word : words) {
+    hash = (hash ^ word) * 0x100000001b3U;
+    hash ^= hash >> 32U;
+  }
+  return hash;
+}
+
+/// One that is not whole stays so.
+StoredRecord present(const StoredRecordV1& before) {
+  StoredRecord stored{before.record.present(), before.ring, before.number};
+  stored.seal();
+  if (before.checksum != sum_of(before)) stored.checksum = ~stored.checksum;
+  return stored;
 }
 
 /// Bytes that were written; fewer than asked for when the disk is full, or -1.
@@ -57,22 +85,14 @@ Result<std::size_t> up_to_last_whole(const RecordFile& file) {
 
 }  // namespace
 
-/// FNV-1a over words and not bytes: nobody forges these files, but disks forget.
 std::uint64_t StoredRecord::sum() const {
-  std::array<std::uint64_t, sizeof(StoredRecord) / sizeof(std::uint64_t) - 1> words{};
-  std::memcpy(words.data(), this, sizeof words);
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const std::uint64_t word : words) {
-    hash = (hash ^ word) * 0x100000001b3U;
-    hash ^= hash >> 32U;
-  }
-  return hash;
+  return sum_of(*this);
 }
 
 Result<RecordFile> RecordFile::create(const std::filesystem::path& file) {
   Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create " + file.string());
-  std::array<char, kHeaderBytes> bytes{};
+  std::array<char, sizeof(StoredRecord)> bytes{};
   const Header header;
   std::memcpy(bytes.data(), &header, sizeof header);
   if (write_all(fd.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -80,7 +100,7 @@ Result<RecordFile> RecordFile::create(const std::filesystem::path& file) {
     ::unlink(file.c_str());
     return failed;
   }
-  return RecordFile(std::move(fd), file.string(), 0);
+  return RecordFile(std::move(fd), file.string(), 0, sizeof(StoredRecord));
 }
 
 Result<RecordFile> RecordFile::open(const std::filesystem::path& file) {
@@ -92,9 +112,11 @@ Result<RecordFile> RecordFile::open(const std::filesystem::path& file) {
   const auto size = static_cast<std::size_t>(status.st_size);
   const ssize_t got = ::pread(fd.get(), &header, sizeof header, 0);
   if (got < 0) return fail_errno("read " + file.string());
-  if (size < kHeaderBytes || header.magic != kMagic || header.record_bytes != sizeof(StoredRecord))
+  const std::size_t record_bytes = header.record_bytes;
+  const bool known = record_bytes == sizeof(StoredRecord) || record_bytes == sizeof(StoredRecordV1);
+  if (header.magic != kMagic || !known || size < record_bytes)
     return fail(ErrorCode::kConflict, file.string() + ": not a segment of usage records");
-  return RecordFile(std::move(fd), file.string(), (size - kHeaderBytes) / sizeof(StoredRecord));
+  return RecordFile(std::move(fd), file.string(), size / record_bytes - 1, record_bytes);
 }
 
 Result<std::size_t> RecordFile::repair() {
@@ -102,7 +124,7 @@ Result<std::size_t> RecordFile::repair() {
   if (::fstat(fd_.get(), &status) != 0) return fail_errno("stat " + name_);
   INSULA_TRY(records_, up_to_last_whole(*this));
   const std::size_t cut = static_cast<std::size_t>(status.st_size) - bytes();
-  if (cut > 0 && ::ftruncate(fd_.get(), offset_of(records_)) != 0)
+  if (cut > 0 && ::ftruncate(fd_.get(), static_cast<off_t>(bytes())) != 0)
     return fail_errno("cut " + name_);
   return cut;
 }
@@ -110,7 +132,7 @@ Result<std::size_t> RecordFile::repair() {
 Result<std::size_t> RecordFile::append(std::span<const StoredRecord> records) {
   if (records.empty()) return 0U;
   const ssize_t wrote = write_all(fd_.get(), reinterpret_cast<const char*>(records.data()),
-                                  records.size_bytes(), offset_of(records_));
+                                  records.size_bytes(), static_cast<off_t>(bytes()));
   if (wrote < 0) return fail_errno("write " + name_);
   const std::size_t whole = static_cast<std::size_t>(wrote) / sizeof(StoredRecord);
   if (whole == 0) return fail_errno("write " + name_);
@@ -118,19 +140,34 @@ Result<std::size_t> RecordFile::append(std::span<const StoredRecord> records) {
   return whole;
 }
 
-Result<std::size_t> RecordFile::read(std::size_t first, std::span<StoredRecord> out) const {
-  const std::size_t wanted = std::min(out.size(), records_ - std::min(first, records_));
+/// Returns how many records were read whole.
+Result<std::size_t> RecordFile::read_bytes(std::size_t first,
+                                           std::size_t count,
+                                           std::span<char> out) const {
+  const std::size_t wanted = count * record_bytes_;
+  const auto from = static_cast<off_t>((1 + first) * record_bytes_);
   std::size_t done = 0;
-  while (done < wanted * sizeof(StoredRecord)) {
+  while (done < wanted) {
     const ssize_t got =
-        ::pread(fd_.get(), reinterpret_cast<char*>(out.data()) + done,
-                wanted * sizeof(StoredRecord) - done, offset_of(first) + static_cast<off_t>(done));
+        ::pread(fd_.get(), out.data() + done, wanted - done, from + static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno("read " + name_);
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
-  return done / sizeof(StoredRecord);
+  return done / record_bytes_;
+}
+
+Result<std::size_t> RecordFile::read(std::size_t first, std::span<StoredRecord> out) const {
+  const std::size_t wanted = std::min(out.size(), records_ - std::min(first, records_));
+  const std::span<char> bytes(reinterpret_cast<char*>(out.data()), out.size_bytes());
+  if (is_of_present_format()) return read_bytes(first, wanted, bytes);
+  std::vector<StoredRecordV1> before(wanted);
+  const std::span<char> shorter(reinterpret_cast<char*>(before.data()),
+                                before.size() * sizeof(StoredRecordV1));
+  INSULA_TRY(const std::size_t got, read_bytes(first, wanted, shorter));
+  std::ranges::transform(std::span(before).first(got), out.begin(), present);
+  return got;
 }
 
 Result<std::optional<StoredRecord>> RecordFile::last() const {

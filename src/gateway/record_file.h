@@ -30,13 +30,12 @@ struct StoredRecord {
   [[nodiscard]] std::uint64_t sum() const;
 };
 
-/// One segment of the record log: a header, and records one behind the other.
+/// One segment of the record log: a header, and records one behind the other. Those of before there
+/// were members have shorter records; they are read as they are, and not added to any more.
 ///
 /// Lifetime: of the open file; it may be removed meanwhile. Threads: one at a time.
 class RecordFile {
  public:
-  static constexpr std::size_t kHeaderBytes = sizeof(StoredRecord);
-
   /// A new, empty one. Errors: fail_errno.
   static Result<RecordFile> create(const std::filesystem::path& file);
   /// Errors: kConflict when it is no segment of this format; fail_errno.
@@ -47,7 +46,11 @@ class RecordFile {
 
   [[nodiscard]] std::size_t records() const { return records_; }
 
-  [[nodiscard]] std::size_t bytes() const { return kHeaderBytes + records_ * sizeof(StoredRecord); }
+  /// The header takes the place of a record.
+  [[nodiscard]] std::size_t bytes() const { return (1 + records_) * record_bytes_; }
+
+  /// Whether append() may be called.
+  [[nodiscard]] bool is_of_present_format() const { return record_bytes_ == sizeof(StoredRecord); }
 
   /// Writes behind the last one. Returns how many were written whole, before an error if there was
   /// one: the next call goes on behind them. Errors: fail_errno,
@@ -65,12 +68,20 @@ class RecordFile {
   Result<> sync();
 
  private:
-  RecordFile(Fd fd, std::string name, std::size_t records)
-      : fd_(std::move(fd)), name_(std::move(name)), records_(records) {}
+  RecordFile(Fd fd, std::string name, std::size_t records, std::size_t record_bytes)
+      : fd_(std::move(fd)),
+        name_(std::move(name)),
+        records_(records),
+        record_bytes_(record_bytes) {}
+
+  [[nodiscard]] Result<std::size_t> read_bytes(std::size_t first,
+                                               std::size_t count,
+                                               std::span<char> out) const;
 
   Fd fd_;
   std::string name_;
   std::size_t records_;
+  std::size_t record_bytes_;
 };
 
 }  // namespace insula::gateway

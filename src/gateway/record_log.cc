@@ -134,7 +134,9 @@ void RecordLog::resume(RecordRing& ring) const {
 }
 
 bool RecordLog::wants_rotation() const {
-  if (!newest_ || newest_->bytes() + sizeof(StoredRecord) > kSegmentBytes) return true;
+  if (!newest_ || !newest_->is_of_present_format() ||
+      newest_->bytes() + sizeof(StoredRecord) > kSegmentBytes)
+    return true;
   const auto age = std::chrono::microseconds(micros_of(clock_.wall()) - newest_since_us_);
   return newest_->records() > 0 && age > kSegmentAgeMax;
 }

@@ -4,13 +4,16 @@
 #include <utility>
 
 #include "base/random.h"
+#include "gateway/usage_record_v1.h"
 
 namespace insula::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31474e524c4e49;  // "INLRNG1"
+constexpr std::uint64_t kMagic = 0x32474e524c4e49;    // "INLRNG2"
+constexpr std::uint64_t kMagicV1 = 0x31474e524c4e49;  // "INLRNG1"
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kBytes = kHeaderBytes + RecordRing::kRecords * sizeof(UsageRecord);
+constexpr std::size_t kBytesV1 = kHeaderBytes + RecordRing::kRecords * sizeof(UsageRecordV1);
 
 }  // namespace
 
@@ -34,6 +37,24 @@ std::span<UsageRecord> RecordRing::records() const {
   return {reinterpret_cast<UsageRecord*>(mapped_.data() + kHeaderBytes), kRecords};
 }
 
+/// Puts a ring with the same records under the same numbers in the place of one of the first
+/// format.
+Result<MappedFile> RecordRing::convert(const MappedFile& old, const std::filesystem::path& file) {
+  INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), kBytes));
+  const auto& from = *reinterpret_cast<const Header*>(old.data());
+  auto& to = *reinterpret_cast<Header*>(made.data());
+  to.magic = kMagic;
+  to.id = from.id;
+  to.written = from.written.load();
+  to.read = from.read.load();
+  const auto* before = reinterpret_cast<const UsageRecordV1*>(old.data() + kHeaderBytes);
+  auto* records = reinterpret_cast<UsageRecord*>(made.data() + kHeaderBytes);
+  for (std::size_t i = 0; i < kRecords; ++i)
+    records[i] = before[i].present();
+  INSULA_TRY_VOID(put_in_place(file));
+  return made;
+}
+
 Result<std::unique_ptr<RecordRing>> RecordRing::open(const std::filesystem::path& file) {
   auto mapped = MappedFile::open(file, 1);
   if (!mapped && mapped.error().code() == ErrorCode::kNotFound) {
@@ -44,6 +65,10 @@ Result<std::unique_ptr<RecordRing>> RecordRing::open(const std::filesystem::path
     INSULA_TRY_VOID(put_in_place(file));
     return ring;
   }
+  if (!mapped) return std::unexpected(std::move(mapped).error());
+  if (mapped->size() == kBytesV1 &&
+      reinterpret_cast<const Header*>(mapped->data())->magic == kMagicV1)
+    mapped = convert(*mapped, file);
   if (!mapped) return std::unexpected(std::move(mapped).error());
   std::unique_ptr<RecordRing> ring(new RecordRing(*std::move(mapped)));
   if (ring->mapped_.size() != kBytes || ring->header().magic != kMagic || ring->unread() > kRecords)

@@ -26,7 +26,8 @@ class RecordRing {
   /// As many unread ones are worth waking the reader for.
   static constexpr std::size_t kRecordsWorthReading = kRecords / 4;
 
-  /// Opens or creates the file. Errors: fail_errno; kConflict when it is no such ring.
+  /// Opens or creates the file, and converts one of the first format. Errors: fail_errno; kConflict
+  /// when it is no such ring.
   static Result<std::unique_ptr<RecordRing>> open(const std::filesystem::path& file);
   ~RecordRing();
   RecordRing(const RecordRing&) = delete;
@@ -55,6 +56,7 @@ class RecordRing {
   struct Header;
 
   explicit RecordRing(MappedFile mapped);
+  static Result<MappedFile> convert(const MappedFile& old, const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<UsageRecord> records() const;
 

@@ -25,10 +25,21 @@ void Request::assign(const Tenant& owner) {
   metrics_->in_flight->add(1);
 }
 
+void Request::come_from(Principal caller) {
+  principal = std::move(caller);
+  // Keys have limits of their own.
+  if (principal.grant != nullptr || tenant->members == nullptr) return;
+  const LimitConfig& most = tenant->member_limits.of(principal.member);
+  if (most == LimitConfig{}) return;
+  member_hold.emplace(tenant->members->find(principal.member));
+  member_limits = member_hold->limits(most);
+}
+
 LimitSet Request::limits() const {
   LimitSet limits;
   limits[LimitScope::kTenant] = &tenant->limits;
   if (principal.grant != nullptr) limits[LimitScope::kKey] = &principal.grant->limits;
+  if (member_limits) limits[LimitScope::kMember] = &*member_limits;
   if (route != nullptr && route->limits) limits[LimitScope::kModel] = &*route->limits;
   return limits;
 }
@@ -52,6 +63,7 @@ UsageRecord Request::identified() const {
   record.subject.uid.set(tenant->uid);
   record.subject.model.set(model);
   record.subject.key.set(principal.key);
+  record.subject.member.set(principal.member);
   record.subject.currency.set(snapshot->prices.currency);
   record.request_id.set(id);
   return record;

@@ -10,6 +10,7 @@
 #include "gateway/body_relay.h"
 #include "gateway/credentials.h"
 #include "gateway/limits.h"
+#include "gateway/member_table.h"
 #include "gateway/snapshot.h"
 #include "gateway/usage_recorder.h"
 #include "llm/request.h"
@@ -32,6 +33,9 @@ class Request {
 
   /// From here on the request is this tenant's.
   void assign(const Tenant& owner);
+
+  /// From here on it is this caller's. Requires: it has a tenant.
+  void come_from(Principal caller);
 
   /// What it is held to. Requires: it has a tenant.
   [[nodiscard]] LimitSet limits() const;
@@ -68,6 +72,10 @@ class Request {
   std::size_t body_bytes = 0;
 
   llm::TokenDemand demand{.prompt = 0, .output = 0};
+  /// Of a member that has limits: its place among those that are counted, and they. They outlive
+  /// the admission, which points to them.
+  std::optional<MemberTable::Hold> member_hold;
+  std::optional<Limits> member_limits;
   Admission admission;
   /// The limit that it met, if it was refused for one.
   std::optional<LimitMet> limit_met;

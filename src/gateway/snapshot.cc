@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kRequestsExtension = ".ring";
 constexpr const char* kTokensExtension = ".tokens";
+constexpr const char* kMembersExtension = ".members";
 /// Of a key's files; no tenant's name has a dot.
 constexpr const char* kKeyOwnerPrefix = "key.";
 
@@ -109,8 +110,10 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   }
   // All tenants come before what they have only some of, in case there is no room for everything.
   for (const TenantConfig& tenant : config.tenants) {
-    if (const auto found = snapshot->tenants.find(tenant.name); found != snapshot->tenants.end())
+    if (const auto found = snapshot->tenants.find(tenant.name); found != snapshot->tenants.end()) {
       limit_models(found->second, tenant);
+      limit_members(found->second, tenant);
+    }
   }
   for (const ApiKeyConfig& key : config.api_keys) {
     if (const auto added = add_key(snapshot->api_keys, key); !added) {
@@ -155,8 +158,8 @@ void SnapshotBuilder::remove_spent_files() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
     const std::filesystem::path& file = entry.path();
-    const bool ours =
-        file.extension() == kRequestsExtension || file.extension() == kTokensExtension;
+    const bool ours = file.extension() == kRequestsExtension ||
+                      file.extension() == kTokensExtension || file.extension() == kMembersExtension;
     if (!ours || counted_.contains(file.stem().string())) continue;
     const auto written = entry.last_write_time(error);
     if (error || now - written <= kRateWindow) {
@@ -175,6 +178,37 @@ void SnapshotBuilder::limit_models(Tenant& tenant, const TenantConfig& config) {
       tenant.models.limit(model.name,
                           limits_of(owner_of_model(config.name, model.name), model.limits));
   }
+}
+
+/// Members have no windows of their own but places in a table, which is there when some member has
+/// a limit.
+void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) {
+  MemberLimits& limits = tenant.member_limits;
+  limits.each = within_range(config.name + "'s members", config.member_limits);
+  bool limited = limits.each != LimitConfig{};
+  for (const MemberConfig& member : config.members) {
+    LimitConfig own = within_range(config.name + "'s member " + member.name, member.limits);
+    for (const auto limit : {&LimitConfig::requests_per_hour, &LimitConfig::tokens_per_minute,
+                             &LimitConfig::concurrent_requests}) {
+      if (!(own.*limit)) own.*limit = limits.each.*limit;
+    }
+    limited = limited || own != LimitConfig{};
+    limits.others.insert_or_assign(member.name, own);
+  }
+  if (!limited) return;
+  Counted& counted = counted_[config.name];
+  tenant.members = counted.members.lock();
+  if (tenant.members != nullptr) return;
+  auto opened = MemberTable::open(directory_ / (config.name + kMembersExtension), clock_, boot_);
+  if (opened) {
+    tenant.members = *std::move(opened);
+    counted.members = tenant.members;
+    return;
+  }
+  tenant.members_can_be_kept = false;
+  incomplete_ = true;
+  log_.error("members not served: what they have used cannot be kept", "tenant", config.name, "err",
+             opened.error());
 }
 
 Result<> SnapshotBuilder::add_key(ApiKeys& keys, const ApiKeyConfig& config) {
@@ -260,7 +294,8 @@ std::vector<JwtIssuer> SnapshotBuilder::build_issuers(const TenantConfig& config
   return issuers;
 }
 
-Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& asked) {
+LimitConfig SnapshotBuilder::within_range(const std::string& owner,
+                                          const LimitConfig& asked) const {
   const auto within = [&](const char* limit, std::optional<std::int64_t> wanted,
                           std::int64_t most) -> std::optional<std::int64_t> {
     if (!wanted) return std::nullopt;
@@ -269,12 +304,14 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
       log_.warn("limit out of range", "of", owner, "limit", limit, "asked", *wanted, "used", used);
     return used;
   };
-  Limits limits{
-      .most = {
-          .requests_per_hour = within("requestsPerHour", asked.requests_per_hour, kRateLimitMax),
-          .tokens_per_minute = within("tokensPerMinute", asked.tokens_per_minute, kTokenLimitMax),
-          .concurrent_requests =
-              within("concurrentRequests", asked.concurrent_requests, INT64_MAX)}};
+  return {
+      .requests_per_hour = within("requestsPerHour", asked.requests_per_hour, kRateLimitMax),
+      .tokens_per_minute = within("tokensPerMinute", asked.tokens_per_minute, kTokenLimitMax),
+      .concurrent_requests = within("concurrentRequests", asked.concurrent_requests, INT64_MAX)};
+}
+
+Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& asked) {
+  Limits limits{.most = within_range(owner, asked)};
   Counted& counted = counted_[owner];
   limits.running = counted.running.lock();
   if (limits.running == nullptr) limits.running = std::make_shared<std::atomic<std::int64_t>>(0);
@@ -304,21 +341,23 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
   const auto file = [&](const char* extension) { return directory_ / (owner + extension); };
   if (limits.most.requests_per_hour) {
     counted.requests_per_hour = *limits.most.requests_per_hour;
-    limits.requests = counted.requests.lock();
-    if (limits.requests == nullptr) {
-      INSULA_TRY(limits.requests, RateWindow::open(file(kRequestsExtension),
-                                                   counted.requests_per_hour, clock_, boot_));
-      counted.requests = limits.requests;
+    std::shared_ptr<RateWindow> requests = counted.requests.lock();
+    if (requests == nullptr) {
+      INSULA_TRY(requests, RateWindow::open(file(kRequestsExtension), counted.requests_per_hour,
+                                            clock_, boot_));
+      counted.requests = requests;
       counted.too_small = false;
     }
-    make_room(owner, counted, *limits.requests);
+    make_room(owner, counted, *requests);
+    limits.requests = std::move(requests);
   }
   if (limits.most.tokens_per_minute) {
-    limits.tokens = counted.tokens.lock();
-    if (limits.tokens == nullptr) {
-      INSULA_TRY(limits.tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
-      counted.tokens = limits.tokens;
+    std::shared_ptr<TokenWindow> tokens = counted.tokens.lock();
+    if (tokens == nullptr) {
+      INSULA_TRY(tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
+      counted.tokens = tokens;
     }
+    limits.tokens = std::move(tokens);
   }
   return {};
 }
@@ -464,6 +503,7 @@ void SnapshotBuilder::flush() {
       requests->flush();
     }
     if (const auto tokens = counted.tokens.lock(); tokens != nullptr) tokens->flush();
+    if (const auto members = counted.members.lock(); members != nullptr) members->flush();
   }
 }
 

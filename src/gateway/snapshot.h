@@ -20,12 +20,27 @@
 #include "gateway/durable_axis.h"
 #include "gateway/jwt.h"
 #include "gateway/limits.h"
+#include "gateway/member_table.h"
 #include "gateway/metrics.h"
 #include "gateway/prices.h"
+#include "gateway/rate_window.h"
 #include "gateway/retry_budget.h"
+#include "gateway/token_window.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
+
+/// What each member of a tenant is held to.
+struct MemberLimits {
+  LimitConfig each;
+  /// By name: what those have instead.
+  std::unordered_map<std::string, LimitConfig, ApiKeys::TextHash, std::equal_to<>> others;
+
+  [[nodiscard]] const LimitConfig& of(std::string_view member) const {
+    const auto found = others.find(member);
+    return found == others.end() ? each : found->second;
+  }
+};
 
 /// How requests of one tenant are checked and where they go.
 struct Tenant {
@@ -46,6 +61,11 @@ struct Tenant {
   /// once, so two are equal only if one tenant's issuers stayed as they were.
   std::uint64_t auth_scope = 0;
   Limits limits;
+  MemberLimits member_limits;
+  /// What they count; null when members have none, or when its file cannot be opened: no member is
+  /// served then.
+  std::shared_ptr<MemberTable> members;
+  bool members_can_be_kept = true;
   std::shared_ptr<const TenantMetrics> metrics;
 
   /// Calls `f` for each backend.
@@ -94,8 +114,8 @@ class SnapshotBuilder {
 
   /// `directory` gets the files of each tenant's and key's windows; those of one that is gone are
   /// removed once they have seen no admission for a window, since they then limit nothing. All
-  /// outlive the builder. What is beyond `windows_max`, tenants first, then their models, is not
-  /// served.
+  /// outlive the builder. What is beyond `windows_max`, tenants first, then their models and
+  /// members, is not served.
   SnapshotBuilder(std::filesystem::path directory,
                   const Clock& clock,
                   MetricsRegistry& registry,
@@ -121,12 +141,15 @@ class SnapshotBuilder {
     std::weak_ptr<RateWindow> requests;
     std::weak_ptr<TokenWindow> tokens;
     std::weak_ptr<std::atomic<std::int64_t>> running;
+    std::weak_ptr<MemberTable> members;
     std::int64_t requests_per_hour = 0;
     bool too_small = false;
     bool without_window = false;
   };
 
   void limit_models(Tenant& tenant, const TenantConfig& config);
+  void limit_members(Tenant& tenant, const TenantConfig& config);
+  [[nodiscard]] LimitConfig within_range(const std::string& owner, const LimitConfig& asked) const;
   [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);

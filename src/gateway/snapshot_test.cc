@@ -51,7 +51,7 @@ TEST_F(SnapshotTest, SnapshotsOfOneTenantShareItsWindow) {
 
 TEST_F(SnapshotTest, ATenantsWindowGoesWithTheLastSnapshotThatKnowsIt) {
   auto snapshot = build("a");
-  const std::weak_ptr<RateWindow> window = snapshot->find("a")->limits.requests;
+  const std::weak_ptr<RequestLimiter> window = snapshot->find("a")->limits.requests;
   snapshot = build("b");
   EXPECT_TRUE(window.expired());
 }
@@ -129,7 +129,7 @@ TEST_F(SnapshotTest, AKeysWindowsAreItsOwnAndGoOnceItIsGone) {
     return snapshot.api_keys.records().find("k")->second.grant;
   };
   auto snapshot = builder_.build(config);
-  std::shared_ptr<RateWindow> window = grant(*snapshot).limits.requests;
+  std::shared_ptr<RequestLimiter> window = grant(*snapshot).limits.requests;
   EXPECT_NE(window, snapshot->find("a")->limits.requests);
   EXPECT_TRUE(window->admit(1).admitted);
   snapshot = builder_.build(config);
@@ -182,7 +182,7 @@ TEST_F(SnapshotTest, AModelWithLimitsHasWindowsOfItsOwn) {
   const auto snapshot = builder_.build(config);
   const ModelRoutes& models = snapshot->find("a")->models;
   EXPECT_TRUE(std::filesystem::exists(ring_of("model.a.Chat-1.5")));
-  std::set<const RateWindow*> windows;
+  std::set<const RequestLimiter*> windows;
   for (const char* name : {"Chat-1.5", "org/chat", "org/chat#2"}) {
     ASSERT_TRUE(models.find(name)->limits);
     EXPECT_TRUE(models.find(name)->limits->can_be_kept());

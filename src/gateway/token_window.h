@@ -10,13 +10,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/limiter.h"
 #include "gateway/mapped_file.h"
-#include "gateway/rate_window.h"
 
 namespace insula::gateway {
 
-/// The window over which tokens are counted.
-inline constexpr std::chrono::seconds kTokenWindow{60};
 /// The largest limit of tokens a minute.
 inline constexpr std::int64_t kTokenLimitMax = 1'000'000'000;
 
@@ -33,7 +31,7 @@ inline constexpr std::int64_t kTokenLimitMax = 1'000'000'000;
 ///
 /// Threads: any, without locks; open() and flush() from one at a time. One process at a time.
 /// Durability: as RateWindow.
-class TokenWindow {
+class TokenWindow final : public TokenLimiter {
  public:
   static constexpr std::chrono::milliseconds kBucketTime{100};
 
@@ -47,13 +45,8 @@ class TokenWindow {
   TokenWindow(const TokenWindow&) = delete;
   TokenWindow& operator=(const TokenWindow&) = delete;
 
-  /// Reserves `tokens` if what is settled and reserved leaves room for them under `limit`.
-  /// `remaining` and `reset` are as of then; of a refusal, `reset` is when it would be granted if
-  /// nothing else happened, as far as that can be known.
-  RateDecision reserve(std::int64_t tokens, std::int64_t limit);
-
-  /// Ends a reservation: its request has used `used` tokens.
-  void settle(std::int64_t reserved, std::int64_t used);
+  RateDecision reserve(std::int64_t tokens, std::int64_t limit) override;
+  void settle(std::int64_t reserved, std::int64_t used) override;
 
   /// Lets go of what has left the window, and writes the file to the disk when something changed.
   /// Blocking; call it about once a second from a thread that may block, or at least every week.

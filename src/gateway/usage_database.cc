@@ -7,7 +7,7 @@ namespace insula::gateway {
 namespace {
 
 /// PRAGMA user_version of the format that is written. 0: the first one, or an empty file.
-constexpr std::int64_t kFormat = 2;
+constexpr std::int64_t kFormat = 3;
 
 // One name for each of the columns that the first format had, and one for the others.
 constexpr const char* kFirstCounts =
@@ -22,19 +22,31 @@ std::string tables() {
     counts += fmt::format(", {} INTEGER", name);
   return fmt::format(
       "CREATE TABLE usage (hour INTEGER, tenant TEXT, uid TEXT, model TEXT, key TEXT, currency "
-      "TEXT, {0}, PRIMARY KEY (tenant, uid, hour, model, key, currency)) WITHOUT ROWID;"
+      "TEXT, member TEXT, {0}, PRIMARY KEY (tenant, uid, hour, model, key, currency, member)) "
+      "WITHOUT ROWID;"
       "CREATE TABLE copied (use INTEGER PRIMARY KEY, {0});",
       counts);
 }
 
 /// Of rows of the first format nobody knows which tenant of that name they are.
-std::string conversion() {
+std::string conversion_of_first() {
   return "ALTER TABLE usage RENAME TO usage_1; ALTER TABLE copied RENAME TO copied_1;" + tables() +
-         "INSERT INTO usage SELECT hour, tenant, '', model, key, '', requests, failed, "
+         "INSERT INTO usage SELECT hour, tenant, '', model, key, '', '', requests, failed, "
          "prompt_tokens, completion_tokens, estimated, 0, 0, 0, 0, 0, 0 FROM usage_1;"
          "INSERT INTO copied SELECT use, requests, failed, prompt_tokens, completion_tokens, "
          "estimated, 0, 0, 0, 0, 0, 0 FROM copied_1;"
          "DROP TABLE usage_1; DROP TABLE copied_1;";
+}
+
+/// Those of the second format knew no members.
+std::string conversion_of_second() {
+  return "ALTER TABLE usage RENAME TO usage_2; ALTER TABLE copied RENAME TO copied_2;" + tables() +
+         fmt::format(
+             "INSERT INTO usage SELECT hour, tenant, uid, model, key, currency, '', {0} FROM "
+             "usage_2;"
+             "INSERT INTO copied SELECT use, {0} FROM copied_2;"
+             "DROP TABLE usage_2; DROP TABLE copied_2;",
+             kCountColumns);
 }
 
 ErrorCode code_of(int status) {
@@ -55,10 +67,13 @@ Result<std::int64_t> number_of(sqlite3* database, const std::string& query) {
   return statement.number(0);
 }
 
-Result<> make_or_convert(sqlite3* database) {
-  INSULA_TRY(const std::int64_t first,
+Result<> make_or_convert(sqlite3* database, std::int64_t format) {
+  INSULA_TRY(const std::int64_t there,
              number_of(database, "SELECT count(*) FROM sqlite_master WHERE name = 'usage'"));
-  INSULA_TRY_VOID(run_sql(database, (first == 0 ? tables() : conversion()).c_str()));
+  const std::string sql = there == 0    ? tables()
+                          : format == 0 ? conversion_of_first()
+                                        : conversion_of_second();
+  INSULA_TRY_VOID(run_sql(database, sql.c_str()));
   return run_sql(database, fmt::format("PRAGMA user_version = {}", kFormat).c_str());
 }
 
@@ -84,7 +99,7 @@ Result<> make_usage_tables(sqlite3* database) {
                 fmt::format("the usage ledger has format {}, of a later version", format));
   }
   INSULA_TRY_VOID(run_sql(database, "BEGIN IMMEDIATE"));
-  auto made = make_or_convert(database);
+  auto made = make_or_convert(database, format);
   if (made) made = run_sql(database, "COMMIT");
   if (!made) static_cast<void>(run_sql(database, "ROLLBACK"));
   return made;

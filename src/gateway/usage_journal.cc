@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "base/random.h"
+#include "gateway/usage_record_v1.h"
 
 namespace insula::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x324c4e524a4c4e49;  // "INLJRNL2"
+constexpr std::uint64_t kMagic = 0x334c4e524a4c4e49;    // "INLJRNL3"
+constexpr std::uint64_t kMagicV2 = 0x324c4e524a4c4e49;  // "INLJRNL2"
+constexpr std::size_t kCellsV2 = 8192;
 constexpr std::size_t kHeaderBytes = 4096;
 
 std::int64_t hour_of(WallTime now) {
@@ -59,6 +62,15 @@ struct UsageJournal::Cell {
   }
 };
 
+/// Of the second format, which knew no members.
+struct UsageJournal::CellV2 {
+  std::uint64_t use;
+  std::uint64_t updates;
+  std::array<std::int64_t, kUsageCountMembers.size()> copies[2];
+  std::int64_t hour;
+  UsageSubjectV1 subject;
+};
+
 UsageJournal::UsageJournal(std::filesystem::path file, MappedFile mapped)
     : file_(std::move(file)), mapped_(std::move(mapped)) {}
 
@@ -81,8 +93,38 @@ Result<std::unique_ptr<UsageJournal>> UsageJournal::create(const std::filesystem
   return journal;
 }
 
+/// Puts a journal with the same cells in the place of one of the second format: whoever wrote down
+/// an update of a cell finds it there.
+Result<MappedFile> UsageJournal::convert(const MappedFile& old, const std::filesystem::path& file) {
+  INSULA_TRY(MappedFile made,
+             MappedFile::create(unfinished_name(file), kHeaderBytes + kCells * sizeof(Cell)));
+  auto& to = *reinterpret_cast<Header*>(made.data());
+  to.magic = kMagic;
+  const auto& from = *reinterpret_cast<const Header*>(old.data());
+  const std::size_t touched = std::min<std::size_t>(from.touched, kCellsV2);
+  to.touched = touched;
+  const auto* before = reinterpret_cast<const CellV2*>(old.data() + kHeaderBytes);
+  auto* cells = reinterpret_cast<Cell*>(made.data() + kHeaderBytes);
+  for (std::size_t i = 0; i < touched; ++i) {
+    Cell& cell = cells[i];
+    cell.updates = before[i].updates;
+    for (std::size_t copy = 0; copy < 2; ++copy) {
+      for (std::size_t member = 0; member < cell.copies[copy].size(); ++member)
+        cell.copies[copy][member] = before[i].copies[copy][member];
+    }
+    cell.hour = before[i].hour;
+    cell.subject = before[i].subject.present();
+    cell.use = before[i].use;
+  }
+  INSULA_TRY_VOID(put_in_place(file));
+  return made;
+}
+
 Result<std::unique_ptr<UsageJournal>> UsageJournal::open(const std::filesystem::path& file) {
   auto mapped = MappedFile::open(file, 1);
+  if (mapped && mapped->size() == kHeaderBytes + kCellsV2 * sizeof(CellV2) &&
+      reinterpret_cast<const Header*>(mapped->data())->magic == kMagicV2)
+    mapped = convert(*mapped, file);
   if (!mapped && mapped.error().code() == ErrorCode::kNotFound) return create(file);
   if (!mapped) return std::unexpected(std::move(mapped).error());
   if (mapped->size() != kHeaderBytes + kCells * sizeof(Cell))
@@ -122,8 +164,9 @@ void UsageJournal::forget_old_hours(std::int64_t hour) {
 
 UsageJournal::Cell* UsageJournal::known(const UsageSubject& subject) {
   scratch_.clear();
-  for (const std::string_view part : {subject.tenant.view(), subject.uid.view(), subject.key.view(),
-                                      subject.currency.view(), subject.model.view()})
+  for (const std::string_view part :
+       {subject.tenant.view(), subject.uid.view(), subject.key.view(), subject.currency.view(),
+        subject.model.view(), subject.member.view()})
     scratch_.append(part).append(1, '\0');
   const auto found = known_.find(scratch_);
   return found == known_.end() ? nullptr : found->second;
@@ -152,6 +195,7 @@ UsageJournal::Cell& UsageJournal::cell_of(const UsageSubject& subject, std::int6
 UsageJournal::Cell& UsageJournal::others_of(UsageSubject subject, std::int64_t hour) {
   subject.model.set(kOtherModel);
   subject.key.set(kOtherKey);
+  subject.member.set(kOtherMember);
   if (Cell* cell = known(subject); cell != nullptr) return *cell;
   Cell* cell = take(subject, hour, 0);
   if (cell == nullptr) return nobodys(subject, hour);
@@ -210,7 +254,8 @@ std::vector<UsageJournal::Reading> UsageJournal::read() const {
                          .key = std::string(subject.key.view()),
                          .hour = cell.hour,
                          .uid = std::string(subject.uid.view()),
-                         .currency = std::string(subject.currency.view())},
+                         .currency = std::string(subject.currency.view()),
+                         .member = std::string(subject.member.view())},
                         cell.read()});
   }
   return readings;

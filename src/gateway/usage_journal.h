@@ -28,6 +28,7 @@ struct UsageKey {
   std::int64_t hour = 0;
   std::string uid = {};       // of the tenant's object; empty: not known
   std::string currency = {};  // of the cost
+  std::string member = {};    // the subject of tokens; empty: of keys, and of what had none
 
   auto operator<=>(const UsageKey&) const = default;
 };
@@ -35,32 +36,33 @@ struct UsageKey {
 /// Running sums of one event loop, in a memory-mapped file, so that a killed process loses none and
 /// the request path never waits for a disk.
 ///
-/// The file is a table of cells, one for each (tenant with its uid, model, key, currency, hour). A
-/// cell has its sums twice and a counter that says which copy holds: an update writes the other
-/// copy and then moves the counter on, so every kill leaves a cell that is right before or after
-/// the update. Whoever wrote down which update comes next can tell afterwards whether it was made.
-/// The ledger copies sums to the database and notes per cell how much of it was copied, in one
-/// transaction: that is what makes a request count once.
+/// The file is a table of cells, one for each (tenant with its uid, model, key, member, currency,
+/// hour). A cell has its sums twice and a counter that says which copy holds: an update writes the
+/// other copy and then moves the counter on, so every kill leaves a cell that is right before or
+/// after the update. Whoever wrote down which update comes next can tell afterwards whether it was
+/// made. The ledger copies sums to the database and notes per cell how much of it was copied, in
+/// one transaction: that is what makes a request count once.
 ///
 /// A cell is given up for reuse once its hour is over and the ledger has copied it. A tenant that
 /// names more than kModelsPerTenantMax models in an hour has the rest counted as kOtherModel. One
 /// that has kCellsPerTenantMax cells, or comes when the table is full, has what is new counted in
-/// one cell for kOtherModel and kOtherKey; kCellsReserved are kept for those, so that what some
-/// tenants do takes no other tenant off its bill. When even they are used up, entries go to a cell
-/// of the file's own that no tenant has.
+/// one cell for kOtherModel, kOtherKey and kOtherMember; kCellsReserved are kept for those, so that
+/// what some tenants do takes no other tenant off its bill. When even they are used up, entries go
+/// to a cell of the file's own that no tenant has.
 ///
 /// Threads: prepare() and commit() from one loop; read() and release() from the ledger's thread.
 class UsageJournal {
  public:
-  static constexpr std::size_t kCells = 8192;
+  static constexpr std::size_t kCells = 16'384;
   static constexpr std::size_t kCellsReserved = 1024;
-  static constexpr std::size_t kCellsPerTenantMax = 256;
+  static constexpr std::size_t kCellsPerTenantMax = 2048;
   static constexpr std::size_t kModelsPerTenantMax = 100;
   static constexpr std::string_view kOtherModel = "other";
   static constexpr std::string_view kOtherKey = "other";
+  static constexpr std::string_view kOtherMember = "other";
 
-  /// Opens the file, or creates it under another name until it is whole. Errors: fail_errno;
-  /// kConflict when it is not a journal of this format.
+  /// Opens the file, or creates it under another name until it is whole; converts one of the second
+  /// format. Errors: fail_errno; kConflict when it is not a journal of this format.
   static Result<std::unique_ptr<UsageJournal>> open(const std::filesystem::path& file);
   ~UsageJournal();
   UsageJournal(const UsageJournal&) = delete;
@@ -108,10 +110,12 @@ class UsageJournal {
 
  private:
   struct Cell;
+  struct CellV2;
   struct Header;
 
   UsageJournal(std::filesystem::path file, MappedFile mapped);
   static Result<std::unique_ptr<UsageJournal>> create(const std::filesystem::path& file);
+  static Result<MappedFile> convert(const MappedFile& old, const std::filesystem::path& file);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::span<Cell> cells() const;
 

@@ -19,15 +19,15 @@ constexpr std::int64_t kHoursPerDay = 24;
 const std::string& find_sql() {
   static const std::string sql = fmt::format(
       "SELECT {} FROM usage WHERE hour = ?1 AND tenant = ?2 AND uid = ?3 AND model = "
-      "?4 AND key = ?5 AND currency = ?6",
+      "?4 AND key = ?5 AND currency = ?6 AND member = ?7",
       kCountColumns);
   return sql;
 }
 
 const std::string& put_sql() {
   static const std::string sql = fmt::format(
-      "INSERT OR REPLACE INTO usage (hour, tenant, uid, model, key, currency, {}) VALUES (?1, ?2, "
-      "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+      "INSERT OR REPLACE INTO usage (hour, tenant, uid, model, key, currency, member, {}) VALUES "
+      "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
       kCountColumns);
   return sql;
 }
@@ -42,12 +42,13 @@ const std::string& note_sql() {
 
 std::string select_sql() {
   return fmt::format(
-      "SELECT tenant, uid, hour, model, key, currency, {} FROM usage WHERE (?1 = '' OR tenant = "
+      "SELECT tenant, uid, hour, model, key, member, currency, {} FROM usage WHERE (?1 = '' OR "
+      "tenant = "
       "?1) AND hour BETWEEN ?2 AND ?3",
       kCountColumns);
 }
 
-/// As parameters 1 to 6.
+/// As parameters 1 to 7.
 void bind_key(Statement& statement, const UsageKey& key) {
   statement.bind(1, key.hour);
   statement.bind(2, key.tenant);
@@ -55,6 +56,7 @@ void bind_key(Statement& statement, const UsageKey& key) {
   statement.bind(4, key.model);
   statement.bind(5, key.key);
   statement.bind(6, key.currency);
+  statement.bind(7, key.member);
 }
 
 bool is_wanted(const UsageQuery& query, const UsageRow& row) {
@@ -70,6 +72,7 @@ UsageRow reduced(UsageRow row, UsageBy by) {
   const bool by_key = by == UsageBy::kKey || by == UsageBy::kModelAndKey;
   if (!by_model) row.model.clear();
   if (!by_key) row.key.clear();
+  if (by != UsageBy::kMember) row.member.clear();
   if (by == UsageBy::kDay) {
     row.hour -= row.hour % kHoursPerDay;
   } else if (by != UsageBy::kHour) {
@@ -79,7 +82,7 @@ UsageRow reduced(UsageRow row, UsageBy by) {
 }
 
 auto order_of(const UsageRow& row) {
-  return std::tie(row.tenant, row.uid, row.hour, row.model, row.key, row.currency);
+  return std::tie(row.tenant, row.uid, row.hour, row.model, row.key, row.member, row.currency);
 }
 
 struct RowOrder {
@@ -133,7 +136,7 @@ Result<> UsageLedger::copy_cell(const UsageJournal::Reading& reading) {
   if (found == SQLITE_ROW) sum += find.counts(0);
   Statement put(database_, put_sql());
   bind_key(put, reading.key);
-  put.bind(7, sum);
+  put.bind(8, sum);
   Statement note(database_, note_sql());
   note.bind(1, static_cast<std::int64_t>(reading.use));
   note.bind(2, reading.counts);
@@ -200,11 +203,12 @@ Result<std::vector<UsageRow>> UsageLedger::read(const UsageQuery& query) const {
                        .uid = statement.text(1),
                        .model = statement.text(3),
                        .key = statement.text(4),
-                       .currency = statement.text(5),
+                       .member = statement.text(5),
+                       .currency = statement.text(6),
                        .hour = statement.number(2),
                        .counts = {}};
     if (!is_wanted(query, row)) continue;
-    groups[reduced(row, query.by)] += statement.counts(6);
+    groups[reduced(row, query.by)] += statement.counts(7);
     if (groups.size() > kRowsMax) {
       return fail(
           ErrorCode::kTooLarge,

@@ -20,7 +20,7 @@ struct sqlite3;
 namespace insula::gateway {
 
 /// What sums are kept apart by, beside tenants and currencies.
-enum class UsageBy : std::uint8_t { kModelAndKey, kHour, kDay, kModel, kKey };
+enum class UsageBy : std::uint8_t { kModelAndKey, kHour, kDay, kModel, kKey, kMember };
 
 /// Sums of a tenant. What they are not kept apart by is empty.
 struct UsageRow {
@@ -28,6 +28,7 @@ struct UsageRow {
   std::string uid;
   std::string model;
   std::string key;
+  std::string member;
   std::string currency;
   std::int64_t hour = 0;  // hours since 1970; of a day, its first
   UsageCounts counts;
@@ -44,8 +45,8 @@ struct UsageQuery {
   std::optional<std::map<std::string, std::string, std::less<>>> present = std::nullopt;
 };
 
-/// The durable sums of usage, in SQLite: one row for each hour, tenant with its uid, model, key and
-/// currency.
+/// The durable sums of usage, in SQLite: one row for each hour, tenant with its uid, model, key,
+/// member and currency.
 ///
 /// copy() brings over what journals have counted. How much of each cell was brought over is kept in
 /// the same database and changed in the same transaction, so a request counts once however often
@@ -57,9 +58,9 @@ class UsageLedger {
   /// Rows of one answer.
   static constexpr std::size_t kRowsMax = 100'000;
 
-  /// Opens or creates the database, and converts one of the first format, whose rows then have an
-  /// empty uid. Errors: kInternal, also for one of a later format; kInsufficientStorage; kConflict
-  /// when what is in the file is not a ledger, or broken.
+  /// Opens or creates the database, and converts one of an earlier format: rows of the first then
+  /// have an empty uid, and of both an empty member. Errors: kInternal, also for one of a later
+  /// format; kInsufficientStorage; kConflict when what is in the file is not a ledger, or broken.
   static Result<std::unique_ptr<UsageLedger>> open(const std::filesystem::path& file);
   ~UsageLedger();
   UsageLedger(const UsageLedger&) = delete;

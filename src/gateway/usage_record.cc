@@ -134,6 +134,7 @@ void append_json(std::string& out, const UsageRecord& record) {
   text("tenant", subject.tenant.view());
   text("uid", subject.uid.view());
   text("key", subject.key.view());
+  text("member", subject.member.view());
   text("model", subject.model.view());
   text("operation", name_of(record.operation));
   number("status", record.status);
@@ -154,7 +155,8 @@ void append_json(std::string& out, const UsageRecord& record) {
 }
 
 std::string_view usage_record_csv_header() {
-  return "time,request_id,tenant,uid,key,model,operation,status,outcome,prompt_tokens,cached_"
+  return "time,request_id,tenant,uid,key,member,model,operation,status,outcome,prompt_tokens,"
+         "cached_"
          "tokens,"
          "completion_tokens,reasoning_tokens,estimated,streamed,first_token_seconds,"
          "duration_seconds,token_gap_seconds,cost,currency\r\n";
@@ -168,6 +170,7 @@ void append_csv(std::string& out, const UsageRecord& record) {
       .field(subject.tenant.view())
       .field(subject.uid.view())
       .field(subject.key.view())
+      .field(subject.member.view())
       .field(subject.model.view())
       .field(name_of(record.operation))
       .field(std::to_string(record.status))

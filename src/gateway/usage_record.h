@@ -43,7 +43,11 @@ struct FixedText {
 
   void set(std::string_view text) {
     bytes.fill('\0');
-    std::ranges::copy(text.substr(0, kBytesMax), bytes.begin());
+    std::size_t size = std::min(text.size(), kBytesMax);
+    // Not in the middle of a character of UTF-8.
+    while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80)
+      --size;
+    std::ranges::copy(text.substr(0, size), bytes.begin());
   }
 
   [[nodiscard]] std::string_view view() const {
@@ -61,6 +65,7 @@ struct UsageSubject {
   FixedText<112> model;
   FixedText<16> key;
   FixedText<8> currency;  // of its cost; empty: there were no prices
+  FixedText<64> member;   // the subject of its token; empty: it had none, or was a key's
 
   bool operator==(const UsageSubject&) const = default;
 };
@@ -105,7 +110,7 @@ struct UsageRecord {
   bool operator==(const UsageRecord&) const = default;
 };
 
-static_assert(std::is_trivially_copyable_v<UsageRecord> && sizeof(UsageRecord) == 376);
+static_assert(std::is_trivially_copyable_v<UsageRecord> && sizeof(UsageRecord) == 440);
 
 /// `chat.completions`, `embeddings` ...; `other`.
 [[nodiscard]] std::string_view name_of(llm::Operation operation);

@@ -18,12 +18,13 @@ constexpr double kMicrosPerSecond = 1e6;
 constexpr std::int64_t kSecondsPerHour = 3600;
 constexpr std::size_t kDateLength = 10;  // of 2026-11-26
 
-constexpr std::array<std::pair<std::string_view, UsageBy>, 5> kGroupings = {
+constexpr std::array<std::pair<std::string_view, UsageBy>, 6> kGroupings = {
     {{"", UsageBy::kModelAndKey},
      {"hour", UsageBy::kHour},
      {"day", UsageBy::kDay},
      {"model", UsageBy::kModel},
-     {"key", UsageBy::kKey}}};
+     {"key", UsageBy::kKey},
+     {"member", UsageBy::kMember}}};
 
 double seconds(std::int64_t micros) {
   return static_cast<double>(micros) / kMicrosPerSecond;
@@ -104,9 +105,10 @@ json::Value grouped(const UsageAnswer& answer) {
   std::map<std::array<std::string, 3>, UsageTotal> groups;
   for (const UsageRow& row : answer.rows) {
     const std::string period = period_of(answer.by, row);
-    const std::string& what = answer.by == UsageBy::kModel ? row.model
-                              : answer.by == UsageBy::kKey ? row.key
-                                                           : period;
+    const std::string& what = answer.by == UsageBy::kModel    ? row.model
+                              : answer.by == UsageBy::kKey    ? row.key
+                              : answer.by == UsageBy::kMember ? row.member
+                                                              : period;
     groups[{row.tenant, row.uid, what}].add(row);
   }
   json::Array array;
@@ -139,7 +141,7 @@ Result<UsageBy> usage_by(std::string_view name) {
   for (const auto& [known, grouping] : kGroupings) {
     if (known == name) return grouping;
   }
-  return fail(ErrorCode::kBadRequest, "by must be hour, day, model or key");
+  return fail(ErrorCode::kBadRequest, "by must be hour, day, model, key or member");
 }
 
 std::string usage_json(const UsageAnswer& answer) {
@@ -160,7 +162,7 @@ std::string usage_json(const UsageAnswer& answer) {
 
 std::string usage_csv(const UsageAnswer& answer) {
   std::string out =
-      "tenant,uid,period,model,key,requests,failed_requests,prompt_tokens,cached_tokens,"
+      "tenant,uid,period,model,key,member,requests,failed_requests,prompt_tokens,cached_tokens,"
       "completion_tokens,reasoning_tokens,estimated_requests,duration_seconds,"
       "mean_first_token_seconds,cost,currency\r\n";
   for (const UsageRow& row : answer.rows) {
@@ -170,7 +172,8 @@ std::string usage_csv(const UsageAnswer& answer) {
         .field(row.uid)
         .field(period_of(answer.by, row))
         .field(row.model)
-        .field(row.key);
+        .field(row.key)
+        .field(row.member);
     for (const std::int64_t count :
          {counts.requests, counts.failed, counts.prompt_tokens, counts.cached_tokens,
           counts.completion_tokens, counts.reasoning_tokens, counts.estimated})

@@ -28,7 +28,7 @@ struct UsageAnswer {
   std::size_t former = 0;
 };
 
-/// `hour`, `day`, `model` or `key`; empty for kModelAndKey.
+/// `hour`, `day`, `model`, `key` or `member`; empty for kModelAndKey.
 [[nodiscard]] std::string_view name_of(UsageBy by);
 /// Errors: kBadRequest for any other word.
 [[nodiscard]] Result<UsageBy> usage_by(std::string_view name);

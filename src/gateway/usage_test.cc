@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
@@ -286,11 +287,12 @@ TEST_F(UsageTest, RollsUpByHourAndDay) {
             R"("promptTokens":72,"cachedTokens":0,"completionTokens":120,"reasoningTokens":0,)"
             R"("totalTokens":192,"estimatedRequests":0,"durationSeconds":48,)"
             R"("meanFirstTokenSeconds":0.5,"costs":[]},"formerTenants":0})");
-  EXPECT_EQ(usage_csv(answer),
-            "tenant,uid,period,model,key,requests,failed_requests,prompt_tokens,cached_tokens,"
-            "completion_tokens,reasoning_tokens,estimated_requests,duration_seconds,"
-            "mean_first_token_seconds,cost,currency\r\n"
-            "t,,2026-01-02,,,24,0,72,0,120,0,0,48.000000,0.500000,0,\r\n");
+  EXPECT_EQ(
+      usage_csv(answer),
+      "tenant,uid,period,model,key,member,requests,failed_requests,prompt_tokens,cached_tokens,"
+      "completion_tokens,reasoning_tokens,estimated_requests,duration_seconds,"
+      "mean_first_token_seconds,cost,currency\r\n"
+      "t,,2026-01-02,,,,24,0,72,0,120,0,0,48.000000,0.500000,0,\r\n");
 }
 
 TEST_F(UsageTest, ALedgerOfTheFirstFormatIsConvertedAndItsTenantsAreUnknown) {
@@ -325,6 +327,106 @@ TEST_F(UsageTest, ALedgerOfTheFirstFormatIsConvertedAndItsTenantsAreUnknown) {
                                            .completion_tokens = 35,
                                            .estimated = 2}));
   }
+}
+
+TEST_F(UsageTest, ALedgerOfTheSecondFormatIsConvertedAndHasNoMembers) {
+  constexpr const char* kCounts =
+      "requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER, "
+      "estimated INTEGER, cached_tokens INTEGER, reasoning_tokens INTEGER, duration_us INTEGER, "
+      "first_token_us INTEGER, first_tokens INTEGER, cost INTEGER";
+  const std::string second_format = fmt::format(
+      "CREATE TABLE usage (hour INTEGER, tenant TEXT, uid TEXT, model TEXT, key TEXT, currency "
+      "TEXT, {0}, PRIMARY KEY (tenant, uid, hour, model, key, currency)) WITHOUT ROWID;"
+      "CREATE TABLE copied (use INTEGER PRIMARY KEY, {0});"
+      "INSERT INTO usage VALUES (490000, 't', 'u', 'm', 'k', 'USD', 7, 1, 70, 30, 2, 1, 1, 5, 4, "
+      "3, "
+      "99);"
+      "INSERT INTO copied VALUES (77, 3, 0, 30, 10, 1, 0, 0, 0, 0, 0, 9);"
+      "PRAGMA user_version = 2;",
+      kCounts);
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ / "db").c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, second_format.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  // Three requests of this cell are in the table already.
+  UsageJournal::Reading reading{
+      .use = 77,
+      .key =
+          {.tenant = "t", .model = "m", .key = "k", .hour = 490000, .uid = "u", .currency = "USD"},
+      .counts = {.requests = 5, .prompt_tokens = 50, .cost = 10}};
+  reading.counts.completion_tokens = 15;
+  reading.counts.estimated = 1;
+  for (int start = 0; start < 2; ++start) {
+    const auto sums = ledger();
+    ASSERT_TRUE(sums->bring_over({&reading, 1}));
+    const auto rows = sums->read({.by = UsageBy::kMember}).value();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].uid, "u");
+    EXPECT_EQ(rows[0].member, "");
+    EXPECT_EQ(rows[0].counts.requests, 9);
+    EXPECT_EQ(rows[0].counts.cost, 100);
+  }
+}
+
+TEST_F(UsageTest, AJournalOfTheSecondFormatGoesOnWithTheSameCells) {
+  constexpr std::size_t kCellBytes = 440;
+  std::string bytes(4096 + 8192 * kCellBytes, '\0');
+  const auto put = [&](std::size_t at, auto value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  };
+  bytes.replace(0, 8, "INLJRNL2");
+  put(8, std::uint64_t{2});  // cells that were ever taken
+  const std::size_t cell = 4096 + kCellBytes;
+  put(cell, std::uint64_t{9});
+  put(cell + 8, std::uint64_t{3});
+  for (std::size_t i = 0; i < 11; ++i) {
+    put(cell + 16 + 8 * i, std::int64_t{1000});                 // the copy that was being written
+    put(cell + 104 + 8 * i, static_cast<std::int64_t>(i + 1));  // and the one that holds
+  }
+  put(cell + 192, hour());
+  bytes.replace(cell + 200, 1, "t");
+  bytes.replace(cell + 264, 1, "u");
+  bytes.replace(cell + 304, 1, "m");
+  bytes.replace(cell + 416, 1, "k");
+  bytes.replace(cell + 432, 3, "USD");
+  std::ofstream(directory_ / "j") << bytes;
+  for (int start = 0; start < 2; ++start) {
+    const auto readings = journal()->read();
+    ASSERT_EQ(readings.size(), 1U);
+    EXPECT_EQ(readings[0].cell, 1U);
+    EXPECT_EQ(readings[0].use, 9U);
+    EXPECT_EQ(readings[0].key, (UsageKey{.tenant = "t",
+                                         .model = "m",
+                                         .key = "k",
+                                         .hour = hour(),
+                                         .uid = "u",
+                                         .currency = "USD"}));
+    EXPECT_EQ(readings[0].counts.requests, 1);
+    EXPECT_EQ(readings[0].counts.cost, 11);
+  }
+  // What an earlier process wrote down of an update is found.
+  EXPECT_EQ(journal()->find({.cell = 1, .use = 9, .version = 3}), UsageJournal::Made::kYes);
+  EXPECT_EQ(journal()->find({.cell = 1, .use = 9, .version = 4}), UsageJournal::Made::kNo);
+}
+
+TEST_F(UsageTest, MembersAreKeptApartWhenAskedFor) {
+  const auto counting = journal();
+  const auto sums = ledger();
+  for (const char* member : {"ann", "ann", "bob", ""}) {
+    UsageRecord record = entry();
+    record.subject.member.set(member);
+    add(*counting, record);
+  }
+  ASSERT_TRUE(sums->copy(*counting, hour(), UsageLedger::Release::kOldHours));
+  EXPECT_EQ(sums->read({}).value().size(), 1U);
+  const auto rows = sums->read({.by = UsageBy::kMember}).value();
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1].member, "ann");
+  EXPECT_EQ(rows[1].counts.requests, 2);
+  const std::string csv = usage_csv({.by = UsageBy::kMember, .rows = rows});
+  EXPECT_NE(csv.find(",,,,ann,2,"), csv.npos) << csv;
+  const std::string json = usage_json({.by = UsageBy::kMember, .rows = rows});
+  EXPECT_NE(json.find(R"("member":"ann","requests":2)"), json.npos) << json;
 }
 
 TEST_F(UsageTest, ALedgerOfALaterFormatIsNeitherReadNorTakenForDamaged) {

@@ -24,6 +24,8 @@ constexpr std::size_t kModelsMax = 100;
 constexpr std::size_t kModelNameBytesMax = 100;
 constexpr std::size_t kBackendsMax = 8;
 constexpr std::int32_t kWeightMax = 1'000'000;
+constexpr std::size_t kMembersMax = 1000;
+constexpr std::size_t kMemberNameBytesMax = 256;
 constexpr std::size_t kKeyUrlBytesMax = 2048;
 constexpr std::array<std::string_view, 3> kPolicies = {"LeastRequests", "Session", "PrefixCache"};
 constexpr std::int32_t kCheckSecondsMax = 3600;
@@ -90,7 +92,7 @@ void validate_service(const TenantSpec& spec,
   validate_own(spec, service.namespace_, path.child("namespace"), errors);
 }
 
-/// The limits of a tenant or of one of its models.
+/// The limits of a tenant, of one of its models or of a member.
 template <class RateLimit>
 void validate_rate_limit(const RateLimit& limit, const FieldPath& path, FieldErrors& errors) {
   const auto validate_one = [&](const char* name, const std::optional<std::int64_t>& value,
@@ -245,6 +247,21 @@ void validate_models(const TenantSpec& spec, FieldErrors& errors) {
   }
 }
 
+void validate_members(const TenantSpec& spec, FieldErrors& errors) {
+  const FieldPath path("spec.gateway.members");
+  const auto& members = spec.gateway.members;
+  if (members.size() > kMembersMax) errors.too_many(path, members.size(), kMembersMax);
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const FieldPath name = path.index(i).child("name");
+    if (members[i].name.empty()) errors.required(name);
+    if (members[i].name.size() > kMemberNameBytesMax) errors.too_long(name, kMemberNameBytesMax);
+    if (!members[i].name.empty() && !seen.insert(members[i].name).second)
+      errors.duplicate(name, members[i].name);
+    validate_rate_limit(members[i].rate_limit, path.index(i).child("rateLimit"), errors);
+  }
+}
+
 void validate_algorithms(const TenantJwt& jwt, const FieldPath& path, FieldErrors& errors) {
   for (std::size_t i = 0; i < jwt.algorithms.size(); ++i) {
     const std::string& algorithm = jwt.algorithms[i];
@@ -340,6 +357,9 @@ void validate(const Tenant& object, FieldErrors& errors) {
   validate_service(spec, spec.gateway.service, FieldPath("spec.gateway.service"), errors);
   validate_models(spec, errors);
   validate_rate_limit(spec.gateway.rate_limit, FieldPath("spec.gateway.rateLimit"), errors);
+  validate_rate_limit(spec.gateway.member_rate_limit, FieldPath("spec.gateway.memberRateLimit"),
+                      errors);
+  validate_members(spec, errors);
   const FieldPath issuers("spec.gateway.jwt");
   if (spec.gateway.jwt.size() > kIssuersMax)
     errors.too_many(issuers, spec.gateway.jwt.size(), kIssuersMax);

@@ -567,6 +567,15 @@ const Creation kTenants[] = {
       "spec.gateway.jwt[0].algorithms[1]: Unsupported value: \"none\": supported values: "
       "\"HS256\", \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", "
       "\"ES384\", \"ES512\", \"EdDSA\""}},
+    {"members of no name, of one name, and with limits out of range",
+     TENANT("  gateway: {memberRateLimit: {requestsPerHour: -1}, members: [{name: a}, {name: a, "
+            "rateLimit: {concurrentRequests: 1000001}}, {}]}"),
+     {"spec.gateway.memberRateLimit.requestsPerHour: Invalid value: -1: must be between 0 and "
+      "10000000, inclusive",
+      "spec.gateway.members[1].name: Duplicate value: \"a\"",
+      "spec.gateway.members[1].rateLimit.concurrentRequests: Invalid value: 1000001: must be "
+      "between 0 and 1000000, inclusive",
+      "spec.gateway.members[2].name: Required value"}},
     {"models that lead nowhere",
      TENANT(
          "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b], rateLimit: {tokensPerMinute: "

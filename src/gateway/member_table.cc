@@ -1,0 +1,326 @@
+#include "gateway/member_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <sched.h>
+
+#include "base/random.h"
+#include "gateway/durable_axis.h"
+#include "gateway/jws_key.h"
+#include "gateway/member_window.h"
+
+namespace insula::gateway {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x314d454d4c4e49;  // "INLMEM1"
+/// Places in which a member may be.
+constexpr std::size_t kSetSize = 16;
+constexpr std::size_t kSets = MemberTable::kMembers / kSetSize;
+constexpr std::size_t kPlaces = MemberTable::kMembers + 1;
+constexpr std::int64_t kRequestBucketNs =
+    std::chrono::nanoseconds(kRateWindow).count() / MemberWindow::kCounted;
+constexpr std::int64_t kTokenBucketNs =
+    std::chrono::nanoseconds(kTokenWindow).count() / MemberWindow::kCounted;
+
+}  // namespace
+
+/// Of a hash; all zero: nobody's.
+struct MemberTable::Id {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+
+  bool operator==(const Id&) const = default;
+};
+
+struct MemberTable::Layout {
+  struct StoredId {
+    std::atomic<std::uint64_t> high;
+    std::atomic<std::uint64_t> low;
+  };
+
+  struct Windows {
+    MemberWindow requests;
+    MemberWindow tokens;
+  };
+
+  std::uint64_t magic;
+  DurableAxis axis;
+  /// When something was last reserved or settled.
+  std::atomic<std::int64_t> newest;
+  /// Nothing is admitted before.
+  std::int64_t opens_at;
+  /// Of the hash, so that nobody can choose a subject for its place.
+  std::array<std::uint64_t, 2> salt;
+  // Apart from the windows: a start looks at those of members only.
+  std::array<StoredId, kPlaces> ids;
+  std::array<Windows, kPlaces> windows;
+};
+
+/// A place as the process sees it: the limiters over its windows, and who is using it.
+class MemberTable::Place {
+ public:
+  void bind(MemberTable& table, std::size_t number) {
+    table_ = &table;
+    number_ = number;
+    requests_.place = tokens_.place = this;
+  }
+
+  [[nodiscard]] Id id() const {
+    const Layout::StoredId& stored = table_->layout().ids[number_];
+    return {stored.high, stored.low};
+  }
+
+  /// False when it is being given to another.
+  bool hold() {
+    if (holds_.fetch_add(1) >= 0) return true;
+    holds_.fetch_sub(1);
+    return false;
+  }
+
+  void release() { holds_.fetch_sub(1); }
+
+  /// Makes it the member's, held once, when nobody has anything of it.
+  bool give_to(const Id& id) {
+    std::int64_t nobody = 0;
+    if (!holds_.compare_exchange_strong(nobody, kTaken)) return false;
+    const bool free = id_is_free();
+    if (free) {
+      Layout::StoredId& stored = table_->layout().ids[number_];
+      stored.low = stored.high = 0;
+      windows().requests.clear();
+      windows().tokens.clear();
+      stored.low = id.low;
+      stored.high = id.high;
+    }
+    holds_.fetch_add(free ? 1 - kTaken : -kTaken);
+    return free;
+  }
+
+  [[nodiscard]] Limits limits(const LimitConfig& most) {
+    // Not owned: whoever has a hold on the place has the table.
+    const std::shared_ptr<void> nobody;
+    return {.most = most,
+            .requests = std::shared_ptr<RequestLimiter>(nobody, &requests_),
+            .tokens = std::shared_ptr<TokenLimiter>(nobody, &tokens_),
+            .running = std::shared_ptr<std::atomic<std::int64_t>>(nobody, &running_)};
+  }
+
+ private:
+  static constexpr std::int64_t kTaken = INT64_MIN / 2;
+
+  struct Requests final : RequestLimiter {
+    RateDecision admit(std::int64_t limit) override;
+    [[nodiscard]] RateDecision look(std::int64_t limit) const override;
+
+    Place* place = nullptr;
+  };
+
+  struct Tokens final : TokenLimiter {
+    RateDecision reserve(std::int64_t tokens, std::int64_t limit) override;
+    void settle(std::int64_t reserved, std::int64_t used) override;
+
+    Place* place = nullptr;
+  };
+
+  [[nodiscard]] Layout::Windows& windows() const { return table_->layout().windows[number_]; }
+
+  [[nodiscard]] std::int64_t now() const { return table_->layout().axis.now(table_->clock_); }
+
+  [[nodiscard]] bool id_is_free() const {
+    const std::int64_t time = now();
+    return id() == Id{} || (windows().requests.held(time / kRequestBucketNs) == 0 &&
+                            windows().tokens.held(time / kTokenBucketNs) == 0);
+  }
+
+  void note_change(std::int64_t time) const {
+    table_->layout().newest.store(time, std::memory_order_relaxed);
+    table_->changed_.store(true, std::memory_order_relaxed);
+  }
+
+  /// The decision's numbers for what is held now; `asked` more than that was asked for.
+  [[nodiscard]] RateDecision decide(const MemberWindow& window,
+                                    std::int64_t bucket_ns,
+                                    std::int64_t time,
+                                    std::int64_t held,
+                                    std::int64_t asked,
+                                    std::int64_t limit) const {
+    const std::int64_t opens_at = table_->layout().opens_at;
+    if (time < opens_at)
+      return {.limit = limit, .reset = std::chrono::nanoseconds(opens_at - time)};
+    RateDecision decision{.admitted = held + asked <= limit,
+                          .limit = limit,
+                          .remaining = std::clamp<std::int64_t>(limit - held, 0, limit)};
+    if (held > 0) {
+      const std::int64_t bucket = time / bucket_ns;
+      const std::int64_t needed = std::max<std::int64_t>(held + asked - limit, 1);
+      decision.reset = std::chrono::nanoseconds(window.free_at(needed, bucket) * bucket_ns - time);
+    }
+    return decision;
+  }
+
+  MemberTable* table_ = nullptr;
+  std::size_t number_ = 0;
+  /// Requests that have it in their hands; negative while it is given to another.
+  std::atomic<std::int64_t> holds_{0};
+  std::atomic<std::int64_t> running_{0};
+  Requests requests_;
+  Tokens tokens_;
+};
+
+RateDecision MemberTable::Place::Requests::admit(std::int64_t limit) {
+  if (limit <= 0) return {.reset = kRateWindow};
+  MemberWindow& window = place->windows().requests;
+  const std::int64_t time = place->now();
+  const std::int64_t bucket = time / kRequestBucketNs;
+  const std::int64_t held = window.reserve(1, bucket);
+  RateDecision decision = place->decide(window, kRequestBucketNs, time, held - 1, 1, limit);
+  window.settle(1, decision.admitted ? 1 : 0, bucket);
+  if (!decision.admitted) return decision;
+  place->note_change(time);
+  decision = place->decide(window, kRequestBucketNs, time, held, 0, limit);
+  decision.admitted = true;
+  return decision;
+}
+
+RateDecision MemberTable::Place::Requests::look(std::int64_t limit) const {
+  if (limit <= 0) return {.reset = kRateWindow};
+  const MemberWindow& window = place->windows().requests;
+  const std::int64_t time = place->now();
+  return place->decide(window, kRequestBucketNs, time, window.held(time / kRequestBucketNs), 1,
+                       limit);
+}
+
+RateDecision MemberTable::Place::Tokens::reserve(std::int64_t tokens, std::int64_t limit) {
+  MemberWindow& window = place->windows().tokens;
+  const std::int64_t time = place->now();
+  const std::int64_t bucket = time / kTokenBucketNs;
+  const std::int64_t held = window.reserve(tokens, bucket);
+  RateDecision decision = place->decide(window, kTokenBucketNs, time, held - tokens, tokens, limit);
+  if (!decision.admitted) {
+    window.settle(tokens, 0, bucket);
+    return decision;
+  }
+  place->note_change(time);
+  return place->decide(window, kTokenBucketNs, time, held, 0, limit);
+}
+
+void MemberTable::Place::Tokens::settle(std::int64_t reserved, std::int64_t used) {
+  const std::int64_t time = place->now();
+  place->note_change(time);
+  place->windows().tokens.settle(reserved, used, time / kTokenBucketNs);
+}
+
+MemberTable::Hold::~Hold() {
+  if (place_ != nullptr) place_->release();
+}
+
+Limits MemberTable::Hold::limits(const LimitConfig& most) const {
+  return place_->limits(most);
+}
+
+MemberTable::MemberTable(MappedFile file, const Clock& clock)
+    : file_(std::move(file)), clock_(clock), places_(std::make_unique<Place[]>(kPlaces)) {
+  for (std::size_t i = 0; i < kPlaces; ++i)
+    places_[i].bind(*this, i);
+}
+
+MemberTable::~MemberTable() = default;
+
+MemberTable::Layout& MemberTable::layout() const {
+  return *reinterpret_cast<Layout*>(file_.data());
+}
+
+Result<std::unique_ptr<MemberTable>> MemberTable::open(const std::filesystem::path& file,
+                                                       const Clock& clock,
+                                                       std::string_view boot) {
+  auto mapped = MappedFile::open(file, sizeof(Layout));
+  const bool damaged = mapped ? mapped->size() != sizeof(Layout) ||
+                                    reinterpret_cast<const Layout*>(mapped->data())->magic != kMagic
+                              : mapped.error().code() == ErrorCode::kConflict;
+  if (mapped && !damaged) {
+    std::unique_ptr<MemberTable> table(new MemberTable(*std::move(mapped), clock));
+    table->recover(boot);
+    return table;
+  }
+  if (!damaged && mapped.error().code() != ErrorCode::kNotFound)
+    return std::unexpected(std::move(mapped).error());
+  INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), sizeof(Layout)));
+  std::unique_ptr<MemberTable> table(new MemberTable(std::move(made), clock));
+  Layout& layout = table->layout();
+  layout.magic = kMagic;
+  for (std::uint64_t& word : layout.salt)
+    word = system_random().below(UINT64_MAX);
+  layout.axis.resume(clock, boot, 0);
+  if (damaged) {
+    layout.opens_at = layout.axis.now(clock) + std::chrono::nanoseconds(kRateWindow).count();
+    INSULA_TRY_VOID(keep_damaged(file));
+  }
+  INSULA_TRY_VOID(put_in_place(file));
+  return table;
+}
+
+void MemberTable::recover(std::string_view boot) {
+  Layout& layout = this->layout();
+  layout.axis.resume(clock_, boot, layout.newest);
+  const std::int64_t now = layout.axis.now(clock_);
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    // The last one has no id.
+    if (places_[i].id() == Id{} && i + 1 < kPlaces) continue;
+    layout.windows[i].requests.recover(now / kRequestBucketNs);
+    layout.windows[i].tokens.recover(now / kTokenBucketNs);
+  }
+}
+
+MemberTable::Id MemberTable::id_of(std::string_view member) const {
+  std::string text(reinterpret_cast<const char*>(layout().salt.data()), sizeof layout().salt);
+  const std::string hash = sha256(text.append(member));
+  Id id;
+  std::memcpy(&id.high, hash.data(), sizeof id.high);
+  std::memcpy(&id.low, hash.data() + sizeof id.high, sizeof id.low);
+  id.high |= 1U;  // Never that of nobody.
+  return id;
+}
+
+/// The member's place, held once more; null when it has none.
+MemberTable::Place* MemberTable::held(std::span<Place> set, const Id& id) const {
+  for (Place& place : set) {
+    if (place.id() != id || !place.hold()) continue;
+    // It may have been given to another in between.
+    if (place.id() == id) return &place;
+    place.release();
+  }
+  return nullptr;
+}
+
+MemberTable::Place* MemberTable::take(std::span<Place> set, const Id& id) {
+  // One at a time, or a member that comes twice at once would get two places.
+  while (taking_.test_and_set(std::memory_order_acquire))
+    ::sched_yield();
+  Place* taken = held(set, id);
+  for (std::size_t i = 0; taken == nullptr && i < set.size(); ++i) {
+    if (set[i].give_to(id)) taken = &set[i];
+  }
+  taking_.clear(std::memory_order_release);
+  return taken;
+}
+
+MemberTable::Hold MemberTable::find(std::string_view member) {
+  const Id id = id_of(member);
+  // Not by the bit that every id has.
+  const std::span<Place> set(&places_[id.low % kSets * kSetSize], kSetSize);
+  if (Place* place = held(set, id); place != nullptr) return Hold(*place);
+  if (Place* place = take(set, id); place != nullptr) return Hold(*place);
+  without_place_.fetch_add(1, std::memory_order_relaxed);
+  Place& shared = places_[kMembers];
+  shared.hold();
+  return Hold(shared);
+}
+
+void MemberTable::flush() {
+  const bool wall_moved = layout().axis.note_wall(clock_);
+  if (changed_.exchange(false) || wall_moved) file_.sync();
+}
+
+}  // namespace insula::gateway

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/limits.h"
+#include "gateway/mapped_file.h"
+
+namespace insula::gateway {
+
+/// What the limits of a tenant's members count, in one memory-mapped file of a fixed size, however
+/// many subjects an issuer makes up.
+///
+/// A member is the subject of a token. It gets a place with its first request, found by a salted
+/// hash in one of sixteen, and gives it up to another one once it has no request running and has
+/// used up nothing in the last window. Members for whom no place is left share one: together they
+/// may do what one may, so nobody gets more by coming under many names.
+///
+/// Each place has a window of requests and one of tokens, see MemberWindow, over a DurableAxis: a
+/// killed process forgets nothing. A file that is not ours is kept as `file`.damaged, and the one
+/// that takes its place admits nothing for one window.
+///
+/// Threads: find() and what it returns from any. A member that has its place is found without a
+/// wait; one that gets a place waits while another does. open() and flush() from one at a time.
+/// Lifetime: the clock outlives the table.
+class MemberTable {
+ public:
+  static constexpr std::size_t kMembers = 4096;
+
+  /// Errors: fail_errno.
+  static Result<std::unique_ptr<MemberTable>> open(const std::filesystem::path& file,
+                                                   const Clock& clock,
+                                                   std::string_view boot);
+  ~MemberTable();
+  MemberTable(const MemberTable&) = delete;
+  MemberTable& operator=(const MemberTable&) = delete;
+
+ private:
+  class Place;
+
+ public:
+  /// One request's hold on its member's place, which stays the member's meanwhile.
+  class Hold {
+   public:
+    explicit Hold(Place& place) : place_(&place) {}
+
+    Hold(Hold&& other) noexcept : place_(std::exchange(other.place_, nullptr)) {}
+
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+    /// What its requests are held to. Lifetime: the hold's.
+    [[nodiscard]] Limits limits(const LimitConfig& most) const;
+
+   private:
+    Place* place_;
+  };
+
+  [[nodiscard]] Hold find(std::string_view member);
+
+  /// Times that a member found no place of its own.
+  [[nodiscard]] std::uint64_t without_place() const { return without_place_; }
+
+  /// Writes the file to the disk when something changed. Blocking.
+  void flush();
+
+ private:
+  struct Layout;
+  struct Id;
+
+  MemberTable(MappedFile file, const Clock& clock);
+  [[nodiscard]] Layout& layout() const;
+  void recover(std::string_view boot);
+  [[nodiscard]] Id id_of(std::string_view member) const;
+  [[nodiscard]] Place* held(std::span<Place> set, const Id& id) const;
+  [[nodiscard]] Place* take(std::span<Place> set, const Id& id);
+
+  MappedFile file_;
+  const Clock& clock_;
+  /// One for each member, and that of all others.
+  std::unique_ptr<Place[]> places_;
+  std::atomic_flag taking_;
+  std::atomic<std::uint64_t> without_place_{0};
+  std::atomic<bool> changed_{false};
+};
+
+}  // namespace insula::gateway
