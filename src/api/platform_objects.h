@@ -17,12 +17,16 @@ inline constexpr const char* kTenantMemberRole = "insula:tenant-member";
 inline constexpr const char* kApiKeyType = "insula.dev/api-key";
 
 /// Optional entries of such a Secret: until when it is good (RFC 3339), the models it is for, with
-/// commas between them, and its limits, which hold beside those of its tenant.
+/// commas between them, and its limits and budget, which hold beside those of its tenant.
 inline constexpr const char* kApiKeyExpiresEntry = "expires";
 inline constexpr const char* kApiKeyModelsEntry = "models";
 inline constexpr const char* kApiKeyRequestsPerHourEntry = "requestsPerHour";
 inline constexpr const char* kApiKeyTokensPerMinuteEntry = "tokensPerMinute";
 inline constexpr const char* kApiKeyConcurrentRequestsEntry = "concurrentRequests";
+inline constexpr const char* kApiKeyTokensPerDayEntry = "tokensPerDay";
+inline constexpr const char* kApiKeyTokensPerMonthEntry = "tokensPerMonth";
+inline constexpr const char* kApiKeySpendPerDayEntry = "spendPerDay";
+inline constexpr const char* kApiKeySpendPerMonthEntry = "spendPerMonth";
 
 /// Who signs the tokens of ServiceAccounts, and the audience of those for the API server. Tokens
 /// say it, so another name would end them all.

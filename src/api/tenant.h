@@ -17,6 +17,17 @@ inline constexpr std::int64_t kRequestsPerHourMax = 10'000'000;
 inline constexpr std::int64_t kTokensPerMinuteMax = 1'000'000'000;
 inline constexpr std::int64_t kConcurrentRequestsMax = 1'000'000;
 
+/// The largest budget of tokens, and of money in units of its currency.
+inline constexpr std::int64_t kBudgetTokensMax = 1'000'000'000'000'000;
+inline constexpr std::int64_t kBudgetUnitsMax = 1'000'000'000;
+
+/// What is wrong with an amount that parse_amount() does not understand.
+inline constexpr std::string_view kAmountComplaint =
+    "must be an amount from 0 to 1000000000 with up to 9 decimals, such as 12.50";
+
+/// `12.50` in billionths. Nothing for what is no amount up to kBudgetUnitsMax.
+[[nodiscard]] std::optional<std::int64_t> parse_amount(std::string_view text);
+
 /// The Tenant that a namespace with this metadata belongs to; empty for none. Its controlling owner
 /// decides: neither a label, which a tenant may be able to set, nor a mere owner.
 /// Lifetime: a view into `name_space`.

@@ -29,6 +29,16 @@ TEST(Tenant, OnlyTheControllingTenantOwnsANamespace) {
   EXPECT_EQ(owning_tenant({}), "");
 }
 
+TEST(Tenant, AnAmountIsADecimalNumberOfBillionths) {
+  EXPECT_EQ(parse_amount("12.50"), 12'500'000'000);
+  EXPECT_EQ(parse_amount("0"), 0);
+  EXPECT_EQ(parse_amount("0.000000001"), 1);
+  EXPECT_EQ(parse_amount("1000000000"), kBudgetUnitsMax * 1'000'000'000);
+  for (const char* wrong : {"", ".", ".5", "5.", "-1", "+1", "1e3", "1,5", "0.0000000001",
+                            "1000000000.1", "99999999999", " 1"})
+    EXPECT_EQ(parse_amount(wrong), std::nullopt) << wrong;
+}
+
 TEST(Tenant, ANamespaceIsItsOwnOrNone) {
   Tenant tenant;
   tenant.metadata.name = "a";

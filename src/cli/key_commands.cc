@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "cli/budget_options.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/tokens.h"
+#include "gateway/prices.h"
 #include "json/value.h"
 
 namespace insula::cli {
@@ -53,6 +55,13 @@ json::Object to_value(const KeyRow& row) {
   set("requestsPerHour", row.limits.requests_per_hour);
   set("tokensPerMinute", row.limits.tokens_per_minute);
   set("concurrentRequests", row.limits.concurrent_requests);
+  set("budgetTokensPerDay", row.limits.budget.tokens_per_day);
+  set("budgetTokensPerMonth", row.limits.budget.tokens_per_month);
+  const auto set_amount = [&](const char* member, std::optional<std::int64_t> nanos) {
+    if (nanos) object.set(member, gateway::cost_text(*nanos));
+  };
+  set_amount("budgetSpendPerDay", row.limits.budget.spend_per_day);
+  set_amount("budgetSpendPerMonth", row.limits.budget.spend_per_month);
   return object;
 }
 
@@ -74,11 +83,16 @@ int create(std::span<const std::string> arguments) {
                     "tokens of prompts and replies in any minute; likewise")
       .maybe_number("--concurrent-requests", order.limits.concurrent_requests,
                     "requests answered at one time; likewise");
+  BudgetOptions budget;
+  budget.declare(options);
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   const auto wanted = key_lifetime(lifetime);
   if (!wanted) return report("key create", wanted.error());
   order.lifetime = *wanted;
+  const auto limited = budget.config();
+  if (!limited) return report("key create", limited.error());
+  order.limits.budget = *limited;
   return run_session("key create", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const NewKey key,
                   co_await create_key(client, system_random(), system_clock(), order));

@@ -12,6 +12,7 @@
 #include "client/typed.h"
 #include "gateway/api_key.h"
 #include "gateway/platform_config.h"
+#include "gateway/prices.h"
 #include "jose/jws_key.h"
 
 namespace insula::cli {
@@ -57,7 +58,9 @@ Result<> check_models(std::string_view models) {
 gateway::LimitConfig limits_of(const api::Secret& secret) {
   gateway::LimitConfig limits = gateway::key_config(secret).limits;
   for (auto* limit :
-       {&limits.requests_per_hour, &limits.tokens_per_minute, &limits.concurrent_requests}) {
+       {&limits.requests_per_hour, &limits.tokens_per_minute, &limits.concurrent_requests,
+        &limits.budget.tokens_per_day, &limits.budget.tokens_per_month,
+        &limits.budget.spend_per_day, &limits.budget.spend_per_month}) {
     if (*limit) *limit = std::max<std::int64_t>(**limit, 0);
   }
   return limits;
@@ -96,8 +99,18 @@ Result<> store_limits(api::Secret& secret, const gateway::LimitConfig& limits) {
                               limits.requests_per_hour, api::kRequestsPerHourMax));
   INSULA_TRY_VOID(store_limit(secret, api::kApiKeyTokensPerMinuteEntry, "--tokens-per-minute",
                               limits.tokens_per_minute, api::kTokensPerMinuteMax));
-  return store_limit(secret, api::kApiKeyConcurrentRequestsEntry, "--concurrent-requests",
-                     limits.concurrent_requests, api::kConcurrentRequestsMax);
+  INSULA_TRY_VOID(store_limit(secret, api::kApiKeyConcurrentRequestsEntry, "--concurrent-requests",
+                              limits.concurrent_requests, api::kConcurrentRequestsMax));
+  const gateway::BudgetConfig& budget = limits.budget;
+  INSULA_TRY_VOID(store_limit(secret, api::kApiKeyTokensPerDayEntry, "--budget-tokens-per-day",
+                              budget.tokens_per_day, api::kBudgetTokensMax));
+  INSULA_TRY_VOID(store_limit(secret, api::kApiKeyTokensPerMonthEntry, "--budget-tokens-per-month",
+                              budget.tokens_per_month, api::kBudgetTokensMax));
+  if (budget.spend_per_day)
+    secret.data[api::kApiKeySpendPerDayEntry] = gateway::cost_text(*budget.spend_per_day);
+  if (budget.spend_per_month)
+    secret.data[api::kApiKeySpendPerMonthEntry] = gateway::cost_text(*budget.spend_per_month);
+  return {};
 }
 
 }  // namespace

@@ -39,6 +39,18 @@ Result<> check_timeout(int seconds) {
   return fail(ErrorCode::kInvalid, fmt::format("--timeout: {} is below 0", seconds));
 }
 
+/// The flags of what a tenant may use at the gateway.
+void declare_limits(Options& options, TenantRequest& request) {
+  options
+      .maybe_number("--requests-per-hour", request.requests_per_hour,
+                    "requests admitted in any hour; 1000 by default")
+      .maybe_number("--tokens-per-minute", request.tokens_per_minute,
+                    "tokens of prompts and replies in any minute; not limited by default")
+      .maybe_number("--concurrent-requests", request.concurrent_requests,
+                    "requests answered at one time; not limited by default");
+  request.budget.declare(options);
+}
+
 int create(std::span<const std::string> arguments) {
   TenantRequest request;
   SessionOptions session;
@@ -48,13 +60,9 @@ int create(std::span<const std::string> arguments) {
   options.word("TENANT", request.name, "its name, and the first part of its URL")
       .maybe_number("--gpus", request.gpus, "GPUs its pods may hold together")
       .text_if_any("--memory", request.memory, "memory its pods may hold together, such as 8Gi")
-      .text_if_any("--cpu", request.cpu, "CPU its pods may hold together, such as 4")
-      .maybe_number("--requests-per-hour", request.requests_per_hour,
-                    "requests admitted in any hour; 1000 by default")
-      .maybe_number("--tokens-per-minute", request.tokens_per_minute,
-                    "tokens of prompts and replies in any minute; not limited by default")
-      .maybe_number("--concurrent-requests", request.concurrent_requests,
-                    "requests answered at one time; not limited by default")
+      .text_if_any("--cpu", request.cpu, "CPU its pods may hold together, such as 4");
+  declare_limits(options, request);
+  options
       .text("--serve", request.serve,
             "image of a model server to run for it, such as insula/llm-sim")
       .maybe_number("--replicas", request.replicas, "pods of that server")
@@ -69,6 +77,26 @@ int create(std::span<const std::string> arguments) {
   return run_session("tenant create", session, [&](client::Client& client) -> Task<Result<>> {
     const Deadline deadline = system_clock().now() + std::chrono::seconds(timeout_seconds);
     INSULA_CO_TRY(const api::Tenant tenant, co_await create_tenant(client, *wanted, deadline));
+    if (session.output == "table") {
+      print_tenants({tenant});
+    } else {
+      print(api::to_json(tenant), session.output);
+    }
+    co_return Result<>{};
+  });
+}
+
+int set(std::span<const std::string> arguments) {
+  TenantRequest request;
+  SessionOptions session;
+  Options options("tenant set",
+                  "Changes a tenant's limits and budgets; what is not given stays as it is.");
+  options.word("TENANT", request.name, "its name");
+  declare_limits(options, request);
+  session.declare(options);
+  if (const auto over = options.parse(arguments)) return *over;
+  return run_session("tenant set", session, [&](client::Client& client) -> Task<Result<>> {
+    INSULA_CO_TRY(const api::Tenant tenant, co_await set_tenant(client, request));
     if (session.output == "table") {
       print_tenants({tenant});
     } else {
@@ -168,6 +196,7 @@ int kubeconfig(std::span<const std::string> arguments) {
 
 constexpr std::array kCommands = {
     Command{"create", "create a tenant and wait until it is ready", create},
+    Command{"set", "change limits and budgets of one", set},
     Command{"get", "show one", get},
     Command{"list", "list all", list},
     Command{"kubeconfig", "make somebody a member: print a kubeconfig", kubeconfig},

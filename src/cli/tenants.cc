@@ -85,6 +85,15 @@ Task<Result<api::Tenant>> wait_until_ready(client::Client& client,
   co_return std::unexpected(std::move(followed).error());
 }
 
+/// Those that the request gives.
+Result<> set_limits(api::TenantGateway& gateway, const TenantRequest& request) {
+  api::TenantRateLimit& limit = gateway.rate_limit;
+  if (request.requests_per_hour) limit.requests_per_hour = request.requests_per_hour;
+  if (request.tokens_per_minute) limit.tokens_per_minute = request.tokens_per_minute;
+  if (request.concurrent_requests) limit.concurrent_requests = request.concurrent_requests;
+  return request.budget.apply_to(gateway.budget);
+}
+
 }  // namespace
 
 Result<api::Tenant> tenant_of(const TenantRequest& request) {
@@ -93,10 +102,7 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   tenant.spec.quota.gpus = request.gpus;
   INSULA_TRY(tenant.spec.quota.memory, quantity("--memory", request.memory));
   INSULA_TRY(tenant.spec.quota.cpu, quantity("--cpu", request.cpu));
-  api::TenantRateLimit& limit = tenant.spec.gateway.rate_limit;
-  limit.requests_per_hour = request.requests_per_hour;
-  limit.tokens_per_minute = request.tokens_per_minute;
-  limit.concurrent_requests = request.concurrent_requests;
+  INSULA_TRY_VOID(set_limits(tenant.spec.gateway, request));
   if (request.serve.empty()) {
     if (!request.model.empty() || request.replicas) {
       return fail(ErrorCode::kInvalid, "--model and --replicas need --serve IMAGE");
@@ -115,6 +121,12 @@ Result<api::Tenant> tenant_of(const TenantRequest& request) {
   }
   tenant.spec.serve = std::move(serve);
   return tenant;
+}
+
+Task<Result<api::Tenant>> set_tenant(client::Client& client, TenantRequest request) {
+  INSULA_CO_TRY(api::Tenant tenant, co_await client::get<api::Tenant>(client, "", request.name));
+  INSULA_CO_TRY_VOID(set_limits(tenant.spec.gateway, request));
+  co_return co_await client::update(client, std::move(tenant));
 }
 
 Task<Result<api::Tenant>> create_tenant(client::Client& client,

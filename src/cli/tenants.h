@@ -10,6 +10,7 @@
 #include "async/task.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "cli/budget_options.h"
 #include "client/client.h"
 
 namespace insula::cli {
@@ -23,6 +24,7 @@ struct TenantRequest {
   std::optional<long> requests_per_hour;
   std::optional<long> tokens_per_minute;
   std::optional<long> concurrent_requests;
+  BudgetOptions budget;
   std::string serve;  // image of a model server; empty: none is run
   std::optional<long> replicas;
   std::string model;
@@ -41,6 +43,10 @@ Task<Result<api::Tenant>> create_tenant(client::Client& client,
 Task<Result<api::Tenant>> ensure_tenant(client::Client& client,
                                         api::Tenant tenant,
                                         Deadline deadline);
+
+/// Changes the limits and budgets that the request gives and leaves everything else as it is.
+/// Errors: kNotFound; kInvalid, naming the flag.
+Task<Result<api::Tenant>> set_tenant(client::Client& client, TenantRequest request);
 
 /// Deletes the tenant with all it owns and waits until it is gone.
 Task<Result<>> delete_tenant(client::Client& client, std::string name, Deadline deadline);

@@ -211,6 +211,48 @@ TEST_F(TenantCommands, AKeyCanHaveLimitsOfItsOwn) {
   EXPECT_EQ(wait(list_keys(api_, "a"))->size(), 1u);
 }
 
+TEST_F(TenantCommands, AKeyCanHaveABudgetOfItsOwn) {
+  make("a");
+  const BudgetOptions flags{.tokens_per_day = 1000, .spend_per_month = "12.50"};
+  const gateway::BudgetConfig budget = flags.config().value();
+  EXPECT_EQ(budget,
+            (gateway::BudgetConfig{.tokens_per_day = 1000, .spend_per_month = 12'500'000'000}));
+  ASSERT_TRUE(
+      wait(create_key(api_, random_, clock_,
+                      {.tenant = "a", .name = {}, .models = {}, .limits = {.budget = budget}})));
+  const KeyRow row = wait(list_keys(api_, "a"))->front();
+  EXPECT_EQ(row.limits.budget, budget);
+  auto stored = wait(client::list<api::Secret>(api_, api::kSystemNamespace, {}))->items.at(0);
+  EXPECT_EQ(stored.data.at(api::kApiKeySpendPerMonthEntry), "12.5");
+  const auto rotated = wait(rotate_key(api_, random_, clock_, {row.id, std::chrono::hours(1)}));
+  ASSERT_TRUE(rotated);
+  for (const KeyRow& each : *wait(list_keys(api_, "a")))
+    EXPECT_EQ(each.limits.budget, budget);
+  EXPECT_THAT(BudgetOptions{.tokens_per_day = -1}.config().error().message(),
+              ::testing::StartsWith("--budget-tokens-per-day: -1 is not between 0"));
+  EXPECT_THAT(BudgetOptions{.spend_per_day = "a lot"}.config().error().message(),
+              ::testing::StartsWith("--budget-spend-per-day: \"a lot\" must be an amount"));
+}
+
+TEST_F(TenantCommands, SetChangesWhatItIsGivenAndNothingElse) {
+  make("a");
+  TenantRequest request{.name = "a", .tokens_per_minute = 600};
+  request.budget.tokens_per_month = 5000;
+  ASSERT_TRUE(wait(set_tenant(api_, request)));
+  TenantRequest more{.name = "a", .concurrent_requests = 3};
+  more.budget.spend_per_day = "0.5";
+  const auto tenant = wait(set_tenant(api_, more));
+  ASSERT_TRUE(tenant) << tenant.error().message();
+  EXPECT_EQ(tenant->spec.gateway.rate_limit.tokens_per_minute, 600);
+  EXPECT_EQ(tenant->spec.gateway.rate_limit.concurrent_requests, 3);
+  EXPECT_EQ(tenant->spec.gateway.budget.tokens_per_month, 5000);
+  EXPECT_EQ(tenant->spec.gateway.budget.spend_per_day, "0.5");
+  request.budget.tokens_per_month = -5;
+  EXPECT_THAT(wait(set_tenant(api_, request)).error().message(),
+              ::testing::StartsWith("--budget-tokens-per-month"));
+  EXPECT_EQ(wait(set_tenant(api_, {.name = "none"})).error().code(), ErrorCode::kNotFound);
+}
+
 TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
   make("a");
   const auto old = wait(create_key(api_, random_, clock_, {"a", "ci", "small", kSomeLimits}));

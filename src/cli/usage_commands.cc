@@ -103,6 +103,8 @@ Task<Result<>> show_sums(UsageOptions asked, HourRange hours, std::string by) {
     INSULA_CO_TRY_VOID(co_await check_unused(asked, hint));
   if (asked.output == "table") {
     fmt::print("{}", usage_table(answer, asked.one_tenant() ? asked.tenant : ""));
+    const std::string budgets = budget_table(answer, asked.one_tenant() ? asked.tenant : "");
+    if (!budgets.empty()) fmt::print("\n{}", budgets);
     if (!hint.empty()) fmt::print(stderr, "{}\n", hint);
   } else if (asked.one_tenant() && by.empty()) {
     print(usage_of_one(answer, asked.tenant), asked.output);

@@ -120,7 +120,30 @@ std::string usage_table(const json::Value& answer, const std::string& tenant) {
 
 json::Value usage_of_one(const json::Value& answer, const std::string& tenant) {
   const json::Array& tenants = rows_of(answer, "tenants");
-  return tenants.empty() ? unused(tenant) : tenants.front();
+  json::Value usage = tenants.empty() ? unused(tenant) : tenants.front();
+  if (json::Object* object = usage.as_object()) object->set("budgets", answer["budgets"]);
+  return usage;
+}
+
+std::string budget_table(const json::Value& answer, const std::string& tenant) {
+  const json::Array& budgets = rows_of(answer, "budgets");
+  if (budgets.empty()) return "";
+  const auto amount = [](const json::Value& value) {
+    const auto tokens = value.as_int64();
+    return tokens ? std::to_string(*tokens) : std::string(value.text());
+  };
+  Cells header = {"BUDGET", "USED", "RESERVED", "LIMIT", "CURRENCY", "RESETS"};
+  header.insert(header.begin(), tenant.empty() ? "TENANT" : "OF");
+  Table table(header);
+  for (const json::Value& row : budgets) {
+    const std::string of = fmt::format("{} {}", row["scope"].text(), or_dash(row["name"].text()));
+    const std::string owner = row["name"].text().empty() ? std::string("tenant") : of;
+    table.row({tenant.empty() ? std::string(row["tenant"].text()) : owner,
+               std::string(row["budget"].text()), amount(row["used"]), amount(row["reserved"]),
+               amount(row["limit"]), or_dash(row["currency"].text()),
+               std::string(row["resets"].text())});
+  }
+  return table.text();
 }
 
 Table record_table() {

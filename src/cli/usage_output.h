@@ -21,6 +21,10 @@ inline constexpr long kRecordsTableMax = 1000;
 /// The one tenant's part of an answer by tenants; zeros when it has not been used.
 [[nodiscard]] json::Value usage_of_one(const json::Value& answer, const std::string& tenant);
 
+/// The budgets of an answer of the gateway's, in a table; empty when there are none. `tenant`: as
+/// usage_table().
+[[nodiscard]] std::string budget_table(const json::Value& answer, const std::string& tenant);
+
 /// A table of single requests, and one more row.
 [[nodiscard]] Table record_table();
 void add_record(Table& table, const json::Value& record);

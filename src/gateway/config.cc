@@ -117,6 +117,10 @@ void set_limits(json::Object& object, const LimitConfig& limits) {
   set("requestsPerHour", limits.requests_per_hour);
   set("tokensPerMinute", limits.tokens_per_minute);
   set("concurrentRequests", limits.concurrent_requests);
+  set("tokensPerDay", limits.budget.tokens_per_day);
+  set("tokensPerMonth", limits.budget.tokens_per_month);
+  set("spendNanosPerDay", limits.budget.spend_per_day);
+  set("spendNanosPerMonth", limits.budget.spend_per_month);
 }
 
 json::Value to_value(const ProviderConfig& provider) {
@@ -235,7 +239,11 @@ std::optional<std::int64_t> number_in(const json::Object& object, std::string_vi
 LimitConfig limits_in(const json::Object& object) {
   return {.requests_per_hour = number_in(object, "requestsPerHour"),
           .tokens_per_minute = number_in(object, "tokensPerMinute"),
-          .concurrent_requests = number_in(object, "concurrentRequests")};
+          .concurrent_requests = number_in(object, "concurrentRequests"),
+          .budget = {.tokens_per_day = number_in(object, "tokensPerDay"),
+                     .tokens_per_month = number_in(object, "tokensPerMonth"),
+                     .spend_per_day = number_in(object, "spendNanosPerDay"),
+                     .spend_per_month = number_in(object, "spendNanosPerMonth")}};
 }
 
 HealthCheckConfig health_check_from(const json::Object& object) {

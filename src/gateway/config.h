@@ -39,11 +39,25 @@ struct IssuerConfig {
   bool operator==(const IssuerConfig&) const = default;
 };
 
+/// What may be used in a day and in a calendar month of UTC; nothing: not limited. Money in
+/// nano-units of the price list's currency.
+struct BudgetConfig {
+  std::optional<std::int64_t> tokens_per_day = std::nullopt;
+  std::optional<std::int64_t> tokens_per_month = std::nullopt;
+  std::optional<std::int64_t> spend_per_day = std::nullopt;
+  std::optional<std::int64_t> spend_per_month = std::nullopt;
+
+  [[nodiscard]] bool limits_spend() const { return spend_per_day || spend_per_month; }
+
+  bool operator==(const BudgetConfig&) const = default;
+};
+
 /// The most that requests may do; nothing: not limited.
 struct LimitConfig {
   std::optional<std::int64_t> requests_per_hour = std::nullopt;
   std::optional<std::int64_t> tokens_per_minute = std::nullopt;
   std::optional<std::int64_t> concurrent_requests = std::nullopt;
+  BudgetConfig budget = {};
 
   bool operator==(const LimitConfig&) const = default;
 };

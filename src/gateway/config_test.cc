@@ -37,7 +37,7 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                                               .headers = {{"a", "b"}, {"c", ""}},
                                               .ca = "PEM",
                                               .problem = "none"}}}};
-  tenant.member_limits = {.requests_per_hour = 7};
+  tenant.member_limits = {.requests_per_hour = 7, .budget = {.spend_per_month = 5}};
   tenant.members = {{"ann", {.tokens_per_minute = 100}}, {"bob"}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
@@ -59,7 +59,8 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                     "hash",
                     "2026-11-25T00:00:00Z",
                     {"m", "n"},
-                    {.requests_per_hour = 5}}},
+                    {.requests_per_hour = 5,
+                     .budget = {.tokens_per_day = 1, .tokens_per_month = 2, .spend_per_day = 3}}}},
       .builtin_keys = {"pem"},
       .prices = {.currency = "USD", .models = {{"*", {150'000, 75'000, 1}}}}};
   const auto file = directory / "snapshot.json";

@@ -1,5 +1,6 @@
 #include "gateway/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <sys/socket.h>
 
+#include "api/time.h"
 #include "async/deadline.h"
 #include "gateway/credentials.h"
 #include "gateway/model_list.h"
@@ -70,12 +72,27 @@ Result<> check_served(const Request& request) {
   return {};
 }
 
-/// The least of the limits of tokens; nothing when there is none.
-std::optional<std::int64_t> least_tokens_per_minute(const Request& request) {
+/// The least of the limits and budgets of tokens, and of the tokens of a completion that budgets of
+/// money pay for; nothing when there is none.
+std::optional<std::int64_t> least_tokens(const Request& request) {
+  constexpr std::int64_t kPicosPerNano = 1000;
   std::optional<std::int64_t> least;
+  const auto take = [&](std::optional<std::int64_t> limit) {
+    if (limit) least = std::min(least.value_or(INT64_MAX), *limit);
+  };
+  const std::int64_t price = request.snapshot->prices.of(request.model).completion;
   for (const Limits* limits : request.limits().values) {
-    if (limits == nullptr || !limits->most.tokens_per_minute) continue;
-    least = std::min(least.value_or(INT64_MAX), *limits->most.tokens_per_minute);
+    if (limits == nullptr) continue;
+    const BudgetConfig& budget = limits->most.budget;
+    take(limits->most.tokens_per_minute);
+    take(budget.tokens_per_day);
+    take(budget.tokens_per_month);
+    for (const auto& spend : {budget.spend_per_day, budget.spend_per_month}) {
+      // Prices are pico-units for a token.
+      if (spend)
+        take(price == 0 ? INT64_MAX
+                        : std::min(*spend, INT64_MAX / kPicosPerNano) * kPicosPerNano / price);
+    }
   }
   return least;
 }
@@ -84,11 +101,31 @@ std::optional<std::int64_t> least_tokens_per_minute(const Request& request) {
 /// part of the least limit; a stream reserves more as it grows.
 std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
   const llm::TokenDemand& demand = request.demand;
-  const std::optional<std::int64_t> least = least_tokens_per_minute(request);
+  const std::optional<std::int64_t> least = least_tokens(request);
   if (!least || request.operation == llm::Operation::kModels) return std::nullopt;
   const std::int64_t untold =
       std::clamp<std::int64_t>(*least / kOutputShareUntold, 1, kOutputTokensUntold);
   return demand.prompt + demand.output.value_or(untold);
+}
+
+/// Whether something of the request is charged to a budget of money.
+bool is_paid(const Request& request) {
+  return request.operation != llm::Operation::kModels &&
+         std::ranges::any_of(request.limits().values, [](const Limits* limits) {
+           return limits != nullptr && limits->most.budget.limits_spend();
+         });
+}
+
+/// Refuses what nobody knows the price of, where money is limited: it would cost nothing, and so
+/// there would be no limit.
+Result<> check_priced(Request& request) {
+  if (!is_paid(request) || request.cost_at_most(0, 0)) return {};
+  request.refusal_code = "model_not_priced";
+  return fail(ErrorCode::kForbidden,
+              fmt::format("there is a budget of money, and {} has no price; whoever runs this "
+                          "service can set one",
+                          request.model.empty() ? std::string("a request without a model")
+                                                : "the model " + request.model));
 }
 
 /// Whether waiting does not help: the limit that was met is 0, or fewer tokens than the request may
@@ -101,6 +138,8 @@ bool can_never_pass(const Request& request) {
       return most.concurrent_requests == 0;
     case LimitKind::kTokens:
       return most.tokens_per_minute == 0 || tokens_to_reserve(request) > most.tokens_per_minute;
+    case LimitKind::kBudget:
+      return request.admission.budget_met().is_never_enough();
     case LimitKind::kRequests:
       break;
   }
@@ -119,6 +158,28 @@ Result<> check_model(Request& request) {
       ErrorCode::kForbidden,
       fmt::format("this API key is for the models {} and for requests that name one of them",
                   fmt::join(grant->models, ", ")));
+}
+
+/// What a budget that was met says.
+std::string over_budget(const Request& request, std::string_view owner) {
+  const BudgetMet& met = request.admission.budget_met();
+  const std::string& currency = request.snapshot->prices.currency;
+  std::string text =
+      fmt::format("{} budget of {} ", owner, budget_text(*met.kind, met.limit, currency));
+  if (met.limit == 0) return text + "admits nothing";
+  if (met.is_never_enough())
+    return text + "is less than the request may use; shorten the prompt or lower max_tokens";
+  if (met.is_only_reserved())
+    return text +
+           "has no room beside what running requests may use; try again when they have ended";
+  const std::string anew = api::Time::from(met.resets).text();
+  if (met.used >= met.limit) return text + fmt::format("is used up; it begins anew at {}", anew);
+  const std::int64_t left = met.limit - met.used;
+  const bool money = met.kind->unit == &Charge::spend;
+  return text +
+         fmt::format("has {} left, and the request may use {}; it begins anew at {}",
+                     money ? cost_text(left) + " " + currency : fmt::format("{} tokens", left),
+                     money ? cost_text(met.needed) : std::to_string(met.needed), anew);
 }
 
 /// What a client should do about it.
@@ -146,6 +207,8 @@ std::unexpected<Error> over_limit(const Request& request) {
                               "minute{}",
                               tokens_to_reserve(request).value_or(0), owner,
                               most.tokens_per_minute.value_or(0), advice(request)));
+    case LimitKind::kBudget:
+      return fail(ErrorCode::kTooManyRequests, over_budget(request, owner));
     case LimitKind::kRequests:
       break;
   }
@@ -223,6 +286,8 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
     co_return co_await refuse(request, std::move(inspected).error());
   if (auto planned = plan(request); !planned)
     co_return co_await refuse(request, std::move(planned).error());
+  if (auto priced = check_priced(request); !priced)
+    co_return co_await refuse(request, std::move(priced).error());
   if (auto admitted = admit(request); !admitted)
     co_return co_await refuse(request, std::move(admitted).error());
   if (candidates_.empty()) co_return co_await answer_list(request);
@@ -368,7 +433,12 @@ Result<> Exchange::expect_admission(Request& request) {
 /// Takes the request's share of its limits. A tenant that nobody serves keeps all of it.
 Result<> Exchange::admit(Request& request) {
   INSULA_TRY_VOID(check_served(request));
-  request.limit_met = request.admission.take(request.limits(), tokens_to_reserve(request));
+  const std::optional<std::int64_t> tokens = tokens_to_reserve(request);
+  const std::int64_t completion = tokens.value_or(0) - request.demand.prompt;
+  request.limit_met = request.admission.take(
+      request.limits(), tokens,
+      request.cost_at_most(request.demand.prompt, std::max<std::int64_t>(completion, 0))
+          .value_or(0));
   if (request.limit_met) return refuse_for_limit(request);
   append_rate_headers(own_headers_, request.admission.report());
   request.admit();
@@ -378,10 +448,16 @@ Result<> Exchange::admit(Request& request) {
 Result<> Exchange::refuse_for_limit(const Request& request) {
   const bool never = can_never_pass(request);
   append_rate_headers(own_headers_, request.admission.report(), request.limit_met);
-  if (never) {
-    // OpenAI's client libraries try again otherwise.
+  const bool of_budget = request.limit_met->kind == LimitKind::kBudget;
+  const BudgetMet* budget = of_budget ? &request.admission.budget_met() : nullptr;
+  // OpenAI's client libraries try again otherwise; nobody waits for the end of a day.
+  if (never || (of_budget && !budget->is_only_reserved()))
     own_headers_.append("x-should-retry: false\r\n");
-  } else {
+  if (of_budget && !never) {
+    append_retry_after(own_headers_, budget->is_only_reserved()
+                                         ? std::chrono::nanoseconds()
+                                         : budget->resets - worker_.settings().clock.wall());
+  } else if (!never) {
     append_retry_after(own_headers_, request.admission.report(), *request.limit_met);
   }
   return over_limit(request);
@@ -402,6 +478,8 @@ Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
   if (request.limit_met && request.limit_met->kind == LimitKind::kTokens) words.type = "tokens";
   if (request.limit_met && request.limit_met->kind == LimitKind::kConcurrency)
     words.openai_code = "concurrency_limit_exceeded";
+  if (request.limit_met && request.limit_met->kind == LimitKind::kBudget)
+    words.type = words.openai_code = "insufficient_quota";
   request.status = status;
   if (status >= 500) worker_.log_failure(request, error.message());
   if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");

@@ -143,8 +143,8 @@ class Exchange {
                                             std::size_t seen,
                                             http::ResponseHead& head);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
-  static std::optional<LimitScope> reserve_for_stream(Request& request, const BodyRelay& body);
-  Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitScope scope);
+  static std::optional<LimitMet> reserve_for_stream(Request& request, const BodyRelay& body);
+  Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitMet met);
   bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
   void keep_upstream(const Request& request, Endpoint& endpoint);
   Task<bool> finish_attempt(Request& request, Attempt result);

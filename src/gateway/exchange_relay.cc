@@ -410,8 +410,8 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     co_return Attempt::kClientGone;
   }
   if (body.done()) co_return Attempt::kDone;
-  if (const auto scope = reserve_for_stream(request, body))
-    co_return co_await end_stream(request, body, *scope);
+  if (const auto met = reserve_for_stream(request, body))
+    co_return co_await end_stream(request, body, *met);
 
   const Attempt ended = co_await relay_body(request, body);
   if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
@@ -459,33 +459,44 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
       co_return Attempt::kClientGone;
     }
     if (ended) co_return Attempt::kDone;
-    if (const auto scope = reserve_for_stream(request, body))
-      co_return co_await end_stream(request, body, *scope);
+    if (const auto met = reserve_for_stream(request, body))
+      co_return co_await end_stream(request, body, *met);
   }
 }
 
-/// A stream that has used up what it reserved takes more. Returns whose limit has no room for it.
-std::optional<LimitScope> Exchange::reserve_for_stream(Request& request, const BodyRelay& body) {
+/// A stream that has used up what it reserved takes more. Returns the limit that has no room for
+/// it.
+std::optional<LimitMet> Exchange::reserve_for_stream(Request& request, const BodyRelay& body) {
   if (!body.can_end_early()) return std::nullopt;
   std::int64_t left = request.admission.reserved().value_or(0) - request.demand.prompt;
   if (request.demand.output) left += kEventsWithoutTokens;
   const std::int64_t missing = request.usage.completion_tokens - left;
-  if (missing <= 0 || !request.admission.reserve_more(std::max(missing, kTokensMore)))
-    return std::nullopt;
-  return request.admission.reserve_more(missing);
+  if (missing <= 0) return std::nullopt;
+  const auto reserve = [&](std::int64_t tokens) {
+    return request.admission.reserve_more(tokens, request.cost_at_most(0, tokens).value_or(0));
+  };
+  return reserve(std::max(missing, kTokensMore)) ? reserve(missing) : std::nullopt;
 }
 
 /// Ends a stream that a limit of tokens has no more room for, so that the client hears why.
-Task<Exchange::Attempt> Exchange::end_stream(Request& request, BodyRelay& body, LimitScope scope) {
+Task<Exchange::Attempt> Exchange::end_stream(Request& request, BodyRelay& body, LimitMet met) {
   upstream_.reset();
   request.tenant->metrics->streams_ended->add();
   request.outcome = UsageOutcome::kEndedByLimit;
   request.settle();
-  const std::string message = fmt::format(
-      "the stream was ended: {} rate limit of {} tokens per minute has no room for more of it",
-      owner_of(scope), request.limits()[scope]->most.tokens_per_minute.value_or(0));
+  const bool of_budget = met.kind == LimitKind::kBudget;
+  const std::int64_t per_minute = request.limits()[met.scope]->most.tokens_per_minute.value_or(0);
+  const std::string limit = of_budget
+                                ? "budget of " + budget_text(*request.admission.budget_met().kind,
+                                                             request.admission.budget_met().limit,
+                                                             request.snapshot->prices.currency)
+                                : fmt::format("rate limit of {} tokens per minute", per_minute);
+  const std::string message = fmt::format("the stream was ended: {} {} has no room for more of it",
+                                          owner_of(met.scope), limit);
   const std::string events = llm::last_events(
-      request.operation, {.message = message, .type = "tokens", .code = "rate_limit_exceeded"});
+      request.operation, {.message = message,
+                          .type = of_budget ? "insufficient_quota" : "tokens",
+                          .code = of_budget ? "insufficient_quota" : "rate_limit_exceeded"});
   const auto sent = client_.send(body.end_early(events), true);
   co_return co_await taken(sent) ? Attempt::kDone : Attempt::kClientGone;
 }

@@ -105,7 +105,8 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .connections_max = settings.connections_max.value_or(
                            connections_max(descriptors_allowed(), settings.loops)),
                        .timeouts = settings.timeouts},
-      builder_(settings.directory / "limits", clock, registry, std::move(log)) {}
+      builder_(settings.directory / "limits", clock, registry, std::move(log)),
+      budget_gauges_(registry) {}
 
 Gateway::~Gateway() = default;
 
@@ -126,6 +127,8 @@ Result<> Gateway::start(const GatewaySettings& settings) {
   const unsigned loops = std::max(settings.loops, 1U);
   INSULA_TRY(usage_,
              UsageStore::open(directory_, {loops, settings.records}, clock_, metrics_, log_));
+  builder_.read_used_from(
+      [this](const std::string& currency) { return usage_->used_this_month(currency); });
   for (unsigned i = 0; i < loops; ++i) {
     UsageRecorder& recorder = usage_->recorder(i);
     recorder.on_records(
@@ -154,6 +157,7 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
   INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot,
                 co_await blocking_.run(std::move(build)));
   incomplete_ = snapshot->incomplete;
+  snapshot_ = snapshot;
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));
   for (const auto& thread : threads_) {
@@ -174,6 +178,7 @@ Task<Result<>> Gateway::persist() {
   if (incomplete_) INSULA_CO_TRY_VOID(co_await apply(GatewayConfig(config_)));
   // What it cannot write it has told; the sums are the bill.
   static_cast<void>(co_await writing_.run([this] { return usage_->write_records(); }));
+  if (snapshot_ != nullptr) budget_gauges_.update(*snapshot_, clock_.wall());
   co_return co_await blocking_.run([this] { return persist_now(); });
 }
 
@@ -184,6 +189,18 @@ std::map<std::string, std::string, std::less<>> Gateway::present_tenants() const
   return present;
 }
 
+Result<std::vector<BudgetRow>> Gateway::budgets_in(const Snapshot& snapshot,
+                                                   const std::string& tenant) {
+  if (tenant.empty()) return budgets_of_tenants(snapshot, clock_.wall());
+  const Tenant* found = snapshot.find(tenant);
+  if (found == nullptr) return {};
+  UsedThisMonth used(clock_.wall(), snapshot.prices.currency);
+  if (found->members != nullptr) {
+    INSULA_TRY(used, usage_->used_this_month(snapshot.prices.currency));
+  }
+  return budgets_of(snapshot, *found, used, clock_.wall());
+}
+
 Task<Result<UsageAnswer>> Gateway::usage(UsageQuery query, UsageOf whose) {
   const auto present = present_tenants();
   const auto found = present.find(query.tenant);
@@ -192,13 +209,17 @@ Task<Result<UsageAnswer>> Gateway::usage(UsageQuery query, UsageOf whose) {
       whose == UsageOf::kPresentTenants && !query.uid && !query.tenant.empty();
   if (whose == UsageOf::kPresentTenants && !query.uid) query.present = present;
   const bool is_there = found != present.end();
-  auto read = [this, query = std::move(query), uid, asks_for_former,
-               is_there]() -> Result<UsageAnswer> {
+  const bool of_former = query.uid || whose == UsageOf::kAllTenants;
+  auto read = [this, query = std::move(query), uid, asks_for_former, is_there,
+               snapshot = of_former ? nullptr : snapshot_]() -> Result<UsageAnswer> {
     INSULA_TRY_VOID(persist_now());
     UsageAnswer answer{.by = query.by, .rows = {}};
     INSULA_TRY(answer.rows, usage_->read(query));
     if (asks_for_former) {
       INSULA_TRY(answer.former, usage_->tenants_beside(query.tenant, is_there ? &uid : nullptr));
+    }
+    if (snapshot != nullptr) {
+      INSULA_TRY(answer.budgets, budgets_in(*snapshot, query.tenant));
     }
     return answer;
   };

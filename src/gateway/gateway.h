@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "gateway/budget_report.h"
 #include "gateway/config.h"
 #include "gateway/endpoint_monitor.h"
 #include "gateway/metrics.h"
@@ -91,6 +92,8 @@ class Gateway {
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
   Result<> start(const GatewaySettings& settings);
   Result<> persist_now();
+  [[nodiscard]] Result<std::vector<BudgetRow>> budgets_in(const Snapshot& snapshot,
+                                                          const std::string& tenant);
   [[nodiscard]] std::map<std::string, std::string, std::less<>> present_tenants() const;
 
   const Clock& clock_;
@@ -104,6 +107,8 @@ class Gateway {
   /// As last applied, and whether that left tenants without a window.
   GatewayConfig config_;
   bool incomplete_ = false;
+  std::shared_ptr<const Snapshot> snapshot_;  // as last given to the threads
+  BudgetGauges budget_gauges_;
   std::unique_ptr<UsageStore> usage_;
   /// One thread: whatever touches the log of records runs there.
   BlockingPool writing_{1};

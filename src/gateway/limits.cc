@@ -16,9 +16,25 @@ bool limits_requests(const Limits* limits) {
 
 }  // namespace
 
+std::string_view name_of(LimitScope scope) {
+  switch (scope) {
+    case LimitScope::kKey:
+      return "key";
+    case LimitScope::kModel:
+      return "model";
+    case LimitScope::kMember:
+      return "member";
+    case LimitScope::kTenant:
+      break;
+  }
+  return "tenant";
+}
+
 std::optional<LimitMet> Admission::take(const LimitSet& limits,
-                                        std::optional<std::int64_t> tokens) {
+                                        std::optional<std::int64_t> tokens,
+                                        std::int64_t spend) {
   report_ = {};
+  charge_ = {.tokens = tokens.value_or(0), .spend = spend};
   // A window alone needs no look before its use.
   const bool looks = std::ranges::count_if(limits.values, limits_requests) > 1;
   for (const LimitScope scope : kLimitScopes) {
@@ -27,6 +43,7 @@ std::optional<LimitMet> Admission::take(const LimitSet& limits,
     if (!start(scope, *each)) return refuse(limits, {LimitKind::kConcurrency, scope});
     if (tokens && !reserve(scope, *each, *tokens))
       return refuse(limits, {LimitKind::kTokens, scope});
+    if (tokens && !charge(scope, *each)) return refuse(limits, {LimitKind::kBudget, scope});
     if (looks && !has_request_left(scope, *each))
       return refuse(limits, {LimitKind::kRequests, scope});
   }
@@ -45,6 +62,11 @@ std::optional<LimitMet> Admission::look(const LimitSet& limits) {
   for (const LimitScope each : kLimitScopes) {
     if (limits[each] != nullptr && runs_too_many(*limits[each], limits[each]->running->load()))
       return LimitMet{LimitKind::kConcurrency, each};
+  }
+  for (const LimitScope each : kLimitScopes) {
+    if (limits[each] == nullptr || limits[each]->budget == nullptr) continue;
+    budget_met_ = limits[each]->budget->look(limits[each]->most.budget);
+    if (budget_met_) return LimitMet{LimitKind::kBudget, each};
   }
   if (!scope) return std::nullopt;
   return LimitMet{LimitKind::kRequests, *scope};
@@ -65,6 +87,15 @@ bool Admission::reserve(LimitScope scope, const Limits& limits, std::int64_t tok
   if (!decision->admitted) return false;
   reserving_[scope] = &limits;
   reserved_ = tokens;
+  return true;
+}
+
+bool Admission::charge(LimitScope scope, const Limits& limits) {
+  if (limits.budget == nullptr) return true;
+  budget_met_ = limits.budget->reserve(charge_, limits.most.budget);
+  if (budget_met_) return false;
+  charging_[scope] = &limits;
+  if (limits.most.budget != BudgetConfig{}) reserved_ = charge_.tokens;
   return true;
 }
 
@@ -100,9 +131,19 @@ LimitMet Admission::refuse(const LimitSet& limits, LimitMet met) {
   return met;
 }
 
-std::optional<LimitScope> Admission::reserve_more(std::int64_t tokens) {
+std::optional<LimitMet> Admission::reserve_more(std::int64_t tokens, std::int64_t spend) {
   if (!reserved_) return std::nullopt;
+  const Charge charge{.tokens = tokens, .spend = spend};
   LimitSet more;
+  LimitSet charged;
+  const auto undo = [&] {
+    for (const Limits* each : more.values) {
+      if (each != nullptr) each->tokens->settle(tokens, 0);
+    }
+    for (const Limits* each : charged.values) {
+      if (each != nullptr) each->budget->settle(charge, {});
+    }
+  };
   for (const LimitScope scope : kLimitScopes) {
     const Limits* each = reserving_[scope];
     if (each == nullptr) continue;
@@ -110,19 +151,32 @@ std::optional<LimitScope> Admission::reserve_more(std::int64_t tokens) {
       more[scope] = each;
       continue;
     }
-    for (const Limits* other : more.values) {
-      if (other != nullptr) other->tokens->settle(tokens, 0);
+    undo();
+    return LimitMet{LimitKind::kTokens, scope};
+  }
+  for (const LimitScope scope : kLimitScopes) {
+    const Limits* each = charging_[scope];
+    if (each == nullptr) continue;
+    budget_met_ = each->budget->reserve(charge, each->most.budget);
+    if (!budget_met_) {
+      charged[scope] = each;
+      continue;
     }
-    return scope;
+    undo();
+    return LimitMet{LimitKind::kBudget, scope};
   }
   *reserved_ += tokens;
+  charge_.add(charge);
   return std::nullopt;
 }
 
-void Admission::settle(std::int64_t tokens) {
+void Admission::settle(std::int64_t tokens, std::int64_t spend) {
   const std::int64_t reserved = std::exchange(reserved_, std::nullopt).value_or(0);
   for (const Limits* each : std::exchange(reserving_, {}).values) {
     if (each != nullptr) each->tokens->settle(reserved, tokens);
+  }
+  for (const Limits* each : std::exchange(charging_, {}).values) {
+    if (each != nullptr) each->budget->settle(charge_, {.tokens = tokens, .spend = spend});
   }
   for (const Limits* each : std::exchange(running_, {}).values) {
     if (each != nullptr) each->running->fetch_sub(1);

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
+#include "gateway/budget.h"
 #include "gateway/config.h"
 #include "gateway/limiter.h"
 
@@ -22,18 +24,24 @@ struct Limits {
   std::shared_ptr<RequestLimiter> requests = nullptr;
   std::shared_ptr<TokenLimiter> tokens = nullptr;
   std::shared_ptr<std::atomic<std::int64_t>> running = nullptr;
+  /// Null likewise, when the ledger cannot be read.
+  std::shared_ptr<BudgetAccount> budget = nullptr;
 
   [[nodiscard]] bool can_be_kept() const {
     return running != nullptr && (!most.requests_per_hour || requests != nullptr) &&
-           (!most.tokens_per_minute || tokens != nullptr);
+           (!most.tokens_per_minute || tokens != nullptr) &&
+           (most.budget == BudgetConfig{} || budget != nullptr);
   }
 };
 
 /// Which limit a request met.
-enum class LimitKind : std::uint8_t { kConcurrency, kTokens, kRequests };
+enum class LimitKind : std::uint8_t { kConcurrency, kTokens, kRequests, kBudget };
 
 /// Whose limit it was.
 enum class LimitScope : std::uint8_t { kTenant, kKey, kModel, kMember };
+
+/// `tenant`, `key`, `model` or `member`.
+[[nodiscard]] std::string_view name_of(LimitScope scope);
 
 struct LimitMet {
   LimitKind kind = LimitKind::kRequests;
@@ -69,11 +77,11 @@ struct RateReport {
 
 /// One request's share of its limits, given back once.
 ///
-/// A request that is refused has used up nothing. Of each scope concurrency and tokens are taken,
-/// which can be given back, and the window of requests is looked at, which cannot; only when all
-/// scopes have room are those windows used up. Key and member come before the model, and all before
-/// the tenant: as long as one is over a limit of its own, its requests hold nothing of what the
-/// next ones share for even a moment.
+/// A request that is refused has used up nothing. Of each scope concurrency, tokens and budgets are
+/// taken, which can be given back, and the window of requests is looked at, which cannot; only when
+/// all scopes have room are those windows used up. Key and member come before the model, and all
+/// before the tenant: as long as one is over a limit of its own, its requests hold nothing of what
+/// the next ones share for even a moment.
 ///
 /// Between the look and the use another request may take the tenant's last place. This one has then
 /// used up one of its key's, member's or model's for nothing: too few are admitted, never too many.
@@ -88,9 +96,11 @@ class Admission {
 
   ~Admission() { settle(0); }
 
-  /// Takes the share of a request that may use `tokens`, or cannot use any when there is no number;
-  /// at most once. Returns the limit that it met, when it met one.
-  std::optional<LimitMet> take(const LimitSet& limits, std::optional<std::int64_t> tokens);
+  /// Takes the share of a request that may use `tokens` and cost `spend`, or cannot use any when
+  /// there is no number; at most once. Returns the limit that it met, when it met one.
+  std::optional<LimitMet> take(const LimitSet& limits,
+                               std::optional<std::int64_t> tokens,
+                               std::int64_t spend = 0);
 
   /// What take() would say now, but for the tokens, which are not known before the body.
   std::optional<LimitMet> look(const LimitSet& limits);
@@ -98,11 +108,16 @@ class Admission {
   /// Tokens that the request may use; nothing when they are not limited.
   [[nodiscard]] std::optional<std::int64_t> reserved() const { return reserved_; }
 
-  /// Reserves more of them. Returns whose limit has no room, when one has none.
-  std::optional<LimitScope> reserve_more(std::int64_t tokens);
+  /// Reserves more of them, which may cost `spend`. Returns the limit that has no room, when one
+  /// has none.
+  std::optional<LimitMet> reserve_more(std::int64_t tokens, std::int64_t spend = 0);
 
-  /// Gives the share back: the request has used `tokens`. Further calls do nothing.
-  void settle(std::int64_t tokens);
+  /// Gives the share back: the request has used `tokens` and cost `spend`. Further calls do
+  /// nothing.
+  void settle(std::int64_t tokens, std::int64_t spend = 0);
+
+  /// The budget that was met last. Requires: a LimitKind::kBudget was returned.
+  [[nodiscard]] const BudgetMet& budget_met() const { return *budget_met_; }
 
   /// As of take() or look().
   [[nodiscard]] const RateReport& report() const { return report_; }
@@ -111,6 +126,7 @@ class Admission {
   // Each takes or looks at one scope's; false when its limit is met.
   [[nodiscard]] bool start(LimitScope scope, const Limits& limits);
   [[nodiscard]] bool reserve(LimitScope scope, const Limits& limits, std::int64_t tokens);
+  [[nodiscard]] bool charge(LimitScope scope, const Limits& limits);
   [[nodiscard]] bool has_request_left(LimitScope scope, const Limits& limits);
 
   [[nodiscard]] std::optional<LimitScope> look_at_requests(const LimitSet& limits);
@@ -118,6 +134,9 @@ class Admission {
 
   LimitSet running_;    // whose requests it is counted among
   LimitSet reserving_;  // whose tokens are reserved
+  LimitSet charging_;   // whose budgets
+  Charge charge_;       // what is reserved of those
+  std::optional<BudgetMet> budget_met_;
   std::optional<std::int64_t> reserved_;
   RateReport report_;
 };

@@ -301,13 +301,13 @@ TEST_F(GatewayTest, MoreTokensAreReservedOfTheKeyAndTheTenantOrOfNeither) {
   Admission small;
   EXPECT_EQ(small.take(limits_of_key(*snapshot, "small"), 40), std::nullopt);
   EXPECT_EQ(small.reserve_more(50), std::nullopt);
-  EXPECT_EQ(small.reserve_more(20), LimitScope::kKey);
+  EXPECT_EQ(small.reserve_more(20), (LimitMet{LimitKind::kTokens, LimitScope::kKey}));
   EXPECT_EQ(small.reserved(), 90);
   EXPECT_EQ(left("small", LimitScope::kKey), 10);
   EXPECT_EQ(left("small", LimitScope::kTenant), 410);
   Admission large;
   EXPECT_EQ(large.take(limits_of_key(*snapshot, "large"), 400), std::nullopt);
-  EXPECT_EQ(large.reserve_more(20), LimitScope::kTenant);
+  EXPECT_EQ(large.reserve_more(20), (LimitMet{LimitKind::kTokens, LimitScope::kTenant}));
   EXPECT_EQ(left("large", LimitScope::kKey), 600);
   large.settle(300);
   small.settle(30);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include <sched.h>
 
@@ -65,6 +66,7 @@ class MemberTable::Place {
     table_ = &table;
     number_ = number;
     requests_.place = tokens_.place = this;
+    budget_.emplace(table.clock_);
   }
 
   [[nodiscard]] Id id() const {
@@ -82,7 +84,7 @@ class MemberTable::Place {
   void release() { holds_.fetch_sub(1); }
 
   /// Makes it the member's, held once, when nobody has anything of it.
-  bool give_to(const Id& id) {
+  bool give_to(const Id& id, std::string_view member) {
     std::int64_t nobody = 0;
     if (!holds_.compare_exchange_strong(nobody, kTaken)) return false;
     const bool free = id_is_free();
@@ -91,11 +93,17 @@ class MemberTable::Place {
       stored.low = stored.high = 0;
       windows().requests.clear();
       windows().tokens.clear();
+      begin_budget(member);
       stored.low = id.low;
       stored.high = id.high;
     }
     holds_.fetch_add(free ? 1 - kTaken : -kTaken);
     return free;
+  }
+
+  void begin_budget(std::string_view member) {
+    const auto used = table_->used_.find(member);
+    budget_->begin_with(used == table_->used_.end() ? UsedSums{} : used->second);
   }
 
   [[nodiscard]] Limits limits(const LimitConfig& most) {
@@ -104,7 +112,8 @@ class MemberTable::Place {
     return {.most = most,
             .requests = std::shared_ptr<RequestLimiter>(nobody, &requests_),
             .tokens = std::shared_ptr<TokenLimiter>(nobody, &tokens_),
-            .running = std::shared_ptr<std::atomic<std::int64_t>>(nobody, &running_)};
+            .running = std::shared_ptr<std::atomic<std::int64_t>>(nobody, &running_),
+            .budget = std::shared_ptr<BudgetAccount>(nobody, &*budget_)};
   }
 
  private:
@@ -128,10 +137,11 @@ class MemberTable::Place {
 
   [[nodiscard]] std::int64_t now() const { return table_->layout().axis.now(table_->clock_); }
 
-  [[nodiscard]] bool id_is_free() const {
+  [[nodiscard]] bool id_is_free() {
     const std::int64_t time = now();
-    return id() == Id{} || (windows().requests.held(time / kRequestBucketNs) == 0 &&
-                            windows().tokens.held(time / kTokenBucketNs) == 0);
+    return id() == Id{} ||
+           (windows().requests.held(time / kRequestBucketNs) == 0 &&
+            windows().tokens.held(time / kTokenBucketNs) == 0 && budget_->is_untouched());
   }
 
   void note_change(std::int64_t time) const {
@@ -167,6 +177,7 @@ class MemberTable::Place {
   std::atomic<std::int64_t> running_{0};
   Requests requests_;
   Tokens tokens_;
+  std::optional<BudgetAccount> budget_;
 };
 
 RateDecision MemberTable::Place::Requests::admit(std::int64_t limit) {
@@ -220,8 +231,11 @@ Limits MemberTable::Hold::limits(const LimitConfig& most) const {
   return place_->limits(most);
 }
 
-MemberTable::MemberTable(MappedFile file, const Clock& clock)
-    : file_(std::move(file)), clock_(clock), places_(std::make_unique<Place[]>(kPlaces)) {
+MemberTable::MemberTable(MappedFile file, const Clock& clock, UsedThisMonth::ByName used)
+    : file_(std::move(file)),
+      clock_(clock),
+      used_(std::move(used)),
+      places_(std::make_unique<Place[]>(kPlaces)) {
   for (std::size_t i = 0; i < kPlaces; ++i)
     places_[i].bind(*this, i);
 }
@@ -234,20 +248,22 @@ MemberTable::Layout& MemberTable::layout() const {
 
 Result<std::unique_ptr<MemberTable>> MemberTable::open(const std::filesystem::path& file,
                                                        const Clock& clock,
-                                                       std::string_view boot) {
+                                                       std::string_view boot,
+                                                       UsedThisMonth::ByName used) {
   auto mapped = MappedFile::open(file, sizeof(Layout));
   const bool damaged = mapped ? mapped->size() != sizeof(Layout) ||
                                     reinterpret_cast<const Layout*>(mapped->data())->magic != kMagic
                               : mapped.error().code() == ErrorCode::kConflict;
   if (mapped && !damaged) {
-    std::unique_ptr<MemberTable> table(new MemberTable(*std::move(mapped), clock));
+    std::unique_ptr<MemberTable> table(new MemberTable(*std::move(mapped), clock, std::move(used)));
     table->recover(boot);
+    table->begin_budgets();
     return table;
   }
   if (!damaged && mapped.error().code() != ErrorCode::kNotFound)
     return std::unexpected(std::move(mapped).error());
   INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), sizeof(Layout)));
-  std::unique_ptr<MemberTable> table(new MemberTable(std::move(made), clock));
+  std::unique_ptr<MemberTable> table(new MemberTable(std::move(made), clock, std::move(used)));
   Layout& layout = table->layout();
   layout.magic = kMagic;
   for (std::uint64_t& word : layout.salt)
@@ -273,6 +289,20 @@ void MemberTable::recover(std::string_view boot) {
   }
 }
 
+void MemberTable::begin_budgets() {
+  for (const auto& [member, sums] : used_) {
+    const Id id = id_of(member);
+    for (Place& place : set_of(id)) {
+      if (place.id() == id) place.begin_budget(member);
+    }
+  }
+}
+
+/// Where a member's place may be. Not by the bit that every id has.
+std::span<MemberTable::Place> MemberTable::set_of(const Id& id) const {
+  return {&places_[id.low % kSets * kSetSize], kSetSize};
+}
+
 MemberTable::Id MemberTable::id_of(std::string_view member) const {
   std::string text(reinterpret_cast<const char*>(layout().salt.data()), sizeof layout().salt);
   const std::string hash = sha256(text.append(member));
@@ -294,13 +324,13 @@ MemberTable::Place* MemberTable::held(std::span<Place> set, const Id& id) const 
   return nullptr;
 }
 
-MemberTable::Place* MemberTable::take(std::span<Place> set, const Id& id) {
+MemberTable::Place* MemberTable::take(std::span<Place> set, const Id& id, std::string_view member) {
   // One at a time, or a member that comes twice at once would get two places.
   while (taking_.test_and_set(std::memory_order_acquire))
     ::sched_yield();
   Place* taken = held(set, id);
   for (std::size_t i = 0; taken == nullptr && i < set.size(); ++i) {
-    if (set[i].give_to(id)) taken = &set[i];
+    if (set[i].give_to(id, member)) taken = &set[i];
   }
   taking_.clear(std::memory_order_release);
   return taken;
@@ -308,10 +338,9 @@ MemberTable::Place* MemberTable::take(std::span<Place> set, const Id& id) {
 
 MemberTable::Hold MemberTable::find(std::string_view member) {
   const Id id = id_of(member);
-  // Not by the bit that every id has.
-  const std::span<Place> set(&places_[id.low % kSets * kSetSize], kSetSize);
+  const std::span<Place> set = set_of(id);
   if (Place* place = held(set, id); place != nullptr) return Hold(*place);
-  if (Place* place = take(set, id); place != nullptr) return Hold(*place);
+  if (Place* place = take(set, id, member); place != nullptr) return Hold(*place);
   without_place_.fetch_add(1, std::memory_order_relaxed);
   Place& shared = places_[kMembers];
   shared.hold();

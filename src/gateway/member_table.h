@@ -22,8 +22,9 @@ namespace insula::gateway {
 ///
 /// A member is the subject of a token. It gets a place with its first request, found by a salted
 /// hash in one of sixteen, and gives it up to another one once it has no request running and has
-/// used up nothing in the last window. Members for whom no place is left share one: together they
-/// may do what one may, so nobody gets more by coming under many names.
+/// used up nothing in the last window and nothing of its budgets this month. Members for whom no
+/// place is left share one: together they may do what one may, so nobody gets more by coming under
+/// many names.
 ///
 /// Each place has a window of requests and one of tokens, see MemberWindow, over a DurableAxis: a
 /// killed process forgets nothing. A file that is not ours is kept as `file`.damaged, and the one
@@ -36,10 +37,12 @@ class MemberTable {
  public:
   static constexpr std::size_t kMembers = 4096;
 
-  /// Errors: fail_errno.
+  /// `used`: what members have used this month, as the ledger has it, with which their budgets
+  /// begin. Errors: fail_errno.
   static Result<std::unique_ptr<MemberTable>> open(const std::filesystem::path& file,
                                                    const Clock& clock,
-                                                   std::string_view boot);
+                                                   std::string_view boot,
+                                                   UsedThisMonth::ByName used);
   ~MemberTable();
   MemberTable(const MemberTable&) = delete;
   MemberTable& operator=(const MemberTable&) = delete;
@@ -79,15 +82,19 @@ class MemberTable {
   struct Layout;
   struct Id;
 
-  MemberTable(MappedFile file, const Clock& clock);
+  MemberTable(MappedFile file, const Clock& clock, UsedThisMonth::ByName used);
   [[nodiscard]] Layout& layout() const;
   void recover(std::string_view boot);
+  /// Gives those who have a place what they have used.
+  void begin_budgets();
   [[nodiscard]] Id id_of(std::string_view member) const;
   [[nodiscard]] Place* held(std::span<Place> set, const Id& id) const;
-  [[nodiscard]] Place* take(std::span<Place> set, const Id& id);
+  [[nodiscard]] Place* take(std::span<Place> set, const Id& id, std::string_view member);
+  [[nodiscard]] std::span<Place> set_of(const Id& id) const;
 
   MappedFile file_;
   const Clock& clock_;
+  const UsedThisMonth::ByName used_;
   /// One for each member, and that of all others.
   std::unique_ptr<Place[]> places_;
   std::atomic_flag taking_;

@@ -27,7 +27,7 @@ constexpr std::chrono::nanoseconds kTokenStep = kTokenWindow / MemberWindow::kCo
 class MemberTableTest : public ::testing::Test {
  protected:
   [[nodiscard]] std::unique_ptr<MemberTable> open(std::string_view boot = "boot-1") const {
-    return MemberTable::open(file_, clock_, boot).value();
+    return MemberTable::open(file_, clock_, boot, used_).value();
   }
 
   static RateDecision admit(MemberTable& table, std::string_view member, std::int64_t limit) {
@@ -41,6 +41,7 @@ class MemberTableTest : public ::testing::Test {
   testing::TempDir directory_;
   std::filesystem::path file_ = directory_ / "t.members";
   testing::FakeClock clock_;
+  UsedThisMonth::ByName used_;
 };
 
 TEST_F(MemberTableTest, HoldsEachMemberToItsOwnLimit) {

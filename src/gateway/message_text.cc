@@ -356,13 +356,17 @@ void append_rate_headers(std::string& out, const RateReport& report, std::option
   out.append(fields.text());
 }
 
-void append_retry_after(std::string& out, const RateReport& report, LimitMet met) {
-  std::int64_t seconds = 1;
-  if (met.kind == LimitKind::kTokens) seconds = seconds_up(report.tokens[met.scope]->reset);
-  if (met.kind == LimitKind::kRequests) seconds = seconds_up(report.requests[met.scope]->reset);
+void append_retry_after(std::string& out, std::chrono::nanoseconds time) {
   out.append("Retry-After: ");
-  append_number(out, std::max<std::int64_t>(seconds, 1));
+  append_number(out, std::max<std::int64_t>(seconds_up(time), 1));
   out.append("\r\n");
+}
+
+void append_retry_after(std::string& out, const RateReport& report, LimitMet met) {
+  std::chrono::nanoseconds time{};
+  if (met.kind == LimitKind::kTokens) time = report.tokens[met.scope]->reset;
+  if (met.kind == LimitKind::kRequests) time = report.requests[met.scope]->reset;
+  append_retry_after(out, time);
 }
 
 }  // namespace insula::gateway

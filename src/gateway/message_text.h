@@ -96,7 +96,10 @@ void append_rate_headers(std::string& out,
                          const RateReport& report,
                          std::optional<LimitMet> met = std::nullopt);
 
-/// Appends `Retry-After` for a request that met this limit.
+/// Appends `Retry-After`: this time in seconds, and at least one.
+void append_retry_after(std::string& out, std::chrono::nanoseconds time);
+
+/// Appends `Retry-After` for a request that met this limit, which is no budget.
 void append_retry_after(std::string& out, const RateReport& report, LimitMet met);
 
 void append_number(std::string& out, std::int64_t number);

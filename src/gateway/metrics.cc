@@ -6,20 +6,6 @@ namespace insula::gateway {
 
 namespace {
 
-const char* label_of(LimitScope scope) {
-  switch (scope) {
-    case LimitScope::kKey:
-      return "key";
-    case LimitScope::kModel:
-      return "model";
-    case LimitScope::kMember:
-      return "member";
-    case LimitScope::kTenant:
-      break;
-  }
-  return "tenant";
-}
-
 /// What requests used up.
 void add_usage(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   const auto tokens = [&](const char* type) {
@@ -94,15 +80,16 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   }
   metrics.requests.back() = requests("other");
   add_usage(metrics, registry, name);
-  constexpr std::array<const char*, 3> kLimits = {"concurrency", "tokens", "requests"};
+  constexpr std::array<const char*, 4> kLimits = {"concurrency", "tokens", "requests", "budget"};
   for (const LimitScope scope : kLimitScopes) {
     for (std::size_t i = 0; i < kLimits.size(); ++i) {
       metrics.rate_limited[scope][i] = &registry.counter(
           "insula_gateway_rate_limited_total",
           "Requests refused with 429, by the limit that they met and whose it was. Raise that "
-          "limit in the Tenant's rateLimit or that of its model or member, or make a key with a "
+          "limit in the Tenant's rateLimit or budget or that of its model or member, or make a key "
+          "with a "
           "larger one, if they are wanted.",
-          {{"tenant", name}, {"limit", kLimits[i]}, {"scope", label_of(scope)}});
+          {{"tenant", name}, {"limit", kLimits[i]}, {"scope", std::string(name_of(scope))}});
     }
   }
   metrics.streams_ended = &registry.counter(

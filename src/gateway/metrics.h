@@ -23,7 +23,7 @@ struct TenantMetrics {
   Counter* cached_tokens = nullptr;
   Counter* reasoning_tokens = nullptr;
   Counter* cost = nullptr;
-  PerScope<std::array<Counter*, 3>> rate_limited;  // by LimitKind
+  PerScope<std::array<Counter*, 4>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
   Counter* retries = nullptr;
   Counter* retries_refused = nullptr;

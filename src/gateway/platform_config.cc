@@ -151,6 +151,32 @@ std::optional<std::int64_t> limit_in(const api::Secret& secret, const char* entr
   return parse_whole<std::int64_t>(found->second).value_or(kLimitUnreadable);
 }
 
+/// Money, in nano-units.
+std::optional<std::int64_t> amount_in(const api::Secret& secret, const char* entry) {
+  const auto found = secret.data.find(entry);
+  if (found == secret.data.end()) return std::nullopt;
+  return api::parse_amount(found->second).value_or(kLimitUnreadable);
+}
+
+BudgetConfig budget_in(const api::Secret& secret) {
+  return {.tokens_per_day = limit_in(secret, api::kApiKeyTokensPerDayEntry),
+          .tokens_per_month = limit_in(secret, api::kApiKeyTokensPerMonthEntry),
+          .spend_per_day = amount_in(secret, api::kApiKeySpendPerDayEntry),
+          .spend_per_month = amount_in(secret, api::kApiKeySpendPerMonthEntry)};
+}
+
+std::optional<std::int64_t> amount_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return api::parse_amount(text).value_or(0);
+}
+
+BudgetConfig budget_of(const api::TenantBudget& budget) {
+  return {.tokens_per_day = budget.tokens_per_day,
+          .tokens_per_month = budget.tokens_per_month,
+          .spend_per_day = amount_of(budget.spend_per_day),
+          .spend_per_month = amount_of(budget.spend_per_month)};
+}
+
 /// A Service of the tenant; without endpoints when it may not name it.
 BackendConfig backend_of(const PlatformObjects& objects,
                          const api::Tenant& tenant,
@@ -205,7 +231,8 @@ ModelConfig model_of(const PlatformObjects& objects,
                      .fallbacks = model.fallbacks,
                      .limits = {.requests_per_hour = limit.requests_per_hour,
                                 .tokens_per_minute = limit.tokens_per_minute,
-                                .concurrent_requests = limit.concurrent_requests}};
+                                .concurrent_requests = limit.concurrent_requests,
+                                .budget = budget_of(model.budget)}};
   config.policy = parse_routing_policy(model.routing.policy);
   if (model.health_check) config.health_check = health_check_of(*model.health_check);
   for (const api::TenantBackend& backend : model.backends) {
@@ -218,10 +245,11 @@ ModelConfig model_of(const PlatformObjects& objects,
   return config;
 }
 
-LimitConfig limits_of(const api::TenantMemberRateLimit& limit) {
+LimitConfig limits_of(const api::TenantMemberRateLimit& limit, const api::TenantBudget& budget) {
   return {.requests_per_hour = limit.requests_per_hour,
           .tokens_per_minute = limit.tokens_per_minute,
-          .concurrent_requests = limit.concurrent_requests};
+          .concurrent_requests = limit.concurrent_requests,
+          .budget = budget_of(budget)};
 }
 
 TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& tenant) {
@@ -232,16 +260,18 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   const api::TenantRateLimit& limit = gateway.rate_limit;
   config.limits = {.requests_per_hour = limit.requests_per_hour.value_or(kRequestsPerHourDefault),
                    .tokens_per_minute = limit.tokens_per_minute,
-                   .concurrent_requests = limit.concurrent_requests};
+                   .concurrent_requests = limit.concurrent_requests,
+                   .budget = budget_of(gateway.budget)};
   config.created = tenant.metadata.creation_timestamp.seconds;
   BackendConfig service = backend_of(objects, tenant, gateway.service);
   config.service_host = std::move(service.service_host);
   config.endpoints = std::move(service.endpoints);
   for (const api::TenantModel& model : gateway.models)
     config.models.push_back(model_of(objects, tenant, model));
-  config.member_limits = limits_of(gateway.member_rate_limit);
+  config.member_limits = limits_of(gateway.member_rate_limit, gateway.member_budget);
   for (const api::TenantMember& member : gateway.members)
-    config.members.push_back({.name = member.name, .limits = limits_of(member.rate_limit)});
+    config.members.push_back(
+        {.name = member.name, .limits = limits_of(member.rate_limit, member.budget)});
   for (const api::TenantJwt& jwt : gateway.jwt)
     config.issuers.push_back(issuer_of(objects, tenant, jwt));
   if (objects.cluster_keys) config.issuers.push_back(cluster_issuer(objects, tenant));
@@ -274,11 +304,15 @@ ApiKeyConfig key_config(const api::Secret& secret) {
       .models = split(value_or_empty(secret.data, api::kApiKeyModelsEntry)),
       .limits = {.requests_per_hour = limit_in(secret, api::kApiKeyRequestsPerHourEntry),
                  .tokens_per_minute = limit_in(secret, api::kApiKeyTokensPerMinuteEntry),
-                 .concurrent_requests = limit_in(secret, api::kApiKeyConcurrentRequestsEntry)}};
+                 .concurrent_requests = limit_in(secret, api::kApiKeyConcurrentRequestsEntry),
+                 .budget = budget_in(secret)}};
   LimitConfig& limits = config.limits;
   // A limit of tokens alone would not stop requests that use none.
-  if (limits.requests_per_hour == kLimitUnreadable || limits.tokens_per_minute == kLimitUnreadable)
-    limits.concurrent_requests = kLimitUnreadable;
+  for (const auto& limit : {limits.requests_per_hour, limits.tokens_per_minute,
+                            limits.budget.tokens_per_day, limits.budget.tokens_per_month,
+                            limits.budget.spend_per_day, limits.budget.spend_per_month}) {
+    if (limit == kLimitUnreadable) limits.concurrent_requests = kLimitUnreadable;
+  }
   return config;
 }
 

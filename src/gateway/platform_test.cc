@@ -135,6 +135,9 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   api::TenantMember member;
   member.name = "ann";
   member.rate_limit.tokens_per_minute = 100;
+  member.budget.tokens_per_day = 7;
+  with_models.spec.gateway.budget.spend_per_month = "2.5";
+  with_models.spec.gateway.member_budget.tokens_per_month = 9;
   with_models.spec.gateway.members = {member};
   const PlatformObjects objects{.tenants = {shared(with_models)},
                                 .services = {shared(service("a")), shared(service("b"))},
@@ -142,8 +145,12 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                                            shared(slice("b", {endpoint("10.0.9.9", true)}))}};
   const TenantConfig config = make_config(objects).tenants.at(0);
   EXPECT_EQ(config.created, 1'700'000'000);
-  EXPECT_EQ(config.member_limits, (LimitConfig{.requests_per_hour = 60}));
-  EXPECT_THAT(config.members, ElementsAre(MemberConfig{"ann", {.tokens_per_minute = 100}}));
+  EXPECT_EQ(config.limits.budget, (BudgetConfig{.spend_per_month = 2'500'000'000}));
+  EXPECT_EQ(config.member_limits,
+            (LimitConfig{.requests_per_hour = 60, .budget = {.tokens_per_month = 9}}));
+  EXPECT_THAT(config.members,
+              ElementsAre(MemberConfig{
+                  "ann", {.tokens_per_minute = 100, .budget = {.tokens_per_day = 7}}}));
   EXPECT_THAT(
       config.models,
       ElementsAre(ModelConfig{"m",
@@ -309,6 +316,16 @@ TEST(PlatformConfig, ReadsKeysAndIssuers) {
   key.data["concurrentRequests"] = "4";
   key.data["tokensPerMinute"] = "6000\n";
   EXPECT_EQ(key_config(key).limits.concurrent_requests, kLimitUnreadable);
+  key.data["tokensPerMinute"] = "6000";
+  key.data["tokensPerDay"] = "500";
+  key.data["spendPerMonth"] = "0.25";
+  EXPECT_EQ(key_config(key).limits.budget,
+            (BudgetConfig{.tokens_per_day = 500, .spend_per_month = 250'000'000}));
+  EXPECT_EQ(key_config(key).limits.concurrent_requests, 4);
+  key.data["spendPerMonth"] = "1,5";
+  EXPECT_EQ(key_config(key).limits.concurrent_requests, kLimitUnreadable);
+  key.data.erase("spendPerMonth");
+  key.data["tokensPerMinute"] = "6000\n";
   EXPECT_THAT(config.builtin_keys, ElementsAre("PEM"));
   EXPECT_THAT(config.tenants[0].issuers[0].secrets, ElementsAre("hush"));
 }

@@ -98,11 +98,16 @@ Result<> read_models(PriceList& prices, const json::Value& value) {
 
 }  // namespace
 
-const ModelPrice& PriceList::of(std::string_view model) const {
-  static constexpr ModelPrice kFree;
+const ModelPrice* PriceList::find(std::string_view model) const {
   auto found = models.find(model);
   if (found == models.end()) found = models.find(kAnyModel);
-  return found == models.end() ? kFree : found->second;
+  return found == models.end() ? nullptr : &found->second;
+}
+
+const ModelPrice& PriceList::of(std::string_view model) const {
+  static constexpr ModelPrice kFree;
+  const ModelPrice* price = find(model);
+  return price == nullptr ? kFree : *price;
 }
 
 std::int64_t cost_of(const ModelPrice& price, const llm::Usage& usage) {

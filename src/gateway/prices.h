@@ -39,6 +39,9 @@ struct PriceList {
   std::string currency;  // ISO 4217: three capital letters; empty: there is no list
   std::map<std::string, ModelPrice, std::less<>> models;
 
+  /// Null for a model without a price.
+  [[nodiscard]] const ModelPrice* find(std::string_view model) const;
+
   /// All zero for a model without a price.
   [[nodiscard]] const ModelPrice& of(std::string_view model) const;
 

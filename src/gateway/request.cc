@@ -69,6 +69,16 @@ UsageRecord Request::identified() const {
   return record;
 }
 
+std::optional<std::int64_t> Request::cost_at_most(std::int64_t prompt,
+                                                  std::int64_t completion) const {
+  const ModelPrice* known = snapshot->prices.find(model);
+  if (known == nullptr) return std::nullopt;
+  ModelPrice price = *known;
+  // Which part of the prompt the model's cache has is not known before.
+  price.prompt = std::max(price.prompt, price.cached);
+  return cost_of(price, {.prompt_tokens = prompt, .completion_tokens = completion});
+}
+
 void Request::admit() {
   admitted_ = true;
   InFlight request{.record = identified(),
@@ -96,14 +106,15 @@ void Request::settle() {
   // Whoever leaves before the reply has had the prompt read all the same.
   if (status == 499 && endpoint != nullptr && usage == llm::Usage{} && demand.prompt > 0)
     usage = {demand.prompt, 0, true};
-  admission.settle(usage.prompt_tokens + usage.completion_tokens);
+  const std::int64_t cost = cost_of(snapshot->prices.of(model), usage);
+  admission.settle(usage.prompt_tokens + usage.completion_tokens, cost);
   const WallTime ended = clock_.wall();
   UsageRecord record = identified();
   record.ended_us = micros_of(ended);
   record.duration_us = micros_since_start(now);
   if (first_token_) record.first_token_us = micros_since_start(*first_token_);
   record.set_usage(usage);
-  record.cost = cost_of(snapshot->prices.of(model), usage);
+  record.cost = cost;
   record.status = static_cast<std::uint16_t>(status);
   record.outcome = outcome.value_or(outcome_of(status));
   record.streamed = streamed_;

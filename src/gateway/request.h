@@ -40,6 +40,11 @@ class Request {
   /// What it is held to. Requires: it has a tenant.
   [[nodiscard]] LimitSet limits() const;
 
+  /// The most that `tokens` of its prompt and completion may cost; nothing when its model has no
+  /// price.
+  [[nodiscard]] std::optional<std::int64_t> cost_at_most(std::int64_t prompt,
+                                                         std::int64_t completion) const;
+
   /// It has its share of all limits: from here on it will be on the bill, even if the process is
   /// killed.
   void admit();

@@ -14,6 +14,8 @@ namespace {
 constexpr const char* kRequestsExtension = ".ring";
 constexpr const char* kTokensExtension = ".tokens";
 constexpr const char* kMembersExtension = ".members";
+/// Tokens or nano-units: sums of it and what requests reserve must not run over.
+constexpr std::int64_t kBudgetMax = INT64_MAX / 8;
 /// Of a key's files; no tenant's name has a dot.
 constexpr const char* kKeyOwnerPrefix = "key.";
 
@@ -81,6 +83,8 @@ std::size_t SnapshotBuilder::windows_that_fit() {
 std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& config) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->prices = config.prices;
+  currency_ = config.prices.currency;
+  used_.reset();
   windows_ = 0;
   incomplete_ = false;
   const std::size_t without_room_before = std::exchange(without_room_, 0);
@@ -116,7 +120,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
     }
   }
   for (const ApiKeyConfig& key : config.api_keys) {
-    if (const auto added = add_key(snapshot->api_keys, key); !added) {
+    if (const auto added = add_key(*snapshot, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
     }
   }
@@ -176,7 +180,8 @@ void SnapshotBuilder::limit_models(Tenant& tenant, const TenantConfig& config) {
   for (const ModelConfig& model : config.models) {
     if (model.limits != LimitConfig{})
       tenant.models.limit(model.name,
-                          limits_of(owner_of_model(config.name, model.name), model.limits));
+                          limits_of(owner_of_model(config.name, model.name), model.limits,
+                                    {config.name, config.uid, LimitScope::kModel, model.name}));
   }
 }
 
@@ -192,6 +197,9 @@ void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) 
                              &LimitConfig::concurrent_requests}) {
       if (!(own.*limit)) own.*limit = limits.each.*limit;
     }
+    for (const BudgetKind& kind : kBudgetKinds) {
+      if (!(own.budget.*kind.most)) own.budget.*kind.most = limits.each.budget.*kind.most;
+    }
     limited = limited || own != LimitConfig{};
     limits.others.insert_or_assign(member.name, own);
   }
@@ -199,7 +207,10 @@ void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) 
   Counted& counted = counted_[config.name];
   tenant.members = counted.members.lock();
   if (tenant.members != nullptr) return;
-  auto opened = MemberTable::open(directory_ / (config.name + kMembersExtension), clock_, boot_);
+  const auto used = used_this_month();
+  auto opened = used ? MemberTable::open(directory_ / (config.name + kMembersExtension), clock_,
+                                         boot_, (*used)->of(config.name, config.uid).members)
+                     : std::unexpected(used.error());
   if (opened) {
     tenant.members = *std::move(opened);
     counted.members = tenant.members;
@@ -211,16 +222,19 @@ void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) 
              opened.error());
 }
 
-Result<> SnapshotBuilder::add_key(ApiKeys& keys, const ApiKeyConfig& config) {
+Result<> SnapshotBuilder::add_key(Snapshot& snapshot, const ApiKeyConfig& config) {
   if (!is_label(config.id)) return fail(ErrorCode::kInvalid, "its id is not a DNS label");
   ApiKeyGrant grant{config.tenant, {}, config.models, {}};
   if (!config.expires.empty()) {
     INSULA_TRY(grant.expires, api::Time::parse(config.expires));
   }
+  const Tenant* tenant = snapshot.find(config.tenant);
   // One that has expired opens nothing, and needs no window any more.
   if (grant.expires.is_zero() || api::Time::from(clock_.wall()) < grant.expires)
-    grant.limits = limits_of(kKeyOwnerPrefix + config.id, config.limits);
-  return keys.add(config.id, config.hash, std::move(grant));
+    grant.limits = limits_of(kKeyOwnerPrefix + config.id, config.limits,
+                             {config.tenant, tenant == nullptr ? std::string() : tenant->uid,
+                              LimitScope::kKey, config.id});
+  return snapshot.api_keys.add(config.id, config.hash, std::move(grant));
 }
 
 Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
@@ -241,7 +255,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
     tenant.has_affinity = tenant.has_affinity || backend.policy != RoutingPolicy::kLeastRequests;
   });
   tenant.issuers = build_issuers(config, builtin);
-  tenant.limits = limits_of(config.name, config.limits);
+  tenant.limits = limits_of(config.name, config.limits, {config.name, config.uid});
   auto& metrics = metrics_[config.name];
   if (metrics == nullptr)
     metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
@@ -307,10 +321,44 @@ LimitConfig SnapshotBuilder::within_range(const std::string& owner,
   return {
       .requests_per_hour = within("requestsPerHour", asked.requests_per_hour, kRateLimitMax),
       .tokens_per_minute = within("tokensPerMinute", asked.tokens_per_minute, kTokenLimitMax),
-      .concurrent_requests = within("concurrentRequests", asked.concurrent_requests, INT64_MAX)};
+      .concurrent_requests = within("concurrentRequests", asked.concurrent_requests, INT64_MAX),
+      .budget = {
+          .tokens_per_day = within("tokensPerDay", asked.budget.tokens_per_day, kBudgetMax),
+          .tokens_per_month = within("tokensPerMonth", asked.budget.tokens_per_month, kBudgetMax),
+          .spend_per_day = within("spendPerDay", asked.budget.spend_per_day, kBudgetMax),
+          .spend_per_month = within("spendPerMonth", asked.budget.spend_per_month, kBudgetMax)}};
 }
 
-Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& asked) {
+/// Read when the first account of a snapshot is opened.
+Result<const UsedThisMonth*> SnapshotBuilder::used_this_month() {
+  if (!used_ && read_used_) {
+    INSULA_TRY(used_, read_used_(currency_));
+  } else if (!used_) {
+    used_.emplace(clock_.wall(), currency_);
+  }
+  return &*used_;
+}
+
+Result<> SnapshotBuilder::open_budget(const BudgetOwner& owner, Counted& counted, Limits& limits) {
+  if (limits.most.budget == BudgetConfig{}) return {};
+  const std::string whose = owner.uid + '/' + currency_;
+  if (counted.budget_of == whose) limits.budget = counted.budget.lock();
+  if (limits.budget != nullptr) return {};
+  INSULA_TRY(const UsedThisMonth* used, used_this_month());
+  const UsedThisMonth::Tenant& of_tenant = used->of(owner.tenant, owner.uid);
+  UsedSums sums = of_tenant.total;
+  if (owner.scope == LimitScope::kKey) sums = used->in(of_tenant.keys, owner.name);
+  if (owner.scope == LimitScope::kModel) sums = used->in(of_tenant.models, owner.name);
+  limits.budget = std::make_shared<BudgetAccount>(clock_);
+  limits.budget->begin_with(sums);
+  counted.budget = limits.budget;
+  counted.budget_of = whose;
+  return {};
+}
+
+Limits SnapshotBuilder::limits_of(const std::string& owner,
+                                  const LimitConfig& asked,
+                                  const BudgetOwner& of) {
   Limits limits{.most = within_range(owner, asked)};
   Counted& counted = counted_[owner];
   limits.running = counted.running.lock();
@@ -320,9 +368,10 @@ Limits SnapshotBuilder::limits_of(const std::string& owner, const LimitConfig& a
     ++without_room_;
     return limits;
   }
-  const auto opened = open_windows(owner, counted, limits);
+  auto opened = open_windows(owner, counted, limits);
+  if (opened) opened = open_budget(of, counted, limits);
   if (!opened && !counted.without_window)
-    log_.error("not served: the rate limit log cannot be opened", "of", owner, "err",
+    log_.error("not served: what its limits count cannot be opened", "of", owner, "err",
                opened.error());
   counted.without_window = !opened;
   incomplete_ = incomplete_ || !opened;

@@ -4,18 +4,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/api_key.h"
 #include "gateway/backend.h"
+#include "gateway/budget.h"
 #include "gateway/config.h"
 #include "gateway/durable_axis.h"
 #include "gateway/jwt.h"
@@ -122,6 +126,12 @@ class SnapshotBuilder {
                   Log log,
                   std::size_t windows_max = windows_that_fit());
 
+  /// What budgets begin with, in a currency; nothing was used while nobody says it. Called by
+  /// build() when there is a new one.
+  void read_used_from(std::function<Result<UsedThisMonth>(const std::string& currency)> read) {
+    read_used_ = std::move(read);
+  }
+
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
   /// Writes the logs of admissions to disk, and tries again to make those larger that must be.
@@ -142,17 +152,31 @@ class SnapshotBuilder {
     std::weak_ptr<TokenWindow> tokens;
     std::weak_ptr<std::atomic<std::int64_t>> running;
     std::weak_ptr<MemberTable> members;
+    std::weak_ptr<BudgetAccount> budget;
+    std::string budget_of;  // uid and currency: those of another begin anew
     std::int64_t requests_per_hour = 0;
     bool too_small = false;
     bool without_window = false;
   };
 
+  /// Whose sums of the ledger a budget goes on with.
+  struct BudgetOwner {
+    std::string tenant;
+    std::string uid;
+    LimitScope scope = LimitScope::kTenant;
+    std::string name = {};  // of the key or model
+  };
+
   void limit_models(Tenant& tenant, const TenantConfig& config);
   void limit_members(Tenant& tenant, const TenantConfig& config);
   [[nodiscard]] LimitConfig within_range(const std::string& owner, const LimitConfig& asked) const;
-  [[nodiscard]] Result<> add_key(ApiKeys& keys, const ApiKeyConfig& config);
+  [[nodiscard]] Result<> add_key(Snapshot& snapshot, const ApiKeyConfig& config);
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
-  [[nodiscard]] Limits limits_of(const std::string& owner, const LimitConfig& asked);
+  [[nodiscard]] Limits limits_of(const std::string& owner,
+                                 const LimitConfig& asked,
+                                 const BudgetOwner& of);
+  [[nodiscard]] Result<> open_budget(const BudgetOwner& owner, Counted& counted, Limits& limits);
+  [[nodiscard]] Result<const UsedThisMonth*> used_this_month();
   /// Whether there is room for the windows that these limits need; takes it.
   [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
@@ -185,7 +209,10 @@ class SnapshotBuilder {
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
   std::size_t windows_max_;
+  std::function<Result<UsedThisMonth>(const std::string& currency)> read_used_;
   // Of the snapshot that is being built.
+  std::string currency_;
+  std::optional<UsedThisMonth> used_;
   std::size_t windows_ = 0;
   std::size_t without_room_ = 0;
   bool incomplete_ = false;

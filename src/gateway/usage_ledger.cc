@@ -189,33 +189,46 @@ Result<> UsageLedger::copy(UsageJournal& journal, std::int64_t present_hour, Rel
   return {};
 }
 
-Result<std::vector<UsageRow>> UsageLedger::read(const UsageQuery& query) const {
+/// The rows of a time and tenant as they are kept.
+Result<> UsageLedger::select(const UsageQuery& query,
+                             const std::function<Result<>(UsageRow)>& take) const {
   Statement statement(database_, select_sql());
   statement.bind(1, query.tenant);
   statement.bind(2, query.from_hour);
   statement.bind(3, query.to_hour);
-  std::map<UsageRow, UsageCounts, RowOrder> groups;
   for (;;) {
     const int status = statement.step();
-    if (status == SQLITE_DONE) break;
+    if (status == SQLITE_DONE) return {};
     if (status != SQLITE_ROW) return database_error(database_, "read");
-    const UsageRow row{.tenant = statement.text(0),
-                       .uid = statement.text(1),
-                       .model = statement.text(3),
-                       .key = statement.text(4),
-                       .member = statement.text(5),
-                       .currency = statement.text(6),
-                       .hour = statement.number(2),
-                       .counts = {}};
-    if (!is_wanted(query, row)) continue;
-    groups[reduced(row, query.by)] += statement.counts(7);
-    if (groups.size() > kRowsMax) {
-      return fail(
-          ErrorCode::kTooLarge,
-          fmt::format("more than {} rows: ask for a shorter time, for one tenant, or by day",
-                      kRowsMax));
-    }
+    INSULA_TRY_VOID(take({.tenant = statement.text(0),
+                          .uid = statement.text(1),
+                          .model = statement.text(3),
+                          .key = statement.text(4),
+                          .member = statement.text(5),
+                          .currency = statement.text(6),
+                          .hour = statement.number(2),
+                          .counts = statement.counts(7)}));
   }
+}
+
+Result<> UsageLedger::for_each(std::int64_t from_hour,
+                               const std::function<void(const UsageRow&)>& take) const {
+  return select({.from_hour = from_hour}, [&](const UsageRow& row) -> Result<> {
+    take(row);
+    return {};
+  });
+}
+
+Result<std::vector<UsageRow>> UsageLedger::read(const UsageQuery& query) const {
+  std::map<UsageRow, UsageCounts, RowOrder> groups;
+  INSULA_TRY_VOID(select(query, [&](const UsageRow& row) -> Result<> {
+    if (!is_wanted(query, row)) return {};
+    groups[reduced(row, query.by)] += row.counts;
+    if (groups.size() <= kRowsMax) return {};
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("more than {} rows: ask for a shorter time, for one tenant, or by day",
+                            kRowsMax));
+  }));
   std::vector<UsageRow> rows;
   rows.reserve(groups.size());
   for (const auto& [group, counts] : groups)

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,11 +84,18 @@ class UsageLedger {
   /// Errors: as open(); kTooLarge for more than kRowsMax of them.
   [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query) const;
 
+  /// Calls `take` for each row there is from this hour on, of one hour, model, key, member and
+  /// currency. Errors: as open().
+  [[nodiscard]] Result<> for_each(std::int64_t from_hour,
+                                  const std::function<void(const UsageRow&)>& take) const;
+
   /// The uids under which a tenant of this name has sums.
   [[nodiscard]] Result<std::vector<std::string>> uids_of(const std::string& tenant) const;
 
  private:
   explicit UsageLedger(sqlite3* database);
+  [[nodiscard]] Result<> select(const UsageQuery& query,
+                                const std::function<Result<>(UsageRow)>& take) const;
   Result<> prepare();
   Result<> load_copied();
   Result<> copy_cell(const UsageJournal::Reading& reading);

@@ -121,6 +121,27 @@ json::Value grouped(const UsageAnswer& answer) {
   return array;
 }
 
+/// Tokens as numbers, money as a text.
+json::Value to_value(const std::vector<BudgetRow>& budgets) {
+  json::Array array;
+  for (const BudgetRow& row : budgets) {
+    const bool money = row.kind->unit == &Charge::spend;
+    const auto amount = [&](std::int64_t of) {
+      return money ? json::Value(cost_text(of)) : json::Value(of);
+    };
+    array.emplace_back(json::Object{{"tenant", row.tenant},
+                                    {"scope", std::string(gateway::name_of(row.scope))},
+                                    {"name", row.name},
+                                    {"budget", std::string(row.kind->name)},
+                                    {"limit", amount(row.limit)},
+                                    {"used", amount(row.used)},
+                                    {"reserved", amount(row.reserved)},
+                                    {"currency", row.currency},
+                                    {"resets", api::Time::from(row.resets).text()}});
+  }
+  return array;
+}
+
 }  // namespace
 
 void UsageTotal::add(const UsageRow& row) {
@@ -157,6 +178,7 @@ std::string usage_json(const UsageAnswer& answer) {
   }
   object.set("total", to_object(total));
   object.set("formerTenants", answer.former);
+  object.set("budgets", to_value(answer.budgets));
   return json::write(object);
 }
 

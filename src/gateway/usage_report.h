@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/budget_report.h"
 #include "gateway/usage_ledger.h"
 
 namespace insula::gateway {
@@ -26,6 +27,8 @@ struct UsageAnswer {
   std::vector<UsageRow> rows;
   /// Former tenants of the name that was asked for, whose usage is not among the rows.
   std::size_t former = 0;
+  /// Of the tenant that was asked for, with its keys, models and members; or of all tenants.
+  std::vector<BudgetRow> budgets = {};
 };
 
 /// `hour`, `day`, `model`, `key` or `member`; empty for kModelAndKey.
@@ -34,7 +37,7 @@ struct UsageAnswer {
 [[nodiscard]] Result<UsageBy> usage_by(std::string_view name);
 
 /// As JSON: `tenants`, each with its sums by model and by key; or, when they are kept apart by
-/// something else, `rows`. Besides `total` and `formerTenants`. What GET /usage answers.
+/// something else, `rows`. Besides `total`, `formerTenants` and `budgets`. What GET /usage answers.
 [[nodiscard]] std::string usage_json(const UsageAnswer& answer);
 
 /// As CSV: a line for each row. Spec: RFC 4180.

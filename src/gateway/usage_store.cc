@@ -188,6 +188,15 @@ Result<std::vector<UsageRow>> UsageStore::read(const UsageQuery& query) {
   return ledger_->read(query);
 }
 
+Result<UsedThisMonth> UsageStore::used_this_month(const std::string& currency) {
+  INSULA_TRY_VOID(persist());
+  const WallTime now = clock_.wall();
+  UsedThisMonth used(now, currency);
+  INSULA_TRY_VOID(ledger_->for_each(BudgetPeriods::first_hour_of_month(now),
+                                    [&](const UsageRow& row) { used.add(row); }));
+  return used;
+}
+
 Result<std::size_t> UsageStore::tenants_beside(const std::string& tenant,
                                                const std::string* uid) const {
   INSULA_TRY(const auto uids, ledger_->uids_of(tenant));

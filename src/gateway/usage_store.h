@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/budget.h"
 #include "gateway/metrics.h"
 #include "gateway/record_log.h"
 #include "gateway/record_scan.h"
@@ -46,6 +47,9 @@ class UsageStore {
 
   /// Up-to-date sums.
   [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query);
+
+  /// What was used this month, up to date. Errors: as UsageLedger's.
+  [[nodiscard]] Result<UsedThisMonth> used_this_month(const std::string& currency);
 
   /// How many tenants of this name have sums, beside the one whose uid is given, if one is.
   [[nodiscard]] Result<std::size_t> tenants_beside(const std::string& tenant,

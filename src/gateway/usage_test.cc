@@ -286,7 +286,7 @@ TEST_F(UsageTest, RollsUpByHourAndDay) {
             R"("meanFirstTokenSeconds":0.5,"costs":[]}],"total":{"requests":24,"failedRequests":0,)"
             R"("promptTokens":72,"cachedTokens":0,"completionTokens":120,"reasoningTokens":0,)"
             R"("totalTokens":192,"estimatedRequests":0,"durationSeconds":48,)"
-            R"("meanFirstTokenSeconds":0.5,"costs":[]},"formerTenants":0})");
+            R"("meanFirstTokenSeconds":0.5,"costs":[]},"formerTenants":0,"budgets":[]})");
   EXPECT_EQ(
       usage_csv(answer),
       "tenant,uid,period,model,key,member,requests,failed_requests,prompt_tokens,cached_tokens,"

@@ -105,6 +105,21 @@ void validate_rate_limit(const RateLimit& limit, const FieldPath& path, FieldErr
   validate_one("concurrentRequests", limit.concurrent_requests, kConcurrentRequestsMax);
 }
 
+void validate_budget(const TenantBudget& budget, const FieldPath& path, FieldErrors& errors) {
+  const auto tokens = [&](const char* name, const std::optional<std::int64_t>& value) {
+    if (value && (*value < 0 || *value > kBudgetTokensMax))
+      errors.invalid(path.child(name), *value, range_complaint(0, kBudgetTokensMax));
+  };
+  tokens("tokensPerDay", budget.tokens_per_day);
+  tokens("tokensPerMonth", budget.tokens_per_month);
+  const auto spend = [&](const char* name, const std::string& value) {
+    if (!value.empty() && !parse_amount(value))
+      errors.invalid(path.child(name), value, kAmountComplaint);
+  };
+  spend("spendPerDay", budget.spend_per_day);
+  spend("spendPerMonth", budget.spend_per_month);
+}
+
 /// A name that can stand in a path, a header and a list of names.
 bool is_model_name(std::string_view name) {
   const auto allowed = [](char c) {
@@ -233,6 +248,7 @@ void validate_model(const TenantModel& model,
   }
   if (model.health_check)
     validate_health_check(*model.health_check, path.child("healthCheck"), errors);
+  validate_budget(model.budget, path.child("budget"), errors);
 }
 
 void validate_models(const TenantSpec& spec, FieldErrors& errors) {
@@ -259,6 +275,7 @@ void validate_members(const TenantSpec& spec, FieldErrors& errors) {
     if (!members[i].name.empty() && !seen.insert(members[i].name).second)
       errors.duplicate(name, members[i].name);
     validate_rate_limit(members[i].rate_limit, path.index(i).child("rateLimit"), errors);
+    validate_budget(members[i].budget, path.index(i).child("budget"), errors);
   }
 }
 
@@ -360,6 +377,8 @@ void validate(const Tenant& object, FieldErrors& errors) {
   validate_rate_limit(spec.gateway.member_rate_limit, FieldPath("spec.gateway.memberRateLimit"),
                       errors);
   validate_members(spec, errors);
+  validate_budget(spec.gateway.budget, FieldPath("spec.gateway.budget"), errors);
+  validate_budget(spec.gateway.member_budget, FieldPath("spec.gateway.memberBudget"), errors);
   const FieldPath issuers("spec.gateway.jwt");
   if (spec.gateway.jwt.size() > kIssuersMax)
     errors.too_many(issuers, spec.gateway.jwt.size(), kIssuersMax);
