@@ -432,5 +432,62 @@ class TokenLimit(unittest.TestCase):
             self.assertEqual(platform.chat("chatty", key).status, 429)
 
 
+class Budget(unittest.TestCase):
+    def test_a_budget_is_never_exceeded_though_the_gateway_is_killed(self):
+        budget = 3000
+        with Platform() as platform:
+            key = platform.tenant("thrifty", "--requests-per-hour", "10000", "--budget-tokens-per-day", str(budget))
+            before = platform.pid("gateway")
+
+            def ask(_):
+                try:
+                    answer = platform.chat("thrifty", key, max_tokens=20)
+                    if answer.status == 429:
+                        assert answer.json()["error"]["code"] == "insufficient_quota", answer
+                        assert "tokens per day" in answer.json()["error"]["message"], answer
+                        assert 0 < int(answer.headers["retry-after"]) <= 86400, answer.headers
+                    return answer.status
+                except OSError:
+                    return "lost"
+
+            with concurrent.futures.ThreadPoolExecutor(40) as pool:
+                answers = [pool.submit(ask, n) for n in range(100)]
+                concurrent.futures.wait(answers[:30], timeout=60)
+                platform.kill("gateway")
+                answers += [pool.submit(ask, n) for n in range(100)]
+                platform.wait_restarted("gateway", before)
+                answers += [pool.submit(ask, n) for n in range(200)]
+                statuses = {answer.result() for answer in answers}
+            self.assertEqual(statuses - {200, 429, "lost"}, set())
+            self.assertIn(429, statuses)
+            while ask(0) == 200:
+                pass
+            usage = json.loads(platform.insula("usage", "thrifty", "-o", "json").stdout)
+            print(f"  {usage['totalTokens']} tokens of {budget}", flush=True)
+            self.assertLessEqual(usage["totalTokens"], budget)
+            self.assertGreater(usage["totalTokens"], budget * 98 // 100)
+            self.assertEqual([(b["budget"], b["used"], b["limit"]) for b in usage["budgets"]],
+                             [("tokensPerDay", usage["totalTokens"], budget)])
+            self.assertIn("tokensPerDay", platform.insula("usage", "thrifty").stdout)
+            platform.insula("tenant", "set", "thrifty", "--budget-tokens-per-day", str(2 * budget))
+            eventually(lambda: platform.chat("thrifty", key, max_tokens=20).status == 200, 10)
+
+    def test_a_budget_of_money_needs_a_price_and_is_kept_for_each_key(self):
+        with Platform() as platform:
+            platform.tenant("paying")
+            order = ["key", "create", "paying", "--budget-spend-per-month", "0.001"]
+            key = platform.insula(*order).stdout.strip()
+            eventually(lambda: platform.chat("paying", key, max_tokens=5).status != 401, 10)
+            refused = platform.chat("paying", key, max_tokens=5)
+            self.assertEqual((refused.status, refused.json()["error"]["code"]), (403, "model_not_priced"))
+            platform.insula("price", "set", "*", "--prompt", "1", "--completion", "10", "--currency", "EUR")
+            eventually(lambda: platform.chat("paying", key, max_tokens=5).status == 200, 10)
+            answers = [platform.chat("paying", key, max_tokens=20) for _ in range(20)]
+            self.assertEqual({answer.status for answer in answers}, {200, 429})
+            self.assertIn("budget of 0.001 EUR per month", answers[-1].json()["error"]["message"])
+            other = platform.insula(*order).stdout.strip()
+            eventually(lambda: platform.chat("paying", other, max_tokens=5).status == 200, 10)
+
+
 if __name__ == "__main__":
     unittest.main()
