@@ -25,6 +25,8 @@
 
 namespace insula::gateway {
 
+class WaitingRoom;
+
 /// How connections to an endpoint are secured, and the name that its certificate must have.
 struct EndpointTls {
   std::shared_ptr<net::TlsContext> context;  // null: not at all
@@ -49,6 +51,9 @@ struct Endpoint {
   std::string text;
   std::uint64_t id;  // of its address
   std::atomic<std::int64_t> in_flight{0};
+  /// Requests that wait until it has room, and where they do: who ends one tells it.
+  std::atomic<std::int64_t> waiting{0};
+  std::atomic<WaitingRoom*> room{nullptr};
   EndpointHealth health;
   EndpointLoad load;
 };

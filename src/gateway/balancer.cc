@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "gateway/waiting_room.h"
+
 namespace insula::gateway {
 namespace {
 
@@ -47,6 +49,13 @@ struct Cost {
 };
 
 }  // namespace
+
+Visit::~Visit() {
+  if (endpoint_ == nullptr) return;
+  // In this order, as WaitingRoom::enter() counts first and looks then: one of both sees the other.
+  endpoint_->in_flight.fetch_sub(1);
+  if (endpoint_->waiting.load() > 0) endpoint_->room.load()->place_is_free();
+}
 
 bool has_another(const Backend& backend, std::span<Endpoint* const> tried, SteadyTime now) {
   return std::ranges::any_of(backend.endpoints, [&](const auto& endpoint) {

@@ -32,9 +32,8 @@ class Visit {
     return *this;
   }
 
-  ~Visit() {
-    if (endpoint_ != nullptr) endpoint_->in_flight.fetch_sub(1, std::memory_order_relaxed);
-  }
+  /// Somebody may be waiting for the place.
+  ~Visit();
 
   /// False when no endpoint could take the request.
   explicit operator bool() const { return endpoint_ != nullptr; }

@@ -1,5 +1,6 @@
 #include "gateway/config.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -217,6 +218,9 @@ json::Value to_value(const TenantConfig& tenant) {
                       {"eachMember", std::move(each_member)},
                       {"members", std::move(members)},
                       {"created", tenant.created}};
+  object.set("queue", json::Object{{"requests", tenant.queue.requests},
+                                   {"waitSeconds", tenant.queue.wait_seconds},
+                                   {"weight", tenant.queue.weight}});
   set_limits(object, tenant.limits);
   return object;
 }
@@ -289,6 +293,15 @@ TenantConfig tenant_from(const json::Object& object) {
   });
   for_each_object(object, "models",
                   [&](const json::Object& model) { tenant.models.push_back(model_from(model)); });
+  const json::Value* queue = object.find("queue");
+  if (queue != nullptr && queue->as_object() != nullptr) {
+    const json::Object& members = *queue->as_object();
+    const QueueConfig absent;
+    tenant.queue = {
+        .requests = number_in(members, "requests").value_or(absent.requests),
+        .wait_seconds = number_in(members, "waitSeconds").value_or(absent.wait_seconds),
+        .weight = std::max<std::int64_t>(number_in(members, "weight").value_or(absent.weight), 1)};
+  }
   const json::Value* each_member = object.find("eachMember");
   if (each_member != nullptr && each_member->as_object() != nullptr)
     tenant.member_limits = limits_in(*each_member->as_object());

@@ -116,6 +116,15 @@ struct MemberConfig {
   bool operator==(const MemberConfig&) const = default;
 };
 
+/// How requests wait for an endpoint that has as many as it may.
+struct QueueConfig {
+  std::int64_t requests = 0;  // that wait at one time; 0: none does
+  std::int64_t wait_seconds = 30;
+  std::int64_t weight = 1;
+
+  bool operator==(const QueueConfig&) const = default;
+};
+
 /// What the gateway does for one tenant.
 struct TenantConfig {
   std::string name;
@@ -130,6 +139,7 @@ struct TenantConfig {
   /// Of every member, beside those of the tenant.
   LimitConfig member_limits = {};
   std::vector<MemberConfig> members = {};
+  QueueConfig queue = {};
   /// Seconds since 1970.
   std::int64_t created = 0;
 

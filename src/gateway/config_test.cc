@@ -39,6 +39,7 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                                               .problem = "none"}}}};
   tenant.member_limits = {.requests_per_hour = 7, .budget = {.spend_per_month = 5}};
   tenant.members = {{"ann", {.tokens_per_minute = 100}}, {"bob"}};
+  tenant.queue = {.requests = 100, .wait_seconds = 5, .weight = 3};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

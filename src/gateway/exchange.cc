@@ -238,6 +238,8 @@ void Exchange::wait_for_upstream(std::chrono::nanoseconds patience) {
 }
 
 void Exchange::check_deadline(SteadyTime now) {
+  if (ticket_ != nullptr && (worker_.draining() || (deadline_ && now >= *deadline_)))
+    return ticket_->event().set();
   if (!deadline_ || now < *deadline_ || upstream_ == nullptr) return;
   // The relay finds its upstream closed, and that it was us.
   expired_ = true;
@@ -246,6 +248,7 @@ void Exchange::check_deadline(SteadyTime now) {
 
 void Exchange::client_left() {
   client_gone_ = true;
+  if (ticket_ != nullptr) ticket_->event().set();
   if (upstream_ != nullptr) ::shutdown(upstream_->fd(), SHUT_RDWR);
 }
 
@@ -291,7 +294,9 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   if (auto admitted = admit(request); !admitted)
     co_return co_await refuse(request, std::move(admitted).error());
   if (candidates_.empty()) co_return co_await answer_list(request);
-  co_return co_await route(request);
+  const bool keep_alive = co_await route(request);
+  charge_for(request);
+  co_return keep_alive;
 }
 
 /// Gives the request its id, and the reply the header that tells it.

@@ -18,6 +18,7 @@
 #include "gateway/message_text.h"
 #include "gateway/provider.h"
 #include "gateway/request.h"
+#include "gateway/waiting_room.h"
 #include "net/stream.h"
 
 namespace insula::gateway {
@@ -125,6 +126,11 @@ class Exchange {
   Task<bool> answer_list(Request& request);
   Task<bool> route(Request& request);
   void find_affinity(const Request& request);
+  Task<Attempt> ask(Request& request, const Backend& backend, Visit first);
+  Task<Visit> wait_for_seat(Request& request);
+  Task<bool> refuse_unseated(Request& request);
+  static bool is_awaited(const Backend& backend);
+  void charge_for(const Request& request);
   void address_to(const Request& request, const Backend& backend);
   bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);
   bool take_retry(const Request& request);
@@ -170,6 +176,9 @@ class Exchange {
   std::string unsent_why_;        // of the last endpoint to which there was no connection
   ProviderRequest for_provider_;  // of a tenant that has providers
   std::string provider_head_;
+  /// While the request waits for an endpoint; and how that ended.
+  WaitingTicket* ticket_ = nullptr;
+  std::optional<WaitEnd> queue_end_;
   std::string upstream_head_;
   std::size_t head_bytes_ = 0;  // of it, that are the same for every backend
   std::string own_headers_;

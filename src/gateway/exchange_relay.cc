@@ -192,34 +192,45 @@ void Exchange::note_reply(const Request& request, const Visit& visit, int status
   }
 }
 
-/// Sends the request to an endpoint, and to another as long as none has begun to answer and that is
-/// safe; then to those of the next backend. Returns whether the client connection may carry another
+/// Sends the request to an endpoint of a backend, and to another as long as none has begun to
+/// answer and that is safe. `first`: a place that was taken for it already.
+Task<Exchange::Attempt> Exchange::ask(Request& request, const Backend& backend, Visit first) {
+  request.backend = &backend;
+  if (!first) backend.retries->count(worker_.coarse_now());
+  tries_ = {};
+  if (!first && is_awaited(backend)) co_return Attempt::kBusy;
+  address_to(request, backend);
+  auto result = Attempt::kBusy;
+  Endpoint* endpoint = nullptr;
+  do {
+    const Visit visit =
+        first ? std::exchange(first, Visit())
+              : worker_.balancer().choose(backend, tries_.list(), worker_.coarse_now(),
+                                          {.session = session_, .blocks = blocks_.list()});
+    if (!visit) co_return Attempt::kBusy;
+    endpoint = &visit.endpoint();
+    result = co_await attempt(request, visit);
+    upstream_.reset();
+    judge(request, visit, result);
+  } while (may_try_again(request, *endpoint, result));
+  co_return result;
+}
+
+/// Asks one backend after the other, until one has begun to answer; when none has room, waits for
+/// that if the tenant's requests may. Returns whether the client connection may carry another
 /// request.
 Task<bool> Exchange::route(Request& request) {
   const auto backends = candidates_.list();
   find_affinity(request);
   for (std::size_t at = 0;; ++at) {
-    const Backend& backend = *backends[at];
     last_candidate_ = at + 1 == backends.size();
-    request.backend = &backend;
-    backend.retries->count(worker_.coarse_now());
-    tries_ = {};
-    address_to(request, backend);
-    auto result = Attempt::kBusy;
-    Endpoint* endpoint = nullptr;
-    do {
-      const Visit visit =
-          worker_.balancer().choose(backend, tries_.list(), worker_.coarse_now(),
-                                    {.session = session_, .blocks = blocks_.list()});
-      if (!visit) {
-        result = Attempt::kBusy;
-        break;
-      }
-      endpoint = &visit.endpoint();
-      result = co_await attempt(request, visit);
-      upstream_.reset();
-      judge(request, visit, result);
-    } while (may_try_again(request, *endpoint, result));
+    auto result = co_await ask(request, *backends[at], Visit());
+    if (result == Attempt::kBusy && last_candidate_ && request.tenant->queue.requests > 0) {
+      Visit visit = co_await wait_for_seat(request);
+      if (!visit && !client_gone_) co_return co_await refuse_unseated(request);
+      result =
+          visit ? co_await ask(request, *request.backend, std::move(visit)) : Attempt::kClientGone;
+    }
     const bool answered = result == Attempt::kDone || result == Attempt::kClientGone ||
                           result == Attempt::kCutOff || result == Attempt::kNoSocket;
     if (answered || last_candidate_) co_return co_await finish_attempt(request, result);

@@ -96,6 +96,7 @@ Gateway::Gateway(const GatewaySettings& settings,
       log_(log),
       directory_(settings.directory),
       metrics_(registry),
+      waiting_room_(Loop::current()),
       worker_settings_{.clock = clock,
                        .metrics = metrics_,
                        .log = log,
@@ -104,7 +105,8 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .buffered_bytes_max = settings.buffered_bytes_max,
                        .connections_max = settings.connections_max.value_or(
                            connections_max(descriptors_allowed(), settings.loops)),
-                       .timeouts = settings.timeouts},
+                       .timeouts = settings.timeouts,
+                       .waiting_room = &waiting_room_},
       builder_(settings.directory / "limits", clock, registry, std::move(log)),
       budget_gauges_(registry) {}
 

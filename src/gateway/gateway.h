@@ -21,6 +21,7 @@
 #include "gateway/snapshot.h"
 #include "gateway/usage_report.h"
 #include "gateway/usage_store.h"
+#include "gateway/waiting_room.h"
 #include "gateway/worker.h"
 #include "net/address.h"
 #include "telemetry/log.h"
@@ -102,6 +103,7 @@ class Gateway {
   std::filesystem::path directory_;
   Fd lock_;
   GatewayMetrics metrics_;
+  WaitingRoom waiting_room_;  // on the owner's loop
   WorkerSettings worker_settings_;
   SnapshotBuilder builder_;
   /// As last applied, and whether that left tenants without a window.

@@ -30,6 +30,26 @@ void add_usage(TenantMetrics& metrics, MetricsRegistry& registry, const std::str
       {{"tenant", name}});
 }
 
+/// How requests wait for an endpoint.
+void add_queue(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
+  metrics.queued = &registry.gauge(
+      "insula_gateway_queued_requests",
+      "Requests that wait since each endpoint that could answer has as many as it may. Run more "
+      "pods, or raise concurrentRequestsPerEndpoint, when there are always some.",
+      {{"tenant", name}});
+  metrics.queue_time =
+      &registry.histogram("insula_gateway_queue_seconds", "How long requests waited so.",
+                          latency_bounds(), {{"tenant", name}});
+  constexpr std::array<const char*, 3> kReasons = {"tenant_full", "full", "waited"};
+  for (std::size_t i = 0; i < kReasons.size(); ++i) {
+    metrics.queue_refused[i] = &registry.counter(
+        "insula_gateway_queue_refused_total",
+        "Requests that did not get to an endpoint: too many of the tenant waited, too many of all, "
+        "or it took too long. Run more pods.",
+        {{"tenant", name}, {"reason", kReasons[i]}});
+  }
+}
+
 /// What became of requests upstream.
 void add_upstreams(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   metrics.retries = &registry.counter(
@@ -97,6 +117,7 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
       "Streams that the gateway ended because the limit of tokens had no room for more of them.",
       {{"tenant", name}});
   add_upstreams(metrics, registry, name);
+  add_queue(metrics, registry, name);
   metrics.in_flight = &registry.gauge("insula_gateway_requests_in_flight",
                                       "Requests being answered now.", {{"tenant", name}});
   metrics.duration = &registry.histogram("insula_gateway_request_duration_seconds",

@@ -25,6 +25,9 @@ struct TenantMetrics {
   Counter* cost = nullptr;
   PerScope<std::array<Counter*, 4>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
+  Gauge* queued = nullptr;
+  Histogram* queue_time = nullptr;
+  std::array<Counter*, 3> queue_refused{};  // the tenant's queue full, all full, waited too long
   Counter* retries = nullptr;
   Counter* retries_refused = nullptr;
   Counter* ejections = nullptr;

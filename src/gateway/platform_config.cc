@@ -269,6 +269,11 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   for (const api::TenantModel& model : gateway.models)
     config.models.push_back(model_of(objects, tenant, model));
   config.member_limits = limits_of(gateway.member_rate_limit, gateway.member_budget);
+  const QueueConfig absent;
+  config.queue = {.requests = gateway.queue.requests.value_or(absent.requests),
+                  .wait_seconds = gateway.queue.wait_seconds.value_or(
+                      static_cast<std::int32_t>(absent.wait_seconds)),
+                  .weight = std::max(gateway.queue.weight.value_or(1), 1)};
   for (const api::TenantMember& member : gateway.members)
     config.members.push_back(
         {.name = member.name, .limits = limits_of(member.rate_limit, member.budget)});

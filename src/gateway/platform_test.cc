@@ -137,6 +137,8 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   member.rate_limit.tokens_per_minute = 100;
   member.budget.tokens_per_day = 7;
   with_models.spec.gateway.budget.spend_per_month = "2.5";
+  with_models.spec.gateway.queue.requests = 50;
+  with_models.spec.gateway.queue.weight = 2;
   with_models.spec.gateway.member_budget.tokens_per_month = 9;
   with_models.spec.gateway.members = {member};
   const PlatformObjects objects{.tenants = {shared(with_models)},
@@ -145,6 +147,7 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                                            shared(slice("b", {endpoint("10.0.9.9", true)}))}};
   const TenantConfig config = make_config(objects).tenants.at(0);
   EXPECT_EQ(config.created, 1'700'000'000);
+  EXPECT_EQ(config.queue, (QueueConfig{.requests = 50, .wait_seconds = 30, .weight = 2}));
   EXPECT_EQ(config.limits.budget, (BudgetConfig{.spend_per_month = 2'500'000'000}));
   EXPECT_EQ(config.member_limits,
             (LimitConfig{.requests_per_hour = 60, .budget = {.tokens_per_month = 9}}));

@@ -92,6 +92,9 @@ class Request {
   const Endpoint* endpoint = nullptr;
   const Backend* backend = nullptr;
 
+  /// Whether it waited in a queue, which charged its prompt.
+  bool queued = false;
+
   /// Of the reply; 499 while there is none and the client may leave.
   int status = 499;
   llm::Usage usage;

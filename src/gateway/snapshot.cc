@@ -255,6 +255,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
     tenant.has_affinity = tenant.has_affinity || backend.policy != RoutingPolicy::kLeastRequests;
   });
   tenant.issuers = build_issuers(config, builtin);
+  tenant.queue = config.queue;
   tenant.limits = limits_of(config.name, config.limits, {config.name, config.uid});
   auto& metrics = metrics_[config.name];
   if (metrics == nullptr)

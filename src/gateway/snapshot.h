@@ -65,6 +65,7 @@ struct Tenant {
   /// once, so two are equal only if one tenant's issuers stayed as they were.
   std::uint64_t auth_scope = 0;
   Limits limits;
+  QueueConfig queue;
   MemberLimits member_limits;
   /// What they count; null when members have none, or when its file cannot be opened: no member is
   /// served then.

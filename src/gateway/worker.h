@@ -32,6 +32,7 @@
 namespace insula::gateway {
 
 class Request;
+class WaitingRoom;
 
 /// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
 /// longer.
@@ -67,6 +68,8 @@ struct WorkerSettings {
   std::size_t buffered_bytes_max = kBufferedBytesMax;
   std::size_t connections_max = kConnectionsMax;
   Timeouts timeouts;
+  /// Where requests wait for an endpoint; null: nowhere.
+  WaitingRoom* waiting_room = nullptr;
 };
 
 /// One event loop of the gateway with its connections, pools and caches. Nothing in it is shared

@@ -25,6 +25,9 @@ constexpr std::size_t kModelNameBytesMax = 100;
 constexpr std::size_t kBackendsMax = 8;
 constexpr std::int32_t kWeightMax = 1'000'000;
 constexpr std::size_t kMembersMax = 1000;
+constexpr std::int64_t kQueuedRequestsMax = 10'000;
+constexpr std::int64_t kQueueSecondsMax = 600;
+constexpr std::int64_t kQueueWeightMax = 1000;
 constexpr std::size_t kMemberNameBytesMax = 256;
 constexpr std::size_t kKeyUrlBytesMax = 2048;
 constexpr std::array<std::string_view, 3> kPolicies = {"LeastRequests", "Session", "PrefixCache"};
@@ -118,6 +121,18 @@ void validate_budget(const TenantBudget& budget, const FieldPath& path, FieldErr
   };
   spend("spendPerDay", budget.spend_per_day);
   spend("spendPerMonth", budget.spend_per_month);
+}
+
+void validate_queue(const TenantQueue& queue, FieldErrors& errors) {
+  const FieldPath path("spec.gateway.queue");
+  const auto validate_one = [&](const char* name, std::optional<std::int64_t> value,
+                                std::int64_t least, std::int64_t most) {
+    if (value && (*value < least || *value > most))
+      errors.invalid(path.child(name), *value, range_complaint(least, most));
+  };
+  validate_one("requests", queue.requests, 0, kQueuedRequestsMax);
+  validate_one("waitSeconds", queue.wait_seconds, 0, kQueueSecondsMax);
+  validate_one("weight", queue.weight, 1, kQueueWeightMax);
 }
 
 /// A name that can stand in a path, a header and a list of names.
@@ -377,6 +392,7 @@ void validate(const Tenant& object, FieldErrors& errors) {
   validate_rate_limit(spec.gateway.member_rate_limit, FieldPath("spec.gateway.memberRateLimit"),
                       errors);
   validate_members(spec, errors);
+  validate_queue(spec.gateway.queue, errors);
   validate_budget(spec.gateway.budget, FieldPath("spec.gateway.budget"), errors);
   validate_budget(spec.gateway.member_budget, FieldPath("spec.gateway.memberBudget"), errors);
   const FieldPath issuers("spec.gateway.jwt");

@@ -576,6 +576,11 @@ const Creation kTenants[] = {
       "spec.gateway.members[1].rateLimit.concurrentRequests: Invalid value: 1000001: must be "
       "between 0 and 1000000, inclusive",
       "spec.gateway.members[2].name: Required value"}},
+    {"a queue out of range",
+     TENANT("  gateway: {queue: {requests: 10001, waitSeconds: -1, weight: 0}}"),
+     {"spec.gateway.queue.requests: Invalid value: 10001: must be between 0 and 10000, inclusive",
+      "spec.gateway.queue.waitSeconds: Invalid value: -1: must be between 0 and 600, inclusive",
+      "spec.gateway.queue.weight: Invalid value: 0: must be between 1 and 1000, inclusive"}},
     {"models that lead nowhere",
      TENANT(
          "  gateway: {models: [{name: a, fallbacks: [a, gone, b, b], rateLimit: {tokensPerMinute: "
