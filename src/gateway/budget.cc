@@ -166,9 +166,9 @@ void UsedThisMonth::add(const UsageRow& row) {
 
 const UsedThisMonth::Tenant& UsedThisMonth::of(const std::string& tenant,
                                                const std::string& uid) const {
-  static const Tenant kUnused;
+  static const Tenant unused;
   const auto found = tenants_.find({tenant, uid});
-  return found == tenants_.end() ? kUnused : found->second;
+  return found == tenants_.end() ? unused : found->second;
 }
 
 UsedSums UsedThisMonth::in(const ByName& names, std::string_view name) const {

@@ -5,11 +5,15 @@
 namespace insula::gateway {
 namespace {
 
-BudgetRow row_of(const Snapshot& snapshot,
-                 const Tenant& tenant,
-                 const BudgetKind& kind,
-                 std::int64_t limit,
-                 WallTime now) {
+/// What the rows of a tenant have in common.
+struct Report {
+  const Snapshot& snapshot;
+  const Tenant& tenant;
+  WallTime now;
+};
+
+BudgetRow row_of(const Report& report, const BudgetKind& kind, std::int64_t limit) {
+  const auto& [snapshot, tenant, now] = report;
   const bool money = kind.unit == &Charge::spend;
   return {.tenant = tenant.name,
           .name = {},
@@ -21,30 +25,26 @@ BudgetRow row_of(const Snapshot& snapshot,
 
 /// Of an owner whose account is known.
 void add(std::vector<BudgetRow>& rows,
-         const Snapshot& snapshot,
-         const Tenant& tenant,
+         const Report& report,
          const Limits& limits,
-         std::pair<LimitScope, std::string_view> owner,
-         WallTime now) {
+         LimitScope scope,
+         std::string_view name) {
   if (limits.budget == nullptr) return;
   for (std::size_t i = 0; i < kBudgetKinds.size(); ++i) {
     const auto& limit = limits.most.budget.*kBudgetKinds[i].most;
     if (!limit) continue;
-    BudgetRow row = row_of(snapshot, tenant, kBudgetKinds[i], *limit, now);
+    BudgetRow row = row_of(report, kBudgetKinds[i], *limit);
     const BudgetAccount::State state = limits.budget->state(i);
-    row.scope = owner.first;
-    row.name = owner.second;
+    row.scope = scope;
+    row.name = name;
     row.used = state.used;
     row.reserved = state.reserved;
     rows.push_back(std::move(row));
   }
 }
 
-void add_members(std::vector<BudgetRow>& rows,
-                 const Snapshot& snapshot,
-                 const Tenant& tenant,
-                 const UsedThisMonth& used,
-                 WallTime now) {
+void add_members(std::vector<BudgetRow>& rows, const Report& report, const UsedThisMonth& used) {
+  const Tenant& tenant = report.tenant;
   std::size_t reported = 0;
   for (const auto& [member, sums] : used.of(tenant.name, tenant.uid).members) {
     const BudgetConfig& most = tenant.member_limits.of(member).budget;
@@ -53,7 +53,7 @@ void add_members(std::vector<BudgetRow>& rows,
     for (const BudgetKind& kind : kBudgetKinds) {
       const auto& limit = most.*kind.most;
       if (!limit) continue;
-      BudgetRow row = row_of(snapshot, tenant, kind, *limit, now);
+      BudgetRow row = row_of(report, kind, *limit);
       row.scope = LimitScope::kMember;
       row.name = member;
       row.used = (kind.monthly ? sums.month : sums.day).*kind.unit;
@@ -67,7 +67,7 @@ void add_members(std::vector<BudgetRow>& rows,
 std::vector<BudgetRow> budgets_of_tenants(const Snapshot& snapshot, WallTime now) {
   std::vector<BudgetRow> rows;
   for (const auto& [name, tenant] : snapshot.tenants)
-    add(rows, snapshot, tenant, tenant.limits, {LimitScope::kTenant, ""}, now);
+    add(rows, {snapshot, tenant, now}, tenant.limits, LimitScope::kTenant, "");
   std::ranges::sort(rows, {}, [](const BudgetRow& row) {
     return std::pair(std::string_view(row.tenant), row.kind);
   });
@@ -79,20 +79,20 @@ std::vector<BudgetRow> budgets_of(const Snapshot& snapshot,
                                   const UsedThisMonth& used,
                                   WallTime now) {
   std::vector<BudgetRow> rows;
-  add(rows, snapshot, tenant, tenant.limits, {LimitScope::kTenant, ""}, now);
+  add(rows, {snapshot, tenant, now}, tenant.limits, LimitScope::kTenant, "");
   for (const ModelRoute& model : tenant.models.list()) {
     if (model.limits)
-      add(rows, snapshot, tenant, *model.limits, {LimitScope::kModel, model.name}, now);
+      add(rows, {snapshot, tenant, now}, *model.limits, LimitScope::kModel, model.name);
   }
   const auto keys_begin = static_cast<std::ptrdiff_t>(rows.size());
   for (const auto& [id, record] : snapshot.api_keys.records()) {
     if (record.grant.tenant == tenant.name)
-      add(rows, snapshot, tenant, record.grant.limits, {LimitScope::kKey, id}, now);
+      add(rows, {snapshot, tenant, now}, record.grant.limits, LimitScope::kKey, id);
   }
   std::ranges::sort(rows.begin() + keys_begin, rows.end(), {}, [](const BudgetRow& row) {
     return std::pair(std::string_view(row.name), row.kind);
   });
-  add_members(rows, snapshot, tenant, used, now);
+  add_members(rows, {snapshot, tenant, now}, used);
   return rows;
 }
 

@@ -138,6 +138,7 @@ TEST_F(BudgetTest, ManyThreadsUseUpExactlyTheBudget) {
   std::atomic<std::int64_t> used = 0;
   std::atomic<bool> exceeded = false;
   std::vector<std::jthread> threads;
+  threads.reserve(8);
   for (std::uint64_t seed = 0; seed < 8; ++seed) {
     threads.emplace_back([&, seed] {
       SeededRandom random(seed);
@@ -227,6 +228,17 @@ class BudgetModelTest : public BudgetTest {
     month_.add(used);
   }
 
+  /// The next start bills what had passed, no more than was reserved.
+  void kill() {
+    for (const Running& request : running_) {
+      const Charge used{.tokens = request.reserved.tokens / 2, .spend = request.reserved.spend / 2};
+      day_.add(used);
+      month_.add(used);
+    }
+    running_.clear();
+    start();
+  }
+
   void expect_the_same() {
     for (const Limits& limits : limits_) {
       for (std::size_t i = 0; i < kBudgetKinds.size(); ++i) {
@@ -278,15 +290,7 @@ TEST_F(BudgetModelTest, NoOrderOfReservationsSettlementsAndKillsExceedsAnyBudget
     } else if (what == 98) {
       pass_time(std::chrono::minutes(below(600)));
     } else if (what == 99 && below(20) == 0) {
-      // A kill: the next start bills what had passed, no more than was reserved.
-      for (Running& request : running_) {
-        const Charge used{.tokens = request.reserved.tokens / 2,
-                          .spend = request.reserved.spend / 2};
-        day_.add(used);
-        month_.add(used);
-      }
-      running_.clear();
-      start();
+      kill();
     }
     expect_the_same();
     if (HasFatalFailure()) return;

@@ -50,7 +50,7 @@ Task<Visit> Exchange::wait_for_seat(Request& request) {
   std::vector<Seat> seats;
   for (const Backend* backend : candidates_.list()) {
     for (const auto& endpoint : backend->endpoints)
-      seats.push_back({endpoint, backend});
+      seats.push_back({endpoint, backend->in_flight_max, backend});
   }
   WaitingRoom& room = *worker_.settings().waiting_room;
   const auto ticket = room.make_ticket(

@@ -183,7 +183,7 @@ TEST(FairQueueProperty, WhatBackloggedTenantsAreServedDiffersByNoMoreThanTheBoun
   std::int64_t largest = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Server server(seed);
-    const std::int64_t weight = seed % 3 + 1;
+    const auto weight = static_cast<std::int64_t>(seed % 3 + 1);
     for (int step = 0; step < 20'000; ++step) {
       // These two always have something waiting; others come and go, one with a flood.
       while (server.waiting_["f"] <= Server::kPlaces)

@@ -40,27 +40,27 @@ struct InFlightTable::Slot {
 /// The first format: the same, with records of before there were members.
 struct InFlightTable::V1 {
   struct Settlement {
-    std::uint64_t slot;
+    std::uint64_t slot = 0;
     UsageJournal::Update update;
-    std::uint64_t ring;
-    std::uint64_t record_number;
+    std::uint64_t ring = 0;
+    std::uint64_t record_number = 0;
     UsageRecordV1 record;
   };
 
   struct Header {
-    std::uint64_t magic;
-    std::uint64_t touched;
-    std::uint64_t settling;
+    std::uint64_t magic = 0;
+    std::uint64_t touched = 0;
+    std::uint64_t settling = 0;
     Settlement settlement;
   };
 
   struct Slot {
-    std::uint64_t taken;
-    std::int64_t prompt_tokens;
-    std::int64_t cached_tokens;
-    std::int64_t completion_tokens;
-    std::int64_t reasoning_tokens;
-    std::int64_t completion_reserved;
+    std::uint64_t taken = 0;
+    std::int64_t prompt_tokens = 0;
+    std::int64_t cached_tokens = 0;
+    std::int64_t completion_tokens = 0;
+    std::int64_t reasoning_tokens = 0;
+    std::int64_t completion_reserved = 0;
     ModelPrice price;
     UsageRecordV1 record;
   };

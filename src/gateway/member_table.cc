@@ -149,13 +149,19 @@ class MemberTable::Place {
     table_->changed_.store(true, std::memory_order_relaxed);
   }
 
+  /// A window, how long its buckets are, and the time.
+  struct Moment {
+    const MemberWindow& window;
+    std::int64_t bucket_ns;
+    std::int64_t time;
+  };
+
   /// The decision's numbers for what is held now; `asked` more than that was asked for.
-  [[nodiscard]] RateDecision decide(const MemberWindow& window,
-                                    std::int64_t bucket_ns,
-                                    std::int64_t time,
+  [[nodiscard]] RateDecision decide(const Moment& moment,
                                     std::int64_t held,
                                     std::int64_t asked,
                                     std::int64_t limit) const {
+    const auto& [window, bucket_ns, time] = moment;
     const std::int64_t opens_at = table_->layout().opens_at;
     if (time < opens_at)
       return {.limit = limit, .reset = std::chrono::nanoseconds(opens_at - time)};
@@ -186,11 +192,11 @@ RateDecision MemberTable::Place::Requests::admit(std::int64_t limit) {
   const std::int64_t time = place->now();
   const std::int64_t bucket = time / kRequestBucketNs;
   const std::int64_t held = window.reserve(1, bucket);
-  RateDecision decision = place->decide(window, kRequestBucketNs, time, held - 1, 1, limit);
+  RateDecision decision = place->decide({window, kRequestBucketNs, time}, held - 1, 1, limit);
   window.settle(1, decision.admitted ? 1 : 0, bucket);
   if (!decision.admitted) return decision;
   place->note_change(time);
-  decision = place->decide(window, kRequestBucketNs, time, held, 0, limit);
+  decision = place->decide({window, kRequestBucketNs, time}, held, 0, limit);
   decision.admitted = true;
   return decision;
 }
@@ -199,7 +205,7 @@ RateDecision MemberTable::Place::Requests::look(std::int64_t limit) const {
   if (limit <= 0) return {.reset = kRateWindow};
   const MemberWindow& window = place->windows().requests;
   const std::int64_t time = place->now();
-  return place->decide(window, kRequestBucketNs, time, window.held(time / kRequestBucketNs), 1,
+  return place->decide({window, kRequestBucketNs, time}, window.held(time / kRequestBucketNs), 1,
                        limit);
 }
 
@@ -208,13 +214,14 @@ RateDecision MemberTable::Place::Tokens::reserve(std::int64_t tokens, std::int64
   const std::int64_t time = place->now();
   const std::int64_t bucket = time / kTokenBucketNs;
   const std::int64_t held = window.reserve(tokens, bucket);
-  RateDecision decision = place->decide(window, kTokenBucketNs, time, held - tokens, tokens, limit);
+  RateDecision decision =
+      place->decide({window, kTokenBucketNs, time}, held - tokens, tokens, limit);
   if (!decision.admitted) {
     window.settle(tokens, 0, bucket);
     return decision;
   }
   place->note_change(time);
-  return place->decide(window, kTokenBucketNs, time, held, 0, limit);
+  return place->decide({window, kTokenBucketNs, time}, held, 0, limit);
 }
 
 void MemberTable::Place::Tokens::settle(std::int64_t reserved, std::int64_t used) {

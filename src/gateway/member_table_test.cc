@@ -161,6 +161,7 @@ TEST_F(MemberTableTest, AMemberThatComesAtOnceOnManyThreadsHasOneLimit) {
     const std::string member = "ann-" + std::to_string(round);
     std::atomic<std::int64_t> admitted = 0;
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&] {
         for (int request = 0; request < kRequests; ++request)

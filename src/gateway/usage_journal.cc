@@ -64,10 +64,10 @@ struct UsageJournal::Cell {
 
 /// Of the second format, which knew no members.
 struct UsageJournal::CellV2 {
-  std::uint64_t use;
-  std::uint64_t updates;
-  std::array<std::int64_t, kUsageCountMembers.size()> copies[2];
-  std::int64_t hour;
+  std::uint64_t use = 0;
+  std::uint64_t updates = 0;
+  std::array<std::int64_t, kUsageCountMembers.size()> copies[2] = {};
+  std::int64_t hour = 0;
   UsageSubjectV1 subject;
 };
 

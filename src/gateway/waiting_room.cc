@@ -60,7 +60,7 @@ bool WaitingRoom::Home::take_seat(WaitingTicket& ticket) {
     for (std::size_t i = 0; i < ticket.seats_.size(); ++i) {
       const Seat& seat = ticket.seats_[i];
       const std::int64_t in_flight = seat.endpoint->in_flight.load();
-      if (tried[i] != 0 || in_flight >= seat.backend->in_flight_max) continue;
+      if (tried[i] != 0 || in_flight >= seat.in_flight_max) continue;
       const std::pair load{seat.endpoint->health.ejected_until() > now, in_flight};
       if (best && load >= least) continue;
       best = i;
@@ -68,7 +68,7 @@ bool WaitingRoom::Home::take_seat(WaitingTicket& ticket) {
     }
     if (!best) return false;
     const Seat& seat = ticket.seats_[*best];
-    if (seat.endpoint->in_flight.fetch_add(1) < seat.backend->in_flight_max) {
+    if (seat.endpoint->in_flight.fetch_add(1) < seat.in_flight_max) {
       ticket.seated_ = *best;
       return true;
     }

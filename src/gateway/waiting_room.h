@@ -21,6 +21,8 @@ class WaitingRoom;
 /// A place at an endpoint that a request would take.
 struct Seat {
   std::shared_ptr<Endpoint> endpoint;
+  std::int64_t in_flight_max = INT64_MAX;
+  /// For whoever made it: its snapshot may be gone before the room has heard that nobody waits.
   const Backend* backend = nullptr;
 };
 
