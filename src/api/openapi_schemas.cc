@@ -1,5 +1,8 @@
 #include "api/openapi_schemas.h"
 
+#include <algorithm>
+
+#include "api/atomic_types.h"
 #include "json/parse.h"
 
 namespace insula::api {
@@ -226,6 +229,8 @@ Value OpenApiSchemas::struct_schema(const TypeInfo& type) {
   }
   if (!required.empty()) out["required"] = std::move(required);
   out["properties"] = std::move(properties);
+  if (std::ranges::find(atomic_types(), &type) != atomic_types().end())
+    out["x-kubernetes-map-type"] = "atomic";
   if (type.kind != nullptr) {
     const std::string_view group =
         type.kind->group == "meta.k8s.io" ? std::string_view() : type.kind->group;
