@@ -13,6 +13,7 @@
 #include "apiserver/certificate_admission.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
+#include "apiserver/field_ownership.h"
 #include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
 #include "apiserver/status.h"
@@ -279,7 +280,9 @@ Result<WriteContext> ApiServer::write_context(Call& call) {
     context.permit = escalation_permit(authorizer_, call.user, call.info);
   if (call.info.group == api::kCertificatesGroup)
     context.permit = signer_permit(authorizer_, call.user, call.info);
-  context.field_manager = call.query("fieldManager");
+  INSULA_TRY(context.field_manager,
+             field_manager_of(call.info.verb, call.query("fieldManager"),
+                              call.exchange.request().headers.get("User-Agent")));
   context.warnings = &call.warnings;
   const std::string dry_run = call.query("dryRun");
   if (!dry_run.empty() && dry_run != "All") {

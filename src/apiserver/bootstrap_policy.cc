@@ -18,6 +18,13 @@ namespace insula::apiserver {
 
 namespace {
 
+/// The server itself owns the roles it begins with.
+WriteContext policy_context() {
+  WriteContext context;
+  context.field_manager = "insula-apiserver";
+  return context;
+}
+
 // Lists are written with commas between their words; the empty text is the core group.
 constexpr const char* kRead = "get,list,watch";
 constexpr const char* kWrite = "create,delete,deletecollection,patch,update";
@@ -267,14 +274,14 @@ Task<Result<>> ensure(Registry& registry, T wanted) {
       registry.store().find(store_key(*target.kind, "", wanted.metadata.name));
   if (!entry) {
     INSULA_CO_TRY_VOID(co_await registry.create(
-        {target.kind, "", "", ""}, std::make_shared<T>(std::move(wanted)), WriteContext()));
+        {target.kind, "", "", ""}, std::make_shared<T>(std::move(wanted)), policy_context()));
     co_return Result<>{};
   }
   Registry::Change complete =
       [wanted = std::move(wanted)](const ConstObject& present) -> Result<Object> {
     return std::make_shared<T>(completed(*static_cast<const T*>(present.get()), wanted));
   };
-  INSULA_CO_TRY_VOID(co_await registry.change(target, std::move(complete), WriteContext()));
+  INSULA_CO_TRY_VOID(co_await registry.change(target, std::move(complete), policy_context()));
   co_return Result<>{};
 }
 
@@ -287,7 +294,7 @@ Task<Result<>> drop_misdirected(Registry& registry, const api::ClusterRoleBindin
   if (present->role_ref == wanted.role_ref || is_left_alone(present->metadata))
     co_return Result<>{};
   INSULA_CO_TRY_VOID(co_await registry.remove({&kind, "", wanted.metadata.name, ""}, DeleteQuery(),
-                                              WriteContext()));
+                                              policy_context()));
   co_return Result<>{};
 }
 
@@ -315,7 +322,7 @@ Task<Result<>> fill_aggregated(Registry& registry) {
       return Object(next);
     };
     INSULA_CO_TRY_VOID(co_await registry.change({&api::kind_of<api::ClusterRole>(), "", name, ""},
-                                                std::move(fill), WriteContext()));
+                                                std::move(fill), policy_context()));
   }
   co_return Result<>{};
 }

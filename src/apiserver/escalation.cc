@@ -30,7 +30,8 @@ Rules full_authority() {
   return {resources, paths};
 }
 
-/// Of a garbage collector's write: only who owns the object and who holds its end has changed.
+/// Of a garbage collector's write: only who owns the object and who holds its end has changed, and
+/// in managedFields who said so.
 bool gives_nothing(const api::Kind& kind, const void* object, const void* present) {
   if (present == nullptr) return false;
   const Object same = copy_object(kind.type, object);
@@ -38,6 +39,7 @@ bool gives_nothing(const api::Kind& kind, const void* object, const void* presen
   const api::ObjectMeta& before = kind.metadata(present);
   meta.owner_references = before.owner_references;
   meta.finalizers = before.finalizers;
+  meta.managed_fields = before.managed_fields;
   return kind.type.ops.equal(same.get(), present);
 }
 

@@ -6,6 +6,7 @@
 
 #include "api/patch.h"
 #include "apiserver/subresource.h"
+#include "base/check.h"
 
 namespace insula::apiserver {
 
@@ -14,12 +15,13 @@ Result<PatchFormat> patch_format(std::string_view content_type) {
   if (type == "application/json-patch+json") return PatchFormat::kJson;
   if (type == "application/merge-patch+json") return PatchFormat::kMerge;
   if (type == "application/strategic-merge-patch+json") return PatchFormat::kStrategicMerge;
+  if (type == "application/apply-patch+yaml") return PatchFormat::kApply;
   return fail(
       ErrorCode::kUnsupportedMedia,
       fmt::format(
           "the body of the request was in an unknown format ({}) - accepted media types include: "
           "application/json-patch+json, application/merge-patch+json, "
-          "application/strategic-merge-patch+json",
+          "application/strategic-merge-patch+json, application/apply-patch+yaml",
           type));
 }
 
@@ -43,6 +45,8 @@ Registry::Change patch_change(const Target& target,
                        api::apply_strategic_merge_patch(type, std::move(document), patch.content));
             break;
           }
+          case PatchFormat::kApply:
+            check_failed(__FILE__, __LINE__, "a configuration is applied by Registry::apply()", "");
         }
         Object object = new_object(type);
         api::DecodeReport report;

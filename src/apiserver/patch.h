@@ -12,7 +12,8 @@
 
 namespace insula::apiserver {
 
-enum class PatchFormat : std::uint8_t { kJson, kMerge, kStrategicMerge };
+/// kApply is no patch but a configuration (apply.h).
+enum class PatchFormat : std::uint8_t { kJson, kMerge, kStrategicMerge, kApply };
 
 /// Errors: kUnsupportedMedia.
 [[nodiscard]] Result<PatchFormat> patch_format(std::string_view content_type);
@@ -24,7 +25,7 @@ struct Patch {
   api::Strictness strictness = api::Strictness::kWarn;
 };
 
-/// The change that a patch makes, for Registry::change(). Texts for Warning headers go to
+/// The change that a patch makes, for Registry::change(). Requires: it is one. Texts for Warning headers go to
 /// `warnings`, which outlives the change.
 [[nodiscard]] Registry::Change patch_change(const Target& target,
                                             Patch patch,

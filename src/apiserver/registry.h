@@ -105,6 +105,7 @@ using WritePermit = std::function<Result<>(const store::Transaction& transaction
 struct WriteContext {
   User user = system_user();
   bool dry_run = false;
+  /// Who owns what the write changes (field_ownership.h); empty: nobody that is known.
   std::string field_manager = {};
   /// Texts for Warning headers are added here when it is set.
   std::vector<std::string>* warnings = nullptr;
@@ -127,6 +128,9 @@ struct Written {
   bool created = false;
   bool gone = false;
 };
+
+struct Application;
+class Ownership;
 
 /// A resourceVersion that a client sent. Errors: kBadRequest.
 [[nodiscard]] Result<store::Revision> parse_resource_version(std::string_view text);
@@ -165,6 +169,11 @@ class Registry {
 
   Task<Result<Written>> update(Target target, Object object, WriteContext context);
 
+  /// Server-side apply: makes the object so that it is what the configuration says where it says
+  /// something, or creates it. Subresources: status and scale.
+  /// Errors: as change(); kConflict with the fields that others own.
+  Task<Result<Written>> apply(Target target, Application application, WriteContext context);
+
   Task<Result<Written>> remove(Target target, DeleteQuery query, WriteContext context);
 
   /// The objects as they were. Errors: those of the first object that could not be deleted.
@@ -185,11 +194,13 @@ class Registry {
   Result<Written> create_in(store::Transaction& transaction,
                             const Target& target,
                             const Object& object,
-                            const WriteContext& context);
+                            const WriteContext& context,
+                            const Ownership& ownership);
   Result<Written> change_in(store::Transaction& transaction,
                             const Target& target,
                             const Change& change,
-                            const WriteContext& context);
+                            const WriteContext& context,
+                            const Ownership& ownership);
   Result<Written> remove_in(store::Transaction& transaction,
                             const Target& target,
                             const DeleteQuery& query);

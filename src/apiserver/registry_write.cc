@@ -8,6 +8,7 @@
 #include "api/strategy.h"
 #include "apiserver/admission.h"
 #include "apiserver/certificate_admission.h"
+#include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
@@ -123,7 +124,8 @@ Result<> Registry::name_object(store::Transaction& transaction,
 Result<Written> Registry::create_in(store::Transaction& transaction,
                                     const Target& target,
                                     const Object& object,
-                                    const WriteContext& context) {
+                                    const WriteContext& context,
+                                    const Ownership& ownership) {
   const api::Kind& kind = *target.kind;
   api::ObjectMeta& meta = kind.metadata(object.get());
   if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
@@ -144,6 +146,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), context.user));
+  ownership.created(kind, object.get());
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   // Admission fills in resources, and the quality of service follows from them.
@@ -166,7 +169,8 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
 Result<Written> Registry::change_in(store::Transaction& transaction,
                                     const Target& target,
                                     const Change& change,
-                                    const WriteContext& context) {
+                                    const WriteContext& context,
+                                    const Ownership& ownership) {
   const api::Kind& kind = *target.kind;
   const std::string key = store_key(kind, target.name_space, target.name);
   const store::EntryPtr entry = transaction.find(key);
@@ -182,6 +186,7 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
   if (!own_rules) {
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
+    ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
   }
@@ -242,12 +247,14 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
   const api::Kind& kind = *target.kind;
   target.kind = &kind.storage();
   object = stored_form(kind, object);
+  const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     if (target.subresource == "binding")
-      return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context);
+      return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context,
+                       ownership);
     if (target.subresource == "eviction")
       return remove_in(transaction, pod_of(target), eviction_query(object));
-    return create_in(transaction, target, object, context);
+    return create_in(transaction, target, object, context, ownership);
   };
   INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
   if (target.subresource.empty()) written.entry = shown_as(kind, written.entry);
@@ -257,6 +264,7 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
 Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
   const api::Kind& kind = *target.kind;
   const bool scale = target.subresource == "scale";
+  const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   if (scale) {
     target.subresource.clear();
     change = change_by_scale(kind, std::move(change));
@@ -264,7 +272,7 @@ Task<Result<Written>> Registry::change(Target target, Change change, WriteContex
   target.kind = &kind.storage();
   change = change_of_stored(kind, std::move(change));
   auto body = [&](store::Transaction& transaction) {
-    return change_in(transaction, target, change, context);
+    return change_in(transaction, target, change, context, ownership);
   };
   INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
   written.entry = scale ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);

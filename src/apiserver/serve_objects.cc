@@ -7,7 +7,9 @@
 #include "api/gen/authentication_v1.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/meta_v1.h"
+#include "api/invalid.h"
 #include "apiserver/api_server.h"
+#include "apiserver/apply.h"
 #include "apiserver/patch.h"
 #include "apiserver/reviews.h"
 #include "apiserver/status.h"
@@ -89,6 +91,29 @@ Result<DeleteQuery> delete_query(const api::DeleteOptions& options) {
     query.propagation =
         *options.orphan_dependents ? Propagation::kOrphan : Propagation::kBackground;
   return query;
+}
+
+std::unexpected<Error> bad_option(std::string field, std::string_view reason, std::string message) {
+  return std::unexpected(
+      api::invalid("PatchOptions", "meta.k8s.io", "",
+                   {{std::move(field), std::string(reason), std::move(message)}}));
+}
+
+/// `force=` of a patch, which only an apply may say.
+Result<bool> parse_force(const std::string& text, PatchFormat format) {
+  if (!text.empty() && format != PatchFormat::kApply)
+    return bad_option("force", "FieldValueForbidden",
+                      "Forbidden: may not be specified for non-apply patch");
+  if (text.empty() || text == "false" || text == "0") return false;
+  if (text == "true" || text == "1") return true;
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("force: Invalid value: \"{}\": must be true or false", text));
+}
+
+Result<> require_field_manager(const std::string& manager) {
+  if (!manager.empty()) return {};
+  return bad_option("fieldManager", "FieldValueRequired",
+                    "Required value: is required for apply patch");
 }
 
 /// What the answer to a request is: the object's kind, or Scale.
@@ -183,7 +208,20 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   INSULA_CO_TRY(patch.format, patch_format(call.exchange.request().headers.get("Content-Type")));
   INSULA_CO_TRY(patch.strictness, strictness_of(call.query("fieldValidation")));
   INSULA_CO_TRY(WriteContext context, write_context(call));
+  INSULA_CO_TRY(const bool force, parse_force(call.query("force"), patch.format));
   INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  if (patch.format == PatchFormat::kApply) {
+    Application application{.force = force};
+    INSULA_CO_TRY(application.config, parse_configuration(body));
+    INSULA_CO_TRY_VOID(require_field_manager(call.query("fieldManager")));
+    RequestInfo create = call.info;
+    create.verb = "create";
+    application.may_create = authorizer_.authorize(call.user, create);
+    INSULA_CO_TRY(
+        const Written written,
+        co_await registry_.apply(target_of(call), std::move(application), std::move(context)));
+    co_return co_await send_written(call, written);
+  }
   INSULA_CO_TRY(patch.content, json::parse(body));
   Target target = target_of(call);
   auto change = patch_change(target, std::move(patch), call.warnings);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "apiserver/apply.h"
 #include "apiserver/body.h"
 #include "apiserver/output.h"
 #include "apiserver/patch.h"
@@ -14,6 +15,9 @@
 namespace insula::client {
 
 namespace {
+
+/// Who owns what the control plane's own loops write, where they do not say.
+constexpr const char* kFieldManager = "insula-controller-manager";
 
 constexpr const char* kSuccess =
     R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"})";
@@ -123,7 +127,7 @@ InProcessClient::InProcessClient(apiserver::Registry& registry, apiserver::User 
 apiserver::WriteContext InProcessClient::context(const WriteOptions& options) const {
   return {.user = user_,
           .dry_run = options.dry_run,
-          .field_manager = options.field_manager,
+          .field_manager = options.field_manager.empty() ? kFieldManager : options.field_manager,
           .warnings = nullptr};
 }
 
@@ -211,8 +215,15 @@ Task<Result<std::string>> InProcessClient::patch(Target target,
   apiserver::Patch patch;
   INSULA_CO_TRY(patch.format, apiserver::patch_format(content_type(type)));
   patch.strictness = strictness_of(options);
-  INSULA_CO_TRY(patch.content, json::parse(body));
   const apiserver::Target about = target_of(std::move(target));
+  if (patch.format == apiserver::PatchFormat::kApply) {
+    apiserver::Application application{.force = options.force};
+    INSULA_CO_TRY(application.config, apiserver::parse_configuration(body));
+    INSULA_CO_TRY(const apiserver::Written applied,
+                  co_await registry_.apply(about, std::move(application), context(options)));
+    co_return applied.entry->value;
+  }
+  INSULA_CO_TRY(patch.content, json::parse(body));
   std::vector<std::string> warnings;
   auto change = apiserver::patch_change(about, std::move(patch), warnings);
   INSULA_CO_TRY(const apiserver::Written written,

@@ -12,6 +12,9 @@ namespace insula::scheduler {
 
 namespace {
 
+/// Who owns what it writes.
+constexpr const char* kFieldManager = "insula-scheduler";
+
 Counter& attempts(MetricsRegistry& metrics, std::string_view result) {
   return metrics.counter("scheduler_schedule_attempts_total",
                          "Pods by outcome of a scheduling attempt; unschedulable ones wait for "
@@ -123,7 +126,10 @@ Task<Result<controller::Outcome>> Scheduler::bind(PodPtr pod, std::string node) 
   binding.target.name = node;
   std::string body = api::encode_json(binding);
   client::Target target = client::target_of(*pod, "binding");
-  const Result<std::string> bound = co_await client_.create(std::move(target), std::move(body), {});
+  client::WriteOptions options;
+  options.field_manager = kFieldManager;
+  const Result<std::string> bound =
+      co_await client_.create(std::move(target), std::move(body), std::move(options));
   if (!bound) {
     cluster_.forget(key);
     if (bound.error().code() == ErrorCode::kNotFound) co_return controller::kDone;
@@ -159,7 +165,10 @@ Task<Result<controller::Outcome>> Scheduler::hold(PodPtr pod,
   condition->status = "False";
   condition->reason = std::move(reason);
   condition->message = std::move(message);
-  INSULA_CO_TRY(const api::Pod stored, co_await client::update_status(client_, std::move(next)));
+  client::WriteOptions options;
+  options.field_manager = kFieldManager;
+  INSULA_CO_TRY(const api::Pod stored,
+                co_await client::update_status(client_, std::move(next), std::move(options)));
   mirrors_.pods.observe(stored);
   co_return controller::kDone;
 }
