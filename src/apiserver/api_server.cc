@@ -146,7 +146,9 @@ Task<Result<>> ApiServer::serve(Call& call) {
     const Counted counted(metrics_.long_running);
     co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
   }
-  INSULA_CO_TRY(call.output.form, negotiate(request.headers.get("Accept")));
+  INSULA_CO_TRY(const Representation wanted, negotiate(request.headers.get("Accept")));
+  call.output.form = wanted.form;
+  call.output.meta_version = wanted.meta_version;
   if (call.info.subresource == "scale") call.output.form = OutputForm::kObject;
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
   call.output.now = registry_.clock().wall();

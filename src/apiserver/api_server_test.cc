@@ -164,6 +164,49 @@ TEST_F(ApiServerTest, ListsInPagesOfOneState) {
             first["metadata"]["resourceVersion"].text());
 }
 
+TEST_F(ApiServerTest, OffersToGoOnInTheNewestStateWhenTheOldOneIsGone) {
+  for (const char* name : {"a", "b", "c"})
+    server.send("POST", kMaps, config_map(name, "1"));
+  // A store that was restarted with nothing left of its history.
+  server.disk->floor = 1'000'000;
+  server.disk->reserved = 1'000'000;
+  auto later = *store::Store::open(std::make_unique<store::MemoryJournal>(server.disk), {});
+  Registry registry(*later, server.loop.clock(), server.random);
+  MetricsRegistry metrics;
+  ApiServerOptions options;
+  options.plain_user = system_user();
+  ApiServer api(registry, metrics, Log(), std::move(options));
+  http::Server restarted(api, http::ServerOptions{});
+  auto listener = *net::Listener::bind(server.loop, *net::Address::parse("127.0.0.1:0"));
+  server.origin = *http::Origin::parse("http://" + listener->address().text());
+  restarted.serve(std::move(listener));
+
+  const auto expired =
+      server.send("GET", std::string(kMaps) + "?limit=1&continue=5:configmaps/a/a");
+  ASSERT_EQ(expired.status, 410) << expired.body;
+  const json::Value status = server.parsed(expired);
+  EXPECT_EQ(status["reason"].text(), "Expired");
+  EXPECT_THAT(std::string(status["message"].text()), HasSubstr("results in an inconsistent list"));
+  const auto rest = server.parsed(server.send(
+      "GET",
+      std::string(kMaps) + "?continue=" + std::string(status["metadata"]["continue"].text())));
+  ASSERT_EQ(rest["items"].as_array()->size(), 2U);
+  EXPECT_EQ((*rest["items"].as_array())[0]["metadata"]["name"].text(), "b");
+}
+
+TEST_F(ApiServerTest, WritesTablesInTheVersionAskedFor) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  for (const std::string version : {"v1", "v1beta1"}) {
+    for (const std::string form : {"Table", "PartialObjectMetadataList"}) {
+      auto request = server.request("GET", kMaps);
+      request.headers.set("Accept", "application/json;as=" + form + ";g=meta.k8s.io;v=" + version);
+      const json::Value answer = server.parsed(server.send(std::move(request)));
+      EXPECT_EQ(answer["kind"].text(), form);
+      EXPECT_EQ(answer["apiVersion"].text(), "meta.k8s.io/" + version);
+    }
+  }
+}
+
 TEST_F(ApiServerTest, SelectsByLabelAndField) {
   server.send("POST", kMaps, config_map("x", "1", R"(,"labels":{"app":"web"})"));
   server.send("POST", kMaps, config_map("y", "1", R"(,"labels":{"app":"db"})"));

@@ -51,18 +51,21 @@ bool is_json(std::string_view type) {
 
 }  // namespace
 
-Result<OutputForm> negotiate(std::string_view accept) {
+Result<Representation> negotiate(std::string_view accept) {
   std::string_view rest = accept;
-  if (trim(rest).empty()) return OutputForm::kObject;
+  if (trim(rest).empty()) return Representation{};
   while (!rest.empty()) {
     const MediaType media = parse_media_type(next_part(rest, ','));
     if (!is_json(media.type)) continue;
-    if (media.as.empty()) return OutputForm::kObject;
-    const bool meta =
-        media.group == "meta.k8s.io" && (media.version == "v1" || media.version == "v1beta1");
-    if (meta && media.as == "Table") return OutputForm::kTable;
-    if (meta && (media.as == "PartialObjectMetadata" || media.as == "PartialObjectMetadataList"))
-      return OutputForm::kMetadata;
+    if (media.as.empty()) return Representation{};
+    if (media.group != "meta.k8s.io" || (media.version != "v1" && media.version != "v1beta1"))
+      continue;
+    Representation out;
+    if (media.version == "v1beta1") out.meta_version = "meta.k8s.io/v1beta1";
+    out.form = media.as == "Table" ? OutputForm::kTable : OutputForm::kMetadata;
+    if (media.as == "Table" || media.as == "PartialObjectMetadata" ||
+        media.as == "PartialObjectMetadataList")
+      return out;
   }
   return fail(ErrorCode::kNotAcceptable,
               "only the following media types are accepted: application/json");

@@ -13,11 +13,11 @@ namespace insula::apiserver {
 
 namespace {
 
-constexpr std::string_view kMetaVersion = "meta.k8s.io/v1";
-
-std::string partial_metadata(const api::Kind& kind, const store::EntryPtr& entry) {
+std::string partial_metadata(const api::Kind& kind,
+                             const store::EntryPtr& entry,
+                             const OutputOptions& options) {
   std::string out = fmt::format(R"({{"kind":"PartialObjectMetadata","apiVersion":"{}","metadata":)",
-                                kMetaVersion);
+                                options.meta_version);
   const ConstObject object = object_of(kind, *entry);
   api::encode_json(api::type_of<api::ObjectMeta>(), &kind.metadata(object.get()), out);
   out += '}';
@@ -48,7 +48,7 @@ void append_row(const api::Kind& kind,
   append_cells(kind, object_of(kind, *entry).get(), options.now, out);
   switch (options.include) {
     case IncludeObject::kMetadata:
-      out += R"(,"object":)" + partial_metadata(kind, entry);
+      out += R"(,"object":)" + partial_metadata(kind, entry, options);
       break;
     case IncludeObject::kObject:
       out += R"(,"object":)" + entry->value;
@@ -87,7 +87,7 @@ void append_list_metadata(const ObjectList& list, std::string& out) {
 }
 
 std::string table(const api::Kind& kind, const ObjectList& list, const OutputOptions& options) {
-  std::string out = fmt::format(R"({{"kind":"Table","apiVersion":"{}",)", kMetaVersion);
+  std::string out = fmt::format(R"({{"kind":"Table","apiVersion":"{}",)", options.meta_version);
   append_list_metadata(list, out);
   out += R"(,"columnDefinitions":)" + column_definitions(kind) + R"(,"rows":[)";
   bool first = true;
@@ -136,7 +136,7 @@ std::string object_output(const api::Kind& kind,
     case OutputForm::kTable:
       return one_row_table(kind, entry, options);
     case OutputForm::kMetadata:
-      return partial_metadata(kind, entry);
+      return partial_metadata(kind, entry, options);
   }
   return {};
 }
@@ -151,16 +151,16 @@ std::string list_output(const api::Kind& kind,
     bytes += entry->value.size() + 1;
   std::string out;
   out.reserve(bytes);
-  out +=
-      whole
-          ? fmt::format(R"({{"kind":"{}List","apiVersion":"{}",)", kind.kind, kind.api_version())
-          : fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)", kMetaVersion);
+  out += whole
+             ? fmt::format(R"({{"kind":"{}List","apiVersion":"{}",)", kind.kind, kind.api_version())
+             : fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)",
+                           options.meta_version);
   append_list_metadata(list, out);
   out += R"(,"items":[)";
   bool first = true;
   for (const store::EntryPtr& entry : list.entries) {
     if (!std::exchange(first, false)) out += ',';
-    out += whole ? entry->value : partial_metadata(kind, entry);
+    out += whole ? entry->value : partial_metadata(kind, entry, options);
   }
   out += "]}\n";
   return out;
@@ -183,7 +183,7 @@ std::string bookmark_output(const api::Kind& kind,
         "BOOKMARK",
         fmt::format(R"({{"kind":"Table","apiVersion":"{}","metadata":{{"resourceVersion":)"
                     R"("{}"}},"columnDefinitions":[],"rows":[]}})",
-                    kMetaVersion, revision));
+                    options.meta_version, revision));
   }
   const bool partial = options.form == OutputForm::kMetadata;
   const std::string_view end =
@@ -192,7 +192,7 @@ std::string bookmark_output(const api::Kind& kind,
       "BOOKMARK",
       fmt::format(R"({{"kind":"{}","apiVersion":"{}","metadata":{{"resourceVersion":"{}"{}}}}})",
                   partial ? std::string_view("PartialObjectMetadata") : kind.kind,
-                  partial ? std::string(kMetaVersion) : kind.api_version(), revision, end));
+                  partial ? std::string(options.meta_version) : kind.api_version(), revision, end));
 }
 
 std::string error_event_output(std::string_view status) {

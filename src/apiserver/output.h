@@ -14,6 +14,8 @@ namespace insula::apiserver {
 /// How the answer to one request looks.
 struct OutputOptions {
   OutputForm form = OutputForm::kObject;
+  /// Of Tables and PartialObjectMetadata.
+  std::string_view meta_version = "meta.k8s.io/v1";
   IncludeObject include = IncludeObject::kMetadata;
   WallTime now;  // ages in Tables are counted to it
 };

@@ -54,6 +54,10 @@ struct ListQuery {
   VersionMatch match = VersionMatch::kUnset;
 };
 
+/// The token with which a list can go on whose own has become too old: where it stopped, but in the
+/// newest state.
+[[nodiscard]] std::string inconsistent_continue(std::string_view token);
+
 struct ObjectList {
   store::Revision revision = 0;
   std::vector<store::EntryPtr> entries;

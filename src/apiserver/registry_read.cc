@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,6 +52,10 @@ Result<store::Revision> revision_of(const ListQuery& query, store::Revision newe
 }
 
 }  // namespace
+
+std::string inconsistent_continue(std::string_view token) {
+  return "0" + std::string(token.substr(std::min(token.find(':'), token.size())));
+}
 
 Result<store::Revision> parse_resource_version(std::string_view text) {
   const auto value = parse_whole<store::Revision>(text);
@@ -118,10 +123,13 @@ Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) 
   auto revision = store_.scan(prefix, position.after, position.revision, visit);
   if (!revision) {
     if (revision.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
-      return fail(ErrorCode::kExpired,
-                  "The provided continue parameter is too old to display a consistent list result. "
-                  "You must start a "
-                  "new list without the continue parameter.");
+      return fail(
+          ErrorCode::kExpired,
+          "The provided continue parameter is too old to display a consistent list result. You can "
+          "start a new list without the continue parameter, or use the continue token in this "
+          "response to retrieve the remainder of the results. Continuing with the provided token "
+          "results in an inconsistent list - objects that were created, modified, or deleted "
+          "between the time the first chunk was returned and now may show up in the list.");
     }
     return std::unexpected(std::move(revision).error());
   }

@@ -150,7 +150,13 @@ Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
     INSULA_CO_TRY(const ListQuery query, list_query(call));
-    INSULA_CO_TRY(const ObjectList list, registry_.list(target, query));
+    const Result<ObjectList> found = registry_.list(target, query);
+    if (!found && found.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
+      co_return co_await send(call, status_code(found.error()),
+                              expired_list_status(found.error(), call.info,
+                                                  inconsistent_continue(query.continue_token)));
+    }
+    INSULA_CO_TRY(const ObjectList list, found);
     co_return co_await send(call, 200, list_output(*call.kind, list, call.output));
   }
   INSULA_CO_TRY(store::EntryPtr entry, registry_.get(target));

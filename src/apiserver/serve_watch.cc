@@ -154,6 +154,8 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   if (plan.initial_events) {
     ListQuery query;
     query.selectors = selectors;
+    // Not older than what the client has seen, which may be of another server's future.
+    query.resource_version = call.query("resourceVersion");
     INSULA_CO_TRY(list, registry_.list({target.kind, target.name_space, "", ""}, query));
     plan.since = list.revision;
   } else if (plan.since == 0) {

@@ -69,7 +69,9 @@ int status_code(const Error& error) {
   return http_status(error.code());
 }
 
-std::string status_json(const Error& error, const RequestInfo& about) {
+namespace {
+
+json::Object status_of(const Error& error, const RequestInfo& about) {
   json::Object status = status_head("Failure");
   status.set("message", error.message());
   status.set("reason", reason(error));
@@ -93,6 +95,20 @@ std::string status_json(const Error& error, const RequestInfo& about) {
     details.set("retryAfterSeconds", seconds);
   if (!details.empty()) status.set("details", std::move(details));
   status.set("code", status_code(error));
+  return status;
+}
+
+}  // namespace
+
+std::string status_json(const Error& error, const RequestInfo& about) {
+  return json::write(status_of(error, about));
+}
+
+std::string expired_list_status(const Error& error,
+                                const RequestInfo& about,
+                                std::string_view continue_token) {
+  json::Object status = status_of(error, about);
+  status.set("metadata", json::Object{{"continue", continue_token}});
   return json::write(status);
 }
 

@@ -12,6 +12,12 @@ namespace insula::apiserver {
 /// Spec: Kubernetes API Conventions, "Response Status Kind".
 [[nodiscard]] std::string status_json(const Error& error, const RequestInfo& about);
 
+/// Of a list that cannot go on in the state it began with: has the token with which it can go on
+/// otherwise.
+[[nodiscard]] std::string expired_list_status(const Error& error,
+                                              const RequestInfo& about,
+                                              std::string_view continue_token);
+
 /// HTTP status that goes with it.
 [[nodiscard]] int status_code(const Error& error);
 

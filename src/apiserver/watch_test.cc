@@ -163,6 +163,15 @@ TEST_F(WatchTest, AnswersExpiredForAVersionThatIsCompacted) {
   EXPECT_EQ(watch.error().message(), "too old resource version: 5 (1000000)");
 }
 
+TEST_F(WatchTest, DoesNotBeginWithWhatIsOlderThanTheClientHasSeen) {
+  const auto answer = server.send(
+      "GET", fmt::format("{}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&"
+                         "resourceVersionMatch=NotOlderThan&resourceVersion=1000000",
+                         kMaps));
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_THAT(answer.body, HasSubstr("Too large resource version: 1000000, current: "));
+}
+
 TEST_F(WatchTest, BeginsNowWhenItIsToldNotToSendWhatIsThere) {
   put("x");
   WatchReader watch(
