@@ -317,6 +317,28 @@ TEST_F(ApplyTest, WhatKubectlDidNotApplyLastIsAConflictToItAsWell) {
             R"(Apply failed with 1 conflict: conflict with "kubectl-edit" using v1: .data.k)");
 }
 
+TEST_F(ApplyTest, WhoMayPatchButNotCreateAppliesWhatIsThereOnly) {
+  const std::string roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/";
+  server_.send(
+      "POST", roles + "roles",
+      R"({"metadata":{"name":"r"},"rules":[{"verbs":["patch"],"apiGroups":[""],"resources":["configmaps"]}]})");
+  server_.send(
+      "POST", roles + "rolebindings",
+      R"({"metadata":{"name":"r"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"},
+                   "subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}]})");
+  const auto by_ann = [&] {
+    auto request = server_.request("PATCH", kMap + "?fieldManager=one", map("{}"), kApplyType);
+    request.headers.set("Impersonate-User", "ann");
+    return server_.send(std::move(request));
+  };
+  const auto refused = by_ann();
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr(R"(User \"ann\" cannot create resource \"configmaps\")"));
+  ASSERT_EQ(apply(kMap, map("{}"), "fieldManager=two").status, 201);
+  const auto applied = by_ann();
+  EXPECT_EQ(applied.status, 200) << applied.body;
+}
+
 TEST_F(ApplyTest, AnObjectThatNobodyTracksWasSomebodysBefore) {
   server_.send("POST", kMaps, map(R"({"k":"1"})"));
   server_.send("PATCH", kMap, R"({"metadata":{"managedFields":[{}]}})",

@@ -25,8 +25,8 @@ struct Patch {
   api::Strictness strictness = api::Strictness::kWarn;
 };
 
-/// The change that a patch makes, for Registry::change(). Requires: it is one. Texts for Warning headers go to
-/// `warnings`, which outlives the change.
+/// The change that a patch makes, for Registry::change(). Requires: it is one. Texts for Warning
+/// headers go to `warnings`, which outlives the change.
 [[nodiscard]] Registry::Change patch_change(const Target& target,
                                             Patch patch,
                                             std::vector<std::string>& warnings);
