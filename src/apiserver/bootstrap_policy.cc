@@ -67,6 +67,21 @@ struct RuleRow {
   const char* resources;
 };
 
+// What `view` shows; a tenant's members may all read, too, so that they can give that role to
+// others.
+constexpr const char* kSeenCore =
+    "configmaps,endpoints,events,limitranges,namespaces,namespaces/status,persistentvolumeclaims,"
+    "persistentvolumeclaims/status,pods,pods/log,pods/status,resourcequotas,resourcequotas/status,"
+    "serviceaccounts,services,services/status";
+constexpr const char* kSeenApps =
+    "controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,"
+    "deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,"
+    "statefulsets/scale,statefulsets/status";
+constexpr const char* kSeenAutoscaling = "horizontalpodautoscalers,horizontalpodautoscalers/status";
+constexpr const char* kSeenBatch = "cronjobs,cronjobs/status,jobs,jobs/status";
+constexpr const char* kSeenNetworking = "ingresses,ingresses/status,networkpolicies";
+constexpr const char* kSeenPolicy = "poddisruptionbudgets,poddisruptionbudgets/status";
+
 constexpr auto kRules = std::to_array<RuleRow>({
     {"cluster-admin", "*", "*", "*"},
 
@@ -89,22 +104,13 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"system:aggregate-to-edit", kWrite, "policy", "poddisruptionbudgets"},
     {"system:aggregate-to-edit", kReadWrite, "coordination.k8s.io", "leases"},
 
-    {"system:aggregate-to-view", kRead, "",
-     "configmaps,endpoints,events,limitranges,namespaces,namespaces/status,persistentvolumeclaims,"
-     "persistentvolumeclaims/status,pods,pods/log,pods/status,resourcequotas,resourcequotas/status,"
-     "serviceaccounts,services,services/status"},
-    {"system:aggregate-to-view", kRead, "apps",
-     "controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,"
-     "deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,"
-     "statefulsets/scale,statefulsets/status"},
-    {"system:aggregate-to-view", kRead, "autoscaling",
-     "horizontalpodautoscalers,horizontalpodautoscalers/status"},
-    {"system:aggregate-to-view", kRead, "batch", "cronjobs,cronjobs/status,jobs,jobs/status"},
+    {"system:aggregate-to-view", kRead, "", kSeenCore},
+    {"system:aggregate-to-view", kRead, "apps", kSeenApps},
+    {"system:aggregate-to-view", kRead, "autoscaling", kSeenAutoscaling},
+    {"system:aggregate-to-view", kRead, "batch", kSeenBatch},
     {"system:aggregate-to-view", kRead, "discovery.k8s.io", "endpointslices"},
-    {"system:aggregate-to-view", kRead, "networking.k8s.io",
-     "ingresses,ingresses/status,networkpolicies"},
-    {"system:aggregate-to-view", kRead, "policy",
-     "poddisruptionbudgets,poddisruptionbudgets/status"},
+    {"system:aggregate-to-view", kRead, "networking.k8s.io", kSeenNetworking},
+    {"system:aggregate-to-view", kRead, "policy", kSeenPolicy},
 
     {"system:basic-user", "create", "authorization.k8s.io",
      "selfsubjectaccessreviews,selfsubjectrulesreviews"},
@@ -125,18 +131,19 @@ constexpr auto kRules = std::to_array<RuleRow>({
      "configmaps,persistentvolumeclaims,pods,secrets,serviceaccounts,services"},
     {api::kTenantMemberRole, "create,get", "", "pods/attach,pods/exec,pods/portforward"},
     {api::kTenantMemberRole, "create", "", "pods/eviction,serviceaccounts/token"},
-    {api::kTenantMemberRole, "get", "", "pods/log,pods/status,services/status"},
     {api::kTenantMemberRole, kReadWrite, "apps", "daemonsets,deployments,replicasets,statefulsets"},
     {api::kTenantMemberRole, "get,patch,update", "apps", "*/scale"},
-    {api::kTenantMemberRole, "get", "apps", "*/status"},
     {api::kTenantMemberRole, kReadWrite, "autoscaling", "horizontalpodautoscalers"},
     {api::kTenantMemberRole, kReadWrite, "batch", "cronjobs,jobs"},
     {api::kTenantMemberRole, kReadWrite, "networking.k8s.io", "ingresses"},
     {api::kTenantMemberRole, kReadWrite, "policy", "poddisruptionbudgets"},
-    {api::kTenantMemberRole, kRead, "", "endpoints,events,limitranges,resourcequotas"},
-    {api::kTenantMemberRole, "get", "", "limitranges/status,namespaces,resourcequotas/status"},
+    {api::kTenantMemberRole, kRead, "", kSeenCore},
+    {api::kTenantMemberRole, kRead, "apps", kSeenApps},
+    {api::kTenantMemberRole, kRead, "autoscaling", kSeenAutoscaling},
+    {api::kTenantMemberRole, kRead, "batch", kSeenBatch},
     {api::kTenantMemberRole, kRead, "discovery.k8s.io", "endpointslices"},
-    {api::kTenantMemberRole, kRead, "networking.k8s.io", "networkpolicies"},
+    {api::kTenantMemberRole, kRead, "networking.k8s.io", kSeenNetworking},
+    {api::kTenantMemberRole, kRead, "policy", kSeenPolicy},
     {api::kTenantMemberRole, kReadWrite, "rbac.authorization.k8s.io", "rolebindings,roles"},
     {api::kTenantMemberRole, "create", "authorization.k8s.io", "localsubjectaccessreviews"},
 });

@@ -278,6 +278,7 @@ Result<std::unique_ptr<MemberTable>> MemberTable::open(const std::filesystem::pa
   layout.axis.resume(clock, boot, 0);
   if (damaged) {
     layout.opens_at = layout.axis.now(clock) + std::chrono::nanoseconds(kRateWindow).count();
+    table->began_full_ = true;
     INSULA_TRY_VOID(keep_damaged(file));
   }
   INSULA_TRY_VOID(put_in_place(file));

@@ -75,6 +75,10 @@ class MemberTable {
   /// Times that a member found no place of its own.
   [[nodiscard]] std::uint64_t without_place() const { return without_place_; }
 
+  /// Its file was damaged: the file is kept beside a new one, which admits nobody for one window,
+  /// since what was used in the last one is not known.
+  [[nodiscard]] bool began_full() const { return began_full_; }
+
   /// Writes the file to the disk when something changed. Blocking.
   void flush();
 
@@ -95,6 +99,7 @@ class MemberTable {
   MappedFile file_;
   const Clock& clock_;
   const UsedThisMonth::ByName used_;
+  bool began_full_ = false;
   /// One for each member, and that of all others.
   std::unique_ptr<Place[]> places_;
   std::atomic_flag taking_;

@@ -176,6 +176,7 @@ TEST_F(MemberTableTest, AMemberThatComesAtOnceOnManyThreadsHasOneLimit) {
 TEST_F(MemberTableTest, ADamagedFileIsKeptAsideAndAdmitsNothingForAWindow) {
   std::ofstream(file_) << "not a table";
   const auto table = open();
+  EXPECT_TRUE(table->began_full());
   EXPECT_TRUE(std::filesystem::exists(file_.string() + ".damaged"));
   EXPECT_FALSE(admit(*table, "ann", 10).admitted);
   EXPECT_EQ(reserve(*table, 1, 100).reset, kRateWindow);

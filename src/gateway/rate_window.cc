@@ -54,6 +54,7 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
     if (!opened && !damaged) return std::unexpected(std::move(opened).error());
     INSULA_TRY(window->newest_,
                damaged ? replace_damaged(window->file_, limit, clock, boot) : std::move(opened));
+    window->began_full_ = damaged;
     window->newest_->recover();
     window->newest_->resume_axis(clock, boot);
   } else {

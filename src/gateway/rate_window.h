@@ -66,6 +66,10 @@ class RateWindow final : public RequestLimiter {
   /// call it about once a second from a thread that may block. Does nothing when nothing changed.
   void flush();
 
+  /// Its file was damaged: the file is kept beside a new one, which admits nobody for one window,
+  /// since what was used in the last one is not known.
+  [[nodiscard]] bool began_full() const { return began_full_; }
+
  private:
   class Ring;
 
@@ -78,6 +82,7 @@ class RateWindow final : public RequestLimiter {
 
   std::filesystem::path file_;
   const Clock& clock_;
+  bool began_full_ = false;
   std::atomic<Ring*> ring_{nullptr};
   // Owns the present ring, which owns those it replaced: another thread may still be looking at
   // one. Each is at least twice as large as the one before.

@@ -150,8 +150,11 @@ TEST_F(RateWindowTest, AChangedLimitCountsWhatWasAdmittedBefore) {
 TEST_F(RateWindowTest, ADamagedFileAdmitsNobodyForOneWindow) {
   for (const std::string& damage : {std::string("not a ring"), std::string(10'000, 'x')}) {
     std::ofstream(directory_ / "t.ring") << damage;
-    EXPECT_EQ(admitted(*open(10), 10, 5), 0);
+    const auto window = open(10);
+    EXPECT_TRUE(window->began_full());
+    EXPECT_EQ(admitted(*window, 10, 5), 0);
     EXPECT_TRUE(std::filesystem::exists(directory_ / "t.ring.damaged"));
+    EXPECT_FALSE(open(10)->began_full());
     clock_.advance(kRateWindow + 1ms);
     EXPECT_EQ(admitted(*open(10), 10, 20), 10);
     std::filesystem::remove(directory_ / "t.ring");

@@ -213,6 +213,7 @@ void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) 
                      : std::unexpected(used.error());
   if (opened) {
     tenant.members = *std::move(opened);
+    if (tenant.members->began_full()) tell_full(config.name);
     counted.members = tenant.members;
     return;
   }
@@ -395,6 +396,7 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
     if (requests == nullptr) {
       INSULA_TRY(requests, RateWindow::open(file(kRequestsExtension), counted.requests_per_hour,
                                             clock_, boot_));
+      if (requests->began_full()) tell_full(owner);
       counted.requests = requests;
       counted.too_small = false;
     }
@@ -405,11 +407,18 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
     std::shared_ptr<TokenWindow> tokens = counted.tokens.lock();
     if (tokens == nullptr) {
       INSULA_TRY(tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
+      if (tokens->began_full()) tell_full(owner);
       counted.tokens = tokens;
     }
     limits.tokens = std::move(tokens);
   }
   return {};
+}
+
+/// Whose requests are refused for a while must not be left to guess why.
+void SnapshotBuilder::tell_full(const std::string& owner) {
+  log_.error("a limit's file was damaged and is kept aside; nothing is admitted for one window",
+             "of", owner);
 }
 
 void SnapshotBuilder::make_room(const std::string& owner, Counted& counted, RateWindow& log) {

@@ -181,6 +181,7 @@ class SnapshotBuilder {
   /// Whether there is room for the windows that these limits need; takes it.
   [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
+  void tell_full(const std::string& owner);
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::vector<std::shared_ptr<Endpoint>> endpoints_of(
       const std::vector<std::string>& texts);

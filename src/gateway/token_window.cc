@@ -85,6 +85,7 @@ Result<std::unique_ptr<TokenWindow>> TokenWindow::open(const std::filesystem::pa
   window->layout().magic = kMagic;
   // How many were used in the last window is not known, so it counts as full.
   if (damaged) window->layout().reserved = kTokenLimitMax;
+  window->began_full_ = damaged;
   window->recover(boot);
   if (damaged) INSULA_TRY_VOID(keep_damaged(file));
   INSULA_TRY_VOID(put_in_place(file));

@@ -52,6 +52,10 @@ class TokenWindow final : public TokenLimiter {
   /// Blocking; call it about once a second from a thread that may block, or at least every week.
   void flush();
 
+  /// Its file was damaged: the file is kept beside a new one, which admits nobody for one window,
+  /// since what was used in the last one is not known.
+  [[nodiscard]] bool began_full() const { return began_full_; }
+
  private:
   /// Buckets in the ring; more than the window has, so that one is long over when it is used again.
   static constexpr std::size_t kBuckets = 1024;
@@ -69,6 +73,7 @@ class TokenWindow final : public TokenLimiter {
   [[nodiscard]] std::chrono::nanoseconds until_free(std::int64_t needed, std::int64_t now) const;
 
   MappedFile file_;
+  bool began_full_ = false;
   const Clock& clock_;
   /// Settled in the window and reserved.
   std::atomic<std::int64_t> held_{0};

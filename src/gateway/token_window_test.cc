@@ -200,6 +200,7 @@ TEST_F(TokenWindowTest, OldBucketsDoNotCountAgainWhenTheirNumbersComeBack) {
 TEST_F(TokenWindowTest, ADamagedFileIsKeptAndNothingIsAdmittedForAWindow) {
   std::ofstream(file()) << "this is no window";
   const auto window = open();
+  EXPECT_TRUE(window->began_full());
   EXPECT_TRUE(std::filesystem::exists(file().string() + ".damaged"));
   EXPECT_FALSE(window->reserve(0, kTokenLimitMax - 1).admitted);
   clock_.advance(kTokenWindow + TokenWindow::kBucketTime);
