@@ -123,6 +123,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"insula:gateway", kRead, "", "services,endpoints,namespaces,serviceaccounts"},
     {"insula:gateway", kRead, "discovery.k8s.io", "endpointslices"},
     {"insula:gateway", kRead, "insula.dev", "tenants"},
+    {"insula:gateway", kRead, "networking.k8s.io", "ingressclasses,ingresses"},
     {"insula:gateway", "create,patch", "", "events"},
 
     // A tenant's workloads and their configuration. What holds the tenant itself, its quota, its

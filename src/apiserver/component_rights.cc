@@ -9,6 +9,8 @@
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/gen/networking_v1.h"
+#include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
 #include "api/provider.h"
 #include "api/tenant.h"
@@ -109,6 +111,18 @@ bool is_tenants_secret(std::string_view name_space,
          });
 }
 
+/// Whether an Ingress of the namespace names the Secret as its certificate.
+bool is_certificate(std::string_view name_space, std::string_view name, const store::Store& store) {
+  const auto names_it = [&](const api::IngressTLS& tls) { return tls.secret_name == name; };
+  const std::string prefix = store_key(api::kind_of<api::Ingress>(), name_space, "");
+  bool found = false;
+  const auto scanned = store.scan(prefix, {}, 0, [&](const store::EntryPtr& entry) {
+    found = std::ranges::any_of(object_of<api::Ingress>(*entry)->spec.tls, names_it);
+    return !found;
+  });
+  return scanned && found;
+}
+
 /// The name of the only object that is read; empty when there may be others.
 std::string name_read(const RequestInfo& request) {
   return request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
@@ -123,14 +137,18 @@ bool gateway_may_read_secret(const RequestInfo& request, const store::Store& sto
   const std::string name = name_read(request);
   if (name.empty()) return false;
   return system ? name == api::kTokenIssuerPublic
-                : is_tenants_secret(request.name_space, name, store);
+                : is_tenants_secret(request.name_space, name, store) ||
+                      is_certificate(request.name_space, name, store);
 }
 
 bool gateway_may(const RequestInfo& request, const store::Store& store) {
   if (!is_read(request.verb) || !request.subresource.empty() || !request.group.empty())
     return false;
-  if (request.resource == "configmaps")
-    return request.name_space == api::kSystemNamespace && name_read(request) == api::kModelPrices;
+  if (request.resource == "configmaps") {
+    const std::string name = name_read(request);
+    return request.name_space == api::kSystemNamespace &&
+           (name == api::kModelPrices || name == api::kIngressHosts);
+  }
   return request.resource == "secrets" && gateway_may_read_secret(request, store);
 }
 

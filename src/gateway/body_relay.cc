@@ -39,8 +39,9 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
       success_(head.status >= 200 && head.status < 300),
       estimated_(plan.estimated),
       events_(plan.usage_chunk, plan.may_end_early ? llm::Pieces::kEvents : llm::Pieces::kBytes) {
-  if (success_ && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
-  if (success_ && is_media_type(head, "application/json")) content_ = Content::kJson;
+  const bool read = success_ && !plan.opaque;
+  if (read && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
+  if (read && is_media_type(head, "application/json")) content_ = Content::kJson;
   if (content_ != Content::kOpaque && is_encoded(head)) {
     content_ = Content::kOpaque;
     encoded_ = true;

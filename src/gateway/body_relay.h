@@ -22,6 +22,8 @@ struct RelayPlan {
   /// A reply that does not tell its usage is charged an estimate. Told usage counts either way.
   bool estimated = true;
   llm::UsageChunk usage_chunk = llm::UsageChunk::kForward;
+  /// Nothing of the body is read.
+  bool opaque = false;
   /// A stream may be ended before its upstream does, see end_early().
   bool may_end_early = false;
 };

@@ -235,6 +235,34 @@ json::Value to_value(const ApiKeyConfig& key) {
   return object;
 }
 
+/// The words for RouteAccess, in its order.
+constexpr std::array<std::string_view, 3> kAccessWords = {"everybody", "tenant", "nobody"};
+
+RouteAccess access_from(std::string_view word) {
+  const auto found = std::ranges::find(kAccessWords, word);
+  return found == kAccessWords.end() ? RouteAccess::kNobody
+                                     : static_cast<RouteAccess>(found - kAccessWords.begin());
+}
+
+json::Value to_value(const SiteConfig& site) {
+  json::Array paths;
+  for (const PathConfig& path : site.paths) {
+    paths.emplace_back(
+        json::Object{{"path", path.path},
+                     {"exact", path.exact},
+                     {"access", std::string(kAccessWords[static_cast<std::size_t>(path.access)])},
+                     {"backend", to_value(path.backend)}});
+  }
+  return json::Object{{"host", site.host}, {"tenant", site.tenant}, {"paths", std::move(paths)}};
+}
+
+json::Value to_value(const CertificateConfig& certificate) {
+  return json::Object{{"name", certificate.name},
+                      {"hosts", strings_to_json(certificate.hosts)},
+                      {"chain", certificate.chain},
+                      {"key", certificate.key}};
+}
+
 std::optional<std::int64_t> number_in(const json::Object& object, std::string_view key) {
   const json::Value* value = object.find(key);
   return value == nullptr ? std::nullopt : value->as_int64();
@@ -259,6 +287,30 @@ HealthCheckConfig health_check_from(const json::Object& object) {
   return check;
 }
 
+BackendConfig backend_from(const json::Object& backend) {
+  return {.service_host = string_in(backend, "serviceHost"),
+          .endpoints = strings_in(backend, "endpoints"),
+          .model = string_in(backend, "model"),
+          .weight = number_in(backend, "weight").value_or(1),
+          .in_flight_max = number_in(backend, "inFlightMax")};
+}
+
+SiteConfig site_from(const json::Object& object) {
+  SiteConfig site{
+      .host = string_in(object, "host"), .tenant = string_in(object, "tenant"), .paths = {}};
+  for_each_object(object, "paths", [&](const json::Object& path) {
+    const json::Value* exact = path.find("exact");
+    const json::Value* backend = path.find("backend");
+    site.paths.push_back({.path = string_in(path, "path"),
+                          .exact = exact != nullptr && exact->as_bool().value_or(false),
+                          .access = access_from(string_in(path, "access")),
+                          .backend = {}});
+    if (backend != nullptr && backend->as_object() != nullptr)
+      site.paths.back().backend = backend_from(*backend->as_object());
+  });
+  return site;
+}
+
 ModelConfig model_from(const json::Object& object) {
   ModelConfig model{.name = string_in(object, "name"),
                     .fallbacks = strings_in(object, "fallbacks"),
@@ -268,11 +320,7 @@ ModelConfig model_from(const json::Object& object) {
   if (check != nullptr && check->as_object() != nullptr)
     model.health_check = health_check_from(*check->as_object());
   for_each_object(object, "backends", [&](const json::Object& backend) {
-    model.backends.push_back({.service_host = string_in(backend, "serviceHost"),
-                              .endpoints = strings_in(backend, "endpoints"),
-                              .model = string_in(backend, "model"),
-                              .weight = number_in(backend, "weight").value_or(1),
-                              .in_flight_max = number_in(backend, "inFlightMax")});
+    model.backends.push_back(backend_from(backend));
     const json::Value* provider = backend.find("provider");
     if (provider != nullptr && provider->as_object() != nullptr)
       model.backends.back().provider = provider_from(*provider->as_object());
@@ -328,10 +376,16 @@ std::string to_json(const GatewayConfig& config) {
   json::Array keys;
   for (const ApiKeyConfig& key : config.api_keys)
     keys.push_back(to_value(key));
-  json::Object object{{"format", kFormat},
-                      {"tenants", std::move(tenants)},
-                      {"apiKeys", std::move(keys)},
-                      {"builtinKeys", strings_to_json(config.builtin_keys)}};
+  json::Array sites;
+  for (const SiteConfig& site : config.sites)
+    sites.push_back(to_value(site));
+  json::Array certificates;
+  for (const CertificateConfig& certificate : config.certificates)
+    certificates.push_back(to_value(certificate));
+  json::Object object{
+      {"format", kFormat},          {"tenants", std::move(tenants)},
+      {"sites", std::move(sites)},  {"certificates", std::move(certificates)},
+      {"apiKeys", std::move(keys)}, {"builtinKeys", strings_to_json(config.builtin_keys)}};
   if (!config.prices.currency.empty()) object.set("prices", to_json_value(config.prices));
   return json::write(object);
 }
@@ -352,6 +406,12 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
     config.api_keys.push_back({string_in(key, "id"), string_in(key, "tenant"),
                                string_in(key, "hash"), string_in(key, "expires"),
                                strings_in(key, "models"), limits_in(key)});
+  });
+  for_each_object(*object, "sites",
+                  [&](const json::Object& site) { config.sites.push_back(site_from(site)); });
+  for_each_object(*object, "certificates", [&](const json::Object& certificate) {
+    config.certificates.push_back({string_in(certificate, "name"), strings_in(certificate, "hosts"),
+                                   string_in(certificate, "chain"), string_in(certificate, "key")});
   });
   config.builtin_keys = strings_in(*object, "builtinKeys");
   if (const json::Value* prices = object->find("prices"); prices != nullptr) {

@@ -146,6 +146,43 @@ struct TenantConfig {
   bool operator==(const TenantConfig&) const = default;
 };
 
+/// Who may use a route.
+enum class RouteAccess : std::uint8_t {
+  kEverybody,
+  kTenant,  // who has a credential of its tenant
+  kNobody,  // what was asked for is not understood
+};
+
+/// Where requests for some paths of a host go.
+struct PathConfig {
+  std::string path;  // begins with `/`
+  bool exact = false;
+  RouteAccess access = RouteAccess::kEverybody;
+  BackendConfig backend;
+
+  bool operator==(const PathConfig&) const = default;
+};
+
+/// A host that is not the gateway's own, and whose it is.
+struct SiteConfig {
+  std::string host;    // `*.` for one label before the rest; empty: every other host
+  std::string tenant;  // empty: the platform's
+  /// Of two for the same path the first counts. None: the host is the gateway's own.
+  std::vector<PathConfig> paths;
+
+  bool operator==(const SiteConfig&) const = default;
+};
+
+/// A certificate and the hosts that it is shown for, as a Secret has it.
+struct CertificateConfig {
+  std::string name;  // of the Secret, after its namespace and a slash
+  std::vector<std::string> hosts;
+  std::string chain;  // PEM
+  std::string key;    // PEM
+
+  bool operator==(const CertificateConfig&) const = default;
+};
+
 struct ApiKeyConfig {
   std::string id;
   std::string tenant;
@@ -158,13 +195,15 @@ struct ApiKeyConfig {
 };
 
 /// Everything that the gateway knows of the platform, as plain values: what is written to disk and
-/// what a Snapshot is built from. Sorted by name and id, so that equal means unchanged.
+/// what a Snapshot is built from. Sorted by name, id and host, so that equal means unchanged.
 struct GatewayConfig {
   std::vector<TenantConfig> tenants;
   std::vector<ApiKeyConfig> api_keys;
   /// PEM keys of the built-in issuer of tokens.
   std::vector<std::string> builtin_keys;
   PriceList prices = {};
+  std::vector<SiteConfig> sites = {};
+  std::vector<CertificateConfig> certificates = {};
 
   bool operator==(const GatewayConfig&) const = default;
 };
@@ -173,8 +212,8 @@ struct GatewayConfig {
 /// Errors: kBadRequest. Members that are missing are empty.
 [[nodiscard]] Result<GatewayConfig> config_from_json(std::string_view text);
 
-/// Writes the file anew, readable by its owner only: it holds HS256 secrets and the
-/// keys of providers. Never half of it is
+/// Writes the file anew, readable by its owner only: it holds HS256 secrets, the keys of providers
+/// and private keys. Never half of it is
 /// seen. Errors: fail_errno.
 [[nodiscard]] Result<> save_config(const std::filesystem::path& file, const GatewayConfig& config);
 /// Errors: kNotFound when there is no such file; as config_from_json().

@@ -12,15 +12,6 @@
 
 namespace insula::gateway {
 
-/// The head of a reply on its way to the client. Views are borrowed for the call.
-struct RelayedHead {
-  const http::ResponseHead& head;
-  ReplyFraming framing;
-  bool keep_alive;
-  /// Header lines of the gateway's own.
-  std::string_view own_headers;
-};
-
 /// The client's side of an exchange: where the request's body comes from and the reply goes. An
 /// HTTP/1 connection is one for request after request, an HTTP/2 stream for one.
 ///

@@ -16,6 +16,7 @@
 #include "gateway/worker.h"
 #include "http/refusal.h"
 #include "http/scan.h"
+#include "http/url.h"
 #include "net/tls.h"
 
 namespace insula::gateway {
@@ -224,6 +225,13 @@ ErrorWords words_of(ErrorCode code) {
   return {code, "server_error", "internal_error"};
 }
 
+/// Whether it does no harm when a request is processed twice. Spec: RFC 9110 section 9.2.2.
+bool is_idempotent(std::string_view method) {
+  constexpr std::array<std::string_view, 5> kIdempotent = {"GET", "HEAD", "OPTIONS", "PUT",
+                                                           "DELETE"};
+  return std::ranges::find(kIdempotent, method) != kIdempotent.end();
+}
+
 bool is_request_id(std::string_view id) {
   return id.size() <= kRequestIdBytesMax && http::is_token(id);
 }
@@ -309,6 +317,63 @@ void Exchange::name(Request& request, std::string_view given_id) {
   own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
 }
 
+/// The site that the request is for; nullptr when it is for the gateway's own API. That has its
+/// paths on every host, so that nobody can be sent what is meant for it by having a host: all of a
+/// tenant's, and `/v1/...` with a credential of the gateway.
+const Site* Exchange::find_site(const Request& request, const http::RequestHead& head) {
+  const Snapshot& snapshot = *request.snapshot;
+  const Site* site = snapshot.sites.find(HostName(head.host));
+  if (site == nullptr || site->routes().empty()) return nullptr;
+  const auto target = split_target(head.target);
+  if (!target) return site;
+  const Tenant* tenant = target->tenant.empty() ? find_tenant_of(head, snapshot, worker_.tokens(),
+                                                                 worker_.settings().clock.wall())
+                                                : snapshot.find(target->tenant);
+  return tenant == nullptr ? site : nullptr;
+}
+
+/// The same as accept() for what is none of the gateway's own.
+Result<> Exchange::accept_for_site(Request& request,
+                                   const http::RequestHead& head,
+                                   const Site& site) {
+  const Tenant& tenant = site.owner();
+  request.assign(tenant);
+  const std::string_view path = http::target_path(head.target);
+  if (!http::is_unambiguous_path(path))
+    return fail(ErrorCode::kBadRequest, "servers could read this path differently");
+  const SiteRoute* route = site.find(path);
+  if (route == nullptr) {
+    request.refusal_code = "no_route";
+    return fail(ErrorCode::kNotFound, "no route of this host has such a path");
+  }
+  request.site_route = route;
+  if (route->access == RouteAccess::kNobody) {
+    return fail(ErrorCode::kForbidden,
+                "nobody may use this route: it does not say understandably who may");
+  }
+  const bool authenticated = route->access == RouteAccess::kTenant;
+  if (authenticated) {
+    INSULA_TRY(request.principal, authenticate(head, *request.snapshot, tenant, worker_.tokens(),
+                                               worker_.settings().clock.wall()));
+  }
+  const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
+  if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
+  request.has_body = client_.has_body();
+  request.is_idempotent = is_idempotent(head.method);
+  host_.assign(head.host);
+  upstream_head_.clear();
+  write_site_head(upstream_head_,
+                  {.head = head,
+                   .target = {.tenant = {}, .path = path, .target = head.target},
+                   .tenant = tenant.name,
+                   .client_address = client_.client_address(),
+                   .scheme = worker_.settings().tls == nullptr ? "http" : "https",
+                   .request_id = request.id},
+                  authenticated);
+  head_bytes_ = upstream_head_.size();
+  return {};
+}
+
 /// Everything that needs the parsed head, which is gone at the first wait.
 Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   request.is_head = head.method == "HEAD";
@@ -320,8 +385,12 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
     own_headers_.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
     return fail(ErrorCode::kMethodNotAllowed, fmt::format("{} is not served here", head.method));
   }
-  INSULA_TRY(const TenantTarget target, split_target(head.target));
   const Snapshot& snapshot = *request.snapshot;
+  if (!snapshot.sites.empty()) {
+    if (const Site* site = find_site(request, head); site != nullptr)
+      return accept_for_site(request, head, *site);
+  }
+  INSULA_TRY(const TenantTarget target, split_target(head.target));
   const WallTime now = worker_.settings().clock.wall();
   const Tenant* tenant = target.tenant.empty()
                              ? find_tenant_of(head, snapshot, worker_.tokens(), now)
@@ -393,6 +462,13 @@ Result<> Exchange::inspect(Request& request) {
 Result<> Exchange::plan(Request& request) {
   const Tenant& tenant = *request.tenant;
   candidates_ = {};
+  if (request.site_route != nullptr) {
+    const Backend& backend = request.site_route->backend;
+    candidates_.add(backend);
+    if (!candidates_.empty()) return {};
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("{} has no ready endpoint", backend.service_host));
+  }
   if (request.operation == llm::Operation::kModels && !tenant.models.empty()) return {};
   const ModelRoute* model = request.model.empty() ? nullptr : tenant.models.find(request.model);
   request.route = model;
@@ -430,6 +506,7 @@ Task<bool> Exchange::answer_list(Request& request) {
 /// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds
 /// one in vain. The body may take so long that admit() decides otherwise; that is what counts.
 Result<> Exchange::expect_admission(Request& request) {
+  if (request.site_route != nullptr) return {};
   INSULA_TRY_VOID(check_served(request));
   request.limit_met = request.admission.look(request.limits());
   return request.limit_met ? refuse_for_limit(request) : Result<>();
@@ -437,6 +514,8 @@ Result<> Exchange::expect_admission(Request& request) {
 
 /// Takes the request's share of its limits. A tenant that nobody serves keeps all of it.
 Result<> Exchange::admit(Request& request) {
+  // Limits are of models.
+  if (request.site_route != nullptr) return {};
   INSULA_TRY_VOID(check_served(request));
   const std::optional<std::int64_t> tokens = tokens_to_reserve(request);
   const std::int64_t completion = tokens.value_or(0) - request.demand.prompt;
@@ -476,7 +555,8 @@ Task<bool> Exchange::refuse(Request& request, Error error) {
 Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
   ErrorWords words = words_of(error.code());
   // The gateway itself is what lacks something when the tenant has endpoints.
-  const bool served = request.tenant != nullptr && request.tenant->is_served;
+  const bool served =
+      request.site_route == nullptr && request.tenant != nullptr && request.tenant->is_served;
   if (error.code() == ErrorCode::kUnavailable && served)
     words.openai_code = "temporarily_unavailable";
   if (!request.refusal_code.empty()) words.openai_code = request.refusal_code;

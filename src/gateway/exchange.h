@@ -118,6 +118,8 @@ class Exchange {
 
   void name(Request& request, std::string_view given_id);
   Result<> accept(Request& request, const http::RequestHead& head);
+  Result<> accept_for_site(Request& request, const http::RequestHead& head, const Site& site);
+  const Site* find_site(const Request& request, const http::RequestHead& head);
   Result<> inspect(Request& request);
   Result<> plan(Request& request);
   Result<> expect_admission(Request& request);
@@ -182,6 +184,7 @@ class Exchange {
   std::string upstream_head_;
   std::size_t head_bytes_ = 0;  // of it, that are the same for every backend
   std::string own_headers_;
+  std::string host_;  // what a site's servers see as Host
 
   /// Of the wait for the upstream; none while the exchange waits for the client.
   std::optional<SteadyTime> deadline_;

@@ -102,9 +102,10 @@ void Exchange::address_to(const Request& request, const Backend& backend) {
     provider_head_.clear();
     for_provider_.write_head(provider_head_, *backend.provider);
   }
-  finish_upstream_head(backend.provider == nullptr ? upstream_head_ : provider_head_,
-                       backend.service_host,
-                       request.has_body ? std::optional(payload_.size()) : std::nullopt);
+  finish_upstream_head(
+      backend.provider == nullptr ? upstream_head_ : provider_head_,
+      request.site_route == nullptr ? std::string_view(backend.service_host) : host_,
+      request.has_body ? std::optional(payload_.size()) : std::nullopt);
 }
 
 /// Whether the same backend may be asked once more after an attempt that was not answered.
@@ -132,7 +133,7 @@ bool Exchange::may_try_again(const Request& request, Endpoint& endpoint, Attempt
 /// Whether the request may be sent once more to a backend that had it already.
 bool Exchange::take_retry(const Request& request) {
   const TenantMetrics& metrics = *request.tenant->metrics;
-  if (tries_.retries == Tries::kRetriesMax) return false;
+  if (tries_.retries == Tries::kRetriesMax || !request.is_idempotent) return false;
   if (!request.backend->retries->take(worker_.coarse_now())) {
     metrics.retries_refused->add();
     return false;
@@ -397,6 +398,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
              .client_chunks = request.client_chunks,
              .estimated = llm::is_metered(request.operation) && !request.is_head,
              .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
+             .opaque = request.site_route != nullptr,
              .may_end_early = request.admission.reserved().has_value()});
   request.status = head.status;
   if (head.status >= 500) worker_.log_failure(request, "the upstream answered so");
@@ -414,7 +416,8 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   const RelayedHead relayed{.head = head,
                             .framing = body.framing(),
                             .keep_alive = request.keep_alive,
-                            .own_headers = own_headers_};
+                            .own_headers = own_headers_,
+                            .tells_limits = request.site_route != nullptr};
   const auto sent = client_.begin(relayed, first, body.done());
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
     request.status = 499;

@@ -220,7 +220,7 @@ Downstream::Sent Http1Connection::begin(const RelayedHead& head,
                                         std::string_view first,
                                         bool /*last*/) {
   head_out_.clear();
-  write_reply_head(head_out_, head.head, head.framing, head.keep_alive, head.own_headers);
+  write_reply_head(head_out_, head);
   return send_now(head_out_, first);
 }
 

@@ -201,8 +201,7 @@ Downstream::Sent Http2Stream::begin(const RelayedHead& head, std::string_view fi
   std::vector<http::Http2Field> fields(1);
   fields.reserve(head.head.field_count + 8);
   for (const http::Field& field : head.head.fields()) {
-    if (field.id != http::FieldId::kTransferEncoding &&
-        is_for_client(head.head, field, head.framing)) {
+    if (field.id != http::FieldId::kTransferEncoding && is_for_client(head, field)) {
       fields.push_back({.name = field.name, .value = field.value});
     }
   }

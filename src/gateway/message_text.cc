@@ -101,10 +101,15 @@ bool is_ours_upstream(const Field& field) {
   }
 }
 
-/// Headers of a reply that ours replace.
-bool is_ours_downstream(const Field& field) {
+/// Of the credentials that the gateway takes, those that it has looked at: cookies are the site's.
+bool is_checked_credential(const Field& field) {
+  return is_credential(field) && !reads_as(field.name, "cookie");
+}
+
+/// Headers of a reply that ours replace. `tells_limits`: those of limits are not ours.
+bool is_ours_downstream(const Field& field, bool tells_limits) {
   if (field.id == FieldId::kXRequestId) return true;
-  if (field.id != FieldId::kOther) return false;
+  if (tells_limits || field.id != FieldId::kOther) return false;
   const std::string_view name = field.name;
   const auto starts = [&](std::string_view prefix) {
     return name.size() >= prefix.size() && http::token_is(name.substr(0, prefix.size()), prefix);
@@ -239,6 +244,20 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   append_header(out, "X-Request-Id", parts.request_id);
 }
 
+void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials) {
+  out.append(parts.head.method).append(" ").append(parts.target.target).append(" HTTP/1.1\r\n");
+  for (const Field& field : parts.head.fields()) {
+    const bool ours = is_ours_upstream(field) && !reads_as(field.name, "accept-encoding");
+    const bool withheld = without_credentials && is_checked_credential(field);
+    if (ours || withheld || http::is_hop_by_hop(parts.head, field)) continue;
+    append_header(out, field.name, field.value);
+  }
+  append_header(out, "X-Forwarded-For", parts.client_address);
+  append_header(out, "X-Forwarded-Proto", parts.scheme);
+  append_header(out, "X-Forwarded-Host", parts.head.host);
+  append_header(out, "X-Request-Id", parts.request_id);
+}
+
 void finish_upstream_head(std::string& out,
                           std::string_view service_host,
                           std::optional<std::size_t> body_bytes) {
@@ -251,18 +270,15 @@ void finish_upstream_head(std::string& out,
   out.append("\r\n");
 }
 
-bool is_for_client(const http::ResponseHead& head, const Field& field, ReplyFraming framing) {
-  if (is_ours_downstream(field)) return false;
+bool is_for_client(const RelayedHead& relayed, const Field& field) {
+  if (is_ours_downstream(field, relayed.tells_limits)) return false;
   if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding)
-    return framing == ReplyFraming::kAsReceived;
-  return !http::is_hop_by_hop(head, field);
+    return relayed.framing == ReplyFraming::kAsReceived;
+  return !http::is_hop_by_hop(relayed.head, field);
 }
 
-void write_reply_head(std::string& out,
-                      const http::ResponseHead& head,
-                      ReplyFraming framing,
-                      bool keep_alive,
-                      std::string_view own_headers) {
+void write_reply_head(std::string& out, const RelayedHead& relayed) {
+  const http::ResponseHead& head = relayed.head;
   const std::array<char, 3> status = {static_cast<char>('0' + head.status / 100),
                                       static_cast<char>('0' + head.status / 10 % 10),
                                       static_cast<char>('0' + head.status % 10)};
@@ -272,11 +288,11 @@ void write_reply_head(std::string& out,
       .append(head.reason)
       .append("\r\n");
   for (const Field& field : head.fields()) {
-    if (is_for_client(head, field, framing)) append_header(out, field.name, field.value);
+    if (is_for_client(relayed, field)) append_header(out, field.name, field.value);
   }
-  if (framing == ReplyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
-  out.append(own_headers);
-  out.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+  if (relayed.framing == ReplyFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+  out.append(relayed.own_headers);
+  out.append(relayed.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
 
 std::string body_of(const OwnReply& reply) {

@@ -44,6 +44,10 @@ struct UpstreamHead {
 /// (X-Forwarded-*, Forwarded, X-Insula-*); ours take their place. No compression is asked for:
 /// usage is read from the reply, event by event.
 void write_upstream_head(std::string& out, const UpstreamHead& parts);
+/// The same for a site, whose servers are asked as if there were no gateway, but for hop-by-hop
+/// headers and what the client may not claim. `without_credentials`: those that the gateway has
+/// checked are not for them.
+void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials);
 /// Ends it. `body_bytes`: nothing when the request has no body.
 void finish_upstream_head(std::string& out,
                           std::string_view service_host,
@@ -52,18 +56,23 @@ void finish_upstream_head(std::string& out,
 /// How the end of a reply's body is told to the client.
 enum class ReplyFraming : std::uint8_t { kAsReceived, kChunked, kUntilClose };
 
+/// The head of a reply on its way to the client. Views are borrowed for the call.
+struct RelayedHead {
+  const http::ResponseHead& head;
+  ReplyFraming framing;
+  bool keep_alive;
+  /// Header lines of the gateway's own.
+  std::string_view own_headers;
+  /// Who answers has limits of its own, which the client is told of.
+  bool tells_limits = false;
+};
+
 /// Whether a header of an upstream's reply is for the client: not those of the connection, nor
-/// those that ours replace. Requires: `field` is one of `head.fields()`.
-[[nodiscard]] bool is_for_client(const http::ResponseHead& head,
-                                 const http::Field& field,
-                                 ReplyFraming framing);
+/// those that ours replace. Requires: `field` is one of `relayed.head.fields()`.
+[[nodiscard]] bool is_for_client(const RelayedHead& relayed, const http::Field& field);
 
 /// Writes the head of a relayed reply, the empty line included.
-void write_reply_head(std::string& out,
-                      const http::ResponseHead& head,
-                      ReplyFraming framing,
-                      bool keep_alive,
-                      std::string_view own_headers);
+void write_reply_head(std::string& out, const RelayedHead& relayed);
 
 /// A reply of the gateway's own.
 struct OwnReply {

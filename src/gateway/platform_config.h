@@ -10,6 +10,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/ingress_hosts.h"
 #include "api/provider.h"
 #include "gateway/config.h"
 #include "gateway/key_source.h"
@@ -22,13 +23,14 @@ struct PlatformObjects {
   std::vector<std::shared_ptr<const api::Tenant>> tenants;
   std::vector<std::shared_ptr<const api::Service>> services;
   std::vector<std::shared_ptr<const api::EndpointSlice>> slices;
-  /// Those of api::kSystemNamespace and those that Tenants refer to.
+  /// Those of api::kSystemNamespace and those that Tenants and Ingresses refer to.
   std::vector<std::shared_ptr<const api::Secret>> secrets;
   std::vector<std::shared_ptr<const api::Namespace>> namespaces = {};
   std::vector<std::shared_ptr<const api::ServiceAccount>> accounts = {};
   /// Where the cluster that these objects are from publishes the keys of its ServiceAccounts'
   /// tokens; nothing: those tokens open no tenant.
   std::optional<KeySource> cluster_keys = {};
+  api::IngressObjects ingresses = {};
 };
 
 using api::SecretRef;
@@ -36,6 +38,9 @@ using api::SecretRef;
 /// The Secrets that the tenant's token issuers and providers need: in its own namespaces only,
 /// since a reference is no reason to be shown another tenant's Secret.
 [[nodiscard]] std::vector<SecretRef> secrets_of(const api::Tenant& tenant);
+
+/// The Secrets with the certificates of an Ingress that the gateway serves.
+[[nodiscard]] std::vector<SecretRef> secrets_of(const api::Ingress& ingress);
 
 /// What the Secret of an API key says. A limit that is there and is no number is kLimitUnreadable:
 /// nothing is admitted, since no limit would be worse.

@@ -9,7 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
+#include "api/tenant.h"
 #include "async/deadline.h"
 
 namespace insula::gateway {
@@ -60,7 +62,13 @@ PlatformWatch::PlatformWatch(client::Client& client,
           client,
           selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kModelPrices)),
           log),
+      ingresses_(client, {}, log),
+      ingress_classes_(client, {}, log),
       namespaces_(client, {}, log),
+      ingress_hosts_(
+          client,
+          selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kIngressHosts)),
+          log),
       accounts_(client, {}, log) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
@@ -70,43 +78,47 @@ PlatformWatch::PlatformWatch(client::Client& client,
   provider_keys_.on_change(wake);
   token_issuer_.on_change(wake);
   model_prices_.on_change(wake);
-  namespaces_.on_change(wake);
+  ingresses_.on_change(wake);
+  ingress_classes_.on_change(wake);
+  ingress_hosts_.on_change(wake);
   accounts_.on_change(wake);
+  namespaces_.on_change([this](const api::Namespace* before, const api::Namespace* after) {
+    const auto owner_of = [](const api::Namespace* one) {
+      return one == nullptr ? std::string_view() : api::owning_tenant(one->metadata);
+    };
+    if (before == nullptr || after == nullptr || owner_of(before) != owner_of(after))
+      changed_.set();
+  });
+}
+
+std::vector<controller::Mirror*> PlatformWatch::mirrors() {
+  return {&tenants_,   &services_,        &slices_,     &api_keys_,      &provider_keys_, &token_issuer_,
+          &model_prices_, &ingresses_, &ingress_classes_, &namespaces_, &ingress_hosts_, &accounts_};
 }
 
 void PlatformWatch::start() {
-  tenants_.start();
-  services_.start();
-  slices_.start();
-  api_keys_.start();
-  provider_keys_.start();
-  token_issuer_.start();
-  model_prices_.start();
-  namespaces_.start();
-  accounts_.start();
+  for (controller::Mirror* mirror : mirrors())
+    mirror->start();
   changed_.set();
 }
 
 Task<> PlatformWatch::wait_for_sync() {
-  co_await tenants_.synced().wait();
-  co_await services_.synced().wait();
-  co_await slices_.synced().wait();
-  co_await api_keys_.synced().wait();
-  co_await provider_keys_.synced().wait();
-  co_await token_issuer_.synced().wait();
-  co_await model_prices_.synced().wait();
-  co_await namespaces_.synced().wait();
-  co_await accounts_.synced().wait();
+  for (controller::Mirror* mirror : mirrors())
+    co_await mirror->synced().wait();
 }
 
-/// One informer for each Secret that a Tenant names, and none for those no longer named. Returns
-/// when the new ones have read theirs, so that no issuer is without a secret or CA that it has, but
-/// does not wait long for what may never be there.
+/// One informer for each Secret that a Tenant or an Ingress names, and none for those no longer
+/// named. Returns when the new ones have read theirs, so that no issuer is without a secret or CA
+/// that it has, but does not wait long for what may never be there.
 Task<> PlatformWatch::follow_references() {
   std::vector<Event*> fresh;
   std::set<SecretRef> wanted;
   for (const auto& [key, tenant] : tenants_.all()) {
     for (SecretRef& ref : secrets_of(*tenant))
+      wanted.insert(std::move(ref));
+  }
+  for (const api::AdmittedIngress& one : api::admit_ingresses(ingress_objects())) {
+    for (SecretRef& ref : secrets_of(*one.ingress))
       wanted.insert(std::move(ref));
   }
   std::erase_if(referenced_, [&](const auto& entry) { return !wanted.contains(entry.first); });
@@ -140,9 +152,23 @@ void PlatformWatch::read_prices() {
   prices_problem_ = problem;
 }
 
+api::IngressObjects PlatformWatch::ingress_objects() const {
+  api::IngressObjects objects;
+  for (const auto& [key, ingress] : ingresses_.all())
+    objects.ingresses.push_back(ingress);
+  for (const auto& [key, one] : ingress_classes_.all())
+    objects.classes.push_back(one);
+  for (const auto& [key, name_space] : namespaces_.all())
+    objects.namespaces.push_back(name_space);
+  for (const auto& [key, record] : ingress_hosts_.all())
+    objects.held = api::holders_in(*record);
+  return objects;
+}
+
 GatewayConfig PlatformWatch::config() {
   read_prices();
   PlatformObjects objects;
+  objects.ingresses = ingress_objects();
   for (const auto& [key, tenant] : tenants_.all())
     objects.tenants.push_back(tenant);
   for (const auto& [key, service] : services_.all())

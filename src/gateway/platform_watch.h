@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/event.h"
 #include "client/client.h"
@@ -18,8 +19,8 @@ namespace insula::gateway {
 /// Follows the objects that routes are made of.
 ///
 /// Of Secrets only those are read that must be: API keys, the platform's keys of providers, the
-/// public key of the token issuer, and by name those that a Tenant refers to. The gateway's
-/// identity has no right to others.
+/// public key of the token issuer, and by name those that a Tenant or an Ingress refers to. The
+/// gateway's identity has no right to others.
 ///
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
@@ -44,6 +45,8 @@ class PlatformWatch {
   void read_prices();
   Task<> follow_references();
   Task<> wait_for_sync();
+  [[nodiscard]] api::IngressObjects ingress_objects() const;
+  [[nodiscard]] std::vector<controller::Mirror*> mirrors();
 
   client::Client& client_;
   Log log_;
@@ -60,7 +63,10 @@ class PlatformWatch {
   controller::Informer<api::Secret> provider_keys_;
   controller::Informer<api::Secret> token_issuer_;
   controller::Informer<api::ConfigMap> model_prices_;
+  controller::Informer<api::Ingress> ingresses_;
+  controller::Informer<api::IngressClass> ingress_classes_;
   controller::Informer<api::Namespace> namespaces_;
+  controller::Informer<api::ConfigMap> ingress_hosts_;
   controller::Informer<api::ServiceAccount> accounts_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
 };

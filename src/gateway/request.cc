@@ -90,6 +90,7 @@ void Request::admit() {
 }
 
 void Request::note(const BodyRelay& body) {
+  if (site_route != nullptr) return;
   usage = body.usage(body_bytes);
   streamed_ = body.is_stream();
   if (!first_token_ && body.has_content()) first_token_ = clock_.now();

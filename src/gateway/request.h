@@ -67,6 +67,9 @@ class Request {
   std::string model;
   /// What the tenant lists under that name; nullptr: nothing.
   const ModelRoute* route = nullptr;
+  /// Where it goes when it is for a site and not for the gateway's own API; nothing of it is read
+  /// or billed.
+  const SiteRoute* site_route = nullptr;
   /// Of a request for the list of models: the one it is about; empty: all.
   std::string listed;
   bool is_head = false;
@@ -74,6 +77,8 @@ class Request {
   bool keep_alive = true;
   bool hide_usage = false;
   bool has_body = false;
+  /// May be sent again although it may have been processed.
+  bool is_idempotent = true;
   std::size_t body_bytes = 0;
 
   llm::TokenDemand demand{.prompt = 0, .output = 0};

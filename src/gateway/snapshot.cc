@@ -119,6 +119,8 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
       limit_members(found->second, tenant);
     }
   }
+  snapshot->platform.metrics = metrics_of({});
+  add_sites(*snapshot, config);
   for (const ApiKeyConfig& key : config.api_keys) {
     if (const auto added = add_key(*snapshot, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
@@ -258,10 +260,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   tenant.issuers = build_issuers(config, builtin);
   tenant.queue = config.queue;
   tenant.limits = limits_of(config.name, config.limits, {config.name, config.uid});
-  auto& metrics = metrics_[config.name];
-  if (metrics == nullptr)
-    metrics = std::make_shared<TenantMetrics>(make_tenant_metrics(registry_, config.name));
-  tenant.metrics = metrics;
+  tenant.metrics = metrics_of(config.name);
   return tenant;
 }
 
@@ -469,15 +468,9 @@ void SnapshotBuilder::set_policy(RoutingPolicy policy, Backend& backend) {
 Backend SnapshotBuilder::build_backend(const TenantConfig& tenant,
                                        const ModelConfig& model,
                                        const BackendConfig& config) {
-  Backend backend{.service_host = config.service_host,
-                  .model = config.model.empty() ? model.name : config.model,
-                  .weight = std::max<std::int64_t>(config.weight, 0),
-                  .in_flight_max = config.in_flight_max.value_or(INT64_MAX)};
-  if (!config.provider) {
-    backend.endpoints = endpoints_of(config.endpoints);
-    backend.retries = retries_of(config.service_host);
-    return backend;
-  }
+  Backend backend = backend_of(config);
+  if (backend.model.empty()) backend.model = model.name;
+  if (!config.provider) return backend;
   if (const auto added = add_provider(tenant, config, backend); !added) {
     const auto [problem, is_new] = provider_problems_now_.insert(
         fmt::format("{}: {}", config.service_host, added.error().message()));
@@ -520,6 +513,41 @@ Result<std::shared_ptr<net::TlsContext>> SnapshotBuilder::tls_of(const std::stri
   INSULA_TRY(auto context, net::TlsContext::client({.ca = ca, .alpn = {"http/1.1"}}));
   known = context;
   return context;
+}
+
+/// But for what a provider has of its own.
+Backend SnapshotBuilder::backend_of(const BackendConfig& config) {
+  Backend backend{.service_host = config.service_host,
+                  .model = config.model,
+                  .weight = std::max<std::int64_t>(config.weight, 0),
+                  .in_flight_max = config.in_flight_max.value_or(INT64_MAX)};
+  if (config.provider) return backend;
+  backend.endpoints = endpoints_of(config.endpoints);
+  backend.retries = retries_of(config.service_host);
+  return backend;
+}
+
+std::shared_ptr<const TenantMetrics> SnapshotBuilder::metrics_of(const std::string& tenant) {
+  auto& metrics = metrics_[tenant];
+  if (metrics == nullptr) {
+    metrics = std::make_shared<TenantMetrics>(
+        make_tenant_metrics(registry_, tenant.empty() ? "platform" : tenant));
+  }
+  return metrics;
+}
+
+/// Those of tenants that have no route themselves are left out. Requires: the tenants are there.
+void SnapshotBuilder::add_sites(Snapshot& snapshot, const GatewayConfig& config) {
+  for (const SiteConfig& site_config : config.sites) {
+    const Tenant* owner =
+        site_config.tenant.empty() ? &snapshot.platform : snapshot.find(site_config.tenant);
+    if (owner == nullptr) continue;
+    Site site(*owner);
+    for (const PathConfig& path : site_config.paths) {
+      site.add(path.path, path.exact, {.backend = backend_of(path.backend), .access = path.access});
+    }
+    snapshot.sites.add(site_config.host, std::move(site));
+  }
 }
 
 std::vector<std::shared_ptr<Endpoint>> SnapshotBuilder::endpoints_of(

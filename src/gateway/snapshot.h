@@ -29,6 +29,7 @@
 #include "gateway/prices.h"
 #include "gateway/rate_window.h"
 #include "gateway/retry_budget.h"
+#include "gateway/site_table.h"
 #include "gateway/token_window.h"
 #include "telemetry/log.h"
 
@@ -90,6 +91,10 @@ struct Snapshot {
   /// Credentials for a path of no tenant are checked as if for this one, so that only callers who
   /// have some learn that there is none. Nameless; has issuers and nothing else.
   Tenant nobody;
+  /// Whose the sites are that belong to no tenant. Nameless, has metrics and nothing else.
+  Tenant platform;
+  /// Hosts that are not the gateway's own.
+  ByHost<Site> sites;
   ApiKeys api_keys;
   PriceList prices;
 
@@ -172,6 +177,7 @@ class SnapshotBuilder {
   void limit_members(Tenant& tenant, const TenantConfig& config);
   [[nodiscard]] LimitConfig within_range(const std::string& owner, const LimitConfig& asked) const;
   [[nodiscard]] Result<> add_key(Snapshot& snapshot, const ApiKeyConfig& config);
+  void add_sites(Snapshot& snapshot, const GatewayConfig& config);
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner,
                                  const LimitConfig& asked,
@@ -199,6 +205,8 @@ class SnapshotBuilder {
                                                       const std::string& owner = {},
                                                       const EndpointTls& tls = {});
   void set_policy(RoutingPolicy policy, Backend& backend);
+  [[nodiscard]] Backend backend_of(const BackendConfig& config);
+  [[nodiscard]] std::shared_ptr<const TenantMetrics> metrics_of(const std::string& tenant);
   [[nodiscard]] std::shared_ptr<RetryBudget> retries_of(const std::string& service_host);
   [[nodiscard]] std::uint64_t scope_of(const TenantConfig& config);
   void forget_unused(const GatewayConfig& config);

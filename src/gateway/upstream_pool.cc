@@ -70,6 +70,12 @@ void UpstreamPool::keep_only(const Snapshot& snapshot) {
       }
     });
   }
+  snapshot.sites.for_each([&](const Site& site) {
+    for (const SiteRoute& route : site.routes()) {
+      for (const auto& endpoint : route.backend.endpoints)
+        known.insert(endpoint.get());
+    }
+  });
   std::erase_if(tls_sessions_, [&](const auto& entry) { return !secured.contains(entry.first); });
   std::erase_if(idle_, [&](const auto& entry) {
     if (known.contains(entry.first)) return false;

@@ -1,8 +1,11 @@
 #include "server/bootstrap.h"
 
 #include <array>
+#include <utility>
 
 #include "api/gen/core_v1.h"
+#include "api/gen/networking_v1.h"
+#include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
 #include "cli/keys.h"
 #include "cli/tokens.h"
@@ -52,11 +55,21 @@ Task<Result<>> ensure_token_issuer(client::Client& client) {
   co_return Result<>{};
 }
 
+Task<Result<>> ensure_ingress_class(client::Client& client) {
+  api::IngressClass wanted;
+  wanted.metadata.name = api::kIngressClassName;
+  wanted.metadata.annotations[api::kDefaultClassAnnotation] = "true";
+  wanted.spec.controller = api::kIngressController;
+  INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(wanted)));
+  co_return Result<>{};
+}
+
 }  // namespace
 
 Task<Result<>> bootstrap(client::Client& client) {
   for (const char* name : kNamespaces)
     INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
+  INSULA_CO_TRY_VOID(co_await ensure_ingress_class(client));
   co_return co_await ensure_token_issuer(client);
 }
 

@@ -9,7 +9,7 @@
 namespace insula::server {
 
 /// What a platform has from its first moment on: the system namespaces, the key of the token
-/// issuer, and the Service `kubernetes`. Whatever is there already is left as it is.
+/// issuer, and the IngressClass of the gateway. Whatever is there already is left as it is.
 Task<Result<>> bootstrap(client::Client& client);
 
 }  // namespace insula::server

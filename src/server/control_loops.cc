@@ -1,5 +1,6 @@
 #include "server/control_loops.h"
 
+#include <string>
 #include <utility>
 
 #include "api/gen/apps_v1.h"
@@ -17,6 +18,7 @@
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controller.h"
 #include "controllers/garbage/controller.h"
+#include "controllers/ingress/controller.h"
 #include "controllers/namespaces/controller.h"
 #include "controllers/nodes/controller.h"
 #include "controllers/replicaset/controller.h"
@@ -32,9 +34,10 @@ using controller::Runtime;
 
 namespace {
 
-controller::ReflectorOptions tokens_only() {
+/// The Secrets of one type: the others are nobody's business.
+controller::ReflectorOptions of_type(const char* type) {
   controller::ReflectorOptions options;
-  options.field_selector = std::string("type=") + controllers::kTokenSecretType;
+  options.field_selector = std::string("type=") + type;
   return options;
 }
 
@@ -45,7 +48,7 @@ struct ControlLoops::Parts {
   Parts(client::Client& client, const Runtime& runtime, const Options& options)
       : namespaces(client, {}, runtime.log),
         accounts(client, {}, runtime.log),
-        token_secrets(client, tokens_only(), runtime.log),
+        token_secrets(client, of_type(controllers::kTokenSecretType), runtime.log),
         config_maps(client, {}, runtime.log),
         pods(client, {}, runtime.log),
         nodes(client, {}, runtime.log),
@@ -63,10 +66,14 @@ struct ControlLoops::Parts {
         cluster_roles(client, {}, runtime.log),
         role_bindings(client, {}, runtime.log),
         cluster_role_bindings(client, {}, runtime.log),
+        ingresses(client, {}, runtime.log),
+        ingress_classes(client, {}, runtime.log),
+        certificates(client, of_type(api::kTlsSecretType), runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
         garbage_events(client, runtime, "garbage-collector-controller"),
         tenant_events(client, runtime, "tenant-controller"),
+        ingress_events(client, runtime, "ingress-controller"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
         namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
         token_loop(client, runtime, {token_secrets, accounts}, options.ca_pem, options.make_token),
@@ -92,6 +99,11 @@ struct ControlLoops::Parts {
                      {role_bindings, cluster_roles, cluster_role_bindings}},
                     tenant_events,
                     options.gateway_url),
+        ingress_loop(client,
+                     runtime,
+                     {ingresses, ingress_classes, namespaces, services, certificates, config_maps},
+                     ingress_events,
+                     options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
   [[nodiscard]] std::vector<std::pair<const char*, controller::Mirror*>> mirrors() {
@@ -114,7 +126,10 @@ struct ControlLoops::Parts {
             {"certificatesigningrequests", &signing_requests},
             {"clusterroles", &cluster_roles},
             {"rolebindings", &role_bindings},
-            {"clusterrolebindings", &cluster_role_bindings}};
+            {"clusterrolebindings", &cluster_role_bindings},
+            {"ingresses", &ingresses},
+            {"ingressclasses", &ingress_classes},
+            {"certificates", &certificates}};
   }
 
   Informer<api::Namespace> namespaces;
@@ -137,11 +152,15 @@ struct ControlLoops::Parts {
   Informer<api::ClusterRole> cluster_roles;
   Informer<api::RoleBinding> role_bindings;
   Informer<api::ClusterRoleBinding> cluster_role_bindings;
+  Informer<api::Ingress> ingresses;
+  Informer<api::IngressClass> ingress_classes;
+  Informer<api::Secret> certificates;
 
   EventRecorder deployment_events;
   EventRecorder set_events;
   EventRecorder garbage_events;
   EventRecorder tenant_events;
+  EventRecorder ingress_events;
   EventRecorder scheduler_events;
 
   controllers::NamespaceController namespace_loop;
@@ -155,6 +174,7 @@ struct ControlLoops::Parts {
   controllers::CertificateSigner certificate_loop;
   controllers::ClusterRoleAggregator cluster_role_loop;
   tenancy::TenantController tenant_loop;
+  controllers::IngressController ingress_loop;
   scheduler::Scheduler scheduler_loop;
 };
 
@@ -168,6 +188,7 @@ void ControlLoops::start() {
   parts_->set_events.start();
   parts_->garbage_events.start();
   parts_->tenant_events.start();
+  parts_->ingress_events.start();
   parts_->scheduler_events.start();
   parts_->namespace_loop.start();
   parts_->token_loop.start();
@@ -180,6 +201,7 @@ void ControlLoops::start() {
   parts_->certificate_loop.start();
   parts_->cluster_role_loop.start();
   parts_->tenant_loop.start();
+  parts_->ingress_loop.start();
   parts_->scheduler_loop.start();
   for (const auto& [name, mirror] : parts_->mirrors())
     mirror->start();

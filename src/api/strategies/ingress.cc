@@ -16,8 +16,6 @@ constexpr KindStrategy kIngress{
     .validate = erased::check<Ingress, validate>,
     .validate_create = erased::check<Ingress, validate_create>,
     .validate_update = erased::check_from<Ingress, validate_update>,
-    .warnings =
-        [](const void*) { return erased::not_acted_on("Ingress", "no requests are routed by it"); },
     .columns = ingress_columns,
     .cells = erased::row<Ingress, cells>,
 };
@@ -28,8 +26,6 @@ constexpr KindStrategy kIngressClass{
     .spec_changed = erased::spec_changed<IngressClass>,
     .validate = erased::check<IngressClass, validate>,
     .validate_update = erased::check_from<IngressClass, validate_update>,
-    .warnings =
-        [](const void*) { return erased::not_acted_on("IngressClass", "no Ingresses are served"); },
     .columns = ingress_class_columns,
     .cells = erased::row<IngressClass, cells>,
 };
