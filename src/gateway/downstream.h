@@ -27,6 +27,10 @@ class Downstream {
 
   [[nodiscard]] std::string_view client_address() const { return client_address_; }
 
+  /// The name that the client asked for when it shook hands; empty without TLS or when it did not
+  /// say.
+  [[nodiscard]] std::string_view server_name() const { return server_name_; }
+
   /// A reply of unknown length is chunked for this client.
   [[nodiscard]] virtual bool takes_chunks() const = 0;
 
@@ -57,12 +61,14 @@ class Downstream {
   virtual void cut_off() = 0;
 
  protected:
-  explicit Downstream(std::string client_address) : client_address_(std::move(client_address)) {}
+  Downstream(std::string client_address, std::string server_name)
+      : client_address_(std::move(client_address)), server_name_(std::move(server_name)) {}
 
   ~Downstream() = default;
 
  private:
   std::string client_address_;
+  std::string server_name_;
 };
 
 }  // namespace insula::gateway

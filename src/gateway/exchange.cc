@@ -32,6 +32,8 @@ constexpr std::int64_t kOutputTokensUntold = 1024;
 constexpr std::string_view kSessionField = "x-session-id";
 constexpr std::uint64_t kSessionSeed = 1;
 
+constexpr int kMisdirectedRequest = 421;
+
 constexpr std::string_view kModelPath = "/v1/models/";
 
 struct ErrorWords {
@@ -282,6 +284,15 @@ Task<bool> Exchange::refuse_head(http::Refusal why) {
 Task<bool> Exchange::answer(const http::RequestHead& head) {
   const WorkerSettings& settings = worker_.settings();
   Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
+  if (is_misdirected(request, head)) {
+    name(request, head.find(http::FieldId::kXRequestId).value_or(std::string_view()));
+    request.is_head = head.method == "HEAD";
+    request.refusal_code = "misdirected_request";
+    co_return co_await refuse_as(
+        request, kMisdirectedRequest,
+        Error(ErrorCode::kBadRequest,
+              "this connection is for a host with another certificate; open one for this host"));
+  }
   if (auto accepted = accept(request, head); !accepted)
     co_return co_await refuse(request, std::move(accepted).error());
   if (const auto received = client_.received_body()) {
@@ -315,6 +326,20 @@ void Exchange::name(Request& request, std::string_view given_id) {
     worker_.append_request_id(request.id);
   }
   own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
+}
+
+/// Whether the connection was opened for a host with another certificate. A client may send
+/// requests for all hosts that a certificate is good for over one connection, but those for others
+/// have not been proven to be for us. Spec: RFC 9110 section 15.5.20.
+bool Exchange::is_misdirected(const Request& request, const http::RequestHead& head) const {
+  const auto& certificates = request.snapshot->certificates;
+  const std::string_view asked = client_.server_name();
+  if (asked.empty() || certificates.empty()) return false;
+  const auto context_of = [&](std::string_view host) {
+    const auto* found = certificates.find(HostName(host));
+    return found == nullptr ? nullptr : found->get();
+  };
+  return context_of(asked) != context_of(head.host);
 }
 
 /// The site that the request is for; nullptr when it is for the gateway's own API. That has its

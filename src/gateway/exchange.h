@@ -119,6 +119,7 @@ class Exchange {
   void name(Request& request, std::string_view given_id);
   Result<> accept(Request& request, const http::RequestHead& head);
   Result<> accept_for_site(Request& request, const http::RequestHead& head, const Site& site);
+  bool is_misdirected(const Request& request, const http::RequestHead& head) const;
   const Site* find_site(const Request& request, const http::RequestHead& head);
   Result<> inspect(Request& request);
   Result<> plan(Request& request);

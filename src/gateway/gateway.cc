@@ -151,6 +151,11 @@ Result<> Gateway::serve(int fd) {
   return {};
 }
 
+void Gateway::use_tls(const std::shared_ptr<net::TlsContext>& tls) {
+  for (const auto& thread : threads_)
+    thread->post([tls](Worker& worker) { worker.use_tls(tls); });
+}
+
 Task<Result<>> Gateway::apply(GatewayConfig config) {
   config_ = config;
   auto build = [this, config = std::move(config)]() -> Result<std::shared_ptr<const Snapshot>> {

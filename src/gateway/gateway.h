@@ -68,6 +68,10 @@ class Gateway {
   /// All loops accept from `fd`, a listening socket, which stays the caller's.
   Result<> serve(int fd);
 
+  /// New connections are shown this certificate unless they ask for a host with one of its own.
+  /// Requires: the gateway was made with one.
+  void use_tls(const std::shared_ptr<net::TlsContext>& tls);
+
   /// New requests follow `config` from here on.
   Task<Result<>> apply(GatewayConfig config);
 

@@ -22,8 +22,9 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Http1Connection::Http1Connection(Worker& worker,
                                  ConnectionList::Place& place,
-                                 std::unique_ptr<net::Stream> client)
-    : Downstream(address_of(*client)),
+                                 std::unique_ptr<net::Stream> client,
+                                 std::string server_name)
+    : Downstream(address_of(*client), std::move(server_name)),
       worker_(worker),
       place_(place),
       client_(std::move(client)),

@@ -31,7 +31,8 @@ class Http1Connection final : public Connection, private Downstream {
  public:
   Http1Connection(Worker& worker,
                   ConnectionList::Place& place,
-                  std::unique_ptr<net::Stream> client);
+                  std::unique_ptr<net::Stream> client,
+                  std::string server_name);
 
   enum class End : std::uint8_t {
     kClosed,

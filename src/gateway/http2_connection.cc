@@ -20,11 +20,13 @@ constexpr std::int64_t kIdleFramesBack = 8;
 
 Http2Connection::Http2Connection(Worker& worker,
                                  ConnectionList::Place& place,
-                                 std::unique_ptr<net::Stream> client)
+                                 std::unique_ptr<net::Stream> client,
+                                 std::string server_name)
     : worker_(worker),
       place_(place),
       client_(std::move(client)),
       client_address_(address_of(*client_)),
+      server_name_(std::move(server_name)),
       session_(*this),
       idle_since_(worker.coarse_now()) {}
 

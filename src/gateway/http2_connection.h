@@ -28,7 +28,8 @@ class Http2Connection final : public Connection, private http::Http2Handler {
  public:
   Http2Connection(Worker& worker,
                   ConnectionList::Place& place,
-                  std::unique_ptr<net::Stream> client);
+                  std::unique_ptr<net::Stream> client,
+                  std::string server_name);
 
   /// Serves requests until either side is done. `received`: what was read of the connection before.
   Task<> serve(std::string received);
@@ -42,6 +43,8 @@ class Http2Connection final : public Connection, private http::Http2Handler {
   [[nodiscard]] http::Http2Session& session() { return session_; }
 
   [[nodiscard]] std::string_view client_address() const { return client_address_; }
+
+  [[nodiscard]] std::string_view server_name() const { return server_name_; }
 
   /// The session may have something to send.
   void wake() { has_output_.set(); }
@@ -61,6 +64,7 @@ class Http2Connection final : public Connection, private http::Http2Handler {
   ConnectionList::Place& place_;
   std::unique_ptr<net::Stream> client_;
   std::string client_address_;
+  std::string server_name_;
   http::Http2Session session_;
   std::unordered_map<const Http2Stream*, std::unique_ptr<Http2Stream>> streams_;
   std::string out_;

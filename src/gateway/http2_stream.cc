@@ -39,7 +39,7 @@ Http2Stream::Http2Stream(Http2Connection& connection,
                          http::StreamId id,
                          http::Http2Head head,
                          bool ended)
-    : Downstream(std::string(connection.client_address())),
+    : Downstream(std::string(connection.client_address()), std::string(connection.server_name())),
       connection_(connection),
       id_(id),
       head_(std::move(head)),

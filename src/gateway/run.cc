@@ -1,8 +1,6 @@
 #include "gateway/run.h"
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -24,7 +22,7 @@
 #include "client/http_client.h"
 #include "client/kubeconfig.h"
 #include "gateway/admin.h"
-#include "gateway/connection.h"
+#include "gateway/certificate_files.h"
 #include "gateway/gateway.h"
 #include "gateway/issuer_keys.h"
 #include "gateway/platform_watch.h"
@@ -32,31 +30,13 @@
 #include "gateway/resident.h"
 #include "http/server.h"
 #include "net/listener.h"
-#include "net/tls.h"
 
 namespace insula::gateway {
 namespace {
 
 constexpr std::chrono::seconds kPersistInterval{1};
+constexpr std::chrono::seconds kCertificateInterval{1};
 constexpr std::string_view kComponent = "gateway";
-
-Result<std::string> read_text(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return fail_errno("open " + file.string());
-  return std::string(std::istreambuf_iterator<char>(stream), {});
-}
-
-Result<std::shared_ptr<net::TlsContext>> tls_of(const GatewayOptions& options) {
-  if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
-  if (options.tls_certificate.empty() || options.tls_key.empty()) {
-    return fail(ErrorCode::kInvalid, "TLS needs both a certificate and a key");
-  }
-  net::TlsServerOptions tls;
-  INSULA_TRY(tls.certificate_chain, read_text(options.tls_certificate));
-  INSULA_TRY(tls.private_key, read_text(options.tls_key));
-  tls.alpn = {std::string(kHttp2Protocol), "http/1.1"};
-  return net::TlsContext::server(tls);
-}
 
 /// Two descriptors for each client are soon more than the 1024 that a process usually begins with;
 /// what it may raise that to is what the administrator meant.
@@ -107,7 +87,8 @@ class Process {
       : options_(std::move(options)),
         loop_(loop),
         log_(std::move(log)),
-        process_metrics_(register_process_metrics(registry_)) {}
+        process_metrics_(register_process_metrics(registry_)),
+        certificate_(options_.tls_certificate, options_.tls_key, registry_, log_) {}
 
   Task<> run(int& status) {
     // Before the gateway's threads exist, so that none of them gets the signals.
@@ -131,7 +112,7 @@ class Process {
 
  private:
   Task<Result<>> start() {
-    INSULA_CO_TRY(const auto tls, tls_of(options_));
+    INSULA_CO_TRY(const auto tls, certificate_.load());
     INSULA_CO_TRY(std::vector<Fd> sockets, listening_sockets(options_));
     const GatewaySettings settings{
         .directory = directory(),
@@ -150,6 +131,7 @@ class Process {
     for (const Fd& socket : sockets)
       INSULA_CO_TRY_VOID(gateway_->serve(socket.get()));
     tasks_.spawn(persist_forever());
+    if (tls != nullptr) tasks_.spawn(follow_certificate());
     tasks_.spawn(apply_changes());
     if (routes_known || options_.kubeconfig.empty()) say_ready();
     if (options_.kubeconfig.empty()) co_return Result<>();
@@ -242,6 +224,13 @@ class Process {
     }
   }
 
+  Task<> follow_certificate() {
+    for (;;) {
+      co_await sleep_for(kCertificateInterval);
+      if (const auto changed = certificate_.look(); changed != nullptr) gateway_->use_tls(changed);
+    }
+  }
+
   Task<> persist_forever() {
     bool failing = false;
     for (;;) {
@@ -265,6 +254,7 @@ class Process {
   Log log_;
   MetricsRegistry registry_;
   MetricsRegistry::Registration process_metrics_;
+  CertificateFiles certificate_;
   bool said_ready_ = false;
   PriceList saved_prices_;
   std::unique_ptr<Gateway> gateway_;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/certificate_files.h"
 #include "jose/base64url.h"
 
 namespace insula::gateway {
@@ -70,6 +71,10 @@ SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
     : directory_(std::move(directory)),
       clock_(clock),
       registry_(registry),
+      certificates_refused_(registry.gauge(
+          "insula_gateway_certificates_refused",
+          "Certificates of Ingresses that cannot be used, so that the last good ones are shown, or "
+          "the gateway's own. The gateway's log and the Ingress's events say what is wrong.")),
       log_(std::move(log)),
       windows_max_(windows_max) {}
 
@@ -121,6 +126,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   }
   snapshot->platform.metrics = metrics_of({});
   add_sites(*snapshot, config);
+  add_certificates(*snapshot, config);
   for (const ApiKeyConfig& key : config.api_keys) {
     if (const auto added = add_key(*snapshot, key); !added) {
       log_.warn("api key ignored", "key", key.id, "tenant", key.tenant, "err", added.error());
@@ -534,6 +540,42 @@ std::shared_ptr<const TenantMetrics> SnapshotBuilder::metrics_of(const std::stri
         make_tenant_metrics(registry_, tenant.empty() ? "platform" : tenant));
   }
   return metrics;
+}
+
+void SnapshotBuilder::add_certificates(Snapshot& snapshot, const GatewayConfig& config) {
+  std::erase_if(certificates_, [&](const auto& entry) {
+    return std::ranges::find(config.certificates, entry.first, &CertificateConfig::name) ==
+           config.certificates.end();
+  });
+  for (const CertificateConfig& certificate : config.certificates) {
+    const auto context = context_of(certificate);
+    if (context == nullptr) continue;
+    for (const std::string& host : certificate.hosts)
+      snapshot.certificates.add(host, context);
+  }
+  certificates_refused_.set(static_cast<double>(std::ranges::count_if(
+      certificates_, [](const auto& entry) { return entry.second.refused; })));
+}
+
+/// nullptr: there never was one of this name that could be used.
+std::shared_ptr<net::TlsContext> SnapshotBuilder::context_of(const CertificateConfig& config) {
+  Certificate& known = certificates_[config.name];
+  const bool same = known.chain == config.chain && known.key == config.key;
+  if (same && (known.refused || known.context != nullptr)) return known.context;
+  known.chain = config.chain;
+  known.key = config.key;
+  auto context = net::TlsContext::server({.certificate_chain = config.chain,
+                                          .private_key = config.key,
+                                          .client_ca = {},
+                                          .alpn = alpn_protocols()});
+  known.refused = !context;
+  if (context) {
+    known.context = *std::move(context);
+  } else {
+    log_.error("certificate not used: the last good one stays", "certificate", config.name, "err",
+               context.error());
+  }
+  return known.context;
 }
 
 /// Those of tenants that have no route themselves are left out. Requires: the tenants are there.

@@ -31,6 +31,7 @@
 #include "gateway/retry_budget.h"
 #include "gateway/site_table.h"
 #include "gateway/token_window.h"
+#include "net/tls.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
@@ -95,6 +96,8 @@ struct Snapshot {
   Tenant platform;
   /// Hosts that are not the gateway's own.
   ByHost<Site> sites;
+  /// Of hosts that have one of their own.
+  ByHost<std::shared_ptr<net::TlsContext>> certificates;
   ApiKeys api_keys;
   PriceList prices;
 
@@ -112,7 +115,8 @@ struct Snapshot {
 /// Turns configurations into snapshots. Snapshots that follow one another share what each tenant's,
 /// model's and key's limits count, and endpoints by address; and what there is of retries.
 ///
-/// What cannot be used (a key, an address) is left out and logged; the rest works on. So does a
+/// What cannot be used (a key, an address) is left out and logged; the rest works on. A certificate
+/// that cannot be used leaves the last good one of its name in place, and a
 /// tenant whose log of admissions cannot be made larger: with the limit that there is room for.
 ///
 /// Threads: one at a time.
@@ -177,6 +181,8 @@ class SnapshotBuilder {
   void limit_members(Tenant& tenant, const TenantConfig& config);
   [[nodiscard]] LimitConfig within_range(const std::string& owner, const LimitConfig& asked) const;
   [[nodiscard]] Result<> add_key(Snapshot& snapshot, const ApiKeyConfig& config);
+  void add_certificates(Snapshot& snapshot, const GatewayConfig& config);
+  [[nodiscard]] std::shared_ptr<net::TlsContext> context_of(const CertificateConfig& config);
   void add_sites(Snapshot& snapshot, const GatewayConfig& config);
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner,
@@ -215,6 +221,7 @@ class SnapshotBuilder {
   std::filesystem::path directory_;
   const Clock& clock_;
   MetricsRegistry& registry_;
+  Gauge& certificates_refused_;
   Log log_;
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
@@ -248,6 +255,17 @@ class SnapshotBuilder {
   // Of providers that are not asked: as last told, and those of the snapshot that is being built.
   std::set<std::string> provider_problems_;
   std::set<std::string> provider_problems_now_;
+
+  /// A certificate as it was last given.
+  struct Certificate {
+    std::string chain;
+    std::string key;
+    bool refused = false;
+    /// Of the last one that could be used.
+    std::shared_ptr<net::TlsContext> context;
+  };
+
+  std::map<std::string, Certificate> certificates_;  // by name
 };
 
 }  // namespace insula::gateway

@@ -49,10 +49,29 @@ struct Worker::Opened {
   Gauge& open;
 };
 
+/// The name that a client asks for, and its certificate.
+class Worker::NameChoice final : public net::TlsChooser {
+ public:
+  explicit NameChoice(const Worker& worker) : worker_(worker) {}
+
+  std::shared_ptr<net::TlsContext> choose(std::string_view server_name) override {
+    text_ = server_name;
+    const auto* found = worker_.snapshot_->certificates.find(HostName(server_name));
+    return found == nullptr ? nullptr : *found;
+  }
+
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  const Worker& worker_;
+  std::string text_;
+};
+
 Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
     : loop_(loop),
       settings_(settings),
       usage_(usage),
+      tls_(settings.tls),
       coarse_now_(loop.now()),
       id_state_(random_seed()),
       balancer_(random_seed()) {
@@ -103,15 +122,16 @@ void Worker::warn_not_accepted(const Error& why) {
 
 Task<> Worker::run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream) {
   ConnectionList::Place& place = opened->place;
-  if (settings_.tls != nullptr) {
+  NameChoice name(*this);
+  if (tls_ != nullptr) {
     auto shaken =
-        co_await net::tls_accept(settings_.tls, std::move(stream), loop_.now() + kHandshakeTime);
+        co_await net::tls_accept(tls_, std::move(stream), loop_.now() + kHandshakeTime, &name);
     if (!shaken) co_return;
     stream = *std::move(shaken);
   }
   std::string received;
   if (stream->alpn() != kHttp2Protocol) {
-    Http1Connection connection(*this, place, std::move(stream));
+    Http1Connection connection(*this, place, std::move(stream), name.text());
     place.set(&connection);
     const auto end = co_await connection.serve();
     place.set(nullptr);
@@ -119,7 +139,7 @@ Task<> Worker::run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> 
     received = connection.received();
     stream = connection.release_stream();
   }
-  Http2Connection connection(*this, place, std::move(stream));
+  Http2Connection connection(*this, place, std::move(stream), name.text());
   place.set(&connection);
   co_await connection.serve(std::move(received));
   place.set(nullptr);

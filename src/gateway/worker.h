@@ -63,7 +63,7 @@ struct WorkerSettings {
   const Clock& clock;
   GatewayMetrics& metrics;
   Log log;
-  std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
+  std::shared_ptr<net::TlsContext> tls;  // of the start; null: plain HTTP
   std::size_t body_bytes_max = 32U << 20U;
   std::size_t buffered_bytes_max = kBufferedBytesMax;
   std::size_t connections_max = kConnectionsMax;
@@ -88,6 +88,9 @@ class Worker {
 
   /// Accepts from `listener` until drain().
   void serve(std::unique_ptr<net::Listener> listener);
+
+  /// New connections are shown this certificate unless they ask for one that the snapshot has.
+  void use_tls(std::shared_ptr<net::TlsContext> tls) { tls_ = std::move(tls); }
 
   /// New requests follow `snapshot`; those that run keep theirs.
   void apply(std::shared_ptr<const Snapshot> snapshot);
@@ -153,6 +156,7 @@ class Worker {
 
  private:
   struct Opened;
+  class NameChoice;
 
   Task<> accept_all(std::unique_ptr<net::Listener> listener);
   Task<> run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream);
@@ -167,6 +171,7 @@ class Worker {
   Loop& loop_;
   const WorkerSettings& settings_;
   UsageRecorder& usage_;
+  std::shared_ptr<net::TlsContext> tls_;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   SteadyTime coarse_now_;
   bool draining_ = false;

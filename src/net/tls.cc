@@ -114,6 +114,30 @@ int select_alpn(SSL* /*ssl*/,
   return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+/// What a handshake needs to choose its certificate.
+struct Choice {
+  TlsChooser* chooser;
+  /// Kept until the handshake is over: it owns what its callbacks are given.
+  std::shared_ptr<TlsContext> chosen = nullptr;
+};
+
+/// Where an SSL keeps its Choice while it shakes hands.
+int choice_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+int choose_certificate(SSL* ssl, int* /*alert*/, void* /*argument*/) {
+  auto* choice = static_cast<Choice*>(SSL_get_ex_data(ssl, choice_index()));
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (choice == nullptr || name == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  if (auto chosen = choice->chooser->choose(name)) {
+    SSL_set_SSL_CTX(ssl, chosen->native());
+    choice->chosen = std::move(chosen);
+  }
+  return SSL_TLSEXT_ERR_OK;
+}
+
 void set_common(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_read_ahead(context, 1);
@@ -197,6 +221,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& o
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
   }
   SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>("insula"), 6);
+  SSL_CTX_set_tlsext_servername_callback(native, choose_certificate);
   if (!options.alpn.empty()) {
     TlsContextMaker::wire(*context) = alpn_wire(options.alpn);
     SSL_CTX_set_alpn_select_cb(native, select_alpn, &TlsContextMaker::wire(*context));
@@ -398,10 +423,17 @@ Task<Result<std::unique_ptr<Stream>>> secure(std::unique_ptr<SSL, SslFree> ssl,
 
 Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context,
                                                  std::unique_ptr<Stream> stream,
-                                                 Deadline deadline) {
+                                                 Deadline deadline,
+                                                 TlsChooser* chooser) {
   std::unique_ptr<SSL, SslFree> ssl(SSL_new(context->native()));
   SSL_set_accept_state(ssl.get());
-  co_return co_await secure(std::move(ssl), std::move(stream), deadline);
+  Choice choice{.chooser = chooser};
+  SSL* const own = ssl.get();
+  if (chooser != nullptr) SSL_set_ex_data(own, choice_index(), &choice);
+  auto secured = co_await secure(std::move(ssl), std::move(stream), deadline);
+  // The stream has it now.
+  if (secured) SSL_set_ex_data(own, choice_index(), nullptr);
+  co_return secured;
 }
 
 Task<Result<std::unique_ptr<Stream>>> tls_connect(std::shared_ptr<TlsContext> context,

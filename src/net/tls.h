@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/task.h"
@@ -54,10 +55,23 @@ class TlsContext {
   friend struct TlsContextMaker;
 };
 
-/// Shakes hands as a server on an accepted stream. Errors: kUpstream (the peer's fault), kTimeout.
+/// Chooses the certificate for the name that a client says it wants (Server Name Indication).
+class TlsChooser {
+ public:
+  /// Called during a handshake, at most twice. Null: the context that the server began with.
+  virtual std::shared_ptr<TlsContext> choose(std::string_view server_name) = 0;
+
+ protected:
+  ~TlsChooser() = default;
+};
+
+/// Shakes hands as a server on an accepted stream. `chooser`, if there is one, outlives the task;
+/// of the context that it returns the certificate, the key and the protocols count.
+/// Errors: kUpstream (the peer's fault), kTimeout.
 Task<Result<std::unique_ptr<Stream>>> tls_accept(std::shared_ptr<TlsContext> context,
                                                  std::unique_ptr<Stream> stream,
-                                                 Deadline deadline);
+                                                 Deadline deadline,
+                                                 TlsChooser* chooser = nullptr);
 
 /// What one server gave its client to shake hands faster the next time: the latest session.
 ///

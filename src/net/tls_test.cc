@@ -48,9 +48,12 @@ class TlsTest : public ::testing::Test {
   Loop loop_;
 };
 
-Task<> answer(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream, TlsPeer* peer) {
-  auto secured =
-      co_await tls_accept(std::move(context), std::move(stream), Loop::current().now() + 10s);
+Task<> answer(std::shared_ptr<TlsContext> context,
+              std::unique_ptr<Stream> stream,
+              TlsPeer* peer,
+              TlsChooser* chooser) {
+  auto secured = co_await tls_accept(std::move(context), std::move(stream),
+                                     Loop::current().now() + 10s, chooser);
   if (!secured) co_return;
   *peer = *(*secured)->tls();
   std::array<char, 100> buffer{};
@@ -82,12 +85,13 @@ struct Talk {
   std::string name;
   TlsPeer peer;
   Result<std::string> reply;
+  TlsChooser* chooser = nullptr;
 };
 
 Task<> converse(Talk& talk) {
   auto pair = stream_pair(Loop::current()).value();
   TaskGroup group;
-  group.spawn(answer(talk.server, std::move(pair[0]), &talk.peer));
+  group.spawn(answer(talk.server, std::move(pair[0]), &talk.peer, talk.chooser));
   talk.reply = co_await ask(talk.client, std::move(pair[1]), talk.name);
 }
 
@@ -133,6 +137,50 @@ TEST_F(TlsTest, ASecondConnectionTakesUpTheSessionOfTheFirst) {
   // Another server cannot read it: hands are shaken in full.
   run_until_complete(loop_, converse_again(server(), other, resumption));
   EXPECT_FALSE(resumption->resumed());
+}
+
+/// Has a context for one name.
+class OneName final : public TlsChooser {
+ public:
+  OneName(std::string name, std::shared_ptr<TlsContext> context)
+      : name_(std::move(name)), context_(std::move(context)) {}
+
+  std::shared_ptr<TlsContext> choose(std::string_view server_name) override {
+    // Handed out once: whoever is given it must keep it.
+    return server_name == name_ ? std::move(context_) : nullptr;
+  }
+
+ private:
+  std::string name_;
+  std::shared_ptr<TlsContext> context_;
+};
+
+TEST_F(TlsTest, ANameMayHaveACertificateOfItsOwn) {
+  const testing::Certificate other =
+      testing::make_certificate({.common_name = "other", .alternative_name = "DNS:other.test"});
+  const auto trusting = [](const testing::Certificate& one) {
+    return TlsContext::client({.ca = one.pem, .alpn = {"http/1.1"}}).value();
+  };
+  const auto chooser = [&] {
+    return OneName("other.test", TlsContext::server({.certificate_chain = other.pem,
+                                                     .private_key = other.key,
+                                                     .alpn = {"http/1.1"}})
+                                     .value());
+  };
+  OneName named = chooser();
+  Talk talk{server(), trusting(other), "other.test", {}, {}, &named};
+  run_until_complete(loop_, converse(talk));
+  EXPECT_EQ(talk.reply.value(), "you said hello");
+
+  OneName unused = chooser();
+  Talk default_one{server(), trusting(server_pem_), "insula.test", {}, {}, &unused};
+  run_until_complete(loop_, converse(default_one));
+  EXPECT_EQ(default_one.reply.value(), "you said hello");
+
+  OneName wrong = chooser();
+  Talk mistaken{server(), trusting(other), "insula.test", {}, {}, &wrong};
+  run_until_complete(loop_, converse(mistaken));
+  EXPECT_FALSE(mistaken.reply);
 }
 
 Task<> answer_half(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> stream) {
