@@ -9,8 +9,15 @@
 #include "base/error.h"
 #include "gateway/message_text.h"
 #include "http/parser.h"
+#include "net/stream.h"
 
 namespace insula::gateway {
+
+/// A client's connection, to be used for another protocol.
+struct RawClient {
+  net::Stream* stream;
+  std::string_view received;  // of it, behind the request
+};
 
 /// The client's side of an exchange: where the request's body comes from and the reply goes. An
 /// HTTP/1 connection is one for request after request, an HTTP/2 stream for one.
@@ -56,6 +63,10 @@ class Downstream {
 
   /// Waits until the client has taken what was sent. False when it is gone.
   virtual Task<bool> flush() = 0;
+
+  /// Gives the connection to another protocol once the request has been read; nothing else of this
+  /// may be called afterwards. Nothing where the connection is not the request's alone.
+  [[nodiscard]] virtual std::optional<RawClient> hand_over() = 0;
 
   /// Ends a reply that was begun so that the client sees that something is missing.
   virtual void cut_off() = 0;

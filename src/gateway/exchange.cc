@@ -234,6 +234,13 @@ bool is_idempotent(std::string_view method) {
   return std::ranges::find(kIdempotent, method) != kIdempotent.end();
 }
 
+/// Another protocol would be one more that somebody could be sent requests in unseen.
+bool wants_websocket(const http::RequestHead& head) {
+  return head.upgrade && head.method == "GET" && head.minor_version >= 1 && !head.chunked &&
+         head.content_length.value_or(0) == 0 &&
+         http::equals_ignoring_case(head.find(http::FieldId::kUpgrade).value_or(""), "websocket");
+}
+
 bool is_request_id(std::string_view id) {
   return id.size() <= kRequestIdBytesMax && http::is_token(id);
 }
@@ -395,6 +402,8 @@ Result<> Exchange::accept_for_site(Request& request,
                    .scheme = worker_.settings().tls == nullptr ? "http" : "https",
                    .request_id = request.id},
                   authenticated);
+  request.wants_websocket = wants_websocket(head);
+  if (request.wants_websocket) ask_for_websocket(upstream_head_);
   head_bytes_ = upstream_head_.size();
   return {};
 }

@@ -145,12 +145,16 @@ class Exchange {
   Task<bool> write_on(std::string_view head, std::string_view body);
   bool take_provider_reply(const Request& request, http::ResponseHead& head);
   Task<Attempt> relay(Request& request, const Visit& visit, Dispatch dispatch);
-  Task<std::optional<Attempt>> read_reply_head(std::string& partial,
+  Task<std::optional<Attempt>> read_reply_head(const Request& request,
+                                               std::string& partial,
                                                Dispatch dispatch,
                                                std::span<char>& rest);
   static http::ParseStatus parse_final_head(std::span<char>& rest,
                                             std::size_t seen,
+                                            bool may_switch,
                                             http::ResponseHead& head);
+  Task<Attempt> tunnel(Request& request, std::string_view received);
+  Task<> pump(net::Stream& from, net::Stream& to, Counter& bytes);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
   static std::optional<LimitMet> reserve_for_stream(Request& request, const BodyRelay& body);
   Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitMet met);

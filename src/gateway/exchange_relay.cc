@@ -21,6 +21,22 @@ namespace {
 constexpr std::int64_t kEventsWithoutTokens = 8;
 /// Tokens that a stream reserves at once when it has used up its reservation.
 constexpr std::int64_t kTokensMore = 256;
+/// That a tunnel holds in each direction.
+constexpr std::size_t kTunnelBytes = std::size_t{16} << 10U;
+
+/// Counts a tunnel for as long as it lives.
+class OpenTunnel {
+ public:
+  explicit OpenTunnel(Gauge& open) : open_(open) { open_.add(1); }
+
+  OpenTunnel(const OpenTunnel&) = delete;
+  OpenTunnel& operator=(const OpenTunnel&) = delete;
+
+  ~OpenTunnel() { open_.add(-1); }
+
+ private:
+  Gauge& open_;
+};
 
 /// Writes as much as the upstream takes at once and removes it from both. Whether that was all, if
 /// the rest need not wait.
@@ -331,21 +347,23 @@ Task<bool> Exchange::write_on(std::string_view head, std::string_view body) {
 /// came after it. `seen`: how much of `rest` was there the last time.
 http::ParseStatus Exchange::parse_final_head(std::span<char>& rest,
                                              std::size_t seen,
+                                             bool may_switch,
                                              http::ResponseHead& head) {
   for (;; seen = 0) {
     const auto status = http::parse_response({rest.data(), rest.size()}, seen, {}, head);
     if (status != http::ParseStatus::kComplete) return status;
-    // We never ask for another protocol.
-    if (head.status == 101) return http::ParseStatus::kRefused;
+    // We may not have asked for another protocol.
+    if (head.status == 101 && !may_switch) return http::ParseStatus::kRefused;
     rest = rest.subspan(head.size);
     // Ours to the client was sent, if it asked for one.
-    if (head.status >= 200) return status;
+    if (head.status >= 200 || head.status == 101) return status;
   }
 }
 
 /// Reads until a final reply's head is in worker_.response_head(); `rest` is what came after it.
 /// Returns an attempt's end when there is none.
-Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(std::string& partial,
+Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(const Request& request,
+                                                                 std::string& partial,
                                                                  Dispatch dispatch,
                                                                  std::span<char>& rest) {
   for (std::size_t seen = 0;;) {
@@ -361,7 +379,8 @@ Task<std::optional<Exchange::Attempt>> Exchange::read_reply_head(std::string& pa
       partial.append(rest.data(), rest.size());
       rest = partial;
     }
-    const auto status = parse_final_head(rest, seen, worker_.response_head());
+    const auto status =
+        parse_final_head(rest, seen, request.wants_websocket, worker_.response_head());
     if (status == http::ParseStatus::kComplete) co_return std::nullopt;
     if (status == http::ParseStatus::kRefused) co_return Attempt::kMalformed;
     std::string unread(rest.data(), rest.size());
@@ -385,11 +404,13 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   Endpoint& endpoint = visit.endpoint();
   std::string partial;
   std::span<char> rest;
-  if (const auto ended = co_await read_reply_head(partial, dispatch, rest); ended) co_return *ended;
+  if (const auto ended = co_await read_reply_head(request, partial, dispatch, rest); ended)
+    co_return *ended;
 
   http::ResponseHead& head = worker_.response_head();
   if (!take_provider_reply(request, head)) co_return Attempt::kNotServed;
   note_reply(request, visit, head.status);
+  if (head.status == 101) co_return co_await tunnel(request, {rest.data(), rest.size()});
   if (const auto passed = pass_over(request, endpoint, head.status); passed) co_return *passed;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
   if (head.status == 408 && dispatch.if_silent() == Attempt::kStale) co_return Attempt::kStale;
@@ -433,6 +454,47 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     keep_upstream(request, endpoint);
   }
   co_return ended;
+}
+
+/// Hands both connections over to the WebSocket protocol, of which nothing is read, until one side
+/// is at its end or no byte has passed for a while.
+Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view received) {
+  const auto client = client_.hand_over();
+  if (!client) co_return Attempt::kMalformed;  // It was not asked for another protocol.
+  request.status = worker_.response_head().status;
+  request.keep_alive = false;
+  std::string to_client;
+  write_switch_head(to_client, {.head = worker_.response_head(),
+                                .framing = ReplyFraming::kAsReceived,
+                                .keep_alive = false,
+                                .own_headers = own_headers_,
+                                .tells_limits = true});
+  to_client.append(received);
+  const std::string to_upstream(client->received);
+  request.settle();
+  const TenantMetrics& metrics = *request.tenant->metrics;
+  metrics.tunnel_bytes_down->add(received.size());
+  metrics.tunnel_bytes_up->add(to_upstream.size());
+  const OpenTunnel open(*metrics.tunnels);
+  wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
+  if (co_await client->stream->write(to_client) && co_await upstream_->write(to_upstream)) {
+    co_await race(pump(*client->stream, *upstream_, *metrics.tunnel_bytes_up),
+                  pump(*upstream_, *client->stream, *metrics.tunnel_bytes_down));
+  }
+  deadline_.reset();
+  co_return Attempt::kDone;
+}
+
+/// Passes bytes on until there are no more.
+Task<> Exchange::pump(net::Stream& from, net::Stream& to, Counter& bytes) {
+  std::array<char, kTunnelBytes> buffer{};
+  for (;;) {
+    const auto got = co_await from.read(buffer);
+    if (!got || *got == 0) co_return;
+    bytes.add(*got);
+    if (!co_await to.write({buffer.data(), *got})) co_return;
+    wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
+  }
 }
 
 /// For the next request, unless its snapshot may not know the endpoint any more.

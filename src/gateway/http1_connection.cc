@@ -229,6 +229,10 @@ Downstream::Sent Http1Connection::send(std::string_view piece, bool /*last*/) {
   return send_now(piece, {});
 }
 
+std::optional<RawClient> Http1Connection::hand_over() {
+  return RawClient{.stream = client_.get(), .received = std::string_view(in_).substr(used_)};
+}
+
 void Http1Connection::cut_off() {
   client_->abort();
 }

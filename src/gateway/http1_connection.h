@@ -65,6 +65,7 @@ class Http1Connection final : public Connection, private Downstream {
   [[nodiscard]] Sent send(std::string_view piece, bool last) override;
   Task<bool> flush() override;
   void cut_off() override;
+  [[nodiscard]] std::optional<RawClient> hand_over() override;
 
   Task<> watch_hangup();
   Task<Head> read_head();

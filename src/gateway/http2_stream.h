@@ -61,6 +61,8 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   Task<bool> flush() override;
   void cut_off() override;
 
+  [[nodiscard]] std::optional<RawClient> hand_over() override { return std::nullopt; }
+
   void respond(int status, std::vector<http::Http2Field> fields, std::string_view own_headers);
 
   [[nodiscard]] std::size_t unread() const { return out_.size() - out_read_; }

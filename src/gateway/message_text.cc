@@ -18,6 +18,8 @@ namespace {
 using http::Field;
 using http::FieldId;
 
+constexpr std::string_view kSwitch = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
 /// Returns where the text ends.
 char* put_text(char* at, std::string_view text) {
   std::memcpy(at, text.data(), text.size());
@@ -258,6 +260,10 @@ void write_site_head(std::string& out, const UpstreamHead& parts, bool without_c
   append_header(out, "X-Request-Id", parts.request_id);
 }
 
+void ask_for_websocket(std::string& out) {
+  out.append(kSwitch);
+}
+
 void finish_upstream_head(std::string& out,
                           std::string_view service_host,
                           std::optional<std::size_t> body_bytes) {
@@ -298,6 +304,14 @@ void write_reply_head(std::string& out, const RelayedHead& relayed) {
 std::string body_of(const OwnReply& reply) {
   if (!reply.body.empty()) return std::string(reply.body);
   return llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
+}
+
+void write_switch_head(std::string& out, const RelayedHead& relayed) {
+  out.append("HTTP/1.1 101 Switching Protocols\r\n");
+  for (const Field& field : relayed.head.fields()) {
+    if (is_for_client(relayed, field)) append_header(out, field.name, field.value);
+  }
+  out.append(relayed.own_headers).append(kSwitch).append("\r\n");
 }
 
 void write_own_reply(std::string& out, const OwnReply& reply) {

@@ -48,6 +48,8 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts);
 /// headers and what the client may not claim. `without_credentials`: those that the gateway has
 /// checked are not for them.
 void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials);
+/// Has such a head ask for the WebSocket protocol. Spec: RFC 6455 section 4.1.
+void ask_for_websocket(std::string& out);
 /// Ends it. `body_bytes`: nothing when the request has no body.
 void finish_upstream_head(std::string& out,
                           std::string_view service_host,
@@ -73,6 +75,9 @@ struct RelayedHead {
 
 /// Writes the head of a relayed reply, the empty line included.
 void write_reply_head(std::string& out, const RelayedHead& relayed);
+
+/// The same for one that agrees to go on with the WebSocket protocol.
+void write_switch_head(std::string& out, const RelayedHead& relayed);
 
 /// A reply of the gateway's own.
 struct OwnReply {

@@ -84,6 +84,20 @@ void add_upstreams(TenantMetrics& metrics, MetricsRegistry& registry, const std:
   metrics.provider_errors = errors("provider");
 }
 
+/// What passes without being read.
+void add_tunnels(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
+  metrics.tunnels = &registry.gauge("insula_gateway_tunnels",
+                                    "WebSocket connections that are open.", {{"tenant", name}});
+  const auto bytes = [&](const char* direction) {
+    return &registry.counter("insula_gateway_tunnel_bytes_total",
+                             "Bytes that passed through WebSocket connections, to the tenant's "
+                             "servers (up) and to clients (down).",
+                             {{"tenant", name}, {"direction", direction}});
+  };
+  metrics.tunnel_bytes_up = bytes("up");
+  metrics.tunnel_bytes_down = bytes("down");
+}
+
 }  // namespace
 
 TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view tenant) {
@@ -100,6 +114,7 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   }
   metrics.requests.back() = requests("other");
   add_usage(metrics, registry, name);
+  add_tunnels(metrics, registry, name);
   constexpr std::array<const char*, 4> kLimits = {"concurrency", "tokens", "requests", "budget"};
   for (const LimitScope scope : kLimitScopes) {
     for (std::size_t i = 0; i < kLimits.size(); ++i) {

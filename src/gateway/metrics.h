@@ -37,6 +37,9 @@ struct TenantMetrics {
   Counter* timeout_errors = nullptr;
   Counter* protocol_errors = nullptr;
   Counter* provider_errors = nullptr;
+  Counter* tunnel_bytes_up = nullptr;
+  Counter* tunnel_bytes_down = nullptr;
+  Gauge* tunnels = nullptr;
   Gauge* in_flight = nullptr;
   Histogram* duration = nullptr;
 

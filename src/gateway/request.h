@@ -79,6 +79,8 @@ class Request {
   bool has_body = false;
   /// May be sent again although it may have been processed.
   bool is_idempotent = true;
+  /// The client wants to go on with the WebSocket protocol.
+  bool wants_websocket = false;
   std::size_t body_bytes = 0;
 
   llm::TokenDemand demand{.prompt = 0, .output = 0};

@@ -43,8 +43,9 @@ struct Timeouts {
   std::chrono::nanoseconds body_gap = std::chrono::seconds(30);
   std::chrono::nanoseconds client_write = std::chrono::seconds(60);  // a client that does not read
   std::chrono::nanoseconds connect = std::chrono::seconds(5);
-  std::chrono::nanoseconds first_byte = std::chrono::seconds(600);  // of an upstream's reply
-  std::chrono::nanoseconds reply_gap = std::chrono::seconds(300);   // between two pieces of it
+  std::chrono::nanoseconds first_byte = std::chrono::seconds(600);   // of an upstream's reply
+  std::chrono::nanoseconds reply_gap = std::chrono::seconds(300);    // between two pieces of it
+  std::chrono::nanoseconds tunnel_idle = std::chrono::seconds(300);  // without a byte either way
 };
 
 /// Connections of clients to one loop, however many descriptors there are.
