@@ -52,6 +52,7 @@ bool is_name_of_cluster(std::string_view host) {
 /// The hosts that an Ingress asks for, each once; empty: all hosts.
 std::vector<std::string> hosts_of(const Ingress& ingress) {
   std::vector<std::string> hosts;
+  hosts.reserve(ingress.spec.rules.size() + 1);
   for (const IngressRule& rule : ingress.spec.rules)
     hosts.push_back(rule.host);
   if (ingress.spec.rules.empty() && ingress.spec.default_backend) hosts.emplace_back();
@@ -63,7 +64,10 @@ std::vector<std::string> hosts_of(const Ingress& ingress) {
 /// Who has which host so far.
 class Holders {
  public:
-  explicit Holders(HostHolders held) : held_(std::move(held)) {}
+  explicit Holders(HostHolders held) : held_(std::move(held)) {
+    for (const auto& [host, tenant] : held_)
+      ++count_[tenant];
+  }
 
   /// Gives the host to the Ingress, or says why it does not get it.
   std::optional<HostRefusal> take(const AdmittedIngress& asking, const std::string& host) {
@@ -82,7 +86,14 @@ class Holders {
     }
     if (found != held_.end() && found->second != asking.tenant)
       return HostRefusal{host, "HostTaken", taken_by(found->second, host, asking)};
-    held_.try_emplace(host, asking.tenant);
+    if (held_.contains(host)) return std::nullopt;
+    std::size_t& count = count_[asking.tenant];
+    if (!asking.tenant.empty() && count >= kHostsOfTenantMax) {
+      return HostRefusal{host, "TooManyHosts",
+                         fmt::format("a tenant may have {} hosts", kHostsOfTenantMax)};
+    }
+    ++count;
+    held_.emplace(host, asking.tenant);
     return std::nullopt;
   }
 
@@ -96,6 +107,7 @@ class Holders {
   }
 
   HostHolders held_;
+  std::map<std::string, std::size_t> count_;  // by tenant
 };
 
 /// What of `held` is still asked for by who has it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,6 +36,9 @@ inline constexpr const char* kIngressHosts = "ingress-hosts";
 
 /// What stands for a tenant where nobody gets the host: it is a name of the gateway itself.
 inline constexpr std::string_view kNobodysHost = "-";
+
+/// Hosts that a tenant may have: all of them are remembered in one object.
+inline constexpr std::size_t kHostsOfTenantMax = 200;
 
 /// The tenant that has a host; empty: none, so the platform. Or kNobodysHost.
 using HostHolders = std::map<std::string, std::string>;

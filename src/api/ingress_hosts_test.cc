@@ -1,5 +1,8 @@
 #include "api/ingress_hosts.h"
 
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -117,6 +120,21 @@ TEST_F(IngressHosts, NamesOfThePlatformAreNobodys) {
   objects_.held = {{"gw.example.com", std::string(kNobodysHost)}};
   EXPECT_THAT(decided(), ElementsAre("a: gw.example.com HostReserved", "a: localhost HostReserved",
                                      "a: x.cluster.local HostReserved", "a: x.svc HostReserved"));
+}
+
+TEST_F(IngressHosts, ATenantHasSoManyHostsAndKeepsThem) {
+  std::vector<std::string> hosts;
+  for (std::size_t i = 0; i <= kHostsOfTenantMax; ++i)
+    hosts.push_back("h" + std::to_string(i) + ".example.com");
+  add("b", "b", 10, hosts);
+  add("a", "a", 20, {"a.example.com"});
+  objects_.held = {{"h99.example.com", "b"}};
+  const auto admitted = admit_ingresses(objects_);
+  EXPECT_EQ(admitted[0].hosts.size(), kHostsOfTenantMax);
+  ASSERT_EQ(admitted[0].refused.size(), 1U);
+  EXPECT_EQ(admitted[0].refused[0].reason, "TooManyHosts");
+  EXPECT_TRUE(admitted[0].has("h99.example.com"));
+  EXPECT_TRUE(admitted[1].has("a.example.com"));
 }
 
 TEST_F(IngressHosts, TheClassDecidesWhetherAnIngressIsServed) {

@@ -165,6 +165,26 @@ TEST_F(AuthorizerTest, ShowsTheGatewayOnlyTheSecretsThatItNeeds) {
   }
 }
 
+TEST_F(AuthorizerTest, ShowsTheGatewayTheCertificatesOfIngresses) {
+  const auto made = server_.send(
+      "POST", "/apis/networking.k8s.io/v1/namespaces/t-home/ingresses",
+      R"({"metadata":{"name":"web"},"spec":{"tls":[{"hosts":["a.test"],"secretName":"cert"}],
+          "defaultBackend":{"service":{"name":"web","port":{"number":80}}}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  expect({"insula-gateway", {"insula:gateway"}},
+         {{"GET", "/apis/networking.k8s.io/v1/ingresses?watch=1", true},
+          {"GET", "/apis/networking.k8s.io/v1/ingressclasses", true},
+          {"GET", "/api/v1/namespaces/t-home/secrets/cert", true},
+          {"GET", "/api/v1/namespaces/t-home/secrets?watch=1&fieldSelector=metadata.name%3Dcert",
+           true},
+          {"GET", "/api/v1/namespaces/t-home/secrets/other", false},
+          {"GET", "/api/v1/namespaces/t-looks/secrets/cert", false},
+          {"GET", "/api/v1/secrets?fieldSelector=metadata.name%3Dcert", false},
+          {"GET", "/api/v1/namespaces/insula-system/secrets/cert", false},
+          {"GET", "/api/v1/namespaces/insula-system/configmaps/ingress-hosts", true},
+          {"PUT", "/apis/networking.k8s.io/v1/namespaces/t-home/ingresses/web", false}});
+}
+
 TEST(Authenticate, TakesTheUserFromTheCertificate) {
   const net::TlsPeer peer{"ann", {"insula:tenant:t"}};
   const auto user = authenticate(&peer, "", nullptr, {});

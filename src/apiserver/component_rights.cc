@@ -113,6 +113,7 @@ bool is_tenants_secret(std::string_view name_space,
 
 /// Whether an Ingress of the namespace names the Secret as its certificate.
 bool is_certificate(std::string_view name_space, std::string_view name, const store::Store& store) {
+  if (name_space.empty()) return false;  // It would be those of that name in all namespaces.
   const auto names_it = [&](const api::IngressTLS& tls) { return tls.secret_name == name; };
   const std::string prefix = store_key(api::kind_of<api::Ingress>(), name_space, "");
   bool found = false;

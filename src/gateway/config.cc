@@ -130,7 +130,7 @@ json::Value to_value(const ProviderConfig& provider) {
     headers.push_back(json::Object{{"name", name}, {"value", value}});
   return json::Object{{"baseURL", provider.base_url},
                       {"keyHeader", provider.key_header},
-                      {"key", base64url_encode(provider.key)},
+                      {"key", jose::base64url_encode(provider.key)},
                       {"headers", std::move(headers)},
                       {"ca", provider.ca},
                       {"problem", provider.problem}};
@@ -141,7 +141,7 @@ ProviderConfig provider_from(const json::Object& object) {
                           .key_header = string_in(object, "keyHeader"),
                           .ca = string_in(object, "ca"),
                           .problem = string_in(object, "problem")};
-  if (auto key = base64url_decode(string_in(object, "key")); key) {
+  if (auto key = jose::base64url_decode(string_in(object, "key")); key) {
     provider.key = *std::move(key);
   } else {
     provider.problem = "its saved key cannot be read";

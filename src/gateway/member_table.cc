@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "gateway/durable_axis.h"
-#include "gateway/jws_key.h"
+#include "jose/jws_key.h"
 #include "gateway/member_window.h"
 
 namespace insula::gateway {
@@ -313,7 +313,7 @@ std::span<MemberTable::Place> MemberTable::set_of(const Id& id) const {
 
 MemberTable::Id MemberTable::id_of(std::string_view member) const {
   std::string text(reinterpret_cast<const char*>(layout().salt.data()), sizeof layout().salt);
-  const std::string hash = sha256(text.append(member));
+  const std::string hash = jose::sha256(text.append(member));
   Id id;
   std::memcpy(&id.high, hash.data(), sizeof id.high);
   std::memcpy(&id.low, hash.data() + sizeof id.high, sizeof id.low);

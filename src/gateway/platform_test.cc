@@ -401,7 +401,9 @@ TEST(PlatformWatch, KeepsTheLastGoodPricesWhileTheConfigMapIsWrong) {
   client::testing::FakeApi api(system_clock());
   MetricsRegistry registry;
   const PriceList saved{.currency = "USD", .models = {{"m", {1, 1, 1}}}};
-  PlatformWatch watch(api, registry, saved, std::nullopt, {});
+  PlatformWatch watch(api, registry,
+                      {.tenants = {}, .api_keys = {}, .builtin_keys = {}, .prices = saved},
+                      std::nullopt, {});
   const auto refused = [&] { return registry.gauge("insula_gateway_prices_refused", "").value(); };
   const auto scenario = [&]() -> Task<> {
     api::Namespace system;

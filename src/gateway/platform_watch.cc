@@ -35,7 +35,7 @@ controller::ReflectorOptions selected(std::string_view name_space, std::string f
 
 PlatformWatch::PlatformWatch(client::Client& client,
                              MetricsRegistry& registry,
-                             PriceList prices,
+                             const GatewayConfig& last,
                              std::optional<KeySource> cluster_keys,
                              Log log)
     : client_(client),
@@ -44,8 +44,9 @@ PlatformWatch::PlatformWatch(client::Client& client,
           "insula_gateway_prices_refused",
           "1 while the ConfigMap model-prices cannot be understood and the last good prices hold. "
           "The gateway's log says what is wrong with it.")),
-      prices_(std::move(prices)),
+      prices_(last.prices),
       cluster_keys_(std::move(cluster_keys)),
+      certificates_(last.certificates, registry, log),
       tenants_(client, {}, log),
       services_(client, {}, log),
       slices_(client, {}, log),
@@ -190,6 +191,7 @@ GatewayConfig PlatformWatch::config() {
   }
   GatewayConfig config = make_config(objects);
   config.prices = prices_;
+  certificates_.settle(config.certificates);
   return config;
 }
 

@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "controller/informer.h"
 #include "gateway/config.h"
+#include "gateway/good_certificates.h"
 #include "gateway/platform_config.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -25,12 +26,12 @@ namespace insula::gateway {
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
  public:
-  /// `prices`: those that were last known. They hold until others are read, and while the ConfigMap
-  /// of prices cannot be understood, which is told in the log and by a metric. `cluster_keys`: as
-  /// in PlatformObjects.
+  /// `last`: what was last known. Its prices hold until others are read, and while the ConfigMap of
+  /// prices cannot be understood, which is told in the log and by a metric; so do its certificates.
+  /// `cluster_keys`: as in PlatformObjects.
   PlatformWatch(client::Client& client,
                 MetricsRegistry& registry,
-                PriceList prices,
+                const GatewayConfig& last,
                 std::optional<KeySource> cluster_keys,
                 Log log);
 
@@ -52,6 +53,7 @@ class PlatformWatch {
   Log log_;
   Gauge& prices_refused_;
   PriceList prices_;
+  GoodCertificates certificates_;
   std::string prices_problem_;  // as last told
   Event changed_;
   std::optional<GatewayConfig> last_;

@@ -142,8 +142,9 @@ class Process {
         .issuer = std::string(api::kServiceAccountIssuer),
         .jwks_uri = config.server + "/openid/v1/jwks",
         .ca = config.ca_pem.empty() ? std::nullopt : std::optional(config.ca_pem)};
-    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_prices_,
-                                             std::move(cluster_keys), log_);
+    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_, std::move(cluster_keys),
+                                             log_);
+    saved_ = {};
     watch_->start();
     tasks_.spawn(follow_platform());
     co_return Result<>();
@@ -181,7 +182,7 @@ class Process {
   Task<bool> apply_saved() {
     auto saved = load_config(snapshot_file());
     if (!saved && saved.error().code() == ErrorCode::kNotFound) co_return false;
-    if (saved) saved_prices_ = saved->prices;
+    if (saved) saved_ = *saved;
     auto applied = saved ? co_await apply(*saved) : Result<>(std::unexpected(saved.error()));
     if (!applied) {
       log_.warn("saved routes ignored", "err", applied.error());
@@ -256,7 +257,7 @@ class Process {
   MetricsRegistry::Registration process_metrics_;
   CertificateFiles certificate_;
   bool said_ready_ = false;
-  PriceList saved_prices_;
+  GatewayConfig saved_;  // until the platform is followed
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<IssuerKeys> issuer_keys_;
   SystemResolver resolver_;

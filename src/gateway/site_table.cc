@@ -49,6 +49,7 @@ const SiteRoute* Site::find(std::string_view path) const {
   return longest == kNone ? nullptr : &routes_[longest];
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): size_ bytes are written
 HostName::HostName(std::string_view host) {
   if (host.starts_with('[')) return;
   host = host.substr(0, host.find(':'));

@@ -75,7 +75,7 @@ class HostName {
  private:
   static constexpr std::size_t kMax = 255;
 
-  std::array<char, kMax> bytes_;  // NOLINT(cppcoreguidelines-pro-type-member-init): size_ of them
+  std::array<char, kMax> bytes_;
   std::size_t size_ = 0;
 };
 

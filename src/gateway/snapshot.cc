@@ -71,10 +71,6 @@ SnapshotBuilder::SnapshotBuilder(std::filesystem::path directory,
     : directory_(std::move(directory)),
       clock_(clock),
       registry_(registry),
-      certificates_refused_(registry.gauge(
-          "insula_gateway_certificates_refused",
-          "Certificates of Ingresses that cannot be used, so that the last good ones are shown, or "
-          "the gateway's own. The gateway's log and the Ingress's events say what is wrong.")),
       log_(std::move(log)),
       windows_max_(windows_max) {}
 
@@ -494,8 +490,8 @@ Result<> SnapshotBuilder::add_provider(const TenantConfig& tenant,
   const ProviderConfig& provider = *config.provider;
   const std::string owner = fmt::format(
       "{}/{}/{}", tenant.name, config.service_host,
-      base64url_encode(
-          sha256(fmt::format("{}\n{}\n{}", provider.key_header, provider.key, provider.ca))));
+      jose::base64url_encode(
+          jose::sha256(fmt::format("{}\n{}\n{}", provider.key_header, provider.key, provider.ca))));
   backend.retries = retries_of(owner);
   if (!provider.problem.empty()) return fail(ErrorCode::kInvalid, provider.problem);
   INSULA_TRY(Provider made, Provider::make(provider));
@@ -553,28 +549,20 @@ void SnapshotBuilder::add_certificates(Snapshot& snapshot, const GatewayConfig& 
     for (const std::string& host : certificate.hosts)
       snapshot.certificates.add(host, context);
   }
-  certificates_refused_.set(static_cast<double>(std::ranges::count_if(
-      certificates_, [](const auto& entry) { return entry.second.refused; })));
 }
 
-/// nullptr: there never was one of this name that could be used.
+/// nullptr: it cannot be used.
 std::shared_ptr<net::TlsContext> SnapshotBuilder::context_of(const CertificateConfig& config) {
   Certificate& known = certificates_[config.name];
-  const bool same = known.chain == config.chain && known.key == config.key;
-  if (same && (known.refused || known.context != nullptr)) return known.context;
-  known.chain = config.chain;
-  known.key = config.key;
+  if (known.chain == config.chain && known.key == config.key) return known.context;
   auto context = net::TlsContext::server({.certificate_chain = config.chain,
                                           .private_key = config.key,
                                           .client_ca = {},
                                           .alpn = alpn_protocols()});
-  known.refused = !context;
-  if (context) {
-    known.context = *std::move(context);
-  } else {
-    log_.error("certificate not used: the last good one stays", "certificate", config.name, "err",
-               context.error());
+  if (!context) {
+    log_.error("certificate not used", "certificate", config.name, "err", context.error());
   }
+  known = {config.chain, config.key, context.value_or(nullptr)};
   return known.context;
 }
 

@@ -221,7 +221,6 @@ class SnapshotBuilder {
   std::filesystem::path directory_;
   const Clock& clock_;
   MetricsRegistry& registry_;
-  Gauge& certificates_refused_;
   Log log_;
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
@@ -260,9 +259,7 @@ class SnapshotBuilder {
   struct Certificate {
     std::string chain;
     std::string key;
-    bool refused = false;
-    /// Of the last one that could be used.
-    std::shared_ptr<net::TlsContext> context;
+    std::shared_ptr<net::TlsContext> context;  // null: it cannot be used
   };
 
   std::map<std::string, Certificate> certificates_;  // by name

@@ -157,7 +157,7 @@ class Worker {
 
  private:
   struct Opened;
-  class NameChoice;
+  class NameChoice;  // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
   Task<> accept_all(std::unique_ptr<net::Listener> listener);
   Task<> run(std::unique_ptr<Opened> opened, std::unique_ptr<net::Stream> stream);

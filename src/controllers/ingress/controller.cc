@@ -86,7 +86,6 @@ Task<Result<controller::Outcome>> IngressController::reconcile(controller::Key /
   const std::vector<api::AdmittedIngress> admitted = api::admit_ingresses(known);
   api::HostHolders holders = api::holders_of(admitted);
   holders.merge(reserved);
-  INSULA_CO_TRY_VOID(co_await remember(std::move(holders)));
   std::set<std::string> served;
   for (const api::AdmittedIngress& one : admitted) {
     served.insert(one.ingress->metadata.uid);
@@ -100,6 +99,7 @@ Task<Result<controller::Outcome>> IngressController::reconcile(controller::Key /
     if (!served.contains(ingress->metadata.uid) && ingress->status.load_balancer == balancer_)
       INSULA_CO_TRY_VOID(co_await write_status(ingress, {}));
   }
+  INSULA_CO_TRY_VOID(co_await remember(std::move(holders)));
   co_return controller::kDone;
 }
 
