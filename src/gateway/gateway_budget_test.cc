@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 class GatewayBudgetTest : public GatewayTest {
  protected:
   http::Response as_member(std::string_view member) {
-    const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+    const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
     const std::string token =
         mint_token(signer, {.tenant = "alpha", .subject = std::string(member)},
                    system_clock().wall())

@@ -321,7 +321,7 @@ TEST_F(GatewayTest, AMemberIsHeldToLimitsOfItsOwnBesideItsTenants) {
   config_.tenants[0].member_limits = {.requests_per_hour = 1, .tokens_per_minute = 1000};
   config_.tenants[0].members = {{"bob", {.requests_per_hour = 2}}};
   start({model.address}, 2);
-  const auto signer = JwsSigner::from_private_pem(keys_.private_pem).value();
+  const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
   const auto as = [&](std::string_view member) {
     const std::string token =
         mint_token(signer, {.tenant = "alpha", .subject = std::string(member)},
@@ -366,7 +366,7 @@ TEST_F(GatewayTest, MembersWhoseLimitsCannotBeKeptAreUnavailableAndKeysAreServed
   config_.tenants[0].member_limits = {.concurrent_requests = 5};
   std::filesystem::create_directories(directory_ / "limits/alpha.members");
   start({model.address});
-  const std::string token = mint_token(JwsSigner::from_private_pem(keys_.private_pem).value(),
+  const std::string token = mint_token(jose::JwsSigner::from_private_pem(keys_.private_pem).value(),
                                        {.tenant = "alpha"}, system_clock().wall())
                                 .value();
   EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(token)).status, 503);

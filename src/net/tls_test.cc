@@ -116,7 +116,7 @@ Task<> converse_again(std::shared_ptr<TlsContext> server,
   auto pair = stream_pair(Loop::current()).value();
   TlsPeer peer;
   TaskGroup group;
-  group.spawn(answer(std::move(server), std::move(pair[0]), &peer));
+  group.spawn(answer(std::move(server), std::move(pair[0]), &peer, nullptr));
   auto secured = co_await tls_connect(std::move(client), std::move(pair[1]), "insula.test",
                                       Loop::current().now() + 10s, std::move(resumption));
   EXPECT_TRUE(secured.has_value());
