@@ -199,7 +199,8 @@ TEST_F(ApiServerTest, WritesTablesInTheVersionAskedFor) {
   for (const std::string version : {"v1", "v1beta1"}) {
     for (const std::string form : {"Table", "PartialObjectMetadataList"}) {
       auto request = server.request("GET", kMaps);
-      request.headers.set("Accept", "application/json;as=" + form + ";g=meta.k8s.io;v=" + version);
+      request.headers.set("Accept",
+                          fmt::format("application/json;as={};g=meta.k8s.io;v={}", form, version));
       const json::Value answer = server.parsed(server.send(std::move(request)));
       EXPECT_EQ(answer["kind"].text(), form);
       EXPECT_EQ(answer["apiVersion"].text(), "meta.k8s.io/" + version);

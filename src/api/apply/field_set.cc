@@ -1,6 +1,7 @@
 #include "api/apply/field_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace insula::api {
@@ -17,6 +18,17 @@ bool FieldSet::operator==(const FieldSet& other) const = default;
 FieldSet FieldSet::leaf() {
   FieldSet out;
   out.member_ = true;
+  return out;
+}
+
+FieldSet FieldSet::of(std::vector<Child> children) {
+  std::erase_if(children, [](const Child& child) { return child.below.empty(); });
+  if (!std::ranges::is_sorted(children, {}, &Child::at))
+    std::ranges::sort(children, {}, &Child::at);
+  FieldSet out;
+  out.children_.reserve(children.size());
+  for (Child& child : children)
+    out.add(std::move(child.at), std::move(child.below));
   return out;
 }
 
@@ -47,8 +59,22 @@ void FieldSet::add(PathElement element, FieldSet below) {
 
 void FieldSet::unite(const FieldSet& other) {
   member_ = member_ || other.member_;
-  for (const Child& child : other.children_)
-    add(child.at, child.below);
+  if (other.children_.empty()) return;
+  std::vector<Child> merged;
+  merged.reserve(children_.size() + other.children_.size());
+  auto mine = children_.begin();
+  for (const Child& theirs : other.children_) {
+    for (; mine != children_.end() && mine->at < theirs.at; ++mine)
+      merged.push_back(std::move(*mine));
+    if (mine != children_.end() && mine->at == theirs.at) {
+      mine->below.unite(theirs.below);
+      merged.push_back(std::move(*mine++));
+    } else {
+      merged.push_back(theirs);
+    }
+  }
+  std::move(mine, children_.end(), std::back_inserter(merged));
+  children_ = std::move(merged);
 }
 
 void FieldSet::subtract(const FieldSet& other) {

@@ -28,6 +28,9 @@ class FieldSet {
 
   /// The set of the empty path alone: a leaf to add() somewhere.
   [[nodiscard]] static FieldSet leaf();
+  /// The union of what is below each of `children`, which may be in any order, repeat elements and
+  /// be empty. Cost: that of sorting, where add() costs a move of all that come behind.
+  [[nodiscard]] static FieldSet of(std::vector<Child> children);
 
   [[nodiscard]] bool empty() const { return !member_ && children_.empty(); }
 
@@ -43,7 +46,7 @@ class FieldSet {
   [[nodiscard]] const FieldSet* find(const PathElement& element) const;
   [[nodiscard]] const FieldSet* find_field(std::string_view name) const;
 
-  /// Unites `below` with what is below `element`.
+  /// Unites `below` with what is below `element`. Fast for elements in their order.
   void add(PathElement element, FieldSet below);
 
   void unite(const FieldSet& other);

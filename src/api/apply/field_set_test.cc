@@ -144,6 +144,16 @@ TEST(FieldSet, OperationsAreThoseOfSetsOfPaths) {
   }
 }
 
+TEST(FieldSet, IsMadeOfChildrenInAnyOrder) {
+  std::vector<FieldSet::Child> children;
+  children.push_back({PathElement::field("b"), FieldSet::leaf()});
+  children.push_back({PathElement::field("c"), FieldSet()});
+  children.push_back({PathElement::field("a"), read(R"({"f:x":{}})")});
+  children.push_back({PathElement::field("a"), read(R"({"f:w":{}})")});
+  EXPECT_EQ(write_fields_v1(FieldSet::of(std::move(children))),
+            R"({"f:a":{"f:w":{},"f:x":{}},"f:b":{}})");
+}
+
 TEST(FieldSet, EqualSetsAreEqualTextsAndBack) {
   for (unsigned seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE(seed);

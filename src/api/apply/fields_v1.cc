@@ -1,4 +1,5 @@
 #include <utility>
+#include <vector>
 
 #include "api/apply/field_set.h"
 #include "json/parse.h"
@@ -26,17 +27,20 @@ void write(const FieldSet& set, bool root, std::string& out) {
 Result<FieldSet> read(const json::Value& value, bool root) {
   const json::Object* object = value.as_object();
   if (object == nullptr) return fail(ErrorCode::kBadRequest, "fieldsV1: expected an object");
-  FieldSet out;
   if (object->empty() && !root) return FieldSet::leaf();
+  bool member = false;
+  std::vector<FieldSet::Child> children;
   for (const auto& [name, below] : *object) {
     if (name == kSelf) {
-      out.set_member(true);
+      member = true;
       continue;
     }
     INSULA_TRY(FieldSet child, read(below, false));
     auto element = PathElement::parse_fields_v1(name);
-    if (element) out.add(*std::move(element), std::move(child));
+    if (element) children.push_back({*std::move(element), std::move(child)});
   }
+  FieldSet out = FieldSet::of(std::move(children));
+  out.set_member(member);
   return out;
 }
 

@@ -189,7 +189,7 @@ void ManagedFields::cap_update_managers() {
 }
 
 const FieldSet& unowned_fields() {
-  static const FieldSet kFields = [] {
+  static const FieldSet fields = [] {
     FieldSet metadata = FieldSet::leaf();
     for (const char* name : {"name", "namespace", "creationTimestamp", "selfLink", "uid",
                              "clusterName", "generation", "managedFields", "resourceVersion"})
@@ -198,7 +198,7 @@ const FieldSet& unowned_fields() {
     out.add(PathElement::field("metadata"), std::move(metadata));
     return out;
   }();
-  return kFields;
+  return fields;
 }
 
 bool resets_managed_fields(const std::vector<ManagedFieldsEntry>& entries) {

@@ -71,13 +71,15 @@ class Collector {
                           MergeShape shape,
                           const Value& value,
                           const std::string& path) {
-    FieldSet out;
     if (!value.is_object()) {
       fault(path, "expected map, got " + shown(value));
-      return out;
+      return {};
     }
+    std::vector<FieldSet::Child> children;
     for (const auto& [name, member] : *value.as_object()) {
-      const std::string at = path + "." + name;
+      std::string at = path;
+      at += '.';
+      at += name;
       const auto declared = schema_.member(type, name);
       if (!declared) {
         fault(at, "field not declared in schema");
@@ -86,17 +88,17 @@ class Collector {
       FieldSet below = collect(*declared, member, at);
       const bool bare = member.is_null() || (member.is_object() && member.as_object()->empty());
       if (shape == MergeShape::kMap || bare) below.set_member(true);
-      out.add(PathElement::field(name), std::move(below));
+      children.push_back({PathElement::field(name), std::move(below)});
     }
-    return out;
+    return FieldSet::of(std::move(children));
   }
 
   FieldSet collect_list(const MergeType& type, const Value& value, const std::string& path) {
-    FieldSet out;
     if (!value.is_array()) {
       fault(path, "expected list, got " + shown(value));
-      return out;
+      return {};
     }
+    std::vector<FieldSet::Child> children;
     const ListItems items(schema_, type, value.as_array());
     for (const std::string& problem : items.problems())
       fault(path, problem);
@@ -106,9 +108,9 @@ class Collector {
       if (item.values.size() > 1) fault(path, "duplicate entries for key " + at);
       FieldSet below = collect(element, *item.values.front(), path + at);
       below.set_member(true);
-      out.add(item.at, std::move(below));
+      children.push_back({item.at, std::move(below)});
     }
-    return out;
+    return FieldSet::of(std::move(children));
   }
 
   const MergeSchema& schema_;
@@ -121,58 +123,65 @@ class Comparer {
   explicit Comparer(const MergeSchema& schema) : schema_(schema) {}
 
   Comparison compare(const MergeType& type, const Value* before, const Value* after) {
-    Comparison out;
-    if (before == nullptr && after == nullptr) return out;
-    if (before != nullptr && after != nullptr && *before == *after) return out;
+    Parts parts;
+    if (before == nullptr && after == nullptr) return {};
     const MergeShape shape = shape_of(type, after != nullptr ? *after : *before);
     const auto fits = [shape](const Value* value) {
       return value == nullptr || value->is_null() ||
              (is_object_shape(shape) ? value->is_object() : value->is_array());
     };
-    const bool whole = !(is_object_shape(shape) || is_list_shape(shape));
-    if (whole || !fits(before) || !fits(after)) {
-      out.modified.set_member(before != nullptr && after != nullptr);
-    } else if (is_object_shape(shape)) {
-      compare_objects(type, before, after, out);
-    } else {
-      compare_lists(type, before, after, out);
-    }
+    const bool both = before != nullptr && after != nullptr;
+    const bool whole =
+        !(is_object_shape(shape) || is_list_shape(shape)) || !fits(before) || !fits(after);
+    // Objects find out for themselves that they are equal.
+    if (both && (whole || is_list_shape(shape)) && *before == *after) return {};
+    if (!whole && is_object_shape(shape)) compare_objects(type, before, after, parts);
+    if (!whole && is_list_shape(shape)) compare_lists(type, before, after, parts);
+    Comparison out{FieldSet::of(std::move(parts.added)), FieldSet::of(std::move(parts.modified)),
+                   FieldSet::of(std::move(parts.removed))};
     out.added.set_member(before == nullptr);
+    out.modified.set_member(whole && both);
     out.removed.set_member(after == nullptr);
     return out;
   }
 
  private:
-  static void add(const PathElement& at, Comparison below, Comparison& out) {
-    out.added.add(at, std::move(below.added));
-    out.modified.add(at, std::move(below.modified));
-    out.removed.add(at, std::move(below.removed));
+  using Children = std::vector<FieldSet::Child>;
+
+  struct Parts {
+    Children added;
+    Children modified;
+    Children removed;
+  };
+
+  static void add(const PathElement& at, Comparison below, Parts& out) {
+    const auto add_to = [&at](FieldSet& set, Children& children) {
+      if (!set.empty()) children.push_back({at, std::move(set)});
+    };
+    add_to(below.added, out.added);
+    add_to(below.modified, out.modified);
+    add_to(below.removed, out.removed);
   }
 
   void compare_member(const MergeType& type,
                       std::string_view name,
                       const Value* before,
                       const Value* after,
-                      Comparison& out) {
-    const bool both = before != nullptr && after != nullptr;
-    if (both && *before == *after) return;
+                      Parts& out) {
     const MergeType member = member_or_any(schema_, type, name);
     // What the schema implies is on both sides, as long as there is an object for it to be in.
-    static const Value kNothing;
+    static const Value nothing;
     const bool leaf = member.shape == MergeShape::kScalar || member.shape == MergeShape::kAtomic;
     if (parents_ && member.implied && !leaf) {
-      if (before == nullptr) before = &kNothing;
-      if (after == nullptr) after = &kNothing;
+      if (before == nullptr) before = &nothing;
+      if (after == nullptr) after = &nothing;
     }
     const bool parents = std::exchange(parents_, before != nullptr && after != nullptr);
     add(PathElement::field(name), compare(member, before, after), out);
     parents_ = parents;
   }
 
-  void compare_objects(const MergeType& type,
-                       const Value* before,
-                       const Value* after,
-                       Comparison& out) {
+  void compare_objects(const MergeType& type, const Value* before, const Value* after, Parts& out) {
     if (after != nullptr && after->is_object()) {
       for (const auto& [name, value] : *after->as_object())
         compare_member(type, name, before != nullptr ? before->find(name) : nullptr, &value, out);
@@ -184,10 +193,7 @@ class Comparer {
     }
   }
 
-  void compare_lists(const MergeType& type,
-                     const Value* before,
-                     const Value* after,
-                     Comparison& out) {
+  void compare_lists(const MergeType& type, const Value* before, const Value* after, Parts& out) {
     const ListItems old(schema_, type, before != nullptr ? before->as_array() : nullptr);
     const ListItems now(schema_, type, after != nullptr ? after->as_array() : nullptr);
     for (const ListItems::Item& item : now.items())
@@ -200,7 +206,7 @@ class Comparer {
   void compare_items(const MergeType& list,
                      const ListItems::Item* before,
                      const ListItems::Item* after,
-                     Comparison& out) {
+                     Parts& out) {
     const PathElement& at = after != nullptr ? after->at : before->at;
     const bool equals = (before != nullptr && before->values.size() > 1) ||
                         (after != nullptr && after->values.size() > 1);

@@ -16,8 +16,8 @@ namespace {
 using ::testing::HasSubstr;
 
 const TableSchema& pods() {
-  static const TableSchema kSchema(type_of<Pod>());
-  return kSchema;
+  static const TableSchema schema(type_of<Pod>());
+  return schema;
 }
 
 json::Value value(std::string_view text) {

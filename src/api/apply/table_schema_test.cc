@@ -54,15 +54,15 @@ class Expected {
   explicit Expected(const std::map<std::string, json::Value>& schemas) : schemas_(schemas) {}
 
   /// The schema that a property refers to, or itself.
-  [[nodiscard]] const json::Value& resolved(const json::Value& property) const {
+  [[nodiscard]] const json::Value* resolved(const json::Value& property) const {
     std::string_view ref = property["$ref"].text();
     if (const json::Array* all = property["allOf"].as_array()) ref = all->front()["$ref"].text();
-    if (ref.empty()) return property;
-    return schemas_.at(std::string(ref.substr(ref.rfind('/') + 1)));
+    if (ref.empty()) return &property;
+    return &schemas_.at(std::string(ref.substr(ref.rfind('/') + 1)));
   }
 
   [[nodiscard]] MergeShape shape(const json::Value& property) const {
-    const json::Value& schema = resolved(property);
+    const json::Value& schema = *resolved(property);
     const std::string_view list = property["x-kubernetes-list-type"].text();
     const std::string_view map = property["x-kubernetes-map-type"].text();
     if (schema["type"].text() == "array") {
@@ -114,7 +114,7 @@ TEST(TableSchema, OwnershipOfEveryFieldIsThatOfKubernetes) {
       EXPECT_EQ(static_cast<int>(member->shape), static_cast<int>(expected.shape(property)));
       if (member->shape == MergeShape::kList) {
         EXPECT_EQ(member->keys, sorted_keys(property));
-        const json::Value& item = expected.resolved(property["items"]);
+        const json::Value& item = *expected.resolved(property["items"]);
         each_key(member->keys, [&](std::string_view key) {
           const json::Value* value = item["properties"][key].find("default");
           if (value != nullptr) EXPECT_EQ(table.key_default(*member, key), *value) << key;
