@@ -87,7 +87,7 @@ class GatewayWebSocketTest : public GatewayTest {
 
   void write(std::string_view text) { EXPECT_TRUE(wait(write_task(std::string(text)))); }
 
-  Task<bool> write_task(std::string text) {
+  Task<bool> write_task(std::string text) const {
     const auto written = co_await connection_->write(text);
     co_return written.has_value();
   }
@@ -95,7 +95,7 @@ class GatewayWebSocketTest : public GatewayTest {
   /// What comes until the text ends so, or the connection does.
   std::string read_until(std::string end) { return wait(read_task(std::move(end))); }
 
-  Task<std::string> read_task(std::string end) {
+  Task<std::string> read_task(std::string end) const {
     std::string all;
     std::array<char, 4096> buffer{};
     while (!all.ends_with(end)) {
