@@ -64,7 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(
   check_path(method, target);
   (void)negotiate(rest);
   (void)body_format(rest);
-  if (size < 4096) (void)api_document(http::target_path(target), rest);
+  static ApiDocuments documents;
+  if (size < 4096) (void)documents.find(http::target_path(target), rest);
   const std::map<std::string, std::string> labels{{"app", "web"}, {"n", "7"}};
   if (const auto selector = LabelSelector::parse(rest)) (void)selector->matches(labels);
   if (const auto selector = FieldSelector::parse(rest))
