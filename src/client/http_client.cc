@@ -80,6 +80,7 @@ Result<std::unique_ptr<HttpClient>> HttpClient::make(const Kubeconfig& config,
   Result<http::Origin> origin = http::Origin::parse(config.server);
   if (!origin) return std::unexpected(std::move(origin).error().in("server " + config.server));
   http::ClientOptions http;
+  http.connections_per_origin = kConnectionsMax;
   if (origin->tls) {
     if (!config.tls_server_name.empty()) origin->host = config.tls_server_name;
     net::TlsClientOptions tls;
