@@ -19,8 +19,8 @@ struct HttpClientOptions {
   std::chrono::seconds watch_timeout = std::chrono::minutes(5);
 };
 
-/// Connections to the server. Each watch has one for itself, and a control plane watches every kind:
-/// what is beyond waits, and a watch that waits sees nothing.
+/// Connections to the server. Each watch has one for itself, and a control plane watches every
+/// kind: what is beyond waits, and a watch that waits sees nothing.
 inline constexpr std::size_t kConnectionsMax = 1'000;
 
 /// Longest event of a watch.

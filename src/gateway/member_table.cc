@@ -9,8 +9,8 @@
 
 #include "base/random.h"
 #include "gateway/durable_axis.h"
-#include "jose/jws_key.h"
 #include "gateway/member_window.h"
+#include "jose/jws_key.h"
 
 namespace insula::gateway {
 namespace {

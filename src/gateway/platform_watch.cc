@@ -93,8 +93,9 @@ PlatformWatch::PlatformWatch(client::Client& client,
 }
 
 std::vector<controller::Mirror*> PlatformWatch::mirrors() {
-  return {&tenants_,   &services_,        &slices_,     &api_keys_,      &provider_keys_, &token_issuer_,
-          &model_prices_, &ingresses_, &ingress_classes_, &namespaces_, &ingress_hosts_, &accounts_};
+  return {&tenants_,         &services_,     &slices_,        &api_keys_,
+          &provider_keys_,   &token_issuer_, &model_prices_,  &ingresses_,
+          &ingress_classes_, &namespaces_,   &ingress_hosts_, &accounts_};
 }
 
 void PlatformWatch::start() {

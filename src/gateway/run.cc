@@ -142,8 +142,8 @@ class Process {
         .issuer = std::string(api::kServiceAccountIssuer),
         .jwks_uri = config.server + "/openid/v1/jwks",
         .ca = config.ca_pem.empty() ? std::nullopt : std::optional(config.ca_pem)};
-    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_, std::move(cluster_keys),
-                                             log_);
+    watch_ =
+        std::make_unique<PlatformWatch>(*client_, registry_, saved_, std::move(cluster_keys), log_);
     saved_ = {};
     watch_->start();
     tasks_.spawn(follow_platform());
