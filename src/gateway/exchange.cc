@@ -113,7 +113,7 @@ std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
 
 /// Whether something of the request is charged to a budget of money.
 bool is_paid(const Request& request) {
-  return request.operation != llm::Operation::kModels &&
+  return request.site_route == nullptr && request.operation != llm::Operation::kModels &&
          std::ranges::any_of(request.limits().values, [](const Limits* limits) {
            return limits != nullptr && limits->most.budget.limits_spend();
          });
@@ -350,6 +350,7 @@ Result<> Exchange::accept_for_site(Request& request,
     return fail(ErrorCode::kNotFound, "no route of this host has such a path");
   }
   request.site_route = route;
+  session_ = 0;
   if (route->access == RouteAccess::kNobody) {
     return fail(ErrorCode::kForbidden,
                 "nobody may use this route: it does not say understandably who may");

@@ -133,6 +133,7 @@ class Exchange {
   Task<Visit> wait_for_seat(Request& request);
   Task<bool> refuse_unseated(Request& request);
   static bool is_awaited(const Backend& backend);
+  static bool may_wait(const Request& request);
   void charge_for(const Request& request);
   void address_to(const Request& request, const Backend& backend);
   bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);

@@ -102,6 +102,12 @@ Task<bool> Exchange::refuse_unseated(Request& request) {
                               request.backend->service_host, queue.wait_seconds)));
 }
 
+/// Whether the request waits when there is no place for it. Those of sites are nobody's models, and
+/// count against no bound.
+bool Exchange::may_wait(const Request& request) {
+  return request.site_route == nullptr && request.tenant->queue.requests > 0;
+}
+
 /// Others wait for an endpoint of this backend: who comes now comes after them.
 bool Exchange::is_awaited(const Backend& backend) {
   for (const auto& endpoint : backend.endpoints) {

@@ -215,7 +215,8 @@ Task<Exchange::Attempt> Exchange::ask(Request& request, const Backend& backend, 
   request.backend = &backend;
   if (!first) backend.retries->count(worker_.coarse_now());
   tries_ = {};
-  if (!first && is_awaited(backend)) co_return Attempt::kBusy;
+  const bool of_site = request.site_route != nullptr;
+  if (!first && !of_site && is_awaited(backend)) co_return Attempt::kBusy;
   address_to(request, backend);
   auto result = Attempt::kBusy;
   Endpoint* endpoint = nullptr;
@@ -242,7 +243,7 @@ Task<bool> Exchange::route(Request& request) {
   for (std::size_t at = 0;; ++at) {
     last_candidate_ = at + 1 == backends.size();
     auto result = co_await ask(request, *backends[at], Visit());
-    if (result == Attempt::kBusy && last_candidate_ && request.tenant->queue.requests > 0) {
+    if (result == Attempt::kBusy && last_candidate_ && may_wait(request)) {
       Visit visit = co_await wait_for_seat(request);
       if (!visit && !client_gone_) co_return co_await refuse_unseated(request);
       result =

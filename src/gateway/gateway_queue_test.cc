@@ -50,6 +50,21 @@ class GatewayQueueTest : public GatewayModelsTest {
     out.emplace_back(std::move(tenant), response ? response->status : 0);
   }
 
+  Task<> visit(std::string host, std::vector<std::pair<std::string, int>>& out) {
+    http::Client own({});
+    http::Request request{"GET", "/", {{"Host", host}}, ""};
+    const auto response =
+        co_await own.send({address_, "gateway", false}, std::move(request), loop_.now() + 20s);
+    out.emplace_back(std::move(host), response ? response->status : 0);
+  }
+
+  /// Once the server has been asked so often.
+  Task<bool> asked(int count) {
+    while (large_.requests != count)
+      co_await yield();
+    co_return true;
+  }
+
   /// Once so many of a tenant wait.
   Task<bool> waiting(int count, std::string tenant = "alpha") {
     while (metric("insula_gateway_queued_requests", tenant) != count)
@@ -86,6 +101,25 @@ TEST_F(GatewayQueueTest, ARequestWaitsForAPlaceAndTooManyAreRefused) {
   EXPECT_EQ(answers_.size(), 3U);
   EXPECT_EQ(metric("insula_gateway_queued_requests"), 0);
   EXPECT_EQ(ask("m").status, 200);
+}
+
+TEST_F(GatewayQueueTest, RequestsOfARouteDoNotStandInTheQueue) {
+  BackendConfig unbounded = at(large_.address());
+  config_.sites = {{"www.example.com", "alpha", {{.path = "/", .backend = unbounded}}}};
+  start_with_queue({.requests = 2});
+  TaskGroup asking;
+  asking.spawn(keep_status("alpha", answers_));
+  ASSERT_TRUE(wait(large_.reached()));
+  asking.spawn(keep_status("alpha", answers_));
+  ASSERT_TRUE(wait(waiting(1)));
+  asking.spawn(visit("www.example.com", answers_));
+  ASSERT_TRUE(wait(asked(2)));
+  EXPECT_EQ(metric("insula_gateway_queued_requests"), 1);
+  large_.go_on();
+  ASSERT_TRUE(wait(finish(asking)));
+  EXPECT_EQ(answers_.size(), 3U);
+  for (const auto& [whose, status] : answers_)
+    EXPECT_EQ(status, 200) << whose;
 }
 
 TEST_F(GatewayQueueTest, ATenantThatFloodsTheQueueDoesNotKeepAnotherOut) {

@@ -81,6 +81,8 @@ TEST_F(GatewaySitesTest, AServerSeesTheRequestAsItCameAndWhoItIsFrom) {
 
 TEST_F(GatewaySitesTest, NothingOfItIsBilledOrLimited) {
   config_.tenants[0].limits.requests_per_hour = 0;
+  // What is served there has no price.
+  config_.tenants[0].limits.budget.spend_per_day = 1;
   start_sites({{"www.example.com", "alpha", {path("/", small_.address())}}});
   EXPECT_EQ(get("www.example.com", "/").status, 200);
   EXPECT_EQ(usage().requests, 0);
