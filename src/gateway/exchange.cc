@@ -307,6 +307,7 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   } else {
     if (auto expected = expect_admission(request); !expected)
       co_return co_await refuse(request, std::move(expected).error());
+    body_.belong_to(request.tenant->name);
     if (auto arrived = co_await client_.receive_body(); !arrived)
       co_return co_await refuse(request, std::move(arrived).error());
     payload_ = body_.text();

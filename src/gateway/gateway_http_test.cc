@@ -223,7 +223,7 @@ TEST_F(GatewayHttpTest, BodiesBeyondALoopsBudgetAreRefusedAndTheBudgetComesBack)
                             std::string(1500, 'x') + "\r\n0\r\n\r\n";
   const std::string small =
       head("POST /t/v1/files", "Transfer-Encoding: chunked\r\nConnection: close\r\n");
-  const std::string chunk = "384\r\n" + std::string(900, 'x') + "\r\n0\r\n\r\n";
+  const std::string chunk = "190\r\n" + std::string(400, 'x') + "\r\n0\r\n\r\n";
   for (int i = 0; i < 3; ++i) {
     const std::string reply = talk({large});
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 503")) << reply;

@@ -10,6 +10,9 @@
 #include "llm/request.h"
 
 namespace insula::gateway {
+
+HeldBody::HeldBody(Worker& worker) : worker_(worker), memory_(worker.body_memory()) {}
+
 std::unexpected<Error> body_too_large(std::size_t bytes_max) {
   return fail(ErrorCode::kTooLarge,
               fmt::format("the request body may have at most {} bytes", bytes_max));
@@ -43,9 +46,7 @@ std::span<char> HeldBody::room() {
 }
 
 Result<> HeldBody::add_received(std::size_t bytes) {
-  if (!worker_.hold(bytes))
-    return fail(ErrorCode::kUnavailable, "too many requests are sending their bodies at once");
-  counted_ += bytes;
+  INSULA_TRY_VOID(memory_.take(bytes));
   size_ += bytes;
   const std::size_t bytes_max = worker_.settings().body_bytes_max;
   if (size_ > bytes_max) return body_too_large(bytes_max);
@@ -67,7 +68,7 @@ void HeldBody::replace(std::size_t offset, std::size_t erase, std::string_view t
 }
 
 void HeldBody::drop() {
-  worker_.release(std::exchange(counted_, 0));
+  memory_.release();
   size_ = expected_ = 0;
   if (buffer_.size() > BufferPool::kBufferBytesMin)
     worker_.buffers().give(std::exchange(buffer_, {}));

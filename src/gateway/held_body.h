@@ -6,26 +6,30 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "gateway/body_memory.h"
 
 namespace insula::gateway {
 
 class Worker;
 
-/// The body of a request while the gateway holds it. What arrives counts against what one body and
-/// all bodies of the worker together may have.
+/// The body of a request while the gateway holds it. What arrives counts against what one body, all
+/// bodies of its tenant and all of the worker together may have.
 ///
 /// Lifetime: the worker outlives it. Threads: the worker's loop.
 class HeldBody {
  public:
-  explicit HeldBody(Worker& worker) : worker_(worker) {}
+  explicit HeldBody(Worker& worker);
 
   HeldBody(const HeldBody&) = delete;
   HeldBody& operator=(const HeldBody&) = delete;
 
   ~HeldBody() { drop(); }
 
-  /// Errors: kTooLarge; kUnavailable when all bodies together hold too much. Both may be shown to
-  /// the client.
+  /// Whose it is, once that is known.
+  void belong_to(std::string_view tenant) { memory_.belong_to(tenant); }
+
+  /// Errors: kTooLarge; kUnavailable when bodies together hold too much. Both may be shown to the
+  /// client.
   Result<> append(std::string_view piece);
 
   /// So many bytes will come, if all goes well.
@@ -57,7 +61,7 @@ class HeldBody {
   std::string buffer_;  // as large as its capacity; the body is its beginning
   std::size_t size_ = 0;
   std::size_t expected_ = 0;
-  std::size_t counted_ = 0;
+  BodyMemory::Share memory_;
 };
 
 /// Bytes a second that a body must come with on the whole: 32 MiB may take 34 minutes.

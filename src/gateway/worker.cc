@@ -74,7 +74,8 @@ Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
       tls_(settings.tls),
       coarse_now_(loop.now()),
       id_state_(random_seed()),
-      balancer_(random_seed()) {
+      balancer_(random_seed()),
+      body_memory_(settings.buffered_bytes_max) {
   accepting_.spawn(sweep());
 }
 
@@ -204,16 +205,6 @@ void Worker::log_refused_by_provider(const Request& request, int status) {
 
 void Worker::log_return(const Endpoint& endpoint) {
   settings_.log.info("endpoint is back", "endpoint", endpoint.text);
-}
-
-bool Worker::hold(std::size_t bytes) {
-  if (bytes > settings_.buffered_bytes_max - buffered_bytes_) return false;
-  buffered_bytes_ += bytes;
-  return true;
-}
-
-void Worker::release(std::size_t bytes) {
-  buffered_bytes_ -= bytes;
 }
 
 void Worker::append_request_id(std::string& out) {

@@ -16,6 +16,7 @@
 #include "async/task_group.h"
 #include "base/clock.h"
 #include "gateway/balancer.h"
+#include "gateway/body_memory.h"
 #include "gateway/buffer_pool.h"
 #include "gateway/connection_list.h"
 #include "gateway/metrics.h"
@@ -56,7 +57,7 @@ inline constexpr std::size_t kConnectionsMax = 20'000;
 [[nodiscard]] std::size_t connections_max(std::uint64_t descriptors, unsigned loops);
 
 /// Request bodies that a loop holds while they arrive and their requests wait, at most; further
-/// ones are answered 503.
+/// ones are answered 503. See BodyMemory for what a tenant has of it.
 inline constexpr std::size_t kBufferedBytesMax = std::size_t{256} << 20U;
 
 /// What all loops of a gateway share. Everything outlives the workers.
@@ -136,9 +137,7 @@ class Worker {
 
   void count_stream(int change) { streams_ += static_cast<std::size_t>(change); }
 
-  /// Takes `bytes` from what bodies may hold; false when there is not so much left.
-  [[nodiscard]] bool hold(std::size_t bytes);
-  void release(std::size_t bytes);
+  [[nodiscard]] BodyMemory& body_memory() { return body_memory_; }
 
   /// Writes a line about a request that was answered 5xx, unless there were kFailureLinesMax in
   /// this second; the next line that is written says how many were left out.
@@ -182,7 +181,7 @@ class Worker {
   int failure_lines_ = 0;
   std::int64_t failures_unsaid_ = 0;
   Balancer balancer_;
-  std::size_t buffered_bytes_ = 0;
+  BodyMemory body_memory_;
   std::array<char, std::size_t{64} * 1024> buffer_{};
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
