@@ -219,7 +219,7 @@ Task<Result<UsageAnswer>> Gateway::usage(UsageQuery query, UsageOf whose) {
   const bool of_former = query.uid || whose == UsageOf::kAllTenants;
   auto read = [this, query = std::move(query), uid, asks_for_former, is_there,
                snapshot = of_former ? nullptr : snapshot_]() -> Result<UsageAnswer> {
-    INSULA_TRY_VOID(persist_now());
+    builder_.flush();
     UsageAnswer answer{.by = query.by, .rows = {}};
     INSULA_TRY(answer.rows, usage_->read(query));
     if (asks_for_former) {

@@ -59,6 +59,12 @@ void bind_key(Statement& statement, const UsageKey& key) {
   statement.bind(7, key.member);
 }
 
+/// What select() has found already.
+bool is_selected(const UsageQuery& query, const UsageRow& row) {
+  return (query.tenant.empty() || row.tenant == query.tenant) && row.hour >= query.from_hour &&
+         row.hour <= query.to_hour;
+}
+
 bool is_wanted(const UsageQuery& query, const UsageRow& row) {
   if (query.uid && row.uid != *query.uid) return false;
   if (!query.present) return true;
@@ -110,6 +116,7 @@ Result<std::unique_ptr<UsageLedger>> UsageLedger::open(const std::filesystem::pa
 
 Result<> UsageLedger::prepare() {
   sqlite3_busy_timeout(database_, kBusyMs);
+  INSULA_TRY_VOID(run_sql(database_, "PRAGMA locking_mode = EXCLUSIVE"));
   // A page cache of 2 MiB is the default; a few dozen pages do for sums of hours.
   INSULA_TRY_VOID(run_sql(database_, "PRAGMA cache_size = -256"));
   INSULA_TRY_VOID(make_usage_tables(database_));
@@ -219,16 +226,40 @@ Result<> UsageLedger::for_each(std::int64_t from_hour,
   });
 }
 
-Result<std::vector<UsageRow>> UsageLedger::read(const UsageQuery& query) const {
+std::vector<UsageRow> UsageLedger::lacking(const UsageJournal& journal) const {
+  std::vector<UsageRow> rows;
+  for (UsageJournal::Reading& reading : journal.read()) {
+    const auto copied = copied_.find(reading.use);
+    if (copied != copied_.end()) reading.counts = reading.counts.minus(copied->second);
+    if (reading.counts == UsageCounts{}) continue;
+    UsageKey& key = reading.key;
+    rows.push_back({.tenant = std::move(key.tenant),
+                    .uid = std::move(key.uid),
+                    .model = std::move(key.model),
+                    .key = std::move(key.key),
+                    .member = std::move(key.member),
+                    .currency = std::move(key.currency),
+                    .hour = key.hour,
+                    .counts = reading.counts});
+  }
+  return rows;
+}
+
+Result<std::vector<UsageRow>> UsageLedger::read(const UsageQuery& query,
+                                                std::span<const UsageRow> beside) const {
   std::map<UsageRow, UsageCounts, RowOrder> groups;
-  INSULA_TRY_VOID(select(query, [&](const UsageRow& row) -> Result<> {
+  const auto add = [&](const UsageRow& row) -> Result<> {
     if (!is_wanted(query, row)) return {};
     groups[reduced(row, query.by)] += row.counts;
     if (groups.size() <= kRowsMax) return {};
     return fail(ErrorCode::kTooLarge,
                 fmt::format("more than {} rows: ask for a shorter time, for one tenant, or by day",
                             kRowsMax));
-  }));
+  };
+  INSULA_TRY_VOID(select(query, add));
+  for (const UsageRow& row : beside) {
+    if (is_selected(query, row)) INSULA_TRY_VOID(add(row));
+  }
   std::vector<UsageRow> rows;
   rows.reserve(groups.size());
   for (const auto& [group, counts] : groups)

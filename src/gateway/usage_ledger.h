@@ -51,7 +51,8 @@ struct UsageQuery {
 ///
 /// copy() brings over what journals have counted. How much of each cell was brought over is kept in
 /// the same database and changed in the same transaction, so a request counts once however often
-/// either process is killed.
+/// either process is killed. While it is open nobody else can read the database, and so it can be
+/// opened and read on a full disk, too: SQLite then needs no file for what its users share.
 ///
 /// Threads: one at a time. Every call may block on the disk.
 class UsageLedger {
@@ -80,9 +81,15 @@ class UsageLedger {
   Result<> bring_over(std::span<const UsageJournal::Reading> readings);
   Result<> forget(std::span<const UsageJournal::Reading> readings);
 
-  /// Sums over the hours asked for, ordered by tenant, uid and what they are kept apart by.
-  /// Errors: as open(); kTooLarge for more than kRowsMax of them.
-  [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query) const;
+  /// Sums of `journal` that are not brought over: what the ledger lacks while the disk is full. One
+  /// row for each cell.
+  [[nodiscard]] std::vector<UsageRow> lacking(const UsageJournal& journal) const;
+
+  /// Sums over the hours asked for, of what is in the ledger and `beside` it, ordered by tenant,
+  /// uid and what they are kept apart by. Errors: as open(); kTooLarge for more than kRowsMax of
+  /// them.
+  [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query,
+                                                   std::span<const UsageRow> beside = {}) const;
 
   /// Calls `take` for each row there is from this hour on, of one hour, model, key, member and
   /// currency. Errors: as open().

@@ -1,11 +1,13 @@
 #include "gateway/usage_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/number.h"
 #include "gateway/usage_journal_v1.h"
 
 namespace insula::gateway {
@@ -66,11 +68,11 @@ Result<std::unique_ptr<UsageStore>> UsageStore::open(const std::filesystem::path
   INSULA_TRY_VOID(store->open_ledger());
   INSULA_TRY(store->records_, RecordLog::open(directory / kRecordsFolder, settings.retention, clock,
                                               metrics.damaged_files, log));
-  INSULA_TRY_VOID(store->bring_in_earlier());
+  INSULA_TRY_VOID(store->bring_in_earlier(settings.loops));
   for (unsigned i = 0; i < settings.loops; ++i) {
     INSULA_TRY(auto recorder, store->open_recorder(std::to_string(i)));
     store->recorders_.push_back(std::move(recorder));
-    store->persisted_changes_.push_back(0);
+    store->persisted_changes_.emplace_back();
   }
   return store;
 }
@@ -121,13 +123,16 @@ Result<std::unique_ptr<UsageRecorder>> UsageStore::open_recorder(const std::stri
       UsageLosses{metrics_.records_dropped, metrics_.requests_unnoted});
 }
 
-Result<> UsageStore::bring_in_earlier() {
-  std::set<std::string> loops;
+/// `loops` of them run from now on.
+Result<> UsageStore::bring_in_earlier(unsigned loops) {
+  std::set<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    if (std::string loop = loop_of(entry.path()); !loop.empty()) loops.insert(std::move(loop));
+    if (std::string loop = loop_of(entry.path()); !loop.empty()) found.insert(std::move(loop));
   }
-  for (const std::string& loop : loops)
-    INSULA_TRY_VOID(bring_in(loop));
+  for (const std::string& loop : found) {
+    const auto number = parse_whole<unsigned>(loop);
+    INSULA_TRY_VOID(bring_in(loop, number && *number < loops));
+  }
   return {};
 }
 
@@ -144,7 +149,7 @@ Result<> UsageStore::bring_in_v1(const std::filesystem::path& journal) {
   return ledger_->forget(*readings);
 }
 
-Result<> UsageStore::bring_in(const std::string& loop) {
+Result<> UsageStore::bring_in(const std::string& loop, bool is_in_use) {
   INSULA_TRY_VOID(bring_in_v1(file_of(directory_, loop, kJournalExtension)));
   INSULA_TRY(const auto recorder, open_recorder(loop));
   RecordRing* const ring = &recorder->ring();
@@ -157,7 +162,15 @@ Result<> UsageStore::bring_in(const std::string& loop) {
   // Records may stay in their ring while the disk is full.
   if (const auto written = records_->write_from({&ring, 1}); !written)
     log_.error("usage records not written", "err", written.error());
-  return copy_to_ledger(recorder->journal());
+  UsageJournal& journal = recorder->journal();
+  auto copied = copy_to_ledger(journal);
+  if (copied || copied.error().code() != ErrorCode::kInsufficientStorage) return copied;
+  log_.error("usage sums stay in their journal until there is room", "file",
+             journal.file().string(), "err", copied.error());
+  if (is_in_use) return {};  // That loop opens it again.
+  INSULA_TRY(auto left_over, UsageJournal::open(journal.file()));
+  left_over_.push_back(std::move(left_over));
+  return {};
 }
 
 Result<> UsageStore::copy_to_ledger(UsageJournal& journal) {
@@ -172,28 +185,50 @@ Result<> UsageStore::copy_to_ledger(UsageJournal& journal) {
 }
 
 Result<> UsageStore::persist() {
+  const std::int64_t hour = hour_of(clock_.wall());
+  for (; !left_over_.empty(); left_over_.pop_back())
+    INSULA_TRY_VOID(ledger_->copy(*left_over_.back(), hour, UsageLedger::Release::kAll));
   for (std::size_t i = 0; i < recorders_.size(); ++i) {
     UsageJournal& journal = recorders_[i]->journal();
     const std::uint64_t changes = journal.changes();
     if (changes == persisted_changes_[i]) continue;
-    INSULA_TRY_VOID(
-        ledger_->copy(journal, hour_of(clock_.wall()), UsageLedger::Release::kOldHours));
+    INSULA_TRY_VOID(ledger_->copy(journal, hour, UsageLedger::Release::kOldHours));
     persisted_changes_[i] = changes;
   }
   return {};
 }
 
+/// Returns what stays in journals since the disk is full.
+Result<std::vector<UsageRow>> UsageStore::persist_what_fits() {
+  const auto persisted = persist();
+  std::vector<UsageRow> rest;
+  if (persisted) return rest;
+  if (persisted.error().code() != ErrorCode::kInsufficientStorage)
+    return std::unexpected(persisted.error());
+  const auto add = [&](const UsageJournal& journal) {
+    std::ranges::move(ledger_->lacking(journal), std::back_inserter(rest));
+  };
+  for (const auto& journal : left_over_)
+    add(*journal);
+  for (const auto& recorder : recorders_)
+    add(recorder->journal());
+  return rest;
+}
+
 Result<std::vector<UsageRow>> UsageStore::read(const UsageQuery& query) {
-  INSULA_TRY_VOID(persist());
-  return ledger_->read(query);
+  INSULA_TRY(const auto rest, persist_what_fits());
+  return ledger_->read(query, rest);
 }
 
 Result<UsedThisMonth> UsageStore::used_this_month(const std::string& currency) {
-  INSULA_TRY_VOID(persist());
+  INSULA_TRY(const auto rest, persist_what_fits());
   const WallTime now = clock_.wall();
+  const std::int64_t first_hour = BudgetPeriods::first_hour_of_month(now);
   UsedThisMonth used(now, currency);
-  INSULA_TRY_VOID(ledger_->for_each(BudgetPeriods::first_hour_of_month(now),
-                                    [&](const UsageRow& row) { used.add(row); }));
+  INSULA_TRY_VOID(ledger_->for_each(first_hour, [&](const UsageRow& row) { used.add(row); }));
+  for (const UsageRow& row : rest) {
+    if (row.hour >= first_hour) used.add(row);
+  }
   return used;
 }
 

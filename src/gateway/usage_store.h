@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,8 @@ struct UsageSettings {
 class UsageStore {
  public:
   /// Brings in what an earlier run left, also one with more loops or of an earlier format, and
-  /// bills the requests that it cut off. What is damaged is kept aside as `.damaged`. Errors:
-  /// fail_errno.
+  /// bills the requests that it cut off. What is damaged is kept aside as `.damaged`; sums for
+  /// which the disk has no room stay in their journals. Errors: fail_errno.
   static Result<std::unique_ptr<UsageStore>> open(const std::filesystem::path& directory,
                                                   const UsageSettings& settings,
                                                   const Clock& clock,
@@ -42,10 +43,10 @@ class UsageStore {
 
   [[nodiscard]] UsageRecorder& recorder(std::size_t loop) { return *recorders_[loop]; }
 
-  /// Copies new sums to the ledger.
+  /// Copies new sums to the ledger. Errors: as UsageLedger's; then they stay in their journals.
   Result<> persist();
 
-  /// Up-to-date sums.
+  /// Up-to-date sums, also while the disk is full.
   [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query);
 
   /// What was used this month, up to date. Errors: as UsageLedger's.
@@ -68,10 +69,11 @@ class UsageStore {
  private:
   UsageStore(std::filesystem::path directory, const Clock& clock, GatewayMetrics& metrics, Log log);
   Result<> open_ledger();
-  Result<> bring_in_earlier();
-  Result<> bring_in(const std::string& loop);
+  Result<> bring_in_earlier(unsigned loops);
+  Result<> bring_in(const std::string& loop, bool is_in_use);
   Result<> bring_in_v1(const std::filesystem::path& journal);
   Result<> copy_to_ledger(UsageJournal& journal);
+  Result<std::vector<UsageRow>> persist_what_fits();
   Result<std::unique_ptr<UsageRecorder>> open_recorder(const std::string& loop);
   template <class T>
   Result<std::unique_ptr<T>> open_file(const std::filesystem::path& file);
@@ -86,7 +88,9 @@ class UsageStore {
   std::unique_ptr<UsageLedger> ledger_;
   std::unique_ptr<RecordLog> records_;
   std::vector<std::unique_ptr<UsageRecorder>> recorders_;
-  std::vector<std::uint64_t> persisted_changes_;
+  std::vector<std::optional<std::uint64_t>> persisted_changes_;  // empty: not known
+  /// Of an earlier run's loops, until the disk has room for their sums.
+  std::vector<std::unique_ptr<UsageJournal>> left_over_;
   bool records_failing_ = false;
 };
 
