@@ -34,6 +34,10 @@ void BudgetOptions::declare(Options& options) {
                    "the same in a calendar month; not limited by default");
 }
 
+bool BudgetOptions::given() const {
+  return tokens_per_day || tokens_per_month || !spend_per_day.empty() || !spend_per_month.empty();
+}
+
 Result<gateway::BudgetConfig> BudgetOptions::config() const {
   gateway::BudgetConfig budget;
   INSULA_TRY(budget.tokens_per_day, tokens("--budget-tokens-per-day", tokens_per_day));

@@ -19,6 +19,9 @@ struct BudgetOptions {
 
   void declare(Options& options);
 
+  /// Whether any of the flags was.
+  [[nodiscard]] bool given() const;
+
   /// For the gateway. Errors: kInvalid, naming the flag.
   [[nodiscard]] Result<gateway::BudgetConfig> config() const;
 

@@ -12,6 +12,7 @@
 
 #include "api/codec.h"
 #include "api/platform_objects.h"
+#include "cli/litellm_budget.h"
 #include "cli/litellm_provider.h"
 #include "cli/litellm_reasons.h"
 #include "cli/output.h"
@@ -22,13 +23,14 @@ namespace {
 
 constexpr std::string_view kFromEnvironment = "os.environ/";
 constexpr const char* kSecretName = "litellm-keys";
+constexpr const char* kSettings = "litellm_settings";
 constexpr std::size_t kBackendsMax = 8;
 constexpr std::int64_t kWeightScale = 100;
 constexpr std::int64_t kMinutesPerHour = 60;
 constexpr double kTokensPerPrice = 1e6;
 
 /// Settings of a model that are translated, in `litellm_params`.
-constexpr std::array<std::string_view, 13> kParams = {"model",
+constexpr std::array<std::string_view, 15> kParams = {"model",
                                                       "api_base",
                                                       "api_key",
                                                       "api_version",
@@ -40,7 +42,13 @@ constexpr std::array<std::string_view, 13> kParams = {"model",
                                                       "organization",
                                                       "input_cost_per_token",
                                                       "output_cost_per_token",
-                                                      "cache_read_input_token_cost"};
+                                                      "cache_read_input_token_cost",
+                                                      kLitellmBudget.amount,
+                                                      kLitellmBudget.duration};
+/// Of litellm_settings, what add_budgets() translates.
+constexpr std::array<std::string_view, 4> kBudgetKeys = {
+    kLitellmBudget.amount, kLitellmBudget.duration, kLitellmUserBudget.amount,
+    kLitellmUserBudget.duration};
 constexpr std::array<std::string_view, 3> kCosts = {"input_cost_per_token", "output_cost_per_token",
                                                     "cache_read_input_token_cost"};
 /// Of model_info, what only describes the model.
@@ -93,6 +101,12 @@ class Importer {
                    const std::string& where,
                    api::TenantProvider& provider);
   void add_limits(const json::Object& params, api::TenantModel& model, bool is_first);
+  void add_budget(const json::Object& settings,
+                  const std::string& where,
+                  const LitellmBudgetKeys& keys,
+                  api::TenantBudget& budget);
+  void add_budgets(const json::Object& settings);
+  void note_unpriced();
   void add_price(const std::string& model,
                  const json::Object& params,
                  const json::Object& info,
@@ -177,11 +191,13 @@ Result<LitellmImport> Importer::run(const std::vector<json::Value>& documents) {
   for (const auto& [name, text] : object_of(config.find("environment_variables")))
     own_environment_[name] = text_of(&text);
   add_models(config);
-  for (const char* section : {"router_settings", "litellm_settings"})
+  for (const char* section : {"router_settings", kSettings})
     add_aliases(object_of(config.find(section)), section);
-  for (const char* section : {"router_settings", "litellm_settings"})
+  for (const char* section : {"router_settings", kSettings})
     add_fallbacks(object_of(config.find(section)), section);
+  add_budgets(object_of(config.find(kSettings)));
   settle_weights();
+  note_unpriced();
   note_rest(config);
   return std::move(out_);
 }
@@ -209,6 +225,7 @@ void Importer::add_entry(const json::Value& entry, const std::string& where) {
   if (model->backends.size() == kBackendsMax)
     return note(where, fmt::format("a model has {} backends at most", kBackendsMax));
   add_limits(params, *model, model->backends.empty());
+  add_budget(params, where + ".litellm_params", kLitellmBudget, model->budget);
   model->backends.push_back(*std::move(backend));
   const json::Value* weight = params.find("weight");
   weights_[name].push_back(weight == nullptr ? 1 : weight->as_double().value_or(1));
@@ -278,6 +295,38 @@ void Importer::add_limits(const json::Object& params, api::TenantModel& model, b
   };
   add("rpm", model.rate_limit.requests_per_hour, kMinutesPerHour);
   add("tpm", model.rate_limit.tokens_per_minute, 1);
+}
+
+void Importer::add_budget(const json::Object& settings,
+                          const std::string& where,
+                          const LitellmBudgetKeys& keys,
+                          api::TenantBudget& budget) {
+  const std::string why = add_litellm_budget(settings, keys, budget);
+  if (!why.empty()) note(fmt::format("{}.{}", where, keys.amount), why);
+}
+
+/// The proxy's budget is the tenant's, and an internal user's a member's.
+void Importer::add_budgets(const json::Object& settings) {
+  api::TenantGateway& gateway = out_.tenant.spec.gateway;
+  add_budget(settings, kSettings, kLitellmBudget, gateway.budget);
+  add_budget(settings, kSettings, kLitellmUserBudget, gateway.member_budget);
+}
+
+/// Where money is limited, what has no price is refused.
+void Importer::note_unpriced() {
+  const auto limits_money = [](const api::TenantBudget& budget) {
+    return !budget.spend_per_day.empty() || !budget.spend_per_month.empty();
+  };
+  const api::TenantGateway& gateway = out_.tenant.spec.gateway;
+  const bool all = limits_money(gateway.budget) || limits_money(gateway.member_budget);
+  for (const api::TenantModel& model : gateway.models) {
+    const bool is_limited = all || limits_money(model.budget);
+    if (is_limited && !out_.prices.models.contains(model.name)) {
+      note(model.name,
+           "it has a budget of money and no price, and is refused until it has one "
+           "(insula price set)");
+    }
+  }
 }
 
 void Importer::add_price(const std::string& model,
@@ -415,6 +464,7 @@ void Importer::note_section(const json::Object& section, const std::string& wher
   for (const auto& [key, value] : section) {
     const std::string at = fmt::format("{}.{}", where, key);
     if (is_one_of(kFallbackKeys, key)) continue;
+    if (where == kSettings && is_one_of(kBudgetKeys, key)) continue;
     if (key == "routing_strategy") {
       const std::string strategy = text_of(&value);
       if (strategy != "simple-shuffle") {

@@ -23,6 +23,11 @@ void put_models(std::vector<api::TenantModel>& models, const std::vector<api::Te
   }
 }
 
+void put_budget(api::TenantBudget& budget, const api::TenantBudget& given) {
+  if (!given.spend_per_day.empty()) budget.spend_per_day = given.spend_per_day;
+  if (!given.spend_per_month.empty()) budget.spend_per_month = given.spend_per_month;
+}
+
 Task<Result<>> add_secret(client::Client& client, api::Secret secret) {
   for (int attempt = 0;; ++attempt) {
     const std::string name_space = secret.metadata.namespace_;
@@ -45,12 +50,13 @@ Task<Result<>> add_secret(client::Client& client, api::Secret secret) {
   }
 }
 
-Task<Result<>> add_models(client::Client& client,
-                          std::string tenant,
-                          std::vector<api::TenantModel> models) {
+Task<Result<>> add_to_tenant(client::Client& client, api::Tenant more) {
   for (int attempt = 0;; ++attempt) {
-    INSULA_CO_TRY(api::Tenant there, co_await client::get<api::Tenant>(client, "", tenant));
-    put_models(there.spec.gateway.models, models);
+    INSULA_CO_TRY(api::Tenant there,
+                  co_await client::get<api::Tenant>(client, "", more.metadata.name));
+    put_models(there.spec.gateway.models, more.spec.gateway.models);
+    put_budget(there.spec.gateway.budget, more.spec.gateway.budget);
+    put_budget(there.spec.gateway.member_budget, more.spec.gateway.member_budget);
     const auto written = co_await client::update(client, std::move(there));
     if (written) co_return Result<>{};
     if (written.error().code() != ErrorCode::kConflict || attempt >= client::kConflictRetriesMax)
@@ -61,10 +67,9 @@ Task<Result<>> add_models(client::Client& client,
 }  // namespace
 
 Task<Result<>> apply_litellm(client::Client& client, LitellmImport import, Deadline deadline) {
-  const std::string name = import.tenant.metadata.name;
   INSULA_CO_TRY_VOID(co_await ensure_tenant(client, import.tenant, deadline));
   if (import.secret) INSULA_CO_TRY_VOID(co_await add_secret(client, *std::move(import.secret)));
-  INSULA_CO_TRY_VOID(co_await add_models(client, name, import.tenant.spec.gateway.models));
+  INSULA_CO_TRY_VOID(co_await add_to_tenant(client, std::move(import.tenant)));
   for (const auto& [model, price] : import.prices.models) {
     PriceOrder order{.model = model,
                      .prompt = gateway::price_text(price.prompt),

@@ -16,7 +16,8 @@ constexpr std::string_view kUsage = "usage is on record without it (insula usage
 constexpr std::string_view kState = "the platform keeps its state itself";
 constexpr std::string_view kRedis = "limits are kept without Redis";
 constexpr std::string_view kKeys = "keys are made by insula key create TENANT";
-constexpr std::string_view kBudgets = "budgets in money are not taken from this file";
+constexpr std::string_view kBudgets =
+    "budgets are a tenant's, a member's, a model's or a key's, not a provider's or a team's";
 constexpr std::string_view kCache = "answers are not cached";
 constexpr std::string_view kKindOfFallback =
     "a fallback is asked when a model does not answer, whatever the prompt";
@@ -27,7 +28,7 @@ struct Reason {
   std::string_view why;
 };
 
-constexpr std::array<Reason, 43> kReasons = {{
+constexpr std::array<Reason, 41> kReasons = {{
     {"timeout", kTimeouts},
     {"stream_timeout", kTimeouts},
     {"request_timeout", kTimeouts},
@@ -63,10 +64,8 @@ constexpr std::array<Reason, 43> kReasons = {{
     {"default_team_settings", kKeys},
     {"default_key_generate_params", kKeys},
     {"upperbound_key_generate_params", kKeys},
-    {"max_budget", kBudgets},
-    {"budget_duration", kBudgets},
-    {"max_internal_user_budget", kBudgets},
     {"provider_budget_config", kBudgets},
+    {"default_team_budget", kBudgets},
     {"cache", kCache},
     {"cache_params", kCache},
     {"context_window_fallbacks", kKindOfFallback},

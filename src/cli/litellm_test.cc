@@ -27,6 +27,7 @@
 namespace insula::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -168,6 +169,53 @@ general_settings:
   database_url: postgresql://x
   something_new: 1
 )";
+
+constexpr std::string_view kBudgeted = R"(
+model_list:
+  - model_name: chat
+    litellm_params:
+      {model: gpt-4o, max_budget: 1.5, budget_duration: 1d, input_cost_per_token: 0.000001}
+  - model_name: chat
+    litellm_params: {model: gpt-4o-mini, max_budget: 2, budget_duration: 24h}
+  - model_name: weekly
+    litellm_params: {model: gpt-4o, max_budget: 1, budget_duration: 7d}
+  - model_name: endless
+    litellm_params: {model: gpt-4o, max_budget: 1}
+litellm_settings:
+  max_budget: 100
+  budget_duration: 30d
+  max_internal_user_budget: 0.25
+  internal_user_budget_duration: 1mo
+router_settings:
+  provider_budget_config: {openai: {budget_limit: 1, time_period: 1d}}
+)";
+
+TEST(LitellmImport, TakesBudgetsOfDaysAndMonthsAndNamesOthers) {
+  const LitellmImport import = imported(kBudgeted);
+  const api::TenantGateway& gateway = import.tenant.spec.gateway;
+  EXPECT_EQ(gateway.budget.spend_per_month, "100");
+  EXPECT_EQ(gateway.budget.spend_per_day, "");
+  EXPECT_EQ(gateway.member_budget.spend_per_month, "0.25");
+  EXPECT_EQ(model(import, "chat").budget.spend_per_day, "3.5");
+  EXPECT_EQ(model(import, "weekly").budget.spend_per_day, "");
+  EXPECT_THAT(
+      import.notes,
+      ElementsAre(
+          AllOf(HasSubstr("model_list[2].litellm_params.max_budget: "), HasSubstr("not for 7d")),
+          AllOf(HasSubstr("model_list[3].litellm_params.max_budget: "), HasSubstr("for ever")),
+          HasSubstr("weekly: it has a budget of money and no price"),
+          HasSubstr("endless: it has a budget of money and no price"),
+          HasSubstr("router_settings.provider_budget_config: ")));
+}
+
+TEST(LitellmImport, ABudgetThatIsNoAmountIsNamed) {
+  for (const char* amount : {"-1", "much", "1e12"}) {
+    const LitellmImport import = imported(fmt::format(
+        "model_list: []\nlitellm_settings: {{max_budget: {}, budget_duration: 1d}}", amount));
+    EXPECT_THAT(import.notes, ElementsAre(HasSubstr("must be an amount"))) << amount;
+    EXPECT_EQ(import.tenant.spec.gateway.budget.spend_per_day, "");
+  }
+}
 
 LitellmImport routed() {
   return imported(kRouted,

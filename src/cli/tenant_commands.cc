@@ -51,6 +51,11 @@ void declare_limits(Options& options, TenantRequest& request) {
   request.budget.declare(options);
 }
 
+bool has_limits(const TenantRequest& request) {
+  return request.requests_per_hour || request.tokens_per_minute || request.concurrent_requests ||
+         request.budget.given();
+}
+
 int create(std::span<const std::string> arguments) {
   TenantRequest request;
   SessionOptions session;
@@ -95,6 +100,10 @@ int set(std::span<const std::string> arguments) {
   declare_limits(options, request);
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
+  if (!has_limits(request)) {
+    return report("tenant set",
+                  Error(ErrorCode::kInvalid, "say what to change; see insula tenant set --help"));
+  }
   return run_session("tenant set", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const api::Tenant tenant, co_await set_tenant(client, request));
     if (session.output == "table") {

@@ -469,6 +469,7 @@ class Budget(unittest.TestCase):
             self.assertEqual([(b["budget"], b["used"], b["limit"]) for b in usage["budgets"]],
                              [("tokensPerDay", usage["totalTokens"], budget)])
             self.assertIn("tokensPerDay", platform.insula("usage", "thrifty").stdout)
+            self.assertIn("say what to change", platform.insula("tenant", "set", "thrifty", check=False).stderr)
             platform.insula("tenant", "set", "thrifty", "--budget-tokens-per-day", str(2 * budget))
             eventually(lambda: platform.chat("thrifty", key, max_tokens=20).status == 200, 10)
 
