@@ -90,6 +90,15 @@ bool should_pass_over(int status) {
   return status == 429 || status == 500 || is_failure(status);
 }
 
+RelayPlan relay_plan(const Request& request) {
+  return {.method = request.is_head ? "HEAD" : "",
+          .client_chunks = request.client_chunks,
+          .estimated = llm::is_metered(request.operation) && !request.is_head,
+          .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
+          .opaque = request.site_route != nullptr,
+          .may_end_early = request.admission.reserved().has_value()};
+}
+
 }  // namespace
 
 /// Finds out what ties the request to endpoints, if a backend wants to know. Before address_to(),
@@ -415,13 +424,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   if (const auto passed = pass_over(request, endpoint, head.status); passed) co_return *passed;
   // Some servers say goodbye with it to a connection that was idle, whatever is on its way.
   if (head.status == 408 && dispatch.if_silent() == Attempt::kStale) co_return Attempt::kStale;
-  BodyRelay body(
-      head, {.method = request.is_head ? "HEAD" : "",
-             .client_chunks = request.client_chunks,
-             .estimated = llm::is_metered(request.operation) && !request.is_head,
-             .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
-             .opaque = request.site_route != nullptr,
-             .may_end_early = request.admission.reserved().has_value()});
+  BodyRelay body(head, relay_plan(request));
   request.status = head.status;
   if (head.status >= 500) worker_.log_failure(request, "the upstream answered so");
   request.keep_alive =

@@ -66,7 +66,7 @@ class GatewayQueueTest : public GatewayModelsTest {
   }
 
   /// Once so many of a tenant wait.
-  Task<bool> waiting(int count, std::string tenant = "alpha") {
+  Task<bool> waiting(int count, std::string tenant = "alpha") const {
     while (metric("insula_gateway_queued_requests", tenant) != count)
       co_await yield();
     co_return true;
