@@ -19,6 +19,7 @@
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "http/url.h"
 #include "jose/jwk_set.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -101,6 +102,7 @@ ApiServer::ApiServer(Registry& registry,
       log_(std::move(log)),
       options_(std::move(options)),
       authorizer_(registry.store()),
+      health_(health_checks()),
       gate_(options_.limits) {
   if (options_.tokens) {
     verifier_.emplace(registry.store(), *options_.tokens);
@@ -223,8 +225,9 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
     co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
   }
   if (is_public(call.info)) {
-    INSULA_CO_TRY(std::string text, health(call.info.path));
-    co_return co_await send(call, 200, std::move(text), "text/plain; charset=utf-8");
+    auto [status, text] =
+        health_.answer(call.info.path, http::target_query(call.exchange.request().target));
+    co_return co_await send(call, status, std::move(text), "text/plain; charset=utf-8");
   }
   if (call.info.path == "/version" || call.info.path == "/version/")
     co_return co_await send(call, 200, version_document());
@@ -264,15 +267,16 @@ std::string ApiServer::version_document() const {
                    {"platform", "linux/amd64"}});
 }
 
-Result<std::string> ApiServer::health(std::string_view path) const {
-  if (!path.starts_with("/readyz")) return std::string("ok");
-  const std::vector<std::string> missing =
-      options_.not_ready ? options_.not_ready() : std::vector<std::string>{};
-  if (!missing.empty())
-    return fail(ErrorCode::kUnavailable, fmt::format("not ready: {}", fmt::join(missing, ", ")));
-  const std::string& read_only = registry_.store().read_only_reason();
-  if (!read_only.empty()) return fail(ErrorCode::kUnavailable, "not ready: " + read_only);
-  return std::string("ok");
+std::vector<HealthCheck> ApiServer::health_checks() const {
+  const auto not_read = [this]() -> std::string {
+    const std::vector<std::string> missing =
+        options_.not_ready ? options_.not_ready() : std::vector<std::string>{};
+    if (missing.empty()) return {};
+    return fmt::format("not read yet: {}", fmt::join(missing, ", "));
+  };
+  return {{.name = "ping", .failure = [] { return std::string(); }, .is_of_liveness = true},
+          {.name = "storage", .failure = [this] { return registry_.store().read_only_reason(); }},
+          {.name = "controllers", .failure = not_read}};
 }
 
 Result<WriteContext> ApiServer::write_context(Call& call) {

@@ -12,6 +12,7 @@
 #include "apiserver/authorizer.h"
 #include "apiserver/body.h"
 #include "apiserver/documents.h"
+#include "apiserver/health.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_gate.h"
@@ -104,7 +105,7 @@ class ApiServer final : public http::Handler {
                       std::string_view type = "application/json");
   Task<Result<>> send_written(Call& call, const Written& written);
   [[nodiscard]] std::string version_document() const;
-  [[nodiscard]] Result<std::string> health(std::string_view path) const;
+  [[nodiscard]] std::vector<HealthCheck> health_checks() const;
 
   Registry& registry_;
   MetricsRegistry& metrics_registry_;
@@ -114,6 +115,7 @@ class ApiServer final : public http::Handler {
   ApiServerOptions options_;
   Authorizer authorizer_;
   ApiDocuments documents_;
+  HealthChecks health_;
   std::optional<TokenVerifier> verifier_;
   std::optional<TokenIssuer> issuer_;
   RequestGate gate_;

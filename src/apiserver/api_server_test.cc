@@ -280,7 +280,10 @@ TEST_F(ApiServerTest, SaysInReadyzAndMetricsThatItIsReadOnly) {
   const auto refused = server.send("POST", kMaps, config_map("m", "1"));
   EXPECT_EQ(refused.status, 507);
   EXPECT_THAT(refused.body, HasSubstr("the disk is full"));
-  EXPECT_EQ(server.send("GET", "/readyz").status, 503);
+  EXPECT_EQ(server.send("GET", "/readyz").status, 500);
+  EXPECT_THAT(server.send("GET", "/readyz?exclude=controllers").body,
+              HasSubstr("[-]storage failed: the store is read-only: write to state.db: the "
+                        "disk is full"));
   EXPECT_THAT(server.send("GET", "/metrics").body, HasSubstr("insula_store_read_only 1"));
   EXPECT_EQ(server.send("GET", kMaps).status, 200);
 }
@@ -341,6 +344,9 @@ TEST_F(ApiServerTest, ServesOpenApiV2InBothForms) {
 TEST_F(ApiServerTest, ServesDiscoveryVersionAndHealth) {
   EXPECT_THAT(server.send("GET", "/version").body, HasSubstr(R"("gitVersion":"v1.36)"));
   EXPECT_EQ(server.send("GET", "/readyz").body, "ok");
+  EXPECT_THAT(server.send("GET", "/readyz?verbose").body, HasSubstr("[+]storage ok\n"));
+  EXPECT_EQ(server.send("GET", "/livez/ping").body, "ok");
+  EXPECT_EQ(server.send("GET", "/livez/anything").status, 404);
   EXPECT_THAT(server.send("GET", "/api/v1").body, HasSubstr(R"("name":"configmaps")"));
   EXPECT_THAT(server.send("GET", "/apis/apps/v1").body, HasSubstr(R"("name":"deployments/scale")"));
   auto request = server.request("GET", "/apis");

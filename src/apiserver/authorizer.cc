@@ -7,6 +7,7 @@
 #include "api/field_errors.h"
 #include "api/rbac.h"
 #include "apiserver/component_rights.h"
+#include "apiserver/health.h"
 #include "apiserver/selector.h"
 
 namespace insula::apiserver {
@@ -67,9 +68,7 @@ std::unexpected<Error> refuse(const User& user,
 
 bool is_public(const RequestInfo& request) {
   if (request.is_resource || request.verb != "get") return false;
-  const std::string_view path = request.path;
-  return path == "/healthz" || path == "/livez" || path == "/readyz" ||
-         path.starts_with("/livez/") || path.starts_with("/readyz/");
+  return HealthChecks::is_path(request.path);
 }
 
 std::string authorized_name(const RequestInfo& request) {

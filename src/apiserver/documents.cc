@@ -19,10 +19,12 @@ std::optional<Document> json_document(std::optional<std::string> body) {
 }
 
 std::string root_document() {
-  return json::write(json::Object{
-      {"paths", json::Array{"/.well-known/openid-configuration", "/api", "/api/v1", "/apis",
-                            "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3",
-                            "/openid/v1/jwks", "/readyz", "/version"}}});
+  return json::write(
+      json::Object{{"paths", json::Array{"/.well-known/openid-configuration", "/api", "/api/v1",
+                                         "/apis", "/healthz", "/healthz/ping", "/livez",
+                                         "/livez/ping", "/metrics", "/openapi/v2", "/openapi/v3",
+                                         "/openid/v1/jwks", "/readyz", "/readyz/controllers",
+                                         "/readyz/ping", "/readyz/storage", "/version"}}});
 }
 
 /// The name under which the OpenAPI document at a path is kept: with the form, where it has two.

@@ -180,6 +180,18 @@ TEST(Http2Flood, EndsConnectionsWhoseHeadsDoNotEnd) {
   }
   ASSERT_FALSE(taken);
   EXPECT_EQ(sent, Http2Session::kContinuationsMax + 1);
+  const std::string output = raw.drain();
+  EXPECT_EQ(Http2Frames(output).goaway(), kCalm);
+}
+
+TEST(Http2Flood, EndsConnectionsWhoseHeadsComeInCrumbs) {
+  RawHttp2 raw;
+  std::string crumbs = http2_frame(kHeaders, 0, 1, http2_literal("x", "1"));
+  for (int i = 0; i < 50; ++i)
+    crumbs += http2_frame(kContinuation, 0, 1, http2_literal("y", "1"));
+  ASSERT_FALSE(raw.feed(crumbs));
+  const std::string output = raw.drain();
+  EXPECT_EQ(Http2Frames(output).goaway(), kCalm);
 }
 
 /// A field of 4000 bytes is put into the table once and then named with one byte each time.

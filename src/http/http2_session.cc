@@ -277,12 +277,14 @@ Http2Session::~Http2Session() {
 Result<> Http2Session::receive(std::string_view bytes) {
   const ssize_t used = nghttp2_session_mem_recv(session_, bytes_of(bytes), bytes.size());
   if (used >= 0) return {};
-  if (used == NGHTTP2_ERR_CALLBACK_FAILURE || used == NGHTTP2_ERR_FLOODED) {
+  if (used == NGHTTP2_ERR_CALLBACK_FAILURE || used == NGHTTP2_ERR_FLOODED ||
+      used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
     nghttp2_session_terminate_session(session_, code_of(ended_for_));
     if (ended_for_ == Http2Error::kProtocol)
       return fail(ErrorCode::kBadRequest, "a frame on a stream that it does not go to");
     return fail(ErrorCode::kTooManyRequests, "the connection sends frames that serve nothing");
   }
+  nghttp2_session_terminate_session(session_, code_of(Http2Error::kProtocol));
   return fail(ErrorCode::kBadRequest, nghttp2_strerror(static_cast<int>(used)));
 }
 
