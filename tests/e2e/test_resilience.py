@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import signal
 import threading
 import time
@@ -55,42 +56,82 @@ class Load:
 
 
 class Writer:
-    """Creates ConfigMaps one after another, and remembers what was acknowledged."""
+    """Threads that create, change and delete ConfigMaps, and know what may be there of each.
 
-    def __init__(self, platform, prefix):
+    An acknowledged write must be there; one that was cut off may be there or not."""
+
+    def __init__(self, platform, prefix, threads=3):
         self.platform, self.prefix = platform, prefix
-        self.acknowledged = {}  # name: (uid, revision)
+        self.possible = {}  # name: its values that may be there; None: no such object
+        self.revisions = [[] for _ in range(threads)]  # acknowledged, in order
+        self.written = {}  # (name, value): revision
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(threads)]
 
-    def run(self):
+    def run(self, thread):
         api = self.platform.api()
         number = 0
         while not self.over.is_set():
             number += 1
-            name = f"{self.prefix}-{number}"
-            try:
-                answer = api.request("POST", "/api/v1/namespaces/default/configmaps",
-                                     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}, timeout=5)
-            except (OSError, http.client.HTTPException):
-                continue  # not acknowledged; it may or may not be there
-            if answer.status == 201:
-                meta = answer.json()["metadata"]
-                self.acknowledged[name] = (meta["uid"], int(meta["resourceVersion"]))
+            name = f"{self.prefix}-{thread}-{number}"
+            self.possible[name] = {None}
+            if not self.write(api, thread, "POST", name, "first"):
+                continue
+            if number % 3 and not self.write(api, thread, "PUT", name, "second"):
+                continue
+            if number % 4 == 0:
+                self.write(api, thread, "DELETE", name, None)
         api.close()
 
+    def write(self, api, thread, method, name, value):
+        """Whether it was acknowledged."""
+        self.possible[name].add(value)
+        path = "/api/v1/namespaces/default/configmaps" + ("" if method == "POST" else "/" + name)
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"value": value}}
+        try:
+            answer = api.request(method, path, body if value else None, timeout=5)
+        except (OSError, http.client.HTTPException):
+            return False
+        if answer.status not in (200, 201):
+            return False
+        self.possible[name] = {value}
+        if value:
+            revision = int(answer.json()["metadata"]["resourceVersion"])
+            self.revisions[thread].append(revision)
+            self.written[name, value] = revision
+        return True
+
     def __enter__(self):
-        self.thread.start()
-        eventually(lambda: self.acknowledged, message="a first write")
+        for thread in self.threads:
+            thread.start()
+        self.more()
         return self
 
     def __exit__(self, *_):
         self.over.set()
-        self.thread.join()
+        for thread in self.threads:
+            thread.join()
 
     def more(self):
-        goal = len(self.acknowledged) + 5
-        eventually(lambda: len(self.acknowledged) >= goal, message="further writes")
+        goal = len(self.written) + random.randint(1, 10)
+        eventually(lambda: len(self.written) >= goal, message="further writes")
+
+    def check(self, test, items):
+        """That `items`, the ConfigMaps, are what they may be."""
+        stored = {item["metadata"]["name"]: item for item in items}
+        for name, values in self.possible.items():
+            item = stored.get(name)
+            value = item["data"]["value"] if item else None
+            test.assertIn(value, values, f"{name}: an acknowledged write was lost")
+            revision = self.written.get((name, value))
+            if revision:
+                test.assertEqual(int(item["metadata"]["resourceVersion"]), revision)
+        for revisions in self.revisions:
+            test.assertEqual(revisions, sorted(revisions), "a revision ran backwards")
+        everyones = sorted(sum(self.revisions, []))
+        test.assertEqual(everyones, sorted(set(everyones)), "a revision was given out twice")
+        of_items = sorted(int(item["metadata"]["resourceVersion"]) for item in items)
+        test.assertEqual(of_items, sorted(set(of_items)), "a revision was used twice")
 
 
 class Resilience(unittest.TestCase):
@@ -173,14 +214,9 @@ class Resilience(unittest.TestCase):
                 self.platform.wait_restarted(process, before)
             writer.more()
             load.more()
-        stored = {item["metadata"]["name"]: item["metadata"] for item in self.platform.get("configmaps")["items"]}
-        for name, (uid, revision) in writer.acknowledged.items():
-            self.assertIn(name, stored, "acknowledged, then lost")
-            self.assertEqual((uid, revision), (stored[name]["uid"], int(stored[name]["resourceVersion"])))
-        revisions = [revision for _, revision in writer.acknowledged.values()]
-        self.assertEqual(revisions, sorted(set(revisions)), "a revision was given out twice, or ran backwards")
+        writer.check(self, self.platform.get("configmaps")["items"])
         print(f"  {KILLS} kills of {process}: {load.answered} requests answered, {len(load.failures)} failed, "
-              f"{len(revisions)} writes acknowledged", flush=True)
+              f"{len(writer.written)} writes acknowledged", flush=True)
         return load
 
     def running_containers(self):
