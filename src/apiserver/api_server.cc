@@ -16,6 +16,7 @@
 #include "apiserver/field_ownership.h"
 #include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
+#include "apiserver/state_dump.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -231,11 +232,24 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   }
   if (call.info.path == "/version" || call.info.path == "/version/")
     co_return co_await send(call, 200, version_document());
+  if (call.info.path == kStateDumpPath && call.info.verb == "get")
+    co_return co_await serve_state_dump(call);
   INSULA_CO_TRY(const bool of_issuer, co_await serve_issuer(call));
   if (of_issuer) co_return Result<>{};
   auto document = documents_.find(call.info.path, call.exchange.request().headers.get("Accept"));
   if (!document) co_return no_resource();
   co_return co_await send(call, 200, std::move(document->body), document->content_type);
+}
+
+Task<Result<>> ApiServer::serve_state_dump(Call& call) {
+  StateDump dump(registry_.store());
+  call.status = 200;
+  http::Headers headers;
+  headers.add("Content-Type", "application/jsonl");
+  INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
+  for (std::string piece = dump.next(); !piece.empty(); piece = dump.next())
+    INSULA_CO_TRY_VOID(co_await call.exchange.write(piece));
+  co_return co_await call.exchange.finish();
 }
 
 Task<Result<bool>> ApiServer::serve_issuer(Call& call) {

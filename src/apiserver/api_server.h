@@ -87,6 +87,8 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_delete(Call& call);
   Task<Result<>> serve_review(Call& call);
   Task<Result<>> serve_token(Call& call);
+  /// Everything that is stored, for a backup.
+  Task<Result<>> serve_state_dump(Call& call);
   /// What verifiers of tokens ask for; false for other paths.
   Task<Result<bool>> serve_issuer(Call& call);
 

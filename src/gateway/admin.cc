@@ -92,8 +92,14 @@ Task<http::Response> Admin::answer(const http::Request& request) {
   if (path == "/healthz") co_return http::make_response(200, "text/plain", "ok\n");
   if (path == "/metrics")
     co_return http::make_response(200, kPrometheusContentType, registry_.expose());
-  if (path != "/usage" || access_ != AdminAccess::kOwner)
+  if (!path.starts_with("/usage") || access_ != AdminAccess::kOwner)
     co_return problem(404, "there is nothing here");
+  if (path == "/usage/sums") {
+    auto dump = co_await gateway_.usage_dump();
+    if (!dump) co_return problem(dump.error());
+    co_return http::make_response(200, "application/jsonl", *std::move(dump));
+  }
+  if (path != "/usage") co_return problem(404, "there is nothing here");
   co_return co_await answer_usage(request);
 }
 

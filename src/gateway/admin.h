@@ -19,6 +19,7 @@ enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 /// -
 /// /usage?tenant=NAME&uid=UID&all=true&from=HOUR&to=HOUR&by=hour|day|model|key|member&form=json|csv:
 ///   sums; hours since 1970, both included.
+/// - /usage/sums: all sums there are, for a backup (write_usage_dump).
 /// - /usage/records?tenant=NAME&uid=UID&all=true&from=US&to=US&limit=N&order=newest|oldest&
 ///   form=jsonl|csv: single requests, one a line; microseconds since 1970, `to` excluded; tenant or
 ///   uid must be given.

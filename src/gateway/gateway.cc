@@ -14,6 +14,7 @@
 
 #include "async/event.h"
 #include "async/loop.h"
+#include "gateway/usage_dump.h"
 
 namespace insula::gateway {
 namespace {
@@ -231,6 +232,15 @@ Task<Result<UsageAnswer>> Gateway::usage(UsageQuery query, UsageOf whose) {
     return answer;
   };
   co_return co_await blocking_.run(std::move(read));
+}
+
+Task<Result<std::string>> Gateway::usage_dump() {
+  static_cast<void>(co_await writing_.run([this] { return usage_->write_records(); }));
+  auto dump = [this]() -> Result<std::string> {
+    INSULA_TRY(const auto rows, usage_->sums());
+    return write_usage_dump(rows);
+  };
+  co_return co_await blocking_.run(std::move(dump));
 }
 
 Task<std::shared_ptr<RecordScan>> Gateway::records(RecordQuery query, UsageOf whose) {

@@ -79,6 +79,9 @@ class Gateway {
   /// could not be. Call it about once a second.
   Task<Result<>> persist();
 
+  /// All sums there are, as write_usage_dump() has them. Moves new records to their log, too.
+  Task<Result<std::string>> usage_dump();
+
   /// Up-to-date sums. Of the query `present` is set here.
   Task<Result<UsageAnswer>> usage(UsageQuery query, UsageOf whose = UsageOf::kPresentTenants);
 

@@ -17,8 +17,6 @@ constexpr std::string_view kFilePrefix = "usage-";
 constexpr std::string_view kJournalExtension = ".journal";
 constexpr std::string_view kRunningExtension = ".running";
 constexpr std::string_view kRingExtension = ".ring";
-constexpr const char* kLedgerFile = "usage.db";
-constexpr const char* kRecordsFolder = "records";
 constexpr const char* kDamagedSuffix = ".damaged";
 
 std::int64_t hour_of(WallTime now) {
@@ -66,8 +64,8 @@ Result<std::unique_ptr<UsageStore>> UsageStore::open(const std::filesystem::path
                                                      const Log& log) {
   std::unique_ptr<UsageStore> store(new UsageStore(directory, clock, metrics, log));
   INSULA_TRY_VOID(store->open_ledger());
-  INSULA_TRY(store->records_, RecordLog::open(directory / kRecordsFolder, settings.retention, clock,
-                                              metrics.damaged_files, log));
+  INSULA_TRY(store->records_, RecordLog::open(directory / kUsageRecordsFolder, settings.retention,
+                                              clock, metrics.damaged_files, log));
   INSULA_TRY_VOID(store->bring_in_earlier(settings.loops));
   for (unsigned i = 0; i < settings.loops; ++i) {
     INSULA_TRY(auto recorder, store->open_recorder(std::to_string(i)));
@@ -87,7 +85,7 @@ Result<> UsageStore::keep_aside(const std::filesystem::path& file, const Error& 
 }
 
 Result<> UsageStore::keep_ledger_aside(const Error& why) {
-  const std::string file = directory_ / kLedgerFile;
+  const std::string file = directory_ / kUsageLedgerFile;
   const std::string aside = damaged_name(file);
   // SQLite's log belongs to the file that it is named after: a new one must not find it.
   for (const char* suffix : {"-wal", "-shm"})
@@ -96,10 +94,10 @@ Result<> UsageStore::keep_ledger_aside(const Error& why) {
 }
 
 Result<> UsageStore::open_ledger() {
-  auto opened = UsageLedger::open(directory_ / kLedgerFile);
+  auto opened = UsageLedger::open(directory_ / kUsageLedgerFile);
   if (!opened && opened.error().code() == ErrorCode::kConflict) {
     INSULA_TRY_VOID(keep_ledger_aside(opened.error()));
-    opened = UsageLedger::open(directory_ / kLedgerFile);
+    opened = UsageLedger::open(directory_ / kUsageLedgerFile);
   }
   INSULA_TRY(ledger_, std::move(opened));
   return {};
@@ -218,6 +216,12 @@ Result<std::vector<UsageRow>> UsageStore::persist_what_fits() {
 Result<std::vector<UsageRow>> UsageStore::read(const UsageQuery& query) {
   INSULA_TRY(const auto rest, persist_what_fits());
   return ledger_->read(query, rest);
+}
+
+Result<std::vector<UsageRow>> UsageStore::sums() {
+  INSULA_TRY(auto rows, persist_what_fits());
+  INSULA_TRY_VOID(ledger_->for_each(0, [&](const UsageRow& row) { rows.push_back(row); }));
+  return rows;
 }
 
 Result<UsedThisMonth> UsageStore::used_this_month(const std::string& currency) {

@@ -20,6 +20,10 @@
 
 namespace insula::gateway {
 
+/// Of a gateway's directory.
+inline constexpr const char* kUsageLedgerFile = "usage.db";
+inline constexpr const char* kUsageRecordsFolder = "records";
+
 struct UsageSettings {
   unsigned loops = 1;
   RecordRetention retention = {};
@@ -48,6 +52,10 @@ class UsageStore {
 
   /// Up-to-date sums, also while the disk is full.
   [[nodiscard]] Result<std::vector<UsageRow>> read(const UsageQuery& query);
+
+  /// All sums there are, of one hour, model, key, member and currency each, up to date. Errors: as
+  /// UsageLedger's.
+  [[nodiscard]] Result<std::vector<UsageRow>> sums();
 
   /// What was used this month, up to date. Errors: as UsageLedger's.
   [[nodiscard]] Result<UsedThisMonth> used_this_month(const std::string& currency);

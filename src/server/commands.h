@@ -14,6 +14,9 @@ int down(std::span<const std::string> arguments);
 /// Prints shell lines: eval "$(insula env)".
 int env(std::span<const std::string> arguments);
 int status(std::span<const std::string> arguments);
+/// Writes a platform's state to a file, and makes a data directory of it.
+int backup(std::span<const std::string> arguments);
+int restore(std::span<const std::string> arguments);
 
 // The processes that the supervisor starts.
 int control(std::span<const std::string> arguments);

@@ -259,6 +259,16 @@ Result<> check_reachable(const Layout& layout, Account account) {
   return {};
 }
 
+Result<> give_files(const std::string& folder, const Account& owner) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, failed)) {
+    if (::lchown(entry.path().c_str(), owner.uid, owner.gid) != 0)
+      return fail_errno("give away " + entry.path().string());
+  }
+  if (failed) return fail_errno("read " + folder, failed.value());
+  return {};
+}
+
 Result<> make_directory(const std::string& path, mode_t mode, Account owner) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -93,6 +93,9 @@ struct Account {
                                           std::optional<Account> owner = {});
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
 
+/// Makes `owner` that of all that is below `folder`. Errors: fail_errno.
+[[nodiscard]] Result<> give_files(const std::string& folder, const Account& owner);
+
 /// Creates `path` (with its parents) if it is not there, and gives it this mode and owner.
 [[nodiscard]] Result<> make_directory(const std::string& path, mode_t mode, Account owner);
 

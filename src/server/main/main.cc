@@ -35,6 +35,8 @@ constexpr std::array kCommands = {
     Command{"down", "stop it", insula::server::down},
     Command{"env", "print shell lines that point kubectl and curl at it", insula::server::env},
     Command{"status", "tell whether it runs, where, and what it uses", insula::server::status},
+    Command{"backup", "write its objects, usage and keys to a file", insula::server::backup},
+    Command{"restore", "make a data directory of such a file", insula::server::restore},
     Command{"tenant", "create, show, list and delete tenants", insula::cli::tenant},
     Command{"key", "create, list, rotate and revoke API keys", insula::cli::key},
     Command{"token", "create signed tokens", insula::cli::token},
