@@ -35,6 +35,7 @@ class ApiServerTest : public ::testing::Test {
     ASSERT_EQ(made.status, 201) << made.body;
   }
 
+ public:
   TestServer server;
 };
 
