@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "api/decode_budget.h"
 #include "api/int_or_string.h"
 #include "api/quantity.h"
@@ -99,17 +100,31 @@ class Decoder {
     const json::Object* members = value.as_object();
     if (members == nullptr) return mismatch(value, path, type.name);
     std::size_t hint = 0;
+    const bool custom = is_custom(type);
     for (const auto& [key, member] : *members) {
       const FieldInfo* field = type.find(key, &hint);
       const Path inner{&path, key, {}};
       if (field == nullptr) {
         const bool type_meta = type.kind != nullptr && (key == "apiVersion" || key == "kind");
-        if (!type_meta) unknown(inner);
+        if (custom && !type_meta)
+          static_cast<CustomObject*>(object)->content.set(key, member);
+        else if (!type_meta)
+          unknown(inner);
         continue;
       }
       INSULA_TRY_VOID(read(*field->value, field->in(object), member, inner));
     }
     return {};
+  }
+
+  /// Brings the members of a custom object into the form of its schema.
+  void read_custom(const TypeInfo& type, void* object) {
+    std::vector<std::string> paths;
+    custom_kind(*type.kind)
+        ->read(*static_cast<CustomObject*>(object),
+               strictness_ == Strictness::kIgnore ? nullptr : &paths);
+    for (const std::string& path : paths)
+      unknown(path);
   }
 
   [[nodiscard]] std::vector<std::string>& problems() { return problems_; }
@@ -249,8 +264,12 @@ class Decoder {
   }
 
   void unknown(const Path& path) {
-    if (strictness_ == Strictness::kIgnore || problems_.size() >= kStrictProblemsMax) return;
-    problems_.push_back(fmt::format("unknown field \"{}\"", path.text()));
+    if (strictness_ != Strictness::kIgnore) unknown(path.text());
+  }
+
+  void unknown(const std::string& path) {
+    if (problems_.size() < kStrictProblemsMax)
+      problems_.push_back(fmt::format("unknown field \"{}\"", path));
   }
 
   Strictness strictness_;
@@ -297,6 +316,7 @@ Result<> decode(const TypeInfo& type, void* object, const Value& value, const Re
   Decoder decoder(request.strictness);
   Result<> read = decoder.read_struct(type, object, value, Path{});
   if (!read) return std::unexpected(in_kind(std::move(read).error(), type));
+  if (is_custom(type)) decoder.read_custom(type, object);
   std::vector<std::string>& problems = decoder.problems();
   for (const auto& path : request.duplicates) {
     if (problems.size() < kStrictProblemsMax)

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "api/codec.h"
+#include "api/custom/custom_object.h"
 #include "api/int_or_string.h"
 #include "api/quantity.h"
 #include "api/raw_json.h"
@@ -187,6 +188,15 @@ void write_field(const FieldInfo& field, const void* object, std::string& out) {
   if (nothing && !required) out.resize(start);
 }
 
+void write_content(const CustomObject& object, std::string& out) {
+  for (const auto& [name, value] : object.content) {
+    if (out.back() != '{') out += ',';
+    json::append_string(out, name);
+    out += ':';
+    json::append(out, value);
+  }
+}
+
 void write_struct(const TypeInfo& type, const void* object, std::string& out, const Kind* as_kind) {
   out += '{';
   if (as_kind != nullptr) {
@@ -200,6 +210,7 @@ void write_struct(const TypeInfo& type, const void* object, std::string& out, co
   }
   for (const FieldInfo& field : type.fields)
     write_field(field, object, out);
+  if (is_custom(type)) write_content(*static_cast<const CustomObject*>(object), out);
   out += '}';
 }
 

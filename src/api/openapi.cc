@@ -1,7 +1,11 @@
 #include "api/openapi.h"
 
+#include <cstdint>
+#include <map>
+
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "api/openapi_schemas.h"
 #include "api/schema_tables.h"
 #include "api/subresources.h"
@@ -120,9 +124,10 @@ class Paths {
 
   Value subresource_item(const Kind& kind, const Subresource& sub, const Array& parameters) {
     Value item = Object{{"parameters", parameters}};
-    const Kind* body = find_kind(
-        sub.group.empty() ? std::string(sub.version) : fmt::format("{}/{}", sub.group, sub.version),
-        sub.kind);
+    const std::string version =
+        sub.group.empty() ? std::string(sub.version) : fmt::format("{}/{}", sub.group, sub.version);
+    const bool own = sub.kind == kind.kind && version == kind.api_version();
+    const Kind* body = own ? &kind : find_kind(version, sub.kind);
     for (const auto verb : sub.verbs) {
       if (verb == "create") item["post"] = of(body, sub, "post", kind);
       if (verb == "update") item["put"] = of(body, sub, "put", kind);
@@ -143,6 +148,25 @@ class Paths {
     return out;
   }
 
+  Value patch_content(const Kind& kind) {
+    const Value schema = schemas_.well_known_ref(kPatchSchema);
+    if (custom_kind(kind) != nullptr)
+      return content({"application/apply-patch+yaml", "application/json-patch+json",
+                      "application/merge-patch+json"},
+                     schema);
+    return content({"application/apply-patch+yaml", "application/json-patch+json",
+                    "application/merge-patch+json", "application/strategic-merge-patch+json"},
+                   schema);
+  }
+
+  Value object_content(const Kind& kind) {
+    const Value schema = schemas_.ref(kind.type);
+    if (custom_kind(kind) != nullptr)
+      return content({"application/json", "application/yaml"}, schema);
+    return content({"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"},
+                   schema);
+  }
+
   Value operation(const Kind& kind, std::string_view action) {
     Value out = Object{{"operationId", fmt::format("{}{}", action, kind.kind)},
                        {"x-kubernetes-action", action},
@@ -151,14 +175,7 @@ class Paths {
     const bool patch = action == "patch";
     if (action == "post" || action == "put" || patch) {
       out["parameters"] = write_parameters(patch);
-      Value body =
-          patch
-              ? content({"application/apply-patch+yaml", "application/json-patch+json",
-                         "application/merge-patch+json", "application/strategic-merge-patch+json"},
-                        schemas_.well_known_ref(kPatchSchema))
-              : content(
-                    {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"},
-                    schemas_.ref(kind.type));
+      Value body = patch ? patch_content(kind) : object_content(kind);
       out["requestBody"] = Object{{"required", true}, {"content", std::move(body)}};
     } else if (action != "get") {
       if (action != "delete") out["parameters"] = list_parameters();
@@ -189,12 +206,18 @@ class Paths {
 }  // namespace
 
 std::string openapi_index(KindList served) {
-  Value paths = Object();
+  // Of each path what its custom kinds say.
+  std::map<std::string, std::uint64_t> digests;
   for (const Kind* kind : served) {
-    const std::string path = path_of(*kind);
+    std::uint64_t& digest = digests[path_of(*kind)];
+    if (const CustomKind* custom = custom_kind(*kind)) digest = digest * 31 + custom->digest();
+  }
+  Value paths = Object();
+  for (const auto& [path, digest] : digests) {
+    const std::string custom = digest == 0 ? std::string() : fmt::format("{:016X}", digest);
     paths[path] =
-        Object{{"serverRelativeURL", fmt::format("/openapi/v3/{}?hash={}{:02}", path,
-                                                 gen::schema_digest(), kDocumentRevision)}};
+        Object{{"serverRelativeURL", fmt::format("/openapi/v3/{}?hash={}{:02}{}", path,
+                                                 gen::schema_digest(), kDocumentRevision, custom)}};
   }
   return json::write(Object{{"paths", std::move(paths)}});
 }

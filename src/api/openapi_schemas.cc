@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "api/any_kind.h"
 #include "api/atomic_types.h"
+#include "api/custom/custom_kind.h"
 #include "json/parse.h"
 
 namespace insula::api {
@@ -144,7 +146,7 @@ Value OpenApiSchemas::well_known_ref(std::string_view name) {
 }
 
 Value OpenApiSchemas::list_ref(const Kind& kind) {
-  std::string name = schema_name(kind.type) + "List";
+  std::string name = std::string(kind.type.package) + "." + list_kind_of(kind);
   Value out = reference(name);
   if (!seen_.insert(name).second) return out;
   Value properties;
@@ -155,13 +157,12 @@ Value OpenApiSchemas::list_ref(const Kind& kind) {
   const FieldInfo* metadata = status != nullptr ? status->type.find("metadata") : nullptr;
   if (metadata != nullptr) properties["metadata"] = property(*metadata);
   add(std::move(name),
-      Object{
-          {"description", "A list of " + std::string(kind.kind) + "."},
-          {"type", "object"},
-          {"required", Array{"items"}},
-          {"properties", std::move(properties)},
-          {"x-kubernetes-group-version-kind",
-           Array{group_version_kind(kind.group, kind.version, std::string(kind.kind) + "List")}}});
+      Object{{"description", "A list of " + std::string(kind.kind) + "."},
+             {"type", "object"},
+             {"required", Array{"items"}},
+             {"properties", std::move(properties)},
+             {"x-kubernetes-group-version-kind",
+              Array{group_version_kind(kind.group, kind.version, list_kind_of(kind))}}});
   return out;
 }
 
@@ -218,7 +219,28 @@ Value OpenApiSchemas::property(const FieldInfo& field) {
   return out;
 }
 
+/// What its definition says, with the members that every object has.
+Value OpenApiSchemas::custom_schema(const CustomKind& kind) {
+  Value out = kind.schema_document();
+  if (out["type"].is_null()) out["type"] = "object";
+  const FieldInfo* metadata = kind.type.find("metadata");
+  Value properties = Object();
+  add_type_meta(properties);
+  properties["metadata"] = property(*metadata);
+  if (const Object* own = kind.schema_document()["properties"].as_object()) {
+    for (const auto& [name, schema] : *own) {
+      if (properties.find(name) == nullptr) properties[name] = schema;
+    }
+  }
+  out["properties"] = std::move(properties);
+  out["x-kubernetes-group-version-kind"] =
+      Array{group_version_kind(kind.group, kind.version, kind.kind)};
+  return out;
+}
+
 Value OpenApiSchemas::struct_schema(const TypeInfo& type) {
+  if (type.kind != nullptr && custom_kind(*type.kind) != nullptr)
+    return custom_schema(*custom_kind(*type.kind));
   Value out = Object{{"description", type.doc}, {"type", "object"}};
   Array required;
   Value properties = Object();

@@ -11,6 +11,8 @@
 
 namespace insula::api {
 
+class CustomKind;
+
 /// Builds the schemas of one OpenAPI document: those asked for, and all they refer to.
 class OpenApiSchemas {
  public:
@@ -27,6 +29,7 @@ class OpenApiSchemas {
  private:
   void add(std::string name, json::Value schema);
   [[nodiscard]] json::Value struct_schema(const TypeInfo& type);
+  [[nodiscard]] json::Value custom_schema(const CustomKind& kind);
   [[nodiscard]] json::Value value_schema(const ValueInfo& info);
   [[nodiscard]] json::Value property(const FieldInfo& field);
 

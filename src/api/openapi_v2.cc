@@ -40,15 +40,19 @@ Value definition(const Value& schema) {
     if (key == "$ref") {
       out["$ref"] = reference(value);
     } else if (key == "allOf") {
-      out["$ref"] = reference((*value.as_array())[0]["$ref"]);
+      // Of a custom kind it is a condition, which this version has no word for.
+      const Value& first = (*value.as_array())[0];
+      if (first.find("$ref") != nullptr) out["$ref"] = reference(first["$ref"]);
     } else if (key == "oneOf") {
-      out["type"] = "string";
+      const bool types =
+          schema.find("type") == nullptr && (*value.as_array())[0].find("type") != nullptr;
+      if (types) out["type"] = "string";
     } else if (key == "properties") {
       out[key] = definitions_of(value);
     } else if (key == "items" || key == "additionalProperties") {
       out[key] = value.as_object() == nullptr ? value : definition(value);
     } else if (key == "type" || key == "format" || key == "description" || key == "required" ||
-               key.starts_with("x-kubernetes-")) {
+               (key.starts_with("x-kubernetes-") && key != "x-kubernetes-validations")) {
       out[key] = value;
     }
   }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <vector>
 
+#include "api/custom/custom_kind.h"
 #include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
@@ -14,10 +16,34 @@ namespace insula::api {
 
 namespace {
 
-Result<> verdict(const Kind& kind, const void* object, FieldErrors errors) {
-  if (errors.empty()) return {};
+Result<> verdict(const Kind& kind, const void* object, std::vector<FieldCause> causes) {
+  if (causes.empty()) return {};
   return std::unexpected(
-      invalid(kind.kind, kind.group, kind.metadata(object).name, std::move(errors).take()));
+      invalid(kind.kind, kind.group, kind.metadata(object).name, std::move(causes)));
+}
+
+Result<> verdict(const Kind& kind, const void* object, FieldErrors errors) {
+  return verdict(kind, object, std::move(errors).take());
+}
+
+CustomObject& custom(void* object) {
+  return *static_cast<CustomObject*>(object);
+}
+
+const CustomObject& custom(const void* object) {
+  return *static_cast<const CustomObject*>(object);
+}
+
+/// What is wrong with the metadata of a custom object, then with the rest. `old` may be null.
+Result<> check_custom(const CustomKind& kind,
+                      const void* object,
+                      const void* old,
+                      FieldErrors metadata) {
+  ValueErrors errors;
+  kind.check(custom(object), old == nullptr ? nullptr : &custom(old), errors);
+  std::vector<FieldCause> causes = std::move(metadata).take();
+  std::ranges::move(std::move(errors).take(), std::back_inserter(causes));
+  return verdict(kind, object, std::move(causes));
 }
 
 /// What only the server sets; a client may leave it out.
@@ -36,27 +62,39 @@ void carry_over(ObjectMeta& metadata, const ObjectMeta& old) {
 }  // namespace
 
 void prepare_create(const Kind& kind, void* object) {
-  const KindStrategy& strategy = strategy_of(kind);
-  if (strategy.set_defaults != nullptr) strategy.set_defaults(object);
-  if (strategy.prepare_for_create != nullptr) strategy.prepare_for_create(object);
   ObjectMeta& metadata = kind.metadata(object);
-  metadata.generation = strategy.spec_changed != nullptr ? 1 : 0;
+  if (const CustomKind* own = custom_kind(kind)) {
+    own->prepare_create(custom(object));
+  } else {
+    const KindStrategy& strategy = strategy_of(kind);
+    if (strategy.set_defaults != nullptr) strategy.set_defaults(object);
+    if (strategy.prepare_for_create != nullptr) strategy.prepare_for_create(object);
+    metadata.generation = strategy.spec_changed != nullptr ? 1 : 0;
+  }
   metadata.deletion_timestamp.reset();
   metadata.deletion_grace_period_seconds.reset();
   metadata.self_link.clear();
 }
 
 Result<> check_create(const Kind& kind, const void* object) {
-  const KindStrategy& strategy = strategy_of(kind);
   FieldErrors errors;
-  validate_metadata(kind.metadata(object), strategy.name_rule,
-                    kind.namespaced ? Scope::kNamespaced : Scope::kCluster, errors);
+  const Scope scope = kind.namespaced ? Scope::kNamespaced : Scope::kCluster;
+  if (const CustomKind* own = custom_kind(kind)) {
+    validate_metadata(kind.metadata(object), NameRule::kDnsSubdomain, scope, errors);
+    return check_custom(*own, object, nullptr, std::move(errors));
+  }
+  const KindStrategy& strategy = strategy_of(kind);
+  validate_metadata(kind.metadata(object), strategy.name_rule, scope, errors);
   if (strategy.validate != nullptr) strategy.validate(object, errors);
   if (strategy.validate_create != nullptr) strategy.validate_create(object, errors);
   return verdict(kind, object, std::move(errors));
 }
 
 void prepare_update(const Kind& kind, void* object, const void* old, std::string_view subresource) {
+  if (const CustomKind* own = custom_kind(kind)) {
+    carry_over(kind.metadata(object), kind.metadata(old));
+    return own->prepare_update(custom(object), custom(old), subresource);
+  }
   const KindStrategy& strategy = strategy_of(kind);
   if (strategy.set_defaults != nullptr) strategy.set_defaults(object);
   ObjectMeta& metadata = kind.metadata(object);
@@ -69,9 +107,11 @@ Result<> check_update(const Kind& kind,
                       const void* object,
                       const void* old,
                       std::string_view subresource) {
-  const KindStrategy& strategy = strategy_of(kind);
   FieldErrors errors;
   validate_metadata_update(kind.metadata(object), kind.metadata(old), errors);
+  if (const CustomKind* own = custom_kind(kind))
+    return check_custom(*own, object, old, std::move(errors));
+  const KindStrategy& strategy = strategy_of(kind);
   // A status is written by controllers, and must not be held up by rules on the spec that came
   // later.
   if (subresource != "status" && strategy.validate != nullptr) strategy.validate(object, errors);
@@ -85,6 +125,10 @@ std::optional<std::string> selectable_field(const Kind& kind,
                                             std::string_view path) {
   if (path == "metadata.name") return kind.metadata(object).name;
   if (path == "metadata.namespace") return kind.metadata(object).namespace_;
+  if (const CustomKind* own = custom_kind(kind)) {
+    if (!own->is_selectable_field(path)) return std::nullopt;
+    return own->selectable_field(custom(object), path);
+  }
   for (const SelectableField& field : strategy_of(kind).selectable_fields) {
     if (field.path == path) return field.value(object);
   }
@@ -93,6 +137,7 @@ std::optional<std::string> selectable_field(const Kind& kind,
 
 bool is_selectable_field(const Kind& kind, std::string_view path) {
   if (path == "metadata.name" || path == "metadata.namespace") return true;
+  if (const CustomKind* own = custom_kind(kind)) return own->is_selectable_field(path);
   return std::ranges::any_of(strategy_of(kind).selectable_fields,
                              [&](const SelectableField& field) { return field.path == path; });
 }

@@ -97,12 +97,14 @@ ApiServer::ApiServer(Registry& registry,
                      Log log,
                      ApiServerOptions options)
     : registry_(registry),
+      kinds_(registry.store()),
       metrics_registry_(metrics),
-      metrics_(metrics),
-      store_metrics_(register_store_metrics(metrics, registry.store())),
+      metrics_(metrics, kinds_),
+      store_metrics_(register_store_metrics(metrics, registry.store(), kinds_)),
       log_(std::move(log)),
       options_(std::move(options)),
       authorizer_(registry.store()),
+      documents_(kinds_),
       health_(health_checks()),
       gate_(options_.limits) {
   if (options_.tokens) {
@@ -120,7 +122,7 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
     call.status = status_code(error);
     if (call.status >= 500)
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
-    (void)co_await send(call, call.status, status_json(error, call.info));
+    (void)co_await send(call, call.status, status_json(error, call.info, call.kind));
   }
   metrics_.record(call.info, call.status, Loop::current().now() - call.began);
 }
@@ -132,7 +134,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   INSULA_CO_TRY(const std::optional<RequestGate::Pass> pass, admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
 
-  call.kind = api::find_kind(call.info.group, call.info.version, call.info.resource);
+  call.kind = kinds_.find(call.info.group, call.info.version, call.info.resource);
   if (call.kind == nullptr) co_return no_resource();
   if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource))
     co_return no_resource();

@@ -13,6 +13,7 @@
 #include "apiserver/body.h"
 #include "apiserver/documents.h"
 #include "apiserver/health.h"
+#include "apiserver/kind_index.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_gate.h"
@@ -76,6 +77,9 @@ class ApiServer final : public http::Handler {
 
   Task<> handle(http::Exchange& exchange) override;
 
+  /// The kinds that are served.
+  [[nodiscard]] api::KindCatalog& kinds() { return kinds_; }
+
  private:
   Task<Result<>> serve(Call& call);
   Task<Result<>> serve_document(Call& call);
@@ -110,6 +114,7 @@ class ApiServer final : public http::Handler {
   [[nodiscard]] std::vector<HealthCheck> health_checks() const;
 
   Registry& registry_;
+  KindIndex kinds_;
   MetricsRegistry& metrics_registry_;
   ServerMetrics metrics_;
   MetricsRegistry::Registration store_metrics_;

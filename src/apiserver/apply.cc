@@ -7,6 +7,7 @@
 
 #include "api/apply/structured_merge.h"
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
@@ -37,13 +38,18 @@ std::unexpected<Error> bad_request(std::string why) {
   return fail(ErrorCode::kBadRequest, std::move(why));
 }
 
-/// A Scale's part of the object that is scaled.
-json::Value scaled_part(const json::Value& scale) {
+/// A Scale's part of the object of a kind that is scaled.
+json::Value scaled_part(const api::Kind& kind, const json::Value& scale) {
   json::Object out;
   if (const json::Value* metadata = scale.find("metadata")) out.set("metadata", *metadata);
-  if (const json::Value* replicas = scale["spec"].find("replicas"))
-    out.set("spec", json::Object{{"replicas", *replicas}});
-  return out;
+  const json::Value* replicas = scale["spec"].find("replicas");
+  if (replicas == nullptr) return out;
+  json::Value content = std::move(out);
+  json::Value* at = &content;
+  for (const std::string& name : replicas_path(kind))
+    at = &(*at)[name];
+  *at = *replicas;
+  return content;
 }
 
 std::string shown_owner(const FieldWriter& owner) {
@@ -103,7 +109,7 @@ Result<Applier> Applier::make(const Target& target,
                               std::string manager,
                               WallTime now) {
   const api::Kind& kind = *target.kind;
-  const api::Kind& stored = kind.storage();
+  const api::Kind& stored = written_as(kind);
   Applier out(stored,
               {std::move(manager), FieldWriter::Operation::kApply, stored.api_version(),
                target.subresource},
@@ -140,7 +146,7 @@ Result<> Applier::check_config(const Target& target) {
     return bad_request(fmt::format("failed to create typed patch object ({}/{}; {}, Kind={}): {}",
                                    target.name_space, target.name, version, sent.kind,
                                    fields.error().message()));
-  if (scale) config_ = scaled_part(config_);
+  if (scale) config_ = scaled_part(kind, config_);
   if (&kind != kind_) {
     Object object = new_object(kind.type);
     INSULA_TRY_VOID(api::decode_json(kind.type, object.get(), config_));
@@ -187,7 +193,7 @@ Result<Object> Applier::create() const {
 json::Value Applier::merged(const json::Value& live,
                             const api::ManagedFields& managers,
                             const FieldSet& fields) const {
-  const api::TableSchema& schema = merge_schema(*kind_);
+  const api::MergeSchema& schema = merge_schema(*kind_);
   json::Value out = api::merge(schema, live, config_);
   const api::ManagedFields::Manager* last = managers.find(writer_);
   if (last == nullptr) return out;
@@ -215,7 +221,7 @@ Result<> Applier::settle_conflicts(const json::Value& live,
 }
 
 Result<Object> Applier::change(const ConstObject& present) const {
-  const api::TableSchema& schema = merge_schema(*kind_);
+  const api::MergeSchema& schema = merge_schema(*kind_);
   const api::Time now = api::Time::from(now_);
   const json::Value live = merge_form(*kind_, present.get());
   api::ManagedFields managers =
@@ -251,7 +257,7 @@ Task<Result<Written>> Registry::apply(Target target,
                                                      context.field_manager, clock_.wall()));
   const bool scale = target.subresource == "scale";
   if (scale) target.subresource.clear();
-  target.kind = &kind.storage();
+  target.kind = &written_as(kind);
   const Change change = [&](const ConstObject& present) { return applier.change(present); };
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     if (transaction.find(store_key(*target.kind, target.name_space, target.name)))

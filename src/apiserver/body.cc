@@ -1,9 +1,20 @@
 #include "apiserver/body.h"
 
+#include "api/custom/custom_object.h"
+#include "api/gen/apiextensions_v1.h"
 #include "api/protobuf.h"
 #include "json/yaml.h"
 
 namespace insula::apiserver {
+
+namespace {
+
+/// Custom objects have no protobuf form, and the schemas of their definitions none here.
+bool has_protobuf(const api::TypeInfo& type) {
+  return !api::is_custom(type) && &type != &api::type_of<api::CustomResourceDefinition>();
+}
+
+}  // namespace
 
 Result<Object> decode_body(const api::TypeInfo& type,
                            BodyFormat format,
@@ -16,6 +27,12 @@ Result<Object> decode_body(const api::TypeInfo& type,
       INSULA_TRY_VOID(api::decode_json(type, object.get(), body, strictness, &report));
       return object;
     case BodyFormat::kProtobuf:
+      if (!has_protobuf(type)) {
+        return fail(ErrorCode::kUnsupportedMedia,
+                    "the body of the request was in an unknown format "
+                    "(application/vnd.kubernetes.protobuf) - accepted media types include: "
+                    "application/json, application/yaml");
+      }
       INSULA_TRY_VOID(api::decode_protobuf(type, object.get(), body));
       return object;
     case BodyFormat::kYaml: {

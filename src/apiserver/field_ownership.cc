@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "api/apply/structured_merge.h"
+#include "api/apply/table_schema.h"
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
@@ -50,6 +52,8 @@ struct States {
 
 /// Two states of an object in the form of a merge, but for members that are equal.
 States differing_members(const api::Kind& kind, const void* present, const void* object) {
+  if (api::custom_kind(kind) != nullptr)
+    return {merge_form(kind, present), merge_form(kind, object)};
   States out{json::Object(), json::Object()};
   for (const api::FieldInfo& field : kind.type.fields) {
     // What is no struct has no text of its own.
@@ -85,7 +89,8 @@ Result<std::string> field_manager_of(std::string_view verb,
   return std::unexpected(api::invalid(options, "meta.k8s.io", "", std::move(errors).take()));
 }
 
-const api::TableSchema& merge_schema(const api::Kind& kind) {
+const api::MergeSchema& merge_schema(const api::Kind& kind) {
+  if (const api::CustomKind* custom = api::custom_kind(kind)) return custom->merge_schema();
   // Used by the registry's loop and, in tests, by several in a row.
   thread_local std::map<const api::Kind*, std::unique_ptr<api::TableSchema>> schemas;
   std::unique_ptr<api::TableSchema>& schema = schemas[&kind];

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "api/apply/managed_fields.h"
-#include "api/apply/table_schema.h"
+#include "api/apply/merge_schema.h"
 #include "api/kind.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -56,7 +56,7 @@ class UpdateOwnership final : public Ownership {
                                                    std::string_view user_agent);
 
 /// The types of a kind's objects. Made on first use, then kept.
-[[nodiscard]] const api::TableSchema& merge_schema(const api::Kind& kind);
+[[nodiscard]] const api::MergeSchema& merge_schema(const api::Kind& kind);
 
 /// An object of the kind as a structured merge takes it: without apiVersion, kind and
 /// managedFields.

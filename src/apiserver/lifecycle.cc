@@ -7,9 +7,10 @@
 #include <string>
 #include <utility>
 
+#include "api/any_kind.h"
+#include "api/custom/definition.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
-#include "api/strategy.h"
 #include "apiserver/admission.h"
 
 namespace insula::apiserver {
@@ -39,20 +40,11 @@ void set_propagation(api::ObjectMeta& meta, Propagation propagation) {
   if (propagation == Propagation::kOrphan) meta.finalizers.emplace_back(kOrphanFinalizer);
 }
 
-std::int64_t grace_of(const api::Kind& kind,
-                      const void* object,
-                      std::optional<std::int64_t> requested) {
-  const auto& strategy = api::strategy_of(kind);
-  return strategy.grace_period_seconds == nullptr
-             ? 0
-             : strategy.grace_period_seconds(object, requested);
-}
-
 }  // namespace
 
 void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query, WallTime now) {
   api::ObjectMeta& meta = kind.metadata(object);
-  const std::int64_t grace = grace_of(kind, object, query.grace_period_seconds);
+  const std::int64_t grace = api::grace_period_of(kind, object, query.grace_period_seconds);
   set_propagation(meta, query.propagation);
   if (meta.deletion_timestamp) {
     const std::int64_t left = meta.deletion_grace_period_seconds.value_or(0);
@@ -66,6 +58,9 @@ void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query,
   meta.deletion_grace_period_seconds = grace;
   if (meta.generation > 0) ++meta.generation;
   if (is_namespace(kind)) static_cast<api::Namespace*>(object)->status.phase = "Terminating";
+  if (&kind == &api::kind_of<api::CustomResourceDefinition>())
+    api::mark_terminating(*static_cast<api::CustomResourceDefinition*>(object),
+                          api::Time::from(now));
 }
 
 Result<> check_deletable(const api::Kind& kind, std::string_view name) {

@@ -3,9 +3,30 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "base/check.h"
+#include "json/parse.h"
 
 namespace insula::apiserver {
+
+namespace {
+
+ConstObject custom_object_of(const api::CustomKind& kind, const store::Entry& entry) {
+  const auto& known = entry.decoded;
+  if (known && static_cast<const api::CustomObject*>(known.get())->definition == &kind)
+    return known;
+  // The text may be of another version, or of an older schema.
+  auto value = json::parse(entry.value);
+  INSULA_CHECK(value && value->is_object(), entry.key);
+  value->as_object()->erase("apiVersion");
+  value->as_object()->erase("kind");
+  Object object = new_object(kind.type);
+  const Result<> decoded = api::decode_json(kind.type, object.get(), *value);
+  INSULA_CHECK(decoded, fmt::format("{}: {}", entry.key, decoded ? "" : decoded.error().message()));
+  return object;
+}
+
+}  // namespace
 
 Object new_object(const api::TypeInfo& type) {
   return {type.ops.create(), type.ops.destroy};
@@ -16,6 +37,8 @@ Object copy_object(const api::TypeInfo& type, const void* object) {
 }
 
 ConstObject object_of(const api::Kind& kind, const store::Entry& entry) {
+  if (const api::CustomKind* custom = api::custom_kind(kind))
+    return custom_object_of(*custom, entry);
   if (!entry.decoded) {
     Object object = new_object(kind.type);
     const Result<> decoded =

@@ -20,7 +20,8 @@ using ConstObject = std::shared_ptr<const void>;
 [[nodiscard]] Object new_object(const api::TypeInfo& type);
 [[nodiscard]] Object copy_object(const api::TypeInfo& type, const void* object);
 
-/// The struct of a stored version; decoded on first use, then kept with the version.
+/// The struct of a stored version; decoded on first use, then kept with the version. Of a custom
+/// kind it is what its present schema makes of the stored text.
 /// Requires: the entry is of this kind.
 [[nodiscard]] ConstObject object_of(const api::Kind& kind, const store::Entry& entry);
 

@@ -1,12 +1,12 @@
 #include "apiserver/output.h"
 
-#include <variant>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "api/any_kind.h"
 #include "api/codec.h"
 #include "api/gen/meta_v1.h"
-#include "api/strategy.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -25,17 +25,11 @@ std::string partial_metadata(const api::Kind& kind,
 }
 
 void append_cells(const api::Kind& kind, const void* object, WallTime now, std::string& out) {
-  const auto& strategy = api::strategy_of(kind);
   out += '[';
   bool first = true;
-  for (const api::Cell& cell : strategy.cells(object, now)) {
+  for (const json::Value& cell : api::cells_of(kind, object, now)) {
     if (!std::exchange(first, false)) out += ',';
-    if (const auto* number = std::get_if<std::int64_t>(&cell))
-      json::append_number(out, *number);
-    else if (const auto* truth = std::get_if<bool>(&cell))
-      out += *truth ? "true" : "false";
-    else
-      json::append_string(out, std::get<std::string>(cell));
+    json::append(out, cell);
   }
   out += ']';
 }
@@ -61,7 +55,7 @@ void append_row(const api::Kind& kind,
 
 std::string column_definitions(const api::Kind& kind) {
   std::string out = "[";
-  for (const api::Column& column : api::strategy_of(kind).columns()) {
+  for (const api::Column& column : api::columns_of(kind)) {
     if (out.size() > 1) out += ',';
     out += R"({"name":)";
     json::append_string(out, column.name);
@@ -151,10 +145,10 @@ std::string list_output(const api::Kind& kind,
     bytes += entry->value.size() + 1;
   std::string out;
   out.reserve(bytes);
-  out += whole
-             ? fmt::format(R"({{"kind":"{}List","apiVersion":"{}",)", kind.kind, kind.api_version())
-             : fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)",
-                           options.meta_version);
+  out += whole ? fmt::format(R"({{"kind":"{}","apiVersion":"{}",)", api::list_kind_of(kind),
+                             kind.api_version())
+               : fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)",
+                             options.meta_version);
   append_list_metadata(list, out);
   out += R"(,"items":[)";
   bool first = true;

@@ -31,6 +31,18 @@ bool is_extended(std::string_view resource) {
   return resource.find('/') != std::string_view::npos;
 }
 
+/// The CustomResourceDefinition whose objects a key counts: `count/widgets.example.com`; empty when
+/// it is of a kind that is built in.
+std::string_view custom_resource_of(std::string_view key) {
+  constexpr std::string_view kCount = "count/";
+  if (!key.starts_with(kCount)) return {};
+  const std::string_view resource = key.substr(kCount.size());
+  const bool built_in = std::ranges::any_of(api::stored_kinds(), [resource](const api::Kind* kind) {
+    return kind->group_resource() == resource;
+  });
+  return built_in ? std::string_view() : resource;
+}
+
 void count_services(const api::Service& service, Usage& usage) {
   const auto ports = static_cast<std::int64_t>(service.spec.ports.size());
   usage["services"] = api::Quantity::of(1);
@@ -274,6 +286,16 @@ void fill_quota_status(const store::Transaction& transaction,
     transaction.scan(store_key(*kind, quota.metadata.namespace_, ""),
                      [&](const store::EntryPtr& entry) {
                        count(*kind, object_of(*kind, *entry).get());
+                       return true;
+                     });
+  }
+  // Each is one, whatever kind it is of: keys begin with the resource and its group.
+  for (const auto& [key, limit] : quota.spec.hard) {
+    const std::string_view resource = custom_resource_of(key);
+    if (resource.empty()) continue;
+    transaction.scan(fmt::format("{}/{}/", resource, quota.metadata.namespace_),
+                     [&, &used_of_key = used[key]](const store::EntryPtr&) {
+                       used_of_key += api::Quantity::of(1);
                        return true;
                      });
   }

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "api/any_kind.h"
+#include "api/custom/custom_kind.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
 #include "apiserver/certificate_admission.h"
+#include "apiserver/definitions.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/quota.h"
@@ -65,9 +68,8 @@ Result<> check_identity(const Target& target,
 }
 
 void warn(const api::Kind& kind, const void* object, const WriteContext& context) {
-  const auto& strategy = api::strategy_of(kind);
-  if (context.warnings == nullptr || strategy.warnings == nullptr) return;
-  for (std::string& text : strategy.warnings(object))
+  if (context.warnings == nullptr) return;
+  for (std::string& text : api::warnings_of(kind, object))
     context.warnings->push_back(std::move(text));
 }
 
@@ -76,7 +78,12 @@ bool is_quota(const api::Kind& kind) {
 }
 
 /// Stamps the object with its revision and encodes it. The object must not change afterwards.
-store::Encoder encoder_of(const api::Kind& kind, const Object& object) {
+store::Encoder encoder_of(const api::Kind& written, const Object& object) {
+  const api::Kind& kind = written.storage();
+  // A custom object is stored as the schema of the stored version reads it.
+  if (const api::CustomKind* custom = api::custom_kind(kind);
+      custom != nullptr && &kind != &written)
+    custom->read(*static_cast<api::CustomObject*>(object.get()), nullptr);
   return [&kind, object](store::Revision revision) {
     kind.metadata(object.get()).resource_version = std::to_string(revision);
     return store::Encoded{encode(kind, object.get()), object};
@@ -139,6 +146,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
                 "resourceVersion should not be set on objects to be created");
   INSULA_TRY_VOID(name_object(transaction, target, object.get()));
   INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+  INSULA_TRY_VOID(definition_lifecycle(transaction, kind));
   meta.uid = random_uuid(random_);
   meta.creation_timestamp = api::Time::from(clock_.wall());
   meta.deletion_timestamp.reset();
@@ -152,6 +160,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
+  name_definition(transaction, kind, object.get(), clock_.wall());
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
   warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
@@ -189,6 +198,7 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
     ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
+    name_definition(transaction, kind, object.get(), clock_.wall());
   }
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);
@@ -203,9 +213,12 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
     INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
+    name_other_definitions(transaction, kind, object.get(), clock_.wall());
     return Written{.entry = std::move(last), .created = false, .gone = true};
   }
-  return Written{.entry = transaction.put(key, encoder_of(kind, object))};
+  Written written{.entry = transaction.put(key, encoder_of(kind, object))};
+  name_other_definitions(transaction, kind, object.get(), clock_.wall());
+  return written;
 }
 
 Result<Written> Registry::remove_in(store::Transaction& transaction,
@@ -245,7 +258,7 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
 
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
   const api::Kind& kind = *target.kind;
-  target.kind = &kind.storage();
+  target.kind = &written_as(kind);
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
@@ -269,7 +282,7 @@ Task<Result<Written>> Registry::change(Target target, Change change, WriteContex
     target.subresource.clear();
     change = change_by_scale(kind, std::move(change));
   }
-  target.kind = &kind.storage();
+  target.kind = &written_as(kind);
   change = change_of_stored(kind, std::move(change));
   auto body = [&](store::Transaction& transaction) {
     return change_in(transaction, target, change, context, ownership);

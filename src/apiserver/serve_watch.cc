@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "api/gen/meta_v1.h"
 #include "apiserver/api_server.h"
 #include "apiserver/status.h"
@@ -79,13 +82,55 @@ Result<WatchPlan> plan_watch(const Call& call, std::uint32_t spread) {
   return plan;
 }
 
-/// Returns when there is something to send, when `until` comes, or (true) when the client has left.
-Task<bool> wait_for_news(Event& ready, Deadline until, http::Exchange& exchange) {
+/// The definition of the kind that is watched, whose changes end the watch; of a kind that is built
+/// in there is none.
+class DefinitionWatch {
+ public:
+  /// Errors: those of Store::watch().
+  static Result<DefinitionWatch> of(const api::Kind& kind,
+                                    api::KindCatalog& kinds,
+                                    store::Store& store) {
+    DefinitionWatch out(kind, kinds);
+    if (const api::CustomKind* custom = api::custom_kind(kind)) {
+      const std::string key =
+          store_key(api::kind_of<api::CustomResourceDefinition>(), "", custom->definition_name());
+      INSULA_TRY(store::Watch watch, store.watch(key, store.revision()));
+      out.watch_.emplace(std::move(watch));
+    }
+    return out;
+  }
+
+  /// Whether the kind is served as it was when the watch began.
+  [[nodiscard]] bool holds() {
+    if (!watch_) return true;
+    (void)watch_->take(1);
+    return kinds_->find(kind_->group, kind_->version, kind_->plural) == kind_;
+  }
+
+  /// Set while there may be a change; null when there never is one.
+  [[nodiscard]] Event* ready() { return watch_ ? &watch_->ready() : nullptr; }
+
+ private:
+  DefinitionWatch(const api::Kind& kind, api::KindCatalog& kinds) : kind_(&kind), kinds_(&kinds) {}
+
+  const api::Kind* kind_;
+  api::KindCatalog* kinds_;
+  std::optional<store::Watch> watch_;
+};
+
+/// Returns when there is something to send or the definition changes, when `until` comes, or (true)
+/// when the client has left.
+Task<bool> wait_for_news(Event& ready,
+                         Event* definition,
+                         Deadline until,
+                         http::Exchange& exchange) {
   auto news = [](Event& event) -> Task<> { co_await event.wait(); };
   auto either = [](Task<> a, Task<> b) -> Task<> {
     (void)co_await race(std::move(a), std::move(b));
   };
-  const auto first = co_await race(either(news(ready), sleep_until(until)), exchange.client_gone());
+  Task<> any = either(news(ready), sleep_until(until));
+  if (definition != nullptr) any = either(std::move(any), news(*definition));
+  const auto first = co_await race(std::move(any), exchange.client_gone());
   co_return first.index() == 1;
 }
 
@@ -116,7 +161,10 @@ Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan
   co_return co_await write_piece(call.exchange, text);
 }
 
-Task<Result<>> stream_changes(Call& call, ObjectWatch& watch, const WatchPlan& plan) {
+Task<Result<>> stream_changes(Call& call,
+                              ObjectWatch& watch,
+                              DefinitionWatch& definition,
+                              const WatchPlan& plan) {
   Loop& loop = Loop::current();
   const Deadline end = loop.now() + plan.timeout;
   Deadline bookmark = loop.now() + kBookmarkEvery;
@@ -134,10 +182,12 @@ Task<Result<>> stream_changes(Call& call, ObjectWatch& watch, const WatchPlan& p
       bookmark = loop.now() + kBookmarkEvery;
       INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
     }
+    if (!definition.holds()) co_return Result<>{};
     if (watch.ready().is_set()) continue;
     if (loop.now() >= end) co_return Result<>{};
     const Deadline until = plan.bookmarks ? std::min(bookmark, end) : end;
-    if (co_await wait_for_news(watch.ready(), until, call.exchange)) co_return Result<>{};
+    if (co_await wait_for_news(watch.ready(), definition.ready(), until, call.exchange))
+      co_return Result<>{};
   }
 }
 
@@ -149,6 +199,8 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
       plan_watch(call, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
   INSULA_CO_TRY(Selectors selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
                                                       call.query("fieldSelector")));
+  INSULA_CO_TRY(DefinitionWatch definition,
+                DefinitionWatch::of(*call.kind, kinds_, registry_.store()));
   const Target target = narrowed(target_of(call), selectors);
   ObjectList list;
   if (plan.initial_events) {
@@ -168,7 +220,7 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   call.status = 200;
   const Counted counted(metrics_.long_running);
   Result<> outcome = co_await stream_initial(call, std::move(list), plan);
-  if (outcome) outcome = co_await stream_changes(call, watch, plan);
+  if (outcome) outcome = co_await stream_changes(call, watch, definition, plan);
   if (!outcome) co_return outcome;
   co_return co_await call.exchange.finish();
 }

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <string>
 
-#include "api/kind.h"
 #include "apiserver/object.h"
 
 namespace insula::apiserver {
@@ -11,10 +10,10 @@ namespace insula::apiserver {
 namespace {
 
 /// Label values come from closed sets: an unknown resource is `other`, whatever the path says.
-std::string resource_label(const RequestInfo& info) {
+std::string resource_label(const RequestInfo& info, api::KindCatalog& kinds) {
   if (!info.is_resource) return "";
-  return api::find_kind(info.group, info.version, info.resource) == nullptr ? "other"
-                                                                            : info.resource;
+  const bool known = kinds.find(info.group, info.version, info.resource) != nullptr;
+  return known ? info.resource : "other";
 }
 
 std::string verb_label(const RequestInfo& info) {
@@ -34,10 +33,11 @@ std::string verb_label(const RequestInfo& info) {
 }  // namespace
 
 MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
-                                                     const store::Store& store) {
-  return registry.on_collect([&store](Exposition& out) {
+                                                     const store::Store& store,
+                                                     api::KindCatalog& kinds) {
+  return registry.on_collect([&store, &kinds](Exposition& out) {
     out.family("apiserver_storage_objects", "Objects stored; all are held in memory.", "gauge");
-    for (const api::Kind* kind : api::stored_kinds()) {
+    for (const api::Kind* kind : kinds.stored()) {
       std::size_t count = 0;
       const auto scanned =
           store.scan(store_key(*kind, "", ""), "", 0, [&count](const store::EntryPtr&) {
@@ -57,15 +57,16 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
   });
 }
 
-ServerMetrics::ServerMetrics(MetricsRegistry& registry)
+ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds)
     : long_running(registry.gauge(
           "apiserver_longrunning_requests",
           "Watches, logs and terminals that are open; they cost memory and connections.")),
-      registry_(registry) {}
+      registry_(registry),
+      kinds_(kinds) {}
 
 void ServerMetrics::record(const RequestInfo& info, int status, std::chrono::nanoseconds took) {
   const std::string verb = verb_label(info);
-  const std::string resource = resource_label(info);
+  const std::string resource = resource_label(info, kinds_);
   registry_
       .counter("apiserver_request_total",
                "Requests by outcome; look at the log when codes of 500 and above rise.",

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "api/custom/kind_catalog.h"
 #include "apiserver/request_info.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -23,15 +24,16 @@ class Counted {
   Gauge& gauge_;
 };
 
-/// Objects by resource and the state of the store, read at each scrape. Lifetime: `store` outlives
-/// it.
+/// Objects by resource and the state of the store, read at each scrape. Lifetime: `store` and
+/// `kinds` outlive it.
 [[nodiscard]] MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
-                                                                   const store::Store& store);
+                                                                   const store::Store& store,
+                                                                   api::KindCatalog& kinds);
 
-/// The server's series, under the names kube-apiserver uses.
+/// The server's series, under the names kube-apiserver uses. Lifetime: `kinds` outlives it.
 class ServerMetrics {
  public:
-  explicit ServerMetrics(MetricsRegistry& registry);
+  ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds);
 
   /// Once for each request, when it is over.
   void record(const RequestInfo& info, int status, std::chrono::nanoseconds took);
@@ -41,6 +43,7 @@ class ServerMetrics {
 
  private:
   MetricsRegistry& registry_;
+  api::KindCatalog& kinds_;
 };
 
 }  // namespace insula::apiserver

@@ -1,6 +1,5 @@
 #include "apiserver/status.h"
 
-#include "api/kind.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -71,13 +70,12 @@ int status_code(const Error& error) {
 
 namespace {
 
-json::Object status_of(const Error& error, const RequestInfo& about) {
+json::Object status_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
   json::Object status = status_head("Failure");
   status.set("message", error.message());
   status.set("reason", reason(error));
   json::Object details;
   if (about.is_resource) {
-    const api::Kind* kind = api::find_kind(about.group, about.version, about.resource);
     // A rule that was broken concerns the kind, everything else the resource of the URL.
     const bool names_kind = error.code() == ErrorCode::kInvalid && kind != nullptr;
     if (!about.name.empty()) details.set("name", about.name);
@@ -100,14 +98,14 @@ json::Object status_of(const Error& error, const RequestInfo& about) {
 
 }  // namespace
 
-std::string status_json(const Error& error, const RequestInfo& about) {
-  return json::write(status_of(error, about));
+std::string status_json(const Error& error, const RequestInfo& about, const api::Kind* kind) {
+  return json::write(status_of(error, about, kind));
 }
 
 std::string expired_list_status(const Error& error,
                                 const RequestInfo& about,
                                 std::string_view continue_token) {
-  json::Object status = status_of(error, about);
+  json::Object status = status_of(error, about, nullptr);
   status.set("metadata", json::Object{{"continue", continue_token}});
   return json::write(status);
 }

@@ -3,14 +3,18 @@
 #include <string>
 #include <string_view>
 
+#include "api/kind.h"
 #include "apiserver/request_info.h"
 #include "base/error.h"
 
 namespace insula::apiserver {
 
-/// An Error as Kubernetes' Status, the one place where the two meet. `about` fills the details.
+/// An Error as Kubernetes' Status, the one place where the two meet. `about` fills the details, and
+/// `kind`, which may be null, is that of the resource.
 /// Spec: Kubernetes API Conventions, "Response Status Kind".
-[[nodiscard]] std::string status_json(const Error& error, const RequestInfo& about);
+[[nodiscard]] std::string status_json(const Error& error,
+                                      const RequestInfo& about,
+                                      const api::Kind* kind = nullptr);
 
 /// Of a list that cannot go on in the state it began with: has the token with which it can go on
 /// otherwise.

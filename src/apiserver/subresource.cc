@@ -1,10 +1,13 @@
 #include "apiserver/subresource.h"
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "api/gen/apps_v1.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/core_v1.h"
@@ -42,15 +45,18 @@ std::string selector_text(const std::map<std::string, std::string>& labels) {
   return selector_text(api::LabelSelector{.match_labels = labels, .match_expressions = {}});
 }
 
-template <class Owner>
-void fill_scale(api::Scale& scale, const void* object) {
-  const auto& owner = *static_cast<const Owner*>(object);
-  const api::ObjectMeta& meta = owner.metadata;
+void fill_metadata(api::Scale& scale, const api::ObjectMeta& meta) {
   scale.metadata.name = meta.name;
   scale.metadata.namespace_ = meta.namespace_;
   scale.metadata.uid = meta.uid;
   scale.metadata.resource_version = meta.resource_version;
   scale.metadata.creation_timestamp = meta.creation_timestamp;
+}
+
+template <class Owner>
+void fill_scale(api::Scale& scale, const void* object) {
+  const auto& owner = *static_cast<const Owner*>(object);
+  fill_metadata(scale, owner.metadata);
   scale.spec.replicas = owner.spec.replicas.value_or(1);
   scale.status.replicas = owner.status.replicas;
   scale.status.selector = selector_text(owner.spec.selector);
@@ -84,8 +90,28 @@ const Scalable& scalable_of(const api::Kind& kind) {
   check_failed(__FILE__, __LINE__, "kind has the subresource scale", kind.kind);
 }
 
+/// A number of replicas in a custom object; 0 where there is none.
+std::int32_t replicas_at(const json::Object& content, const std::vector<std::string>& path) {
+  const json::Value* value = api::find_member(content, path);
+  const auto number = value == nullptr ? std::nullopt : value->as_int64();
+  return number && std::in_range<std::int32_t>(*number) ? static_cast<std::int32_t>(*number) : 0;
+}
+
+void fill_custom(api::Scale& scale, const api::CustomKind& kind, const api::CustomObject& object) {
+  const api::CustomKind::ScalePaths& paths = *kind.scale();
+  fill_metadata(scale, object.metadata);
+  scale.spec.replicas = replicas_at(object.content, paths.spec_replicas);
+  scale.status.replicas = replicas_at(object.content, paths.status_replicas);
+  if (const json::Value* selector = api::find_member(object.content, paths.selector))
+    scale.status.selector = selector->text();
+}
+
 std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
   auto scale = std::make_shared<api::Scale>();
+  if (const api::CustomKind* custom = api::custom_kind(kind)) {
+    fill_custom(*scale, *custom, *static_cast<const api::CustomObject*>(object));
+    return scale;
+  }
   scalable_of(kind).fill(*scale, object);
   return scale;
 }
@@ -103,7 +129,16 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
   if (!scale.metadata.uid.empty()) meta.uid = scale.metadata.uid;
   if (!scale.metadata.resource_version.empty())
     meta.resource_version = scale.metadata.resource_version;
-  scalable_of(kind).replicas(object.get()) = scale.spec.replicas;
+  if (api::custom_kind(kind) != nullptr) {
+    json::Object& content = static_cast<api::CustomObject*>(object.get())->content;
+    const std::vector<std::string> path = replicas_path(kind);
+    json::Value* at = &content[path.front()];
+    for (const std::string& name : path | std::views::drop(1))
+      at = &(*at)[name];
+    *at = scale.spec.replicas;
+  } else {
+    scalable_of(kind).replicas(object.get()) = scale.spec.replicas;
+  }
   return object;
 }
 
@@ -178,6 +213,11 @@ store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry) {
   out->value = encode(api::kind_of<api::Scale>(), scale.get());
   out->decoded = scale;
   return out;
+}
+
+std::vector<std::string> replicas_path(const api::Kind& kind) {
+  if (const api::CustomKind* custom = api::custom_kind(kind)) return custom->scale()->spec_replicas;
+  return {"spec", "replicas"};
 }
 
 Registry::Change change_by_scale(const api::Kind& kind, Registry::Change change) {

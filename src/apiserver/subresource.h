@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "apiserver/registry.h"
 
 namespace insula::apiserver {
@@ -20,6 +23,9 @@ namespace insula::apiserver {
 /// `deployments/x/scale` and the like: the Scale that stands for a stored object, as an entry of
 /// its own. Requires: the kind has that subresource.
 [[nodiscard]] store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry);
+
+/// The members that lead to the wanted replicas of an object that is scaled.
+[[nodiscard]] std::vector<std::string> replicas_path(const api::Kind& kind);
 
 /// A change of Scales as one of the objects they stand for.
 /// Errors of the change: kInvalid for negative replicas, kConflict for another resourceVersion.

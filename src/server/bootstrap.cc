@@ -3,7 +3,9 @@
 #include <array>
 #include <utility>
 
+#include "api/custom/published.h"
 #include "api/gen/core_v1.h"
+#include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 #include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
@@ -64,9 +66,26 @@ Task<Result<>> ensure_ingress_class(client::Client& client) {
   co_return Result<>{};
 }
 
+/// Tools that look for a platform's kinds among the definitions find ours, as this build has them.
+Task<Result<>> publish(client::Client& client, const api::Kind& kind) {
+  const api::CustomResourceDefinition wanted = api::published_definition(kind);
+  INSULA_CO_TRY(const api::CustomResourceDefinition present,
+                co_await client::ensure(client, wanted));
+  const auto& schema = wanted.spec.versions[0].schema;
+  if (present.spec.versions[0].schema == schema) co_return Result<>{};
+  api::CustomResourceDefinition next = present;
+  next.spec = wanted.spec;
+  INSULA_CO_TRY_VOID(co_await client::update(client, std::move(next)));
+  co_return Result<>{};
+}
+
 }  // namespace
 
 Task<Result<>> bootstrap(client::Client& client) {
+  for (const api::Kind* kind : api::stored_kinds()) {
+    if (kind->group == api::kind_of<api::Tenant>().group)
+      INSULA_CO_TRY_VOID(co_await publish(client, *kind));
+  }
   for (const char* name : kNamespaces)
     INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
   INSULA_CO_TRY_VOID(co_await ensure_ingress_class(client));

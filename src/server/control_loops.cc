@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "api/gen/apiextensions_v1.h"
 #include "api/gen/apps_v1.h"
 #include "api/gen/certificates_v1.h"
 #include "api/gen/coordination_v1.h"
@@ -15,6 +16,7 @@
 #include "controller/informer.h"
 #include "controllers/certificates/controller.h"
 #include "controllers/clusterroles/controller.h"
+#include "controllers/customresources/controller.h"
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controller.h"
 #include "controllers/garbage/controller.h"
@@ -69,20 +71,26 @@ struct ControlLoops::Parts {
         ingresses(client, {}, runtime.log),
         ingress_classes(client, {}, runtime.log),
         certificates(client, of_type(api::kTlsSecretType), runtime.log),
+        definitions(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
         garbage_events(client, runtime, "garbage-collector-controller"),
         tenant_events(client, runtime, "tenant-controller"),
         ingress_events(client, runtime, "ingress-controller"),
         scheduler_events(client, runtime, scheduler::kSchedulerName),
-        namespace_loop(client, runtime, {namespaces, accounts, config_maps, pods}, options.ca_pem),
+        namespace_loop(client,
+                       runtime,
+                       {namespaces, accounts, config_maps, pods},
+                       *options.kinds,
+                       options.ca_pem),
         token_loop(client, runtime, {token_secrets, accounts}, options.ca_pem, options.make_token),
         deployment_loop(client, runtime, {deployments, sets, pods}, deployment_events),
         set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, set_events),
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
-        garbage_loop(client, runtime, garbage_events),
+        garbage_loop(client, runtime, {*options.kinds, definitions}, garbage_events),
+        custom_resource_loop(client, runtime, definitions, *options.kinds),
         certificate_loop(client, runtime, signing_requests, options.make_certificate),
         cluster_role_loop(client, runtime, cluster_roles),
         tenant_loop(client,
@@ -129,7 +137,8 @@ struct ControlLoops::Parts {
             {"clusterrolebindings", &cluster_role_bindings},
             {"ingresses", &ingresses},
             {"ingressclasses", &ingress_classes},
-            {"certificates", &certificates}};
+            {"certificates", &certificates},
+            {"customresourcedefinitions", &definitions}};
   }
 
   Informer<api::Namespace> namespaces;
@@ -155,6 +164,7 @@ struct ControlLoops::Parts {
   Informer<api::Ingress> ingresses;
   Informer<api::IngressClass> ingress_classes;
   Informer<api::Secret> certificates;
+  Informer<api::CustomResourceDefinition> definitions;
 
   EventRecorder deployment_events;
   EventRecorder set_events;
@@ -171,6 +181,7 @@ struct ControlLoops::Parts {
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
   controllers::GarbageCollector garbage_loop;
+  controllers::CustomResourceController custom_resource_loop;
   controllers::CertificateSigner certificate_loop;
   controllers::ClusterRoleAggregator cluster_role_loop;
   tenancy::TenantController tenant_loop;
@@ -198,6 +209,7 @@ void ControlLoops::start() {
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();
   parts_->garbage_loop.start();
+  parts_->custom_resource_loop.start();
   parts_->certificate_loop.start();
   parts_->cluster_role_loop.start();
   parts_->tenant_loop.start();

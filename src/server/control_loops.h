@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "api/custom/kind_catalog.h"
 #include "client/client.h"
 #include "controller/controller.h"
 #include "controllers/certificates/controller.h"
@@ -20,6 +21,7 @@ class ControlLoops {
   struct Options {
     std::string ca_pem;       // for kube-root-ca.crt
     std::string gateway_url;  // what tenants' URLs begin with
+    api::KindCatalog* kinds;  // of the server that the client reaches; outlives the loops
     controllers::TokenMaker make_token;
     controllers::CertificateMaker make_certificate;
   };

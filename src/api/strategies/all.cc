@@ -1,4 +1,5 @@
 #include "api/kind.h"
+#include "api/strategies/custom_resource_definition.h"
 #include "api/strategies/strategies.h"
 #include "base/check.h"
 
@@ -51,6 +52,7 @@ constexpr const KindStrategy& (*kAll[])() = {
     cluster_role_strategy,
     role_binding_strategy,
     cluster_role_binding_strategy,
+    custom_resource_definition_strategy,
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "async/task_group.h"
 #include "client/typed.h"
 #include "controller/informer.h"
@@ -18,8 +19,20 @@ namespace insula::controllers {
 class GarbageCollector::KindMirror final : public controller::Mirror,
                                            private controller::ReflectorSink {
  public:
-  KindMirror(GarbageCollector& owner, client::Client& client, const api::Kind& kind, Log log)
-      : owner_(owner), kind_(kind), reflector_(client, kind, {}, *this, std::move(log)) {}
+  KindMirror(GarbageCollector& owner, const api::Kind& kind)
+      : owner_(owner), kind_(kind), reflector_(owner.client_, kind, {}, *this, owner.log_) {}
+
+  [[nodiscard]] const api::Kind& kind() const { return kind_; }
+
+  /// Goes on where the mirror of an older form of the kind stops: what that has seen and is no more
+  /// is found missing by the first list.
+  void succeed(KindMirror& older) { uids_ = std::move(older.uids_); }
+
+  /// The kind is no more, and so is everything of it.
+  void forget() {
+    for (const std::string& uid : std::exchange(uids_, {}))
+      erase(uid);
+  }
 
   void start() override { tasks_.spawn(reflector_.run()); }
 
@@ -99,24 +112,50 @@ class GarbageCollector::KindMirror final : public controller::Mirror,
 
 GarbageCollector::GarbageCollector(client::Client& client,
                                    const controller::Runtime& runtime,
+                                   Kinds kinds,
                                    controller::EventRecorder& events)
-    : client_(client), events_(events), controller_({.name = "garbage"}, runtime, *this) {
-  for (const api::Kind* kind : api::stored_kinds()) {
-    // Events are many, and nothing owns or is owned by them.
-    if (kind->plural == "events") continue;
-    mirrors_.push_back(std::make_unique<KindMirror>(*this, client, *kind, runtime.log));
-  }
+    : client_(client),
+      events_(events),
+      kinds_(kinds),
+      log_(runtime.log),
+      controller_({.name = "garbage"}, runtime, *this) {
+  follow_kinds();
+  kinds_.definitions.on_change([this](const api::CustomResourceDefinition*,
+                                      const api::CustomResourceDefinition*) { follow_kinds(); });
 }
 
 GarbageCollector::~GarbageCollector() = default;
 
 void GarbageCollector::start() {
-  std::vector<controller::Mirror*> mirrors;
-  for (const auto& mirror : mirrors_) {
+  std::vector<controller::Mirror*> built_in;
+  started_ = true;
+  for (const auto& [name, mirror] : mirrors_) {
     mirror->start();
-    mirrors.push_back(mirror.get());
+    // Those of custom kinds may be gone before they have seen anything.
+    if (api::custom_kind(mirror->kind()) == nullptr) built_in.push_back(mirror.get());
   }
-  controller_.start(std::move(mirrors));
+  controller_.start(std::move(built_in));
+}
+
+void GarbageCollector::follow_kinds() {
+  std::set<std::string> there;
+  for (const api::Kind* kind : kinds_.catalog.stored()) {
+    // Events are many, and nothing owns or is owned by them.
+    if (kind->plural == "events" && api::custom_kind(*kind) == nullptr) continue;
+    std::string name = kind->group_resource();
+    std::unique_ptr<KindMirror>& mirror = mirrors_[name];
+    there.insert(std::move(name));
+    if (mirror && &mirror->kind() == kind) continue;
+    auto next = std::make_unique<KindMirror>(*this, *kind);
+    if (mirror) next->succeed(*mirror);
+    mirror = std::move(next);
+    if (started_) mirror->start();
+  }
+  std::erase_if(mirrors_, [&there](const auto& one) {
+    if (there.contains(one.first)) return false;
+    one.second->forget();
+    return true;
+  });
 }
 
 // The key of an object is its uid: names come back, uids do not.
@@ -144,7 +183,7 @@ std::vector<OwnerView> GarbageCollector::view_owners(const OwnedObject& object) 
   std::vector<OwnerView> views;
   for (const api::OwnerReference& reference : object.metadata.owner_references) {
     const OwnedObject* owner = graph_.find(reference.uid);
-    const api::Kind* kind = api::find_kind(reference.api_version, reference.kind);
+    const api::Kind* kind = kinds_.catalog.find(reference.api_version, reference.kind);
     OwnerState state = OwnerState::kUnknown;
     if (kind != nullptr && kind->namespaced && object.metadata.namespace_.empty()) {
       state = OwnerState::kInvalid;
@@ -237,7 +276,7 @@ Task<Result<std::vector<OwnerView>>> GarbageCollector::ask(std::string name_spac
                                                            std::vector<OwnerView> owners) {
   for (OwnerView& owner : owners) {
     if (owner.state != OwnerState::kUnknown) continue;
-    const api::Kind* kind = api::find_kind(owner.reference.api_version, owner.reference.kind);
+    const api::Kind* kind = kinds_.catalog.find(owner.reference.api_version, owner.reference.kind);
     if (kind == nullptr || kind->plural.empty()) {
       // An owner of a kind that is not served cannot be judged; what it owns is kept.
       owner.state = OwnerState::kPresent;

@@ -48,7 +48,9 @@ class GarbageCollectorTest : public ::testing::Test {
 
   controller::testing::Harness world_;
   controller::EventRecorder events_{world_.api, world_.runtime, "garbage-collector-controller"};
-  GarbageCollector collector_{world_.api, world_.runtime, events_};
+  controller::Informer<api::CustomResourceDefinition> definitions_{world_.api};
+  api::BuiltInKinds kinds_;
+  GarbageCollector collector_{world_.api, world_.runtime, {kinds_, definitions_}, events_};
   api::Deployment deployment_;
   api::ReplicaSet set_;
 };

@@ -13,10 +13,20 @@ bool OwnedObject::waits_for_dependents() const {
   return metadata.deletion_timestamp.has_value() && has_finalizer(kForegroundFinalizer);
 }
 
+namespace {
+
+/// `apps` of `apps/v1`; nothing of `v1`.
+std::string_view group_of(std::string_view api_version) {
+  const std::size_t slash = api_version.find('/');
+  return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+}  // namespace
+
 bool OwnedObject::is_named_by(const api::OwnerReference& reference,
                               std::string_view name_space) const {
-  return metadata.uid == reference.uid && metadata.name == reference.name &&
-         kind == api::find_kind(reference.api_version, reference.kind) &&
+  return metadata.uid == reference.uid && metadata.name == reference.name && kind != nullptr &&
+         kind->kind == reference.kind && kind->group == group_of(reference.api_version) &&
          (metadata.namespace_.empty() || metadata.namespace_ == name_space);
 }
 

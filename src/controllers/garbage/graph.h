@@ -24,7 +24,7 @@ struct OwnedObject {
   /// Is being deleted in the foreground: after what it owns.
   [[nodiscard]] bool waits_for_dependents() const;
   /// Is what the reference of an object in `name_space` names: not its uid alone, which anybody can
-  /// write, but also kind, name and namespace.
+  /// write, but also kind (in any version), name and namespace.
   [[nodiscard]] bool is_named_by(const api::OwnerReference& reference,
                                  std::string_view name_space) const;
 };

@@ -1,6 +1,7 @@
 #include "controllers/namespaces/controller.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "client/typed.h"
@@ -10,10 +11,12 @@ namespace insula::controllers {
 NamespaceController::NamespaceController(client::Client& client,
                                          const controller::Runtime& runtime,
                                          Mirrors mirrors,
+                                         api::KindCatalog& kinds,
                                          std::string ca_pem)
     : client_(client),
       clock_(runtime.clock),
       mirrors_(mirrors),
+      kinds_(kinds),
       ca_pem_(std::move(ca_pem)),
       controller_({.name = "namespace",
                    .backoff = {std::chrono::milliseconds(50), std::chrono::seconds(10)}},
@@ -79,7 +82,10 @@ Task<Result<controller::Outcome>> NamespaceController::terminate(NamespacePtr na
   INSULA_CO_TRY_VOID(co_await clear(name, api::kind_of<api::Pod>(), content));
   // What pods use (Secrets, Services) stays until the last of them has ended.
   if (content.objects.empty()) {
-    for (const api::Kind* kind : api::stored_kinds()) {
+    const std::span<const api::Kind* const> stored = kinds_.stored();
+    // Kinds may come and go meanwhile.
+    const std::vector<const api::Kind*> all(stored.begin(), stored.end());
+    for (const api::Kind* kind : all) {
       if (!kind->namespaced || kind == &api::kind_of<api::Pod>()) continue;
       INSULA_CO_TRY_VOID(co_await clear(name, *kind, content));
     }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "api/custom/kind_catalog.h"
 #include "api/gen/core_v1.h"
 #include "controller/controller.h"
 #include "controller/informer.h"
@@ -25,10 +26,12 @@ class NamespaceController final : private controller::Reconciler {
     controller::Informer<api::Pod>& pods;
   };
 
-  /// `ca_pem`: certificate that verifies the API server, for kube-root-ca.crt.
+  /// `kinds`: what may be in a namespace. `ca_pem`: certificate that verifies the API server, for
+  /// kube-root-ca.crt.
   NamespaceController(client::Client& client,
                       const controller::Runtime& runtime,
                       Mirrors mirrors,
+                      api::KindCatalog& kinds,
                       std::string ca_pem);
 
   void start();
@@ -48,6 +51,7 @@ class NamespaceController final : private controller::Reconciler {
   client::Client& client_;
   const Clock& clock_;
   Mirrors mirrors_;
+  api::KindCatalog& kinds_;
   std::string ca_pem_;
   controller::Controller controller_;
 };

@@ -38,8 +38,9 @@ class NamespaceControllerTest : public ::testing::Test {
   controller::Informer<api::ServiceAccount> accounts_{world_.api};
   controller::Informer<api::ConfigMap> maps_{world_.api};
   controller::Informer<api::Pod> pods_{world_.api};
+  api::BuiltInKinds kinds_;
   NamespaceController controller_{
-      world_.api, world_.runtime, {namespaces_, accounts_, maps_, pods_}, "CA PEM"};
+      world_.api, world_.runtime, {namespaces_, accounts_, maps_, pods_}, kinds_, "CA PEM"};
 };
 
 TEST_F(NamespaceControllerTest, GivesANamespaceItsAccountAndItsCertificate) {

@@ -1,0 +1,232 @@
+#include "api/custom/definition.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/test_objects.h"
+
+namespace insula::api {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// A definition with this schema for its only version, and other members in flow style.
+std::string definition(const std::string& schema,
+                       const std::string& version_members = "",
+                       const std::string& spec_members = "") {
+  return R"(
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec: {group: example.com, scope: Namespaced, names: {plural: widgets, kind: Widget})" +
+         spec_members + R"(, versions: [{name: v1, served: true, storage: true)" + version_members +
+         ", schema: {openAPIV3Schema: " + schema + "}}]}";
+}
+
+/// A definition whose spec has one property `p`.
+std::string with_property(const std::string& property) {
+  return definition("{type: object, properties: {p: " + property + "}}");
+}
+
+constexpr const char* kAny = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+const std::string kRoot = "spec.validation.openAPIV3Schema";
+
+struct Case {
+  std::string yaml;
+  std::string wrong;
+};
+
+TEST(Definition, TakesWhatOperatorsWrite) {
+  EXPECT_THAT(wrong(definition(kAny)), IsEmpty());
+  EXPECT_THAT(wrong(with_property("{anyOf: [{type: integer}, {type: string}], "
+                                  "x-kubernetes-int-or-string: true, pattern: '^[0-9]+$'}")),
+              IsEmpty());
+  EXPECT_THAT(wrong(with_property("{type: object, properties: {a: {type: string}}, "
+                                  "oneOf: [{required: [a]}, {required: [b]}]}")),
+              IsEmpty());
+  EXPECT_THAT(wrong(with_property("{type: array, x-kubernetes-list-type: map, "
+                                  "x-kubernetes-list-map-keys: [name], items: {type: object, "
+                                  "required: [name], properties: {name: {type: string}}}}")),
+              IsEmpty());
+  EXPECT_THAT(wrong(with_property("{type: object, properties: {a: {type: string, default: x}}, "
+                                  "default: {}}")),
+              IsEmpty());
+}
+
+TEST(Definition, RefusesSchemasThatAreNotStructural) {
+  const std::string p = kRoot + ".properties[p]";
+  const Case cases[] = {
+      {definition("{}"), kRoot + ".type: Required value: must not be empty at the root"},
+      {definition("{type: string}"),
+       kRoot + ".type: Invalid value: \"string\": must be object at the root"},
+      {with_property("{}"),
+       p + ".type: Required value: must not be empty for specified object fields"},
+      {with_property("{type: text}"),
+       p + ".type: Unsupported value: \"text\": supported values: \"array\", \"boolean\", "
+           "\"integer\", \"number\", \"object\", \"string\""},
+      {with_property("{type: array}"), p + ".items: Required value: must be specified"},
+      {with_property("{type: array, items: {}}"),
+       p + ".items.type: Required value: must not be empty for specified array items"},
+      {with_property("{type: object, $ref: '#/x'}"), p + ".$ref: Forbidden: $ref is not supported"},
+      {with_property("{type: string, pattern: '('}"),
+       p + ".pattern: Invalid value: \"(\": must be a valid regular expression, but isn't: "
+           "missing ): ("},
+      {with_property("{type: object, properties: {a: {type: string}}, additionalProperties: "
+                     "{type: string}}"),
+       p + ".additionalProperties: Forbidden: additionalProperties and properties are mutual "
+           "exclusive"},
+      {with_property("{type: string, anyOf: [{type: string}]}"),
+       p + ".anyOf[0].type: Forbidden: must be empty to be structural"},
+      {with_property("{type: string, not: {default: a}}"),
+       p + ".not.default: Forbidden: must be undefined to be structural"},
+      {with_property("{type: array, uniqueItems: true, items: {type: string}}"),
+       p + ".uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime "
+           "complexity becomes quadratic"},
+      {with_property("{type: object, x-kubernetes-preserve-unknown-fields: false}"),
+       p + ".x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or "
+           "undefined"},
+      {with_property("{type: string, x-kubernetes-list-type: set}"),
+       p + ".type: Invalid value: \"string\": must be array if x-kubernetes-list-type is "
+           "specified"},
+      {with_property("{type: array, x-kubernetes-list-type: map, items: {type: object}}"),
+       p + ".x-kubernetes-list-map-keys: Required value: must not be empty if "
+           "x-kubernetes-list-type is map"},
+      {with_property("{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [a], "
+                     "items: {type: object, properties: {a: {type: string}}}}"),
+       p + ".items.properties[a].default: Required value: this property is in "
+           "x-kubernetes-list-map-keys, so it must have a default or be a required property"},
+      {with_property("{type: string, x-kubernetes-embedded-resource: true, "
+                     "x-kubernetes-preserve-unknown-fields: true}"),
+       p + ".type: Invalid value: \"string\": must be object if x-kubernetes-embedded-resource is "
+           "true"},
+      {with_property("{type: integer, default: many}"),
+       p + ".default: Invalid value: \"many\": Invalid value: \"string\": " + p +
+           ".default in body must be of type integer: \"string\""},
+      {with_property("{type: object, properties: {a: {type: string}}, default: {b: 1}}"),
+       p + ".default: Invalid value: {\"b\":1}: must not have unknown fields"},
+      {definition("{type: object, properties: {metadata: {type: object, properties: "
+                  "{labels: {type: object}}}}}"),
+       kRoot + ".properties[metadata]: Forbidden: must not specify anything other than name and "
+               "generateName, but metadata is implicitly specified"},
+      {with_property("{type: string, x-kubernetes-validations: [{rule: 'self.size() > '}]}"),
+       p + ".x-kubernetes-validations[0].rule: Invalid value: \"self.size() > \": compilation "
+           "failed: ERROR"},
+      {with_property("{type: string, x-kubernetes-validations: [{rule: 'self'}]}"),
+       p + ".x-kubernetes-validations[0].rule: Invalid value: \"self\": must evaluate to a bool"},
+      {with_property("{type: array, items: {type: string, x-kubernetes-validations: "
+                     "[{rule: 'self == oldSelf'}]}}"),
+       p +
+           ".items.x-kubernetes-validations[0].rule: Invalid value: \"self == oldSelf\": oldSelf "
+           "cannot be used on the uncorrelatable portion of the schema within " +
+           p + ".items"},
+  };
+  for (const Case& one : cases) {
+    const std::vector<std::string> all = wrong(one.yaml);
+    ASSERT_EQ(all.size(), 1U) << one.yaml << ::testing::PrintToString(all);
+    EXPECT_THAT(all[0], HasSubstr(one.wrong)) << one.yaml;
+  }
+}
+
+TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
+  const Case cases[] = {
+      {definition(kAny, ", additionalPrinterColumns: [{name: A, type: text, jsonPath: .a}]"),
+       "spec.versions[0].additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of "
+       "boolean,date,integer,number,string"},
+      {definition(kAny, ", additionalPrinterColumns: [{name: A, type: string, jsonPath: spec}]"),
+       "spec.versions[0].additionalPrinterColumns[0].jsonPath: Invalid value: \"spec\": the path "
+       "spec must begin with a dot"},
+      {definition(kAny,
+                  ", subresources: {scale: {specReplicasPath: .a, statusReplicasPath: "
+                  ".status.a}}"),
+       "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".a\": should be a "
+       "json path under .spec"},
+      {definition(kAny, ", selectableFields: [{jsonPath: .spec.a}]"),
+       "spec.versions[0].selectableFields[0].jsonPath: Invalid value: \".spec.a\": must point to a "
+       "field of type string, boolean or integer. Enum string fields and strings with formats are "
+       "allowed."},
+      {definition(kAny, ", deprecationWarning: old"),
+       "spec.versions[0].deprecationWarning: Invalid value: \"old\": can only be set for "
+       "deprecated versions"},
+      {definition(kAny, "", ", preserveUnknownFields: true"),
+       "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set "
+       "x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"},
+      {definition(kAny, "", ", conversion: {strategy: Webhook}"),
+       "spec.conversion.webhookClientConfig: Required value: required when strategy is set to "
+       "Webhook"},
+  };
+  for (const Case& one : cases)
+    EXPECT_THAT(wrong(one.yaml), ElementsAre(one.wrong)) << one.yaml;
+}
+
+TEST(Definition, NamesAllThatIsWrongWithAnEmptyOne) {
+  EXPECT_THAT(
+      wrong("{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}"),
+      ElementsAre("metadata.name: Invalid value: \"x\": must be spec.names.plural+\".\"+spec.group",
+                  "spec.group: Required value", "spec.scope: Required value",
+                  "spec.versions: Required value", "spec.names.plural: Required value",
+                  "spec.names.singular: Required value", "spec.names.kind: Required value",
+                  "spec.names.listKind: Required value",
+                  "status.storedVersions: Invalid value: must have at least one stored version"));
+}
+
+TEST(Definition, WantsApprovalForKubernetesOwnGroups) {
+  const std::string protected_group = R"(
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.x.k8s.io}
+spec: {group: x.k8s.io, scope: Cluster, names: {plural: widgets, kind: Widget}, versions: [
+  {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}
+)";
+  EXPECT_THAT(wrong(protected_group),
+              ElementsAre("metadata.annotations[api-approved.kubernetes.io]: Required value: "
+                          "protected groups must have approval annotation "
+                          "\"api-approved.kubernetes.io\", see "
+                          "https://github.com/kubernetes/enhancements/pull/1111"));
+}
+
+TEST(Definition, KeepsWhatObjectsAreStoredBy) {
+  const std::string before = definition(kAny);
+  std::string renamed = before;
+  renamed.replace(renamed.find("name: v1,"), 9, "name: v2,");
+  EXPECT_THAT(wrong_change(before, renamed),
+              ElementsAre(HasSubstr("status.storedVersions[0]: Invalid value: \"v1\": missing from "
+                                    "spec.versions; v1 was previously a storage version")));
+}
+
+TEST(Definition, DropsMembersOfSchemasThatAreNoKeywords) {
+  const TestObject made = created(with_property("{type: string, x-other: 1, title: T}"));
+  const auto& schema = made.as<CustomResourceDefinition>().spec.versions[0].schema;
+  EXPECT_EQ(schema->open_apiv3_schema.text,
+            R"({"type":"object","properties":{"p":{"type":"string","title":"T"}}})");
+}
+
+TEST(Definition, AcceptsNamesThatNobodyElseHas) {
+  CustomResourceDefinition first = created(definition(kAny)).as<CustomResourceDefinition>();
+  accept_names(first, {}, Time{1});
+  EXPECT_TRUE(is_established(first));
+  CustomResourceDefinition second = first;
+  second.status = {};
+  second.metadata.name = "gadgets.example.com";
+  second.spec.names.plural = "gadgets";
+  const CustomResourceDefinition* others[] = {&first};
+  accept_names(second, others, Time{2});
+  EXPECT_FALSE(is_established(second));
+  EXPECT_EQ(second.status.conditions[0].reason, "ListKindConflict");
+  EXPECT_EQ(second.status.conditions[1].message, "not all names are accepted");
+  EXPECT_EQ(second.status.accepted_names.plural, "gadgets");
+  EXPECT_EQ(second.status.accepted_names.kind, "");
+  second.spec.names.singular = "gadget";
+  second.spec.names.kind = "Gadget";
+  second.spec.names.list_kind = "GadgetList";
+  accept_names(second, others, Time{3});
+  EXPECT_TRUE(is_established(second));
+  EXPECT_EQ(second.status.conditions[0].last_transition_time, Time{3});
+}
+
+}  // namespace
+}  // namespace insula::api

@@ -1,0 +1,122 @@
+#include "api/custom/pruning.h"
+
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace insula::api {
+
+namespace {
+
+/// Unknown members that are named; who sends more has made his point.
+constexpr std::size_t kUnknownMax = 100;
+
+bool is_type_meta(std::string_view name) {
+  return name == "apiVersion" || name == "kind" || name == "metadata";
+}
+
+/// Walks over a value and its schema, from the outside in.
+class Pruner {
+ public:
+  explicit Pruner(std::vector<std::string>* unknown) : unknown_(unknown) {}
+
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as the value, which has json::kDepthMax
+  void object(json::Object& object, const SchemaNode* node) {
+    bool whole = true;
+    for (auto& [name, value] : object) {
+      if (node != nullptr && node->embedded && is_type_meta(name)) continue;
+      const SchemaNode* member = node == nullptr ? nullptr : node->member(name);
+      if (member == nullptr) {
+        whole = whole && node != nullptr && node->preserve_unknown;
+        continue;
+      }
+      const std::size_t outer = path_.size();
+      if (unknown_ != nullptr) path_ += (outer == 0 ? "" : ".") + name;
+      this->value(value, *member);
+      path_.resize(outer);
+    }
+    if (!whole) drop_unknown(object, node);
+  }
+
+  // NOLINTNEXTLINE(misc-no-recursion): as above
+  void value(json::Value& value, const SchemaNode& node) {
+    if (json::Object* members = value.as_object()) return object(*members, &node);
+    json::Array* elements = value.as_array();
+    if (elements == nullptr) return;
+    if (node.items == nullptr && node.preserve_unknown) return;
+    const SchemaNode nothing;
+    for (std::size_t i = 0; i < elements->size(); ++i) {
+      const std::size_t outer = path_.size();
+      if (unknown_ != nullptr) path_ += fmt::format("[{}]", i);
+      this->value((*elements)[i], node.items == nullptr ? nothing : *node.items);
+      path_.resize(outer);
+    }
+  }
+
+ private:
+  void drop_unknown(json::Object& object, const SchemaNode* node) {
+    json::Object kept;
+    for (auto& [name, value] : object) {
+      const bool known = node != nullptr &&
+                         ((node->embedded && is_type_meta(name)) || node->member(name) != nullptr);
+      if (known) {
+        kept.set(name, std::move(value));
+      } else if (unknown_ != nullptr && unknown_->size() < kUnknownMax) {
+        unknown_->push_back((path_.empty() ? "" : path_ + ".") + name);
+      }
+    }
+    object = std::move(kept);
+  }
+
+  std::vector<std::string>* unknown_;
+  std::string path_;
+};
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the value
+void default_object(json::Object& object, const SchemaNode& node) {
+  std::vector<std::string> nulls;
+  for (auto& [name, value] : object) {
+    const SchemaNode* member = node.member(name);
+    if (member == nullptr) continue;
+    const bool may_be_null = member->nullable || (member->type.empty() && member->preserve_unknown);
+    if (value.is_null() && !may_be_null) {
+      nulls.push_back(name);
+      continue;
+    }
+    set_schema_defaults(value, *member);
+  }
+  for (const std::string& name : nulls)
+    object.erase(name);
+  for (const auto& [name, property] : node.properties) {
+    if (!property->default_value || object.contains(name)) continue;
+    json::Value value = *property->default_value;
+    set_schema_defaults(value, *property);
+    object.set(name, std::move(value));
+  }
+}
+
+}  // namespace
+
+void prune(json::Object& content, const SchemaNode& root, std::vector<std::string>* unknown) {
+  Pruner(unknown).object(content, &root);
+}
+
+void prune_value(json::Value& value, const SchemaNode& node) {
+  Pruner(nullptr).value(value, node);
+}
+
+void set_schema_defaults(json::Object& content, const SchemaNode& root) {
+  default_object(content, root);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the value
+void set_schema_defaults(json::Value& value, const SchemaNode& node) {
+  if (json::Object* object = value.as_object()) return default_object(*object, node);
+  json::Array* elements = value.as_array();
+  if (elements == nullptr || node.items == nullptr) return;
+  for (json::Value& element : *elements)
+    set_schema_defaults(element, *node.items);
+}
+
+}  // namespace insula::api

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+namespace insula::api {
+
+/// One of x-kubernetes-validations as it was written.
+struct SchemaRule {
+  std::string rule;
+  std::string message;
+  std::string message_expression;
+  std::string reason;
+  std::string field_path;
+  bool optional_old_self = false;
+};
+
+}  // namespace insula::api
