@@ -425,6 +425,63 @@ TEST_F(CustomResourcesTest, CountsAgainstQuotas) {
   EXPECT_THAT(message(refused), HasSubstr("exceeded quota: q"));
 }
 
+TEST_F(CustomResourcesTest, AsksTheRulesOfItsSchema) {
+  ASSERT_EQ(
+      redefine([](json::Value& spec) {
+        (*spec["versions"].as_array())[0]["schema"]["openAPIV3Schema"]["x-kubernetes-validations"] =
+            json::Array{
+                json::Object{{"rule", "self.metadata.name != 'bad'"}, {"message", "a bad name"}},
+                json::Object{{"rule", "self.spec.size >= oldSelf.spec.size"}}};
+      }).status,
+      200);
+  EXPECT_EQ(message(make("bad", R"({"size":2})")),
+            "Widget.example.com \"bad\" is invalid: Invalid value: \"object\": a bad name");
+  ASSERT_EQ(make("w", R"({"size":2})").status, 201);
+  EXPECT_EQ(patch(kWidget, R"({"spec":{"size":3}})").status, 200);
+  EXPECT_THAT(message(patch(kWidget, R"({"spec":{"size":1}})")),
+              HasSubstr("failed rule: self.spec.size >= oldSelf.spec.size"));
+  EXPECT_THAT(message(make("x", R"({"size":"x"})")),
+              HasSubstr("some validation rules were not checked because the object was invalid"));
+}
+
+TEST_F(CustomResourcesTest, ServesKindsOfTheWholeCluster) {
+  json::Value cluster = definition({version("v1", true, schema())});
+  cluster["metadata"]["name"] = "gadgets.example.com";
+  cluster["spec"]["scope"] = "Cluster";
+  cluster["spec"]["names"] = json::Object{{"plural", "gadgets"}, {"kind", "Gadget"}};
+  ASSERT_EQ(post(kDefinitions, json::write(cluster)).status, 201);
+  const std::string url = "/apis/example.com/v1/gadgets";
+  EXPECT_EQ(post(url, R"({"metadata":{"name":"g"},"spec":{"size":1}})").status, 201);
+  EXPECT_EQ(get(url + "/g")["metadata"].find("namespace"), nullptr);
+  EXPECT_EQ(server.send("GET", "/apis/example.com/v1/namespaces/a/gadgets/g").status, 404);
+}
+
+TEST_F(CustomResourcesTest, ShowsMetadataAlone) {
+  make("w", R"({"size":2})");
+  auto request = server.request("GET", kWidgets);
+  request.headers.set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+  const json::Value list = server.parsed(server.send(std::move(request)));
+  EXPECT_EQ(list["kind"].text(), "PartialObjectMetadataList");
+  EXPECT_EQ((*list["items"].as_array())[0]["metadata"]["name"].text(), "w");
+  EXPECT_EQ((*list["items"].as_array())[0].find("spec"), nullptr);
+}
+
+TEST_F(CustomResourcesTest, ChangesNothingInADryRun) {
+  EXPECT_EQ(
+      post(std::string(kWidgets) + "?dryRun=All", R"({"metadata":{"name":"w"},"spec":{"size":1}})")
+          .status,
+      201);
+  EXPECT_EQ(server.send("GET", kWidget).status, 404);
+}
+
+TEST_F(CustomResourcesTest, KeepsWhatADefinitionIsKnownBy) {
+  const auto refused = redefine([](json::Value& spec) { spec["scope"] = "Cluster"; });
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_EQ(message(refused),
+            "CustomResourceDefinition.apiextensions.k8s.io \"widgets.example.com\" is invalid: "
+            "spec.scope: Invalid value: \"Cluster\": field is immutable");
+}
+
 TEST_F(CustomResourcesTest, RefusesProtobuf) {
   EXPECT_EQ(server.send("POST", kWidgets, "k8s", "application/vnd.kubernetes.protobuf").status,
             415);

@@ -78,8 +78,8 @@ class CustomResources(unittest.TestCase):
         return self.platform.kubectl(*words, minor=self.minor, **more)
 
     def apply(self, *things, flags=(), **more):
-        path = self.folder / "things.json"
-        path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(things)}))
+        path = self.folder / "things.yaml"
+        path.write_text("\n---\n".join(json.dumps(thing) for thing in things))
         return self.kubectl("apply", "-f", str(path), *flags, **more)
 
     def first_file(self):

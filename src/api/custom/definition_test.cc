@@ -6,6 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/any_kind.h"
+#include "api/custom/published.h"
+#include "api/custom/schema_node.h"
+#include "api/gen/insula_v1alpha1.h"
 #include "api/test_objects.h"
 
 namespace insula::api {
@@ -203,6 +207,24 @@ TEST(Definition, DropsMembersOfSchemasThatAreNoKeywords) {
   const auto& schema = made.as<CustomResourceDefinition>().spec.versions[0].schema;
   EXPECT_EQ(schema->open_apiv3_schema.text,
             R"({"type":"object","properties":{"p":{"type":"string","title":"T"}}})");
+}
+
+TEST(Definition, WarnsOfVersionsThatNobodyConverts) {
+  const TestObject made = created(definition(
+      kAny, "",
+      ", conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: "
+      "{url: 'https://example.com'}}}"));
+  EXPECT_THAT(warnings_of(*made.kind, made.object.get()),
+              ElementsAre(HasSubstr("conversion webhooks are not called")));
+}
+
+TEST(Definition, TellsOfKindsThatAreBuiltIn) {
+  CustomResourceDefinition made = published_definition(kind_of<Tenant>());
+  prepare_create(kind_of<CustomResourceDefinition>(), &made);
+  EXPECT_THAT(causes_of(check_create(kind_of<CustomResourceDefinition>(), &made)), IsEmpty());
+  const json::Value schema = schema_value(made.spec.versions[0].schema->open_apiv3_schema.text);
+  const json::Value& quota = schema["properties"]["spec"]["properties"]["quota"];
+  EXPECT_EQ(quota["properties"]["gpus"]["type"].text(), "integer");
 }
 
 TEST(Definition, AcceptsNamesThatNobodyElseHas) {
