@@ -4,6 +4,7 @@
 
 #include "api/schema.h"
 #include "base/error.h"
+#include "json/value.h"
 
 namespace insula::api {
 
@@ -24,7 +25,18 @@ class DecodeBudget {
     return {};
   }
 
+  /// Of a value that is kept as it is. Errors: kTooLarge.
+  [[nodiscard]] Result<> spend(const json::Value& value) {
+    const std::size_t cost = value.bytes() * kCopies;
+    if (cost > left_) return fail(ErrorCode::kTooLarge, "the object has too many values");
+    left_ -= cost;
+    return {};
+  }
+
  private:
+  /// A check of such a value copies it, and the one it replaces.
+  static constexpr std::size_t kCopies = 2;
+
   static constexpr std::size_t kScalarBytes = 64;
 
   std::size_t left_ = kDecodedBytesMax;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,21 +34,41 @@ std::vector<std::string_view> groups_of(KindList served) {
       [](const Kind& kind) { return kind.group; });
 }
 
-/// The number of `v2`; 0 for one that is not stable (`v1beta1`).
-int stable_number(std::string_view version) {
+/// Takes a number off the front; 0 when there is none.
+int take_number(std::string_view& text) {
   int number = 0;
-  const auto [end, error] =
-      std::from_chars(version.data() + 1, version.data() + version.size(), number);
-  return error == std::errc() && end == version.data() + version.size() ? number : 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return error == std::errc() ? number : 0;
 }
 
-/// The first is the preferred one: the highest of those that are stable.
+/// How a version ranks: stage, its number, and that of the stage (`v2beta1` is 2, 2, 1). What is no
+/// version of Kubernetes' form comes last.
+/// Spec: Kubernetes, "Versions in CustomResourceDefinitions", version priority.
+std::tuple<int, int, int> rank_of(std::string_view version) {
+  constexpr std::tuple<int, int, int> kNone{0, 0, 0};
+  if (!version.starts_with('v')) return kNone;
+  version.remove_prefix(1);
+  const int major = take_number(version);
+  if (major == 0) return kNone;
+  if (version.empty()) return {3, major, 0};
+  const bool beta = version.starts_with("beta");
+  if (!beta && !version.starts_with("alpha")) return kNone;
+  version.remove_prefix(beta ? 4 : 5);
+  const int minor = take_number(version);
+  if (minor == 0 || !version.empty()) return kNone;
+  return {beta ? 2 : 1, major, minor};
+}
+
+/// The first is the preferred one: the highest of those that are the most stable.
 std::vector<std::string_view> versions_of(KindList served, std::string_view group) {
   auto versions = distinct(
       served, [group](const Kind& kind) { return kind.group == group; },
       [](const Kind& kind) { return kind.version; });
-  std::ranges::sort(versions, std::ranges::greater(), [](std::string_view version) {
-    return std::pair(stable_number(version), version);
+  std::ranges::sort(versions, [](std::string_view a, std::string_view b) {
+    const auto rank_a = rank_of(a);
+    const auto rank_b = rank_of(b);
+    return rank_a == rank_b ? a < b : rank_a > rank_b;
   });
   return versions;
 }

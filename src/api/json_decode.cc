@@ -106,10 +106,12 @@ class Decoder {
       const Path inner{&path, key, {}};
       if (field == nullptr) {
         const bool type_meta = type.kind != nullptr && (key == "apiVersion" || key == "kind");
-        if (custom && !type_meta)
+        if (custom && !type_meta) {
+          INSULA_TRY_VOID(budget_.spend(member));
           static_cast<CustomObject*>(object)->content.set(key, member);
-        else if (!type_meta)
+        } else if (!type_meta) {
           unknown(inner);
+        }
         continue;
       }
       INSULA_TRY_VOID(read(*field->value, field->in(object), member, inner));

@@ -36,7 +36,12 @@ Value definitions_of(const Value& schemas) {
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the schema
 Value definition(const Value& schema) {
   Value out = Object();
+  // What may be null, or have members that no schema knows, clients of this version would refuse.
+  const bool nullable = schema["nullable"].as_bool() == true;
+  const bool open = nullable || schema["x-kubernetes-preserve-unknown-fields"].as_bool() == true;
   for (const auto& [key, value] : *schema.as_object()) {
+    if (open && (key == "properties" || key == "items" || key == "required")) continue;
+    if (nullable && key == "type") continue;
     if (key == "$ref") {
       out["$ref"] = reference(value);
     } else if (key == "allOf") {

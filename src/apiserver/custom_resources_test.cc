@@ -30,7 +30,8 @@ constexpr const char* kSchema = R"({
         "size": {"type": "integer", "minimum": 1, "maximum": 10},
         "color": {"type": "string", "enum": ["red", "green"], "default": "red"},
         "replicas": {"type": "integer", "default": 1},
-        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                 "properties": {"known": {"type": "string"}}},
         "parts": {
           "type": "array",
           "x-kubernetes-list-type": "map",
@@ -312,14 +313,36 @@ TEST_F(CustomResourcesTest, ShowsInOpenApi) {
   EXPECT_EQ(json::write(schema["x-kubernetes-group-version-kind"]),
             R"([{"group":"example.com","version":"v1","kind":"Widget"}])");
   const json::Value v2 = get("/openapi/v2");
-  EXPECT_EQ(v2["definitions"]["com.example.v1.Widget"]["properties"]["spec"]["type"].text(),
-            "object");
+  const json::Value& spec = v2["definitions"]["com.example.v1.Widget"]["properties"]["spec"];
+  EXPECT_EQ(spec["type"].text(), "object");
+  EXPECT_EQ(json::write(spec["properties"]["free"]),
+            R"({"type":"object","x-kubernetes-preserve-unknown-fields":true})");
   ASSERT_EQ(redefine([](json::Value& spec) {
               (*spec["versions"].as_array())[0]["schema"]["openAPIV3Schema"]["description"] = "New";
             }).status,
             200);
   EXPECT_NE(server.send("GET", "/openapi/v3").body, index);
   EXPECT_THAT(server.send("GET", "/openapi/v3/apis/example.com/v1").body, HasSubstr("\"New\""));
+}
+
+TEST_F(CustomResourcesTest, PrefersTheMostStableVersion) {
+  ASSERT_EQ(redefine([](json::Value& spec) {
+              for (const char* name : {"v2alpha1", "foo1", "v1beta2", "v1beta10", "v2", "v10"})
+                spec["versions"].as_array()->push_back(version(name, false, schema()));
+            }).status,
+            200);
+  std::string order;
+  for (const json::Value& one : *get("/apis/example.com")["versions"].as_array())
+    order += std::string(one["version"].text()) + " ";
+  EXPECT_EQ(order, "v10 v2 v1 v1beta10 v1beta2 v2alpha1 foo1 ");
+}
+
+TEST_F(CustomResourcesTest, BoundsTheValuesOfAnObject) {
+  std::string many = "[0";
+  for (int i = 0; i < 1'200'000; ++i)
+    many += ",0";
+  const auto refused = make("w", R"({"size":1,"free":{"x":)" + many + "]}}");
+  EXPECT_EQ(refused.status, 413) << refused.body.substr(0, 200);
 }
 
 TEST_F(CustomResourcesTest, ServesOneObjectInAllVersions) {

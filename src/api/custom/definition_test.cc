@@ -136,6 +136,22 @@ TEST(Definition, RefusesSchemasThatAreNotStructural) {
   }
 }
 
+TEST(Definition, BoundsTheDepthOfSchemas) {
+  const TestObject made = created(definition(kAny));
+  auto& schema =
+      made.as<CustomResourceDefinition>().spec.versions[0].schema->open_apiv3_schema.text;
+  const auto causes = [&](std::size_t levels) {
+    schema = R"({"type":"string"})";
+    for (std::size_t i = 0; i < levels; ++i)
+      schema = R"({"type":"array","items":)" + schema + "}";
+    schema = R"({"type":"object","properties":{"p":)" + schema + "}}";
+    return causes_of(check_create(*made.kind, made.object.get()));
+  };
+  EXPECT_THAT(causes(kSchemaDepthMax - 2), IsEmpty());
+  EXPECT_THAT(causes(kSchemaDepthMax - 1),
+              ElementsAre(HasSubstr("Forbidden: a schema may be at most 100 deep")));
+}
+
 TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
   const Case cases[] = {
       {definition(kAny, ", additionalPrinterColumns: [{name: A, type: text, jsonPath: .a}]"),
