@@ -300,6 +300,12 @@ TEST_F(CustomResourcesTest, ShowsInDiscovery) {
             R"("watch"],"shortNames":["wd"],"categories":["all"]})");
   EXPECT_EQ(list["resources"].as_array()->size(), 3U);
   EXPECT_THAT(server.send("GET", "/apis").body, HasSubstr(R"("name":"example.com")"));
+  auto request = server.request("GET", "/apis");
+  request.headers.set("Accept",
+                      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+  EXPECT_THAT(
+      server.send(std::move(request)).body,
+      HasSubstr(R"("responseKind":{"group":"example.com","version":"v1","kind":"Widget"})"));
 }
 
 TEST_F(CustomResourcesTest, ShowsInOpenApi) {
@@ -458,7 +464,7 @@ TEST_F(CustomResourcesTest, AsksTheRulesOfItsSchema) {
       }).status,
       200);
   EXPECT_EQ(message(make("bad", R"({"size":2})")),
-            "Widget.example.com \"bad\" is invalid: Invalid value: \"object\": a bad name");
+            "Widget.example.com \"bad\" is invalid: <nil>: Invalid value: \"object\": a bad name");
   ASSERT_EQ(make("w", R"({"size":2})").status, 201);
   EXPECT_EQ(patch(kWidget, R"({"spec":{"size":3}})").status, 200);
   EXPECT_THAT(message(patch(kWidget, R"({"spec":{"size":1}})")),
@@ -503,6 +509,29 @@ TEST_F(CustomResourcesTest, KeepsWhatADefinitionIsKnownBy) {
   EXPECT_EQ(message(refused),
             "CustomResourceDefinition.apiextensions.k8s.io \"widgets.example.com\" is invalid: "
             "spec.scope: Invalid value: \"Cluster\": field is immutable");
+}
+
+TEST_F(CustomResourcesTest, AreOpenToThoseWithRightsToThem) {
+  const auto list_as_alice = [this] {
+    auto request = server.request("GET", kWidgets);
+    request.headers.set("Impersonate-User", "alice");
+    return server.send(std::move(request));
+  };
+  const auto refused = list_as_alice();
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(message(refused),
+            "widgets.example.com is forbidden: User \"alice\" cannot list resource \"widgets\" in "
+            "API group \"example.com\" in the namespace \"a\"");
+  const std::string rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/";
+  post(rbac + "roles",
+       R"({"metadata":{"name":"r"},"rules":[{"apiGroups":["example.com"],"resources":["widgets"],)"
+       R"("verbs":["list"]}]})");
+  post(
+      rbac + "rolebindings",
+      R"({"metadata":{"name":"b"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role",)"
+      R"("name":"r"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User",)"
+      R"("name":"alice"}]})");
+  EXPECT_EQ(list_as_alice().status, 200);
 }
 
 TEST_F(CustomResourcesTest, RefusesProtobuf) {

@@ -202,7 +202,7 @@ void CustomKind::check(const CustomObject& object,
   check_value(now, was, schema_, "", errors);
   if (rules_.empty()) return;
   if (!errors.blocks_rules()) return rules_.check(now, was, errors);
-  errors.add("<nil>", "FieldValueInvalid",
+  errors.add("", "FieldValueInvalid",
              "Invalid value: null: some validation rules were not checked because the object was "
              "invalid; correct the existing errors to complete validation");
 }

@@ -259,7 +259,7 @@ class Checker {
 
   void told(const std::string& path, std::string_view what) {
     // Without a field of its own, as in Kubernetes.
-    errors_.add("<nil>", "FieldValueInvalid",
+    errors_.add("", "FieldValueInvalid",
                 fmt::format("Invalid value: \"\": \"{}\" must {}", path, what));
   }
 
@@ -314,8 +314,8 @@ class Checker {
 }  // namespace
 
 void ValueErrors::add(const std::string& path, std::string_view reason, std::string message) {
-  if (causes_.size() < kCausesMax)
-    causes_.push_back({path, std::string(reason), std::move(message)});
+  if (causes_.size() == kCausesMax) return;
+  causes_.push_back({path.empty() ? "<nil>" : path, std::string(reason), std::move(message)});
 }
 
 void ValueErrors::invalid(const std::string& path,

@@ -18,6 +18,7 @@ class ValueErrors {
  public:
   static constexpr std::size_t kCausesMax = 100;
 
+  /// Of the whole object when the path is empty, which Kubernetes writes `<nil>`.
   void add(const std::string& path, std::string_view reason, std::string message);
   void invalid(const std::string& path, const json::Value& value, std::string_view detail);
 
