@@ -9,10 +9,8 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
-#include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
-#include "apiserver/pod_security.h"
 #include "apiserver/service_account_admission.h"
 
 namespace insula::apiserver {
@@ -42,12 +40,6 @@ void tolerate(api::Pod& pod, std::string_view key) {
   toleration.effect = "NoExecute";
   toleration.toleration_seconds = kTolerationSeconds;
   pod.spec.tolerations.push_back(std::move(toleration));
-}
-
-bool is_of_tenant(const store::Transaction& transaction, std::string_view name_space) {
-  const store::EntryPtr entry =
-      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
 }
 
 void give_priority(const api::PriorityClass& priority, api::Pod& pod) {
@@ -112,10 +104,6 @@ Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind,
   INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
   tolerate(pod, "node.kubernetes.io/not-ready");
   tolerate(pod, "node.kubernetes.io/unreachable");
-  if (is_of_tenant(transaction, pod.metadata.namespace_)) {
-    const std::string why = baseline_violation(pod);
-    if (!why.empty()) return forbidden(kind, pod.metadata.name, why);
-  }
   std::vector<std::shared_ptr<const api::LimitRange>> ranges;
   const std::string prefix =
       store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");

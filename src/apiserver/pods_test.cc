@@ -146,7 +146,7 @@ TEST_F(PodsTest, HoldsTenantsToEachBaselineControl) {
       {R"("appArmorProfile":{"type":"Unconfined"})",
        R"(forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined"))"},
       {R"("seLinuxOptions":{"type":"spc_t"})",
-       "seLinuxOptions (pod set forbidden securityContext.seLinuxOptions)"},
+       R"(seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"))"},
       {R"("sysctls":[{"name":"kernel.msgmax","value":"1"}])", "forbidden sysctls (kernel.msgmax)"},
   };
   for (const auto& [context, why] : cases) {
@@ -179,7 +179,7 @@ TEST_F(PodsTest, RefusesProbesOfOtherHostsInATenantsNamespace) {
     EXPECT_EQ(refused.status, 403) << handler;
     EXPECT_EQ(server.parsed(refused)["message"].text(),
               "pods \"x\" is forbidden: violates PodSecurity \"baseline:latest\": probe or "
-              "lifecycle host (container \"c\" must not set host in probes and lifecycle hooks)");
+              "lifecycle host (container \"c\" uses probe or lifecycle host \"127.0.0.1\")");
   }
 }
 

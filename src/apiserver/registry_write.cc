@@ -10,6 +10,7 @@
 #include "apiserver/certificate_admission.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
+#include "apiserver/pod_security.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
@@ -153,6 +154,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
+  INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.warnings));
   warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
   if (is_quota(kind))
@@ -198,7 +200,11 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (!own_rules)
     INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
   // They are about what is asked for, which a report on it does not change.
-  if (target.subresource.empty()) warn(kind, object.get(), context);
+  if (target.subresource.empty()) {
+    INSULA_TRY_VOID(
+        check_pod_security(transaction, kind, object.get(), present.get(), context.warnings));
+    warn(kind, object.get(), context);
+  }
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
