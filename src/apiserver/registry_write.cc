@@ -5,16 +5,20 @@
 
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
+#include "api/gen/policy_v1.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
+#include "apiserver/admission_request.h"
 #include "apiserver/certificate_admission.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/pod_security.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
+#include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
+#include "apiserver/write_admission.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -65,6 +69,25 @@ Result<> check_identity(const Target& target,
   return {};
 }
 
+Result<> check_preconditions(const Target& target,
+                             const DeleteQuery& query,
+                             const api::ObjectMeta& present) {
+  if (query.uid && *query.uid != present.uid) {
+    return conflict(
+        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                            *query.uid, present.uid));
+  }
+  if (query.resource_version && *query.resource_version != present.resource_version) {
+    return conflict(
+        target,
+        fmt::format(
+            "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object "
+            "meta: {}",
+            *query.resource_version, present.resource_version));
+  }
+  return {};
+}
+
 void warn(const api::Kind& kind, const void* object, const WriteContext& context) {
   const auto& strategy = api::strategy_of(kind);
   if (context.warnings == nullptr || strategy.warnings == nullptr) return;
@@ -86,8 +109,9 @@ store::Encoder encoder_of(const api::Kind& kind, const Object& object) {
 
 }  // namespace
 
-Task<Result<Written>> Registry::write(std::function<Result<Written>(store::Transaction&)> body,
-                                      bool dry_run) {
+Task<Result<Written>> Registry::write(Write& write,
+                                      std::function<Result<Written>(store::Transaction&)> body) {
+  const bool dry_run = write.context.dry_run;
   std::optional<Written> written;
   auto run = [&](store::Transaction& transaction) -> Result<> {
     INSULA_TRY(written, body(transaction));
@@ -123,10 +147,10 @@ Result<> Registry::name_object(store::Transaction& transaction,
 }
 
 Result<Written> Registry::create_in(store::Transaction& transaction,
-                                    const Target& target,
-                                    const Object& object,
-                                    const WriteContext& context,
-                                    const Ownership& ownership) {
+                                    Write& write,
+                                    const Object& object) {
+  const Target& target = write.target;
+  const WriteContext& context = write.context;
   const api::Kind& kind = *target.kind;
   api::ObjectMeta& meta = kind.metadata(object.get());
   if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
@@ -147,14 +171,18 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), context.user));
-  ownership.created(kind, object.get());
+  write.ownership.created(kind, object.get());
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
+  INSULA_TRY_VOID(check_expressions(kind, object.get()));
   INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.warnings));
+  AdmissionRequest request = write.request(AdmissionOperation::kCreate, meta.name);
+  request.object = AdmissionObject(kind, object.get());
+  INSULA_TRY_VOID(admission_->policies().validate(transaction, request, context.warnings));
   warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
   if (is_quota(kind))
@@ -169,10 +197,10 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
 }
 
 Result<Written> Registry::change_in(store::Transaction& transaction,
-                                    const Target& target,
-                                    const Change& change,
-                                    const WriteContext& context,
-                                    const Ownership& ownership) {
+                                    Write& write,
+                                    const Change& change) {
+  const Target& target = write.target;
+  const WriteContext& context = write.context;
   const api::Kind& kind = *target.kind;
   const std::string key = store_key(kind, target.name_space, target.name);
   const store::EntryPtr entry = transaction.find(key);
@@ -188,7 +216,7 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
   if (!own_rules) {
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
-    ownership.changed(kind, object.get(), present.get());
+    write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
   }
@@ -197,15 +225,49 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
   if (context.permit)
     INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), present.get()));
-  if (!own_rules)
+  if (!own_rules) {
     INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
-  // They are about what is asked for, which a report on it does not change.
-  if (target.subresource.empty()) {
-    INSULA_TRY_VOID(
-        check_pod_security(transaction, kind, object.get(), present.get(), context.warnings));
-    warn(kind, object.get(), context);
+    INSULA_TRY_VOID(check_expressions(kind, object.get()));
   }
-  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
+  INSULA_TRY_VOID(validate_change(transaction, write, object.get(), present.get()));
+  return store_changed(transaction, write, object, present.get());
+}
+
+/// What is asked of a change once it follows the rules.
+Result<> Registry::validate_change(const store::Transaction& transaction,
+                                   const Write& write,
+                                   const void* object,
+                                   const void* present) {
+  const api::Kind& kind = *write.target.kind;
+  // They are about what is asked for, which a report on it does not change.
+  if (write.subresource.empty()) {
+    INSULA_TRY_VOID(check_pod_security(transaction, kind, object, present, write.context.warnings));
+    warn(kind, object, write.context);
+  }
+  // It was looked at when it was created.
+  if (write.subresource == "binding") return {};
+  AdmissionRequest request = write.request(AdmissionOperation::kUpdate, write.target.name);
+  std::shared_ptr<api::Scale> scale;
+  std::shared_ptr<api::Scale> old_scale;
+  if (write.subresource == "scale") {
+    scale = scale_of(kind, object);
+    old_scale = scale_of(kind, present);
+    request.object = AdmissionObject(api::kind_of<api::Scale>(), scale.get());
+    request.old = AdmissionObject(api::kind_of<api::Scale>(), old_scale.get());
+  } else {
+    request.object = AdmissionObject(kind, object);
+    request.old = AdmissionObject(kind, present);
+  }
+  return admission_->policies().validate(transaction, request, write.context.warnings);
+}
+
+Result<Written> Registry::store_changed(store::Transaction& transaction,
+                                        const Write& write,
+                                        const Object& object,
+                                        const void* present) {
+  const api::Kind& kind = *write.target.kind;
+  const std::string key = store_key(kind, write.target.name_space, write.target.name);
+  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
     INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
@@ -215,28 +277,23 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
 }
 
 Result<Written> Registry::remove_in(store::Transaction& transaction,
-                                    const Target& target,
+                                    Write& write,
                                     const DeleteQuery& query) {
+  const Target& target = write.target;
   const api::Kind& kind = *target.kind;
   const std::string key = store_key(kind, target.name_space, target.name);
   const store::EntryPtr entry = transaction.find(key);
   if (!entry) return not_found(target);
   const ConstObject present = object_of(kind, *entry);
   const api::ObjectMeta& before = kind.metadata(present.get());
-  if (query.uid && *query.uid != before.uid) {
-    return conflict(
-        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                            *query.uid, before.uid));
-  }
-  if (query.resource_version && *query.resource_version != before.resource_version) {
-    return conflict(
-        target,
-        fmt::format(
-            "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object "
-            "meta: {}",
-            *query.resource_version, before.resource_version));
-  }
+  INSULA_TRY_VOID(check_preconditions(target, query, before));
   INSULA_TRY_VOID(check_deletable(kind, before.name));
+  // An eviction was looked at as what it is.
+  if (write.subresource.empty()) {
+    AdmissionRequest request = write.request(AdmissionOperation::kDelete, before.name);
+    request.old = AdmissionObject(kind, present.get());
+    INSULA_TRY_VOID(admission_->policies().validate(transaction, request, write.context.warnings));
+  }
   const Object object = copy_object(kind.type, present.get());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
@@ -249,54 +306,70 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
   return Written{.entry = transaction.put(key, encoder_of(kind, object))};
 }
 
+/// Looks at the body of a pod's binding or eviction, and at nothing else: what follows from it is
+/// not asked for by anybody.
+Result<> Registry::validate_body(const store::Transaction& transaction,
+                                 const Write& write,
+                                 const void* body) {
+  AdmissionRequest request = write.request(AdmissionOperation::kCreate, write.target.name);
+  const api::Kind& kind =
+      write.subresource == "binding" ? api::kind_of<api::Binding>() : api::kind_of<api::Eviction>();
+  request.object = AdmissionObject(kind, body);
+  return admission_->policies().validate(transaction, request, write.context.warnings);
+}
+
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &kind.storage();
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
+  Write write{std::move(target), kind, context, ownership};
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
-    if (target.subresource == "binding")
-      return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context,
-                       ownership);
-    if (target.subresource == "eviction")
-      return remove_in(transaction, pod_of(target), eviction_query(object));
-    return create_in(transaction, target, object, context, ownership);
+    if (write.subresource.empty()) return create_in(transaction, write, object);
+    INSULA_TRY_VOID(validate_body(transaction, write, object.get()));
+    if (write.subresource == "eviction")
+      return remove_in(transaction, write, eviction_query(object));
+    return change_in(transaction, write, bind_to(object, clock_.wall()));
   };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  if (target.subresource.empty()) written.entry = shown_as(kind, written.entry);
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
+  if (write.subresource.empty()) written.entry = shown_as(kind, written.entry);
   co_return written;
 }
 
 Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
   const api::Kind& kind = *target.kind;
-  const bool scale = target.subresource == "scale";
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
-  if (scale) {
-    target.subresource.clear();
+  Write write{std::move(target), kind, context, ownership};
+  write.target.kind = &kind.storage();
+  if (write.is_scale()) {
+    write.target.subresource.clear();
     change = change_by_scale(kind, std::move(change));
   }
-  target.kind = &kind.storage();
   change = change_of_stored(kind, std::move(change));
   auto body = [&](store::Transaction& transaction) {
-    return change_in(transaction, target, change, context, ownership);
+    return change_in(transaction, write, change);
   };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  written.entry = scale ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
+  written.entry =
+      write.is_scale() ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
   co_return written;
 }
 
 Task<Result<Written>> Registry::update(Target target, Object object, WriteContext context) {
-  Change replace = [object](const ConstObject&) -> Result<Object> { return object; };
+  const api::TypeInfo& type = body_type(*target.kind, target.subresource);
+  Change replace = [&type, object](const ConstObject&) -> Result<Object> {
+    return copy_object(type, object.get());
+  };
   co_return co_await change(std::move(target), std::move(replace), std::move(context));
 }
 
 Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &kind.storage();
-  auto body = [&](store::Transaction& transaction) {
-    return remove_in(transaction, target, query);
-  };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  Write write{std::move(target), kind, context, nobody};
+  auto body = [&](store::Transaction& transaction) { return remove_in(transaction, write, query); };
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
   written.entry = shown_as(kind, written.entry);
   co_return written;
 }
@@ -306,24 +379,42 @@ Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target ta
                                                                        Selectors selectors,
                                                                        WriteContext context) {
   std::vector<store::EntryPtr> removed;
+  const api::Kind& kind = *target.kind;
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  Write write{target, kind, context, nobody};
+  write.target.kind = &kind.storage();
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     std::vector<store::EntryPtr> matching;
-    transaction.scan(store_key(*target.kind, target.name_space, ""),
-                     [&](const store::EntryPtr& entry) {
-                       const store::EntryPtr shown = shown_as(*target.kind, entry);
-                       if (selectors.match(*target.kind, *shown)) matching.push_back(shown);
-                       return true;
-                     });
+    transaction.scan(store_key(kind, target.name_space, ""), [&](const store::EntryPtr& entry) {
+      const store::EntryPtr shown = shown_as(kind, entry);
+      if (selectors.match(kind, *shown)) matching.push_back(shown);
+      return true;
+    });
     for (const store::EntryPtr& entry : matching) {
-      const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
-      const Target one{&target.kind->storage(), meta.namespace_, meta.name, ""};
-      INSULA_TRY(const Written written, remove_in(transaction, one, query));
-      removed.push_back(shown_as(*target.kind, written.entry));
+      const api::ObjectMeta& meta = kind.metadata(object_of(kind, *entry).get());
+      write.target.name_space = meta.namespace_;
+      write.target.name = meta.name;
+      INSULA_TRY(const Written written, remove_in(transaction, write, query));
+      removed.push_back(shown_as(kind, written.entry));
     }
     return Written{};
   };
-  INSULA_CO_TRY_VOID(co_await write(std::move(body), context.dry_run));
+  INSULA_CO_TRY_VOID(co_await this->write(write, std::move(body)));
   co_return std::move(removed);
+}
+
+Task<Result<>> Registry::connect(Target target, json::Value options, WriteContext context) {
+  const api::Kind& kind = *target.kind;
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  const Write write{std::move(target), kind, context, nobody};
+  AdmissionRequest request = write.request(AdmissionOperation::kConnect, write.target.name);
+  request.object = AdmissionObject(std::move(options));
+  auto body = [&](store::Transaction& transaction) {
+    return admission_->policies().validate(transaction, request, context.warnings);
+  };
+  const Result<store::Revision> outcome = co_await store_.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Result<>{};
 }
 
 }  // namespace insula::apiserver

@@ -84,12 +84,6 @@ const Scalable& scalable_of(const api::Kind& kind) {
   check_failed(__FILE__, __LINE__, "kind has the subresource scale", kind.kind);
 }
 
-std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
-  auto scale = std::make_shared<api::Scale>();
-  scalable_of(kind).fill(*scale, object);
-  return scale;
-}
-
 Result<Object> scaled(const api::Kind& kind, const void* present, const api::Scale& scale) {
   Object object = copy_object(kind.type, present);
   api::ObjectMeta& meta = kind.metadata(object.get());
@@ -108,6 +102,12 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
 }
 
 }  // namespace
+
+std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
+  auto scale = std::make_shared<api::Scale>();
+  scalable_of(kind).fill(*scale, object);
+  return scale;
+}
 
 Target pod_of(const Target& target) {
   return {&api::kind_of<api::Pod>(), target.name_space, target.name, target.subresource};

@@ -51,6 +51,10 @@ constexpr const KindStrategy& (*kAll[])() = {
     cluster_role_strategy,
     role_binding_strategy,
     cluster_role_binding_strategy,
+    mutating_webhook_configuration_strategy,
+    validating_webhook_configuration_strategy,
+    validating_admission_policy_strategy,
+    validating_admission_policy_binding_strategy,
 };
 
 }  // namespace
