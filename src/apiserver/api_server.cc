@@ -134,6 +134,7 @@ ApiServer::ApiServer(Registry& registry,
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
   }
+  registry.measure(metrics);
   tasks_.spawn(keep_expiring_events(registry_));
 }
 

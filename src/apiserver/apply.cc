@@ -250,7 +250,7 @@ Task<Result<Written>> Registry::apply(Target target,
   const Result<> may_create = application.may_create;
   INSULA_CO_TRY(const Applier applier, Applier::make(target, std::move(application),
                                                      context.field_manager, clock_.wall()));
-  Write write{std::move(target), kind, context, applier};
+  Write write(std::move(target), kind, context, applier, *admission_);
   write.target.kind = &kind.storage();
   if (write.is_scale()) write.target.subresource.clear();
   const Change change = [&](const ConstObject& present) { return applier.change(present); };

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "json/value.h"
 #include "store/store.h"
+#include "telemetry/metrics.h"
 
 namespace insula::apiserver {
 
@@ -195,6 +196,9 @@ class Registry {
   /// `options` are what the request says about the connection. Errors: as of a write.
   Task<Result<>> connect(Target target, json::Value options, WriteContext context);
 
+  /// Counts and times questions to webhooks there; the metrics outlive the registry.
+  void measure(MetricsRegistry& metrics);
+
   [[nodiscard]] store::Store& store() { return store_; }
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -212,13 +216,21 @@ class Registry {
   Result<Written> remove_in(store::Transaction& transaction,
                             Write& write,
                             const DeleteQuery& query);
+  /// Up to what mutating webhooks are asked about.
+  Result<> prepare_new(store::Transaction& transaction, const Write& write, const Object& object);
+  Result<Object> make_change(store::Transaction& transaction,
+                             Write& write,
+                             const Change& change,
+                             const ConstObject& present);
   Result<> validate_change(const store::Transaction& transaction,
-                           const Write& write,
-                           const void* object,
-                           const void* present);
-  Result<> validate_body(const store::Transaction& transaction,
-                         const Write& write,
-                         const void* body);
+                           Write& write,
+                           const Object& object,
+                           const ConstObject& present);
+  Result<> review_body(const store::Transaction& transaction, Write& write, const Object& body);
+  Task<Result<std::vector<store::EntryPtr>>> remove_each(Target target,
+                                                         DeleteQuery query,
+                                                         Selectors selectors,
+                                                         WriteContext context);
   Result<Written> store_changed(store::Transaction& transaction,
                                 const Write& write,
                                 const Object& object,

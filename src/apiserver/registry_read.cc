@@ -94,9 +94,13 @@ Registry::Registry(store::Store& store, const Clock& clock, Random& random, Serv
       clock_(clock),
       random_(random),
       services_(services),
-      admission_(std::make_unique<WriteAdmission>(store)) {}
+      admission_(std::make_unique<WriteAdmission>(store, random)) {}
 
 Registry::~Registry() = default;
+
+void Registry::measure(MetricsRegistry& metrics) {
+  admission_->webhooks().measure(metrics);
+}
 
 Result<store::EntryPtr> Registry::get(const Target& target) const {
   store::EntryPtr entry = store_.find(store_key(*target.kind, target.name_space, target.name));

@@ -7,6 +7,7 @@
 #include "apiserver/admission_request.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/registry.h"
+#include "apiserver/write_review.h"
 
 namespace insula::apiserver {
 
@@ -18,14 +19,21 @@ struct Registry::Write {
   Write(Target about,
         const api::Kind& version,
         const WriteContext& circumstances,
-        const Ownership& owners)
+        const Ownership& owners,
+        WriteAdmission& admission)
       : target(std::move(about)),
         requested(version),
         subresource(target.subresource),
         context(circumstances),
-        ownership(owners) {}
+        ownership(owners),
+        review(admission, circumstances.warnings) {}
 
   [[nodiscard]] bool is_scale() const { return subresource == "scale"; }
+
+  /// What follows from such a write is decided by its subresource alone.
+  [[nodiscard]] bool has_own_rules() const {
+    return subresource == "binding" || subresource == "finalize";
+  }
 
   [[nodiscard]] AdmissionRequest request(AdmissionOperation operation, std::string name) const {
     return {.operation = operation,
@@ -44,6 +52,7 @@ struct Registry::Write {
   std::string subresource;
   const WriteContext& context;
   const Ownership& ownership;
+  WriteReview review;
 };
 
 }  // namespace insula::apiserver

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "apiserver/policy_admission.h"
+#include "apiserver/webhook_admission.h"
+#include "base/random.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
@@ -10,12 +12,16 @@ namespace insula::apiserver {
 /// Lifetime: the store outlives it. Threads: the store's loop.
 class WriteAdmission {
  public:
-  explicit WriteAdmission(store::Store& store) : policies_(store) {}
+  WriteAdmission(store::Store& store, Random& random)
+      : policies_(store), webhooks_(store, random) {}
 
   [[nodiscard]] PolicyAdmission& policies() { return policies_; }
 
+  [[nodiscard]] WebhookAdmission& webhooks() { return webhooks_; }
+
  private:
   PolicyAdmission policies_;
+  WebhookAdmission webhooks_;
 };
 
 }  // namespace insula::apiserver
