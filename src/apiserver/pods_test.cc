@@ -207,6 +207,22 @@ TEST_F(PodsTest, RefusesAPriorityClassOrServiceAccountThatIsNotThere) {
   EXPECT_NE(both.body.find("2000001000"), both.body.npos);
 }
 
+TEST_F(PodsTest, RefusesAPriorityThatIsNotThatOfItsClass) {
+  const auto number = server.send("POST", kPods, pod("x", R"(,"priority":7)"));
+  EXPECT_EQ(number.status, 403);
+  EXPECT_EQ(
+      server.parsed(number)["message"].text(),
+      "pods \"x\" is forbidden: the integer value of priority (7) must not be provided in pod "
+      "spec; priority admission controller computed 0 from the given PriorityClass name");
+  const auto policy = server.send("POST", kPods, pod("x", R"(,"preemptionPolicy":"Never")"));
+  EXPECT_EQ(
+      server.parsed(policy)["message"].text(),
+      "pods \"x\" is forbidden: the string value of PreemptionPolicy (Never) must not be "
+      "provided in pod spec; priority admission controller computed PreemptLowerPriority from "
+      "the given PriorityClass name");
+  EXPECT_EQ(server.send("POST", kPods, pod("x", R"(,"priority":0)")).status, 201);
+}
+
 TEST_F(PodsTest, RefusesARuntimeClassThatIsNotThere) {
   const auto refused = server.send("POST", kPods, pod("x", R"(,"runtimeClassName":"gvisor")"));
   EXPECT_EQ(refused.status, 403);
