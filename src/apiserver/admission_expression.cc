@@ -53,10 +53,12 @@ const TypePtr& request_type() {
 }
 
 /// The names that expressions know, in the order of their values.
-std::vector<std::pair<std::string, TypePtr>> names(Type::Fields variables, bool with_params) {
+std::vector<std::pair<std::string, TypePtr>> names(const TypePtr& object,
+                                                   Type::Fields variables,
+                                                   bool with_params) {
   std::vector<std::pair<std::string, TypePtr>> out = {
-      {"object", Type::dyn()},
-      {"oldObject", Type::dyn()},
+      {"object", object},
+      {"oldObject", object},
       {"request", request_type()},
       {"namespaceObject", Type::dyn()},
       {"variables", Type::object("kubernetes.variables", std::move(variables))},
@@ -69,7 +71,7 @@ std::vector<std::pair<std::string, TypePtr>> names(Type::Fields variables, bool 
 
 AdmissionExpression AdmissionCompiler::compile_any(const std::string& source,
                                                    const api::FieldPath& path) {
-  std::vector<std::pair<std::string, TypePtr>> known = names(variables_, with_params_);
+  std::vector<std::pair<std::string, TypePtr>> known = names(object_, variables_, with_params_);
   AdmissionExpression out{.source = source, .program = {}, .problem = {}, .names = known.size()};
   // The rules on required fields speak of those.
   if (source.find_first_not_of(" \t\r\n") == std::string::npos) return out;

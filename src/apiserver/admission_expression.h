@@ -38,8 +38,11 @@ struct AdmissionExpression {
 /// `authorizer` is not there.
 class AdmissionCompiler {
  public:
-  AdmissionCompiler(bool with_params, api::FieldErrors& errors)
-      : with_params_(with_params), errors_(errors) {}
+  /// `object` is the type of object and oldObject.
+  AdmissionCompiler(bool with_params,
+                    api::FieldErrors& errors,
+                    cel::TypePtr object = cel::Type::dyn())
+      : with_params_(with_params), errors_(errors), object_(std::move(object)) {}
 
   /// An expression that must have one of these types; what is wrong goes to the errors.
   AdmissionExpression compile(const std::string& source,
@@ -55,6 +58,7 @@ class AdmissionCompiler {
 
   bool with_params_;
   api::FieldErrors& errors_;
+  cel::TypePtr object_;
   cel::Type::Fields variables_;
 };
 

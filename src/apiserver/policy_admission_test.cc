@@ -394,6 +394,35 @@ TEST_F(PolicyAdmissionTest, RefusesExpressionsThatCannotBeCompiled) {
   }
 }
 
+TEST_F(PolicyAdmissionTest, NotesWhereExpressionsDoNotFitTheirKinds) {
+  const std::string on_deployments =
+      R"({"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"p"},
+          "spec":{"matchConstraints":{"resourceRules":[{"apiGroups":["apps"],"apiVersions":["v1"],"operations":["*"],
+          "resources":["deployments"]}]},"variables":[{"name":"spec","expression":"object.spec"}],"validations":[
+          {"expression":"object.replicas > 1"},
+          {"expression":"variables.spec.replicas > 1 && object.metadata.namespace != 'x' && object.kind == 'Deployment'",
+           "messageExpression":"'' + object.spec.pausd"}]}})";
+  const auto made = post("validatingadmissionpolicies", on_deployments);
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::Value status = server.parsed(made)["status"];
+  EXPECT_EQ(status["observedGeneration"].as_int64(), 1);
+  const json::Array& warnings = *status["typeChecking"]["expressionWarnings"].as_array();
+  ASSERT_EQ(warnings.size(), 2U) << made.body;
+  EXPECT_EQ(warnings[0]["fieldRef"].text(), "spec.validations[0].expression");
+  EXPECT_EQ(warnings[0]["warning"].text(),
+            "apps/v1, Kind=Deployment: ERROR: <input>:1:7: undefined field 'replicas'\n"
+            " | object.replicas > 1\n | ......^");
+  EXPECT_EQ(warnings[1]["fieldRef"].text(), "spec.validations[1].messageExpression");
+  const auto mended =
+      server.send("PATCH", std::string(kGroup) + "validatingadmissionpolicies/p",
+                  R"({"spec":{"validations":[{"expression":"object.spec.replicas > 1"}]}})",
+                  "application/merge-patch+json");
+  ASSERT_EQ(mended.status, 200) << mended.body;
+  EXPECT_EQ(server.parsed(mended)["status"]["observedGeneration"].as_int64(), 2);
+  EXPECT_EQ(server.parsed(mended)["status"]["typeChecking"]["expressionWarnings"].as_array(),
+            nullptr);
+}
+
 TEST_F(PolicyAdmissionTest, RefusesBindingsThatSayTooMuchOrTooLittle) {
   const struct {
     std::string body;

@@ -13,6 +13,7 @@
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/pod_security.h"
+#include "apiserver/policy_types.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
 #include "apiserver/registry_writes.h"
@@ -218,6 +219,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
+  note_types(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
   INSULA_TRY_VOID(check_expressions(kind, object.get()));
@@ -259,6 +261,7 @@ Result<Object> Registry::make_change(store::Transaction& transaction,
     if (anew) write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
+    if (target.subresource.empty()) note_types(kind, object.get());
   }
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);
