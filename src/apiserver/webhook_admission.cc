@@ -22,8 +22,9 @@ namespace {
 
 constexpr std::string_view kApiVersion = "admission.k8s.io/v1";
 constexpr std::string_view kKind = "AdmissionReview";
-/// Texts of one answer that are passed on; as in Kubernetes.
+/// Warnings of one answer that are passed on, and how much of each: they become headers.
 constexpr std::size_t kWarningsMax = 32;
+constexpr std::size_t kWarningBytesMax = 256;
 
 json::Value review_of(const WebhookQuestion& question,
                       const api::Kind& version,
@@ -70,6 +71,15 @@ Result<std::optional<json::Value>> patch_of(const json::Value& response) {
   INSULA_TRY(const std::string text, api::base64_decode(patch));
   INSULA_TRY(json::Value value, json::parse(text));
   return value;
+}
+
+/// The beginning of a text, without a part of a character at its end.
+std::string shortened(std::string_view text) {
+  std::size_t size = std::min(text.size(), kWarningBytesMax);
+  const auto inside = [&] { return (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U; };
+  while (size > 0 && size < text.size() && inside())
+    --size;
+  return std::string(text.substr(0, size));
 }
 
 /// What a webhook that does not allow says.
@@ -219,7 +229,8 @@ Task<Result<WebhookAdmission::Verdict>> WebhookAdmission::call(const WebhookQues
   Verdict verdict{.asked = true, .patch = *std::move(patch), .warnings = {}};
   if (const json::Array* texts = (*response)["warnings"].as_array()) {
     for (const json::Value& text : *texts) {
-      if (verdict.warnings.size() < kWarningsMax) verdict.warnings.emplace_back(text.text());
+      if (verdict.warnings.size() < kWarningsMax)
+        verdict.warnings.push_back(shortened(text.text()));
     }
   }
   if ((*response)["allowed"].as_bool().value_or(false)) co_return verdict;

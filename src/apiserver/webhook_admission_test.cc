@@ -409,12 +409,14 @@ TEST_F(WebhookAdmissionTest, BeginsAnewWhenTheObjectHasChangedMeanwhile) {
 TEST_F(WebhookAdmissionTest, TellsDryRunsAndWarnsOnce) {
   install("Validating", "v", webhook("v", client_of(hook)));
   hook.respond = [](const json::Value&) {
-    return json::Object{{"allowed", true},
-                        {"warnings", json::Array{"mind the gap", "mind the gap"}}};
+    return json::Object{
+        {"allowed", true},
+        {"warnings", json::Array{"mind the gap", "mind the gap", std::string(300, 'x')}}};
   };
   const auto made = create("{}", "?dryRun=All");
   EXPECT_EQ(made.status, 201) << made.body;
-  EXPECT_THAT(warnings(made), ElementsAre("299 - \"mind the gap\""));
+  EXPECT_THAT(warnings(made),
+              ElementsAre("299 - \"mind the gap\"", "299 - \"" + std::string(256, 'x') + "\""));
   EXPECT_EQ(hook.requests.at(0)["dryRun"].as_bool(), true);
   EXPECT_EQ(server.send("GET", std::string(kMaps) + "/c").status, 404);
 }

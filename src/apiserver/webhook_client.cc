@@ -1,7 +1,6 @@
 #include "apiserver/webhook_client.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,6 +50,25 @@ std::string target_of(const Webhook& webhook) {
 /// The port of the Service's endpoints that one of its own ports leads to.
 bool leads_to(const api::ServicePort& port, const api::EndpointSlicePort& endpoint) {
   return endpoint.port && endpoint.name.value_or("") == port.name;
+}
+
+/// Where the Service's port leads to, as far as this slice is the Service's.
+std::vector<net::Address> ready_addresses(const api::EndpointSlice& slice,
+                                          const std::string& service,
+                                          const api::ServicePort& port) {
+  std::vector<net::Address> out;
+  const auto label = slice.metadata.labels.find(std::string(kServiceLabel));
+  if (label == slice.metadata.labels.end() || label->second != service) return out;
+  for (const api::EndpointSlicePort& to : slice.ports) {
+    if (!leads_to(port, to)) continue;
+    for (const api::Endpoint& endpoint : slice.endpoints) {
+      if (!endpoint.conditions.ready.value_or(true) || endpoint.addresses.empty()) continue;
+      const auto address =
+          net::Address::ip(endpoint.addresses.front(), static_cast<std::uint16_t>(*to.port));
+      if (address) out.push_back(*address);
+    }
+  }
+  return out;
 }
 
 std::unexpected<Error> no_endpoints(const api::ServiceReference& service) {
@@ -134,7 +152,7 @@ Task<Result<http::Origin>> WebhookClient::origin_of(const Webhook& webhook, Dead
   co_return origin;
 }
 
-Result<http::Origin> WebhookClient::origin_of_service(const api::ServiceReference& service) const {
+Result<http::Origin> WebhookClient::origin_of_service(const api::ServiceReference& service) {
   const store::EntryPtr entry =
       store_.find(store_key(api::kind_of<api::Service>(), service.namespace_, service.name));
   if (!entry)
@@ -147,30 +165,18 @@ Result<http::Origin> WebhookClient::origin_of_service(const api::ServiceReferenc
     return fail(ErrorCode::kInternal,
                 fmt::format("no service port {} found for service \"{}\"", wanted, service.name));
   }
-  std::optional<net::Address> address;
-  const auto read =
-      store_.scan(store_key(api::kind_of<api::EndpointSlice>(), service.namespace_, ""), "", 0,
-                  [&](const store::EntryPtr& each) {
-                    const auto slice = object_of<api::EndpointSlice>(*each);
-                    const auto label = slice->metadata.labels.find(std::string(kServiceLabel));
-                    if (label == slice->metadata.labels.end() || label->second != service.name)
-                      return true;
-                    for (const api::EndpointSlicePort& to : slice->ports) {
-                      if (!leads_to(*port, to)) continue;
-                      for (const api::Endpoint& endpoint : slice->endpoints) {
-                        if (!endpoint.conditions.ready.value_or(true) || endpoint.addresses.empty())
-                          continue;
-                        const auto ip = net::Address::ip(endpoint.addresses.front(),
-                                                         static_cast<std::uint16_t>(*to.port));
-                        if (ip) address = *ip;
-                        if (address) return false;
-                      }
-                    }
-                    return true;
-                  });
-  if (!read || !address) return no_endpoints(service);
+  std::vector<net::Address> addresses;
+  const auto take = [&](const store::EntryPtr& each) {
+    for (net::Address& address :
+         ready_addresses(*object_of<api::EndpointSlice>(*each), service.name, *port))
+      addresses.push_back(std::move(address));
+    return true;
+  };
+  const auto read = store_.scan(
+      store_key(api::kind_of<api::EndpointSlice>(), service.namespace_, ""), "", 0, take);
+  if (!read || addresses.empty()) return no_endpoints(service);
   http::Origin origin;
-  origin.address = *address;
+  origin.address = addresses[turn_++ % addresses.size()];
   origin.host = fmt::format("{}.{}.svc:{}", service.name, service.namespace_, wanted);
   origin.tls = true;
   return origin;

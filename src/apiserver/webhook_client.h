@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,8 +16,9 @@
 
 namespace insula::apiserver {
 
-/// Carries questions to webhooks, over pooled connections. A Service is reached at one of its ready
-/// endpoints, which this server's network leads to; its certificate must be for NAME.NAMESPACE.svc.
+/// Carries questions to webhooks, over pooled connections. A Service is reached at its ready
+/// endpoints in turn, which this server's network leads to; its certificate must be for
+/// NAME.NAMESPACE.svc.
 ///
 /// Lifetime: the store outlives it, it outlives its tasks. Threads: the store's loop.
 class WebhookClient {
@@ -34,12 +36,14 @@ class WebhookClient {
 
   Result<ClientPtr> client_for(const std::string& authorities);
   Task<Result<http::Origin>> origin_of(const Webhook& webhook, Deadline deadline);
-  Result<http::Origin> origin_of_service(const api::ServiceReference& service) const;
+  Result<http::Origin> origin_of_service(const api::ServiceReference& service);
 
   store::Store& store_;
   std::map<std::string, ClientPtr, std::less<>> clients_;
   /// Made with the first name that has to be looked up.
   std::unique_ptr<BlockingPool> resolver_;
+  /// Which of a Service's endpoints is next.
+  std::size_t turn_ = 0;
 };
 
 }  // namespace insula::apiserver
