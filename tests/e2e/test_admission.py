@@ -94,6 +94,8 @@ class Admission(unittest.TestCase):
                               'securityContext.allowPrivilegeEscalation=false)', refused.stderr)
                 warned = kubectl("create", "deployment", f"d{minor}", "--image=example.com/a:1", "-n", "secure", minor=minor)
                 self.assertIn('Warning: would violate PodSecurity "restricted:latest"', warned.stderr)
+                # Its pods would come once the label is gone.
+                kubectl("delete", "deployment", f"d{minor}", "-n", "secure", minor=minor)
                 kubectl("label", "namespace", "secure", "pod-security.kubernetes.io/enforce-", minor=minor)
 
     def test_a_policy(self):
@@ -122,6 +124,7 @@ class Admission(unittest.TestCase):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=hook", "-addext",
                         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], capture_output=True, timeout=60, check=True)
         hook = Hook(certificate, key)
+        self.addCleanup(hook.server_close)
         self.addCleanup(hook.shutdown)
         self.authority = base64.b64encode(certificate.read_bytes()).decode()
         return hook
