@@ -237,7 +237,8 @@ def parse_file(path):
 
 @dataclass
 class Flat:
-    """A member as JSON shows it: one of the type's own, or one of an inline member."""
+    """A member as JSON shows it: one of the type's own, or one of an inline member. `outer` is the protobuf number of that
+    inline member, and 256 times the number of the inline member within it in which this one is."""
 
     field: Field
     offset: str
@@ -251,9 +252,13 @@ def flattened(item, types):
         if "inline" not in f.flags:
             result.append(Flat(f, offset, 0))
             continue
-        for inner in types[f.type].fields:
-            result.append(Flat(inner, f"{offset} + offsetof({f.type}, {snake_case(inner.name)})", f.number))
+        for inner in flattened(types[f.type], types):
+            result.append(Flat(inner.field, f"{offset} + {inner.offset}", f.number + 256 * inner.outer))
     return result
+
+
+def inline_depth(item, types):
+    return max((1 + inline_depth(types[f.type], types) for f in item.fields if "inline" in f.flags), default=0)
 
 
 def check(schemas):
@@ -287,8 +292,8 @@ def check_fields(item, types):
         leaf = leaf_type(f.type)
         if leaf not in SCALARS and leaf not in types:
             raise SchemaError(f"{f.where}: unknown type {leaf}")
-        if "inline" in f.flags and (f.type not in types or any("inline" in i.flags for i in types[f.type].fields)):
-            raise SchemaError(f"{f.where}: inline needs a struct without inline members")
+        if "inline" in f.flags and (f.type not in types or f.number > 255 or inline_depth(types[f.type], types) > 1):
+            raise SchemaError(f"{f.where}: inline needs a struct, a number below 256, and at most one more level of inline members")
         shape, element = split_type(f.type)
         if shape != "list" and f.flags & {"set", "map"}:
             raise SchemaError(f"{f.where}: list flags on {f.type}")

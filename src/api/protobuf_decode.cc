@@ -42,8 +42,8 @@ Result<> each_field(std::string_view message, std::string_view where, Each each)
 
 class Decoder {
  public:
-  /// `outer` selects the members that stand in the nested message of that number, 0 those of the
-  /// message itself.
+  /// `outer` selects the members that stand in the message of an inline member
+  /// (FieldInfo::outer), 0 those of the message itself.
   Result<> read_struct(const TypeInfo& type,
                        void* object,
                        std::string_view message,
@@ -52,10 +52,12 @@ class Decoder {
       if (const FieldInfo* info = type.find_number(outer, field.tag)) {
         return read_field(*info->value, info->in(object), field, info->name);
       }
-      const bool nested =
-          outer == 0 && field.type == wire::Type::kBytes && type.has_outer(field.tag);
-      if (!nested) return {};
-      return read_struct(type, object, field.bytes, field.tag);
+      constexpr std::uint32_t kLevel = 256;
+      const bool can_nest =
+          field.type == wire::Type::kBytes && field.tag < kLevel && outer < kLevel;
+      const std::uint32_t inner = outer == 0 ? field.tag : outer + kLevel * field.tag;
+      if (!can_nest || !type.has_outer(inner)) return {};
+      return read_struct(type, object, field.bytes, inner);
     });
   }
 

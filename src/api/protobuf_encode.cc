@@ -21,27 +21,48 @@ class Encoder {
   explicit Encoder(std::string& out) : out_(out) {}
 
   void write_struct(const TypeInfo& type, const void* object) {
-    for (std::size_t i = 0; i < type.fields.size();) {
-      const std::uint32_t outer = type.fields[i].outer;
-      if (outer == 0) {
-        write_field(type.fields[i++], object);
+    std::size_t at = 0;
+    write_members(type, object, at, {});
+  }
+
+ private:
+  /// The message of an inline member, and how deep it is. FieldInfo::outer has a byte for each
+  /// level, the outermost lowest.
+  struct Message {
+    std::uint32_t outer = 0;
+    unsigned bits = 0;
+
+    [[nodiscard]] bool holds(const FieldInfo& field) const {
+      return (field.outer & ((1U << bits) - 1)) == outer;
+    }
+  };
+
+  /// The members from `at` on that are in the message; they follow each other.
+  void write_members(const TypeInfo& type,
+                     const void* object,
+                     std::size_t& at,
+                     const Message& message) {
+    constexpr unsigned kLevelBits = 8;
+    while (at < type.fields.size() && message.holds(type.fields[at])) {
+      const std::uint32_t below = type.fields[at].outer >> message.bits;
+      if (below == 0) {
+        write_field(type.fields[at++], object);
         continue;
       }
-      // The members of one inline struct follow each other.
+      const std::uint32_t number = below & ((1U << kLevelBits) - 1);
       const std::size_t before = out_.size();
       bool empty = true;
       {
-        const wire::MessageField nested(out_, outer);
+        const wire::MessageField nested(out_, number);
         const std::size_t start = out_.size();
-        for (; i < type.fields.size() && type.fields[i].outer == outer; ++i)
-          write_field(type.fields[i], object);
+        write_members(type, object, at,
+                      {message.outer | (number << message.bits), message.bits + kLevelBits});
         empty = out_.size() == start;
       }
       if (empty) out_.resize(before);
     }
   }
 
- private:
   void write_field(const FieldInfo& field, const void* object) {
     if (field.number != 0) write(*field.value, field.in(object), field.number);
   }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,10 +12,8 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
-#include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
-#include "apiserver/pod_security.h"
 #include "apiserver/service_account_admission.h"
 
 namespace insula::apiserver {
@@ -44,20 +45,20 @@ void tolerate(api::Pod& pod, std::string_view key) {
   pod.spec.tolerations.push_back(std::move(toleration));
 }
 
-bool is_of_tenant(const store::Transaction& transaction, std::string_view name_space) {
-  const store::EntryPtr entry =
-      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
-}
+/// What a PriorityClass gives to a pod.
+struct Priority {
+  std::string class_name;
+  std::int32_t value = 0;
+  std::string preemption = "PreemptLowerPriority";
 
-void give_priority(const api::PriorityClass& priority, api::Pod& pod) {
-  pod.spec.priority_class_name = priority.metadata.name;
-  pod.spec.priority = priority.value;
-  pod.spec.preemption_policy = priority.preemption_policy;
-}
+  [[nodiscard]] static Priority of(const api::PriorityClass& priority) {
+    return {priority.metadata.name, priority.value,
+            priority.preemption_policy.value_or("PreemptLowerPriority")};
+  }
+};
 
-/// Of several defaults the lowest holds, as in Kubernetes.
-std::shared_ptr<const api::PriorityClass> default_priority(const store::Transaction& transaction) {
+/// That of a pod that names no class. Of several defaults the lowest holds, as in Kubernetes.
+Priority default_priority(const store::Transaction& transaction) {
   std::shared_ptr<const api::PriorityClass> found;
   transaction.scan(store_key(api::kind_of<api::PriorityClass>(), "", ""),
                    [&](const store::EntryPtr& entry) {
@@ -66,30 +67,52 @@ std::shared_ptr<const api::PriorityClass> default_priority(const store::Transact
                      if (priority->global_default && lower) found = std::move(priority);
                      return true;
                    });
-  return found;
+  return found ? Priority::of(*found) : Priority();
 }
 
 /// The classes that are stored, and the two that Kubernetes has built in.
+std::optional<Priority> find_priority(const store::Transaction& transaction,
+                                      const std::string& name) {
+  for (const auto& [known, value] : kPriorityClasses) {
+    if (name == known) return Priority{name, value};
+  }
+  const store::EntryPtr entry =
+      transaction.find(store_key(api::kind_of<api::PriorityClass>(), "", name));
+  if (!entry) return std::nullopt;
+  return Priority::of(*object_of<api::PriorityClass>(*entry));
+}
+
+/// Spec: Kubernetes, admission Priority.
 Result<> admit_priority(const store::Transaction& transaction,
                         const api::Kind& kind,
                         api::Pod& pod) {
   const std::string& name = pod.spec.priority_class_name;
-  if (name.empty()) {
-    if (const auto priority = default_priority(transaction)) give_priority(*priority, pod);
-    return {};
-  }
-  for (const auto& [known, priority] : kPriorityClasses) {
-    if (name != known) continue;
-    pod.spec.priority = priority;
-    return {};
-  }
-  const store::EntryPtr entry =
-      transaction.find(store_key(api::kind_of<api::PriorityClass>(), "", name));
-  if (!entry) {
+  const std::optional<Priority> priority =
+      name.empty() ? default_priority(transaction) : find_priority(transaction, name);
+  if (!priority) {
     return forbidden(kind, pod.metadata.name,
                      fmt::format("no PriorityClass with name {} was found", name));
   }
-  give_priority(*object_of<api::PriorityClass>(*entry), pod);
+  const std::int32_t asked = pod.spec.priority.value_or(priority->value);
+  if (asked != priority->value) {
+    return forbidden(kind, pod.metadata.name,
+                     fmt::format("the integer value of priority ({}) must not be provided in pod "
+                                 "spec; priority admission controller computed {} from the given "
+                                 "PriorityClass name",
+                                 asked, priority->value));
+  }
+  const std::string preemption = pod.spec.preemption_policy.value_or(priority->preemption);
+  if (preemption != priority->preemption) {
+    return forbidden(
+        kind, pod.metadata.name,
+        fmt::format("the string value of PreemptionPolicy ({}) must not be provided in "
+                    "pod spec; priority admission controller computed {} from the "
+                    "given PriorityClass name",
+                    preemption, priority->preemption));
+  }
+  pod.spec.priority_class_name = priority->class_name;
+  pod.spec.priority = priority->value;
+  pod.spec.preemption_policy = priority->preemption;
   return {};
 }
 
@@ -112,10 +135,6 @@ Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind,
   INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
   tolerate(pod, "node.kubernetes.io/not-ready");
   tolerate(pod, "node.kubernetes.io/unreachable");
-  if (is_of_tenant(transaction, pod.metadata.namespace_)) {
-    const std::string why = baseline_violation(pod);
-    if (!why.empty()) return forbidden(kind, pod.metadata.name, why);
-  }
   std::vector<std::shared_ptr<const api::LimitRange>> ranges;
   const std::string prefix =
       store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");

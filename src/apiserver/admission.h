@@ -11,8 +11,8 @@
 namespace insula::apiserver {
 
 /// The checks between authorisation and storage, on the pending head of the transaction that stores
-/// the object. In running order: namespace_lifecycle, admit_defaults, (validation), charge_quota
-/// (quota.h).
+/// the object. In running order: namespace_lifecycle, admit_new, (validation), check_pod_security
+/// (pod_security.h), charge_quota (quota.h).
 
 /// The namespace exists and is not being deleted.
 /// Errors: kNotFound, kForbidden with cause NamespaceTerminating.

@@ -46,6 +46,31 @@ bool is_terminal(const RequestInfo& info) {
   return is_relayed(info) && info.subresource != "log";
 }
 
+/// What a request to connect to a pod says about it, in the form of Kubernetes' options.
+json::Value connect_options(const RequestInfo& info, const http::Request& request) {
+  const auto word = [&](const char* name) { return request.query(name).value_or(""); };
+  const auto flag = [&](const char* name) { return word(name) == "true" || word(name) == "1"; };
+  json::Object out{{"apiVersion", "v1"}};
+  if (info.subresource == "portforward") {
+    out["kind"] = "PodPortForwardOptions";
+    return out;
+  }
+  out["kind"] = info.subresource == "exec" ? "PodExecOptions" : "PodAttachOptions";
+  for (const char* name : {"stdin", "stdout", "stderr", "tty"}) {
+    if (flag(name)) out[name] = true;
+  }
+  if (const std::string container = word("container"); !container.empty())
+    out["container"] = container;
+  if (info.subresource != "exec") return out;
+  json::Array command;
+  std::string_view query = http::target_query(request.target);
+  while (auto parameter = http::next_parameter(query)) {
+    if (parameter->name == "command") command.emplace_back(std::move(parameter->value));
+  }
+  out["command"] = std::move(command);
+  return out;
+}
+
 RequestGate::Length length_of(const RequestInfo& info) {
   return info.verb == "watch" || is_relayed(info) ? RequestGate::Length::kStream
                                                   : RequestGate::Length::kShort;
@@ -111,6 +136,7 @@ ApiServer::ApiServer(Registry& registry,
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
   }
+  registry.measure(metrics);
   tasks_.spawn(keep_expiring_events(registry_));
 }
 
@@ -148,6 +174,11 @@ Task<Result<>> ApiServer::serve(Call& call) {
   if (is_relayed(call.info)) {
     if (!options_.node_socket) co_return no_node();
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
+    if (is_terminal(call.info)) {
+      INSULA_CO_TRY(WriteContext context, write_context(call));
+      INSULA_CO_TRY_VOID(co_await registry_.connect(
+          target_of(call), connect_options(call.info, request), std::move(context)));
+    }
     const Counted counted(metrics_.long_running);
     co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
   }

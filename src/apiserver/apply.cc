@@ -11,6 +11,7 @@
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
+#include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
 #include "json/parse.h"
@@ -255,19 +256,21 @@ Task<Result<Written>> Registry::apply(Target target,
   const Result<> may_create = application.may_create;
   INSULA_CO_TRY(const Applier applier, Applier::make(target, std::move(application),
                                                      context.field_manager, clock_.wall()));
-  const bool scale = target.subresource == "scale";
-  if (scale) target.subresource.clear();
-  target.kind = &written_as(kind);
+  Write write(std::move(target), kind, context, applier, *admission_);
+  write.target.kind = &written_as(kind);
+  if (write.is_scale()) write.target.subresource.clear();
   const Change change = [&](const ConstObject& present) { return applier.change(present); };
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
-    if (transaction.find(store_key(*target.kind, target.name_space, target.name)))
-      return change_in(transaction, target, change, context, applier);
+    const Target& to = write.target;
+    if (transaction.find(store_key(*to.kind, to.name_space, to.name)))
+      return change_in(transaction, write, change);
     INSULA_TRY(const Object object, applier.create());
     INSULA_TRY_VOID(may_create);
-    return create_in(transaction, target, object, context, applier);
+    return create_in(transaction, write, object);
   };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  written.entry = scale ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
+  written.entry =
+      write.is_scale() ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
   co_return written;
 }
 

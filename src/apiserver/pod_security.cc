@@ -2,184 +2,264 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <optional>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "api/pod_support.h"
+#include "api/gen/apps_v1.h"
+#include "api/gen/batch_v1.h"
+#include "api/gen/core_v1.h"
+#include "api/invalid.h"
+#include "api/tenant.h"
+#include "apiserver/admission.h"
+#include "apiserver/object.h"
+#include "base/number.h"
 
 namespace insula::apiserver {
 
 namespace {
 
-using namespace std::string_view_literals;
+constexpr std::string_view kLabelPrefix = "pod-security.kubernetes.io/";
+/// Pods that are looked at when a namespace enforces more than before; as in Kubernetes.
+constexpr std::size_t kExistingPodsMax = 3000;
+constexpr PodSecurityPolicy kTenantFloor{.level = PodSecurityLevel::kBaseline};
 
-constexpr std::array kHarmlessCapabilities = {
-    "AUDIT_WRITE"sv, "CHOWN"sv,  "DAC_OVERRIDE"sv,     "FOWNER"sv,  "FSETID"sv,
-    "KILL"sv,        "MKNOD"sv,  "NET_BIND_SERVICE"sv, "SETFCAP"sv, "SETGID"sv,
-    "SETPCAP"sv,     "SETUID"sv, "SYS_CHROOT"sv};
-
-/// Spec: Kubernetes, "Pod Security Standards", baseline.
-constexpr std::array kSafeSysctls = {
-    "kernel.shm_rmid_forced"sv,           "net.ipv4.ip_local_port_range"sv,
-    "net.ipv4.ip_local_reserved_ports"sv, "net.ipv4.ip_unprivileged_port_start"sv,
-    "net.ipv4.ping_group_range"sv,        "net.ipv4.tcp_fin_timeout"sv,
-    "net.ipv4.tcp_keepalive_intvl"sv,     "net.ipv4.tcp_keepalive_probes"sv,
-    "net.ipv4.tcp_keepalive_time"sv,      "net.ipv4.tcp_rmem"sv,
-    "net.ipv4.tcp_syncookies"sv,          "net.ipv4.tcp_wmem"sv};
-constexpr std::array kContainerSeLinuxTypes = {""sv, "container_t"sv, "container_init_t"sv,
-                                               "container_kvm_t"sv, "container_engine_t"sv};
-
-using Words = std::vector<std::string>;
-
-std::string quoted(const Words& words) {
-  std::string out;
-  for (const std::string& word : words)
-    out += fmt::format("{}\"{}\"", out.empty() ? "" : ", ", word);
-  return out;
+std::optional<PodSecurityLevel> parse_level(std::string_view text) {
+  if (text == "privileged") return PodSecurityLevel::kPrivileged;
+  if (text == "baseline") return PodSecurityLevel::kBaseline;
+  if (text == "restricted") return PodSecurityLevel::kRestricted;
+  return std::nullopt;
 }
 
-Words names_of(const api::Pod& pod, const std::function<bool(const api::Container&)>& offends) {
-  Words out;
-  for (const auto* list : {&pod.spec.init_containers, &pod.spec.containers}) {
-    for (const api::Container& container : *list) {
-      if (offends(container)) out.push_back(container.name);
+/// The minor version of `v1.24`.
+std::optional<unsigned> parse_minor(std::string_view text) {
+  if (!text.starts_with("v1.")) return std::nullopt;
+  text.remove_prefix(3);
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  return parse_whole<unsigned>(text);
+}
+
+/// Reads the labels of one mode.
+class ModeReader {
+ public:
+  ModeReader(const std::map<std::string, std::string>& labels, std::vector<FieldCause>& errors)
+      : labels_(labels), errors_(errors) {}
+
+  /// What holds for `mode` (enforce, audit or warn); nullopt when there is no label for its level.
+  std::optional<PodSecurityPolicy> read(std::string_view mode, PodSecurityLevel if_wrong) {
+    const std::string name = std::string(kLabelPrefix).append(mode);
+    std::optional<PodSecurityPolicy> policy;
+    if (const auto level = labels_.find(name); level != labels_.end()) {
+      const auto parsed = parse_level(level->second);
+      if (!parsed) refuse(*level, "must be one of privileged, baseline, restricted");
+      policy.emplace().level = parsed.value_or(if_wrong);
     }
+    const auto version = labels_.find(name + "-version");
+    if (version == labels_.end() || version->second == "latest") return policy;
+    const std::optional<unsigned> minor = parse_minor(version->second);
+    if (!minor) refuse(*version, "must be \"latest\" or \"v1.x\"");
+    if (policy) policy->minor = minor;
+    return policy;
   }
-  return out;
-}
 
-/// `container "a"`, `containers "a", "b"`.
-std::string containers(const Words& names) {
-  return fmt::format("container{} {}", names.size() > 1 ? "s" : "", quoted(names));
-}
-
-bool is_privileged(const api::Container& container) {
-  return container.security_context && container.security_context->privileged.value_or(false);
-}
-
-bool has_host_port(const api::Container& container) {
-  return std::ranges::any_of(container.ports,
-                             [](const api::ContainerPort& port) { return port.host_port != 0; });
-}
-
-bool adds_capabilities(const api::Container& container) {
-  if (!container.security_context || !container.security_context->capabilities) return false;
-  return std::ranges::any_of(
-      container.security_context->capabilities->add, [](const std::string& name) {
-        return std::ranges::find(kHarmlessCapabilities, name) == kHarmlessCapabilities.end();
-      });
-}
-
-bool unmasks_proc(const api::Container& container) {
-  return container.security_context &&
-         container.security_context->proc_mount.value_or("Default") != "Default";
-}
-
-/// The security context of a pod or of a container, either of which may set what follows.
-template <class Context>
-bool is_unconfined(const Context& context) {
-  return context.seccomp_profile && context.seccomp_profile->type == "Unconfined";
-}
-
-template <class Context>
-bool is_unconfined_by_app_armor(const Context& context) {
-  return context.app_armor_profile && context.app_armor_profile->type == "Unconfined";
-}
-
-template <class Context>
-bool changes_se_linux(const Context& context) {
-  const auto& options = context.se_linux_options;
-  return options &&
-         (!options->user.empty() || !options->role.empty() ||
-          std::ranges::find(kContainerSeLinuxTypes, options->type) == kContainerSeLinuxTypes.end());
-}
-
-template <class Context>
-bool is_host_process(const Context& context) {
-  return context.windows_options && context.windows_options->host_process.value_or(false);
-}
-
-/// `pod and container "a"`: whose security context offends; empty when nobody's does.
-std::string offenders(const api::Pod& pod, const auto& offends) {
-  Words who;
-  if (pod.spec.security_context && offends(*pod.spec.security_context)) who.emplace_back("pod");
-  const Words names = names_of(pod, [&](const api::Container& container) {
-    return container.security_context && offends(*container.security_context);
-  });
-  if (!names.empty()) who.push_back(containers(names));
-  return fmt::format("{}", fmt::join(who, " and "));
-}
-
-/// What security contexts may not set, at either level.
-void check_contexts(const api::Pod& pod, Words& why) {
-  if (const auto who = offenders(pod, [](const auto& c) { return is_unconfined(c); }); !who.empty())
-    why.push_back(fmt::format(
-        "seccompProfile ({} must not set securityContext.seccompProfile.type to \"Unconfined\")",
-        who));
-  if (const auto who = offenders(pod, [](const auto& c) { return is_unconfined_by_app_armor(c); });
-      !who.empty())
-    why.push_back(fmt::format(
-        "forbidden AppArmor profile ({} must not set AppArmor profile type to \"Unconfined\")",
-        who));
-  if (const auto who = offenders(pod, [](const auto& c) { return changes_se_linux(c); });
-      !who.empty())
-    why.push_back(
-        fmt::format("seLinuxOptions ({} set forbidden securityContext.seLinuxOptions)", who));
-  if (const auto who = offenders(pod, [](const auto& c) { return is_host_process(c); });
-      !who.empty())
-    why.push_back(fmt::format(
-        "hostProcess ({} must not set securityContext.windowsOptions.hostProcess=true)", who));
-  Words sysctls;
-  if (pod.spec.security_context) {
-    for (const api::Sysctl& sysctl : pod.spec.security_context->sysctls) {
-      if (std::ranges::find(kSafeSysctls, sysctl.name) == kSafeSysctls.end())
-        sysctls.push_back(sysctl.name);
-    }
+ private:
+  void refuse(const std::pair<const std::string, std::string>& label, std::string_view why) {
+    errors_.push_back({fmt::format("metadata.labels[{}]", label.first), "FieldValueInvalid",
+                       fmt::format("Invalid value: \"{}\": {}", label.second, why)});
   }
-  if (!sysctls.empty())
-    why.push_back(fmt::format("forbidden sysctls ({})", fmt::join(sysctls, ", ")));
+
+  const std::map<std::string, std::string>& labels_;
+  std::vector<FieldCause>& errors_;
+};
+
+/// What holds in a namespace, its tenant considered.
+PodSecurityModes modes_of(const api::Namespace& name_space) {
+  PodSecurityModes modes = PodSecurityModes::of(name_space.metadata.labels);
+  if (api::owning_tenant(name_space.metadata).empty()) return modes;
+  for (PodSecurityPolicy* policy : {&modes.enforce, &modes.warn}) {
+    if (policy->level == PodSecurityLevel::kPrivileged) *policy = kTenantFloor;
+    // An older baseline would let through what a newer one has found out about.
+    if (policy->level == PodSecurityLevel::kBaseline) policy->minor.reset();
+  }
+  return modes;
+}
+
+std::string details_text(const std::vector<PodSecurityViolation>& violations) {
+  std::vector<std::string> texts;
+  texts.reserve(violations.size());
+  for (const PodSecurityViolation& violation : violations)
+    texts.push_back(fmt::format("{} ({})", violation.reason, violation.detail));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string reasons_text(const std::vector<PodSecurityViolation>& violations) {
+  std::vector<std::string> texts;
+  texts.reserve(violations.size());
+  for (const PodSecurityViolation& violation : violations)
+    texts.push_back(violation.reason);
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+void warn_of(const PodSecurityPolicy& policy,
+             const api::ObjectMeta& metadata,
+             const api::PodSpec& spec,
+             std::vector<std::string>* warnings) {
+  if (warnings == nullptr) return;
+  const auto violations = violations_of(policy, metadata, spec);
+  if (violations.empty()) return;
+  warnings->push_back(
+      fmt::format("would violate PodSecurity \"{}\": {}", policy.text(), details_text(violations)));
+}
+
+bool same_images(const std::vector<api::Container>& a, const std::vector<api::Container>& b) {
+  return std::ranges::equal(a, b, {}, &api::Container::image, &api::Container::image);
+}
+
+/// Of the fields that a pod's update may change these are what a level can depend on.
+bool is_significant(const api::Pod& pod, const api::Pod& old) {
+  return !same_images(pod.spec.containers, old.spec.containers) ||
+         !same_images(pod.spec.init_containers, old.spec.init_containers);
+}
+
+struct Template {
+  const api::ObjectMeta& metadata;
+  const api::PodSpec& spec;
+};
+
+Template template_of(const api::PodTemplateSpec& made) {
+  return {made.metadata, made.spec};
+}
+
+template <class Workload>
+const Workload* as(const api::Kind& kind, const void* object) {
+  return &kind == &api::kind_of<Workload>() ? static_cast<const Workload*>(object) : nullptr;
+}
+
+/// What the pods of a workload will look like; nullopt for other kinds.
+std::optional<Template> template_of(const api::Kind& kind, const void* object) {
+  if (const auto* made = as<api::Deployment>(kind, object))
+    return template_of(made->spec.template_);
+  if (const auto* made = as<api::ReplicaSet>(kind, object))
+    return template_of(made->spec.template_);
+  if (const auto* made = as<api::StatefulSet>(kind, object))
+    return template_of(made->spec.template_);
+  if (const auto* made = as<api::DaemonSet>(kind, object)) return template_of(made->spec.template_);
+  if (const auto* made = as<api::Job>(kind, object)) return template_of(made->spec.template_);
+  if (const auto* made = as<api::CronJob>(kind, object))
+    return template_of(made->spec.job_template.spec.template_);
+  if (const auto* made = as<api::PodTemplate>(kind, object)) return template_of(made->template_);
+  if (const auto* made = as<api::ReplicationController>(kind, object)) {
+    if (made->spec.template_) return template_of(*made->spec.template_);
+  }
+  return std::nullopt;
+}
+
+/// Warnings for the pods of a namespace that its new level would not let in again.
+void warn_of_existing(const store::Transaction& transaction,
+                      const std::string& name_space,
+                      const PodSecurityPolicy& enforce,
+                      std::vector<std::string>& warnings) {
+  struct Same {
+    std::string first;  // of the pods' names
+    std::size_t pods = 0;
+  };
+
+  std::map<std::string, Same> by_reason;
+  std::size_t total = 0;
+  transaction.scan(store_key(api::kind_of<api::Pod>(), name_space, ""),
+                   [&](const store::EntryPtr& entry) {
+                     if (total++ >= kExistingPodsMax) return true;
+                     const auto pod = object_of<api::Pod>(*entry);
+                     const auto violations = violations_of(enforce, pod->metadata, pod->spec);
+                     if (violations.empty()) return true;
+                     Same& same = by_reason[reasons_text(violations)];
+                     // The store's order is that of the names.
+                     if (same.pods++ == 0) same.first = pod->metadata.name;
+                     return true;
+                   });
+  if (total > kExistingPodsMax)
+    warnings.push_back(
+        fmt::format("new PodSecurity enforce level only checked against the first {} of {} "
+                    "existing pods",
+                    kExistingPodsMax, total));
+  if (by_reason.empty()) return;
+  warnings.push_back(
+      fmt::format("existing pods in namespace \"{}\" violate the new PodSecurity enforce level "
+                  "\"{}\"",
+                  name_space, enforce.text()));
+  std::vector<std::string> texts;
+  texts.reserve(by_reason.size());
+  for (const auto& [reason, same] : by_reason) {
+    const std::string others = same.pods < 2 ? std::string()
+                                             : fmt::format(" (and {} other {})", same.pods - 1,
+                                                           same.pods == 2 ? "pod" : "pods");
+    texts.push_back(fmt::format("{}{}: {}", same.first, others, reason));
+  }
+  std::ranges::sort(texts);
+  warnings.insert(warnings.end(), texts.begin(), texts.end());
+}
+
+Result<> check_namespace(const store::Transaction& transaction,
+                         const api::Kind& kind,
+                         const api::Namespace& name_space,
+                         const api::Namespace* old,
+                         std::vector<std::string>* warnings) {
+  const PodSecurityModes modes = modes_of(name_space);
+  const PodSecurityModes before = old == nullptr ? PodSecurityModes() : modes_of(*old);
+  // What was wrong before the change may stay so.
+  if (!modes.errors.empty() && (old == nullptr || modes.errors != before.errors)) {
+    return std::unexpected(
+        api::invalid(kind.kind, kind.group, name_space.metadata.name, modes.errors));
+  }
+  if (old == nullptr || warnings == nullptr || modes.enforce == before.enforce) return {};
+  const bool relaxed =
+      modes.enforce.minor == before.enforce.minor && modes.enforce.level <= before.enforce.level;
+  if (!relaxed) warn_of_existing(transaction, name_space.metadata.name, modes.enforce, *warnings);
+  return {};
 }
 
 }  // namespace
 
-std::string baseline_violation(const api::Pod& pod) {
-  Words why;
-  Words host;
-  if (pod.spec.host_network) host.emplace_back("hostNetwork=true");
-  if (pod.spec.host_pid) host.emplace_back("hostPID=true");
-  if (pod.spec.host_ipc) host.emplace_back("hostIPC=true");
-  if (!host.empty()) why.push_back(fmt::format("host namespaces ({})", fmt::join(host, ", ")));
-  Words volumes;
-  for (const api::Volume& volume : pod.spec.volumes) {
-    if (volume.volume_source.host_path) volumes.push_back(volume.name);
+PodSecurityModes PodSecurityModes::of(const std::map<std::string, std::string>& labels) {
+  PodSecurityModes modes;
+  ModeReader reader(labels, modes.errors);
+  modes.enforce =
+      reader.read("enforce", PodSecurityLevel::kRestricted).value_or(PodSecurityPolicy());
+  modes.audit = reader.read("audit", PodSecurityLevel::kPrivileged).value_or(PodSecurityPolicy());
+  modes.warn = reader.read("warn", PodSecurityLevel::kPrivileged).value_or(modes.enforce);
+  return modes;
+}
+
+Result<> check_pod_security(const store::Transaction& transaction,
+                            const api::Kind& kind,
+                            const void* object,
+                            const void* old,
+                            std::vector<std::string>* warnings) {
+  if (const auto* made = as<api::Namespace>(kind, object))
+    return check_namespace(transaction, kind, *made, static_cast<const api::Namespace*>(old),
+                           warnings);
+  const auto* pod = as<api::Pod>(kind, object);
+  const std::optional<Template> made =
+      pod != nullptr ? Template{pod->metadata, pod->spec} : template_of(kind, object);
+  if (!made) return {};
+  if (pod != nullptr && old != nullptr && !is_significant(*pod, *static_cast<const api::Pod*>(old)))
+    return {};
+  const store::EntryPtr entry = transaction.find(
+      store_key(api::kind_of<api::Namespace>(), "", kind.metadata(object).namespace_));
+  if (!entry) return {};
+  const PodSecurityModes modes = modes_of(*object_of<api::Namespace>(*entry));
+  if (pod != nullptr) {
+    const auto violations = violations_of(modes.enforce, made->metadata, made->spec);
+    if (!violations.empty()) {
+      return forbidden(kind, pod->metadata.name,
+                       fmt::format("violates PodSecurity \"{}\": {}", modes.enforce.text(),
+                                   details_text(violations)));
+    }
   }
-  if (!volumes.empty())
-    why.push_back(fmt::format("hostPath volumes (volume{} {})", volumes.size() > 1 ? "s" : "",
-                              quoted(volumes)));
-  if (const Words names = names_of(pod, is_privileged); !names.empty())
-    why.push_back(fmt::format("privileged ({} must not set securityContext.privileged=true)",
-                              containers(names)));
-  if (const Words names = names_of(pod, has_host_port); !names.empty())
-    why.push_back(fmt::format("hostPort ({} must not use hostPorts)", containers(names)));
-  if (const Words names = names_of(pod, adds_capabilities); !names.empty()) {
-    why.push_back(fmt::format(
-        "non-default capabilities ({} must not add them in securityContext.capabilities.add)",
-        containers(names)));
-  }
-  if (const Words names = names_of(pod, unmasks_proc); !names.empty())
-    why.push_back(
-        fmt::format("procMount ({} must not change securityContext.procMount)", containers(names)));
-  if (const Words names = names_of(pod, api::names_probe_host); !names.empty()) {
-    why.push_back(
-        fmt::format("probe or lifecycle host ({} must not set host in probes and lifecycle hooks)",
-                    containers(names)));
-  }
-  check_contexts(pod, why);
-  if (why.empty()) return {};
-  return fmt::format("violates PodSecurity \"baseline:latest\": {}", fmt::join(why, ", "));
+  warn_of(modes.warn, made->metadata, made->spec, warnings);
+  return {};
 }
 
 }  // namespace insula::apiserver

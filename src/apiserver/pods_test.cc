@@ -146,7 +146,7 @@ TEST_F(PodsTest, HoldsTenantsToEachBaselineControl) {
       {R"("appArmorProfile":{"type":"Unconfined"})",
        R"(forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined"))"},
       {R"("seLinuxOptions":{"type":"spc_t"})",
-       "seLinuxOptions (pod set forbidden securityContext.seLinuxOptions)"},
+       R"(seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"))"},
       {R"("sysctls":[{"name":"kernel.msgmax","value":"1"}])", "forbidden sysctls (kernel.msgmax)"},
   };
   for (const auto& [context, why] : cases) {
@@ -179,7 +179,7 @@ TEST_F(PodsTest, RefusesProbesOfOtherHostsInATenantsNamespace) {
     EXPECT_EQ(refused.status, 403) << handler;
     EXPECT_EQ(server.parsed(refused)["message"].text(),
               "pods \"x\" is forbidden: violates PodSecurity \"baseline:latest\": probe or "
-              "lifecycle host (container \"c\" must not set host in probes and lifecycle hooks)");
+              "lifecycle host (container \"c\" uses probe or lifecycle host \"127.0.0.1\")");
   }
 }
 
@@ -205,6 +205,22 @@ TEST_F(PodsTest, RefusesAPriorityClassOrServiceAccountThatIsNotThere) {
       pod("x", R"(,"serviceAccountName":"robot","priorityClassName":"system-node-critical")"));
   EXPECT_EQ(both.status, 201) << both.body;
   EXPECT_NE(both.body.find("2000001000"), both.body.npos);
+}
+
+TEST_F(PodsTest, RefusesAPriorityThatIsNotThatOfItsClass) {
+  const auto number = server.send("POST", kPods, pod("x", R"(,"priority":7)"));
+  EXPECT_EQ(number.status, 403);
+  EXPECT_EQ(
+      server.parsed(number)["message"].text(),
+      "pods \"x\" is forbidden: the integer value of priority (7) must not be provided in pod "
+      "spec; priority admission controller computed 0 from the given PriorityClass name");
+  const auto policy = server.send("POST", kPods, pod("x", R"(,"preemptionPolicy":"Never")"));
+  EXPECT_EQ(
+      server.parsed(policy)["message"].text(),
+      "pods \"x\" is forbidden: the string value of PreemptionPolicy (Never) must not be "
+      "provided in pod spec; priority admission controller computed PreemptLowerPriority from "
+      "the given PriorityClass name");
+  EXPECT_EQ(server.send("POST", kPods, pod("x", R"(,"priority":0)")).status, 201);
 }
 
 TEST_F(PodsTest, RefusesARuntimeClassThatIsNotThere) {

@@ -17,7 +17,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "json/value.h"
 #include "store/store.h"
+#include "telemetry/metrics.h"
 
 namespace insula::apiserver {
 
@@ -134,7 +136,7 @@ struct Written {
 };
 
 struct Application;
-class Ownership;
+class WriteAdmission;
 
 /// A resourceVersion that a client sent. Errors: kBadRequest.
 [[nodiscard]] Result<store::Revision> parse_resource_version(std::string_view text);
@@ -144,12 +146,16 @@ class Ownership;
 /// (api/version.h) is read and written like any other.
 ///
 /// Writes run admission, validation, quota and the write itself in one transaction on the store's
-/// pending head. Errors carry Kubernetes' words.
+/// pending head. Errors
+/// carry Kubernetes' words.
 ///
 /// Threads: the store's loop. Lifetime: its collaborators outlive it.
 class Registry {
  public:
   Registry(store::Store& store, const Clock& clock, Random& random, ServiceRange services = {});
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+  ~Registry();
 
   /// Of the subresource scale: the Scale; of others: the object.
   [[nodiscard]] Result<store::EntryPtr> get(const Target& target) const;
@@ -163,8 +169,8 @@ class Registry {
   /// must be the target's. Subresources: binding and eviction of pods.
   Task<Result<Written>> create(Target target, Object object, WriteContext context);
 
-  /// Makes the new state from the present one, within the transaction. The result may be the object
-  /// passed in. Called once.
+  /// Makes the new state from the present one, within a transaction. Called again when a write has
+  /// to begin anew.
   using Change = std::function<Result<Object>(const ConstObject& present)>;
 
   /// Update and patch. With the subresource scale, objects of the change and the answer are Scales.
@@ -186,6 +192,13 @@ class Registry {
                                                                Selectors selectors,
                                                                WriteContext context);
 
+  /// Whether admission lets the caller connect to a pod: `target` is one of its subresources, and
+  /// `options` are what the request says about the connection. Errors: as of a write.
+  Task<Result<>> connect(Target target, json::Value options, WriteContext context);
+
+  /// Counts and times questions to webhooks there; the metrics outlive the registry.
+  void measure(MetricsRegistry& metrics);
+
   [[nodiscard]] store::Store& store() { return store_; }
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -193,27 +206,42 @@ class Registry {
   [[nodiscard]] Random& random() { return random_; }
 
  private:
-  Task<Result<Written>> write(std::function<Result<Written>(store::Transaction&)> body,
-                              bool dry_run);
-  Result<Written> create_in(store::Transaction& transaction,
-                            const Target& target,
-                            const Object& object,
-                            const WriteContext& context,
-                            const Ownership& ownership);
-  Result<Written> change_in(store::Transaction& transaction,
-                            const Target& target,
-                            const Change& change,
-                            const WriteContext& context,
-                            const Ownership& ownership);
+  /// One write, on its way through its transactions (registry_writes.h).
+  struct Write;
+
+  Task<Result<Written>> write(Write& write,
+                              std::function<Result<Written>(store::Transaction&)> body);
+  Result<Written> create_in(store::Transaction& transaction, Write& write, const Object& object);
+  Result<Written> change_in(store::Transaction& transaction, Write& write, const Change& change);
   Result<Written> remove_in(store::Transaction& transaction,
-                            const Target& target,
+                            Write& write,
                             const DeleteQuery& query);
+  /// Up to what mutating webhooks are asked about.
+  Result<> prepare_new(store::Transaction& transaction, const Write& write, const Object& object);
+  Result<Object> make_change(store::Transaction& transaction,
+                             Write& write,
+                             const Change& change,
+                             const ConstObject& present);
+  Result<> validate_change(const store::Transaction& transaction,
+                           Write& write,
+                           const Object& object,
+                           const ConstObject& present);
+  Result<> review_body(const store::Transaction& transaction, Write& write, const Object& body);
+  Task<Result<std::vector<store::EntryPtr>>> remove_each(Target target,
+                                                         DeleteQuery query,
+                                                         Selectors selectors,
+                                                         WriteContext context);
+  Result<Written> store_changed(store::Transaction& transaction,
+                                const Write& write,
+                                const Object& object,
+                                const void* present);
   Result<> name_object(store::Transaction& transaction, const Target& target, void* object);
 
   store::Store& store_;
   const Clock& clock_;
   Random& random_;
   ServiceRange services_;
+  std::unique_ptr<WriteAdmission> admission_;
 };
 
 }  // namespace insula::apiserver

@@ -8,6 +8,7 @@
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
+#include "apiserver/write_admission.h"
 #include "base/number.h"
 
 namespace insula::apiserver {
@@ -89,7 +90,17 @@ bool Selectors::match(const api::Kind& kind, const store::Entry& entry) const {
 }
 
 Registry::Registry(store::Store& store, const Clock& clock, Random& random, ServiceRange services)
-    : store_(store), clock_(clock), random_(random), services_(services) {}
+    : store_(store),
+      clock_(clock),
+      random_(random),
+      services_(services),
+      admission_(std::make_unique<WriteAdmission>(store, random)) {}
+
+Registry::~Registry() = default;
+
+void Registry::measure(MetricsRegistry& metrics) {
+  admission_->webhooks().measure(metrics);
+}
 
 Result<store::EntryPtr> Registry::get(const Target& target) const {
   store::EntryPtr entry = store_.find(store_key(*target.kind, target.name_space, target.name));

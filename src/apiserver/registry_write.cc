@@ -7,16 +7,23 @@
 #include "api/custom/custom_kind.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
+#include "api/gen/policy_v1.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
+#include "apiserver/admission_request.h"
 #include "apiserver/certificate_admission.h"
 #include "apiserver/definitions.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
+#include "apiserver/pod_security.h"
+#include "apiserver/policy_types.h"
 #include "apiserver/quota.h"
 #include "apiserver/registry.h"
+#include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
+#include "apiserver/write_admission.h"
+#include "apiserver/write_review.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -28,6 +35,9 @@ constexpr std::string_view kNameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 constexpr std::size_t kGeneratedSuffix = 5;
 constexpr std::size_t kGeneratedBaseMax = 58;
 constexpr int kGenerateAttempts = 8;
+/// Transactions of one write. Each time that webhooks are asked takes one, and so does each change
+/// by another writer meanwhile.
+constexpr int kTransactionsMax = 12;
 
 std::unexpected<Error> not_found(const Target& target) {
   return fail(ErrorCode::kNotFound,
@@ -67,6 +77,25 @@ Result<> check_identity(const Target& target,
   return {};
 }
 
+Result<> check_preconditions(const Target& target,
+                             const DeleteQuery& query,
+                             const api::ObjectMeta& present) {
+  if (query.uid && *query.uid != present.uid) {
+    return conflict(
+        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                            *query.uid, present.uid));
+  }
+  if (query.resource_version && *query.resource_version != present.resource_version) {
+    return conflict(
+        target,
+        fmt::format(
+            "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object "
+            "meta: {}",
+            *query.resource_version, present.resource_version));
+  }
+  return {};
+}
+
 void warn(const api::Kind& kind, const void* object, const WriteContext& context) {
   if (context.warnings == nullptr) return;
   for (std::string& text : api::warnings_of(kind, object))
@@ -92,18 +121,31 @@ store::Encoder encoder_of(const api::Kind& written, const Object& object) {
 
 }  // namespace
 
-Task<Result<Written>> Registry::write(std::function<Result<Written>(store::Transaction&)> body,
-                                      bool dry_run) {
-  std::optional<Written> written;
-  auto run = [&](store::Transaction& transaction) -> Result<> {
-    INSULA_TRY(written, body(transaction));
-    // Failing takes everything back, which is just what a dry run wants.
-    if (dry_run) return fail(ErrorCode::kInternal, "dry run");
-    return {};
-  };
-  const Result<store::Revision> outcome = co_await store_.transact(std::move(run));
-  if (!outcome && !(dry_run && written)) co_return std::unexpected(outcome.error());
-  co_return *std::move(written);
+Task<Result<Written>> Registry::write(Write& write,
+                                      std::function<Result<Written>(store::Transaction&)> body) {
+  const bool dry_run = write.context.dry_run;
+  std::vector<std::string>* warnings = write.context.warnings;
+  for (int i = 0; i < kTransactionsMax; ++i) {
+    const std::size_t told = warnings == nullptr ? 0 : warnings->size();
+    std::optional<Written> written;
+    auto run = [&](store::Transaction& transaction) -> Result<> {
+      INSULA_TRY(written, body(transaction));
+      // Failing takes everything back, which is just what a dry run wants.
+      if (dry_run) return fail(ErrorCode::kInternal, "dry run");
+      return {};
+    };
+    const Result<store::Revision> outcome = co_await store_.transact(std::move(run));
+    if (!write.review.is_waiting()) {
+      if (!outcome && !(dry_run && written)) co_return std::unexpected(outcome.error());
+      co_return *std::move(written);
+    }
+    if (warnings != nullptr) warnings->resize(told);
+    INSULA_CO_TRY_VOID(co_await write.review.ask());
+  }
+  co_return conflict(
+      write.target,
+      "the object has been modified; please apply your changes to the latest version "
+      "and try again");
 }
 
 Result<> Registry::name_object(store::Transaction& transaction,
@@ -128,11 +170,10 @@ Result<> Registry::name_object(store::Transaction& transaction,
                           target.kind->group_resource(), meta.name));
 }
 
-Result<Written> Registry::create_in(store::Transaction& transaction,
-                                    const Target& target,
-                                    const Object& object,
-                                    const WriteContext& context,
-                                    const Ownership& ownership) {
+Result<> Registry::prepare_new(store::Transaction& transaction,
+                               const Write& write,
+                               const Object& object) {
+  const Target& target = write.target;
   const api::Kind& kind = *target.kind;
   api::ObjectMeta& meta = kind.metadata(object.get());
   if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
@@ -153,15 +194,47 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   meta.deletion_grace_period_seconds.reset();
   meta.self_link.clear();
   api::prepare_create(kind, object.get());
-  INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), context.user));
-  ownership.created(kind, object.get());
+  INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), write.context.user));
+  write.ownership.created(kind, object.get());
+  return admit_new(transaction, kind, object.get());
+}
+
+Result<Written> Registry::create_in(store::Transaction& transaction,
+                                    Write& write,
+                                    const Object& given) {
+  const Target& target = write.target;
+  const WriteContext& context = write.context;
+  const api::Kind& kind = *target.kind;
+  write.review.begin(0);
+  Object object = write.review.admitted(kind.type);
+  const bool anew = object == nullptr;
+  if (anew) {
+    // A write that has to begin anew must find it as it came; only webhooks make it do so.
+    const bool once = admission_->webhooks().index().empty();
+    object = once ? given : copy_object(kind.type, given.get());
+    INSULA_TRY_VOID(prepare_new(transaction, write, object));
+  }
+  api::ObjectMeta& meta = kind.metadata(object.get());
+  AdmissionRequest request = write.request(AdmissionOperation::kCreate, meta.name);
+  request.object = AdmissionObject(kind, object.get());
+  const WriteReview::Subject subject{request, object, nullptr, true};
+  if (anew) {
+    INSULA_TRY_VOID(write.review.mutate(transaction, subject));
+  } else {
+    INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+    api::prepare_create(kind, object.get());
+    INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
+  }
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
-  INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
+  note_types(kind, object.get());
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   name_definition(transaction, kind, object.get(), clock_.wall());
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
+  INSULA_TRY_VOID(check_expressions(kind, object.get()));
+  INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.warnings));
+  INSULA_TRY_VOID(write.review.validate(transaction, subject));
   warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
   if (is_quota(kind))
@@ -175,41 +248,102 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
       .entry = transaction.put(key, encoder_of(kind, object)), .created = true, .gone = false};
 }
 
-Result<Written> Registry::change_in(store::Transaction& transaction,
-                                    const Target& target,
-                                    const Change& change,
-                                    const WriteContext& context,
-                                    const Ownership& ownership) {
+/// The object as it is to be, by what was sent or by what webhooks have made of that.
+Result<Object> Registry::make_change(store::Transaction& transaction,
+                                     Write& write,
+                                     const Change& change,
+                                     const ConstObject& present) {
+  const Target& target = write.target;
   const api::Kind& kind = *target.kind;
-  const std::string key = store_key(kind, target.name_space, target.name);
-  const store::EntryPtr entry = transaction.find(key);
-  if (!entry) return not_found(target);
-  const ConstObject present = object_of(kind, *entry);
   const api::ObjectMeta& before = kind.metadata(present.get());
-  INSULA_TRY(const Object object, change(present));
-  api::ObjectMeta& meta = kind.metadata(object.get());
-  if (meta.namespace_.empty()) meta.namespace_ = before.namespace_;
-  INSULA_TRY_VOID(check_identity(target, meta, before));
-  meta.resource_version = before.resource_version;
-  const bool own_rules = target.subresource == "binding" || target.subresource == "finalize";
+  Object object = write.review.admitted(kind.type);
+  const bool anew = object == nullptr;
+  if (anew) {
+    INSULA_TRY(object, change(present));
+    api::ObjectMeta& meta = kind.metadata(object.get());
+    if (meta.namespace_.empty()) meta.namespace_ = before.namespace_;
+    INSULA_TRY_VOID(check_identity(target, meta, before));
+  }
+  kind.metadata(object.get()).resource_version = before.resource_version;
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
-  if (!own_rules) {
+  if (!write.has_own_rules()) {
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
-    ownership.changed(kind, object.get(), present.get());
+    if (anew) write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
     name_definition(transaction, kind, object.get(), clock_.wall());
+    if (target.subresource.empty()) note_types(kind, object.get());
   }
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);
+  return object;
+}
+
+Result<Written> Registry::change_in(store::Transaction& transaction,
+                                    Write& write,
+                                    const Change& change) {
+  const Target& target = write.target;
+  const WriteContext& context = write.context;
+  const api::Kind& kind = *target.kind;
+  const store::EntryPtr entry = transaction.find(store_key(kind, target.name_space, target.name));
+  if (!entry) return not_found(target);
+  // A binding was reviewed as what it is, and is reviewed no more.
+  if (write.subresource != "binding") write.review.begin(entry->revision);
+  const ConstObject present = object_of(kind, *entry);
+  INSULA_TRY(const Object object, make_change(transaction, write, change, present));
   if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
+  if (!write.is_scale() && !write.has_own_rules()) {
+    AdmissionRequest request = write.request(AdmissionOperation::kUpdate, target.name);
+    request.object = AdmissionObject(kind, object.get());
+    request.old = AdmissionObject(kind, present.get());
+    INSULA_TRY_VOID(write.review.mutate(transaction, {request, object, present, true}));
+  }
   if (context.permit)
     INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), present.get()));
-  if (!own_rules)
+  if (!write.has_own_rules()) {
     INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
+    INSULA_TRY_VOID(check_expressions(kind, object.get()));
+  }
+  INSULA_TRY_VOID(validate_change(transaction, write, object, present));
+  return store_changed(transaction, write, object, present.get());
+}
+
+/// What is asked of a change once it follows the rules.
+Result<> Registry::validate_change(const store::Transaction& transaction,
+                                   Write& write,
+                                   const Object& object,
+                                   const ConstObject& present) {
+  const api::Kind& kind = *write.target.kind;
   // They are about what is asked for, which a report on it does not change.
-  if (target.subresource.empty()) warn(kind, object.get(), context);
-  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
+  if (write.subresource.empty()) {
+    INSULA_TRY_VOID(
+        check_pod_security(transaction, kind, object.get(), present.get(), write.context.warnings));
+    warn(kind, object.get(), write.context);
+  }
+  // It was reviewed when it was created.
+  if (write.subresource == "binding") return {};
+  AdmissionRequest request = write.request(AdmissionOperation::kUpdate, write.target.name);
+  if (!write.is_scale()) {
+    request.object = AdmissionObject(kind, object.get());
+    request.old = AdmissionObject(kind, present.get());
+    return write.review.validate(transaction, {request, object, present, !write.has_own_rules()});
+  }
+  const std::shared_ptr<api::Scale> scale = scale_of(kind, object.get());
+  const std::shared_ptr<api::Scale> old_scale = scale_of(kind, present.get());
+  request.object = AdmissionObject(api::kind_of<api::Scale>(), scale.get());
+  request.old = AdmissionObject(api::kind_of<api::Scale>(), old_scale.get());
+  const WriteReview::Subject subject{request, scale, old_scale};
+  INSULA_TRY_VOID(write.review.mutate(transaction, subject));
+  return write.review.validate(transaction, subject);
+}
+
+Result<Written> Registry::store_changed(store::Transaction& transaction,
+                                        const Write& write,
+                                        const Object& object,
+                                        const void* present) {
+  const api::Kind& kind = *write.target.kind;
+  const std::string key = store_key(kind, write.target.name_space, write.target.name);
+  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
     INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
@@ -222,28 +356,26 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
 }
 
 Result<Written> Registry::remove_in(store::Transaction& transaction,
-                                    const Target& target,
+                                    Write& write,
                                     const DeleteQuery& query) {
+  const Target& target = write.target;
   const api::Kind& kind = *target.kind;
   const std::string key = store_key(kind, target.name_space, target.name);
   const store::EntryPtr entry = transaction.find(key);
   if (!entry) return not_found(target);
   const ConstObject present = object_of(kind, *entry);
   const api::ObjectMeta& before = kind.metadata(present.get());
-  if (query.uid && *query.uid != before.uid) {
-    return conflict(
-        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                            *query.uid, before.uid));
-  }
-  if (query.resource_version && *query.resource_version != before.resource_version) {
-    return conflict(
-        target,
-        fmt::format(
-            "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object "
-            "meta: {}",
-            *query.resource_version, before.resource_version));
-  }
+  INSULA_TRY_VOID(check_preconditions(target, query, before));
   INSULA_TRY_VOID(check_deletable(kind, before.name));
+  // An eviction was reviewed as what it is.
+  if (write.subresource.empty()) {
+    write.review.begin(entry->revision);
+    AdmissionRequest request = write.request(AdmissionOperation::kDelete, before.name);
+    request.old = AdmissionObject(kind, present.get());
+    const WriteReview::Subject subject{request, nullptr, present};
+    INSULA_TRY_VOID(write.review.mutate(transaction, subject));
+    INSULA_TRY_VOID(write.review.validate(transaction, subject));
+  }
   const Object object = copy_object(kind.type, present.get());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
@@ -256,54 +388,72 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
   return Written{.entry = transaction.put(key, encoder_of(kind, object))};
 }
 
+/// Reviews the body of a pod's binding or eviction, and nothing else: what follows from it is not
+/// asked for by anybody.
+Result<> Registry::review_body(const store::Transaction& transaction,
+                               Write& write,
+                               const Object& body) {
+  AdmissionRequest request = write.request(AdmissionOperation::kCreate, write.target.name);
+  const api::Kind& kind =
+      write.subresource == "binding" ? api::kind_of<api::Binding>() : api::kind_of<api::Eviction>();
+  request.object = AdmissionObject(kind, body.get());
+  const WriteReview::Subject subject{request, body, nullptr};
+  INSULA_TRY_VOID(write.review.mutate(transaction, subject));
+  return write.review.validate(transaction, subject);
+}
+
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &written_as(kind);
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
+  Write write(std::move(target), kind, context, ownership, *admission_);
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
-    if (target.subresource == "binding")
-      return change_in(transaction, pod_of(target), bind_to(object, clock_.wall()), context,
-                       ownership);
-    if (target.subresource == "eviction")
-      return remove_in(transaction, pod_of(target), eviction_query(object));
-    return create_in(transaction, target, object, context, ownership);
+    if (write.subresource.empty()) return create_in(transaction, write, object);
+    INSULA_TRY_VOID(review_body(transaction, write, object));
+    if (write.subresource == "eviction")
+      return remove_in(transaction, write, eviction_query(object));
+    return change_in(transaction, write, bind_to(object, clock_.wall()));
   };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  if (target.subresource.empty()) written.entry = shown_as(kind, written.entry);
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
+  if (write.subresource.empty()) written.entry = shown_as(kind, written.entry);
   co_return written;
 }
 
 Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
   const api::Kind& kind = *target.kind;
-  const bool scale = target.subresource == "scale";
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
-  if (scale) {
-    target.subresource.clear();
+  Write write(std::move(target), kind, context, ownership, *admission_);
+  write.target.kind = &written_as(kind);
+  if (write.is_scale()) {
+    write.target.subresource.clear();
     change = change_by_scale(kind, std::move(change));
   }
-  target.kind = &written_as(kind);
   change = change_of_stored(kind, std::move(change));
   auto body = [&](store::Transaction& transaction) {
-    return change_in(transaction, target, change, context, ownership);
+    return change_in(transaction, write, change);
   };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
-  written.entry = scale ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
+  written.entry =
+      write.is_scale() ? scale_entry(kind, *written.entry) : shown_as(kind, written.entry);
   co_return written;
 }
 
 Task<Result<Written>> Registry::update(Target target, Object object, WriteContext context) {
-  Change replace = [object](const ConstObject&) -> Result<Object> { return object; };
+  const api::TypeInfo& type = body_type(*target.kind, target.subresource);
+  Change replace = [&type, object](const ConstObject&) -> Result<Object> {
+    return copy_object(type, object.get());
+  };
   co_return co_await change(std::move(target), std::move(replace), std::move(context));
 }
 
 Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &kind.storage();
-  auto body = [&](store::Transaction& transaction) {
-    return remove_in(transaction, target, query);
-  };
-  INSULA_CO_TRY(Written written, co_await write(std::move(body), context.dry_run));
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  Write write(std::move(target), kind, context, nobody, *admission_);
+  auto body = [&](store::Transaction& transaction) { return remove_in(transaction, write, query); };
+  INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
   written.entry = shown_as(kind, written.entry);
   co_return written;
 }
@@ -312,25 +462,69 @@ Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target ta
                                                                        DeleteQuery query,
                                                                        Selectors selectors,
                                                                        WriteContext context) {
+  if (!admission_->webhooks().index().empty()) {
+    co_return co_await remove_each(std::move(target), std::move(query), std::move(selectors),
+                                   std::move(context));
+  }
   std::vector<store::EntryPtr> removed;
+  const api::Kind& kind = *target.kind;
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  Write write(target, kind, context, nobody, *admission_);
+  write.target.kind = &kind.storage();
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     std::vector<store::EntryPtr> matching;
-    transaction.scan(store_key(*target.kind, target.name_space, ""),
-                     [&](const store::EntryPtr& entry) {
-                       const store::EntryPtr shown = shown_as(*target.kind, entry);
-                       if (selectors.match(*target.kind, *shown)) matching.push_back(shown);
-                       return true;
-                     });
+    transaction.scan(store_key(kind, target.name_space, ""), [&](const store::EntryPtr& entry) {
+      const store::EntryPtr shown = shown_as(kind, entry);
+      if (selectors.match(kind, *shown)) matching.push_back(shown);
+      return true;
+    });
     for (const store::EntryPtr& entry : matching) {
-      const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
-      const Target one{&target.kind->storage(), meta.namespace_, meta.name, ""};
-      INSULA_TRY(const Written written, remove_in(transaction, one, query));
-      removed.push_back(shown_as(*target.kind, written.entry));
+      const api::ObjectMeta& meta = kind.metadata(object_of(kind, *entry).get());
+      write.target.name_space = meta.namespace_;
+      write.target.name = meta.name;
+      INSULA_TRY(const Written written, remove_in(transaction, write, query));
+      removed.push_back(shown_as(kind, written.entry));
     }
     return Written{};
   };
-  INSULA_CO_TRY_VOID(co_await write(std::move(body), context.dry_run));
+  INSULA_CO_TRY_VOID(co_await this->write(write, std::move(body)));
   co_return std::move(removed);
+}
+
+/// One after the other, as webhooks are asked about each.
+Task<Result<std::vector<store::EntryPtr>>> Registry::remove_each(Target target,
+                                                                 DeleteQuery query,
+                                                                 Selectors selectors,
+                                                                 WriteContext context) {
+  ListQuery all;
+  all.selectors = std::move(selectors);
+  INSULA_CO_TRY(const ObjectList list, this->list(target, all));
+  std::vector<store::EntryPtr> removed;
+  for (const store::EntryPtr& entry : list.entries) {
+    const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
+    const Result<Written> written =
+        co_await remove({target.kind, meta.namespace_, meta.name, ""}, query, context);
+    if (!written && written.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(written.error());
+    if (written) removed.push_back(written->entry);
+  }
+  co_return std::move(removed);
+}
+
+Task<Result<>> Registry::connect(Target target, json::Value options, WriteContext context) {
+  const api::Kind& kind = *target.kind;
+  const UpdateOwnership nobody({}, {}, clock_.wall());
+  Write write(std::move(target), kind, context, nobody, *admission_);
+  AdmissionRequest request = write.request(AdmissionOperation::kConnect, write.target.name);
+  request.object = AdmissionObject(std::move(options));
+  const WriteReview::Subject subject{request, nullptr, nullptr};
+  auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    INSULA_TRY_VOID(write.review.mutate(transaction, subject));
+    INSULA_TRY_VOID(write.review.validate(transaction, subject));
+    return Written{};
+  };
+  INSULA_CO_TRY_VOID(co_await this->write(write, std::move(body)));
+  co_return Result<>{};
 }
 
 }  // namespace insula::apiserver

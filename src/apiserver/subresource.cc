@@ -106,16 +106,6 @@ void fill_custom(api::Scale& scale, const api::CustomKind& kind, const api::Cust
     scale.status.selector = selector->text();
 }
 
-std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
-  auto scale = std::make_shared<api::Scale>();
-  if (const api::CustomKind* custom = api::custom_kind(kind)) {
-    fill_custom(*scale, *custom, *static_cast<const api::CustomObject*>(object));
-    return scale;
-  }
-  scalable_of(kind).fill(*scale, object);
-  return scale;
-}
-
 Result<Object> scaled(const api::Kind& kind, const void* present, const api::Scale& scale) {
   Object object = copy_object(kind.type, present);
   api::ObjectMeta& meta = kind.metadata(object.get());
@@ -143,6 +133,16 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
 }
 
 }  // namespace
+
+std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
+  auto scale = std::make_shared<api::Scale>();
+  if (const api::CustomKind* custom = api::custom_kind(kind)) {
+    fill_custom(*scale, *custom, *static_cast<const api::CustomObject*>(object));
+    return scale;
+  }
+  scalable_of(kind).fill(*scale, object);
+  return scale;
+}
 
 Target pod_of(const Target& target) {
   return {&api::kind_of<api::Pod>(), target.name_space, target.name, target.subresource};

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "api/gen/autoscaling_v1.h"
 #include "apiserver/registry.h"
 
 namespace insula::apiserver {
@@ -19,6 +21,9 @@ namespace insula::apiserver {
 
 /// The struct that requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
 [[nodiscard]] const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource);
+
+/// The Scale that stands for an object. Requires: the kind has that subresource.
+[[nodiscard]] std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object);
 
 /// `deployments/x/scale` and the like: the Scale that stands for a stored object, as an entry of
 /// its own. Requires: the kind has that subresource.

@@ -145,7 +145,9 @@ TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
     EXPECT_EQ(made.status, 201) << made.body;
     return server_.parsed(made);
   };
-  EXPECT_TRUE(pod("none", "")["spec"]["priority"].is_null());
+  const json::Value none = pod("none", "");
+  EXPECT_EQ(none["spec"]["priority"].as_int64(), 0);
+  EXPECT_EQ(none["spec"]["preemptionPolicy"].text(), "PreemptLowerPriority");
   server_.send("POST", kClasses,
                R"({"metadata":{"name":"high"},"value":100,"preemptionPolicy":"Never"})");
   server_.send("POST", kClasses,

@@ -53,6 +53,10 @@ constexpr const KindStrategy& (*kAll[])() = {
     role_binding_strategy,
     cluster_role_binding_strategy,
     custom_resource_definition_strategy,
+    mutating_webhook_configuration_strategy,
+    validating_webhook_configuration_strategy,
+    validating_admission_policy_strategy,
+    validating_admission_policy_binding_strategy,
 };
 
 }  // namespace

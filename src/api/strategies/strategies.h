@@ -49,5 +49,9 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& cluster_role_strategy();
 [[nodiscard]] const KindStrategy& role_binding_strategy();
 [[nodiscard]] const KindStrategy& cluster_role_binding_strategy();
+[[nodiscard]] const KindStrategy& mutating_webhook_configuration_strategy();
+[[nodiscard]] const KindStrategy& validating_webhook_configuration_strategy();
+[[nodiscard]] const KindStrategy& validating_admission_policy_strategy();
+[[nodiscard]] const KindStrategy& validating_admission_policy_binding_strategy();
 
 }  // namespace insula::api

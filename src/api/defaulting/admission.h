@@ -1,0 +1,12 @@
+#pragma once
+
+#include "api/gen/admissionregistration_v1.h"
+
+namespace insula::api {
+
+void set_defaults(MutatingWebhookConfiguration& object);
+void set_defaults(ValidatingWebhookConfiguration& object);
+void set_defaults(ValidatingAdmissionPolicy& object);
+void set_defaults(ValidatingAdmissionPolicyBinding& object);
+
+}  // namespace insula::api

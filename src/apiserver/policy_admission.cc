@@ -1,0 +1,252 @@
+#include "apiserver/policy_admission.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/meta_v1.h"
+#include "api/invalid.h"
+#include "api/validation/metadata.h"
+#include "apiserver/admission_match.h"
+#include "apiserver/object.h"
+#include "json/parse.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+constexpr std::size_t kMessageBytesMax = 5'120;
+
+/// A validation that did not hold, or could not be evaluated.
+struct Failure {
+  std::string message;
+  std::string reason;
+};
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+ErrorCode code_of(std::string_view reason) {
+  if (reason == "Forbidden") return ErrorCode::kForbidden;
+  if (reason == "Unauthorized") return ErrorCode::kUnauthenticated;
+  if (reason == "RequestEntityTooLarge") return ErrorCode::kTooLarge;
+  return ErrorCode::kInvalid;
+}
+
+json::Value stored_json(const store::EntryPtr& entry) {
+  return entry ? json::parse(entry->value).value_or(json::Value()) : json::Value();
+}
+
+/// The namespace as expressions see it; null for what is in none.
+json::Value namespace_of(const store::Transaction& transaction, const AdmissionRequest& request) {
+  if (!request.resource.namespaced) return {};
+  return stored_json(
+      transaction.find(store_key(api::kind_of<api::Namespace>(), "", request.name_space)));
+}
+
+/// One policy on one request.
+class PolicyRun {
+ public:
+  PolicyRun(const store::Transaction& transaction,
+            const AdmissionRequest& request,
+            const CompiledPolicy& compiled)
+      : transaction_(transaction),
+        request_(request),
+        compiled_(compiled),
+        fails_(compiled.policy->spec.failure_policy.value_or("Fail") == "Fail") {}
+
+  /// What the binding finds wrong.
+  std::vector<Failure> run(const api::ValidatingAdmissionPolicyBinding& binding,
+                           const api::Kind& version) {
+    std::vector<Failure> failures;
+    Result<std::vector<json::Value>> params = params_of(binding);
+    if (!params) {
+      fail_with(fmt::format("failed to configure binding: {}", params.error().message()), failures);
+      return failures;
+    }
+    for (json::Value& each : *params) {
+      AdmissionEvaluation evaluation(request_, version, namespace_of(transaction_, request_),
+                                     &compiled_.variables);
+      evaluation.set_params(std::move(each));
+      evaluate(evaluation, failures);
+    }
+    return failures;
+  }
+
+ private:
+  /// What could not be evaluated counts unless the policy says that it does not.
+  void fail_with(std::string message, std::vector<Failure>& failures) const {
+    if (fails_) failures.push_back({std::move(message), ""});
+  }
+
+  void evaluate(AdmissionEvaluation& evaluation, std::vector<Failure>& failures) const {
+    const Result<bool> matches = evaluation.all_true(compiled_.conditions);
+    if (!matches) return fail_with(matches.error().message(), failures);
+    if (!*matches) return;
+    for (std::size_t i = 0; i < compiled_.checks.size(); ++i) {
+      const CompiledPolicy::Check& check = compiled_.checks[i];
+      const Result<cel::Value> value = evaluation.evaluate(check.expression);
+      if (!value) {
+        fail_with(value.error().message(), failures);
+      } else if (!value->is_true()) {
+        const api::Validation& validation = compiled_.policy->spec.validations[i];
+        failures.push_back(
+            {message_of(evaluation, check, validation), validation.reason.value_or("")});
+      }
+    }
+  }
+
+  static std::string message_of(AdmissionEvaluation& evaluation,
+                                const CompiledPolicy::Check& check,
+                                const api::Validation& validation) {
+    if (check.message) {
+      const Result<cel::Value> value = evaluation.evaluate(*check.message);
+      if (value && value->kind() == cel::Type::Kind::kString) {
+        const std::string_view text = trimmed(value->text());
+        const bool usable = !text.empty() && text.size() <= kMessageBytesMax &&
+                            text.find_first_of("\r\n") == std::string_view::npos;
+        if (usable) return std::string(text);
+      }
+    }
+    if (!trimmed(validation.message).empty()) return std::string(trimmed(validation.message));
+    return fmt::format("failed expression: {}", trimmed(validation.expression));
+  }
+
+  /// The objects that are the policy's params for this binding: one null when it has none.
+  Result<std::vector<json::Value>> params_of(
+      const api::ValidatingAdmissionPolicyBinding& binding) const {
+    const auto& param_kind = compiled_.policy->spec.param_kind;
+    if (!param_kind || !binding.spec.param_ref) return std::vector<json::Value>(1);
+    const api::ParamRef& params = *binding.spec.param_ref;
+    const api::Kind* kind = api::find_kind(param_kind->api_version, param_kind->kind);
+    if (kind == nullptr || !kind->is_stored()) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("failed to find resource referenced by paramKind: '{}, Kind={}'",
+                              param_kind->api_version, param_kind->kind));
+    }
+    INSULA_TRY(const std::string name_space, namespace_of_params(*kind, params));
+    std::vector<json::Value> found;
+    if (!params.name.empty()) {
+      const store::EntryPtr entry =
+          transaction_.find(store_key(kind->storage(), name_space, params.name));
+      if (entry) found.push_back(stored_json(entry));
+    } else if (params.selector) {
+      transaction_.scan(store_key(kind->storage(), name_space, ""),
+                        [&](const store::EntryPtr& entry) {
+                          const auto object = object_of(kind->storage(), *entry);
+                          const auto& labels = kind->storage().metadata(object.get()).labels;
+                          if (api::matches(*params.selector, labels))
+                            found.push_back(stored_json(entry));
+                          return true;
+                        });
+    }
+    if (found.empty() && params.parameter_not_found_action.value_or("Deny") == "Deny") {
+      return fail(ErrorCode::kInvalid,
+                  "no params found for policy binding with `Deny` parameterNotFoundAction");
+    }
+    return found;
+  }
+
+  Result<std::string> namespace_of_params(const api::Kind& kind,
+                                          const api::ParamRef& params) const {
+    if (!kind.namespaced) {
+      if (params.namespace_.empty()) return std::string();
+      return fail(ErrorCode::kInvalid,
+                  "paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
+    }
+    if (!params.namespace_.empty()) return params.namespace_;
+    if (request_.resource.namespaced) return request_.name_space;
+    return fail(ErrorCode::kInvalid,
+                "cannot use namespaced paramRef in policy binding that matches cluster-scoped "
+                "resources");
+  }
+
+  const store::Transaction& transaction_;
+  const AdmissionRequest& request_;
+  const CompiledPolicy& compiled_;
+  bool fails_;
+};
+
+std::unexpected<Error> denied(const AdmissionRequest& request,
+                              const std::string& policy,
+                              const std::string& binding,
+                              const Failure& failure) {
+  std::string message =
+      fmt::format("ValidatingAdmissionPolicy '{}' with binding '{}' denied request: {}", policy,
+                  binding, failure.message);
+  Error error(code_of(failure.reason),
+              fmt::format("{} \"{}\" is forbidden: {}", request.resource.group_resource(),
+                          request.name, message));
+  return std::unexpected(std::move(error).with_causes({{"", "", failure.message}}));
+}
+
+bool has(const std::vector<std::string>& actions, std::string_view action) {
+  return std::ranges::find(actions, action) != actions.end();
+}
+
+template <class Configuration>
+void compile_webhooks(const Configuration& configuration, api::FieldErrors& errors) {
+  for (std::size_t i = 0; i < configuration.webhooks.size(); ++i) {
+    AdmissionCompiler compiler(false, errors);
+    (void)compile_conditions(configuration.webhooks[i].match_conditions,
+                             api::FieldPath("webhooks").index(i).child("matchConditions"),
+                             compiler);
+  }
+}
+
+}  // namespace
+
+Result<> PolicyAdmission::validate(const store::Transaction& transaction,
+                                   const AdmissionRequest& request,
+                                   std::vector<std::string>* warnings) {
+  if (!is_admitted(request.resource)) return {};
+  for (const PolicyIndex::Policy& policy : index_.in_force()) {
+    const api::ValidatingAdmissionPolicy& object = *policy.compiled.policy;
+    if (!object.spec.match_constraints) continue;
+    const api::Kind* version =
+        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request);
+    if (version == nullptr) continue;
+    PolicyRun run(transaction, request, policy.compiled);
+    for (const auto& [key, binding] : *policy.bindings) {
+      const auto& also = binding->spec.match_resources;
+      if (also && AdmissionMatch::of(*also).find(transaction, request) == nullptr) continue;
+      for (const Failure& failure : run.run(*binding, *version)) {
+        const std::string& name = binding->metadata.name;
+        if (has(binding->spec.validation_actions, "Deny"))
+          return denied(request, object.metadata.name, name, failure);
+        if (warnings != nullptr && has(binding->spec.validation_actions, "Warn")) {
+          warnings->push_back(fmt::format(
+              "Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {}",
+              object.metadata.name, name, failure.message));
+        }
+      }
+    }
+  }
+  return {};
+}
+
+Result<> check_expressions(const api::Kind& kind, const void* object) {
+  api::FieldErrors errors;
+  if (&kind == &api::kind_of<api::ValidatingAdmissionPolicy>()) {
+    const auto& policy = *static_cast<const api::ValidatingAdmissionPolicy*>(object);
+    (void)CompiledPolicy::compile(std::make_shared<api::ValidatingAdmissionPolicy>(policy), errors);
+  } else if (&kind == &api::kind_of<api::MutatingWebhookConfiguration>()) {
+    compile_webhooks(*static_cast<const api::MutatingWebhookConfiguration*>(object), errors);
+  } else if (&kind == &api::kind_of<api::ValidatingWebhookConfiguration>()) {
+    compile_webhooks(*static_cast<const api::ValidatingWebhookConfiguration*>(object), errors);
+  }
+  if (errors.empty()) return {};
+  return std::unexpected(
+      api::invalid(kind.kind, kind.group, kind.metadata(object).name, std::move(errors).take()));
+}
+
+}  // namespace insula::apiserver

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/kind.h"
+#include "apiserver/admission_request.h"
+#include "apiserver/policy_index.h"
+#include "base/error.h"
+#include "store/store.h"
+
+namespace insula::apiserver {
+
+/// ValidatingAdmissionPolicies: evaluates those in force within the transaction of a write, so that
+/// parameters and namespaces are those that hold when it is stored.
+///
+/// Lifetime: the store outlives it. Threads: the store's loop.
+/// Spec: Kubernetes, "Validating Admission Policy".
+class PolicyAdmission {
+ public:
+  explicit PolicyAdmission(store::Store& store) : index_(store) {}
+
+  /// Warnings, if there are any, take the texts of Warning headers.
+  /// Errors: in Kubernetes' words; kInvalid, or what the reason of the validation that failed says.
+  Result<> validate(const store::Transaction& transaction,
+                    const AdmissionRequest& request,
+                    std::vector<std::string>* warnings);
+
+ private:
+  PolicyIndex index_;
+};
+
+/// Whether the expressions of a policy or a webhook can be compiled; nothing for other kinds.
+/// Errors: kInvalid in Kubernetes' words.
+[[nodiscard]] Result<> check_expressions(const api::Kind& kind, const void* object);
+
+}  // namespace insula::apiserver

@@ -1,0 +1,146 @@
+#include "apiserver/webhook_index.h"
+
+#include <array>
+
+#include "api/validation/metadata.h"
+#include "apiserver/admission_match.h"
+#include "apiserver/object.h"
+#include "base/check.h"
+
+namespace insula::apiserver {
+
+namespace {
+
+constexpr std::size_t kTakeMax = 500;
+constexpr std::int32_t kTimeoutSeconds = 10;
+
+std::array<const api::Kind*, 2> mirrored_kinds() {
+  return {&api::kind_of<api::MutatingWebhookConfiguration>(),
+          &api::kind_of<api::ValidatingWebhookConfiguration>()};
+}
+
+bool again_if_changed(const api::MutatingWebhook& webhook) {
+  return webhook.reinvocation_policy.value_or("Never") == "IfNeeded";
+}
+
+bool again_if_changed(const api::ValidatingWebhook&) {
+  return false;
+}
+
+template <class Stored>
+WebhookPtr made_of(const Stored& stored, const std::string& configuration, bool mutating) {
+  auto out = std::make_shared<Webhook>();
+  out->mutating = mutating;
+  out->configuration = configuration;
+  out->name = stored.name;
+  out->client = stored.client_config;
+  for (const api::RuleWithOperations& rule : stored.rules)
+    out->rules.emplace_back().rule_with_operations = rule;
+  out->namespaces = stored.namespace_selector;
+  out->objects = stored.object_selector;
+  out->equivalent = stored.match_policy.value_or("Equivalent") != "Exact";
+  out->ignores_failure = stored.failure_policy.value_or("Fail") == "Ignore";
+  out->again_if_changed = again_if_changed(stored);
+  out->timeout = std::chrono::seconds(stored.timeout_seconds.value_or(kTimeoutSeconds));
+  // They were compiled when the configuration was written.
+  api::FieldErrors errors;
+  AdmissionCompiler compiler(false, errors);
+  out->conditions =
+      compile_conditions(stored.match_conditions, api::FieldPath("matchConditions"), compiler);
+  return out;
+}
+
+template <class Configuration>
+std::vector<WebhookPtr> webhooks_of(const store::Entry& entry, bool mutating) {
+  std::vector<WebhookPtr> out;
+  const auto configuration = object_of<Configuration>(entry);
+  for (const auto& stored : configuration->webhooks)
+    out.push_back(made_of(stored, configuration->metadata.name, mutating));
+  return out;
+}
+
+}  // namespace
+
+std::vector<WebhookCall> WebhookIndex::find(const store::Transaction& transaction,
+                                            const AdmissionRequest& request,
+                                            bool mutating) {
+  std::vector<WebhookCall> out;
+  if (!is_admitted(request.resource)) return out;
+  refresh();
+  for (const auto& [key, webhooks] : by_configuration_) {
+    for (const WebhookPtr& webhook : webhooks) {
+      if (webhook->mutating != mutating || webhook->rules.empty()) continue;
+      // Labels of the object may change while webhooks are asked.
+      const AdmissionMatch match{
+          .rules = &webhook->rules,
+          .namespaces = webhook->namespaces ? &*webhook->namespaces : nullptr,
+          .equivalent = webhook->equivalent};
+      if (const api::Kind* version = match.find(transaction, request))
+        out.push_back({webhook, version});
+    }
+  }
+  return out;
+}
+
+bool WebhookIndex::empty() {
+  refresh();
+  return by_configuration_.empty();
+}
+
+void WebhookIndex::refresh() {
+  if (watches_.empty()) return rebuild();
+  for (auto& [kind, watch] : watches_) {
+    while (watch.ready().is_set()) {
+      const auto changes = watch.take(kTakeMax);
+      if (!changes) return rebuild();
+      for (const store::Change& change : *changes)
+        apply(*kind, *change.entry);
+    }
+  }
+}
+
+void WebhookIndex::rebuild() {
+  watches_.clear();
+  by_configuration_.clear();
+  for (const api::Kind* kind : mirrored_kinds()) {
+    const std::string prefix = store_key(*kind, "", "");
+    const auto read = store_.scan(prefix, "", 0, [&](const store::EntryPtr& entry) {
+      apply(*kind, *entry);
+      return true;
+    });
+    INSULA_CHECK(read, "the newest state can always be read");
+    auto watch = store_.watch(prefix, *read);
+    INSULA_CHECK(watch, "what was just read can be watched");
+    watches_.emplace_back(kind, *std::move(watch));
+  }
+}
+
+void WebhookIndex::apply(const api::Kind& kind, const store::Entry& entry) {
+  if (entry.deleted) {
+    by_configuration_.erase(entry.key);
+    return;
+  }
+  const bool mutating = &kind == &api::kind_of<api::MutatingWebhookConfiguration>();
+  by_configuration_[entry.key] =
+      mutating ? webhooks_of<api::MutatingWebhookConfiguration>(entry, true)
+               : webhooks_of<api::ValidatingWebhookConfiguration>(entry, false);
+}
+
+Result<bool> wants(const WebhookCall& call,
+                   const AdmissionRequest& request,
+                   const json::Value& name_space) {
+  const Webhook& webhook = *call.webhook;
+  if (webhook.objects && !api::is_empty(*webhook.objects)) {
+    const auto fits = [&](const AdmissionObject& object) {
+      return !object.is_null() && api::matches(*webhook.objects, object.labels());
+    };
+    if (!fits(request.object) && !fits(request.old)) return false;
+  }
+  if (webhook.conditions.empty()) return true;
+  AdmissionEvaluation evaluation(request, *call.version, name_space, nullptr);
+  Result<bool> all = evaluation.all_true(webhook.conditions);
+  if (all || !webhook.ignores_failure) return all;
+  return false;
+}
+
+}  // namespace insula::apiserver

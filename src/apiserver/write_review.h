@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apiserver/admission_request.h"
+#include "apiserver/object.h"
+#include "apiserver/write_admission.h"
+#include "async/task.h"
+#include "base/error.h"
+#include "store/store.h"
+
+namespace insula::apiserver {
+
+/// What policies and webhooks have said about one write so far.
+///
+/// Policies are evaluated within the write's transaction. Webhooks take time, in which nobody else
+/// may have to wait: when some are to be asked the transaction is given up, they are asked, and the
+/// write begins anew with what they have made of the object. Their answers hold as long as the
+/// object that is there is the same.
+///
+/// Lifetime: the admission outlives it.
+/// Why: docs/decisions/0042-webhooks.md.
+class WriteReview {
+ public:
+  WriteReview(WriteAdmission& admission, std::vector<std::string>* warnings)
+      : admission_(admission), warnings_(warnings) {}
+
+  /// At the beginning of a transaction: the object that is there has this revision, 0 for none.
+  void begin(store::Revision present);
+
+  /// A copy of the object as it was when webhooks were last asked, with their changes; null when
+  /// the write has to make it from what was sent.
+  [[nodiscard]] Object admitted(const api::TypeInfo& type) const;
+
+  /// What `request` is about, kept alive while webhooks are asked. `may_patch`: its object is of
+  /// the stored kind and can be changed.
+  struct Subject {
+    const AdmissionRequest& request;
+    ConstObject object;
+    ConstObject old;
+    bool may_patch = false;
+  };
+
+  /// Errors: any, when mutating webhooks must be asked first; then is_waiting().
+  Result<> mutate(const store::Transaction& transaction, const Subject& subject);
+  /// Errors: of policies; any, when validating webhooks must be asked first; then is_waiting().
+  Result<> validate(const store::Transaction& transaction, const Subject& subject);
+
+  [[nodiscard]] bool is_waiting() const { return question_ != nullptr; }
+
+  /// Asks whom the transaction waits for. Errors: of webhooks. Requires: is_waiting().
+  Task<Result<>> ask();
+
+ private:
+  /// Nobody was asked, mutating webhooks were, all were.
+  enum class Stage : std::uint8_t { kNew, kMutated, kValidated };
+
+  Result<> wait_for(std::vector<WebhookCall> calls,
+                    const store::Transaction& transaction,
+                    const Subject& subject,
+                    Stage next);
+
+  WriteAdmission& admission_;
+  std::vector<std::string>* warnings_;
+  Stage stage_ = Stage::kNew;
+  Stage next_ = Stage::kNew;
+  store::Revision present_ = 0;
+  ConstObject object_;  // null before webhooks were asked, and when it cannot be changed
+  std::unique_ptr<WebhookQuestion> question_;
+};
+
+}  // namespace insula::apiserver

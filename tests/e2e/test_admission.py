@@ -1,0 +1,178 @@
+"""Pod Security, admission policies and webhooks, as stock kubectl meets them."""
+
+import base64
+import http.server
+import json
+import shutil
+import ssl
+import subprocess
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from platform_under_test import MINORS, Platform, eventually, missing
+
+POLICY = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: few-replicas}
+spec:
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
+  validations:
+    - expression: object.spec.replicas <= 3
+      messageExpression: "'at most three replicas, not ' + string(object.spec.replicas)"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: few-replicas}
+spec:
+  policyName: few-replicas
+  validationActions: [Deny]
+  matchResources:
+    namespaceSelector: {matchLabels: {policy: few}}
+"""
+
+
+class Hook(http.server.ThreadingHTTPServer):
+    """A webhook: `answer` makes the response of a request."""
+
+    daemon_threads = True
+
+    def __init__(self, certificate, key):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.answer = lambda request: {"allowed": True}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            request = review["request"]
+            body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+                               "response": {"uid": request["uid"], **self.server.answer(request)}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+
+class Admission(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if shutil.which("openssl") is None:
+            missing("no openssl")
+        cls.platform = Platform("--runtime=process").start()
+        cls.addClassCleanup(cls.platform.stop)
+        cls.folder = Path(tempfile.mkdtemp(dir=cls.platform.data_dir))
+
+    def kubectl(self, *words, **more):
+        return self.platform.kubectl(*words, **more)
+
+    def test_pod_security(self):
+        kubectl = self.kubectl
+        kubectl("create", "namespace", "secure")
+        kubectl("run", "before", "--image=example.com/a:1", "-n", "secure")
+        for minor in MINORS:
+            with self.subTest(minor):
+                raised = kubectl("label", "--overwrite", "namespace", "secure", "pod-security.kubernetes.io/enforce=restricted", minor=minor)
+                self.assertIn('existing pods in namespace "secure" violate the new PodSecurity enforce level "restricted:latest"',
+                              raised.stderr)
+                self.assertIn("before: allowPrivilegeEscalation != false, unrestricted capabilities", raised.stderr)
+                refused = kubectl("run", "after", "--image=example.com/a:1", "-n", "secure", minor=minor, check=False)
+                self.assertIn('violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "after" must set '
+                              'securityContext.allowPrivilegeEscalation=false)', refused.stderr)
+                warned = kubectl("create", "deployment", f"d{minor}", "--image=example.com/a:1", "-n", "secure", minor=minor)
+                self.assertIn('Warning: would violate PodSecurity "restricted:latest"', warned.stderr)
+                # Its pods would come once the label is gone.
+                kubectl("delete", "deployment", f"d{minor}", "-n", "secure", minor=minor)
+                kubectl("label", "namespace", "secure", "pod-security.kubernetes.io/enforce-", minor=minor)
+
+    def test_a_policy(self):
+        kubectl = self.kubectl
+        kubectl("create", "namespace", "few")
+        kubectl("create", "namespace", "many")
+        kubectl("label", "namespace", "few", "policy=few")
+        for minor in MINORS:
+            with self.subTest(minor):
+                kubectl("apply", "-f", "-", input=POLICY, minor=minor)
+                shown = kubectl("get", "validatingadmissionpolicies,validatingadmissionpolicybindings", minor=minor).stdout
+                self.assertIn("few-replicas", shown)
+                self.assertIn("few-replicas", kubectl("describe", "validatingadmissionpolicy", "few-replicas", minor=minor).stdout)
+                refused = kubectl("create", "deployment", "d", "--image=example.com/a:1", "--replicas=4", "-n", "few", minor=minor,
+                                  check=False)
+                self.assertIn("ValidatingAdmissionPolicy 'few-replicas' with binding 'few-replicas' denied request: at most three "
+                              "replicas, not 4", refused.stderr)
+                for name in ("few", "many"):
+                    replicas = "3" if name == "few" else "4"
+                    kubectl("create", "deployment", "d", "--image=example.com/a:1", f"--replicas={replicas}", "-n", name, minor=minor)
+                    kubectl("delete", "deployment", "d", "-n", name, minor=minor)
+                kubectl("delete", "-f", "-", input=POLICY, minor=minor)
+
+    def hook(self):
+        certificate, key = self.folder / "hook.crt", self.folder / "hook.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=hook", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], capture_output=True, timeout=60, check=True)
+        hook = Hook(certificate, key)
+        self.addCleanup(hook.server_close)
+        self.addCleanup(hook.shutdown)
+        self.authority = base64.b64encode(certificate.read_bytes()).decode()
+        return hook
+
+    def install(self, kind, url, **more):
+        self.kubectl("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": f"{kind}WebhookConfiguration", "metadata": {"name": "hook"},
+            "webhooks": [{
+                "name": "hook.example.com", "clientConfig": {"url": url, "caBundle": self.authority}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "hooked"}},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}],
+                **more}]}))
+
+    def test_webhooks(self):
+        kubectl = self.kubectl
+        kubectl("create", "namespace", "hooked")
+        # The platform itself puts a ConfigMap there; it must not meet the webhook half way.
+        eventually(lambda: kubectl("get", "configmap", "kube-root-ca.crt", "-n", "hooked", check=False).returncode == 0,
+                   message="the namespace is complete")
+        hook = self.hook()
+        url = f"https://127.0.0.1:{hook.server_port}/review"
+        patch = base64.b64encode(b'[{"op":"add","path":"/metadata/labels","value":{"hooked":"yes"}}]').decode()
+        hook.answer = lambda request: {"allowed": True, "patchType": "JSONPatch", "patch": patch, "warnings": ["labelled"]}
+        self.install("Mutating", url)
+        for minor in MINORS:
+            with self.subTest(minor):
+                made = kubectl("create", "configmap", f"c{minor}", "--from-literal=a=b", "-n", "hooked", minor=minor)
+                self.assertIn("Warning: labelled", made.stderr)
+                self.assertEqual(self.platform.get("configmap", f"c{minor}", "-n", "hooked")["metadata"]["labels"], {"hooked": "yes"})
+        kubectl("delete", "mutatingwebhookconfiguration", "hook")
+        hook.answer = lambda request: {"allowed": False, "status": {"code": 403, "message": f"{request['name']} is not wanted"}}
+        self.install("Validating", url)
+        for minor in MINORS:
+            with self.subTest(minor):
+                refused = kubectl("create", "configmap", "d", "-n", "hooked", minor=minor, check=False)
+                self.assertIn('admission webhook "hook.example.com" denied the request: d is not wanted', refused.stderr)
+                self.assertIn("hook", kubectl("get", "validatingwebhookconfigurations", minor=minor).stdout)
+                kubectl("create", "configmap", f"d{minor}", "-n", "default", minor=minor)
+        with self.subTest("one that is away"):
+            self.install("Validating", "https://127.0.0.1:1/")
+            refused = kubectl("create", "configmap", "e", "-n", "hooked", check=False)
+            self.assertIn('failed calling webhook "hook.example.com": failed to call webhook: Post "https://127.0.0.1:1/?timeout=10s"',
+                          refused.stderr)
+            self.install("Validating", "https://127.0.0.1:1/", failurePolicy="Ignore")
+            kubectl("create", "configmap", "e", "-n", "hooked")
+        kubectl("delete", "validatingwebhookconfiguration", "hook")
+
+
+if __name__ == "__main__":
+    unittest.main()
