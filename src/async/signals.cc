@@ -12,16 +12,11 @@
 namespace insula {
 namespace {
 
-sigset_t stop_signals() {
+int block_and_open(std::initializer_list<int> numbers, sigset_t& before) {
   sigset_t set{};
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
-int block_and_open(sigset_t& before) {
-  const sigset_t set = stop_signals();
+  for (const int number : numbers)
+    sigaddset(&set, number);
   INSULA_CHECK(::pthread_sigmask(SIG_BLOCK, &set, &before) == 0);
   const int fd = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   INSULA_CHECK(fd >= 0, "signalfd");
@@ -30,13 +25,14 @@ int block_and_open(sigset_t& before) {
 
 }  // namespace
 
-StopSignals::StopSignals(Loop& loop) : fd_(block_and_open(before_)), watch_(loop, fd_.get()) {}
+Signals::Signals(Loop& loop, std::initializer_list<int> numbers)
+    : fd_(block_and_open(numbers, before_)), watch_(loop, fd_.get()) {}
 
-StopSignals::~StopSignals() {
+Signals::~Signals() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-Task<int> StopSignals::wait() {
+Task<int> Signals::wait() {
   co_return co_await retry_on(watch_.readers, [this]() -> std::optional<int> {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;

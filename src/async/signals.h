@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+
 #include <signal.h>
 
 #include "async/loop.h"
@@ -8,16 +10,16 @@
 
 namespace insula {
 
-/// SIGTERM and SIGINT as something to wait for instead of something that interrupts.
+/// Signals as something to wait for instead of something that interrupts.
 ///
-/// Blocks both for the calling thread, and so for threads it starts later; make it before them. The
+/// Blocks them for the calling thread, and so for threads it starts later; make it before them. The
 /// destructor restores what was.
-class StopSignals {
+class Signals {
  public:
-  explicit StopSignals(Loop& loop);
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals();
+  Signals(Loop& loop, std::initializer_list<int> numbers);
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals();
 
   /// The number of the next signal.
   Task<int> wait();
@@ -26,6 +28,12 @@ class StopSignals {
   sigset_t before_{};
   Fd fd_;
   FdWatch watch_;
+};
+
+/// SIGTERM and SIGINT.
+class StopSignals : public Signals {
+ public:
+  explicit StopSignals(Loop& loop) : Signals(loop, {SIGTERM, SIGINT}) {}
 };
 
 }  // namespace insula

@@ -38,6 +38,9 @@ class Downstream {
   /// say.
   [[nodiscard]] std::string_view server_name() const { return server_name_; }
 
+  /// `HTTP/1.1`, `HTTP/2`: what the client speaks.
+  [[nodiscard]] virtual std::string_view protocol() const = 0;
+
   /// A reply of unknown length is chunked for this client.
   [[nodiscard]] virtual bool takes_chunks() const = 0;
 

@@ -22,7 +22,6 @@
 namespace insula::gateway {
 namespace {
 
-constexpr std::size_t kRequestIdBytesMax = 128;
 /// Reserved for the reply of a request that does not say how long it may become: this part of the
 /// limit, but not more than so many tokens.
 constexpr std::int64_t kOutputShareUntold = 16;
@@ -241,10 +240,6 @@ bool wants_websocket(const http::RequestHead& head) {
          http::equals_ignoring_case(head.find(http::FieldId::kUpgrade).value_or(""), "websocket");
 }
 
-bool is_request_id(std::string_view id) {
-  return id.size() <= kRequestIdBytesMax && http::is_token(id);
-}
-
 }  // namespace
 
 Exchange::Exchange(Worker& worker, Downstream& client)
@@ -283,7 +278,7 @@ void Exchange::shrink(std::size_t bytes_max) {
 Task<bool> Exchange::refuse_head(http::Refusal why) {
   const WorkerSettings& settings = worker_.settings();
   Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
-  name(request, {});
+  name(request, nullptr);
   co_return co_await refuse_as(request, http::status_of(why), http::request_error(why));
 }
 
@@ -292,7 +287,7 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   const WorkerSettings& settings = worker_.settings();
   Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
   if (is_misdirected(request, head)) {
-    name(request, head.find(http::FieldId::kXRequestId).value_or(std::string_view()));
+    name(request, &head);
     request.is_head = head.method == "HEAD";
     request.refusal_code = "misdirected_request";
     co_return co_await refuse_as(
@@ -324,16 +319,6 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   const bool keep_alive = co_await route(request);
   charge_for(request);
   co_return keep_alive;
-}
-
-/// Gives the request its id, and the reply the header that tells it.
-void Exchange::name(Request& request, std::string_view given_id) {
-  if (is_request_id(given_id)) {
-    request.id = given_id;
-  } else {
-    worker_.append_request_id(request.id);
-  }
-  own_headers_.assign("x-request-id: ").append(request.id).append("\r\n");
 }
 
 /// The same as accept() for what is none of the gateway's own.
@@ -373,7 +358,8 @@ Result<> Exchange::accept_for_site(Request& request,
                    .tenant = tenant.name,
                    .client_address = client_.client_address(),
                    .scheme = worker_.settings().tls == nullptr ? "http" : "https",
-                   .request_id = request.id},
+                   .request_id = request.id,
+                   .trace_lines = trace_lines_},
                   authenticated);
   request.wants_websocket = wants_websocket(head);
   if (request.wants_websocket) ask_for_websocket(upstream_head_);
@@ -386,7 +372,7 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   request.is_head = head.method == "HEAD";
   request.client_chunks = client_.takes_chunks();
   request.keep_alive = head.keep_alive && !worker_.draining();
-  name(request, head.find(http::FieldId::kXRequestId).value_or(std::string_view()));
+  name(request, &head);
 
   if (head.method == "CONNECT" || head.method == "TRACE") {
     own_headers_.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
@@ -425,7 +411,8 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
                        .tenant = tenant->name,
                        .client_address = client_.client_address(),
                        .scheme = worker_.settings().tls == nullptr ? "http" : "https",
-                       .request_id = request.id});
+                       .request_id = request.id,
+                       .trace_lines = trace_lines_});
   head_bytes_ = upstream_head_.size();
   if (tenant->has_providers) for_provider_.take(head, target);
   session_ = 0;
@@ -503,6 +490,7 @@ Task<bool> Exchange::answer_list(Request& request) {
   }
   request.status = 200;
   request.settle();
+  request.note_sent(request.is_head ? 0 : list->size());
   co_return co_await client_.reply({.status = request.status,
                                     .body = *list,
                                     .own_headers = own_headers_,
@@ -575,11 +563,13 @@ Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
   request.status = status;
   if (status >= 500) worker_.log_failure(request, error.message());
   if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
+  request.facts.error = words.openai_code;
   request.settle();
+  const std::string body =
+      body_of({.type = words.type, .code = words.openai_code, .message = error.message()});
+  request.note_sent(request.is_head ? 0 : body.size());
   co_return co_await client_.reply({.status = status,
-                                    .type = words.type,
-                                    .code = words.openai_code,
-                                    .message = error.message(),
+                                    .body = body,
                                     .own_headers = own_headers_,
                                     .keep_alive = request.keep_alive && !worker_.draining(),
                                     .without_body = request.is_head});

@@ -116,7 +116,7 @@ class Exchange {
     }
   };
 
-  void name(Request& request, std::string_view given_id);
+  void name(Request& request, const http::RequestHead* head);
   Result<> accept(Request& request, const http::RequestHead& head);
   Result<> accept_for_site(Request& request, const http::RequestHead& head, const Site& site);
   bool is_misdirected(const Request& request, const http::RequestHead& head) const;
@@ -155,7 +155,7 @@ class Exchange {
                                             bool may_switch,
                                             http::ResponseHead& head);
   Task<Attempt> tunnel(Request& request, std::string_view received);
-  Task<> pump(net::Stream& from, net::Stream& to, Counter& bytes);
+  Task<> pump(Request& request, net::Stream& from, net::Stream& to, Counter& bytes);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
   static std::optional<LimitMet> reserve_for_stream(Request& request, const BodyRelay& body);
   Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitMet met);
@@ -190,6 +190,7 @@ class Exchange {
   std::string upstream_head_;
   std::size_t head_bytes_ = 0;  // of it, that are the same for every backend
   std::string own_headers_;
+  std::string trace_lines_;
   std::string host_;  // what a site's servers see as Host
 
   /// Of the wait for the upstream; none while the exchange waits for the client.

@@ -291,6 +291,7 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
     case Attempt::kCutOff:
       metrics.lost_errors->add();
       request.status = 502;
+      request.facts.broken_off = true;
       worker_.log_failure(request, "the upstream's reply broke off");
       client_.cut_off();  // A reply that was cut off must not look complete.
       co_return false;
@@ -443,6 +444,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
                             .keep_alive = request.keep_alive,
                             .own_headers = own_headers_,
                             .tells_limits = request.site_route != nullptr};
+  request.note_sent(first.size());
   const auto sent = client_.begin(relayed, first, body.done());
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
     request.status = 499;
@@ -478,24 +480,31 @@ Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view rece
   request.settle();
   const TenantMetrics& metrics = *request.tenant->metrics;
   metrics.tunnel_bytes_down->add(received.size());
+  request.note_sent(received.size());
+  request.body_bytes += to_upstream.size();
   metrics.tunnel_bytes_up->add(to_upstream.size());
   const OpenTunnel open(*metrics.tunnels);
   wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
   if (co_await client->stream->write(to_client) && co_await upstream_->write(to_upstream)) {
-    co_await race(pump(*client->stream, *upstream_, *metrics.tunnel_bytes_up),
-                  pump(*upstream_, *client->stream, *metrics.tunnel_bytes_down));
+    co_await race(pump(request, *client->stream, *upstream_, *metrics.tunnel_bytes_up),
+                  pump(request, *upstream_, *client->stream, *metrics.tunnel_bytes_down));
   }
   deadline_.reset();
   co_return Attempt::kDone;
 }
 
 /// Passes bytes on until there are no more.
-Task<> Exchange::pump(net::Stream& from, net::Stream& to, Counter& bytes) {
+Task<> Exchange::pump(Request& request, net::Stream& from, net::Stream& to, Counter& bytes) {
   std::array<char, kTunnelBytes> buffer{};
   for (;;) {
     const auto got = co_await from.read(buffer);
     if (!got || *got == 0) co_return;
     bytes.add(*got);
+    if (&to == upstream_.get()) {
+      request.body_bytes += *got;
+    } else {
+      request.note_sent(*got);
+    }
     if (!co_await to.write({buffer.data(), *got})) co_return;
     wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
   }
@@ -532,6 +541,7 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
     auto sent = Downstream::Sent::kGone;
     if (!client_gone_) {
       if (ended) request.settle();
+      request.note_sent(out.size());
       sent = client_.send(out, ended);
     }
     if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
@@ -577,7 +587,9 @@ Task<Exchange::Attempt> Exchange::end_stream(Request& request, BodyRelay& body, 
       request.operation, {.message = message,
                           .type = of_budget ? "insufficient_quota" : "tokens",
                           .code = of_budget ? "insufficient_quota" : "rate_limit_exceeded"});
-  const auto sent = client_.send(body.end_early(events), true);
+  const std::string_view last = body.end_early(events);
+  request.note_sent(last.size());
+  const auto sent = client_.send(last, true);
   co_return co_await taken(sent) ? Attempt::kDone : Attempt::kClientGone;
 }
 

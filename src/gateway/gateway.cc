@@ -41,11 +41,11 @@ Result<Fd> lock_directory(const std::filesystem::path& directory) {
 /// A thread with a loop and a worker. Members but the last are the thread's own once it runs.
 class Gateway::Thread {
  public:
-  Thread(const WorkerSettings& settings, UsageRecorder& usage) {
+  Thread(const WorkerSettings& settings, UsageRecorder& usage, const ObserverSettings& observer) {
     std::promise<void> ready;
-    thread_ = std::jthread([this, &settings, &usage, &ready] {
+    thread_ = std::jthread([this, &settings, &usage, observer, &ready] {
       Loop loop(settings.clock);
-      const auto worker = std::make_unique<Worker>(loop, settings, usage);
+      const auto worker = std::make_unique<Worker>(loop, settings, usage, observer);
       TaskGroup draining;
       loop_ = &loop;
       worker_ = worker.get();
@@ -132,13 +132,40 @@ Result<> Gateway::start(const GatewaySettings& settings) {
              UsageStore::open(directory_, {loops, settings.records}, clock_, metrics_, log_));
   builder_.read_used_from(
       [this](const std::string& currency) { return usage_->used_this_month(currency); });
+  INSULA_TRY_VOID(start_observers(settings, loops));
   for (unsigned i = 0; i < loops; ++i) {
     UsageRecorder& recorder = usage_->recorder(i);
     recorder.on_records(
         [this] { writing_.post([this] { static_cast<void>(usage_->write_records()); }); });
-    threads_.push_back(std::make_unique<Thread>(worker_settings_, recorder));
+    threads_.push_back(
+        std::make_unique<Thread>(worker_settings_, recorder, observer_of(settings, i)));
   }
   return {};
+}
+
+Result<> Gateway::start_observers(const GatewaySettings& settings, unsigned loops) {
+  if (!settings.access_log.path.empty()) {
+    INSULA_TRY(access_log_, AccessLog::open(settings.access_log, loops, registry_, log_));
+    for (unsigned i = 0; i < loops; ++i)
+      access_log_->ring(i).on_lines([this] { logging_.post([this] { access_log_->write(); }); });
+  }
+  if (settings.tracing.endpoint.empty()) return {};
+  INSULA_TRY(spans_, SpanExporter::make(settings.tracing, loops, registry_, log_));
+  spans_->start();
+  return {};
+}
+
+ObserverSettings Gateway::observer_of(const GatewaySettings& settings, unsigned loop) {
+  ObserverSettings observer{.trace_ratio = settings.tracing.ratio};
+  if (access_log_ != nullptr)
+    observer.access_lines = {.ring = &access_log_->ring(loop), .dropped = &access_log_->dropped()};
+  if (spans_ != nullptr)
+    observer.spans = {.ring = &spans_->ring(loop), .dropped = &spans_->overflowed()};
+  return observer;
+}
+
+void Gateway::reopen_access_log() {
+  if (access_log_ != nullptr) logging_.post([this] { access_log_->reopen(); });
 }
 
 Result<> Gateway::serve(int fd) {
@@ -186,6 +213,7 @@ Task<Result<>> Gateway::persist() {
   if (incomplete_) INSULA_CO_TRY_VOID(co_await apply(GatewayConfig(config_)));
   // What it cannot write it has told; the sums are the bill.
   static_cast<void>(co_await writing_.run([this] { return usage_->write_records(); }));
+  if (access_log_ != nullptr) logging_.post([this] { access_log_->write(); });
   if (snapshot_ != nullptr) budget_gauges_.update(*snapshot_, clock_.wall());
   co_return co_await blocking_.run([this] { return persist_now(); });
 }
@@ -274,6 +302,7 @@ Task<Result<>> Gateway::drain(Deadline deadline) {
     });
   }
   co_await drained.wait();
+  if (spans_ != nullptr) co_await spans_->flush(deadline);
   auto persisted = co_await persist();
   auto synced = co_await writing_.run([this] { return usage_->sync_records(); });
   co_return persisted ? std::move(synced) : std::move(persisted);

@@ -14,11 +14,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "gateway/access_log.h"
 #include "gateway/budget_report.h"
 #include "gateway/config.h"
 #include "gateway/endpoint_monitor.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
+#include "gateway/span_exporter.h"
 #include "gateway/usage_report.h"
 #include "gateway/usage_store.h"
 #include "gateway/waiting_room.h"
@@ -41,6 +43,8 @@ struct GatewaySettings {
   std::optional<std::size_t> connections_max = std::nullopt;
   Timeouts timeouts;
   RecordRetention records = {};
+  AccessLogOptions access_log = {};
+  TracingOptions tracing = {};
 };
 
 /// Whose usage is meant: of tenants that were deleted, and those of a time when nobody noted which
@@ -90,6 +94,9 @@ class Gateway {
                                             UsageOf whose = UsageOf::kPresentTenants);
   Task<Result<RecordScan::Piece>> next_records(std::shared_ptr<RecordScan> scan);
 
+  /// The access log goes on in the file that has its path now.
+  void reopen_access_log();
+
   /// Stops accepting and returns when every request is answered or `deadline` has passed; then
   /// persists.
   Task<Result<>> drain(Deadline deadline);
@@ -99,6 +106,8 @@ class Gateway {
 
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
   Result<> start(const GatewaySettings& settings);
+  Result<> start_observers(const GatewaySettings& settings, unsigned loops);
+  [[nodiscard]] ObserverSettings observer_of(const GatewaySettings& settings, unsigned loop);
   Result<> persist_now();
   [[nodiscard]] Result<std::vector<BudgetRow>> budgets_in(const Snapshot& snapshot,
                                                           const std::string& tenant);
@@ -121,6 +130,10 @@ class Gateway {
   std::unique_ptr<UsageStore> usage_;
   /// One thread: whatever touches the log of records runs there.
   BlockingPool writing_{1};
+  std::unique_ptr<AccessLog> access_log_;  // null: none is kept
+  std::unique_ptr<SpanExporter> spans_;    // null: none are exported
+  /// One thread: the access log is written there, however slow its reader is.
+  BlockingPool logging_{1};
   std::vector<std::unique_ptr<Thread>> threads_;
   /// On the owner's loop.
   std::unique_ptr<EndpointMonitor> monitor_;

@@ -54,6 +54,10 @@ class Http1Connection final : public Connection, private Downstream {
  private:
   enum class Head : std::uint8_t { kWhole, kPart, kRefused, kHttp2 };
 
+  [[nodiscard]] std::string_view protocol() const override {
+    return takes_chunks_ ? "HTTP/1.1" : "HTTP/1.0";
+  }
+
   [[nodiscard]] bool takes_chunks() const override { return takes_chunks_; }
 
   [[nodiscard]] bool has_body() const override { return has_body_; }

@@ -48,6 +48,8 @@ class Http2Stream final : public http::Http2StreamHandler, private Downstream {
   http::Http2Piece read(std::span<char> into) override;
   void on_close() override;
 
+  [[nodiscard]] std::string_view protocol() const override { return "HTTP/2"; }
+
   /// The replies' lengths are told by the frames.
   [[nodiscard]] bool takes_chunks() const override { return false; }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/credentials.h"
+#include "gateway/trace_context.h"
 #include "http/message.h"
 #include "http/scan.h"
 #include "http/url.h"
@@ -90,7 +91,7 @@ bool is_ours_upstream(const Field& field) {
       return true;
     case FieldId::kOther: {
       const std::string_view name = field.name;
-      if (reads_as(name, "accept-encoding")) return true;
+      if (reads_as(name, "accept-encoding") || is_trace_field(name)) return true;
       if (name.empty() || (name.front() | 0x20) != 'x') return false;
       const auto starts = [&](std::string_view prefix) {
         return name.size() >= prefix.size() && reads_as(name.substr(0, prefix.size()), prefix);
@@ -244,6 +245,7 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
     out.append("X-Forwarded-Prefix: /").append(parts.target.tenant).append("\r\n");
   append_header(out, "X-Insula-Tenant", parts.tenant);
   append_header(out, "X-Request-Id", parts.request_id);
+  out.append(parts.trace_lines);
 }
 
 void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials) {
@@ -258,6 +260,7 @@ void write_site_head(std::string& out, const UpstreamHead& parts, bool without_c
   append_header(out, "X-Forwarded-Proto", parts.scheme);
   append_header(out, "X-Forwarded-Host", parts.head.host);
   append_header(out, "X-Request-Id", parts.request_id);
+  out.append(parts.trace_lines);
 }
 
 void ask_for_websocket(std::string& out) {

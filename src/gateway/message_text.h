@@ -37,12 +37,13 @@ struct UpstreamHead {
   std::string_view client_address;
   std::string_view scheme;
   std::string_view request_id;
+  std::string_view trace_lines;  // header lines of its trace's context
 };
 
 /// Writes the request head for an upstream, up to and without Host, Content-Length and the empty
 /// line. Left out: hop-by-hop headers, credentials, and what the client may not claim
-/// (X-Forwarded-*, Forwarded, X-Insula-*); ours take their place. No compression is asked for:
-/// usage is read from the reply, event by event.
+/// (X-Forwarded-*, Forwarded, X-Insula-*, the trace's context); ours take their place. No
+/// compression is asked for: usage is read from the reply, event by event.
 void write_upstream_head(std::string& out, const UpstreamHead& parts);
 /// The same for a site, whose servers are asked as if there were no gateway, but for hop-by-hop
 /// headers and what the client may not claim. `without_credentials`: those that the gateway has

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "gateway/request_observer.h"
+
 namespace insula::gateway {
 
 Request::Request(std::shared_ptr<const Snapshot> known,
@@ -16,6 +18,11 @@ Request::Request(std::shared_ptr<const Snapshot> known,
       clock_(clock),
       started_(clock.now()) {
   metrics_->in_flight->add(1);
+}
+
+Request::~Request() {
+  settle();
+  if (observer != nullptr) observer->tell(*this);
 }
 
 void Request::assign(const Tenant& owner) {
@@ -95,6 +102,12 @@ void Request::note(const BodyRelay& body) {
   streamed_ = body.is_stream();
   if (!first_token_ && body.has_content()) first_token_ = clock_.now();
   if (usage != llm::Usage{}) recorder_.note(place_, usage, completion_reserved());
+}
+
+void Request::note_sent(std::size_t bytes) {
+  if (observer == nullptr) return;
+  if (!facts.first_byte) facts.first_byte = clock_.now();
+  facts.bytes_sent += bytes;
 }
 
 void Request::settle() {

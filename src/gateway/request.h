@@ -11,15 +11,20 @@
 #include "gateway/credentials.h"
 #include "gateway/limits.h"
 #include "gateway/member_table.h"
+#include "gateway/request_facts.h"
 #include "gateway/snapshot.h"
+#include "gateway/trace_context.h"
 #include "gateway/usage_recorder.h"
 #include "llm/request.h"
 #include "llm/usage.h"
 
 namespace insula::gateway {
 
+class RequestObserver;
+
 /// One request on its way through the gateway: what each step found out. Its destructor settles:
-/// metrics and usage are recorded exactly once, whatever ended the request.
+/// metrics and usage are recorded exactly once, whatever ended the request, and its observer is
+/// told.
 class Request {
  public:
   Request(std::shared_ptr<const Snapshot> snapshot,
@@ -29,7 +34,7 @@ class Request {
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
-  ~Request() { settle(); }
+  ~Request();
 
   /// From here on the request is this tenant's.
   void assign(const Tenant& owner);
@@ -52,10 +57,21 @@ class Request {
   /// Takes note of what has passed of its reply.
   void note(const BodyRelay& body);
 
+  /// Takes note of bytes of its reply that are sent to the client, the first of which come with its
+  /// head.
+  void note_sent(std::size_t bytes);
+
   /// Records the request. Called before the last bytes of the reply leave, so that what a client
   /// has seen is counted even if the process is killed in the next instant. Further calls do
   /// nothing.
   void settle();
+
+  [[nodiscard]] std::int64_t micros_since_start(SteadyTime time) const;
+
+  [[nodiscard]] const std::optional<SteadyTime>& first_token() const { return first_token_; }
+
+  /// Its reply is a stream of events that is read.
+  [[nodiscard]] bool is_stream() const { return streamed_; }
 
   // Kept for as long as the request lives: tenant and principal point into it.
   std::shared_ptr<const Snapshot> snapshot;
@@ -64,6 +80,10 @@ class Request {
 
   llm::Operation operation = llm::Operation::kOther;
   std::string id;
+  TraceContext trace;
+  /// Who is told when it is over; null: nobody. Outlives it.
+  RequestObserver* observer = nullptr;
+  RequestFacts facts;  // for the observer
   std::string model;
   /// What the tenant lists under that name; nullptr: nothing.
   const ModelRoute* route = nullptr;
@@ -112,7 +132,6 @@ class Request {
   [[nodiscard]] UsageRecord identified() const;
   void count(const UsageRecord& record) const;
   [[nodiscard]] std::int64_t completion_reserved() const;
-  [[nodiscard]] std::int64_t micros_since_start(SteadyTime time) const;
 
   const TenantMetrics* metrics_;
   UsageRecorder& recorder_;

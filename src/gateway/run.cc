@@ -93,11 +93,13 @@ class Process {
   Task<> run(int& status) {
     // Before the gateway's threads exist, so that none of them gets the signals.
     StopSignals signals(loop_);
+    Signals hangups(loop_, {SIGHUP});
     if (auto started = co_await start(); !started) {
       log_.error("gateway not started", "err", started.error());
       status = started.error().code() == ErrorCode::kInvalid ? 2 : 1;
       co_return;
     }
+    tasks_.spawn(reopen_at(hangups));
     co_await signals.wait();
     log_.info("gateway draining");
     tasks_.cancel();
@@ -119,7 +121,9 @@ class Process {
         .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
         .tls = tls,
         .body_bytes_max = options_.body_bytes_max,
-        .timeouts = {}};
+        .timeouts = {},
+        .access_log = options_.access_log,
+        .tracing = options_.tracing};
     INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
     INSULA_CO_TRY(AddressPolicy policy, provider_policy(options_));
     providers_ =
@@ -222,6 +226,13 @@ class Process {
         log_.error("routes not applied", "err", applied.error());
       }
       say_ready();
+    }
+  }
+
+  Task<> reopen_at(Signals& hangups) {
+    for (;;) {
+      co_await hangups.wait();
+      gateway_->reopen_access_log();
     }
   }
 

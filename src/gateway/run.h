@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "gateway/access_log.h"
+#include "gateway/span_exporter.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
@@ -36,6 +38,10 @@ struct GatewayOptions {
   unsigned loops = 0;
   /// A longer request body is answered 413. Held in memory while its request waits.
   std::size_t body_bytes_max = 32U << 20U;
+  /// Kept when it has a path; SIGHUP has it go on in the file that has the path then.
+  AccessLogOptions access_log = {};
+  /// Spans are exported when it has an endpoint.
+  TracingOptions tracing = {};
   /// How long SIGTERM waits for requests that are being answered.
   std::chrono::seconds drain_time = std::chrono::seconds(30);
   /// Where lines go; stderr when null. Outlives run().

@@ -67,10 +67,14 @@ class Worker::NameChoice final : public net::TlsChooser {
   std::string text_;
 };
 
-Worker::Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage)
+Worker::Worker(Loop& loop,
+               const WorkerSettings& settings,
+               UsageRecorder& usage,
+               const ObserverSettings& observer)
     : loop_(loop),
       settings_(settings),
       usage_(usage),
+      observer_(observer, settings.clock),
       tls_(settings.tls),
       coarse_now_(loop.now()),
       id_state_(random_seed()),

@@ -20,6 +20,7 @@
 #include "gateway/buffer_pool.h"
 #include "gateway/connection_list.h"
 #include "gateway/metrics.h"
+#include "gateway/request_observer.h"
 #include "gateway/snapshot.h"
 #include "gateway/token_cache.h"
 #include "gateway/upstream_pool.h"
@@ -83,7 +84,10 @@ class Worker {
   static constexpr std::chrono::milliseconds kSweepInterval{250};
   static constexpr int kFailureLinesMax = 10;
 
-  Worker(Loop& loop, const WorkerSettings& settings, UsageRecorder& usage);
+  Worker(Loop& loop,
+         const WorkerSettings& settings,
+         UsageRecorder& usage,
+         const ObserverSettings& observer);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -131,6 +135,8 @@ class Worker {
 
   [[nodiscard]] UsageRecorder& usage() { return usage_; }
 
+  [[nodiscard]] RequestObserver& observer() { return observer_; }
+
   /// Whether there may be one more connection, or stream of one: each may need a connection to an
   /// upstream. Ends a connection that waits for its client if it must.
   [[nodiscard]] bool make_room();
@@ -171,6 +177,7 @@ class Worker {
   Loop& loop_;
   const WorkerSettings& settings_;
   UsageRecorder& usage_;
+  RequestObserver observer_;
   std::shared_ptr<net::TlsContext> tls_;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   SteadyTime coarse_now_;

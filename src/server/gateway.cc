@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include "api/quantity.h"
+#include "base/number.h"
 #include "cli/command.h"
 #include "cli/location.h"
 #include "cli/options.h"
@@ -17,16 +19,25 @@ int gateway(std::span<const std::string> arguments) {
   gateway::GatewayOptions gateway;
   LogOptions log;
   bool tls = false;
+  std::string access_log_size;
+  std::string trace_ratio = "1";
   cli::Options options("gateway", "The gateway; started by insula up.");
   options.text("--data-dir", layout.root, "the platform's data directory")
       .numbers("--listen-fd", gateway.listener_fds, "inherited listening socket")
       .text("--metrics-address", gateway.metrics_address, "where metrics are read")
       .texts("--provider-network", gateway.provider_networks,
              "network in which providers may be although it is not the internet")
+      .text("--access-log", gateway.access_log.path, "file of the access log")
+      .text("--access-log-size", access_log_size, "that it and its older files may have")
+      .text("--otlp-endpoint", gateway.tracing.endpoint, "collector of traces")
+      .text("--trace-ratio", trace_ratio, "part of the traces that is exported")
       .toggle("--tls", tls, "serve HTTPS");
   log.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   gateway.data_dir = layout.root;
+  if (const auto size = api::Quantity::parse(access_log_size))
+    gateway.access_log.bytes_max = static_cast<std::uint64_t>(size->value());
+  gateway.tracing.ratio = parse_whole<double>(trace_ratio).value_or(1);
   gateway.kubeconfig = pki_path(layout, "gateway.kubeconfig");
   if (tls) {
     gateway.tls_certificate = pki_path(layout, "gateway.crt");

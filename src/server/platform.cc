@@ -1,6 +1,7 @@
 #include "server/platform.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -96,6 +97,12 @@ void add_flag(ProcessSpec& spec, std::string_view flag, std::string_view value) 
   if (!value.empty()) spec.arguments.push_back(fmt::format("{}={}", flag, value));
 }
 
+/// A path that means the same to a process with another working directory; `-` is none.
+std::string absolute(const std::string& path) {
+  if (path.empty() || path == "-") return path;
+  return std::filesystem::absolute(path).string();
+}
+
 ProcessSpec process(std::string name, const UpOptions& options, const Layout& layout) {
   ProcessSpec spec;
   spec.name = std::move(name);
@@ -149,6 +156,10 @@ ProcessSpec gateway_process(const UpOptions& options,
   if (options.gateway_tls) spec.arguments.emplace_back("--tls");
   for (const std::string& network : options.provider_networks)
     add_flag(spec, "--provider-network", network);
+  add_flag(spec, "--access-log", absolute(options.gateway_access_log));
+  add_flag(spec, "--access-log-size", options.gateway_access_log_size);
+  add_flag(spec, "--otlp-endpoint", options.gateway_otlp_endpoint);
+  add_flag(spec, "--trace-ratio", options.gateway_trace_ratio);
   spec.descriptors = listeners;
   if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
   spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little

@@ -20,6 +20,10 @@ struct UpOptions {
   std::string gateway_metrics_address = "127.0.0.1:9464";
   bool gateway_tls = false;
   std::vector<std::string> provider_networks;
+  std::string gateway_access_log;  // a file, `-` for standard output; empty: none
+  std::string gateway_access_log_size = "1Gi";
+  std::string gateway_otlp_endpoint;  // empty: no traces are exported
+  std::string gateway_trace_ratio = "1";
   bool demo = false;
   bool detach = false;
 

@@ -56,6 +56,14 @@ void declare(cli::Options& options, UpOptions& up) {
       .texts("--provider-network", up.provider_networks,
              "network in which model providers may be, such as 10.0.0.0/8: by default only the "
              "internet, and there over HTTPS")
+      .text("--gateway-access-log", up.gateway_access_log,
+            "keep an access log of the gateway in this file; - for standard output")
+      .text("--gateway-access-log-size", up.gateway_access_log_size,
+            "that the file and the older ones beside it may have together")
+      .text("--gateway-otlp-endpoint", up.gateway_otlp_endpoint,
+            "export the gateway's traces to this collector, such as http://127.0.0.1:4318")
+      .text("--gateway-trace-ratio", up.gateway_trace_ratio,
+            "part of the traces begun at the gateway that is exported, 0 to 1")
       .text("--node-name", up.node_name, "name of the node; the host name by default")
       .text("--node-cpu", up.node_cpu,
             "CPUs that pods may request, such as 8; what the machine has by default")

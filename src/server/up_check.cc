@@ -5,6 +5,9 @@
 
 #include "api/quantity.h"
 #include "api/validation/names.h"
+#include "base/number.h"
+#include "gateway/access_log.h"
+#include "gateway/span_exporter.h"
 #include "net/address.h"
 #include "net/network.h"
 #include "node/image_map.h"
@@ -65,6 +68,28 @@ Result<> check_images(const UpOptions& options) {
   return {};
 }
 
+Result<> check_observers(const UpOptions& options) {
+  if (options.gateway_access_log == "-" && options.detach) {
+    return fail(ErrorCode::kInvalid,
+                "--gateway-access-log -: there is no standard output with --detach");
+  }
+  const auto size = api::Quantity::parse(options.gateway_access_log_size);
+  if (!size || size->value() < static_cast<std::int64_t>(gateway::AccessLog::kBytesMin)) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("--gateway-access-log-size \"{}\": not a quantity of {} or more",
+                            options.gateway_access_log_size, gateway::AccessLog::kBytesMin));
+  }
+  if (!options.gateway_otlp_endpoint.empty()) {
+    if (auto url = gateway::traces_url(options.gateway_otlp_endpoint); !url)
+      return std::unexpected(std::move(url).error().in("--gateway-otlp-endpoint"));
+  }
+  const auto ratio = parse_whole<double>(options.gateway_trace_ratio);
+  if (ratio && *ratio >= 0 && *ratio <= 1) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("--gateway-trace-ratio \"{}\": not a number from 0 to 1",
+                          options.gateway_trace_ratio));
+}
+
 // Whether it really works is found out by the node, which runs a container.
 Result<> check_runtime(const std::string& name) {
   if (name != "runc" && name != "crun") return {};
@@ -89,6 +114,7 @@ Result<> check_options(const UpOptions& options) {
   INSULA_TRY_VOID(check_quantity("--node-memory", options.node_memory));
   INSULA_TRY_VOID(check_pod_cidr(options.pod_cidr));
   INSULA_TRY_VOID(check_images(options));
+  INSULA_TRY_VOID(check_observers(options));
   if (options.simulate_gpus < 0 || options.simulate_gpus > kSimulatedGpusMax) {
     return fail(ErrorCode::kInvalid, fmt::format("--simulate-gpus: {} is not between 0 and {}",
                                                  options.simulate_gpus, kSimulatedGpusMax));

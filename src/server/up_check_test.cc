@@ -42,6 +42,15 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
       {"--gateway-address", [](UpOptions& o) { o.gateway_address = "127.0.0.1:99999"; }},
       {"--gateway-metrics-address", [](UpOptions& o) { o.gateway_metrics_address = ""; }},
       {"--provider-network", [](UpOptions& o) { o.provider_networks = {"10.0.0.0/33"}; }},
+      {"--gateway-access-log",
+       [](UpOptions& o) {
+         o.gateway_access_log = "-";
+         o.detach = true;
+       }},
+      {"--gateway-access-log-size", [](UpOptions& o) { o.gateway_access_log_size = "1Mi"; }},
+      {"--gateway-otlp-endpoint", [](UpOptions& o) { o.gateway_otlp_endpoint = "collector"; }},
+      {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "1.5"; }},
+      {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "some"; }},
       {"--node-name", [](UpOptions& o) { o.node_name = "My_Node"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "many"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "0"; }},
