@@ -17,6 +17,7 @@
 #include "gateway/budget_report.h"
 #include "gateway/config.h"
 #include "gateway/endpoint_monitor.h"
+#include "gateway/limit_store.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/usage_report.h"
@@ -28,6 +29,8 @@
 #include "telemetry/metrics.h"
 
 namespace insula::gateway {
+
+class SharedLimits;
 
 struct GatewaySettings {
   /// Gets limits/ and what UsageStore keeps. One gateway at a time uses it.
@@ -41,6 +44,8 @@ struct GatewaySettings {
   std::optional<std::size_t> connections_max = std::nullopt;
   Timeouts timeouts;
   RecordRetention records = {};
+  /// Makes the store in which limits are shared with other gateways; none: they are this one's own.
+  std::function<std::unique_ptr<LimitStore>()> limit_store = {};
 };
 
 /// Whose usage is meant: of tenants that were deleted, and those of a time when nobody noted which
@@ -98,6 +103,7 @@ class Gateway {
   class Thread;
 
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
+  Result<> share_limits(const GatewaySettings& settings);
   Result<> start(const GatewaySettings& settings);
   Result<> persist_now();
   [[nodiscard]] Result<std::vector<BudgetRow>> budgets_in(const Snapshot& snapshot,
@@ -110,7 +116,8 @@ class Gateway {
   std::filesystem::path directory_;
   Fd lock_;
   GatewayMetrics metrics_;
-  WaitingRoom waiting_room_;  // on the owner's loop
+  WaitingRoom waiting_room_;                     // on the owner's loop
+  std::unique_ptr<SharedLimits> shared_limits_;  // on the owner's loop
   WorkerSettings worker_settings_;
   SnapshotBuilder builder_;
   /// As last applied, and whether that left tenants without a window.

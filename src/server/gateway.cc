@@ -23,6 +23,11 @@ int gateway(std::span<const std::string> arguments) {
       .text("--metrics-address", gateway.metrics_address, "where metrics are read")
       .texts("--provider-network", gateway.provider_networks,
              "network in which providers may be although it is not the internet")
+      .text("--limits-redis", gateway.limits_redis.url,
+            "where limits are shared with other gateways")
+      .text("--limits-redis-password-file", gateway.limits_redis.password_file,
+            "the password of that")
+      .text("--limits-redis-ca", gateway.limits_redis.ca_file, "who signed its certificate")
       .toggle("--tls", tls, "serve HTTPS");
   log.declare(options);
   if (const auto over = options.parse(arguments)) return *over;

@@ -149,6 +149,11 @@ ProcessSpec gateway_process(const UpOptions& options,
   if (options.gateway_tls) spec.arguments.emplace_back("--tls");
   for (const std::string& network : options.provider_networks)
     add_flag(spec, "--provider-network", network);
+  if (!options.limits_redis.url.empty()) {
+    add_flag(spec, "--limits-redis", options.limits_redis.url);
+    add_flag(spec, "--limits-redis-password-file", options.limits_redis.password_file);
+    add_flag(spec, "--limits-redis-ca", options.limits_redis.ca_file);
+  }
   spec.descriptors = listeners;
   if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
   spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "gateway/limits_redis.h"
 #include "server/accounts.h"
 #include "server/platform_state.h"
 #include "server/supervisor.h"
@@ -20,6 +21,7 @@ struct UpOptions {
   std::string gateway_metrics_address = "127.0.0.1:9464";
   bool gateway_tls = false;
   std::vector<std::string> provider_networks;
+  gateway::LimitsRedis limits_redis;
   bool demo = false;
   bool detach = false;
 
