@@ -44,6 +44,13 @@ BudgetPeriods BudgetPeriods::at(WallTime now) {
                    static_cast<unsigned>(date.month()) - 1};
 }
 
+WallTime BudgetPeriods::begin(const BudgetKind& kind, std::int64_t period) {
+  if (!kind.monthly) return WallTime(std::chrono::days(period));
+  const auto year = std::chrono::year(static_cast<int>(period / kMonthsPerYear));
+  const auto month = std::chrono::month(static_cast<unsigned>(period % kMonthsPerYear) + 1);
+  return std::chrono::sys_days(year / month / 1);
+}
+
 WallTime BudgetPeriods::end(const BudgetKind& kind, WallTime now) {
   if (!kind.monthly) return std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
   const auto date = date_of(now);
@@ -138,6 +145,11 @@ BudgetAccount::State BudgetAccount::state(std::size_t kind) {
   roll(clock_->wall());
   const std::int64_t used = counters_[kind].used;
   return {.used = used, .reserved = std::max<std::int64_t>(counters_[kind].held - used, 0)};
+}
+
+std::int64_t BudgetAccount::period(std::size_t kind) {
+  roll(clock_->wall());
+  return counters_[kind].period;
 }
 
 bool BudgetAccount::is_untouched() {

@@ -57,6 +57,9 @@ struct BudgetPeriods {
 
   [[nodiscard]] std::int64_t of(const BudgetKind& kind) const { return kind.monthly ? month : day; }
 
+  /// When a period of this kind began.
+  [[nodiscard]] static WallTime begin(const BudgetKind& kind, std::int64_t period);
+
   /// When the period of this kind that `now` is in is over.
   [[nodiscard]] static WallTime end(const BudgetKind& kind, WallTime now);
 
@@ -125,6 +128,9 @@ class BudgetAccount {
     std::int64_t used = 0;
     std::int64_t reserved = 0;
   };
+
+  /// The day or month that the budget at this place of kBudgetKinds is in.
+  [[nodiscard]] std::int64_t period(std::size_t kind);
 
   /// Of the budget at this place of kBudgetKinds.
   [[nodiscard]] State state(std::size_t kind);

@@ -250,6 +250,7 @@ void Exchange::wait_for_upstream(std::chrono::nanoseconds patience) {
 }
 
 void Exchange::check_deadline(SteadyTime now) {
+  if (admission_ != nullptr && admission_->has_lapsed()) deadline_ = now;
   if (ticket_ != nullptr && (worker_.draining() || (deadline_ && now >= *deadline_)))
     return ticket_->event().set();
   if (!deadline_ || now < *deadline_ || upstream_ == nullptr) return;
@@ -313,10 +314,10 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
     co_return co_await refuse(request, std::move(planned).error());
   if (auto priced = check_priced(request); !priced)
     co_return co_await refuse(request, std::move(priced).error());
-  if (auto admitted = admit(request); !admitted)
+  if (auto admitted = co_await admit_in_turn(request); !admitted)
     co_return co_await refuse(request, std::move(admitted).error());
   if (candidates_.empty()) co_return co_await answer_list(request);
-  const bool keep_alive = co_await route(request);
+  const bool keep_alive = co_await route_while_lent(request);
   charge_for(request);
   co_return keep_alive;
 }
@@ -518,7 +519,7 @@ Result<> Exchange::admit(Request& request) {
       request.limits(), tokens,
       request.cost_at_most(request.demand.prompt, std::max<std::int64_t>(completion, 0))
           .value_or(0));
-  if (request.limit_met) return refuse_for_limit(request);
+  if (request.limit_met) return refuse_for_want(request);
   append_rate_headers(own_headers_, request.admission.report());
   request.admit();
   return {};

@@ -125,9 +125,12 @@ class Exchange {
   Result<> plan(Request& request);
   Result<> expect_admission(Request& request);
   Result<> admit(Request& request);
+  Task<Result<>> admit_in_turn(Request& request);
+  Result<> refuse_for_want(Request& request);
   Result<> refuse_for_limit(const Request& request);
   Task<bool> answer_list(Request& request);
   Task<bool> route(Request& request);
+  Task<bool> route_while_lent(Request& request);
   void find_affinity(const Request& request);
   Task<Attempt> ask(Request& request, const Backend& backend, Visit first);
   Task<Visit> wait_for_seat(Request& request);
@@ -158,6 +161,7 @@ class Exchange {
   Task<> pump(Request& request, net::Stream& from, net::Stream& to, Counter& bytes);
   Task<Attempt> relay_body(Request& request, BodyRelay& body);
   static std::optional<LimitMet> reserve_for_stream(Request& request, const BodyRelay& body);
+  Task<std::optional<LimitMet>> reserve_in_turn(Request& request, const BodyRelay& body);
   Task<Attempt> end_stream(Request& request, BodyRelay& body, LimitMet met);
   bool take_piece(BodyRelay& body, const Result<std::size_t>& got, std::string_view& out);
   void keep_upstream(const Request& request, Endpoint& endpoint);
@@ -197,6 +201,8 @@ class Exchange {
   std::optional<SteadyTime> deadline_;
   bool client_gone_ = false;
   bool expired_ = false;
+  /// Of the request that is being answered: what it was admitted by.
+  const Admission* admission_ = nullptr;
 };
 
 }  // namespace insula::gateway

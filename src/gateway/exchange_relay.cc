@@ -451,7 +451,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     co_return Attempt::kClientGone;
   }
   if (body.done()) co_return Attempt::kDone;
-  if (const auto met = reserve_for_stream(request, body))
+  if (const auto met = co_await reserve_in_turn(request, body))
     co_return co_await end_stream(request, body, *met);
 
   const Attempt ended = co_await relay_body(request, body);
@@ -549,7 +549,7 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
       co_return Attempt::kClientGone;
     }
     if (ended) co_return Attempt::kDone;
-    if (const auto met = reserve_for_stream(request, body))
+    if (const auto met = co_await reserve_in_turn(request, body))
       co_return co_await end_stream(request, body, *met);
   }
 }

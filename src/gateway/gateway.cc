@@ -14,6 +14,7 @@
 
 #include "async/event.h"
 #include "async/loop.h"
+#include "gateway/shared_limits.h"
 #include "gateway/usage_dump.h"
 
 namespace insula::gateway {
@@ -122,8 +123,19 @@ Result<std::unique_ptr<Gateway>> Gateway::create(const GatewaySettings& settings
   if (failed) return fail_errno("create " + settings.directory.string(), failed.value());
   std::unique_ptr<Gateway> gateway(new Gateway(settings, clock, registry, std::move(log)));
   INSULA_TRY(gateway->lock_, lock_directory(settings.directory));
+  INSULA_TRY_VOID(gateway->share_limits(settings));
   INSULA_TRY_VOID(gateway->start(settings));
   return gateway;
+}
+
+Result<> Gateway::share_limits(const GatewaySettings& settings) {
+  if (!settings.limit_store) return {};
+  INSULA_TRY(ReplicaIdentity identity, start_replica(directory_ / "limits"));
+  shared_limits_ = std::make_unique<SharedLimits>(settings.limit_store(), std::move(identity),
+                                                  clock_, registry_, log_);
+  worker_settings_.shared_limits = shared_limits_.get();
+  builder_.share_limits(*shared_limits_);
+  return {};
 }
 
 Result<> Gateway::start(const GatewaySettings& settings) {
@@ -192,6 +204,7 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
   INSULA_CO_TRY(const std::shared_ptr<const Snapshot> snapshot,
                 co_await blocking_.run(std::move(build)));
   incomplete_ = snapshot->incomplete;
+  if (shared_limits_ != nullptr) shared_limits_->follow(!incomplete_);
   snapshot_ = snapshot;
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));

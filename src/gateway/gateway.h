@@ -18,6 +18,7 @@
 #include "gateway/budget_report.h"
 #include "gateway/config.h"
 #include "gateway/endpoint_monitor.h"
+#include "gateway/limit_store.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/span_exporter.h"
@@ -30,6 +31,8 @@
 #include "telemetry/metrics.h"
 
 namespace insula::gateway {
+
+class SharedLimits;
 
 struct GatewaySettings {
   /// Gets limits/ and what UsageStore keeps. One gateway at a time uses it.
@@ -45,6 +48,8 @@ struct GatewaySettings {
   RecordRetention records = {};
   AccessLogOptions access_log = {};
   TracingOptions tracing = {};
+  /// Makes the store in which limits are shared with other gateways; none: they are this one's own.
+  std::function<std::unique_ptr<LimitStore>()> limit_store = {};
 };
 
 /// Whose usage is meant: of tenants that were deleted, and those of a time when nobody noted which
@@ -105,6 +110,7 @@ class Gateway {
   class Thread;
 
   Gateway(const GatewaySettings& settings, const Clock& clock, MetricsRegistry& registry, Log log);
+  Result<> share_limits(const GatewaySettings& settings);
   Result<> start(const GatewaySettings& settings);
   Result<> start_observers(const GatewaySettings& settings, unsigned loops);
   [[nodiscard]] ObserverSettings observer_of(const GatewaySettings& settings, unsigned loop);
@@ -119,7 +125,8 @@ class Gateway {
   std::filesystem::path directory_;
   Fd lock_;
   GatewayMetrics metrics_;
-  WaitingRoom waiting_room_;  // on the owner's loop
+  WaitingRoom waiting_room_;                     // on the owner's loop
+  std::unique_ptr<SharedLimits> shared_limits_;  // on the owner's loop
   WorkerSettings worker_settings_;
   SnapshotBuilder builder_;
   /// As last applied, and whether that left tenants without a window.

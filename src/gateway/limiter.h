@@ -10,6 +10,14 @@ inline constexpr std::chrono::seconds kRateWindow{3600};
 /// The window over which tokens are counted.
 inline constexpr std::chrono::seconds kTokenWindow{60};
 
+/// Why a limit that replicas share has no room, if not because it is reached.
+enum class Shortage : std::uint8_t {
+  kNone,
+  kAsking,  // the store may have more: decide again after SharedLimits::turn()
+  kAway,    // the store cannot be reached, and what this replica holds of the limit is used up
+  kClosed   // the store does not yet know what the replicas hold
+};
+
 /// What a limiter decided, with the numbers that the reply's headers carry.
 struct RateDecision {
   bool admitted = false;
@@ -18,6 +26,8 @@ struct RateDecision {
   /// Until the oldest counted request leaves the window; when none remain, until one more is
   /// admitted. Zero when nothing is counted.
   std::chrono::nanoseconds reset{};
+  /// Of a refusal.
+  Shortage shortage = Shortage::kNone;
 };
 
 /// Counts the requests of one owner over a window. Threads: any, without locks.

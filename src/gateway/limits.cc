@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/shared_budget.h"
+#include "gateway/shared_limit.h"
+
 namespace insula::gateway {
 namespace {
 
@@ -34,6 +37,7 @@ std::optional<LimitMet> Admission::take(const LimitSet& limits,
                                         std::optional<std::int64_t> tokens,
                                         std::int64_t spend) {
   report_ = {};
+  shortage_ = Shortage::kNone;
   charge_ = {.tokens = tokens.value_or(0), .spend = spend};
   // A window alone needs no look before its use.
   const bool looks = std::ranges::count_if(limits.values, limits_requests) > 1;
@@ -51,7 +55,9 @@ std::optional<LimitMet> Admission::take(const LimitSet& limits,
     if (!limits_requests(limits[scope])) continue;
     auto& decision = report_.requests[scope];
     decision = limits[scope]->requests->admit(*limits[scope]->most.requests_per_hour);
-    if (!decision->admitted) return refuse(limits, {LimitKind::kRequests, scope});
+    if (decision->admitted) continue;
+    shortage_ = decision->shortage;
+    return refuse(limits, {LimitKind::kRequests, scope});
   }
   return std::nullopt;
 }
@@ -59,6 +65,7 @@ std::optional<LimitMet> Admission::take(const LimitSet& limits,
 std::optional<LimitMet> Admission::look(const LimitSet& limits) {
   report_ = {};
   const auto scope = look_at_requests(limits);
+  shortage_ = Shortage::kNone;
   for (const LimitScope each : kLimitScopes) {
     if (limits[each] != nullptr && runs_too_many(*limits[each], limits[each]->running->load()))
       return LimitMet{LimitKind::kConcurrency, each};
@@ -68,14 +75,49 @@ std::optional<LimitMet> Admission::look(const LimitSet& limits) {
     budget_met_ = limits[each]->budget->look(limits[each]->most.budget);
     if (budget_met_) return LimitMet{LimitKind::kBudget, each};
   }
-  if (!scope) return std::nullopt;
+  // Whether the store of shared limits has more is known when it was asked.
+  if (!scope || report_.requests[*scope]->shortage != Shortage::kNone) return std::nullopt;
   return LimitMet{LimitKind::kRequests, *scope};
 }
 
 bool Admission::start(LimitScope scope, const Limits& limits) {
+  if (limits.shared_running != nullptr && limits.most.concurrent_requests) {
+    running_[scope] = &limits;
+    return start_shared(limits);
+  }
   const std::int64_t running = limits.running->fetch_add(1);
   running_[scope] = &limits;
   return !runs_too_many(limits, running);
+}
+
+/// It counts from the first moment on, and is taken back with the rest if there is no room.
+bool Admission::start_shared(const Limits& limits) {
+  SharedLimit& shared = *limits.shared_running;
+  const std::int64_t most = *limits.most.concurrent_requests;
+  shared.set_limit(most);
+  {
+    const SharedLimit::Use use(shared);
+    if (limits.running->fetch_add(1) < std::min(most, use.most())) {
+      shared.took(1);
+      return true;
+    }
+  }
+  if (most > 0) shortage_ = shared.miss(1);
+  return false;
+}
+
+bool Admission::has_lapsed() const {
+  return std::ranges::any_of(running_.values, [](const Limits* limits) {
+    return limits != nullptr && limits->shared_running != nullptr &&
+           limits->most.concurrent_requests && !limits->shared_running->is_lent();
+  });
+}
+
+bool Admission::reserve_budget(const Limits& limits, const Charge& charge) {
+  budget_met_ = limits.shared_budget == nullptr
+                    ? limits.budget->reserve(charge, limits.most.budget)
+                    : limits.shared_budget->reserve(charge, limits.most.budget, shortage_);
+  return !budget_met_;
 }
 
 bool Admission::reserve(LimitScope scope, const Limits& limits, std::int64_t tokens) {
@@ -84,6 +126,7 @@ bool Admission::reserve(LimitScope scope, const Limits& limits, std::int64_t tok
   decision = limits.tokens->reserve(tokens, *limits.most.tokens_per_minute);
   // No tokens are too many for a limit of none: what a request uses may be known only afterwards.
   if (*limits.most.tokens_per_minute == 0) decision->admitted = false;
+  if (!decision->admitted) shortage_ = decision->shortage;
   if (!decision->admitted) return false;
   reserving_[scope] = &limits;
   reserved_ = tokens;
@@ -92,8 +135,7 @@ bool Admission::reserve(LimitScope scope, const Limits& limits, std::int64_t tok
 
 bool Admission::charge(LimitScope scope, const Limits& limits) {
   if (limits.budget == nullptr) return true;
-  budget_met_ = limits.budget->reserve(charge_, limits.most.budget);
-  if (budget_met_) return false;
+  if (!reserve_budget(limits, charge_)) return false;
   charging_[scope] = &limits;
   if (limits.most.budget != BudgetConfig{}) reserved_ = charge_.tokens;
   return true;
@@ -102,7 +144,10 @@ bool Admission::charge(LimitScope scope, const Limits& limits) {
 bool Admission::has_request_left(LimitScope scope, const Limits& limits) {
   if (!limits_requests(&limits)) return true;
   auto& decision = report_.requests[scope];
-  if (!decision) decision = limits.requests->look(*limits.most.requests_per_hour);
+  if (!decision) {
+    decision = limits.requests->look(*limits.most.requests_per_hour);
+    if (!decision->admitted && shortage_ == Shortage::kNone) shortage_ = decision->shortage;
+  }
   return decision->admitted;
 }
 
@@ -126,12 +171,15 @@ LimitMet Admission::refuse(const LimitSet& limits, LimitMet met) {
     if (given_back.remaining == given_back.limit) given_back.reset = {};
   }
   settle(0);
+  const Shortage shortage = shortage_;
   const auto longest = look_at_requests(limits);
+  shortage_ = shortage;
   if (met.kind == LimitKind::kRequests) met.scope = longest.value_or(met.scope);
   return met;
 }
 
 std::optional<LimitMet> Admission::reserve_more(std::int64_t tokens, std::int64_t spend) {
+  shortage_ = Shortage::kNone;
   if (!reserved_) return std::nullopt;
   const Charge charge{.tokens = tokens, .spend = spend};
   LimitSet more;
@@ -147,18 +195,19 @@ std::optional<LimitMet> Admission::reserve_more(std::int64_t tokens, std::int64_
   for (const LimitScope scope : kLimitScopes) {
     const Limits* each = reserving_[scope];
     if (each == nullptr) continue;
-    if (each->tokens->reserve(tokens, *each->most.tokens_per_minute).admitted) {
+    const RateDecision decision = each->tokens->reserve(tokens, *each->most.tokens_per_minute);
+    if (decision.admitted) {
       more[scope] = each;
       continue;
     }
+    shortage_ = decision.shortage;
     undo();
     return LimitMet{LimitKind::kTokens, scope};
   }
   for (const LimitScope scope : kLimitScopes) {
     const Limits* each = charging_[scope];
     if (each == nullptr) continue;
-    budget_met_ = each->budget->reserve(charge, each->most.budget);
-    if (!budget_met_) {
+    if (reserve_budget(*each, charge)) {
       charged[scope] = each;
       continue;
     }

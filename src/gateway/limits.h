@@ -14,6 +14,9 @@
 
 namespace insula::gateway {
 
+class SharedBudget;
+class SharedLimit;
+
 /// What the requests of one tenant, API key, member or model are held to, and what counts them.
 /// Snapshots that follow one another share the windows and the count of running requests, whatever
 /// the numbers become.
@@ -26,6 +29,9 @@ struct Limits {
   std::shared_ptr<std::atomic<std::int64_t>> running = nullptr;
   /// Null likewise, when the ledger cannot be read.
   std::shared_ptr<BudgetAccount> budget = nullptr;
+  /// What of the running requests and of the budget gateways share; null: they are this one's own.
+  std::shared_ptr<SharedLimit> shared_running = nullptr;
+  std::shared_ptr<SharedBudget> shared_budget = nullptr;
 
   [[nodiscard]] bool can_be_kept() const {
     return running != nullptr && (!most.requests_per_hour || requests != nullptr) &&
@@ -116,8 +122,16 @@ class Admission {
   /// nothing.
   void settle(std::int64_t tokens, std::int64_t spend = 0);
 
+  /// Whether requests may no longer run that are counted among those that gateways share: the store
+  /// was not heard of for so long that others may run in their place.
+  [[nodiscard]] bool has_lapsed() const;
+
   /// The budget that was met last. Requires: a LimitKind::kBudget was returned.
   [[nodiscard]] const BudgetMet& budget_met() const { return *budget_met_; }
+
+  /// Why the limit that take() or reserve_more() returned last has no room, when that is not since
+  /// it is reached.
+  [[nodiscard]] Shortage shortage() const { return shortage_; }
 
   /// As of take() or look().
   [[nodiscard]] const RateReport& report() const { return report_; }
@@ -127,6 +141,8 @@ class Admission {
   [[nodiscard]] bool start(LimitScope scope, const Limits& limits);
   [[nodiscard]] bool reserve(LimitScope scope, const Limits& limits, std::int64_t tokens);
   [[nodiscard]] bool charge(LimitScope scope, const Limits& limits);
+  [[nodiscard]] bool start_shared(const Limits& limits);
+  [[nodiscard]] bool reserve_budget(const Limits& limits, const Charge& charge);
   [[nodiscard]] bool has_request_left(LimitScope scope, const Limits& limits);
 
   [[nodiscard]] std::optional<LimitScope> look_at_requests(const LimitSet& limits);
@@ -139,6 +155,7 @@ class Admission {
   std::optional<BudgetMet> budget_met_;
   std::optional<std::int64_t> reserved_;
   RateReport report_;
+  Shortage shortage_ = Shortage::kNone;
 };
 
 }  // namespace insula::gateway

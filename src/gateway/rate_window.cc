@@ -146,6 +146,13 @@ RateDecision RateWindow::look(std::int64_t limit) const {
   return decision;
 }
 
+std::int64_t RateWindow::counted() const {
+  const Ring& ring = *ring_.load();
+  const std::uint64_t head = ring.head;
+  const std::int64_t since = ring.axis().now(clock_) - kWindowNs;
+  return static_cast<std::int64_t>(head - first_after(ring, since, head, ring.capacity() - 1));
+}
+
 Result<> RateWindow::grow(std::int64_t limit) {
   Ring& old = *ring_.load();
   if (std::min(limit, kRateLimitMax) < static_cast<std::int64_t>(old.capacity())) return {};

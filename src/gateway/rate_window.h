@@ -58,6 +58,10 @@ class RateWindow final : public RequestLimiter {
   /// The same numbers without admitting anything; `admitted` says whether one would be.
   [[nodiscard]] RateDecision look(std::int64_t limit) const override;
 
+  /// How many were admitted in the last window. An admission that is under way may not be among
+  /// them.
+  [[nodiscard]] std::int64_t counted() const;
+
   /// Makes room for `limit`. Admissions by other threads wait while the log is copied, about a
   /// microsecond a thousand entries. Errors: fail_errno; the old ring then serves on.
   Result<> grow(std::int64_t limit);

@@ -27,6 +27,7 @@
 #include "gateway/issuer_keys.h"
 #include "gateway/platform_watch.h"
 #include "gateway/provider_addresses.h"
+#include "gateway/redis_limit_store.h"
 #include "gateway/resident.h"
 #include "http/server.h"
 #include "net/listener.h"
@@ -80,6 +81,13 @@ Result<AddressPolicy> provider_policy(const GatewayOptions& options) {
   return AddressPolicy(std::move(opened));
 }
 
+/// Nothing to call when limits are this gateway's own.
+Result<std::function<std::unique_ptr<LimitStore>()>> limit_store_of(const GatewayOptions& options) {
+  if (options.limits_redis.url.empty()) return std::function<std::unique_ptr<LimitStore>()>();
+  INSULA_TRY(const redis::ClientOptions redis, options.limits_redis.client_options());
+  return [redis] { return std::make_unique<RedisLimitStore>(redis); };
+}
+
 /// The parts of the process beside the gateway itself, on the main thread's loop.
 class Process {
  public:
@@ -116,6 +124,7 @@ class Process {
   Task<Result<>> start() {
     INSULA_CO_TRY(const auto tls, certificate_.load());
     INSULA_CO_TRY(std::vector<Fd> sockets, listening_sockets(options_));
+    INSULA_CO_TRY(auto limit_store, limit_store_of(options_));
     const GatewaySettings settings{
         .directory = directory(),
         .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
@@ -123,7 +132,8 @@ class Process {
         .body_bytes_max = options_.body_bytes_max,
         .timeouts = {},
         .access_log = options_.access_log,
-        .tracing = options_.tracing};
+        .tracing = options_.tracing,
+        .limit_store = std::move(limit_store)};
     INSULA_CO_TRY(gateway_, Gateway::create(settings, loop_.clock(), registry_, log_));
     INSULA_CO_TRY(AddressPolicy policy, provider_policy(options_));
     providers_ =

@@ -9,6 +9,7 @@
 
 #include "gateway/access_log.h"
 #include "gateway/span_exporter.h"
+#include "gateway/limits_redis.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
@@ -31,6 +32,8 @@ struct GatewayOptions {
   /// Networks such as `10.0.0.0/8` in which providers may be although they are not the internet,
   /// and may be asked over plain HTTP.
   std::vector<std::string> provider_networks = {};
+  /// Where limits are shared with other gateways.
+  LimitsRedis limits_redis = {};
   /// PEM files. Both empty: plain HTTP.
   std::filesystem::path tls_certificate;
   std::filesystem::path tls_key;

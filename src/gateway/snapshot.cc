@@ -155,7 +155,12 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(retries_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(prefixes_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(tls_, [](const auto& entry) { return entry.second.expired(); });
-  const auto spent = [](const auto& entry) { return entry.second.running.expired(); };
+  // Shared windows stay until all of what was used of them has left them.
+  const auto spent = [](const auto& entry) {
+    const Counted& counted = entry.second;
+    return counted.running.expired() && counted.requests.expired() && counted.tokens.expired() &&
+           counted.budget.expired();
+  };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
   if (std::exchange(files_may_be_spent_, false)) remove_spent_files();
 }
@@ -372,6 +377,10 @@ Limits SnapshotBuilder::limits_of(const std::string& owner,
   }
   auto opened = open_windows(owner, counted, limits);
   if (opened) opened = open_budget(of, counted, limits);
+  if (opened && shared_ != nullptr) {
+    share_running(owner, counted, limits);
+    share_budget(owner, counted, limits);
+  }
   if (!opened && !counted.without_window)
     log_.error("not served: what its limits count cannot be opened", "of", owner, "err",
                opened.error());
@@ -389,10 +398,12 @@ bool SnapshotBuilder::take_room_for_windows(const LimitConfig& limits) {
 }
 
 Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counted, Limits& limits) {
+  std::shared_ptr<RateWindow> requests;
+  std::shared_ptr<TokenWindow> tokens;
   const auto file = [&](const char* extension) { return directory_ / (owner + extension); };
   if (limits.most.requests_per_hour) {
     counted.requests_per_hour = *limits.most.requests_per_hour;
-    std::shared_ptr<RateWindow> requests = counted.requests.lock();
+    requests = counted.requests.lock();
     if (requests == nullptr) {
       INSULA_TRY(requests, RateWindow::open(file(kRequestsExtension), counted.requests_per_hour,
                                             clock_, boot_));
@@ -401,17 +412,18 @@ Result<> SnapshotBuilder::open_windows(const std::string& owner, Counted& counte
       counted.too_small = false;
     }
     make_room(owner, counted, *requests);
-    limits.requests = std::move(requests);
+    limits.requests = requests;
   }
   if (limits.most.tokens_per_minute) {
-    std::shared_ptr<TokenWindow> tokens = counted.tokens.lock();
+    tokens = counted.tokens.lock();
     if (tokens == nullptr) {
       INSULA_TRY(tokens, TokenWindow::open(file(kTokensExtension), clock_, boot_));
       if (tokens->began_full()) tell_full(owner);
       counted.tokens = tokens;
     }
-    limits.tokens = std::move(tokens);
+    limits.tokens = tokens;
   }
+  if (shared_ != nullptr) share_windows(owner, counted, requests, tokens, limits);
   return {};
 }
 

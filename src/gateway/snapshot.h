@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,9 @@
 #include "telemetry/log.h"
 
 namespace insula::gateway {
+
+class SharedLimit;
+class SharedLimits;
 
 /// What each member of a tenant is held to.
 struct MemberLimits {
@@ -142,6 +146,9 @@ class SnapshotBuilder {
     read_used_ = std::move(read);
   }
 
+  /// Windows are shared with other gateways from the next build() on.
+  void share_limits(SharedLimits& shared) { shared_ = &shared; }
+
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
   /// Writes the logs of admissions to disk, and tries again to make those larger that must be.
@@ -163,6 +170,10 @@ class SnapshotBuilder {
     std::weak_ptr<std::atomic<std::int64_t>> running;
     std::weak_ptr<MemberTable> members;
     std::weak_ptr<BudgetAccount> budget;
+    std::weak_ptr<SharedLimit> requests_share;
+    std::weak_ptr<SharedLimit> tokens_share;
+    std::weak_ptr<SharedLimit> running_share;
+    std::array<std::weak_ptr<SharedLimit>, kBudgetKinds.size()> budget_shares;
     std::string budget_of;  // uid and currency: those of another begin anew
     std::int64_t requests_per_hour = 0;
     bool too_small = false;
@@ -193,6 +204,14 @@ class SnapshotBuilder {
   /// Whether there is room for the windows that these limits need; takes it.
   [[nodiscard]] bool take_room_for_windows(const LimitConfig& limits);
   [[nodiscard]] Result<> open_windows(const std::string& owner, Counted& counted, Limits& limits);
+  /// Has the limits shared, if there is whom to share them with.
+  void share_windows(const std::string& owner,
+                     Counted& counted,
+                     const std::shared_ptr<RateWindow>& requests,
+                     const std::shared_ptr<TokenWindow>& tokens,
+                     Limits& limits);
+  void share_running(const std::string& owner, Counted& counted, Limits& limits);
+  void share_budget(const std::string& owner, Counted& counted, Limits& limits);
   void tell_full(const std::string& owner);
   void make_room(const std::string& owner, Counted& counted, RateWindow& log);
   [[nodiscard]] std::vector<std::shared_ptr<Endpoint>> endpoints_of(
@@ -226,6 +245,7 @@ class SnapshotBuilder {
   std::map<std::string, Counted> counted_;  // by owner
   std::size_t windows_max_;
   std::function<Result<UsedThisMonth>(const std::string& currency)> read_used_;
+  SharedLimits* shared_ = nullptr;
   // Of the snapshot that is being built.
   std::string currency_;
   std::optional<UsedThisMonth> used_;

@@ -172,6 +172,11 @@ void TokenWindow::settle(std::int64_t reserved, std::int64_t used) {
   held_ -= reserved;
 }
 
+std::int64_t TokenWindow::counted() {
+  forget_before(bucket_now());
+  return held_;
+}
+
 void TokenWindow::note_change(std::int64_t now) {
   layout().newest.store(now, std::memory_order_relaxed);
   changed_.store(true, std::memory_order_relaxed);

@@ -48,6 +48,9 @@ class TokenWindow final : public TokenLimiter {
   RateDecision reserve(std::int64_t tokens, std::int64_t limit) override;
   void settle(std::int64_t reserved, std::int64_t used) override;
 
+  /// What is settled in the window and reserved.
+  [[nodiscard]] std::int64_t counted();
+
   /// Lets go of what has left the window, and writes the file to the disk when something changed.
   /// Blocking; call it about once a second from a thread that may block, or at least every week.
   void flush();

@@ -34,6 +34,7 @@
 namespace insula::gateway {
 
 class Request;
+class SharedLimits;
 class WaitingRoom;
 
 /// How long things may take. Deadlines are checked every kSweepInterval, so each may last that much
@@ -73,6 +74,8 @@ struct WorkerSettings {
   Timeouts timeouts;
   /// Where requests wait for an endpoint; null: nowhere.
   WaitingRoom* waiting_room = nullptr;
+  /// What limits are shared with other gateways; null: none is.
+  SharedLimits* shared_limits = nullptr;
 };
 
 /// One event loop of the gateway with its connections, pools and caches. Nothing in it is shared

@@ -31,6 +31,11 @@ int gateway(std::span<const std::string> arguments) {
       .text("--access-log-size", access_log_size, "that it and its older files may have")
       .text("--otlp-endpoint", gateway.tracing.endpoint, "collector of traces")
       .text("--trace-ratio", trace_ratio, "part of the traces that is exported")
+      .text("--limits-redis", gateway.limits_redis.url,
+            "where limits are shared with other gateways")
+      .text("--limits-redis-password-file", gateway.limits_redis.password_file,
+            "the password of that")
+      .text("--limits-redis-ca", gateway.limits_redis.ca_file, "who signed its certificate")
       .toggle("--tls", tls, "serve HTTPS");
   log.declare(options);
   if (const auto over = options.parse(arguments)) return *over;

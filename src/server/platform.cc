@@ -160,6 +160,11 @@ ProcessSpec gateway_process(const UpOptions& options,
   add_flag(spec, "--access-log-size", options.gateway_access_log_size);
   add_flag(spec, "--otlp-endpoint", options.gateway_otlp_endpoint);
   add_flag(spec, "--trace-ratio", options.gateway_trace_ratio);
+  if (!options.limits_redis.url.empty()) {
+    add_flag(spec, "--limits-redis", options.limits_redis.url);
+    add_flag(spec, "--limits-redis-password-file", options.limits_redis.password_file);
+    add_flag(spec, "--limits-redis-ca", options.limits_redis.ca_file);
+  }
   spec.descriptors = listeners;
   if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
   spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little

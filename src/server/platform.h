@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "gateway/limits_redis.h"
 #include "server/accounts.h"
 #include "server/platform_state.h"
 #include "server/supervisor.h"
@@ -24,6 +25,7 @@ struct UpOptions {
   std::string gateway_access_log_size = "1Gi";
   std::string gateway_otlp_endpoint;  // empty: no traces are exported
   std::string gateway_trace_ratio = "1";
+  gateway::LimitsRedis limits_redis;
   bool demo = false;
   bool detach = false;
 

@@ -64,6 +64,12 @@ void declare(cli::Options& options, UpOptions& up) {
             "export the gateway's traces to this collector, such as http://127.0.0.1:4318")
       .text("--gateway-trace-ratio", up.gateway_trace_ratio,
             "part of the traces begun at the gateway that is exported, 0 to 1")
+      .text("--limits-redis", up.limits_redis.url,
+            "share limits and budgets with other gateways through this Redis or Valkey, such as "
+            "rediss://limits.example:6379; by default they are this gateway's own")
+      .text("--limits-redis-password-file", up.limits_redis.password_file, "file with its password")
+      .text("--limits-redis-ca", up.limits_redis.ca_file,
+            "file with who signed its certificate; by default whom the machine trusts")
       .text("--node-name", up.node_name, "name of the node; the host name by default")
       .text("--node-cpu", up.node_cpu,
             "CPUs that pods may request, such as 8; what the machine has by default")

@@ -39,6 +39,16 @@ Result<> check_quantity(std::string_view flag, const std::string& text) {
               fmt::format("{} \"{}\": not a quantity above 0 such as 8 or 64Gi", flag, text));
 }
 
+Result<> check_limits_redis(const gateway::LimitsRedis& limits) {
+  if (limits.url.empty()) {
+    if (limits.password_file.empty() && limits.ca_file.empty()) return {};
+    return fail(ErrorCode::kInvalid,
+                "--limits-redis-password-file and --limits-redis-ca are for --limits-redis only");
+  }
+  INSULA_TRY_VOID(limits.client_options());
+  return {};
+}
+
 Result<> check_node_name(const std::string& name) {
   const api::Complaints complaints = api::check_dns1123_subdomain(name);
   if (complaints.empty()) return {};
@@ -109,6 +119,7 @@ Result<> check_options(const UpOptions& options) {
   INSULA_TRY_VOID(check_address("--api-address", options.api_address));
   INSULA_TRY_VOID(check_address("--gateway-address", options.gateway_address));
   INSULA_TRY_VOID(check_address("--gateway-metrics-address", options.gateway_metrics_address));
+  INSULA_TRY_VOID(check_limits_redis(options.limits_redis));
   INSULA_TRY_VOID(check_node_name(options.node_name));
   INSULA_TRY_VOID(check_quantity("--node-cpu", options.node_cpu));
   INSULA_TRY_VOID(check_quantity("--node-memory", options.node_memory));
