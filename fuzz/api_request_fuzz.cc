@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/custom/kind_catalog.h"
 #include "apiserver/documents.h"
 #include "apiserver/negotiation.h"
 #include "apiserver/request_info.h"
@@ -64,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(
   check_path(method, target);
   (void)negotiate(rest);
   (void)body_format(rest);
-  static ApiDocuments documents;
+  static api::BuiltInKinds kinds;
+  static ApiDocuments documents(kinds);
   if (size < 4096) (void)documents.find(http::target_path(target), rest);
   const std::map<std::string, std::string> labels{{"app", "web"}, {"n", "7"}};
   if (const auto selector = LabelSelector::parse(rest)) (void)selector->matches(labels);

@@ -122,7 +122,7 @@ ApiServer::ApiServer(Registry& registry,
                      Log log,
                      ApiServerOptions options)
     : registry_(registry),
-      kinds_(registry.store()),
+      kinds_(registry.kinds()),
       metrics_registry_(metrics),
       metrics_(metrics, kinds_),
       store_metrics_(register_store_metrics(metrics, registry.store(), kinds_)),

@@ -77,9 +77,6 @@ class ApiServer final : public http::Handler {
 
   Task<> handle(http::Exchange& exchange) override;
 
-  /// The kinds that are served.
-  [[nodiscard]] api::KindCatalog& kinds() { return kinds_; }
-
  private:
   Task<Result<>> serve(Call& call);
   Task<Result<>> serve_document(Call& call);
@@ -114,7 +111,7 @@ class ApiServer final : public http::Handler {
   [[nodiscard]] std::vector<HealthCheck> health_checks() const;
 
   Registry& registry_;
-  KindIndex kinds_;
+  api::KindCatalog& kinds_;
   MetricsRegistry& metrics_registry_;
   ServerMetrics metrics_;
   MetricsRegistry::Registration store_metrics_;

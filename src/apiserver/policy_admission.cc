@@ -58,9 +58,11 @@ class PolicyRun {
  public:
   PolicyRun(const store::Transaction& transaction,
             const AdmissionRequest& request,
-            const CompiledPolicy& compiled)
+            const CompiledPolicy& compiled,
+            api::KindCatalog& kinds)
       : transaction_(transaction),
         request_(request),
+        kinds_(kinds),
         compiled_(compiled),
         fails_(compiled.policy->spec.failure_policy.value_or("Fail") == "Fail") {}
 
@@ -127,7 +129,7 @@ class PolicyRun {
     const auto& param_kind = compiled_.policy->spec.param_kind;
     if (!param_kind || !binding.spec.param_ref) return std::vector<json::Value>(1);
     const api::ParamRef& params = *binding.spec.param_ref;
-    const api::Kind* kind = api::find_kind(param_kind->api_version, param_kind->kind);
+    const api::Kind* kind = kinds_.find(param_kind->api_version, param_kind->kind);
     if (kind == nullptr || !kind->is_stored()) {
       return fail(ErrorCode::kInvalid,
                   fmt::format("failed to find resource referenced by paramKind: '{}, Kind={}'",
@@ -172,6 +174,7 @@ class PolicyRun {
 
   const store::Transaction& transaction_;
   const AdmissionRequest& request_;
+  api::KindCatalog& kinds_;
   const CompiledPolicy& compiled_;
   bool fails_;
 };
@@ -215,7 +218,7 @@ Result<> PolicyAdmission::validate(const store::Transaction& transaction,
     const api::Kind* version =
         AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request);
     if (version == nullptr) continue;
-    PolicyRun run(transaction, request, policy.compiled);
+    PolicyRun run(transaction, request, policy.compiled, kinds_);
     for (const auto& [key, binding] : *policy.bindings) {
       const auto& also = binding->spec.match_resources;
       if (also && AdmissionMatch::of(*also).find(transaction, request) == nullptr) continue;

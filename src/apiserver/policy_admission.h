@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "api/custom/kind_catalog.h"
 #include "api/kind.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/policy_index.h"
@@ -14,11 +15,11 @@ namespace insula::apiserver {
 /// ValidatingAdmissionPolicies: evaluates those in force within the transaction of a write, so that
 /// parameters and namespaces are those that hold when it is stored.
 ///
-/// Lifetime: the store outlives it. Threads: the store's loop.
+/// Lifetime: store and catalog outlive it. Threads: the store's loop.
 /// Spec: Kubernetes, "Validating Admission Policy".
 class PolicyAdmission {
  public:
-  explicit PolicyAdmission(store::Store& store) : index_(store) {}
+  PolicyAdmission(store::Store& store, api::KindCatalog& kinds) : index_(store), kinds_(kinds) {}
 
   /// Warnings, if there are any, take the texts of Warning headers.
   /// Errors: in Kubernetes' words; kInvalid, or what the reason of the validation that failed says.
@@ -28,6 +29,7 @@ class PolicyAdmission {
 
  private:
   PolicyIndex index_;
+  api::KindCatalog& kinds_;
 };
 
 /// Whether the expressions of a policy or a webhook can be compiled; nothing for other kinds.

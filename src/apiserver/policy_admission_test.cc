@@ -243,6 +243,54 @@ TEST_F(PolicyAdmissionTest, ChoosesByNamespaceObjectAndExclusion) {
   }
 }
 
+constexpr const char* kCaps = "/apis/example.com/v1/caps";
+
+std::string cap(std::string_view name, int max) {
+  return fmt::format(
+      R"({{"apiVersion":"example.com/v1","kind":"Cap","metadata":{{"name":"{}"}},"max":{}}})", name,
+      max);
+}
+
+TEST_F(PolicyAdmissionTest, TakesParamsFromCustomObjectsAndAppliesToThem) {
+  constexpr const char* kDefinition = R"({
+    "metadata": {"name": "caps.example.com"},
+    "spec": {
+      "group": "example.com", "scope": "Cluster",
+      "names": {"plural": "caps", "kind": "Cap"},
+      "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+        "type": "object", "properties": {"max": {"type": "integer"}}}}}]}})";
+  ASSERT_EQ(
+      server.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kDefinition)
+          .status,
+      201);
+  const auto made = server.send("POST", kCaps, cap("c", 5));
+  ASSERT_EQ(made.status, 201) << made.body;
+  put_in_force(
+      policy(R"x({"expression":"int(object.data.n) <= params.max"})x",
+             R"x(,"paramKind":{"apiVersion":"example.com/v1","kind":"Cap"})x"),
+      binding(R"(["Deny"])", R"(,"paramRef":{"name":"c","parameterNotFoundAction":"Deny"})"));
+  EXPECT_EQ(why_not(R"({"n":"5"})"), "");
+  EXPECT_NE(why_not(R"({"n":"6"})"), "");
+
+  const std::string about_caps = R"({"metadata":{"name":"caps"},"spec":{
+      "matchConstraints":{"resourceRules":[{"apiGroups":["example.com"],"apiVersions":["*"],
+        "operations":["CREATE","UPDATE"],"resources":["*"]}]},
+      "validations":[{"expression":"object.max < 100 && request.kind.kind == 'Cap'"}]}})";
+  ASSERT_EQ(post("validatingadmissionpolicies", about_caps).status, 201);
+  ASSERT_EQ(post("validatingadmissionpolicybindings", R"({"metadata":{"name":"caps"},
+      "spec":{"policyName":"caps","validationActions":["Deny"]}})")
+                .status,
+            201);
+  EXPECT_EQ(server.send("POST", kCaps, cap("small", 99)).status, 201);
+  const auto refused = server.send("POST", kCaps, cap("large", 100));
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_THAT(message(refused), HasSubstr("caps.example.com \"large\" is forbidden"));
+  auto patch = server.request("PATCH", std::string(kCaps) + "/small");
+  patch.headers.set("Content-Type", "application/merge-patch+json");
+  patch.body = R"({"max":101})";
+  EXPECT_EQ(server.send(std::move(patch)).status, 422);
+}
+
 TEST_F(PolicyAdmissionTest, TakesParamsFromObjects) {
   const std::string with_params =
       R"x(,"paramKind":{"apiVersion":"v1","kind":"ConfigMap"},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/kind.h"
+#include "apiserver/kind_index.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
 #include "apiserver/service_address.h"
@@ -157,6 +158,9 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
   ~Registry();
 
+  /// The kinds there are at present.
+  [[nodiscard]] api::KindCatalog& kinds() { return kinds_; }
+
   /// Of the subresource scale: the Scale; of others: the object.
   [[nodiscard]] Result<store::EntryPtr> get(const Target& target) const;
   [[nodiscard]] Result<ObjectList> list(const Target& target, const ListQuery& query) const;
@@ -241,6 +245,7 @@ class Registry {
   const Clock& clock_;
   Random& random_;
   ServiceRange services_;
+  KindIndex kinds_;
   std::unique_ptr<WriteAdmission> admission_;
 };
 

@@ -94,7 +94,8 @@ Registry::Registry(store::Store& store, const Clock& clock, Random& random, Serv
       clock_(clock),
       random_(random),
       services_(services),
-      admission_(std::make_unique<WriteAdmission>(store, random)) {}
+      kinds_(store),
+      admission_(std::make_unique<WriteAdmission>(store, random, kinds_)) {}
 
 Registry::~Registry() = default;
 

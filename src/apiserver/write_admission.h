@@ -9,11 +9,11 @@ namespace insula::apiserver {
 
 /// Those who have a say about writes beyond the server's own rules.
 ///
-/// Lifetime: the store outlives it. Threads: the store's loop.
+/// Lifetime: store and catalog outlive it. Threads: the store's loop.
 class WriteAdmission {
  public:
-  WriteAdmission(store::Store& store, Random& random)
-      : policies_(store), webhooks_(store, random) {}
+  WriteAdmission(store::Store& store, Random& random, api::KindCatalog& kinds)
+      : policies_(store, kinds), webhooks_(store, random) {}
 
   [[nodiscard]] PolicyAdmission& policies() { return policies_; }
 

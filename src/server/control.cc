@@ -116,7 +116,7 @@ class ControlPlane {
         ControlLoops::Options{
             .ca_pem = ca,
             .gateway_url = options_.gateway_url,
-            .kinds = &api_->kinds(),
+            .kinds = &registry_->kinds(),
             .make_token =
                 [this](const api::ServiceAccount& account, const api::Secret& secret) {
                   return token_issuer_->token_of_secret(account, secret);
