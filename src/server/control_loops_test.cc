@@ -102,7 +102,7 @@ class ControlLoopsTest : public ::testing::TestWithParam<Door> {
         ControlLoops::Options{
             .ca_pem = "CA",
             .gateway_url = "http://gw",
-            .kinds = &api_.kinds(),
+            .kinds = &registry_.kinds(),
             .make_token = [](const api::ServiceAccount&,
                              const api::Secret&) { return Result<std::string>("token"); },
             .make_certificate =
