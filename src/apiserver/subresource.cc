@@ -22,6 +22,7 @@ namespace {
 /// A LabelSelector as a query string spells it: `a=b,tier in (x,y)`.
 std::string selector_text(const api::LabelSelector& selector) {
   std::vector<std::string> parts;
+  parts.reserve(selector.match_labels.size() + selector.match_expressions.size());
   for (const auto& [key, value] : selector.match_labels)
     parts.push_back(fmt::format("{}={}", key, value));
   for (const auto& rule : selector.match_expressions) {

@@ -167,9 +167,9 @@ Result<http::Origin> WebhookClient::origin_of_service(const api::ServiceReferenc
   }
   std::vector<net::Address> addresses;
   const auto take = [&](const store::EntryPtr& each) {
-    for (net::Address& address :
+    for (const net::Address& address :
          ready_addresses(*object_of<api::EndpointSlice>(*each), service.name, *port))
-      addresses.push_back(std::move(address));
+      addresses.push_back(address);
     return true;
   };
   const auto read = store_.scan(
