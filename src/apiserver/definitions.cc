@@ -34,6 +34,7 @@ std::vector<DefinitionPtr> definitions_of(const store::Transaction& transaction,
 
 std::vector<const CustomResourceDefinition*> pointers(const std::vector<DefinitionPtr>& all) {
   std::vector<const CustomResourceDefinition*> out;
+  out.reserve(all.size());
   for (const DefinitionPtr& each : all)
     out.push_back(each.get());
   return out;
