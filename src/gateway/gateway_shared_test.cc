@@ -39,7 +39,7 @@ class CommonStoreClient final : public LimitStore {
 
 /// The test's gateway, and another one for the same tenants.
 class GatewaySharedTest : public GatewayTest {
- protected:
+ public:
   GatewaySharedTest() {
     store_.rules.say_fresh();
     settings_.limit_store = [this] { return std::make_unique<CommonStoreClient>(store_); };

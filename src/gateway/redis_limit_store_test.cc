@@ -243,6 +243,7 @@ class ThreeReplicas : public RedisLimitStoreTest {
   Task<> use(std::function<bool()> done) {
     std::atomic<bool> stop = false;
     std::vector<std::jthread> threads;
+    threads.reserve(replicas_.size());
     for (const auto& replica : replicas_) {
       threads.emplace_back([this, &replica, &stop] {
         while (!stop) {

@@ -81,7 +81,7 @@ Shortage SharedLimit::miss(std::int64_t need) {
   const bool is_stale = lease_->now().time_since_epoch().count() - answered_ > kStaleAfter.count();
   if (state == State::kClosed && !is_stale) return Shortage::kClosed;
   // Another may have needed more than this one.
-  if (state == State::kDry && !is_stale && need > free()) return Shortage::kNone;
+  if (state == State::kDry && !is_stale && need > room_) return Shortage::kNone;
   // It is asked again soon anyhow when it had nothing a moment ago.
   if (!starved_) lease_->wake();
   return Shortage::kAsking;
@@ -165,9 +165,12 @@ Result<std::optional<LimitDemand>> SharedLimit::demand(SteadyTime now, bool all)
   if ((surplus > stock || expired) && !lower(counted + stock) && expired)
     return fail(ErrorCode::kConflict, "a limit is in use");
   LimitDemand demand = have();
-  demand.need = need;
-  demand.least = need == 0 ? 0 : std::min(least, need);
-  demand.want = std::max<std::int64_t>(stock - (demand.have - counted), 0);
+  idle_ = std::max<std::int64_t>(demand.have - counted, 0);
+  needed_before_ = need;
+  // What is held and not in use goes to those who wait, too.
+  demand.need = std::max<std::int64_t>(need - idle_, 0);
+  if (demand.need > 0) demand.least = std::max<std::int64_t>(std::min(least, need) - idle_, 1);
+  demand.want = std::max<std::int64_t>(stock - idle_, 0);
   busy_ = wanted > 0 || need > 0 || hungry_ || starved_;
   const bool is_known = demand.have == reported_ && need == 0 && demand.want == 0 && !busy_;
   if (is_known && !all) return std::nullopt;
@@ -179,9 +182,10 @@ void SharedLimit::settle(const LimitDemand& demand, const LimitLoan& loan, Stead
   reported_ = demand.have + loan.granted;
   held_ += loan.granted;
   free_.store(std::max<std::int64_t>(loan.free, 0), std::memory_order_relaxed);
+  room_ = std::max<std::int64_t>(loan.free, 0) + idle_ + loan.granted;
   hungry_ = loan.hungry;
   starved_ = demand.need > loan.granted;
-  promised_ = std::min(demand.need, loan.granted);
+  promised_ = std::min(needed_before_, idle_ + loan.granted);
   promised_until_ = now + kPromise;
   if (starved_ && (!loan.open || !loan.is_member)) {
     state_ = State::kClosed;

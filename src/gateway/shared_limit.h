@@ -194,6 +194,8 @@ class SharedLimit {
   std::atomic<std::int64_t> needed_{0};
   std::atomic<std::int64_t> least_{INT64_MAX};
   std::atomic<std::int64_t> free_{0};
+  /// What one request could have had when the store was last asked.
+  std::atomic<std::int64_t> room_{0};
   std::atomic<State> state_{State::kAsking};
   /// The store was told of a need that it had nothing for.
   std::atomic<bool> starved_{false};
@@ -206,7 +208,9 @@ class SharedLimit {
 
   bool busy_ = false;
   int empty_answers_ = 0;
-  std::int64_t promised_ = 0;  // lent to requests that have yet to take it
+  std::int64_t idle_ = 0;           // held and not in use, at the last demand
+  std::int64_t needed_before_ = 0;  // by those who waited then
+  std::int64_t promised_ = 0;       // held for requests that have yet to take it
   SteadyTime promised_until_;
   std::optional<LimitDemand> leftover_;
   std::int64_t taken_before_ = 0;  // in the second before the present one

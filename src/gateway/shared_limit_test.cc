@@ -61,6 +61,7 @@ TEST(SharedLimit, GivesNothingBackThatIsBeingTakenByOtherThreads) {
   std::atomic<bool> stop = false;
   std::atomic<std::int64_t> admitted = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(2);
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&] {
       while (!stop)

@@ -156,10 +156,11 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   std::erase_if(prefixes_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(tls_, [](const auto& entry) { return entry.second.expired(); });
   // Shared windows stay until all of what was used of them has left them.
-  const auto spent = [](const auto& entry) {
+  const auto spent = [this](const auto& entry) {
     const Counted& counted = entry.second;
-    return counted.running.expired() && counted.requests.expired() && counted.tokens.expired() &&
-           counted.budget.expired();
+    return counted.running.expired() &&
+           (shared_ == nullptr ||
+            (counted.requests.expired() && counted.tokens.expired() && counted.budget.expired()));
   };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
   if (std::exchange(files_may_be_spent_, false)) remove_spent_files();

@@ -95,7 +95,7 @@ Task<Result<Reply>> Client::exchange(std::string request) {
       Loop::current().now() + options_.reply_timeout,
       [](Client& self, std::string bytes) -> Task<Result<Reply>> {
         INSULA_CO_TRY_VOID(co_await self.stream_->write(bytes));
-        std::array<char, kReadBytes> buffer;
+        std::array<char, kReadBytes> buffer{};
         for (;;) {
           INSULA_CO_TRY(auto reply, parse_reply(self.received_, self.options_.replies));
           if (reply) {

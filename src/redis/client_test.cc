@@ -66,7 +66,7 @@ class ScriptedServer {
       const Step& step = steps_[next_];
       const std::string wanted = command_bytes(step.command);
       while (received.size() < wanted.size()) {
-        std::array<char, 4096> buffer;
+        std::array<char, 4096> buffer{};
         const auto got = co_await stream.read(buffer);
         if (!got || *got == 0) co_return;
         received.append(buffer.data(), *got);

@@ -38,6 +38,7 @@ class LiveRedis {
         kProgram, "--port",       "0",  "--unixsocket", path,        "--dir", dir_.path(), "--save",
         "",       "--appendonly", "no", "--logfile",    dir_ / "log"};
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments)
       argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
