@@ -93,7 +93,7 @@ class Helm(unittest.TestCase):
             self.waited("upgrade", "--set=greeting=again")
             self.assertEqual(self.get("configmap", "web-settings")["data"]["greeting"], "again")
             self.assertEqual(self.get("configmap", "web-upgraded")["data"], {"revision": "2"})
-            self.assertEqual(self.get("pod", "web-migrate")["status"]["phase"], "Succeeded")
+            self.assertEqual(self.get("job", "web-migrate")["status"]["succeeded"], 1)
             self.assertEqual(self.history(), [(1, "superseded"), (2, "deployed")])
         with self.subTest("get gives back what was rendered"):
             self.assertIn("greeting: again", self.helm("get", "values", "web").stdout)
