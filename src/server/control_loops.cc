@@ -5,6 +5,7 @@
 
 #include "api/gen/apiextensions_v1.h"
 #include "api/gen/apps_v1.h"
+#include "api/gen/batch_v1.h"
 #include "api/gen/certificates_v1.h"
 #include "api/gen/coordination_v1.h"
 #include "api/gen/core_v1.h"
@@ -21,6 +22,7 @@
 #include "controllers/endpoints/controller.h"
 #include "controllers/garbage/controller.h"
 #include "controllers/ingress/controller.h"
+#include "controllers/job/controller.h"
 #include "controllers/namespaces/controller.h"
 #include "controllers/nodes/controller.h"
 #include "controllers/replicaset/controller.h"
@@ -62,6 +64,7 @@ struct ControlLoops::Parts {
         limit_ranges(client, {}, runtime.log),
         deployments(client, {}, runtime.log),
         sets(client, {}, runtime.log),
+        jobs(client, {}, runtime.log),
         policies(client, {}, runtime.log),
         tenants(client, {}, runtime.log),
         signing_requests(client, {}, runtime.log),
@@ -74,6 +77,7 @@ struct ControlLoops::Parts {
         definitions(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
+        job_events(client, runtime, "job-controller"),
         garbage_events(client, runtime, "garbage-collector-controller"),
         tenant_events(client, runtime, "tenant-controller"),
         ingress_events(client, runtime, "ingress-controller"),
@@ -86,6 +90,7 @@ struct ControlLoops::Parts {
         token_loop(client, runtime, {token_secrets, accounts}, options.ca_pem, options.make_token),
         deployment_loop(client, runtime, {deployments, sets, pods}, deployment_events),
         set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, set_events),
+        job_loop(client, runtime, {jobs, pods}, job_events),
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
@@ -129,6 +134,7 @@ struct ControlLoops::Parts {
             {"limitranges", &limit_ranges},
             {"deployments", &deployments},
             {"replicasets", &sets},
+            {"jobs", &jobs},
             {"networkpolicies", &policies},
             {"tenants", &tenants},
             {"certificatesigningrequests", &signing_requests},
@@ -155,6 +161,7 @@ struct ControlLoops::Parts {
   Informer<api::LimitRange> limit_ranges;
   Informer<api::Deployment> deployments;
   Informer<api::ReplicaSet> sets;
+  Informer<api::Job> jobs;
   Informer<api::NetworkPolicy> policies;
   Informer<api::Tenant> tenants;
   Informer<api::CertificateSigningRequest> signing_requests;
@@ -168,6 +175,7 @@ struct ControlLoops::Parts {
 
   EventRecorder deployment_events;
   EventRecorder set_events;
+  EventRecorder job_events;
   EventRecorder garbage_events;
   EventRecorder tenant_events;
   EventRecorder ingress_events;
@@ -177,6 +185,7 @@ struct ControlLoops::Parts {
   controllers::TokenSecretController token_loop;
   controllers::DeploymentController deployment_loop;
   controllers::ReplicaSetController set_loop;
+  controllers::JobController job_loop;
   controllers::EndpointsController endpoints_loop;
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
@@ -197,6 +206,7 @@ ControlLoops::~ControlLoops() = default;
 void ControlLoops::start() {
   parts_->deployment_events.start();
   parts_->set_events.start();
+  parts_->job_events.start();
   parts_->garbage_events.start();
   parts_->tenant_events.start();
   parts_->ingress_events.start();
@@ -205,6 +215,7 @@ void ControlLoops::start() {
   parts_->token_loop.start();
   parts_->deployment_loop.start();
   parts_->set_loop.start();
+  parts_->job_loop.start();
   parts_->endpoints_loop.start();
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();

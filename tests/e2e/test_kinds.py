@@ -31,7 +31,7 @@ ROWS = (
     ("priorityclasses", "kept", ["100", "false", "PreemptLowerPriority"]),
     ("runtimeclasses", "kept", ["kept"]),
 )
-SILENT = ("controllerrevisions", "podtemplates", "ingresses", "ingressclasses")
+SILENT = ("jobs", "controllerrevisions", "podtemplates", "ingresses", "ingressclasses")
 
 
 class Kinds(unittest.TestCase):

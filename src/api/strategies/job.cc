@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include "api/columns/batch.h"
 #include "api/defaulting/batch.h"
+#include "api/pod_support.h"
 #include "api/strategies/erased.h"
 #include "api/strategies/strategies.h"
 #include "api/validation/batch.h"
@@ -29,6 +32,22 @@ void prepare_for_create(Job& object) {
                                                      object.metadata.uid);
 }
 
+std::vector<std::string> warnings(const void* object) {
+  const JobSpec& spec = static_cast<const Job*>(object)->spec;
+  std::vector<std::string> out =
+      unsupported_fields(spec.template_.spec, FieldPath("spec.template.spec"));
+  const auto warn = [&out](bool is_set, std::string_view field, std::string_view consequence) {
+    if (is_set)
+      out.push_back(
+          fmt::format("spec.{}: not enforced by this server yet: {}", field, consequence));
+  };
+  warn(spec.pod_failure_policy.has_value(), "podFailurePolicy", "every failed pod counts");
+  warn(spec.success_policy.has_value(), "successPolicy", "all completions are waited for");
+  warn(spec.backoff_limit_per_index.has_value(), "backoffLimitPerIndex",
+       "failures count for the whole Job, against backoffLimit");
+  return out;
+}
+
 constexpr KindStrategy kStrategy{
     .kind = kind_of<Job>,
     .set_defaults = erased::change<Job, set_defaults>,
@@ -37,7 +56,7 @@ constexpr KindStrategy kStrategy{
     .spec_changed = erased::spec_changed<Job>,
     .validate = erased::check<Job, validate>,
     .validate_update = erased::check_from<Job, validate_update>,
-    .warnings = [](const void*) { return erased::not_acted_on("Job", "it has no pods"); },
+    .warnings = warnings,
     .columns = job_columns,
     .cells = erased::row<Job, cells>,
     .selectable_fields = kFields,
