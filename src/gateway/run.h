@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "gateway/access_log.h"
-#include "gateway/span_exporter.h"
 #include "gateway/limits_redis.h"
+#include "gateway/span_exporter.h"
 #include "telemetry/log.h"
 
 namespace insula::gateway {
