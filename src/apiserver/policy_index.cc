@@ -1,23 +1,9 @@
 #include "apiserver/policy_index.h"
 
-#include <array>
-
 #include "apiserver/object.h"
-#include "base/check.h"
 #include "cel/type.h"
 
 namespace insula::apiserver {
-
-namespace {
-
-constexpr std::size_t kTakeMax = 500;
-
-std::array<const api::Kind*, 2> mirrored_kinds() {
-  return {&api::kind_of<api::ValidatingAdmissionPolicy>(),
-          &api::kind_of<api::ValidatingAdmissionPolicyBinding>()};
-}
-
-}  // namespace
 
 CompiledPolicy CompiledPolicy::compile(std::shared_ptr<const api::ValidatingAdmissionPolicy> policy,
                                        api::FieldErrors& errors) {
@@ -58,8 +44,14 @@ CompiledPolicy CompiledPolicy::compile(std::shared_ptr<const api::ValidatingAdmi
   return out;
 }
 
+PolicyIndex::PolicyIndex(store::Store& store)
+    : mirror_(store,
+              {&api::kind_of<api::ValidatingAdmissionPolicy>(),
+               &api::kind_of<api::ValidatingAdmissionPolicyBinding>()},
+              *this) {}
+
 const std::vector<PolicyIndex::Policy>& PolicyIndex::in_force() {
-  if (!refresh()) return in_force_;
+  if (!mirror_.refresh()) return in_force_;
   in_force_.clear();
   for (const auto& [name, compiled] : policies_) {
     const auto bindings = bindings_.find(name);
@@ -68,44 +60,10 @@ const std::vector<PolicyIndex::Policy>& PolicyIndex::in_force() {
   return in_force_;
 }
 
-/// Whether anything has changed.
-bool PolicyIndex::refresh() {
-  if (watches_.empty()) {
-    rebuild();
-    return true;
-  }
-  bool changed = false;
-  for (auto& [kind, watch] : watches_) {
-    while (watch.ready().is_set()) {
-      const auto changes = watch.take(kTakeMax);
-      if (!changes) {
-        rebuild();
-        return true;
-      }
-      for (const store::Change& change : *changes)
-        apply(*kind, *change.entry);
-      changed = true;
-    }
-  }
-  return changed;
-}
-
-void PolicyIndex::rebuild() {
-  watches_.clear();
+void PolicyIndex::clear() {
   policies_.clear();
   bindings_.clear();
   policy_of_binding_.clear();
-  for (const api::Kind* kind : mirrored_kinds()) {
-    const std::string prefix = store_key(*kind, "", "");
-    const auto read = store_.scan(prefix, "", 0, [&](const store::EntryPtr& entry) {
-      apply(*kind, *entry);
-      return true;
-    });
-    INSULA_CHECK(read, "the newest state can always be read");
-    auto watch = store_.watch(prefix, *read);
-    INSULA_CHECK(watch, "what was just read can be watched");
-    watches_.emplace_back(kind, *std::move(watch));
-  }
 }
 
 void PolicyIndex::apply(const api::Kind& kind, const store::Entry& entry) {

@@ -10,6 +10,7 @@
 #include "api/gen/admissionregistration_v1.h"
 #include "api/kind.h"
 #include "apiserver/admission_expression.h"
+#include "apiserver/store_mirror.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
@@ -33,10 +34,9 @@ struct CompiledPolicy {
 
 /// The policies that are in force, in the order of their names, and their bindings.
 ///
-/// Mirrors the stored objects by watches that are read before each use, as RbacIndex does; an
-/// expression is compiled once for each change of its policy.
+/// Mirrors the stored objects; an expression is compiled once for each change of its policy.
 /// Lifetime: the store outlives it. Threads: the store's loop.
-class PolicyIndex {
+class PolicyIndex : private StoreMirror::Index {
  public:
   using Bindings =
       std::map<std::string, std::shared_ptr<const api::ValidatingAdmissionPolicyBinding>>;
@@ -46,19 +46,16 @@ class PolicyIndex {
     const Bindings* bindings = nullptr;
   };
 
-  explicit PolicyIndex(store::Store& store) : store_(store) {}
+  explicit PolicyIndex(store::Store& store);
 
   /// Those with at least one binding. Valid until the next call.
   [[nodiscard]] const std::vector<Policy>& in_force();
 
  private:
-  bool refresh();
-  void rebuild();
-  void apply(const api::Kind& kind, const store::Entry& entry);
+  void clear() override;
+  void apply(const api::Kind& kind, const store::Entry& entry) override;
 
-  store::Store& store_;
-  /// One for each kind; empty before the first use.
-  std::vector<std::pair<const api::Kind*, store::Watch>> watches_;
+  StoreMirror mirror_;
   std::map<std::string, CompiledPolicy> policies_;        // by name
   std::map<std::string, Bindings> bindings_;              // by the policy's name, then their own
   std::map<std::string, std::string> policy_of_binding_;  // by store key

@@ -1,23 +1,14 @@
 #include "apiserver/rbac_index.h"
 
-#include <array>
 #include <utility>
 
 #include "api/gen/meta_v1.h"
 #include "apiserver/object.h"
 #include "apiserver/service_account.h"
-#include "base/check.h"
 
 namespace insula::apiserver {
 
 namespace {
-
-constexpr std::size_t kTakeMax = 500;
-
-std::array<const api::Kind*, 4> mirrored_kinds() {
-  return {&api::kind_of<api::Role>(), &api::kind_of<api::ClusterRole>(),
-          &api::kind_of<api::RoleBinding>(), &api::kind_of<api::ClusterRoleBinding>()};
-}
 
 /// Namespace, kind and name of a subject in one key. Names hold no zero bytes.
 std::string subject_key(std::string_view name_space, std::string_view kind, std::string_view name) {
@@ -38,10 +29,16 @@ std::string subject_key(std::string_view name_space, const api::Subject& subject
 
 }  // namespace
 
+RbacIndex::RbacIndex(store::Store& store)
+    : mirror_(store,
+              {&api::kind_of<api::Role>(), &api::kind_of<api::ClusterRole>(),
+               &api::kind_of<api::RoleBinding>(), &api::kind_of<api::ClusterRoleBinding>()},
+              *this) {}
+
 void RbacIndex::visit(const User& user,
                       std::string_view name_space,
                       const std::function<bool(const Grant&)>& visit) {
-  refresh();
+  mirror_.refresh();
   const auto visit_all = [&](std::string_view where) {
     if (!visit_subject(where, "User", user.name, visit)) return false;
     for (const std::string& group : user.groups) {
@@ -76,34 +73,10 @@ const std::vector<api::PolicyRule>* RbacIndex::rules_of(const Binding& binding) 
   return it == roles_.end() ? nullptr : it->second.get();
 }
 
-void RbacIndex::refresh() {
-  if (watches_.empty()) return rebuild();
-  for (auto& [kind, watch] : watches_) {
-    while (watch.ready().is_set()) {
-      const auto changes = watch.take(kTakeMax);
-      if (!changes) return rebuild();
-      for (const store::Change& change : *changes)
-        apply(*kind, *change.entry);
-    }
-  }
-}
-
-void RbacIndex::rebuild() {
-  watches_.clear();
+void RbacIndex::clear() {
   roles_.clear();
   bindings_.clear();
   by_subject_.clear();
-  for (const api::Kind* kind : mirrored_kinds()) {
-    const std::string prefix = store_key(*kind, "", "");
-    const auto read = store_.scan(prefix, "", 0, [&](const store::EntryPtr& entry) {
-      apply(*kind, *entry);
-      return true;
-    });
-    INSULA_CHECK(read, "the newest state can always be read");
-    auto watch = store_.watch(prefix, *read);
-    INSULA_CHECK(watch, "what was just read can be watched");
-    watches_.emplace_back(kind, *std::move(watch));
-  }
 }
 
 void RbacIndex::apply(const api::Kind& kind, const store::Entry& entry) {

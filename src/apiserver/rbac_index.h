@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/gen/rbac_v1.h"
+#include "apiserver/store_mirror.h"
 #include "apiserver/user.h"
 #include "store/store.h"
 
@@ -26,15 +27,14 @@ struct Grant {
 
 /// Who has been given what: bindings by subject, and the roles that they name.
 ///
-/// Mirrors the stored objects of rbac.authorization.k8s.io by watches that are read before each
-/// lookup: a right holds from the moment that the write which gives it is visible, and ends so,
-/// too. A watch that fell too far behind makes it read everything anew.
+/// Mirrors the stored objects of rbac.authorization.k8s.io: a right holds from the moment that the
+/// write which gives it is visible, and ends so, too.
 ///
 /// Cost: a lookup touches only the bindings of the user and its groups, whatever is stored beside
 /// them. Lifetime: the store outlives it. Threads: the store's loop.
-class RbacIndex {
+class RbacIndex : private StoreMirror::Index {
  public:
-  explicit RbacIndex(store::Store& store) : store_(store) {}
+  explicit RbacIndex(store::Store& store);
 
   /// Calls `visit` with each grant that holds in the namespace, those of the whole cluster first,
   /// until it returns false. Without a namespace: with those of the whole cluster.
@@ -58,9 +58,8 @@ class RbacIndex {
 
   using Rules = std::shared_ptr<const std::vector<api::PolicyRule>>;
 
-  void refresh();
-  void rebuild();
-  void apply(const api::Kind& kind, const store::Entry& entry);
+  void clear() override;
+  void apply(const api::Kind& kind, const store::Entry& entry) override;
   void put_binding(const std::string& key, std::shared_ptr<const Binding> binding);
   void drop_binding(const std::string& key);
   [[nodiscard]] const std::vector<api::PolicyRule>* rules_of(const Binding& binding) const;
@@ -69,9 +68,7 @@ class RbacIndex {
                      std::string_view name,
                      const std::function<bool(const Grant&)>& visit) const;
 
-  store::Store& store_;
-  /// One for each kind; empty before the first lookup.
-  std::vector<std::pair<const api::Kind*, store::Watch>> watches_;
+  StoreMirror mirror_;
   std::unordered_map<std::string, Rules> roles_;                              // by store key
   std::unordered_map<std::string, std::shared_ptr<const Binding>> bindings_;  // by store key
   std::unordered_map<std::string, std::vector<Mention>> by_subject_;

@@ -1,23 +1,14 @@
 #include "apiserver/webhook_index.h"
 
-#include <array>
-
 #include "api/validation/metadata.h"
 #include "apiserver/admission_match.h"
 #include "apiserver/object.h"
-#include "base/check.h"
 
 namespace insula::apiserver {
 
 namespace {
 
-constexpr std::size_t kTakeMax = 500;
 constexpr std::int32_t kTimeoutSeconds = 10;
-
-std::array<const api::Kind*, 2> mirrored_kinds() {
-  return {&api::kind_of<api::MutatingWebhookConfiguration>(),
-          &api::kind_of<api::ValidatingWebhookConfiguration>()};
-}
 
 bool again_if_changed(const api::MutatingWebhook& webhook) {
   return webhook.reinvocation_policy.value_or("Never") == "IfNeeded";
@@ -61,12 +52,18 @@ std::vector<WebhookPtr> webhooks_of(const store::Entry& entry, bool mutating) {
 
 }  // namespace
 
+WebhookIndex::WebhookIndex(store::Store& store)
+    : mirror_(store,
+              {&api::kind_of<api::MutatingWebhookConfiguration>(),
+               &api::kind_of<api::ValidatingWebhookConfiguration>()},
+              *this) {}
+
 std::vector<WebhookCall> WebhookIndex::find(const store::Transaction& transaction,
                                             const AdmissionRequest& request,
                                             bool mutating) {
   std::vector<WebhookCall> out;
   if (!is_admitted(request.resource)) return out;
-  refresh();
+  mirror_.refresh();
   for (const auto& [key, webhooks] : by_configuration_) {
     for (const WebhookPtr& webhook : webhooks) {
       if (webhook->mutating != mutating || webhook->rules.empty()) continue;
@@ -83,36 +80,8 @@ std::vector<WebhookCall> WebhookIndex::find(const store::Transaction& transactio
 }
 
 bool WebhookIndex::empty() {
-  refresh();
+  mirror_.refresh();
   return by_configuration_.empty();
-}
-
-void WebhookIndex::refresh() {
-  if (watches_.empty()) return rebuild();
-  for (auto& [kind, watch] : watches_) {
-    while (watch.ready().is_set()) {
-      const auto changes = watch.take(kTakeMax);
-      if (!changes) return rebuild();
-      for (const store::Change& change : *changes)
-        apply(*kind, *change.entry);
-    }
-  }
-}
-
-void WebhookIndex::rebuild() {
-  watches_.clear();
-  by_configuration_.clear();
-  for (const api::Kind* kind : mirrored_kinds()) {
-    const std::string prefix = store_key(*kind, "", "");
-    const auto read = store_.scan(prefix, "", 0, [&](const store::EntryPtr& entry) {
-      apply(*kind, *entry);
-      return true;
-    });
-    INSULA_CHECK(read, "the newest state can always be read");
-    auto watch = store_.watch(prefix, *read);
-    INSULA_CHECK(watch, "what was just read can be watched");
-    watches_.emplace_back(kind, *std::move(watch));
-  }
 }
 
 void WebhookIndex::apply(const api::Kind& kind, const store::Entry& entry) {

@@ -12,6 +12,7 @@
 #include "api/kind.h"
 #include "apiserver/admission_expression.h"
 #include "apiserver/admission_request.h"
+#include "apiserver/store_mirror.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
@@ -42,11 +43,10 @@ struct WebhookCall {
 
 /// The webhooks there are, by the names of their configurations and then as these list them.
 ///
-/// Mirrors the stored objects by watches that are read before each use, as RbacIndex does.
-/// Lifetime: the store outlives it. Threads: the store's loop.
-class WebhookIndex {
+/// Mirrors the stored objects. Lifetime: the store outlives it. Threads: the store's loop.
+class WebhookIndex : private StoreMirror::Index {
  public:
-  explicit WebhookIndex(store::Store& store) : store_(store) {}
+  explicit WebhookIndex(store::Store& store);
 
   /// Those whose rules and selectors the request meets; their conditions are left to be asked.
   [[nodiscard]] std::vector<WebhookCall> find(const store::Transaction& transaction,
@@ -56,13 +56,11 @@ class WebhookIndex {
   [[nodiscard]] bool empty();
 
  private:
-  void refresh();
-  void rebuild();
-  void apply(const api::Kind& kind, const store::Entry& entry);
+  void clear() override { by_configuration_.clear(); }
 
-  store::Store& store_;
-  /// One for each kind; empty before the first use.
-  std::vector<std::pair<const api::Kind*, store::Watch>> watches_;
+  void apply(const api::Kind& kind, const store::Entry& entry) override;
+
+  StoreMirror mirror_;
   std::map<std::string, std::vector<WebhookPtr>> by_configuration_;  // by store key
 };
 
