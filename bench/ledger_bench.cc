@@ -222,7 +222,8 @@ class Upstream {
 
 /// What the process holds.
 struct Held {
-  double mebibytes = 0;
+  double anonymous_mib = 0;  // memory of its own
+  double mapped_mib = 0;     // pages of mapped files, the log of records among them
   std::int64_t descriptors = 0;
 };
 
@@ -230,8 +231,11 @@ Held held_now() {
   Held held;
   std::int64_t pages = 0;
   std::int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> pages >> resident;
-  held.mebibytes = static_cast<double>(resident * ::sysconf(_SC_PAGESIZE)) / (1 << 20);
+  std::int64_t mapped = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident >> mapped;
+  const double page_mib = static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
+  held.anonymous_mib = static_cast<double>(resident - mapped) * page_mib;
+  held.mapped_mib = static_cast<double>(mapped) * page_mib;
   held.descriptors = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
   return held;
 }
@@ -399,14 +403,15 @@ int compare(const Bill& bill, const Upstream& upstream, const Load& load) {
 void print_result(const Load& load, std::int64_t requests, int different, double seconds) {
   const std::span held(load.held);
   const auto steady = held.subspan(std::min(kLooksOfWarmUp, held.size() - 1));
-  const auto [least, most] = std::ranges::minmax(steady, {}, &Held::mebibytes);
+  const auto [least, most] = std::ranges::minmax(steady, {}, &Held::anonymous_mib);
   const auto [fewest, many] = std::ranges::minmax(steady, {}, &Held::descriptors);
   fmt::print(R"({{"bench":"ledger","requests":{},"different":{},"surprises":{},"seconds":{:.1f},)"
-             R"("mib_min":{:.1f},"mib_max":{:.1f},"mib_end":{:.1f},"descriptors_min":{},)"
+             R"("anonymous_mib_min":{:.1f},"anonymous_mib_max":{:.1f},"mapped_mib_end":{:.1f},)"
+             R"("descriptors_min":{},)"
              R"("descriptors_max":{}}})"
              "\n",
-             requests, different, load.surprises, seconds, least.mebibytes, most.mebibytes,
-             held.back().mebibytes, fewest.descriptors, many.descriptors);
+             requests, different, load.surprises, seconds, least.anonymous_mib, most.anonymous_mib,
+             held.back().mapped_mib, fewest.descriptors, many.descriptors);
 }
 
 Task<> measure(std::int64_t requests, int clients, int& failed) {

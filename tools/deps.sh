@@ -13,7 +13,7 @@ packages_of() {
       libfmt-dev libsimdjson-dev libfyaml-dev libsqlite3-dev libssl-dev libcli11-dev \
       libarchive-dev libnghttp2-dev libre2-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     run) echo crun curl ca-certificates ;;
-    test) echo python3 curl openssl zstd redis-server ;;
+    test) echo python3 curl openssl zstd redis-tools ;;
     bench) echo nginx-light wrk haproxy nghttp2-client openssl ;;
     lint) echo clang-tidy-19 clang-format-19 libclang-rt-19-dev git ;;
     *) echo "tools/deps.sh: no set named $1 (build, run, test, bench, lint)" >&2; exit 2 ;;

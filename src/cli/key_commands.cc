@@ -7,6 +7,7 @@
 #include "cli/budget_options.h"
 #include "cli/command.h"
 #include "cli/commands.h"
+#include "cli/gateway_keys.h"
 #include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -44,6 +45,14 @@ void print_key(const NewKey& key, const SessionOptions& session) {
     print(json::Object{{"tenant", key.tenant}, {"key", key.text}, {"url", key.url}},
           session.output);
   }
+}
+
+/// Waits for the gateway; one that does not come to know the key is no failure of the command.
+Task<> tell_if_unknown(const SessionOptions& session, ExpectedKey expected) {
+  const std::string id = expected.id;
+  if (co_await wait_for_key(session_data_dir(session), std::move(expected))) co_return;
+  fmt::print(stderr, "the gateway does not know of this change to key \"{}\" yet; insula status\n",
+             id);
 }
 
 json::Object to_value(const KeyRow& row) {
@@ -96,6 +105,7 @@ int create(std::span<const std::string> arguments) {
   return run_session("key create", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY(const NewKey key,
                   co_await create_key(client, system_random(), system_clock(), order));
+    co_await tell_if_unknown(session, {.id = key.id});
     print_key(key, session);
     co_return Result<>{};
   });
@@ -118,9 +128,12 @@ int rotate(std::span<const std::string> arguments) {
   const auto wanted = key_lifetime(lifetime);
   if (!wanted) return report("key rotate", wanted.error());
   return run_session("key rotate", session, [&](client::Client& client) -> Task<Result<>> {
-    INSULA_CO_TRY(const NewKey key, co_await rotate_key(client, system_random(), system_clock(),
-                                                        {id, *stays, *wanted}));
-    print_key(key, session);
+    INSULA_CO_TRY(
+        const RotatedKey rotated,
+        co_await rotate_key(client, system_random(), system_clock(), {id, *stays, *wanted}));
+    co_await tell_if_unknown(session, {.id = rotated.key.id});
+    co_await tell_if_unknown(session, {.id = id, .expires = rotated.old_expires});
+    print_key(rotated.key, session);
     co_return Result<>{};
   });
 }
@@ -158,12 +171,13 @@ int list(std::span<const std::string> arguments) {
 int revoke(std::span<const std::string> arguments) {
   std::string id;
   SessionOptions session;
-  Options options("key revoke", "Ends an API key; the gateway refuses it within a second.");
+  Options options("key revoke", "Ends an API key; the gateway refuses it from then on.");
   options.word("ID", id, "the part between the underscores, as key list shows it");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
   return run_session("key revoke", session, [&](client::Client& client) -> Task<Result<>> {
     INSULA_CO_TRY_VOID(co_await revoke_key(client, id));
+    co_await tell_if_unknown(session, {.id = id, .revoked = true});
     fmt::print("key \"{}\" revoked\n", id);
     co_return Result<>{};
   });

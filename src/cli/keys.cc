@@ -153,10 +153,10 @@ Task<Result<NewKey>> create_key(client::Client& client,
   co_return key;
 }
 
-Task<Result<NewKey>> rotate_key(client::Client& client,
-                                Random& random,
-                                const Clock& clock,
-                                KeyRotation rotation) {
+Task<Result<RotatedKey>> rotate_key(client::Client& client,
+                                    Random& random,
+                                    const Clock& clock,
+                                    KeyRotation rotation) {
   const std::string id = std::move(rotation.id);
   if (!is_key_id(id)) co_return no_key(id);
   Result<api::Secret> old =
@@ -169,13 +169,14 @@ Task<Result<NewKey>> rotate_key(client::Client& client,
                                 {row.tenant, row.name, row.models, row.limits, rotation.lifetime}));
   const api::Time end = after(clock, rotation.overlap);
   const auto earlier = api::Time::parse(row.expires);
-  if (!earlier || *earlier > end) old->data[api::kApiKeyExpiresEntry] = end.text();
+  const std::string expires = !earlier || *earlier > end ? end.text() : row.expires;
+  old->data[api::kApiKeyExpiresEntry] = expires;
   if (auto changed = co_await client::update(client, *std::move(old)); !changed) {
     // Nobody has seen the new one.
     static_cast<void>(co_await revoke_key(client, key.id));
     co_return std::unexpected(std::move(changed).error());
   }
-  co_return key;
+  co_return RotatedKey{std::move(key), expires};
 }
 
 Task<Result<std::vector<KeyRow>>> list_keys(client::Client& client, std::string tenant) {

@@ -58,12 +58,17 @@ struct KeyRotation {
   std::optional<std::chrono::seconds> lifetime = std::nullopt;  // of the new one; as KeyOrder
 };
 
+struct RotatedKey {
+  NewKey key;
+  std::string old_expires;  // RFC 3339: the end of the old one
+};
+
 /// Makes a key like an old one, which from then on is good for the overlap only. When it fails, the
 /// old key is as it was. Errors: kNotFound.
-Task<Result<NewKey>> rotate_key(client::Client& client,
-                                Random& random,
-                                const Clock& clock,
-                                KeyRotation rotation);
+Task<Result<RotatedKey>> rotate_key(client::Client& client,
+                                    Random& random,
+                                    const Clock& clock,
+                                    KeyRotation rotation);
 
 /// Keys of one tenant, or of all when `tenant` is empty; oldest first.
 /// Errors: kNotFound when there is no such tenant.

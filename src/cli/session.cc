@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -45,6 +46,10 @@ int report(std::string_view path, const Error& error) {
   const bool mistake =
       error.code() == ErrorCode::kInvalid || error.code() == ErrorCode::kBadRequest;
   return mistake ? kUsage : kFailed;
+}
+
+std::string session_data_dir(const SessionOptions& options) {
+  return std::filesystem::path(absolute_path(kubeconfig_path(options))).parent_path().string();
 }
 
 Result<client::Kubeconfig> session_config(const SessionOptions& options) {

@@ -25,6 +25,10 @@ struct SessionOptions {
 /// How long a command waits for the platform before it gives up, unless told otherwise.
 inline constexpr std::chrono::seconds kAnswerWithin{30};
 
+/// Where the kubeconfig lies that these options name: the data directory, if it is a platform's
+/// own.
+[[nodiscard]] std::string session_data_dir(const SessionOptions& options);
+
 /// The kubeconfig that these options name. Errors: those of client::load_kubeconfig(), with how to
 /// find out more when there is none.
 [[nodiscard]] Result<client::Kubeconfig> session_config(const SessionOptions& options);

@@ -199,7 +199,7 @@ TEST_F(TenantCommands, AKeyCanHaveLimitsOfItsOwn) {
   EXPECT_EQ(row.limits, (gateway::LimitConfig{10, 0, 0}));
   const auto rotated = wait(rotate_key(api_, random_, clock_, {row.id, std::chrono::seconds(0)}));
   ASSERT_TRUE(rotated) << rotated.error().message();
-  ASSERT_TRUE(wait(revoke_key(api_, rotated->id)));
+  ASSERT_TRUE(wait(revoke_key(api_, rotated->key.id)));
   for (const auto& [wrong, flag] : std::vector<std::pair<gateway::LimitConfig, const char*>>{
            {{.requests_per_hour = -1}, "--requests-per-hour: -1 is not between 0 and 10000000"},
            {{.tokens_per_minute = 1'000'000'001}, "--tokens-per-minute: 1000000001 is not"},
@@ -262,8 +262,8 @@ TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
   };
   const auto fresh = rotate(std::chrono::hours(1));
   ASSERT_TRUE(fresh) << fresh.error().message();
-  EXPECT_NE(fresh->id, old->id);
-  EXPECT_EQ(fresh->tenant, "a");
+  EXPECT_NE(fresh->key.id, old->id);
+  EXPECT_EQ(fresh->key.tenant, "a");
   const auto expiry_in = [&](std::chrono::seconds time) {
     return api::Time::from(clock_.wall() + time).text();
   };
@@ -274,12 +274,13 @@ TEST_F(TenantCommands, ARotatedKeyIsLikeTheOldOneWhichEndsAfterTheOverlap) {
     return KeyRow{};
   };
   EXPECT_EQ(row_of(old->id).expires, expiry_in(std::chrono::hours(1)));
-  EXPECT_EQ(row_of(fresh->id).expires, expiry_in(std::chrono::days(90)));
-  EXPECT_EQ(row_of(fresh->id).name, "ci");
-  EXPECT_EQ(row_of(fresh->id).models, "small");
-  EXPECT_EQ(row_of(fresh->id).limits, kSomeLimits);
+  EXPECT_EQ(fresh->old_expires, expiry_in(std::chrono::hours(1)));
+  EXPECT_EQ(row_of(fresh->key.id).expires, expiry_in(std::chrono::days(90)));
+  EXPECT_EQ(row_of(fresh->key.id).name, "ci");
+  EXPECT_EQ(row_of(fresh->key.id).models, "small");
+  EXPECT_EQ(row_of(fresh->key.id).limits, kSomeLimits);
   // An end that is set already is not put off.
-  ASSERT_TRUE(rotate(std::chrono::hours(2)));
+  EXPECT_EQ(rotate(std::chrono::hours(2)).value().old_expires, expiry_in(std::chrono::hours(1)));
   EXPECT_EQ(row_of(old->id).expires, expiry_in(std::chrono::hours(1)));
   EXPECT_EQ(
       wait(rotate_key(api_, random_, clock_, {"none", std::chrono::hours(1)})).error().message(),

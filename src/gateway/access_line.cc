@@ -73,6 +73,13 @@ void add_tokens(Members& members, const llm::Usage& usage) {
   members.flag("estimated", usage.estimated);
 }
 
+void add_trace(Members& members, const Request& request) {
+  if (!request.trace) return;
+  std::string id;
+  append_hex(id, request.trace->trace_id);
+  members.text("trace_id", id);
+}
+
 }  // namespace
 
 void append_access_line(std::string& out, const Request& request, SteadyTime now, WallTime ended) {
@@ -80,9 +87,7 @@ void append_access_line(std::string& out, const Request& request, SteadyTime now
   Members members(out);
   members.text("time", api::MicroTime::from(ended).text());
   members.text("request_id", request.id);
-  std::string trace_id;
-  append_hex(trace_id, request.trace.trace_id);
-  members.text("trace_id", trace_id);
+  add_trace(members, request);
   if (request.tenant != nullptr) members.text("tenant", request.tenant->name);
   members.text("key", request.principal.key);
   members.text("member", std::string_view(request.principal.member).substr(0, kTextBytesMax));

@@ -19,6 +19,7 @@ http::Response problem(int status, std::string_view message) {
   return http::make_response(status, "application/json", std::move(body));
 }
 
+constexpr std::string_view kKeys = "/keys/";
 constexpr std::string_view kCsv = "text/csv; charset=utf-8; header=present";
 
 http::Response problem(const Error& error) {
@@ -92,8 +93,8 @@ Task<http::Response> Admin::answer(const http::Request& request) {
   if (path == "/healthz") co_return http::make_response(200, "text/plain", "ok\n");
   if (path == "/metrics")
     co_return http::make_response(200, kPrometheusContentType, registry_.expose());
-  if (!path.starts_with("/usage") || access_ != AdminAccess::kOwner)
-    co_return problem(404, "there is nothing here");
+  if (access_ != AdminAccess::kOwner) co_return problem(404, "there is nothing here");
+  if (path.starts_with(kKeys)) co_return answer_key(path.substr(kKeys.size()));
   if (path == "/usage/sums") {
     auto dump = co_await gateway_.usage_dump();
     if (!dump) co_return problem(dump.error());
@@ -112,6 +113,17 @@ Task<http::Response> Admin::answer_usage(const http::Request& request) {
   if (!answer) co_return problem(answer.error());
   if (*csv) co_return http::make_response(200, kCsv, usage_csv(*answer));
   co_return http::make_response(200, "application/json", usage_json(*answer) + "\n");
+}
+
+http::Response Admin::answer_key(std::string_view id) const {
+  const auto end = gateway_.api_key_end(id);
+  if (!end) return problem(404, "no such key");
+  std::string body = R"({"id":)";
+  json::append_string(body, id);
+  body += R"(,"expires":)";
+  json::append_string(body, *end == api::Time() ? "" : end->text());
+  body += "}\n";
+  return http::make_response(200, "application/json", std::move(body));
 }
 
 /// Sends records as they are read: neither side holds all of them.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "gateway/gateway.h"
 #include "http/exchange.h"
@@ -10,7 +11,7 @@
 namespace insula::gateway {
 
 /// What an operator may ask. The Unix socket is for its owner; the TCP port is for Prometheus and
-/// shows no usage by key.
+/// shows nothing of keys.
 enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 
 /// GET /metrics (Prometheus), /healthz, and for the owner, everything optional but where it says
@@ -23,6 +24,9 @@ enum class AdminAccess : std::uint8_t { kOwner, kScraper };
 /// - /usage/records?tenant=NAME&uid=UID&all=true&from=US&to=US&limit=N&order=newest|oldest&
 ///   form=jsonl|csv: single requests, one a line; microseconds since 1970, `to` excluded; tenant or
 ///   uid must be given.
+/// - /keys/ID: {"id", "expires"} of an API key that the gateway knows, with its end as RFC 3339,
+/// empty
+///   when it has none; 404 for others.
 ///
 /// `all`: those of former tenants too; so does a uid, for that one.
 ///
@@ -37,6 +41,7 @@ class Admin final : public http::Handler {
  private:
   Task<http::Response> answer(const http::Request& request);
   Task<http::Response> answer_usage(const http::Request& request);
+  [[nodiscard]] http::Response answer_key(std::string_view id) const;
   Task<> send_records(http::Exchange& exchange);
 
   Gateway& gateway_;

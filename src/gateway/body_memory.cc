@@ -13,7 +13,8 @@ void BodyMemory::Share::belong_to(std::string_view tenant) {
 Result<> BodyMemory::Share::take(std::size_t bytes) {
   if (bytes > memory_.free())
     return fail(ErrorCode::kUnavailable, "too many requests are sending their bodies at once");
-  if (tenant_ != nullptr && tenant_->second.bytes + bytes > memory_.free()) {
+  // What it would hold with these, beside what would be free then.
+  if (tenant_ != nullptr && tenant_->second.bytes + bytes > memory_.free() - bytes) {
     return fail(ErrorCode::kUnavailable,
                 "too many requests of this tenant are sending their bodies at once");
   }

@@ -28,6 +28,14 @@ TEST(BodyMemory, ATenantMayHoldAsMuchAsIsFree) {
   EXPECT_TRUE(also_a.take(200));
 }
 
+TEST(BodyMemory, OnePieceIsHeldToTheSame) {
+  BodyMemory memory(1000);
+  BodyMemory::Share a(memory);
+  a.belong_to("a");
+  EXPECT_FALSE(a.take(501));
+  EXPECT_TRUE(a.take(500));
+}
+
 TEST(BodyMemory, WhoComesLaterFindsRoomBesideManyThatTakeAllTheyCan) {
   BodyMemory memory(1 << 20);
   std::vector<std::unique_ptr<BodyMemory::Share>> greedy;

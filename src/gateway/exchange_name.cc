@@ -27,7 +27,7 @@ void Exchange::name(Request& request, const http::RequestHead* head) {
   RequestObserver& observer = worker_.observer();
   request.trace = observer.trace_for(head);
   trace_lines_.clear();
-  append_trace_lines(trace_lines_, request.trace);
+  if (request.trace) append_trace_lines(trace_lines_, *request.trace);
   if (!observer.is_on()) return;
   request.observer = &observer;
   RequestFacts& facts = request.facts;

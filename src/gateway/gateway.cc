@@ -196,6 +196,34 @@ void Gateway::use_tls(const std::shared_ptr<net::TlsContext>& tls) {
     thread->post([tls](Worker& worker) { worker.use_tls(tls); });
 }
 
+/// Returns when each worker was given to `call`, on its loop.
+Task<> Gateway::on_every_loop(std::function<void(Worker&)> call) {
+  struct Waiting {
+    Event done;
+    std::size_t left = 0;
+  };
+
+  // Shared: whoever waits may be gone before the last loop has answered.
+  const auto waiting = std::make_shared<Waiting>();
+  waiting->left = threads_.size();
+  for (const auto& thread : threads_) {
+    thread->post([call, waiting, &owner = Loop::current()](Worker& worker) {
+      call(worker);
+      owner.post([waiting] {
+        if (--waiting->left == 0) waiting->done.set();
+      });
+    });
+  }
+  if (waiting->left > 0) co_await waiting->done.wait();
+}
+
+std::optional<api::Time> Gateway::api_key_end(std::string_view id) const {
+  if (snapshot_ == nullptr) return std::nullopt;
+  const auto& records = snapshot_->api_keys.records();
+  const auto found = records.find(id);
+  return found == records.end() ? std::nullopt : std::optional(found->second.grant.expires);
+}
+
 Task<Result<>> Gateway::apply(GatewayConfig config) {
   config_ = config;
   auto build = [this, config = std::move(config)]() -> Result<std::shared_ptr<const Snapshot>> {
@@ -205,12 +233,10 @@ Task<Result<>> Gateway::apply(GatewayConfig config) {
                 co_await blocking_.run(std::move(build)));
   incomplete_ = snapshot->incomplete;
   if (shared_limits_ != nullptr) shared_limits_->follow(!incomplete_);
+  co_await on_every_loop([snapshot](Worker& worker) { worker.apply(snapshot); });
   snapshot_ = snapshot;
   metrics_.snapshots.add();
   metrics_.snapshot_tenants.set(static_cast<double>(snapshot->tenants.size()));
-  for (const auto& thread : threads_) {
-    thread->post([snapshot](Worker& worker) { worker.apply(snapshot); });
-  }
   if (monitor_ == nullptr)
     monitor_ = std::make_unique<EndpointMonitor>(Loop::current(), registry_, log_);
   monitor_->follow(*snapshot);

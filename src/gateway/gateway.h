@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "api/time.h"
 #include "async/blocking_pool.h"
 #include "async/task.h"
 #include "base/clock.h"
@@ -81,8 +83,11 @@ class Gateway {
   /// Requires: the gateway was made with one.
   void use_tls(const std::shared_ptr<net::TlsContext>& tls);
 
-  /// New requests follow `config` from here on.
+  /// New requests follow `config` once this returns.
   Task<Result<>> apply(GatewayConfig config);
+
+  /// When an API key ends (zero: never). Nothing: requests with it are refused.
+  [[nodiscard]] std::optional<api::Time> api_key_end(std::string_view id) const;
 
   /// Copies new usage to the ledger and the limits to the disk, and tries again to open limits that
   /// could not be. Call it about once a second.
@@ -114,6 +119,7 @@ class Gateway {
   Result<> start(const GatewaySettings& settings);
   Result<> start_observers(const GatewaySettings& settings, unsigned loops);
   [[nodiscard]] ObserverSettings observer_of(const GatewaySettings& settings, unsigned loop);
+  Task<> on_every_loop(std::function<void(Worker&)> call);
   Result<> persist_now();
   [[nodiscard]] Result<std::vector<BudgetRow>> budgets_in(const Snapshot& snapshot,
                                                           const std::string& tenant);
@@ -132,7 +138,7 @@ class Gateway {
   /// As last applied, and whether that left tenants without a window.
   GatewayConfig config_;
   bool incomplete_ = false;
-  std::shared_ptr<const Snapshot> snapshot_;  // as last given to the threads
+  std::shared_ptr<const Snapshot> snapshot_;  // that every thread has
   BudgetGauges budget_gauges_;
   std::unique_ptr<UsageStore> usage_;
   /// One thread: whatever touches the log of records runs there.

@@ -229,13 +229,12 @@ TEST_F(GatewayTraceContextTest, IsPassedOnAsItCameWhereNoSpansAreExported) {
   EXPECT_THAT(seen_, HasSubstr("traceparent: " + traceparent("01") + "\r\ntracestate: a=1\r\n"));
 }
 
-TEST_F(GatewayTraceContextTest, IsANewOneWhereItIsNotValid) {
+TEST_F(GatewayTraceContextTest, IsNotThereWhereItIsNotValid) {
   start(std::string(kOk));
   talk({head("GET /t/v1/models",
              "Traceparent: 00-forged\r\ntracestate: a=1\r\nConnection: close\r\n")});
-  EXPECT_THAT(seen_, HasSubstr("traceparent: 00-"));
-  EXPECT_THAT(seen_, Not(HasSubstr("forged")));
-  EXPECT_THAT(seen_, Not(HasSubstr("tracestate")));
+  EXPECT_THAT(seen_, HasSubstr("GET "));
+  EXPECT_THAT(seen_, Not(::testing::ContainsRegex("[Tt]race(parent|state)")));
 }
 
 TEST_F(GatewayTraceContextTest, HasTheGatewaysSpanWhereSpansAreExported) {

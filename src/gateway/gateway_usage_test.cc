@@ -187,6 +187,21 @@ TEST_F(GatewayUsageTest, AnswersOnTheOwnersSocketAndSaysWhatIsWrong) {
   EXPECT_EQ(ask("/usage/records?tenant=alpha").status, 404);
 }
 
+TEST_F(GatewayUsageTest, TheOwnersSocketTellsWhichKeysAreKnown) {
+  start({});
+  serve_admin();
+  EXPECT_EQ(ask("/keys/alphaalpha").body, "{\"id\":\"alphaalpha\",\"expires\":\"\"}\n");
+  EXPECT_EQ(ask("/keys/").status, 404);
+  config_.api_keys.front().expires = api::Time::parse("2026-02-03T04:05:06Z").value();
+  apply();
+  EXPECT_THAT(ask("/keys/alphaalpha").body, HasSubstr("\"2026-02-03T04:05:06Z\""));
+  config_.api_keys.clear();
+  apply();
+  EXPECT_EQ(ask("/keys/alphaalpha").status, 404);
+  serve_admin(AdminAccess::kScraper);
+  EXPECT_THAT(ask("/keys/alphaalpha").body, HasSubstr("there is nothing here"));
+}
+
 TEST_F(GatewayUsageTest, UsageOfAnEarlierFormatIsBroughtIn) {
   // A journal of the first format with one cell, of ten requests.
   std::string bytes(4096 + 296, '\0');

@@ -32,7 +32,7 @@ using std::chrono::milliseconds;
 class RedisLimitStoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!LiveRedis::is_installed()) GTEST_SKIP() << "redis-server is not installed";
+    if (!LiveRedis::is_installed()) GTEST_SKIP() << "redis-tools is not installed";
     redis_.start();
     run([&]() -> Task<> { co_await ready(); });
   }

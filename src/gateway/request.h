@@ -80,7 +80,7 @@ class Request {
 
   llm::Operation operation = llm::Operation::kOther;
   std::string id;
-  TraceContext trace;
+  std::optional<TraceContext> trace;  // nothing: it is of none
   /// Who is told when it is over; null: nobody. Outlives it.
   RequestObserver* observer = nullptr;
   RequestFacts facts;  // for the observer

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "gateway/access_line.h"
 #include "gateway/request.h"
@@ -30,18 +31,16 @@ RequestObserver::RequestObserver(const ObserverSettings& settings, const Clock& 
       random_(system_random().below(UINT64_MAX)),
       sampled_below_(bound_of(settings.trace_ratio)) {}
 
-TraceContext RequestObserver::trace_for(const http::RequestHead* head) {
+std::optional<TraceContext> RequestObserver::trace_for(const http::RequestHead* head) {
   auto given = head == nullptr ? std::nullopt : trace_of(*head);
-  const bool exports = settings_.spans.ring != nullptr;
-  if (given && !exports) return *std::move(given);
+  if (settings_.spans.ring == nullptr) return given;
   TraceContext trace;
   if (given) {
     trace = *std::move(given);
     trace.parent_id = trace.span_id;
   } else {
     random_.fill(trace.trace_id);
-    trace.is_sampled =
-        exports && (sampled_below_ == UINT64_MAX || last_bytes(trace.trace_id) < sampled_below_);
+    trace.is_sampled = sampled_below_ == UINT64_MAX || last_bytes(trace.trace_id) < sampled_below_;
   }
   random_.fill(trace.span_id);
   return trace;
@@ -55,7 +54,7 @@ void RequestObserver::tell(const Request& request) {
     append_access_line(line_, request, now, ended);
     send(settings_.access_lines, line_);
   }
-  if (settings_.spans.ring != nullptr && request.trace.is_sampled) {
+  if (settings_.spans.ring != nullptr && request.trace && request.trace->is_sampled) {
     line_.clear();
     append_span(line_, request, now, ended);
     send(settings_.spans, line_);

@@ -43,11 +43,11 @@ class RequestObserver {
     return settings_.access_lines.ring != nullptr || settings_.spans.ring != nullptr;
   }
 
-  /// The trace that a request is of: the one it came with, or a new one. Where spans are exported,
-  /// the gateway's own span comes between the client's and the upstream's, and whether it is
-  /// sampled the client says, or the ratio; else the context is passed on as it came. `head`: null
-  /// when it could not be read.
-  [[nodiscard]] TraceContext trace_for(const http::RequestHead* head);
+  /// The trace that a request is of. Where spans are exported, it is the one it came with or a new
+  /// one, the gateway's own span comes between the client's and the upstream's, and whether it is
+  /// sampled the client says, or the ratio. Else the context is passed on as it came, and none is
+  /// begun. `head`: null when it could not be read.
+  [[nodiscard]] std::optional<TraceContext> trace_for(const http::RequestHead* head);
 
   /// Tells of a request that is over.
   void tell(const Request& request);

@@ -135,7 +135,7 @@ void append_event(std::string& out, std::string_view name, WallTime time) {
 
 void append_span(std::string& out, const Request& request, SteadyTime now, WallTime ended) {
   using std::chrono::microseconds;
-  const TraceContext& trace = request.trace;
+  const TraceContext& trace = request.trace.value();
   const WallTime began = ended - microseconds(request.micros_since_start(now));
   const auto at = [&](SteadyTime time) {
     return began + microseconds(request.micros_since_start(time));

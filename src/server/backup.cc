@@ -94,6 +94,11 @@ Result<Dumps> dump_at_rest(const Layout& layout) {
   return dumps;
 }
 
+/// Of a dump, whose first and last lines say what it is.
+std::size_t lines_between(const std::string& dump) {
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(std::ranges::count(dump, '\n') - 2, 0));
+}
+
 Result<> add_folder(BackupWriter& writer, std::string_view name, const std::string& folder) {
   std::error_code failed;
   std::vector<std::filesystem::path> files;
@@ -149,7 +154,10 @@ int backup(std::span<const std::string> arguments) {
     } else {
       INSULA_CO_TRY(dumps, dump_at_rest(layout));
     }
-    co_return write_backup(layout, dumps, path);
+    INSULA_CO_TRY_VOID(write_backup(layout, dumps, path));
+    fmt::print("{} is backed up in {}: {} objects, {} sums of usage\n", layout.root, path,
+               lines_between(dumps.state), lines_between(dumps.usage));
+    co_return Result<>{};
   });
 }
 

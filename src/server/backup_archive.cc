@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -80,12 +81,13 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::create(const std::string& pa
   return writer;
 }
 
-Result<> BackupWriter::begin(const std::string& name, std::size_t size) {
+Result<> BackupWriter::begin(const std::string& name, std::size_t size, std::time_t modified) {
   const std::unique_ptr<archive_entry, FreeEntry> entry(archive_entry_new());
   archive_entry_set_pathname(entry.get(), name.c_str());
   archive_entry_set_filetype(entry.get(), AE_IFREG);
   archive_entry_set_perm(entry.get(), kMode);
   archive_entry_set_size(entry.get(), static_cast<la_int64_t>(size));
+  archive_entry_set_mtime(entry.get(), modified, 0);
   if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK) return failure();
   return {};
 }
@@ -96,7 +98,7 @@ Result<> BackupWriter::write(std::string_view bytes) {
 }
 
 Result<> BackupWriter::add(const std::string& name, std::string_view content) {
-  INSULA_TRY_VOID(begin(name, content.size()));
+  INSULA_TRY_VOID(begin(name, content.size(), std::time(nullptr)));
   return write(content);
 }
 
@@ -105,7 +107,7 @@ Result<> BackupWriter::add_file(const std::string& name, const std::string& file
   struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0) return fail_errno("read " + file);
   auto left = static_cast<std::size_t>(status.st_size);
-  INSULA_TRY_VOID(begin(name, left));
+  INSULA_TRY_VOID(begin(name, left, status.st_mtime));
   std::string block(kBlockBytes, '\0');
   while (left > 0) {
     const ssize_t got = ::read(fd.get(), block.data(), std::min(left, block.size()));

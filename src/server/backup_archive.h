@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,7 +36,8 @@ class BackupWriter {
   explicit BackupWriter(std::string path);
 
   [[nodiscard]] std::unexpected<Error> failure() const;
-  Result<> begin(const std::string& name, std::size_t size);
+  /// `modified`: seconds since 1970.
+  Result<> begin(const std::string& name, std::size_t size, std::time_t modified);
   Result<> write(std::string_view bytes);
 
   std::string path_;

@@ -46,7 +46,7 @@ class Backup(unittest.TestCase):
             with Writer(platform) as writer:
                 writer.wait(20)
                 cls.acknowledged = dict(writer.acknowledged)
-                platform.insula("backup", cls.running)
+                cls.said = platform.insula("backup", cls.running).stdout
                 writer.wait(20)
             cls.in_use = platform.insula("restore", cls.running, check=False)
             cls.usage = json.loads(platform.insula("usage", "kept", "-o", "json").stdout)
@@ -105,6 +105,11 @@ class Backup(unittest.TestCase):
         before = next(line for line in self.kubeconfig.splitlines() if "server:" in line)
         earlier.write_text(self.kubeconfig.replace(before.split()[-1], f"https://127.0.0.1:{port}"))
         platform.kubectl("get", "secret", "s", env={"KUBECONFIG": str(earlier)})
+
+    def test_it_says_what_is_in_it(self):
+        objects = len(members(self.running)["state.jsonl"].splitlines()) - 2
+        self.assertIn(f"is backed up in {self.running}: {objects} objects, ", self.said)
+        self.assertGreater(objects, 20)
 
     def test_only_its_owner_may_read_it(self):
         for path in (self.running, self.at_rest):

@@ -14,10 +14,15 @@ LIMIT = 40
 
 
 class Redis:
-    """Debian's redis-server with a certificate of its own; its data survives nothing."""
+    """Debian's redis-server with a certificate of its own; its data survives nothing.
+
+    It is one program with redis-check-rdb, which comes without a daemon, and goes by the name that it is called by.
+    """
+
+    PROGRAM = "redis-check-rdb"
 
     def __init__(self):
-        for program in ("redis-server", "openssl"):
+        for program in (self.PROGRAM, "openssl"):
             if shutil.which(program) is None:
                 missing(f"no {program}")
         self.folder = Path(tempfile.mkdtemp(prefix="insula-redis-"))
@@ -42,7 +47,7 @@ class Redis:
              "--user", "limits", "on", ">open-sesame", "~insula:limits", "+evalsha", "+eval", "+info", "+hget", "+hset",
              "+hdel", "+auth",
              "--requirepass", "for-people", "--save", "", "--appendonly", "no", "--dir", self.folder],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            executable=shutil.which(self.PROGRAM), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         eventually(lambda: self.cli("PING") == "PONG", message="redis-server answers")
 
     def cli(self, *words):

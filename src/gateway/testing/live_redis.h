@@ -18,7 +18,8 @@
 
 namespace insula::gateway {
 
-/// Debian's redis-server on a Unix socket of its own, where it is installed.
+/// Debian's redis-server on a Unix socket of its own, where it is installed. It is one program with
+/// redis-check-rdb, which comes without a daemon, and goes by the name that it is called by.
 class LiveRedis {
  public:
   LiveRedis() = default;
@@ -35,8 +36,9 @@ class LiveRedis {
     std::filesystem::remove(socket());
     const std::string path = socket();
     const std::vector<std::string> arguments = {
-        kProgram, "--port",       "0",  "--unixsocket", path,        "--dir", dir_.path(), "--save",
-        "",       "--appendonly", "no", "--logfile",    dir_ / "log"};
+        "redis-server", "--port", "0", "--unixsocket", path, "--dir",
+        dir_.path(),    "--save", "",  "--appendonly", "no", "--logfile",
+        dir_ / "log"};
     std::vector<char*> argv;
     argv.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments)
@@ -58,7 +60,7 @@ class LiveRedis {
   [[nodiscard]] redis::ClientOptions options() const { return {.endpoint = {.path = socket()}}; }
 
  private:
-  static constexpr const char* kProgram = "/usr/bin/redis-server";
+  static constexpr const char* kProgram = "/usr/bin/redis-check-rdb";
 
   insula::testing::TempDir dir_;
   pid_t pid_ = 0;
