@@ -19,8 +19,8 @@ void write_value(const ValueInfo& info, const void* value, std::string& out);
 
 /// Where a container's elements go while its ops walk over them.
 struct Elements {
-  const ValueInfo* element;
-  std::string* out;
+  const ValueInfo* element = nullptr;
+  std::string* out = nullptr;
   bool first = true;
 };
 

@@ -30,6 +30,26 @@ Value definitions_of(const Value& schemas) {
   return out;
 }
 
+/// What v2 says of a schema's alternatives or conditions, as far as it has a word for them.
+void set_combined(const Value& schema,
+                  std::string_view key,
+                  const Value& alternatives,
+                  Value& out) {
+  if (alternatives.as_array()->empty()) return;
+  const Value& first = (*alternatives.as_array())[0];
+  if (key == "allOf") {
+    // Of a custom kind it is a condition.
+    if (first.find("$ref") != nullptr) out["$ref"] = reference(first["$ref"]);
+  } else if (schema.find("type") == nullptr && first.find("type") != nullptr) {
+    out["type"] = "string";
+  }
+}
+
+bool is_kept_as_it_is(std::string_view key) {
+  return key == "type" || key == "format" || key == "description" || key == "required" ||
+         (key.starts_with("x-kubernetes-") && key != "x-kubernetes-validations");
+}
+
 /// A schema in the words of OpenAPI v2, which has neither alternatives nor defaults that kubectl
 /// would read: a reference stands beside its description, and what may be a number or a text is a
 /// text, in whose place clients take numbers.
@@ -44,20 +64,13 @@ Value definition(const Value& schema) {
     if (nullable && key == "type") continue;
     if (key == "$ref") {
       out["$ref"] = reference(value);
-    } else if (key == "allOf") {
-      // Of a custom kind it is a condition, which this version has no word for.
-      const Value& first = (*value.as_array())[0];
-      if (first.find("$ref") != nullptr) out["$ref"] = reference(first["$ref"]);
-    } else if (key == "oneOf") {
-      const bool types =
-          schema.find("type") == nullptr && (*value.as_array())[0].find("type") != nullptr;
-      if (types) out["type"] = "string";
+    } else if (key == "allOf" || key == "oneOf") {
+      set_combined(schema, key, value, out);
     } else if (key == "properties") {
       out[key] = definitions_of(value);
     } else if (key == "items" || key == "additionalProperties") {
       out[key] = value.as_object() == nullptr ? value : definition(value);
-    } else if (key == "type" || key == "format" || key == "description" || key == "required" ||
-               (key.starts_with("x-kubernetes-") && key != "x-kubernetes-validations")) {
+    } else if (is_kept_as_it_is(key)) {
       out[key] = value;
     }
   }

@@ -218,6 +218,7 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
   UpOptions resolved = options;
   resolved.gateway_metrics_address = metrics_address.text();
   std::vector<int> gateway_fds;
+  gateway_fds.reserve(gateway.size());
   for (const Fd& fd : gateway)
     gateway_fds.push_back(fd.get());
   platform.processes.push_back(control_process(resolved, platform, api.get()));

@@ -221,7 +221,7 @@ class TerminalReporter final : public Reporter {
     if (pid == 0) {
       sigset_t none;
       sigemptyset(&none);
-      ::sigprocmask(SIG_SETMASK, &none, nullptr);
+      ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
       const int code = make_demo(state);
       ::fflush(nullptr);
       ::_exit(code);
@@ -268,11 +268,11 @@ class HeldSignals {
     sigemptyset(&set);
     for (const int number : {SIGINT, SIGTERM, SIGHUP})
       sigaddset(&set, number);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    ::pthread_sigmask(SIG_BLOCK, &set, &before_);
     fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
-  ~HeldSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
   HeldSignals(const HeldSignals&) = delete;
   HeldSignals& operator=(const HeldSignals&) = delete;

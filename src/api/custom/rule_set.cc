@@ -67,7 +67,7 @@ TypePtr type_of(const SchemaNode& node, const std::string& name, bool has_meta) 
     return Type::dyn();
   Type::Fields fields;
   for (const auto& [property, schema] : node.properties)
-    add_field(fields, property, type_of(*schema, name + "." + property, false));
+    add_field(fields, property, type_of(*schema, fmt::format("{}.{}", name, property), false));
   if (has_meta || node.embedded) {
     add_field(fields, "apiVersion", Type::string());
     add_field(fields, "kind", Type::string());

@@ -72,7 +72,8 @@ Task<Result<bool>> CustomResourceController::clear(const api::Kind& kind) {
         co_await client_.remove_collection(client::Target{&kind, name_space, {}, {}}, {}, {}));
   }
   INSULA_CO_TRY(const client::Page left, co_await client_.page(all, {}));
-  co_return left.items.empty();
+  const bool gone = left.items.empty();
+  co_return gone;
 }
 
 Task<Result<>> CustomResourceController::release(std::string name) {

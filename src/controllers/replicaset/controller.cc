@@ -188,7 +188,9 @@ Task<Result<>> ReplicaSetController::claim(SetPtr set,
 Task<std::optional<Error>> ReplicaSetController::create_pods(SetPtr set, int count) {
   for (int batch = 1; count > 0; batch *= 2) {
     std::vector<Task<std::optional<Error>>> creates;
-    for (int i = 0; i < std::min(batch, count); ++i)
+    const int now = std::min(batch, count);
+    creates.reserve(static_cast<std::size_t>(now));
+    for (int i = 0; i < now; ++i)
       creates.push_back(create_pod(set));
     count -= static_cast<int>(creates.size());
     std::optional<Error> first;

@@ -71,14 +71,10 @@ void count(const api::ReplicaSet& set, const api::Pod& pod, WallTime now, Replic
   }
 }
 
-}  // namespace
-
-ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
+/// The set's pods that are not over; those to adopt or to release go into the plan.
+std::vector<PodPtr> replicas_of(const api::ReplicaSet& set,
                                 const std::vector<PodPtr>& pods,
-                                WallTime now) {
-  ReplicaSetPlan plan;
-  plan.status.conditions = set.status.conditions;
-  plan.status.observed_generation = set.metadata.generation;
+                                ReplicaSetPlan& plan) {
   const bool deleted = set.metadata.deletion_timestamp.has_value();
   std::vector<PodPtr> replicas;
   std::int32_t terminating = 0;
@@ -100,9 +96,21 @@ ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
     if (is_active(*pod)) replicas.push_back(pod);
   }
   plan.status.terminating_replicas = terminating;
+  return replicas;
+}
+
+}  // namespace
+
+ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
+                                const std::vector<PodPtr>& pods,
+                                WallTime now) {
+  ReplicaSetPlan plan;
+  plan.status.conditions = set.status.conditions;
+  plan.status.observed_generation = set.metadata.generation;
+  std::vector<PodPtr> replicas = replicas_of(set, pods, plan);
   for (const PodPtr& pod : replicas)
     count(set, *pod, now, plan);
-  if (deleted) return plan;
+  if (set.metadata.deletion_timestamp) return plan;
 
   const int surplus = static_cast<int>(replicas.size()) - set.spec.replicas.value_or(1);
   if (surplus < 0) plan.create = std::min(-surplus, kReplicaBurstMax);

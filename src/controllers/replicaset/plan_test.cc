@@ -49,6 +49,7 @@ class ReplicaSetPlanTest : public ::testing::Test {
 
   static std::vector<std::string> names(const std::vector<PodPtr>& pods) {
     std::vector<std::string> found;
+    found.reserve(pods.size());
     for (const PodPtr& pod : pods)
       found.push_back(pod->metadata.name);
     return found;
