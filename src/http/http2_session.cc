@@ -8,6 +8,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/check.h"
+#include "http/http2_memory.h"
 
 namespace insula::http {
 namespace {
@@ -25,13 +26,20 @@ const std::uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
 
+/// Values that hardly come twice are not put into the table of fields, where each would push out
+/// one that does (RFC 7541 section 6.2.3).
+std::uint8_t flags_of(std::string_view name) {
+  const bool unique = name == "x-request-id" || name.contains("ratelimit");
+  return unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
 nghttp2_nv pair_of(std::string_view name, std::string_view value) {
   // Copied at once by the library, which takes pointers to what it does not change.
   return {.name = const_cast<std::uint8_t*>(bytes_of(name)),
           .value = const_cast<std::uint8_t*>(bytes_of(value)),
           .namelen = name.size(),
           .valuelen = value.size(),
-          .flags = NGHTTP2_NV_FLAG_NONE};
+          .flags = flags_of(name)};
 }
 
 std::uint32_t code_of(Http2Error why) {
@@ -257,7 +265,8 @@ Http2Session::Http2Session(Http2Handler& handler, const Http2Limits& limits)
     nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  INSULA_CHECK(nghttp2_session_server_new2(&session_, callbacks, this, option) == 0);
+  INSULA_CHECK(nghttp2_session_server_new3(&session_, callbacks, this, option, http2_memory()) ==
+               0);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   const std::array<nghttp2_settings_entry, 4> settings = {

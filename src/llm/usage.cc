@@ -56,45 +56,57 @@ bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/// Reads counts of tokens out of a `usage` object, and notices those that cannot be.
-class TokenCounts {
- public:
-  explicit TokenCounts(simdjson::dom::object members) : members_(members) {}
+/// What a `usage` object says, in whichever names; nothing where it says null or does not say.
+struct TokenCounts {
+  std::optional<std::int64_t> prompt = std::nullopt;
+  std::optional<std::int64_t> input = std::nullopt;
+  std::optional<std::int64_t> completion = std::nullopt;
+  std::optional<std::int64_t> output = std::nullopt;
+  std::optional<std::int64_t> cache_read = std::nullopt;
+  std::optional<std::int64_t> cache_written = std::nullopt;
+  std::optional<std::int64_t> cached = std::nullopt;
+  std::optional<std::int64_t> reasoning = std::nullopt;
+  /// Each is a number of tokens that can be.
+  bool credible = true;
 
-  /// The number under the first of two names that has one; null is none.
-  std::optional<std::int64_t> find(std::string_view name, std::string_view other = {}) {
-    for (const std::string_view key : {name, other}) {
-      simdjson::dom::element member;
-      if (members_[key].get(member) != simdjson::SUCCESS || member.is_null()) continue;
-      std::int64_t value = 0;
-      const bool whole = member.get_int64().get(value) == simdjson::SUCCESS;
-      credible_ = credible_ && whole && value >= 0 && value <= kTokensMax;
-      return value;
-    }
-    return std::nullopt;
-  }
-
-  /// The number `name` in the object under one of two names.
-  std::optional<std::int64_t> find_in(std::string_view object,
-                                      std::string_view other,
-                                      std::string_view name) {
-    for (const std::string_view key : {object, other}) {
-      simdjson::dom::object details;
-      if (members_[key].get_object().get(details) != simdjson::SUCCESS) continue;
-      TokenCounts inner(details);
-      const auto found = inner.find(name);
-      credible_ = credible_ && inner.credible_;
-      return found;
-    }
-    return std::nullopt;
-  }
-
-  [[nodiscard]] bool credible() const { return credible_; }
+  void read(std::string_view name, simdjson::dom::element value);
 
  private:
-  simdjson::dom::object members_;
-  bool credible_ = true;
+  void note(std::optional<std::int64_t>& count, simdjson::dom::element value);
+  void note_in(std::optional<std::int64_t>& count,
+               std::string_view name,
+               simdjson::dom::element details);
 };
+
+void TokenCounts::note(std::optional<std::int64_t>& count, simdjson::dom::element value) {
+  if (count || value.is_null()) return;
+  std::int64_t number = 0;
+  const bool whole = value.get_int64().get(number) == simdjson::SUCCESS;
+  credible = credible && whole && number >= 0 && number <= kTokensMax;
+  count = number;
+}
+
+void TokenCounts::note_in(std::optional<std::int64_t>& count,
+                          std::string_view name,
+                          simdjson::dom::element details) {
+  simdjson::dom::object members;
+  simdjson::dom::element value;
+  if (details.get_object().get(members) != simdjson::SUCCESS) return;
+  if (members[name].get(value) == simdjson::SUCCESS) note(count, value);
+}
+
+void TokenCounts::read(std::string_view name, simdjson::dom::element value) {
+  if (name == "prompt_tokens") return note(prompt, value);
+  if (name == "completion_tokens") return note(completion, value);
+  if (name == "input_tokens") return note(input, value);
+  if (name == "output_tokens") return note(output, value);
+  if (name == "cache_read_input_tokens") return note(cache_read, value);
+  if (name == "cache_creation_input_tokens") return note(cache_written, value);
+  if (name == "prompt_tokens_details" || name == "input_tokens_details")
+    return note_in(cached, "cached_tokens", value);
+  if (name == "completion_tokens_details" || name == "output_tokens_details")
+    return note_in(reasoning, "reasoning_tokens", value);
+}
 
 /// Neither whitespace nor a mark: a character of a number or of true, false and null.
 bool is_literal(char c) {
@@ -250,26 +262,21 @@ std::optional<Usage> parse_usage(std::string_view object) {
   simdjson::dom::object members;
   if (parser.parse(object.data(), object.size()).get_object().get(members) != simdjson::SUCCESS)
     return std::nullopt;
-  TokenCounts counts(members);
-  const auto prompt = counts.find("prompt_tokens");
-  const auto input = counts.find("input_tokens");
-  const auto completion = counts.find("completion_tokens", "output_tokens");
-  const std::int64_t read = counts.find("cache_read_input_tokens").value_or(0);
-  const std::int64_t written = counts.find("cache_creation_input_tokens").value_or(0);
-  const std::int64_t cached =
-      counts.find_in("prompt_tokens_details", "input_tokens_details", "cached_tokens").value_or(0);
-  const std::int64_t reasoning =
-      counts.find_in("completion_tokens_details", "output_tokens_details", "reasoning_tokens")
-          .value_or(0);
-  if (!counts.credible() || (!prompt && !input && !completion)) return std::nullopt;
+  TokenCounts counts;
+  for (const auto& [name, value] : members)
+    counts.read(name, value);
+  const auto& [prompt, input, completion, output, read, written, cached, reasoning, credible] =
+      counts;
+  if (!credible || (!prompt && !input && !completion && !output)) return std::nullopt;
   // Only where the prompt has Anthropic's name does it leave out what the cache had to do with.
-  const std::int64_t whole = prompt ? *prompt : input.value_or(0) + read + written;
-  const std::int64_t made = completion.value_or(0);
+  const std::int64_t whole =
+      prompt ? *prompt : input.value_or(0) + read.value_or(0) + written.value_or(0);
+  const std::int64_t made = completion ? *completion : output.value_or(0);
   if (whole > kTokensMax) return std::nullopt;
   return Usage{.prompt_tokens = whole,
                .completion_tokens = made,
-               .cached_tokens = std::min(std::max(read, cached), whole),
-               .reasoning_tokens = std::min(reasoning, made)};
+               .cached_tokens = std::min(std::max(read.value_or(0), cached.value_or(0)), whole),
+               .reasoning_tokens = std::min(reasoning.value_or(0), made)};
 }
 
 }  // namespace insula::llm
