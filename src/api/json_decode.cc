@@ -7,7 +7,10 @@
 
 #include "api/codec.h"
 #include "api/custom/custom_kind.h"
+#include "api/custom/schema_check.h"
+#include "api/custom/schema_node.h"
 #include "api/decode_budget.h"
+#include "api/gen/apiextensions_v1.h"
 #include "api/int_or_string.h"
 #include "api/quantity.h"
 #include "api/raw_json.h"
@@ -127,6 +130,21 @@ class Decoder {
                strictness_ == Strictness::kIgnore ? nullptr : &paths);
     for (const std::string& path : paths)
       unknown(path);
+  }
+
+  /// Members of a definition's schemas that are no keywords; they are dropped with the defaults.
+  void read_schemas(const CustomResourceDefinition& definition) {
+    if (strictness_ == Strictness::kIgnore) return;
+    for (std::size_t i = 0; i < definition.spec.versions.size(); ++i) {
+      const auto& written = definition.spec.versions[i].schema;
+      if (!written || written->open_apiv3_schema.empty()) continue;
+      std::vector<std::string> paths;
+      Value schema = schema_value(written->open_apiv3_schema.text);
+      drop_unknown_keywords(schema, fmt::format("spec.versions[{}].schema.openAPIV3Schema", i),
+                            &paths);
+      for (const std::string& path : paths)
+        unknown(path);
+    }
   }
 
   [[nodiscard]] std::vector<std::string>& problems() { return problems_; }
@@ -319,6 +337,8 @@ Result<> decode(const TypeInfo& type, void* object, const Value& value, const Re
   Result<> read = decoder.read_struct(type, object, value, Path{});
   if (!read) return std::unexpected(in_kind(std::move(read).error(), type));
   if (is_custom(type)) decoder.read_custom(type, object);
+  if (type.kind == &kind_of<CustomResourceDefinition>())
+    decoder.read_schemas(*static_cast<const CustomResourceDefinition*>(object));
   std::vector<std::string>& problems = decoder.problems();
   for (const auto& path : request.duplicates) {
     if (problems.size() < kStrictProblemsMax)

@@ -1,153 +1,16 @@
-#include <functional>
 #include <string>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "apiserver/kind_index.h"
-#include "apiserver/test_server.h"
+#include "apiserver/test_custom_resources.h"
 #include "async/task_group.h"
-#include "json/write.h"
 
 namespace insula::apiserver {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr const char* kDefinitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-constexpr const char* kWidgets = "/apis/example.com/v1/namespaces/a/widgets";
-constexpr const char* kWidget = "/apis/example.com/v1/namespaces/a/widgets/w";
-
-constexpr const char* kSchema = R"({
-  "type": "object",
-  "description": "A thing for tests.",
-  "properties": {
-    "spec": {
-      "type": "object",
-      "required": ["size"],
-      "properties": {
-        "size": {"type": "integer", "minimum": 1, "maximum": 10},
-        "color": {"type": "string", "enum": ["red", "green"], "default": "red"},
-        "replicas": {"type": "integer", "default": 1},
-        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                 "properties": {"known": {"type": "string"}}},
-        "parts": {
-          "type": "array",
-          "x-kubernetes-list-type": "map",
-          "x-kubernetes-list-map-keys": ["name"],
-          "items": {
-            "type": "object",
-            "required": ["name"],
-            "properties": {"name": {"type": "string"}, "count": {"type": "integer"}}
-          }
-        }
-      }
-    },
-    "status": {
-      "type": "object",
-      "properties": {
-        "replicas": {"type": "integer"},
-        "selector": {"type": "string"},
-        "phase": {"type": "string"}
-      }
-    }
-  }
-})";
-
-json::Value schema() {
-  return *json::parse(kSchema);
-}
-
-json::Value version(std::string_view name, bool storage, json::Value schema) {
-  return json::Object{
-      {"name", name},
-      {"served", true},
-      {"storage", storage},
-      {"schema", json::Object{{"openAPIV3Schema", std::move(schema)}}},
-      {"subresources",
-       json::Object{{"status", json::Object()},
-                    {"scale", json::Object{{"specReplicasPath", ".spec.replicas"},
-                                           {"statusReplicasPath", ".status.replicas"},
-                                           {"labelSelectorPath", ".status.selector"}}}}},
-      {"selectableFields", json::Array{json::Object{{"jsonPath", ".spec.color"}}}},
-      {"additionalPrinterColumns",
-       json::Array{
-           json::Object{{"name", "Size"}, {"type", "integer"}, {"jsonPath", ".spec.size"}},
-           json::Object{{"name", "Phase"},
-                        {"type", "string"},
-                        {"priority", 1},
-                        {"jsonPath", ".status.phase"}},
-           json::Object{
-               {"name", "Age"}, {"type", "date"}, {"jsonPath", ".metadata.creationTimestamp"}}}}};
-}
-
-json::Value definition(json::Array versions) {
-  return json::Object{
-      {"metadata", json::Object{{"name", "widgets.example.com"}}},
-      {"spec", json::Object{{"group", "example.com"},
-                            {"scope", "Namespaced"},
-                            {"names", json::Object{{"plural", "widgets"},
-                                                   {"kind", "Widget"},
-                                                   {"shortNames", json::Array{"wd"}},
-                                                   {"categories", json::Array{"all"}}}},
-                            {"versions", std::move(versions)}}}};
-}
-
-class CustomResourcesTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_EQ(post("/api/v1/namespaces", R"({"metadata":{"name":"a"}})").status, 201);
-    const auto made = post(kDefinitions, json::write(definition({version("v1", true, schema())})));
-    ASSERT_EQ(made.status, 201) << made.body;
-  }
-
-  http::Response post(const std::string& url, const std::string& body) {
-    return server.send("POST", url, body);
-  }
-
-  http::Response make(std::string_view name, std::string_view spec) {
-    return post(kWidgets, fmt::format(R"({{"apiVersion":"example.com/v1","kind":"Widget",)"
-                                      R"("metadata":{{"name":"{}"}},"spec":{}}})",
-                                      name, spec));
-  }
-
-  http::Response patch(const std::string& url,
-                       const std::string& body,
-                       const char* type = "application/merge-patch+json") {
-    return server.send("PATCH", url, body, type);
-  }
-
-  json::Value get(const std::string& url) { return server.parsed(server.send("GET", url)); }
-
-  std::string message(const http::Response& response) {
-    return std::string(server.parsed(response)["message"].text());
-  }
-
-  /// Changes the definition; `edit` gets its spec.
-  http::Response redefine(const std::function<void(json::Value& spec)>& edit) {
-    json::Value object = get(std::string(kDefinitions) + "/widgets.example.com");
-    edit(object["spec"]);
-    return server.send("PUT", std::string(kDefinitions) + "/widgets.example.com",
-                       json::write(object));
-  }
-
-  TestServer server;
-};
-
-TEST_F(CustomResourcesTest, EstablishesADefinitionAtOnce) {
-  const auto made = get(std::string(kDefinitions) + "/widgets.example.com");
-  const json::Array& conditions = *made["status"]["conditions"].as_array();
-  ASSERT_EQ(conditions.size(), 2U);
-  EXPECT_EQ(conditions[0]["type"].text(), "NamesAccepted");
-  EXPECT_EQ(conditions[0]["status"].text(), "True");
-  EXPECT_EQ(conditions[1]["type"].text(), "Established");
-  EXPECT_EQ(conditions[1]["status"].text(), "True");
-  EXPECT_EQ(made["status"]["acceptedNames"]["singular"].text(), "widget");
-  EXPECT_EQ(made["status"]["acceptedNames"]["listKind"].text(), "WidgetList");
-  EXPECT_EQ((*made["status"]["storedVersions"].as_array())[0].text(), "v1");
-  EXPECT_EQ(made["spec"]["conversion"]["strategy"].text(), "None");
-}
 
 TEST_F(CustomResourcesTest, KeepsWhatTheSchemaKnowsAndFillsItsDefaults) {
   const auto made = make("w", R"({"size":2,"free":{"any":[{"thing":1}]},"unknown":1,)"
@@ -238,6 +101,21 @@ TEST_F(CustomResourcesTest, ScalesByItsPaths) {
   EXPECT_EQ(patch(url, R"({"spec":{"replicas":-1}})").status, 422);
 }
 
+TEST_F(CustomResourcesTest, HasNoScaleWithoutReplicas) {
+  ASSERT_EQ(redefine([](json::Value& spec) {
+              (*spec["versions"].as_array())[0]["subresources"]["scale"]["specReplicasPath"] =
+                  ".spec.free.replicas";
+            }).status,
+            200);
+  make("w", R"({"size":2})");
+  const auto scale = server.send("GET", std::string(kWidget) + "/scale");
+  EXPECT_EQ(scale.status, 500);
+  EXPECT_THAT(message(scale),
+              HasSubstr("the spec replicas field \".spec.free.replicas\" does not"));
+  EXPECT_EQ(patch(std::string(kWidget) + "/scale", R"({"spec":{"replicas":4}})").status, 200);
+  EXPECT_EQ(get(std::string(kWidget) + "/scale")["spec"]["replicas"].as_int64(), 4);
+}
+
 TEST_F(CustomResourcesTest, AppliesByOwnersOfFields) {
   const auto apply = [&](const std::string& manager, const std::string& spec) {
     return patch(
@@ -291,154 +169,12 @@ TEST_F(CustomResourcesTest, DeletesOneAndAll) {
   EXPECT_TRUE(get(kWidgets)["items"].as_array()->empty());
 }
 
-TEST_F(CustomResourcesTest, ShowsInDiscovery) {
-  const json::Value list = get("/apis/example.com/v1");
-  const json::Value& widget = (*list["resources"].as_array())[0];
-  EXPECT_EQ(json::write(widget),
-            R"({"name":"widgets","singularName":"widget","namespaced":true,"kind":"Widget",)"
-            R"("verbs":["create","delete","deletecollection","get","list","patch","update",)"
-            R"("watch"],"shortNames":["wd"],"categories":["all"]})");
-  EXPECT_EQ(list["resources"].as_array()->size(), 3U);
-  EXPECT_THAT(server.send("GET", "/apis").body, HasSubstr(R"("name":"example.com")"));
-  auto request = server.request("GET", "/apis");
-  request.headers.set("Accept",
-                      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
-  EXPECT_THAT(
-      server.send(std::move(request)).body,
-      HasSubstr(R"("responseKind":{"group":"example.com","version":"v1","kind":"Widget"})"));
-}
-
-TEST_F(CustomResourcesTest, ShowsInOpenApi) {
-  const std::string index = server.send("GET", "/openapi/v3").body;
-  EXPECT_THAT(index, HasSubstr("apis/example.com/v1"));
-  const json::Value document = get("/openapi/v3/apis/example.com/v1");
-  const json::Value& schema = document["components"]["schemas"]["com.example.v1.Widget"];
-  EXPECT_EQ(schema["description"].text(), "A thing for tests.");
-  EXPECT_EQ(schema["properties"]["spec"]["properties"]["size"]["maximum"].as_int64(), 10);
-  EXPECT_NE(schema["properties"]["metadata"].find("allOf"), nullptr);
-  EXPECT_EQ(json::write(schema["x-kubernetes-group-version-kind"]),
-            R"([{"group":"example.com","version":"v1","kind":"Widget"}])");
-  const json::Value v2 = get("/openapi/v2");
-  const json::Value& spec = v2["definitions"]["com.example.v1.Widget"]["properties"]["spec"];
-  EXPECT_EQ(spec["type"].text(), "object");
-  EXPECT_EQ(json::write(spec["properties"]["free"]),
-            R"({"type":"object","x-kubernetes-preserve-unknown-fields":true})");
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              (*spec["versions"].as_array())[0]["schema"]["openAPIV3Schema"]["description"] = "New";
-            }).status,
-            200);
-  EXPECT_NE(server.send("GET", "/openapi/v3").body, index);
-  EXPECT_THAT(server.send("GET", "/openapi/v3/apis/example.com/v1").body, HasSubstr("\"New\""));
-}
-
-TEST_F(CustomResourcesTest, PrefersTheMostStableVersion) {
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              for (const char* name : {"v2alpha1", "foo1", "v1beta2", "v1beta10", "v2", "v10"})
-                spec["versions"].as_array()->push_back(version(name, false, schema()));
-            }).status,
-            200);
-  std::string order;
-  for (const json::Value& one : *get("/apis/example.com")["versions"].as_array())
-    order += std::string(one["version"].text()) + " ";
-  EXPECT_EQ(order, "v10 v2 v1 v1beta10 v1beta2 v2alpha1 foo1 ");
-}
-
 TEST_F(CustomResourcesTest, BoundsTheValuesOfAnObject) {
   std::string many = "[0";
   for (int i = 0; i < 1'200'000; ++i)
     many += ",0";
   const auto refused = make("w", R"({"size":1,"free":{"x":)" + many + "]}}");
   EXPECT_EQ(refused.status, 413) << refused.body.substr(0, 200);
-}
-
-TEST_F(CustomResourcesTest, ServesOneObjectInAllVersions) {
-  make("w", R"({"size":2})");
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              json::Value older = version("v1beta1", false, schema());
-              older["deprecated"] = true;
-              spec["versions"].as_array()->push_back(std::move(older));
-            }).status,
-            200);
-  const std::string beta = "/apis/example.com/v1beta1/namespaces/a/widgets";
-  EXPECT_EQ(get(beta + "/w")["apiVersion"].text(), "example.com/v1beta1");
-  EXPECT_EQ(get(kWidget)["apiVersion"].text(), "example.com/v1");
-  const auto made = post(beta, R"({"apiVersion":"example.com/v1beta1","kind":"Widget",)"
-                               R"("metadata":{"name":"x"},"spec":{"size":1}})");
-  ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(server.parsed(made)["apiVersion"].text(), "example.com/v1beta1");
-  EXPECT_EQ(made.headers.get("Warning"), "299 - \"example.com/v1beta1 Widget is deprecated\"");
-  EXPECT_THAT(server.store->find("widgets.example.com/a/x")->value,
-              HasSubstr(R"("apiVersion":"example.com/v1")"));
-  EXPECT_EQ(patch(beta + "/w", R"({"spec":{"size":7}})").status, 200);
-  EXPECT_EQ(get(kWidget)["spec"]["size"].as_int64(), 7);
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              (*spec["versions"].as_array())[1]["served"] = false;
-            }).status,
-            200);
-  EXPECT_EQ(server.send("GET", beta + "/w").status, 404);
-}
-
-TEST_F(CustomResourcesTest, ReadsStoredObjectsByTheNewSchema) {
-  make("w", R"({"size":2,"free":{"x":1}})");
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              json::Value& properties =
-                  (*spec["versions"].as_array())[0]["schema"]["openAPIV3Schema"]["properties"]
-                                                ["spec"]["properties"];
-              properties.as_object()->erase("free");
-              properties["shape"] = json::Object{{"type", "string"}, {"default", "round"}};
-            }).status,
-            200);
-  for (const json::Value& object : {get(kWidget), (*get(kWidgets)["items"].as_array())[0]}) {
-    EXPECT_EQ(object["spec"]["shape"].text(), "round");
-    EXPECT_EQ(object["spec"].find("free"), nullptr);
-  }
-}
-
-TEST_F(CustomResourcesTest, LetsUnchangedValuesBeThatANewSchemaForbids) {
-  make("w", R"({"size":9})");
-  ASSERT_EQ(redefine([](json::Value& spec) {
-              (*spec["versions"].as_array())[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-                                            ["properties"]["size"]["maximum"] = 5;
-            }).status,
-            200);
-  EXPECT_EQ(patch(kWidget, R"({"spec":{"color":"green"}})").status, 200);
-  EXPECT_EQ(patch(kWidget, R"({"spec":{"size":8}})").status, 422);
-}
-
-TEST_F(CustomResourcesTest, RefusesNewObjectsOfADefinitionThatIsBeingDeleted) {
-  make("w", R"({"size":2})");
-  const auto deleted = server.send("DELETE", std::string(kDefinitions) + "/widgets.example.com");
-  ASSERT_EQ(deleted.status, 200) << deleted.body;
-  const json::Value object = server.parsed(deleted);
-  EXPECT_EQ((*object["metadata"]["finalizers"].as_array())[0].text(),
-            "customresourcecleanup.apiextensions.k8s.io");
-  const auto refused = make("x", R"({"size":2})");
-  EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(message(refused), "create not allowed while custom resource definition is terminating");
-  EXPECT_EQ(server.send("DELETE", kWidget).status, 200);
-  patch(std::string(kDefinitions) + "/widgets.example.com", R"({"metadata":{"finalizers":null}})");
-  EXPECT_EQ(server.send("GET", kWidgets).status, 404);
-  EXPECT_EQ(server.send("GET", "/apis/example.com").status, 404);
-}
-
-TEST_F(CustomResourcesTest, GivesNamesToWhoWaitsForThem) {
-  json::Value other = definition({version("v1", true, schema())});
-  other["metadata"]["name"] = "gadgets.example.com";
-  other["spec"]["names"] =
-      json::Object{{"plural", "gadgets"}, {"kind", "Gadget"}, {"shortNames", json::Array{"wd"}}};
-  ASSERT_EQ(post(kDefinitions, json::write(other)).status, 201);
-  const std::string url = std::string(kDefinitions) + "/gadgets.example.com";
-  json::Value waiting = get(url);
-  EXPECT_EQ((*waiting["status"]["conditions"].as_array())[0]["reason"].text(),
-            "ShortNamesConflict");
-  EXPECT_EQ((*waiting["status"]["conditions"].as_array())[0]["message"].text(),
-            "\"wd\" is already in use");
-  EXPECT_EQ(server.send("GET", "/apis/example.com/v1/namespaces/a/gadgets").status, 404);
-  ASSERT_EQ(
-      redefine([](json::Value& spec) { spec["names"].as_object()->erase("shortNames"); }).status,
-      200);
-  EXPECT_EQ((*get(url)["status"]["conditions"].as_array())[1]["status"].text(), "True");
-  EXPECT_EQ(server.send("GET", "/apis/example.com/v1/namespaces/a/gadgets").status, 200);
 }
 
 TEST_F(CustomResourcesTest, CountsAgainstQuotas) {
@@ -473,18 +209,6 @@ TEST_F(CustomResourcesTest, AsksTheRulesOfItsSchema) {
               HasSubstr("some validation rules were not checked because the object was invalid"));
 }
 
-TEST_F(CustomResourcesTest, ServesKindsOfTheWholeCluster) {
-  json::Value cluster = definition({version("v1", true, schema())});
-  cluster["metadata"]["name"] = "gadgets.example.com";
-  cluster["spec"]["scope"] = "Cluster";
-  cluster["spec"]["names"] = json::Object{{"plural", "gadgets"}, {"kind", "Gadget"}};
-  ASSERT_EQ(post(kDefinitions, json::write(cluster)).status, 201);
-  const std::string url = "/apis/example.com/v1/gadgets";
-  EXPECT_EQ(post(url, R"({"metadata":{"name":"g"},"spec":{"size":1}})").status, 201);
-  EXPECT_EQ(get(url + "/g")["metadata"].find("namespace"), nullptr);
-  EXPECT_EQ(server.send("GET", "/apis/example.com/v1/namespaces/a/gadgets/g").status, 404);
-}
-
 TEST_F(CustomResourcesTest, ShowsMetadataAlone) {
   make("w", R"({"size":2})");
   auto request = server.request("GET", kWidgets);
@@ -501,14 +225,6 @@ TEST_F(CustomResourcesTest, ChangesNothingInADryRun) {
           .status,
       201);
   EXPECT_EQ(server.send("GET", kWidget).status, 404);
-}
-
-TEST_F(CustomResourcesTest, KeepsWhatADefinitionIsKnownBy) {
-  const auto refused = redefine([](json::Value& spec) { spec["scope"] = "Cluster"; });
-  EXPECT_EQ(refused.status, 422);
-  EXPECT_EQ(message(refused),
-            "CustomResourceDefinition.apiextensions.k8s.io \"widgets.example.com\" is invalid: "
-            "spec.scope: Invalid value: \"Cluster\": field is immutable");
 }
 
 TEST_F(CustomResourcesTest, AreOpenToThoseWithRightsToThem) {

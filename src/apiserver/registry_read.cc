@@ -109,7 +109,10 @@ Result<store::EntryPtr> Registry::get(const Target& target) const {
     return fail(ErrorCode::kNotFound,
                 fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
   }
-  if (target.subresource == "scale") return scale_entry(*target.kind, *entry);
+  if (target.subresource == "scale") {
+    INSULA_TRY_VOID(check_has_replicas(*target.kind, object_of(*target.kind, *entry).get()));
+    return scale_entry(*target.kind, *entry);
+  }
   return shown_as(*target.kind, entry);
 }
 

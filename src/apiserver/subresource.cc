@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "api/custom/custom_kind.h"
 #include "api/gen/apps_v1.h"
@@ -134,6 +135,17 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
 }
 
 }  // namespace
+
+Result<> check_has_replicas(const api::Kind& kind, const void* object) {
+  const api::CustomKind* custom = api::custom_kind(kind);
+  if (custom == nullptr) return {};
+  const std::vector<std::string>& path = custom->scale()->spec_replicas;
+  const auto& content = static_cast<const api::CustomObject*>(object)->content;
+  if (api::find_member(content, path) != nullptr) return {};
+  return fail(ErrorCode::kInternal,
+              fmt::format("Internal error occurred: the spec replicas field \".{}\" does not exist",
+                          fmt::join(path, ".")));
+}
 
 std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object) {
   auto scale = std::make_shared<api::Scale>();

@@ -25,6 +25,11 @@ namespace insula::apiserver {
 /// The Scale that stands for an object. Requires: the kind has that subresource.
 [[nodiscard]] std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object);
 
+/// Whether an object says how many replicas are wanted, without which there is no Scale to read; to
+/// write one is another matter. Errors: kInternal, for a custom object that does not, in
+/// kube-apiserver's words.
+[[nodiscard]] Result<> check_has_replicas(const api::Kind& kind, const void* object);
+
 /// `deployments/x/scale` and the like: the Scale that stands for a stored object, as an entry of
 /// its own. Requires: the kind has that subresource.
 [[nodiscard]] store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry);

@@ -454,15 +454,41 @@ class SchemaChecker {
   bool full_ = false;
 };
 
+using Paths = std::vector<std::string>;
+
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the JSON
-void drop_from_each(Value& container) {
+void drop_from(Value& schema, const std::string& path, Paths* dropped);
+
+// NOLINTNEXTLINE(misc-no-recursion): as above
+void drop_from_each(Value& container, const std::string& path, Paths* dropped) {
   if (json::Object* object = container.as_object()) {
-    for (auto& member : *object)
-      drop_unknown_keywords(member.value);
+    for (auto& [name, schema] : *object)
+      drop_from(schema, fmt::format("{}.{}", path, name), dropped);
   } else if (json::Array* array = container.as_array()) {
-    for (Value& element : *array)
-      drop_unknown_keywords(element);
+    for (std::size_t i = 0; i < array->size(); ++i)
+      drop_from((*array)[i], fmt::format("{}[{}]", path, i), dropped);
   }
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): as above
+void drop_from(Value& schema, const std::string& path, Paths* dropped) {
+  json::Object* members = schema.as_object();
+  if (members == nullptr) return;
+  std::vector<std::string> unknown;
+  for (auto& [keyword, value] : *members) {
+    const std::string at = fmt::format("{}.{}", path, keyword);
+    if (std::ranges::find(kKeywords, keyword) == kKeywords.end()) {
+      unknown.push_back(keyword);
+      if (dropped != nullptr) dropped->push_back(at);
+    } else if (keyword == "properties" || keyword == "anyOf" || keyword == "allOf" ||
+               keyword == "oneOf") {
+      drop_from_each(value, at, dropped);
+    } else if (keyword == "items" || keyword == "additionalProperties" || keyword == "not") {
+      drop_from(value, at, dropped);
+    }
+  }
+  for (const std::string& keyword : unknown)
+    members->erase(keyword);
 }
 
 }  // namespace
@@ -471,23 +497,8 @@ void check_schema(const Value& schema, const FieldPath& path, FieldErrors& error
   SchemaChecker(errors).check(schema, path, Level::kRoot, 0);
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as above
-void drop_unknown_keywords(Value& schema) {
-  json::Object* members = schema.as_object();
-  if (members == nullptr) return;
-  std::vector<std::string> unknown;
-  for (auto& [keyword, value] : *members) {
-    if (std::ranges::find(kKeywords, keyword) == kKeywords.end()) {
-      unknown.push_back(keyword);
-    } else if (keyword == "properties" || keyword == "anyOf" || keyword == "allOf" ||
-               keyword == "oneOf") {
-      drop_from_each(value);
-    } else if (keyword == "items" || keyword == "additionalProperties" || keyword == "not") {
-      drop_unknown_keywords(value);
-    }
-  }
-  for (const std::string& keyword : unknown)
-    members->erase(keyword);
+void drop_unknown_keywords(Value& schema, const std::string& path, Paths* dropped) {
+  drop_from(schema, path, dropped);
 }
 
 }  // namespace insula::api

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "api/field_errors.h"
 #include "json/value.h"
 
@@ -11,7 +14,10 @@ namespace insula::api {
 /// (behaviour and texts).
 void check_schema(const json::Value& schema, const FieldPath& path, FieldErrors& errors);
 
-/// Takes off the members of a schema, and of the schemas in it, that are no keywords.
-void drop_unknown_keywords(json::Value& schema);
+/// Takes off the members of a schema, and of the schemas in it, that are no keywords. `dropped`
+/// gets where they were, below `path`.
+void drop_unknown_keywords(json::Value& schema,
+                           const std::string& path = {},
+                           std::vector<std::string>* dropped = nullptr);
 
 }  // namespace insula::api
