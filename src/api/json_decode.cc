@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/body_version.h"
 #include "api/codec.h"
 #include "api/custom/custom_kind.h"
 #include "api/custom/schema_check.h"
@@ -308,7 +309,7 @@ Result<> check_type_meta(const Kind& kind, const Value& value) {
                             kind.kind, name->text().substr(0, 128)));
   }
   if (kind.group == "meta.k8s.io" || version == nullptr || version->text().empty()) return {};
-  if (version->text() != kind.api_version()) {
+  if (!is_version_of(kind, version->text())) {
     return fail(
         ErrorCode::kBadRequest,
         fmt::format("the API version in the data ({}) does not match the expected API version ({})",

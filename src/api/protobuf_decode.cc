@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/body_version.h"
 #include "api/decode_budget.h"
 #include "api/int_or_string.h"
 #include "api/protobuf.h"
@@ -257,7 +258,7 @@ Result<> decode_protobuf(const TypeInfo& type, void* object, std::string_view by
   const Kind& kind = *type.kind;
   INSULA_TRY(const ProtobufEnvelope envelope, read_protobuf_envelope(bytes));
   const bool other_version =
-      kind.group != "meta.k8s.io" && envelope.api_version != kind.api_version();
+      kind.group != "meta.k8s.io" && !is_version_of(kind, envelope.api_version);
   if (envelope.kind != kind.kind || other_version) {
     return fail(
         ErrorCode::kBadRequest,

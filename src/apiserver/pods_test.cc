@@ -93,12 +93,19 @@ TEST_F(PodsTest, RemovesAPodAtOnceThatNoNodeHas) {
 }
 
 TEST_F(PodsTest, EvictsAPod) {
-  server.send("POST", kPods, pod("x"));
-  const auto evicted =
-      server.send("POST", std::string(kPods) + "/x/eviction",
-                  R"({"metadata":{"name":"x"},"deleteOptions":{"gracePeriodSeconds":0}})");
-  EXPECT_EQ(evicted.status, 201) << evicted.body;
-  EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+  const auto evict = [&](const std::string& version) {
+    server.send("POST", kPods, pod("x"));
+    return server.send("POST", std::string(kPods) + "/x/eviction",
+                       R"({"apiVersion":")" + version +
+                           R"(","kind":"Eviction","metadata":{"name":"x"},)"
+                           R"("deleteOptions":{"gracePeriodSeconds":0}})");
+  };
+  for (const char* version : {"policy/v1", "policy/v1beta1"}) {
+    const auto evicted = evict(version);
+    EXPECT_EQ(evicted.status, 201) << evicted.body;
+    EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
+  }
+  EXPECT_EQ(evict("policy/v1alpha1").status, 400);
 }
 
 TEST_F(PodsTest, DeletesTheCollectionThatASelectorMatches) {

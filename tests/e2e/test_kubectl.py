@@ -12,7 +12,7 @@ CONFIG_MAP, POD, DEPLOYMENT = MANIFESTS
 CHANGED = DEPLOYMENT.replace("replicas: 1", "replicas: 2")
 
 
-# Left out: `get crd`, which has no server side yet; `drain` of 1.20, which evicts as policy/v1beta1.
+# Left out: `get crd`, which test_custom_resources has.
 class Row:
     """One command and what it gives: a pattern that its output has somewhere, and its exit status.
     `since` and `until` are the first and last minors that know the command so; `{node}` is the node's
@@ -129,8 +129,8 @@ ROWS = (
     Row("cordon {node}", r"node/{node} cordoned"),
     Row("get nodes", r"{node} +Ready,SchedulingDisabled"),
     Row("uncordon {node}", r"node/{node} uncordoned"),
-    Row("drain {node} --force --ignore-daemonsets --delete-emptydir-data --timeout=60s", r"pod/web-0 evicted", since=22),
-    Row("uncordon {node}", r"node/{node} uncordoned", since=22),
+    Row("drain {node} --force --ignore-daemonsets --delete-emptydir-data --timeout=60s", r"pod/web-0 evicted"),
+    Row("uncordon {node}", r"node/{node} uncordoned"),
     Row("taint node {node} a=b:NoSchedule", r"node/{node} tainted"),
     Row("taint node {node} a-", r"node/{node} untainted"),
     Row("get --raw /healthz", r"^ok"),
