@@ -36,7 +36,7 @@ struct CompiledPolicy {
 ///
 /// Mirrors the stored objects; an expression is compiled once for each change of its policy.
 /// Lifetime: the store outlives it. Threads: the store's loop.
-class PolicyIndex : private StoreMirror::Index {
+class PolicyIndex final : private StoreMirror::Index {
  public:
   using Bindings =
       std::map<std::string, std::shared_ptr<const api::ValidatingAdmissionPolicyBinding>>;

@@ -32,7 +32,7 @@ struct Grant {
 ///
 /// Cost: a lookup touches only the bindings of the user and its groups, whatever is stored beside
 /// them. Lifetime: the store outlives it. Threads: the store's loop.
-class RbacIndex : private StoreMirror::Index {
+class RbacIndex final : private StoreMirror::Index {
  public:
   explicit RbacIndex(store::Store& store);
 

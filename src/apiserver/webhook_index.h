@@ -44,7 +44,7 @@ struct WebhookCall {
 /// The webhooks there are, by the names of their configurations and then as these list them.
 ///
 /// Mirrors the stored objects. Lifetime: the store outlives it. Threads: the store's loop.
-class WebhookIndex : private StoreMirror::Index {
+class WebhookIndex final : private StoreMirror::Index {
  public:
   explicit WebhookIndex(store::Store& store);
 
