@@ -192,7 +192,7 @@ TEST_F(GatewayUsageTest, TheOwnersSocketTellsWhichKeysAreKnown) {
   serve_admin();
   EXPECT_EQ(ask("/keys/alphaalpha").body, "{\"id\":\"alphaalpha\",\"expires\":\"\"}\n");
   EXPECT_EQ(ask("/keys/").status, 404);
-  config_.api_keys.front().expires = api::Time::parse("2026-02-03T04:05:06Z").value();
+  config_.api_keys.front().expires = "2026-02-03T04:05:06Z";
   apply();
   EXPECT_THAT(ask("/keys/alphaalpha").body, HasSubstr("\"2026-02-03T04:05:06Z\""));
   config_.api_keys.clear();

@@ -218,13 +218,6 @@ TEST(Definition, KeepsWhatObjectsAreStoredBy) {
                                     "spec.versions; v1 was previously a storage version")));
 }
 
-TEST(Definition, DropsMembersOfSchemasThatAreNoKeywords) {
-  const TestObject made = created(with_property("{type: string, x-other: 1, title: T}"));
-  const auto& schema = made.as<CustomResourceDefinition>().spec.versions[0].schema;
-  EXPECT_EQ(schema->open_apiv3_schema.text,
-            R"({"type":"object","properties":{"p":{"type":"string","title":"T"}}})");
-}
-
 TEST(Definition, WarnsOfVersionsThatNobodyConverts) {
   const TestObject made = created(definition(
       kAny, "",
