@@ -11,8 +11,8 @@ namespace {
 
 /// Frames are gathered into one write up to so many bytes.
 constexpr std::size_t kWriteBytes = std::size_t{64} << 10U;
-/// Memory that a connection keeps for its next write.
-constexpr std::size_t kIdleBytesMax = 4096;
+/// What most writes have room in.
+constexpr std::size_t kUsualWriteBytes = std::size_t{16} << 10U;
 /// Idle frames that a client gets back with each sweep of its worker: 32 a second.
 constexpr std::int64_t kIdleFramesBack = 8;
 
@@ -89,10 +89,11 @@ Task<> Http2Connection::write_out() {
     while (out_.size() < kWriteBytes) {
       const std::string_view frame = session_.output();
       if (frame.empty()) break;
+      if (out_.capacity() < kUsualWriteBytes) out_ = worker_.buffers().take(kUsualWriteBytes);
       out_.append(frame);
     }
     if (out_.empty()) {
-      if (out_.capacity() > kIdleBytesMax) std::string().swap(out_);
+      worker_.buffers().give(std::exchange(out_, {}));
       co_await has_output_.wait();
       has_output_.reset();
       continue;
