@@ -188,9 +188,12 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   start.log_files_max = services_.options.log_files_max;
   slot.env = start.env;
   slot.cwd = start.cwd;
-  slot.record.container_id = "insula://" + start.id;
   Container unstarted{start.id, start.dir, {}};
+  // Its log may be there before it counts as running.
+  slot.starting = true;
   Result<Container> started = co_await launch(slot, std::move(start));
+  slot.starting = false;
+  slot.record.container_id = "insula://" + unstarted.id;
   if (started) {
     slot.running = *std::move(started);
     event(slot, EventType::kNormal, "Created", "Created container: " + slot.spec.name);
@@ -424,7 +427,7 @@ Result<std::vector<std::string>> PodWorker::log_files(const std::string& contain
 
 bool PodWorker::may_log_more(const std::string& container) const {
   const Slot* slot = find(container);
-  return slot != nullptr && slot->running.has_value();
+  return slot != nullptr && (slot->starting || slot->running.has_value());
 }
 
 }  // namespace insula::node

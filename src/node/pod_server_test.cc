@@ -141,6 +141,28 @@ TEST(PodServer, FollowsALogUntilItsContainerEnds) {
   });
 }
 
+TEST(PodServer, FollowsALogFromBeforeItsContainerCountsAsRunning) {
+  with_served_node([](ServedNode& node) -> Task<> {
+    const std::string gate = node.dir / "gate";
+    api::Pod pod = node.shell_pod(
+        "web", "echo first; while ! test -e " + gate + "; do sleep 0.01; done; echo last");
+    pod.spec.restart_policy = "Never";
+    co_await node.create(pod);
+    const Deadline deadline = node.loop.now() + std::chrono::seconds(10);
+    for (int status = 0; status != 200;) {
+      http::Request request;
+      request.target = "/api/v1/namespaces/default/pods/web/log?follow=true";
+      auto stream = co_await node.client.open(node.origin, std::move(request), deadline);
+      EXPECT_TRUE(stream);
+      if (!stream) co_return;
+      status = (*stream)->status();
+      if (status != 200) continue;
+      EXPECT_TRUE(write_file(gate, ""));
+      EXPECT_EQ((co_await (*stream)->read_all(1000, deadline)).value_or("?"), "first\nlast\n");
+    }
+  });
+}
+
 TEST(PodServer, RunsACommandWithItsInputAndReportsItsExitCode) {
   with_served_node([](ServedNode& node) -> Task<> {
     co_await node.create(node.shell_pod("web", "sleep 1000"));

@@ -110,7 +110,7 @@ class PodWorker {
   /// Errors: kNotFound for an unknown container.
   [[nodiscard]] Result<std::vector<std::string>> log_files(const std::string& container) const;
 
-  /// Whether a container of that name runs or will run again: following its log makes sense.
+  /// Whether a container of that name runs or is being started: following its log makes sense.
   [[nodiscard]] bool may_log_more(const std::string& container) const;
 
  private:
@@ -127,6 +127,7 @@ class PodWorker {
     bool init;
     RestartBackoff backoff;
     std::optional<Container> running;
+    bool starting = false;  // on its way to run
     std::vector<std::string> env;
     std::string cwd;
     Event exited;                 // set while nothing runs

@@ -49,7 +49,7 @@ class Pods(unittest.TestCase):
         eventually(lambda: self.container(name).get("containerID"), message="started")
         follower = subprocess.run([kubectl_path(MINORS[-1]), "logs", "-f", name], env=self.platform.env,
                                   capture_output=True, text=True, timeout=30)
-        self.assertEqual(follower.stdout, "line 1\nline 2\nline 3\n")
+        self.assertEqual((follower.stdout, follower.stderr), ("line 1\nline 2\nline 3\n", ""))
 
     def test_exec_runs_a_command_and_gives_its_exit_code(self):
         name = self.create(pod("shell", "sleep 1000"))
