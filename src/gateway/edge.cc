@@ -20,13 +20,9 @@ Result<Edge> EdgeBuilder::build(const TenantConfig& tenant) {
             .header_bytes_max = bound_of(config.bounds.header_bytes),
             .cors = config.cors ? std::make_shared<const CorsPolicy>(*config.cors) : nullptr,
             .filters = nullptr};
-  std::erase_if(made_, [&](const auto& entry) {
-    return entry.second.chain.expired() ||
-           (entry.first == tenant.name && entry.second.configs != config.filters);
-  });
   if (config.filters.empty()) return edge;
   Made& made = made_[tenant.name];
-  edge.filters = made.chain.lock();
+  if (made.configs == config.filters) edge.filters = made.chain.lock();
   if (edge.filters != nullptr) return edge;
   INSULA_TRY(FilterChain chain, make_filters(config.filters));
   edge.filters = std::make_shared<const FilterChain>(std::move(chain));
@@ -35,6 +31,7 @@ Result<Edge> EdgeBuilder::build(const TenantConfig& tenant) {
 }
 
 Edge EdgeBuilder::build_shared(const std::vector<TenantConfig>& tenants) {
+  std::erase_if(made_, [](const auto& entry) { return entry.second.chain.expired(); });
   std::vector<const CorsConfig*> configs;
   for (const TenantConfig& tenant : tenants) {
     if (tenant.edge.cors) configs.push_back(&*tenant.edge.cors);

@@ -34,8 +34,9 @@ class EdgeBuilder {
   /// Errors: kInvalid when a filter cannot be made; nothing of the tenant may be served without it.
   [[nodiscard]] Result<Edge> build(const TenantConfig& tenant);
 
-  /// Of answers of which it is not known whose they are: what some tenant's pages may see.
-  [[nodiscard]] static Edge build_shared(const std::vector<TenantConfig>& tenants);
+  /// Of answers of which it is not known whose they are: what some tenant's pages may see. Forgets
+  /// filters that no snapshot has any more.
+  [[nodiscard]] Edge build_shared(const std::vector<TenantConfig>& tenants);
 
  private:
   struct Made {

@@ -161,6 +161,7 @@ class Exchange {
   Task<Attempt> attempt(Request& request, const Visit& visit);
   Task<bool> write_on(std::string_view head, std::string_view body);
   bool take_provider_reply(const Request& request, http::ResponseHead& head);
+  RelayedHead head_for_client(const Request& request, const BodyRelay& body);
   Task<Attempt> relay(Request& request, const Visit& visit, Dispatch dispatch);
   Task<std::optional<Attempt>> read_reply_head(const Request& request,
                                                std::string& partial,

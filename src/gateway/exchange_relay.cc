@@ -406,6 +406,19 @@ bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& h
   return true;
 }
 
+/// The head of the reply as the client gets it.
+RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& body) {
+  const bool of_site = request.site_route != nullptr;
+  if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
+  return {.head = worker_.response_head(),
+          .framing = body.framing(),
+          .keep_alive = request.keep_alive,
+          .own_headers = own_headers_,
+          .tells_limits = of_site,
+          .tells_cors = !of_site && request.tenant->edge.cors != nullptr,
+          .edits = reply_edits_};
+}
+
 Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {
   Endpoint& endpoint = visit.endpoint();
   std::string partial;
@@ -436,15 +449,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     request.settle();
     if (reusable && !surplus) keep_upstream(request, endpoint);
   }
-  if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
-  const RelayedHead relayed{
-      .head = head,
-      .framing = body.framing(),
-      .keep_alive = request.keep_alive,
-      .own_headers = own_headers_,
-      .tells_limits = request.site_route != nullptr,
-      .tells_cors = request.site_route == nullptr && request.tenant->edge.cors != nullptr,
-      .edits = reply_edits_};
+  const RelayedHead relayed = head_for_client(request, body);
   request.note_sent(first.size());
   const auto sent = client_.begin(relayed, first, done);
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
