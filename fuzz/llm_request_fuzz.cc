@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "json/parse.h"
+#include "llm/prompt_reader.h"
 #include "llm/request.h"
 
 namespace {
@@ -26,11 +27,44 @@ Result<llm::RequestPeek> read(std::string& padded, std::string_view body) {
                      std::string_view(padded).substr(0, body.size()));
 }
 
+/// Bytes of all texts of a value, those of its keys not.
+std::size_t text_bytes(const json::Value& value) {
+  std::size_t bytes = value.text().size();
+  if (const json::Array* array = value.as_array()) {
+    for (const json::Value& element : *array)
+      bytes += text_bytes(element);
+  }
+  if (const json::Object* object = value.as_object()) {
+    for (const auto& [key, element] : *object)
+      bytes += text_bytes(element);
+  }
+  return bytes;
+}
+
+/// The texts of a prompt are texts of the body, and there are none that are no prompt's.
+void look_at_prompt(std::string& padded, std::string_view body) {
+  static llm::PromptReader reader;
+  padded.assign(body);
+  padded.append(llm::PromptReader::kPadding, ' ');
+  std::size_t bytes = 0;
+  const auto read =
+      reader.read(std::string_view(padded).substr(0, body.size()), [&](std::string_view text) {
+        bytes += text.size();
+        return true;
+      });
+  const auto whole = json::parse(body);
+  if (!read || !whole) return;
+  if (bytes > text_bytes(*whole)) __builtin_trap();
+  const json::Value* prompt = member(*whole, "prompt");
+  if (prompt != nullptr && bytes < prompt->text().size()) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   std::string padded;
+  look_at_prompt(padded, body);
   const auto peek = read(padded, body);
   const auto whole = json::parse(body);
   if (!peek || !whole)

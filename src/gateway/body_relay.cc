@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "gateway/filter_chain.h"
 #include "http/scan.h"
 
 namespace insula::gateway {
@@ -38,7 +39,10 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     : framer_(http::BodyFramer::of(head, plan.method)),
       success_(head.status >= 200 && head.status < 300),
       estimated_(plan.estimated),
-      events_(plan.usage_chunk, plan.may_end_early ? llm::Pieces::kEvents : llm::Pieces::kBytes) {
+      filters_(plan.events),
+      events_(plan.usage_chunk,
+              plan.may_end_early || plan.events != nullptr ? llm::Pieces::kEvents
+                                                           : llm::Pieces::kBytes) {
   const bool read = success_ && !plan.opaque;
   if (read && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
   if (read && is_media_type(head, "application/json")) content_ = Content::kJson;
@@ -46,7 +50,8 @@ BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     content_ = Content::kOpaque;
     encoded_ = true;
   }
-  const bool changes = plan.usage_chunk == llm::UsageChunk::kHide || plan.may_end_early;
+  const bool changes =
+      plan.usage_chunk == llm::UsageChunk::kHide || plan.may_end_early || plan.events != nullptr;
   framing_ = choose_framing(framer_, plan, content_ == Content::kEvents && changes);
   may_end_early_ = plan.may_end_early && content_ == Content::kEvents;
 }
@@ -79,7 +84,7 @@ std::string_view BodyRelay::feed_reframed(std::span<char> bytes) {
   if (framer_.is_until_close()) {
     scan({bytes.data(), bytes.size()});
     std::string_view payload(bytes.data(), bytes.size());
-    if (content_ == Content::kEvents) payload = events_.feed(payload);
+    if (content_ == Content::kEvents) payload = pass_events(events_.feed(payload));
     return frame(payload, false);
   }
   const http::BodyFramer::Decoded decoded = framer_.decode(bytes);
@@ -87,13 +92,27 @@ std::string_view BodyRelay::feed_reframed(std::span<char> bytes) {
   std::string_view payload(bytes.data(), decoded.payload);
   scan(payload);
   if (content_ != Content::kEvents) return frame(payload, framer_.done());
-  payload = events_.feed(payload);
-  if (!framer_.done()) return frame(payload, false);
-  const std::string_view rest = events_.finish();
-  if (rest.empty()) return frame(payload, true);
-  std::string whole(payload);
-  whole.append(rest);
-  return frame(whole, true);
+  payload = pass_events(events_.feed(payload));
+  if (!framer_.done() || refused_) return frame(payload, false);
+  // The payload may be in memory that finish() uses.
+  last_.assign(payload);
+  last_.append(pass_events(events_.finish()));
+  return frame(last_, !refused_);
+}
+
+/// Shows whole events to the filters. Returns those that pass.
+std::string_view BodyRelay::pass_events(std::string_view events) {
+  if (filters_ == nullptr) return events;
+  for (std::string_view rest = events; !rest.empty();) {
+    const std::string_view event = llm::take_event(rest);
+    refused_ = filters_->on_event(event);
+    if (refused_) return events.substr(0, static_cast<std::size_t>(event.data() - events.data()));
+  }
+  return events;
+}
+
+std::string_view BodyRelay::end_refused(std::string_view events) {
+  return frame(events, true);
 }
 
 std::string_view BodyRelay::frame(std::string_view payload, bool last) {
@@ -115,7 +134,9 @@ std::string_view BodyRelay::frame(std::string_view payload, bool last) {
 
 std::optional<std::string_view> BodyRelay::finish() {
   if (!framer_.is_until_close()) return std::nullopt;
-  return frame(content_ == Content::kEvents ? events_.finish() : std::string_view(), true);
+  const std::string_view rest =
+      content_ == Content::kEvents ? pass_events(events_.finish()) : std::string_view();
+  return frame(rest, !refused_);
 }
 
 bool BodyRelay::can_end_early() const {

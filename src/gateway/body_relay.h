@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/filter.h"
 #include "gateway/message_text.h"
 #include "http/framing.h"
 #include "http/parser.h"
@@ -13,6 +14,8 @@
 #include "llm/usage.h"
 
 namespace insula::gateway {
+
+class FilterChain;
 
 /// What of the request decides how the reply is relayed.
 struct RelayPlan {
@@ -26,6 +29,8 @@ struct RelayPlan {
   bool opaque = false;
   /// A stream may be ended before its upstream does, see end_early().
   bool may_end_early = false;
+  /// Filters that are shown each event of a stream; null: none are. Outlive the relay.
+  const FilterChain* events = nullptr;
 };
 
 /// The body of one reply on its way from upstream to client: finds its end, changes its framing
@@ -53,6 +58,13 @@ class BodyRelay {
   /// afterwards. Requires: can_end_early().
   [[nodiscard]] std::string_view end_early(std::string_view events);
 
+  /// Why a filter does not let the next event pass; nothing: it does. Nothing may be fed from then
+  /// on.
+  [[nodiscard]] const std::optional<FilterRefusal>& filter_refusal() const { return refused_; }
+
+  /// As end_early(). Requires: filter_refusal().
+  [[nodiscard]] std::string_view end_refused(std::string_view events);
+
   /// The whole body has passed.
   [[nodiscard]] bool done() const { return framer_.done(); }
 
@@ -79,6 +91,7 @@ class BodyRelay {
   std::string_view feed_as_received(std::string_view bytes);
   std::string_view feed_reframed(std::span<char> bytes);
   void scan(std::string_view payload);
+  std::string_view pass_events(std::string_view events);
   std::string_view frame(std::string_view payload, bool last);
 
   http::BodyFramer framer_;
@@ -89,10 +102,13 @@ class BodyRelay {
   bool may_end_early_ = false;
   bool encoded_ = false;  // text that is compressed all the same: passed on unread
   bool surplus_ = false;
+  const FilterChain* filters_ = nullptr;
+  std::optional<FilterRefusal> refused_;
   std::int64_t payload_bytes_ = 0;
   llm::UsageScanner json_;
   llm::SseRelay events_;
   std::string framed_;
+  std::string last_;  // what the body ends with
 };
 
 }  // namespace insula::gateway

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "gateway/config_json.h"
 #include "gateway/whole_file.h"
 #include "jose/base64url.h"
 #include "json/parse.h"
@@ -16,41 +17,6 @@ namespace {
 /// 1 had secrets as text, which cannot hold every byte.
 constexpr std::int64_t kFormat = 2;
 constexpr std::int64_t kFormatWithTextSecrets = 1;
-
-json::Value strings_to_json(const std::vector<std::string>& strings) {
-  json::Array array;
-  for (const std::string& text : strings)
-    array.emplace_back(text);
-  return array;
-}
-
-std::string string_in(const json::Object& object, std::string_view key) {
-  const json::Value* value = object.find(key);
-  const std::string* text = value == nullptr ? nullptr : value->as_string();
-  return text == nullptr ? std::string() : *text;
-}
-
-std::vector<std::string> strings_in(const json::Object& object, std::string_view key) {
-  std::vector<std::string> strings;
-  const json::Value* value = object.find(key);
-  const json::Array* array = value == nullptr ? nullptr : value->as_array();
-  if (array == nullptr) return strings;
-  for (const json::Value& entry : *array) {
-    if (const std::string* text = entry.as_string(); text != nullptr) strings.push_back(*text);
-  }
-  return strings;
-}
-
-/// Calls `read` for every object in the array `key`.
-template <class F>
-void for_each_object(const json::Object& object, std::string_view key, F read) {
-  const json::Value* value = object.find(key);
-  const json::Array* array = value == nullptr ? nullptr : value->as_array();
-  if (array == nullptr) return;
-  for (const json::Value& entry : *array) {
-    if (const json::Object* member = entry.as_object(); member != nullptr) read(*member);
-  }
-}
 
 /// Secrets are bytes, and JSON holds text.
 json::Value secrets_to_json(const std::vector<std::string>& secrets) {
@@ -221,6 +187,7 @@ json::Value to_value(const TenantConfig& tenant) {
   object.set("queue", json::Object{{"requests", tenant.queue.requests},
                                    {"waitSeconds", tenant.queue.wait_seconds},
                                    {"weight", tenant.queue.weight}});
+  set_edge(object, tenant.edge);
   set_limits(object, tenant.limits);
   return object;
 }
@@ -261,11 +228,6 @@ json::Value to_value(const CertificateConfig& certificate) {
                       {"hosts", strings_to_json(certificate.hosts)},
                       {"chain", certificate.chain},
                       {"key", certificate.key}};
-}
-
-std::optional<std::int64_t> number_in(const json::Object& object, std::string_view key) {
-  const json::Value* value = object.find(key);
-  return value == nullptr ? std::nullopt : value->as_int64();
 }
 
 LimitConfig limits_in(const json::Object& object) {
@@ -357,6 +319,7 @@ TenantConfig tenant_from(const json::Object& object) {
     tenant.members.push_back({string_in(member, "name"), limits_in(member)});
   });
   tenant.created = number_in(object, "created").value_or(0);
+  tenant.edge = edge_in(object);
   return tenant;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/edge_config.h"
 #include "gateway/key_source.h"
 #include "gateway/prices.h"
 #include "gateway/provider_config.h"
@@ -140,6 +141,7 @@ struct TenantConfig {
   LimitConfig member_limits = {};
   std::vector<MemberConfig> members = {};
   QueueConfig queue = {};
+  EdgeConfig edge = {};
   /// Seconds since 1970.
   std::int64_t created = 0;
 

@@ -40,6 +40,19 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
   tenant.member_limits = {.requests_per_hour = 7, .budget = {.spend_per_month = 5}};
   tenant.members = {{"ann", {.tokens_per_minute = 100}}, {"bob"}};
   tenant.queue = {.requests = 100, .wait_seconds = 5, .weight = 3};
+  tenant.edge = {
+      .bounds = {.body_bytes = 1000, .header_bytes = 2000},
+      .cors = CorsConfig{.allow_origins = {"https://a.test"},
+                         .allow_methods = {"PUT"},
+                         .allow_headers = {"X-A"},
+                         .expose_headers = {"X-B"},
+                         .allow_credentials = true,
+                         .max_age = std::chrono::seconds(5)},
+      .filters = {
+          PromptDenyListConfig{.phrases = {"a b"}, .patterns = {"c+"}, .message = "no"},
+          HeaderModifierConfig{
+              .side = api::MessageSide::kRequest, .set = {{"X-A", "1"}}, .add = {{"X-B", ""}}},
+          HeaderModifierConfig{.side = api::MessageSide::kResponse, .remove = {"Server"}}}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

@@ -35,26 +35,6 @@ constexpr int kMisdirectedRequest = 421;
 
 constexpr std::string_view kModelPath = "/v1/models/";
 
-struct ErrorWords {
-  ErrorCode code;
-  std::string_view type;
-  std::string_view openai_code;
-};
-
-/// OpenAI's words for our errors: its client libraries decide by status, type and code.
-constexpr std::array<ErrorWords, 10> kErrorWords = {{
-    {ErrorCode::kBadRequest, "invalid_request_error", "invalid_request"},
-    {ErrorCode::kUnauthenticated, "invalid_request_error", "invalid_api_key"},
-    {ErrorCode::kForbidden, "permission_error", "tenant_mismatch"},
-    {ErrorCode::kNotFound, "invalid_request_error", "unknown_tenant"},
-    {ErrorCode::kMethodNotAllowed, "invalid_request_error", "method_not_allowed"},
-    {ErrorCode::kTooLarge, "invalid_request_error", "request_too_large"},
-    {ErrorCode::kTooManyRequests, "requests", "rate_limit_exceeded"},
-    {ErrorCode::kUpstream, "server_error", "upstream_failed"},
-    {ErrorCode::kUnavailable, "server_error", "no_ready_endpoint"},
-    {ErrorCode::kTimeout, "server_error", "upstream_timeout"},
-}};
-
 Result<> check_served(const Request& request) {
   if (!request.tenant->is_served) {
     return fail(ErrorCode::kUnavailable,
@@ -122,7 +102,7 @@ bool is_paid(const Request& request) {
 /// there would be no limit.
 Result<> check_priced(Request& request) {
   if (!is_paid(request) || request.cost_at_most(0, 0)) return {};
-  request.refusal_code = "model_not_priced";
+  request.refusal_code = ApiError::kModelNotPriced;
   return fail(ErrorCode::kForbidden,
               fmt::format("there is a budget of money, and {} has no price; whoever runs this "
                           "service can set one",
@@ -155,7 +135,7 @@ Result<> check_model(Request& request) {
   if (grant == nullptr || grant->models.empty() || request.operation == llm::Operation::kModels)
     return {};
   if (llm::has_json_body(request.operation) && grant->allows(request.model)) return {};
-  request.refusal_code = "model_not_allowed";
+  request.refusal_code = ApiError::kModelNotAllowed;
   return fail(
       ErrorCode::kForbidden,
       fmt::format("this API key is for the models {} and for requests that name one of them",
@@ -219,13 +199,6 @@ std::unexpected<Error> over_limit(const Request& request) {
                           most.requests_per_hour.value_or(0), advice(request)));
 }
 
-ErrorWords words_of(ErrorCode code) {
-  for (const ErrorWords& words : kErrorWords) {
-    if (words.code == code) return words;
-  }
-  return {code, "server_error", "internal_error"};
-}
-
 /// Whether it does no harm when a request is processed twice. Spec: RFC 9110 section 9.2.2.
 bool is_idempotent(std::string_view method) {
   constexpr std::array<std::string_view, 5> kIdempotent = {"GET", "HEAD", "OPTIONS", "PUT",
@@ -270,17 +243,11 @@ void Exchange::clear() {
   deadline_.reset();
   body_.drop();
   payload_ = {};
+  reply_edits_.clear();
 }
 
 void Exchange::shrink(std::size_t bytes_max) {
   if (upstream_head_.capacity() > bytes_max) std::string().swap(upstream_head_);
-}
-
-Task<bool> Exchange::refuse_head(http::Refusal why) {
-  const WorkerSettings& settings = worker_.settings();
-  Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
-  name(request, nullptr);
-  co_return co_await refuse_as(request, http::status_of(why), http::request_error(why));
 }
 
 /// The life of a request. Returns whether the connection may carry another.
@@ -290,14 +257,16 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   if (is_misdirected(request, head)) {
     name(request, &head);
     request.is_head = head.method == "HEAD";
-    request.refusal_code = "misdirected_request";
-    co_return co_await refuse_as(
-        request, kMisdirectedRequest,
+    request.refusal_code = ApiError::kMisdirectedRequest;
+    request.refusal_status = kMisdirectedRequest;
+    co_return co_await refuse(
+        request,
         Error(ErrorCode::kBadRequest,
               "this connection is for a host with another certificate; open one for this host"));
   }
   if (auto accepted = accept(request, head); !accepted)
     co_return co_await refuse(request, std::move(accepted).error());
+  if (request.own_answer != OwnAnswer::kNone) co_return co_await answer_here(request);
   if (const auto received = client_.received_body()) {
     payload_ = *received;
   } else {
@@ -310,6 +279,10 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   }
   if (auto inspected = inspect(request); !inspected)
     co_return co_await refuse(request, std::move(inspected).error());
+  if (request.filters != nullptr) {
+    if (auto passed = filter_request(request); !passed)
+      co_return co_await refuse(request, std::move(passed).error());
+  }
   if (auto planned = plan(request); !planned)
     co_return co_await refuse(request, std::move(planned).error());
   if (auto priced = check_priced(request); !priced)
@@ -333,7 +306,7 @@ Result<> Exchange::accept_for_site(Request& request,
     return fail(ErrorCode::kBadRequest, "servers could read this path differently");
   const SiteRoute* route = site.find(path);
   if (route == nullptr) {
-    request.refusal_code = "no_route";
+    request.refusal_code = ApiError::kNoRoute;
     return fail(ErrorCode::kNotFound, "no route of this host has such a path");
   }
   request.site_route = route;
@@ -384,12 +357,16 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
     if (const Site* site = find_site(request, head); site != nullptr)
       return accept_for_site(request, head, *site);
   }
-  INSULA_TRY(const TenantTarget target, split_target(head.target));
+  const auto split = split_target(head.target);
+  if (!split) return accept_without_tenant(request, head, split.error());
+  const TenantTarget& target = *split;
   const WallTime now = worker_.settings().clock.wall();
   const Tenant* tenant = target.tenant.empty()
                              ? find_tenant_of(head, snapshot, worker_.tokens(), now)
                              : snapshot.find(target.tenant);
   if (tenant != nullptr) request.assign(*tenant);
+  INSULA_TRY_VOID(apply_cors(request, head, tenant == nullptr ? snapshot.nobody : *tenant));
+  if (request.own_answer != OwnAnswer::kNone) return {};
   auto principal = authenticate(head, snapshot, tenant == nullptr ? snapshot.nobody : *tenant,
                                 worker_.tokens(), now);
   if (tenant == nullptr && (principal || principal.error().code() == ErrorCode::kForbidden)) {
@@ -399,8 +376,8 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   }
   if (!principal) return std::unexpected(std::move(principal).error());
   request.come_from(*std::move(principal));
-  const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
-  if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
+  request.filters = tenant->edge.filters.get();
+  INSULA_TRY_VOID(check_bounds(request, head));
   request.operation = llm::operation_of(target.path);
   if (request.operation == llm::Operation::kModels && target.path.starts_with(kModelPath))
     request.listed = target.path.substr(kModelPath.size());
@@ -415,17 +392,25 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
                        .request_id = request.id,
                        .trace_lines = trace_lines_});
   head_bytes_ = upstream_head_.size();
-  if (tenant->has_providers) for_provider_.take(head, target);
-  session_ = 0;
-  if (tenant->has_affinity) {
-    if (const auto named = head.find(kSessionField); named && !named->empty())
-      session_ = hash_of(*named, kSessionSeed);
-  }
+  note_for_routing(*tenant, head, target);
   return {};
+}
+
+/// What some backends need of the head.
+void Exchange::note_for_routing(const Tenant& tenant,
+                                const http::RequestHead& head,
+                                const TenantTarget& target) {
+  if (tenant.has_providers) for_provider_.take(head, target);
+  session_ = 0;
+  if (!tenant.has_affinity) return;
+  if (const auto named = head.find(kSessionField); named && !named->empty())
+    session_ = hash_of(*named, kSessionSeed);
 }
 
 /// Reads what routing and metering need out of the body, and completes the upstream's head.
 Result<> Exchange::inspect(Request& request) {
+  // One that came with its head was not looked at before.
+  if (payload_.size() > body_.bytes_max()) return body_too_large(body_.bytes_max());
   request.body_bytes = payload_.size();
   prompt_at_.reset();
   if (llm::has_json_body(request.operation) && !request.is_head && request.has_body) {
@@ -474,7 +459,7 @@ Result<> Exchange::plan(Request& request) {
   }
   if (!candidates_.empty()) return {};
   if (model == nullptr && !tenant.models.empty() && !request.model.empty()) {
-    request.refusal_code = "model_not_found";
+    request.refusal_code = ApiError::kModelNotFound;
     return no_such_model(tenant, request.model);
   }
   const Backend& wanted = model == nullptr ? tenant.service : model->backends.front();
@@ -486,7 +471,7 @@ Result<> Exchange::plan(Request& request) {
 Task<bool> Exchange::answer_list(Request& request) {
   const auto list = list_models(*request.tenant, request.principal.grant, request.listed);
   if (!list) {
-    request.refusal_code = "model_not_found";
+    request.refusal_code = ApiError::kModelNotFound;
     co_return co_await refuse(request, list.error());
   }
   request.status = 200;
@@ -541,39 +526,6 @@ Result<> Exchange::refuse_for_limit(const Request& request) {
     append_retry_after(own_headers_, request.admission.report(), *request.limit_met);
   }
   return over_limit(request);
-}
-
-Task<bool> Exchange::refuse(Request& request, Error error) {
-  const int status = http_status(error.code());
-  co_return co_await refuse_as(request, status, std::move(error));
-}
-
-Task<bool> Exchange::refuse_as(Request& request, int status, Error error) {
-  ErrorWords words = words_of(error.code());
-  // The gateway itself is what lacks something when the tenant has endpoints.
-  const bool served =
-      request.site_route == nullptr && request.tenant != nullptr && request.tenant->is_served;
-  if (error.code() == ErrorCode::kUnavailable && served)
-    words.openai_code = "temporarily_unavailable";
-  if (!request.refusal_code.empty()) words.openai_code = request.refusal_code;
-  if (request.limit_met && request.limit_met->kind == LimitKind::kTokens) words.type = "tokens";
-  if (request.limit_met && request.limit_met->kind == LimitKind::kConcurrency)
-    words.openai_code = "concurrency_limit_exceeded";
-  if (request.limit_met && request.limit_met->kind == LimitKind::kBudget)
-    words.type = words.openai_code = "insufficient_quota";
-  request.status = status;
-  if (status >= 500) worker_.log_failure(request, error.message());
-  if (error.code() == ErrorCode::kUnavailable) own_headers_.append("Retry-After: 1\r\n");
-  request.facts.error = words.openai_code;
-  request.settle();
-  const std::string body =
-      body_of({.type = words.type, .code = words.openai_code, .message = error.message()});
-  request.note_sent(request.is_head ? 0 : body.size());
-  co_return co_await client_.reply({.status = status,
-                                    .body = body,
-                                    .own_headers = own_headers_,
-                                    .keep_alive = request.keep_alive && !worker_.draining(),
-                                    .without_body = request.is_head});
 }
 
 /// Waits, if it must, until the client has taken a piece. False when it is gone.

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "async/task.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 
 namespace insula::gateway {
 
+class HeaderEdits;
 class Worker;
 
 /// The life of a request is answer(): accept, authenticate, admit, route, relay; it settles when
@@ -119,6 +121,16 @@ class Exchange {
   void name(Request& request, const http::RequestHead* head);
   Result<> accept(Request& request, const http::RequestHead& head);
   Result<> accept_for_site(Request& request, const http::RequestHead& head, const Site& site);
+  Result<> accept_without_tenant(Request& request, const http::RequestHead& head, const Error& why);
+  Result<> apply_cors(Request& request, const http::RequestHead& head, const Tenant& tenant);
+  void note_for_routing(const Tenant& tenant,
+                        const http::RequestHead& head,
+                        const TenantTarget& target);
+  Result<> check_bounds(Request& request, const http::RequestHead& head);
+  Task<bool> answer_here(Request& request);
+  Result<> filter_request(Request& request);
+  void filter_attempt(const Request& request, std::string& head);
+  Task<Attempt> end_refused_stream(Request& request, BodyRelay& body);
   bool is_misdirected(const Request& request, const http::RequestHead& head) const;
   const Site* find_site(const Request& request, const http::RequestHead& head);
   Result<> inspect(Request& request);
@@ -138,6 +150,7 @@ class Exchange {
   static bool is_awaited(const Backend& backend);
   static bool may_wait(const Request& request);
   void charge_for(const Request& request);
+  std::string& head_for(const Request& request, const Backend& backend);
   void address_to(const Request& request, const Backend& backend);
   bool may_try_again(const Request& request, Endpoint& endpoint, Attempt result);
   bool take_retry(const Request& request);
@@ -148,6 +161,7 @@ class Exchange {
   Task<Attempt> attempt(Request& request, const Visit& visit);
   Task<bool> write_on(std::string_view head, std::string_view body);
   bool take_provider_reply(const Request& request, http::ResponseHead& head);
+  RelayedHead head_for_client(const Request& request, const BodyRelay& body);
   Task<Attempt> relay(Request& request, const Visit& visit, Dispatch dispatch);
   Task<std::optional<Attempt>> read_reply_head(const Request& request,
                                                std::string& partial,
@@ -168,7 +182,6 @@ class Exchange {
   Task<bool> finish_attempt(Request& request, Attempt result);
 
   Task<bool> refuse(Request& request, Error error);
-  Task<bool> refuse_as(Request& request, int status, Error error);
   Task<bool> taken(Downstream::Sent sent);
   void wait_for_upstream(std::chrono::nanoseconds patience);
 
@@ -185,9 +198,10 @@ class Exchange {
   Candidates candidates_;
   Tries tries_;
   bool last_candidate_ = true;
-  std::string unsent_why_;        // of the last endpoint to which there was no connection
-  ProviderRequest for_provider_;  // of a tenant that has providers
-  std::string provider_head_;
+  std::string unsent_why_;  // of the last endpoint to which there was no connection
+  std::vector<const HeaderEdits*> reply_edits_;  // of a tenant that has filters
+  ProviderRequest for_provider_;                 // of a tenant that has providers
+  std::string attempt_head_;                     // see head_for()
   /// While the request waits for an endpoint; and how that ended.
   WaitingTicket* ticket_ = nullptr;
   std::optional<WaitEnd> queue_end_;

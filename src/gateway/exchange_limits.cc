@@ -20,7 +20,7 @@ Result<> Exchange::refuse_for_want(Request& request) {
   const Shortage shortage = request.admission.shortage();
   if (shortage == Shortage::kNone) return refuse_for_limit(request);
   request.limit_met.reset();
-  request.refusal_code = "limits_unavailable";
+  request.refusal_code = ApiError::kLimitsUnavailable;
   return fail(ErrorCode::kUnavailable,
               shortage == Shortage::kClosed
                   ? "the store of limits does not know yet what the gateways that share them have "

@@ -77,10 +77,10 @@ Task<Visit> Exchange::wait_for_seat(Request& request) {
 Task<bool> Exchange::refuse_unseated(Request& request) {
   const Tenant& tenant = *request.tenant;
   const QueueConfig& queue = tenant.queue;
-  request.refusal_code = "overloaded";
+  request.refusal_code = ApiError::kOverloaded;
   if (queue_end_ == WaitEnd::kTenantFull) {
     tenant.metrics->queue_refused[0]->add();
-    request.refusal_code = "queue_full";
+    request.refusal_code = ApiError::kQueueFull;
     own_headers_.append("Retry-After: 1\r\n");
     co_return co_await refuse(
         request, Error(ErrorCode::kTooManyRequests,

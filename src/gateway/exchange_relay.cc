@@ -9,6 +9,7 @@
 
 #include "async/deadline.h"
 #include "gateway/exchange.h"
+#include "gateway/header_edits.h"
 #include "gateway/worker.h"
 #include "llm/openai_error.h"
 #include "net/stream.h"
@@ -21,22 +22,6 @@ namespace {
 constexpr std::int64_t kEventsWithoutTokens = 8;
 /// Tokens that a stream reserves at once when it has used up its reservation.
 constexpr std::int64_t kTokensMore = 256;
-/// That a tunnel holds in each direction.
-constexpr std::size_t kTunnelBytes = std::size_t{16} << 10U;
-
-/// Counts a tunnel for as long as it lives.
-class OpenTunnel {
- public:
-  explicit OpenTunnel(Gauge& open) : open_(open) { open_.add(1); }
-
-  OpenTunnel(const OpenTunnel&) = delete;
-  OpenTunnel& operator=(const OpenTunnel&) = delete;
-
-  ~OpenTunnel() { open_.add(-1); }
-
- private:
-  Gauge& open_;
-};
 
 /// Writes as much as the upstream takes at once and removes it from both. Whether that was all, if
 /// the rest need not wait.
@@ -96,7 +81,10 @@ RelayPlan relay_plan(const Request& request) {
           .estimated = llm::is_metered(request.operation) && !request.is_head,
           .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
           .opaque = request.site_route != nullptr,
-          .may_end_early = request.admission.reserved().has_value()};
+          .may_end_early = request.admission.reserved().has_value(),
+          .events = request.filters != nullptr && request.filters->runs_at(FilterPoint::kEvent)
+                        ? request.filters
+                        : nullptr};
 }
 
 }  // namespace
@@ -112,6 +100,11 @@ void Exchange::find_affinity(const Request& request) {
   if (wanted && prompt_at_) blocks_.take(hash_of(request.model, 0), payload_.substr(*prompt_at_));
 }
 
+/// Where the head is that this backend is sent: one of its own where it differs from the others'.
+std::string& Exchange::head_for(const Request& request, const Backend& backend) {
+  return backend.provider == nullptr && request.filters == nullptr ? upstream_head_ : attempt_head_;
+}
+
 /// Completes head and body for this backend, whatever another was sent before.
 void Exchange::address_to(const Request& request, const Backend& backend) {
   if (!backend.model.empty() &&
@@ -121,15 +114,17 @@ void Exchange::address_to(const Request& request, const Backend& backend) {
     model_at_.bytes = backend.model.size();
     payload_ = body_.text();
   }
-  if (backend.provider == nullptr) {
-    upstream_head_.resize(head_bytes_);
-  } else {
-    provider_head_.clear();
-    for_provider_.write_head(provider_head_, *backend.provider);
+  upstream_head_.resize(head_bytes_);
+  std::string& head = head_for(request, backend);
+  if (backend.provider != nullptr) {
+    head.clear();
+    for_provider_.write_head(head, *backend.provider);
+  } else if (&head != &upstream_head_) {
+    head = upstream_head_;
   }
+  if (request.filters != nullptr) filter_attempt(request, head);
   finish_upstream_head(
-      backend.provider == nullptr ? upstream_head_ : provider_head_,
-      request.site_route == nullptr ? std::string_view(backend.service_host) : host_,
+      head, request.site_route == nullptr ? std::string_view(backend.service_host) : host_,
       request.has_body ? std::optional(payload_.size()) : std::nullopt);
 }
 
@@ -275,7 +270,7 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
       co_return co_await refuse(
           request, Error(ErrorCode::kUnavailable, "the gateway has too many connections open"));
     case Attempt::kBusy:
-      request.refusal_code = "overloaded";
+      request.refusal_code = ApiError::kOverloaded;
       co_return co_await refuse(
           request, Error(ErrorCode::kUnavailable,
                          fmt::format("each endpoint of {} answers as many requests as it may",
@@ -296,7 +291,7 @@ Task<bool> Exchange::finish_attempt(Request& request, Attempt result) {
       client_.cut_off();  // A reply that was cut off must not look complete.
       co_return false;
     case Attempt::kNotServed:
-      request.refusal_code = "provider_refused";
+      request.refusal_code = ApiError::kProviderRefused;
       co_return co_await refuse(
           request,
           Error(ErrorCode::kUpstream,
@@ -336,7 +331,7 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
     upstream_ = *std::move(dialed);
   }
   wait_for_upstream(timeouts.first_byte);
-  std::string_view head = request.backend->provider == nullptr ? upstream_head_ : provider_head_;
+  std::string_view head = head_for(request, *request.backend);
   std::string_view body = payload_;
   const auto written = write_now(*upstream_, head, body);
   dispatch.whole = written ? *written : co_await write_on(head, body);
@@ -411,6 +406,19 @@ bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& h
   return true;
 }
 
+/// The head of the reply as the client gets it.
+RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& body) {
+  const bool of_site = request.site_route != nullptr;
+  if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
+  return {.head = worker_.response_head(),
+          .framing = body.framing(),
+          .keep_alive = request.keep_alive,
+          .own_headers = own_headers_,
+          .tells_limits = of_site,
+          .tells_cors = !of_site && request.tenant->edge.cors != nullptr,
+          .edits = reply_edits_};
+}
+
 Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {
   Endpoint& endpoint = visit.endpoint();
   std::string partial;
@@ -435,22 +443,21 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   const bool surplus = body.has_surplus() || (!rest.empty() && body.done() && first.empty());
   if (body.refusal() != http::Refusal::kNone) co_return Attempt::kMalformed;
   request.note(body);
-  if (body.done()) {
+  const bool refused = body.filter_refusal().has_value();
+  const bool done = body.done() && !refused;
+  if (done) {
     request.settle();
     if (reusable && !surplus) keep_upstream(request, endpoint);
   }
-  const RelayedHead relayed{.head = head,
-                            .framing = body.framing(),
-                            .keep_alive = request.keep_alive,
-                            .own_headers = own_headers_,
-                            .tells_limits = request.site_route != nullptr};
+  const RelayedHead relayed = head_for_client(request, body);
   request.note_sent(first.size());
-  const auto sent = client_.begin(relayed, first, body.done());
+  const auto sent = client_.begin(relayed, first, done);
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
     request.status = 499;
     co_return Attempt::kClientGone;
   }
-  if (body.done()) co_return Attempt::kDone;
+  if (done) co_return Attempt::kDone;
+  if (refused) co_return co_await end_refused_stream(request, body);
   if (const auto met = co_await reserve_in_turn(request, body))
     co_return co_await end_stream(request, body, *met);
 
@@ -460,54 +467,6 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     keep_upstream(request, endpoint);
   }
   co_return ended;
-}
-
-/// Hands both connections over to the WebSocket protocol, of which nothing is read, until one side
-/// is at its end or no byte has passed for a while.
-Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view received) {
-  const auto client = client_.hand_over();
-  if (!client) co_return Attempt::kMalformed;  // It was not asked for another protocol.
-  request.status = worker_.response_head().status;
-  request.keep_alive = false;
-  std::string to_client;
-  write_switch_head(to_client, {.head = worker_.response_head(),
-                                .framing = ReplyFraming::kAsReceived,
-                                .keep_alive = false,
-                                .own_headers = own_headers_,
-                                .tells_limits = true});
-  to_client.append(received);
-  const std::string to_upstream(client->received);
-  request.settle();
-  const TenantMetrics& metrics = *request.tenant->metrics;
-  metrics.tunnel_bytes_down->add(received.size());
-  request.note_sent(received.size());
-  request.body_bytes += to_upstream.size();
-  metrics.tunnel_bytes_up->add(to_upstream.size());
-  const OpenTunnel open(*metrics.tunnels);
-  wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
-  if (co_await client->stream->write(to_client) && co_await upstream_->write(to_upstream)) {
-    co_await race(pump(request, *client->stream, *upstream_, *metrics.tunnel_bytes_up),
-                  pump(request, *upstream_, *client->stream, *metrics.tunnel_bytes_down));
-  }
-  deadline_.reset();
-  co_return Attempt::kDone;
-}
-
-/// Passes bytes on until there are no more.
-Task<> Exchange::pump(Request& request, net::Stream& from, net::Stream& to, Counter& bytes) {
-  std::array<char, kTunnelBytes> buffer{};
-  for (;;) {
-    const auto got = co_await from.read(buffer);
-    if (!got || *got == 0) co_return;
-    bytes.add(*got);
-    if (&to == upstream_.get()) {
-      request.body_bytes += *got;
-    } else {
-      request.note_sent(*got);
-    }
-    if (!co_await to.write({buffer.data(), *got})) co_return;
-    wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
-  }
 }
 
 /// For the next request, unless its snapshot may not know the endpoint any more.
@@ -536,7 +495,8 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
     const auto got = co_await upstream_->read(worker_.buffer());
     std::string_view out;
     if (!client_gone_ && !take_piece(body, got, out)) co_return Attempt::kCutOff;
-    const bool ended = body.done() || upstream_ == nullptr;
+    const bool refused = body.filter_refusal().has_value();
+    const bool ended = !refused && (body.done() || upstream_ == nullptr);
     request.note(body);
     auto sent = Downstream::Sent::kGone;
     if (!client_gone_) {
@@ -549,6 +509,7 @@ Task<Exchange::Attempt> Exchange::relay_body(Request& request, BodyRelay& body) 
       co_return Attempt::kClientGone;
     }
     if (ended) co_return Attempt::kDone;
+    if (refused) co_return co_await end_refused_stream(request, body);
     if (const auto met = co_await reserve_in_turn(request, body))
       co_return co_await end_stream(request, body, *met);
   }

@@ -14,6 +14,7 @@
 
 #include "async/event.h"
 #include "async/loop.h"
+#include "gateway/api_description.h"
 #include "gateway/shared_limits.h"
 #include "gateway/usage_dump.h"
 
@@ -108,7 +109,8 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .connections_max = settings.connections_max.value_or(
                            connections_max(descriptors_allowed(), settings.loops)),
                        .timeouts = settings.timeouts,
-                       .waiting_room = &waiting_room_},
+                       .waiting_room = &waiting_room_,
+                       .description = describe_api()},
       builder_(settings.directory / "limits", clock, registry, std::move(log)),
       budget_gauges_(registry) {}
 

@@ -11,7 +11,14 @@
 
 namespace insula::gateway {
 
-HeldBody::HeldBody(Worker& worker) : worker_(worker), memory_(worker.body_memory()) {}
+HeldBody::HeldBody(Worker& worker)
+    : worker_(worker),
+      bytes_max_(worker.settings().body_bytes_max),
+      memory_(worker.body_memory()) {}
+
+void HeldBody::hold_at_most(std::size_t bytes) {
+  bytes_max_ = std::min(bytes_max_, bytes);
+}
 
 std::unexpected<Error> body_too_large(std::size_t bytes_max) {
   return fail(ErrorCode::kTooLarge,
@@ -37,7 +44,7 @@ Result<> HeldBody::append(std::string_view piece) {
 }
 
 void HeldBody::expect(std::size_t bytes) {
-  expected_ = std::min(bytes, worker_.settings().body_bytes_max);
+  expected_ = std::min(bytes, bytes_max_);
   make_room(expected_);
 }
 
@@ -48,8 +55,7 @@ std::span<char> HeldBody::room() {
 Result<> HeldBody::add_received(std::size_t bytes) {
   INSULA_TRY_VOID(memory_.take(bytes));
   size_ += bytes;
-  const std::size_t bytes_max = worker_.settings().body_bytes_max;
-  if (size_ > bytes_max) return body_too_large(bytes_max);
+  if (size_ > bytes_max_) return body_too_large(bytes_max_);
   return {};
 }
 
@@ -70,6 +76,7 @@ void HeldBody::replace(std::size_t offset, std::size_t erase, std::string_view t
 void HeldBody::drop() {
   memory_.release();
   size_ = expected_ = 0;
+  bytes_max_ = worker_.settings().body_bytes_max;
   if (buffer_.size() > BufferPool::kBufferBytesMin)
     worker_.buffers().give(std::exchange(buffer_, {}));
 }

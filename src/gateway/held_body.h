@@ -28,6 +28,11 @@ class HeldBody {
   /// Whose it is, once that is known.
   void belong_to(std::string_view tenant) { memory_.belong_to(tenant); }
 
+  /// It may have no more than this and what every body may, until drop().
+  void hold_at_most(std::size_t bytes);
+
+  [[nodiscard]] std::size_t bytes_max() const { return bytes_max_; }
+
   /// Errors: kTooLarge; kUnavailable when bodies together hold too much. Both may be shown to the
   /// client.
   Result<> append(std::string_view piece);
@@ -61,6 +66,7 @@ class HeldBody {
   std::string buffer_;  // as large as its capacity; the body is its beginning
   std::size_t size_ = 0;
   std::size_t expected_ = 0;
+  std::size_t bytes_max_;
   BodyMemory::Share memory_;
 };
 

@@ -187,8 +187,11 @@ Task<bool> Http2Stream::reply(const OwnReply& reply) {
   const std::string size = text_of(static_cast<std::int64_t>(body.size()));
   if (!reply.without_body) out_ = body;
   out_last_ = true;
-  std::vector<http::Http2Field> fields = {
-      {}, {"content-type", "application/json"}, {"content-length", size}};
+  std::vector<http::Http2Field> fields(1);
+  if (has_content(reply)) {
+    fields.push_back({"content-type", "application/json"});
+    fields.push_back({"content-length", size});
+  }
   if (reply.status == 401) fields.push_back({"www-authenticate", kChallenge});
   respond(reply.status, std::move(fields), reply.own_headers);
   co_return true;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/credentials.h"
+#include "gateway/header_edits.h"
 #include "gateway/trace_context.h"
 #include "http/message.h"
 #include "http/scan.h"
@@ -19,6 +20,8 @@ namespace {
 using http::Field;
 using http::FieldId;
 
+/// RFC 9110 section 15.3.5: it has neither a body nor a length.
+constexpr int kNoContent = 204;
 constexpr std::string_view kSwitch = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 
 /// Returns where the text ends.
@@ -118,6 +121,13 @@ bool is_ours_downstream(const Field& field, bool tells_limits) {
     return name.size() >= prefix.size() && http::token_is(name.substr(0, prefix.size()), prefix);
   };
   return starts("x-ratelimit-") || starts("ratelimit");
+}
+
+/// What a server says of web pages. Spec: the Fetch standard, "CORS protocol".
+bool is_cors(const Field& field) {
+  constexpr std::string_view kPrefix = "access-control-";
+  return field.id == FieldId::kOther && field.name.size() >= kPrefix.size() &&
+         http::token_is(field.name.substr(0, kPrefix.size()), kPrefix);
 }
 
 std::int64_t seconds_up(std::chrono::nanoseconds duration) {
@@ -281,6 +291,8 @@ void finish_upstream_head(std::string& out,
 
 bool is_for_client(const RelayedHead& relayed, const Field& field) {
   if (is_ours_downstream(field, relayed.tells_limits)) return false;
+  if (relayed.tells_cors && is_cors(field)) return false;
+  if (!relayed.edits.empty() && takes_away(relayed.edits, field.name)) return false;
   if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding)
     return relayed.framing == ReplyFraming::kAsReceived;
   return !http::is_hop_by_hop(relayed.head, field);
@@ -305,7 +317,7 @@ void write_reply_head(std::string& out, const RelayedHead& relayed) {
 }
 
 std::string body_of(const OwnReply& reply) {
-  if (!reply.body.empty()) return std::string(reply.body);
+  if (!reply.body.empty() || !has_content(reply)) return std::string(reply.body);
   return llm::to_json({.message = reply.message, .type = reply.type, .code = reply.code}) + "\n";
 }
 
@@ -317,15 +329,20 @@ void write_switch_head(std::string& out, const RelayedHead& relayed) {
   out.append(relayed.own_headers).append(kSwitch).append("\r\n");
 }
 
+bool has_content(const OwnReply& reply) {
+  return reply.status != kNoContent;
+}
+
 void write_own_reply(std::string& out, const OwnReply& reply) {
   const std::string body = body_of(reply);
   out.append("HTTP/1.1 ");
   append_number(out, reply.status);
-  out.append(" ")
-      .append(http::reason_phrase(reply.status))
-      .append("\r\nContent-Type: application/json\r\nContent-Length: ");
-  append_number(out, static_cast<std::int64_t>(body.size()));
-  out.append("\r\n");
+  out.append(" ").append(http::reason_phrase(reply.status)).append("\r\n");
+  if (has_content(reply)) {
+    out.append("Content-Type: application/json\r\nContent-Length: ");
+    append_number(out, static_cast<std::int64_t>(body.size()));
+    out.append("\r\n");
+  }
   if (reply.status == 401) append_header(out, "WWW-Authenticate", kChallenge);
   out.append(reply.own_headers);
   out.append(reply.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");

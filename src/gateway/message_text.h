@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,8 @@
 #include "http/parser.h"
 
 namespace insula::gateway {
+
+class HeaderEdits;
 
 /// The parts of a request line's target: `/tenant-a/v1/models?x=1` is of tenant-a and goes upstream
 /// as `/v1/models?x=1`; whose `/v1/models` is, the credential says. Views into the target.
@@ -68,6 +71,10 @@ struct RelayedHead {
   std::string_view own_headers;
   /// Who answers has limits of its own, which the client is told of.
   bool tells_limits = false;
+  /// The gateway says which web pages may use the path, whatever the upstream says of them.
+  bool tells_cors = false;
+  /// What filters change; what they put in is among own_headers.
+  std::span<const HeaderEdits* const> edits = {};
 };
 
 /// Whether a header of an upstream's reply is for the client: not those of the connection, nor
@@ -91,6 +98,9 @@ struct OwnReply {
   bool keep_alive = true;
   bool without_body = false;  // the answer to a HEAD request
 };
+
+/// Whether it has a body, if only an empty one: not with 204.
+[[nodiscard]] bool has_content(const OwnReply& reply);
 
 /// The text of its body.
 [[nodiscard]] std::string body_of(const OwnReply& reply);

@@ -84,6 +84,24 @@ void add_upstreams(TenantMetrics& metrics, MetricsRegistry& registry, const std:
   metrics.provider_errors = errors("provider");
 }
 
+/// What is decided before a request is anybody's.
+void add_edge(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
+  const auto preflights = [&](const char* result) {
+    return &registry.counter(
+        "insula_gateway_preflights_total",
+        "Preflights of browsers: whether a page may use the path. Look at spec.gateway.cors of the "
+        "Tenant when wanted pages are refused.",
+        {{"tenant", name}, {"result", result}});
+  };
+  metrics.preflights_allowed = preflights("allowed");
+  metrics.preflights_refused = preflights("refused");
+  metrics.filter_refused = &registry.counter(
+      "insula_gateway_filter_refused_total",
+      "Requests that a filter of the tenant refused, or whose stream it ended. Look at "
+      "spec.gateway.filters of the Tenant when too many are.",
+      {{"tenant", name}});
+}
+
 /// What passes without being read.
 void add_tunnels(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   metrics.tunnels = &registry.gauge("insula_gateway_tunnels",
@@ -115,6 +133,7 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   metrics.requests.back() = requests("other");
   add_usage(metrics, registry, name);
   add_tunnels(metrics, registry, name);
+  add_edge(metrics, registry, name);
   constexpr std::array<const char*, 4> kLimits = {"concurrency", "tokens", "requests", "budget"};
   for (const LimitScope scope : kLimitScopes) {
     for (std::size_t i = 0; i < kLimits.size(); ++i) {

@@ -13,8 +13,8 @@ namespace insula::gateway {
 
 /// The series of one tenant. Members are the registry's and live as long as it.
 struct TenantMetrics {
-  static constexpr std::array<int, 12> kStatuses = {200, 400, 401, 403, 404, 413,
-                                                    429, 499, 500, 502, 503, 504};
+  static constexpr std::array<int, 14> kStatuses = {200, 204, 400, 401, 403, 404, 413,
+                                                    429, 431, 499, 500, 502, 503, 504};
 
   /// In the order of kStatuses, and at last those of every other status.
   std::array<Counter*, kStatuses.size() + 1> requests{};
@@ -25,6 +25,9 @@ struct TenantMetrics {
   Counter* cost = nullptr;
   PerScope<std::array<Counter*, 4>> rate_limited;  // by LimitKind
   Counter* streams_ended = nullptr;
+  Counter* preflights_allowed = nullptr;
+  Counter* preflights_refused = nullptr;
+  Counter* filter_refused = nullptr;
   Gauge* queued = nullptr;
   Histogram* queue_time = nullptr;
   std::array<Counter*, 3> queue_refused{};  // the tenant's queue full, all full, waited too long

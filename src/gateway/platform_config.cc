@@ -292,6 +292,7 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
                   .wait_seconds = gateway.queue.wait_seconds.value_or(
                       static_cast<std::int32_t>(absent.wait_seconds)),
                   .weight = std::max(gateway.queue.weight.value_or(1), 1)};
+  config.edge = edge_of(gateway);
   for (const api::TenantMember& member : gateway.members)
     config.members.push_back(
         {.name = member.name, .limits = limits_of(member.rate_limit, member.budget)});

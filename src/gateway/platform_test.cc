@@ -141,12 +141,25 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
   with_models.spec.gateway.queue.weight = 2;
   with_models.spec.gateway.member_budget.tokens_per_month = 9;
   with_models.spec.gateway.members = {member};
+  with_models.spec.gateway.bounds.body_bytes = 1000;
+  with_models.spec.gateway.cors.emplace().allow_origins = {"https://a.test"};
+  with_models.spec.gateway.cors->max_age_seconds = 5;
+  with_models.spec.gateway.filters.resize(2);
+  with_models.spec.gateway.filters[0].response_header_modifier.emplace().remove = {"Server"};
+  with_models.spec.gateway.filters[1].prompt_deny_list.emplace().phrases = {"a"};
   const PlatformObjects objects{.tenants = {shared(with_models)},
                                 .services = {shared(service("a")), shared(service("b"))},
                                 .slices = {shared(slice("a", {endpoint("10.0.0.1", true)})),
                                            shared(slice("b", {endpoint("10.0.9.9", true)}))}};
   const TenantConfig config = make_config(objects).tenants.at(0);
   EXPECT_EQ(config.created, 1'700'000'000);
+  EXPECT_EQ(config.edge,
+            (EdgeConfig{.bounds = {.body_bytes = 1000},
+                        .cors = CorsConfig{.allow_origins = {"https://a.test"},
+                                           .max_age = std::chrono::seconds(5)},
+                        .filters = {HeaderModifierConfig{.side = api::MessageSide::kResponse,
+                                                         .remove = {"Server"}},
+                                    PromptDenyListConfig{.phrases = {"a"}}}}));
   EXPECT_EQ(config.queue, (QueueConfig{.requests = 50, .wait_seconds = 30, .weight = 2}));
   EXPECT_EQ(config.limits.budget, (BudgetConfig{.spend_per_month = 2'500'000'000}));
   EXPECT_EQ(config.member_limits,

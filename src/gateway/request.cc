@@ -22,6 +22,7 @@ Request::Request(std::shared_ptr<const Snapshot> known,
 
 Request::~Request() {
   settle();
+  if (filters != nullptr) filters->on_done({.status = status, .usage = usage});
   if (observer != nullptr) observer->tell(*this);
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "gateway/api_error.h"
 #include "gateway/body_relay.h"
 #include "gateway/credentials.h"
 #include "gateway/limits.h"
@@ -21,6 +22,13 @@
 namespace insula::gateway {
 
 class RequestObserver;
+
+/// What the gateway answers by itself to whoever asks.
+enum class OwnAnswer : std::uint8_t {
+  kNone,
+  kPreflight,    // what a web page may do
+  kDescription,  // of the gateway's API
+};
 
 /// One request on its way through the gateway: what each step found out. Its destructor settles:
 /// metrics and usage are recorded exactly once, whatever ended the request, and its observer is
@@ -92,6 +100,8 @@ class Request {
   const SiteRoute* site_route = nullptr;
   /// Of a request for the list of models: the one it is about; empty: all.
   std::string listed;
+  /// Of its tenant, once its caller is known; null: there are none. The snapshot's.
+  const FilterChain* filters = nullptr;
   bool is_head = false;
   bool client_chunks = true;
   bool keep_alive = true;
@@ -111,8 +121,10 @@ class Request {
   Admission admission;
   /// The limit that it met, if it was refused for one.
   std::optional<LimitMet> limit_met;
-  /// OpenAI's code for why it was refused, where that is not the usual one of the error.
-  std::string_view refusal_code;
+  /// Why it was refused, and with which status, where those are not the usual ones of the error.
+  std::optional<ApiError> refusal_code;
+  std::optional<int> refusal_status;
+  OwnAnswer own_answer = OwnAnswer::kNone;
 
   /// Of attempts to have it answered: how many, and where the last one went.
   int attempts = 0;

@@ -103,6 +103,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::build(const GatewayConfig& conf
   }
   snapshot->nobody.issuers = build_issuers({}, builtin);
   snapshot->nobody.auth_scope = scope_of({});
+  snapshot->nobody.edge = edges_.build_shared(config.tenants);
   for (const TenantConfig& tenant_config : config.tenants) {
     auto tenant = build_tenant(tenant_config, builtin);
     if (!tenant) {
@@ -266,6 +267,7 @@ Result<Tenant> SnapshotBuilder::build_tenant(const TenantConfig& config,
   });
   tenant.issuers = build_issuers(config, builtin);
   tenant.queue = config.queue;
+  INSULA_TRY(tenant.edge, edges_.build(config));
   tenant.limits = limits_of(config.name, config.limits, {config.name, config.uid});
   tenant.metrics = metrics_of(config.name);
   return tenant;

@@ -23,6 +23,7 @@
 #include "gateway/budget.h"
 #include "gateway/config.h"
 #include "gateway/durable_axis.h"
+#include "gateway/edge.h"
 #include "gateway/jwt.h"
 #include "gateway/limits.h"
 #include "gateway/member_table.h"
@@ -72,6 +73,7 @@ struct Tenant {
   std::uint64_t auth_scope = 0;
   Limits limits;
   QueueConfig queue;
+  Edge edge;
   MemberLimits member_limits;
   /// What they count; null when members have none, or when its file cannot be opened: no member is
   /// served then.
@@ -241,6 +243,7 @@ class SnapshotBuilder {
   const Clock& clock_;
   MetricsRegistry& registry_;
   Log log_;
+  EdgeBuilder edges_;
   std::string boot_ = current_boot_id();
   std::map<std::string, Counted> counted_;  // by owner
   std::size_t windows_max_;

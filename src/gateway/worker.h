@@ -26,6 +26,7 @@
 #include "gateway/upstream_pool.h"
 #include "gateway/usage_recorder.h"
 #include "http/parser.h"
+#include "llm/prompt_reader.h"
 #include "llm/request.h"
 #include "net/listener.h"
 #include "net/tls.h"
@@ -74,6 +75,8 @@ struct WorkerSettings {
   Timeouts timeouts;
   /// Where requests wait for an endpoint; null: nowhere.
   WaitingRoom* waiting_room = nullptr;
+  /// Of the gateway's API: an OpenAPI document.
+  std::string description = {};
   /// What limits are shared with other gateways; null: none is.
   SharedLimits* shared_limits = nullptr;
 };
@@ -127,6 +130,8 @@ class Worker {
   [[nodiscard]] http::ResponseHead& response_head() { return response_head_; }
 
   [[nodiscard]] llm::RequestReader& reader() { return reader_; }
+
+  [[nodiscard]] llm::PromptReader& prompts() { return prompts_; }
 
   [[nodiscard]] TokenCache& tokens() { return tokens_; }
 
@@ -196,6 +201,7 @@ class Worker {
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
   llm::RequestReader reader_;
+  llm::PromptReader prompts_;
   TokenCache tokens_;
   UpstreamPool pool_;
   BufferPool buffers_;

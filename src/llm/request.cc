@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include "llm/member_name.h"
 #include "llm/usage.h"
 
 namespace insula::llm {
@@ -16,7 +17,7 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr std::array<std::pair<std::string_view, Operation>, 12> kPaths = {{
+constexpr std::array<KnownPath, 12> kPaths = {{
     {"/v1/chat/completions", Operation::kChatCompletions},
     {"/v1/completions", Operation::kCompletions},
     {"/v1/embeddings", Operation::kEmbeddings},
@@ -42,9 +43,8 @@ constexpr std::string_view kUsageMember = R"("include_usage":true,)";
 constexpr std::string_view kUsageOnlyMember = R"("include_usage":true)";
 constexpr std::string_view kTrue = "true";
 constexpr std::string_view kUsageKey = "include_usage";
-/// Two letters beyond ASCII that become ASCII where case is ignored.
-constexpr std::string_view kLongS = "\xc5\xbf";
-constexpr std::string_view kKelvin = "\xe2\x84\xaa";
+/// Of one letter that becomes ASCII where case is ignored.
+constexpr std::size_t kFoldedBytesMax = 3;
 /// Of the names that are looked for.
 constexpr std::size_t kKeyBytesMax = 21;
 
@@ -80,33 +80,12 @@ unsigned member_of(std::string_view key) {
   return 0;
 }
 
-/// `key` as readers see it that ignore case, Go's encoding/json among them. Empty when it is longer
-/// than any name that is looked for.
-std::string folded(std::string_view key) {
-  std::string out;
-  while (!key.empty() && out.size() <= kKeyBytesMax) {
-    std::size_t taken = 1;
-    if (key.starts_with(kLongS)) {
-      out += 's';
-      taken = kLongS.size();
-    } else if (key.starts_with(kKelvin)) {
-      out += 'k';
-      taken = kKelvin.size();
-    } else {
-      const char c = key.front();
-      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    }
-    key.remove_prefix(taken);
-  }
-  return key.empty() ? out : std::string();
-}
-
 /// Whether a server that ignores case would take `key`, which is none of ours, for one of them.
 template <class F>
 bool is_taken_for(std::string_view key, F is_ours) {
-  if (key.size() > kKeyBytesMax * kKelvin.size()) return false;
+  if (key.size() > kKeyBytesMax * kFoldedBytesMax) return false;
   const auto folds = [](char c) { return (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; };
-  return std::ranges::any_of(key, folds) && is_ours(folded(key));
+  return std::ranges::any_of(key, folds) && is_ours(folded_name(key, kKeyBytesMax));
 }
 
 std::unexpected<Error> invalid_json() {
@@ -327,6 +306,10 @@ Result<> Walk::read_member(unsigned member, ondemand::value value) {
 
 }  // namespace
 
+std::span<const KnownPath> known_paths() {
+  return kPaths;
+}
+
 Operation operation_of(std::string_view path) {
   if (path.ends_with('/')) path.remove_suffix(1);
   for (const auto& [known, operation] : kPaths) {
@@ -383,7 +366,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
     const unsigned member = member_of(key);
     if (member == 0) {
       if (is_taken_for(key, [](std::string_view name) { return member_of(name) != 0; }))
-        return refuse(fmt::format("has {} in other letters", folded(key)));
+        return refuse(fmt::format("has {} in other letters", folded_name(key, kKeyBytesMax)));
       ondemand::value skipped;
       if (field.value().get(skipped) != simdjson::SUCCESS) return invalid_json();
       walk.note_affinity(key, skipped);

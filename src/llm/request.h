@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,14 @@ enum class Operation : std::uint8_t {
   kUnmetered,  // names a model in a JSON body, and costs the tokens that its reply tells
   kOther,
 };
+
+/// A path that is known, as clients write it below a tenant's prefix.
+struct KnownPath {
+  std::string_view path;
+  Operation operation;
+};
+
+[[nodiscard]] std::span<const KnownPath> known_paths();
 
 /// By the path below a tenant's prefix: `/v1/chat/completions`, with or without a slash at its end.
 [[nodiscard]] Operation operation_of(std::string_view path);

@@ -18,17 +18,23 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
-}  // namespace
-
 /// Just behind the empty line that ends the event which starts at `from`; npos when it has not
 /// come.
-std::size_t SseRelay::end_of_event(std::string_view bytes, std::size_t from) const {
+std::size_t end_of_event(std::string_view bytes, std::size_t from) {
   for (std::size_t at = bytes.find('\n', from); at != bytes.npos; at = bytes.find('\n', at + 1)) {
     const std::string_view rest = bytes.substr(at + 1, 2);
     if (rest.starts_with('\n')) return at + 2;
     if (rest == "\r\n") return at + 3;
   }
   return bytes.npos;
+}
+
+}  // namespace
+
+std::string_view take_event(std::string_view& events) {
+  const std::string_view event = events.substr(0, end_of_event(events, 0));
+  events.remove_prefix(event.size());
+  return event;
 }
 
 /// Returns whether the event is for the client.

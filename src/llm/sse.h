@@ -16,6 +16,9 @@ enum class UsageChunk : std::uint8_t { kForward, kHide };
 /// What is passed on together.
 enum class Pieces : std::uint8_t { kBytes, kEvents };
 
+/// Takes the first event off, with the empty line that ends it; all there is when none ends.
+[[nodiscard]] std::string_view take_event(std::string_view& events);
+
 /// Reads a stream of server-sent events of OpenAI's dialect while it passes through.
 ///
 /// With Pieces::kBytes every byte is forwarded the moment it comes. With kEvents, whole events are:
@@ -54,7 +57,6 @@ class SseRelay {
   [[nodiscard]] bool inside_event() const { return oversized_; }
 
  private:
-  [[nodiscard]] std::size_t end_of_event(std::string_view bytes, std::size_t from) const;
   bool read_event(std::string_view event);
   std::string_view relay_events(std::string_view bytes);
   void keep(std::string_view rest);

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "api/platform_objects.h"
+#include "api/validation/cors.h"
+#include "api/validation/filters.h"
 #include "api/validation/kinds.h"
 #include "api/validation/metadata.h"
 #include "api/validation/names.h"
@@ -31,6 +33,10 @@ constexpr std::int64_t kQueueWeightMax = 1000;
 constexpr std::size_t kMemberNameBytesMax = 256;
 constexpr std::size_t kKeyUrlBytesMax = 2048;
 constexpr std::array<std::string_view, 3> kPolicies = {"LeastRequests", "Session", "PrefixCache"};
+/// The gateway's own bounds; fewer bytes of headers than the first would keep everybody out.
+constexpr std::int64_t kBodyBytesMax = 32 << 20;
+constexpr std::int64_t kHeaderBytesMin = 1024;
+constexpr std::int64_t kHeaderBytesMax = 64 << 10;
 constexpr std::int32_t kCheckSecondsMax = 3600;
 constexpr std::int32_t kCheckThresholdMax = 100;
 constexpr std::size_t kCheckPathBytesMax = 1024;
@@ -133,6 +139,17 @@ void validate_queue(const TenantQueue& queue, FieldErrors& errors) {
   validate_one("requests", queue.requests, 0, kQueuedRequestsMax);
   validate_one("waitSeconds", queue.wait_seconds, 0, kQueueSecondsMax);
   validate_one("weight", queue.weight, 1, kQueueWeightMax);
+}
+
+void validate_bounds(const TenantBounds& bounds, FieldErrors& errors) {
+  const FieldPath path("spec.gateway.bounds");
+  const auto validate_one = [&](const char* name, std::optional<std::int64_t> value,
+                                std::int64_t least, std::int64_t most) {
+    if (value && (*value < least || *value > most))
+      errors.invalid(path.child(name), *value, range_complaint(least, most));
+  };
+  validate_one("bodyBytes", bounds.body_bytes, 1, kBodyBytesMax);
+  validate_one("headerBytes", bounds.header_bytes, kHeaderBytesMin, kHeaderBytesMax);
 }
 
 /// A name that can stand in a path, a header and a list of names.
@@ -393,6 +410,9 @@ void validate(const Tenant& object, FieldErrors& errors) {
                       errors);
   validate_members(spec, errors);
   validate_queue(spec.gateway.queue, errors);
+  validate_bounds(spec.gateway.bounds, errors);
+  if (spec.gateway.cors) validate_cors(*spec.gateway.cors, FieldPath("spec.gateway.cors"), errors);
+  validate_filters(spec.gateway.filters, FieldPath("spec.gateway.filters"), errors);
   validate_budget(spec.gateway.budget, FieldPath("spec.gateway.budget"), errors);
   validate_budget(spec.gateway.member_budget, FieldPath("spec.gateway.memberBudget"), errors);
   const FieldPath issuers("spec.gateway.jwt");

@@ -1,0 +1,50 @@
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "gateway/exchange.h"
+#include "gateway/worker.h"
+#include "llm/openai_error.h"
+
+namespace insula::gateway {
+
+/// Shows the request to the tenant's filters, now that all of it is there.
+Result<> Exchange::filter_request(Request& request) {
+  const FilterChain& filters = *request.filters;
+  if (!filters.runs_at(FilterPoint::kRequest)) return {};
+  const bool has_body = request.has_body && !request.is_head;
+  auto refusal = filters.on_request({.operation = request.operation,
+                                     .body = has_body ? payload_ : std::string_view(),
+                                     .prompts = worker_.prompts()});
+  if (!refusal) return {};
+  request.tenant->metrics->filter_refused->add();
+  request.refusal_code = refusal->error;
+  return fail(refusal->code, std::move(refusal->message));
+}
+
+/// Lets the tenant's filters change what this server is sent.
+void Exchange::filter_attempt(const Request& request, std::string& head) {
+  reply_edits_.clear();
+  FilterAttempt attempt{.head = head, .reply_edits = reply_edits_};
+  request.filters->on_attempt(attempt);
+}
+
+/// Ends a stream one of whose events a filter does not let pass.
+Task<Exchange::Attempt> Exchange::end_refused_stream(Request& request, BodyRelay& body) {
+  upstream_.reset();
+  const FilterRefusal& refusal = *body.filter_refusal();
+  request.tenant->metrics->filter_refused->add();
+  request.facts.error = code_of(refusal.error);
+  request.settle();
+  const std::string events = llm::last_events(
+      request.operation,
+      {.message = refusal.message, .type = type_of(refusal.code), .code = code_of(refusal.error)});
+  const std::string_view last = body.end_refused(events);
+  request.note_sent(last.size());
+  const auto sent = client_.send(last, true);
+  co_return co_await taken(sent) ? Attempt::kDone : Attempt::kClientGone;
+}
+
+}  // namespace insula::gateway

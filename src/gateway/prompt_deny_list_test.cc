@@ -1,0 +1,126 @@
+#include "gateway/prompt_deny_list.h"
+
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace insula::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PromptDenyListTest : public ::testing::Test {
+ public:
+  void deny(const PromptDenyListConfig& config) {
+    auto made = PromptDenyList::make(config);
+    ASSERT_TRUE(made) << made.error().message();
+    filter_ = *std::move(made);
+  }
+
+  std::optional<FilterRefusal> look_at(
+      std::string body, llm::Operation operation = llm::Operation::kChatCompletions) {
+    const std::size_t bytes = body.size();
+    body.append(llm::PromptReader::kPadding, '\0');
+    return filter_->on_request({.operation = operation,
+                                .body = std::string_view(body).substr(0, bytes),
+                                .prompts = reader_});
+  }
+
+  bool is_denied(std::string_view text) {
+    const auto refusal =
+        look_at(fmt::format(R"({{"messages":[{{"role":"user","content":"{}"}}]}})", text));
+    return refusal && refusal->error == ApiError::kPromptDenied;
+  }
+
+ private:
+  std::unique_ptr<const Filter> filter_;
+  llm::PromptReader reader_;
+};
+
+TEST_F(PromptDenyListTest, FindsPhrasesInAnyCaseAndSpacing) {
+  deny({.phrases = {"Project  Condor", "a+b", "機密 文件"}});
+  for (const char* text : {"about project condor.", "PROJECT\\n\\tCONDOR", "1 A+B 2", "x機密 文件",
+                           "project\\u0020condor", "projectx project condorx"})
+    EXPECT_TRUE(is_denied(text)) << text;
+  for (const char* text : {"projectcondor", "project", "aab", "機密文件", "user", ""})
+    EXPECT_FALSE(is_denied(text)) << text;
+}
+
+TEST_F(PromptDenyListTest, FindsPatterns) {
+  deny({.phrases = {"never"}, .patterns = {R"(\b\d{3}-\d{2}-\d{4}\b)", "(?i)^sudo "}});
+  EXPECT_TRUE(is_denied("my number is 123-45-6789."));
+  EXPECT_TRUE(is_denied("SUDO rm"));
+  EXPECT_TRUE(is_denied("never"));
+  EXPECT_FALSE(is_denied("1123-45-67890"));
+  EXPECT_FALSE(is_denied("no sudo rm"));
+}
+
+TEST_F(PromptDenyListTest, LooksWherePromptsAre) {
+  deny({.phrases = {"secret"}});
+  const std::string prompt = R"({"input":"secret","messages":[]})";
+  EXPECT_TRUE(look_at(prompt, llm::Operation::kResponses));
+  EXPECT_TRUE(look_at(R"({"prompt":"secret"})", llm::Operation::kCompletions));
+  EXPECT_TRUE(look_at(R"({"system":"secret"})", llm::Operation::kMessages));
+  // What is asked about a text is no prompt: a moderation must see what it is to judge.
+  EXPECT_FALSE(look_at(prompt, llm::Operation::kUnmetered));
+  EXPECT_FALSE(look_at(prompt, llm::Operation::kEmbeddings));
+  EXPECT_FALSE(look_at(R"({"messages":[{"role":"secret"}],"user":"secret"})"));
+  EXPECT_FALSE(look_at(""));
+}
+
+TEST_F(PromptDenyListTest, TellsTheClientWhatItsAuthorsWant) {
+  deny({.phrases = {"secret"}, .message = "see https://policy.test"});
+  const auto refusal = look_at(R"({"prompt":"my secret"})");
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, ErrorCode::kBadRequest);
+  EXPECT_EQ(refusal->message, "see https://policy.test");
+  deny({.phrases = {"secret"}});
+  EXPECT_THAT(look_at(R"({"prompt":"my secret"})")->message, Not(HasSubstr("secret")));
+}
+
+TEST_F(PromptDenyListTest, RefusesMoreTextThanItLooksAt) {
+  deny({.phrases = {"secret"}});
+  const std::size_t most = PromptDenyList::kTextBytesMax;
+  EXPECT_FALSE(look_at(fmt::format(R"({{"prompt":["{}"]}})", std::string(most, 'a'))));
+  const auto refusal = look_at(fmt::format(R"({{"prompt":["a","{}"]}})", std::string(most, 'a')));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->error, ApiError::kPromptTooLarge);
+  EXPECT_EQ(refusal->code, ErrorCode::kTooLarge);
+  // Images are no text.
+  EXPECT_FALSE(
+      look_at(fmt::format(R"({{"messages":[{{"content":[{{"image_url":{{"url":"{}"}}}}]}}]}})",
+                          std::string(most + 1, 'a'))));
+}
+
+TEST_F(PromptDenyListTest, RefusesABodyThatItCannotRead) {
+  deny({.phrases = {"secret"}});
+  const auto refusal = look_at(R"({"prompt":"\ud800"})");
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->error, ApiError::kInvalidRequest);
+}
+
+TEST_F(PromptDenyListTest, CannotBeMadeOfWhatIsNoPattern) {
+  EXPECT_EQ(PromptDenyList::make({.phrases = {}, .patterns = {"("}}).error().code(),
+            ErrorCode::kInvalid);
+  EXPECT_EQ(
+      PromptDenyList::make({.phrases = {}, .patterns = {"((a{1000}){1000}){1000}"}}).error().code(),
+      ErrorCode::kInvalid);
+}
+
+TEST_F(PromptDenyListTest, AsManyPhrasesAndPatternsAsATenantMayHaveFit) {
+  PromptDenyListConfig config;
+  for (int i = 0; i < 256; ++i)
+    config.phrases.push_back(fmt::format("{} {:0>250}", i, i));
+  for (int i = 0; i < 64; ++i)
+    config.patterns.push_back(fmt::format("x{}[a-z]+{}", i, std::string(200, 'y')));
+  deny(config);
+  EXPECT_TRUE(is_denied(fmt::format("255   {:0>250}", 255)));
+  EXPECT_TRUE(is_denied("x63q" + std::string(200, 'y')));
+  EXPECT_FALSE(is_denied("x63" + std::string(200, 'y')));
+}
+
+}  // namespace
+}  // namespace insula::gateway

@@ -1,0 +1,99 @@
+"""The edge of a tenant's path, as kubectl writes it: bounds, web pages, filters, and what the gateway says of its API."""
+
+import json
+import unittest
+
+from platform_under_test import Platform, eventually
+
+PAGE = "https://app.example.com"
+
+
+class Edge(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.platform = Platform().start()
+        cls.addClassCleanup(cls.platform.stop)
+        cls.key = cls.platform.tenant("team-a")
+
+    def patch(self, gateway, check=True):
+        return self.platform.kubectl("patch", "tenant", "team-a", "--type=merge", "-p",
+                                     json.dumps({"spec": {"gateway": gateway}}), check=check)
+
+    def tearDown(self):
+        self.patch({"bounds": None, "cors": None, "filters": None})
+
+    def chat(self, content="hello", headers=None, key=None):
+        body = {"model": "llm-sim", "messages": [{"role": "user", "content": content}]}
+        return self.platform.request("/team-a/v1/chat/completions", key or self.key, body, headers=headers)
+
+    def code(self, answer):
+        return answer.json()["error"]["code"]
+
+    def test_bounds_hold_and_bad_ones_are_refused(self):
+        self.patch({"bounds": {"bodyBytes": 1000, "headerBytes": 2048}})
+        eventually(lambda: self.chat("x" * 1000).status == 413, message="the bound of bodies")
+        self.assertEqual(self.code(self.chat("x" * 1000)), "request_too_large")
+        refused = self.chat(headers={"X-Padding": "p" * 2048})
+        self.assertEqual((refused.status, self.code(refused)), (431, "headers_too_large"))
+        self.assertEqual(self.chat().status, 200)
+        bad = self.patch({"bounds": {"bodyBytes": 0}, "cors": {"allowOrigins": ["https://a/"]}}, check=False)
+        self.assertNotEqual(bad.returncode, 0)
+        self.assertIn("spec.gateway.bounds.bodyBytes: Invalid value: 0: must be between 1 and 33554432", bad.stderr)
+        self.assertIn("spec.gateway.cors.allowOrigins[0]: Invalid value", bad.stderr)
+
+    def test_pages_may_use_the_path(self):
+        platform = self.platform
+        asks = {"Origin": PAGE, "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization,content-type"}
+
+        def preflight(path="/team-a/v1/chat/completions", **more):
+            return platform.request(path, method="OPTIONS", headers={**asks, **more})
+
+        self.assertEqual(preflight().status, 401)
+        self.patch({"cors": {"allowOrigins": [PAGE]}})
+        allowed = eventually(lambda: (answer := preflight()).status == 204 and answer, message="a preflight is answered")
+        self.assertEqual(allowed.headers["access-control-allow-origin"], PAGE)
+        self.assertEqual(allowed.headers["access-control-allow-headers"], "authorization,content-type")
+        self.assertEqual(allowed.headers["access-control-max-age"], "600")
+        self.assertEqual(preflight("/v1/chat/completions").status, 204)
+        refused = preflight(Origin="https://evil.example.com")
+        self.assertEqual((refused.status, self.code(refused)), (403, "origin_not_allowed"))
+        for key in (self.key, "ins_wrong"):
+            answer = self.chat(headers={"Origin": PAGE}, key=key)
+            self.assertEqual(answer.headers["access-control-allow-origin"], PAGE, answer.status)
+            self.assertIn("Origin", answer.headers["vary"])
+        self.assertGreaterEqual(platform.metric("insula_gateway_preflights_total", tenant="team-a", result="allowed"), 1)
+
+    def test_filters_change_and_refuse(self):
+        platform = self.platform
+        self.patch({"filters": [
+            {"responseHeaderModifier": {"set": [{"name": "Cache-Control", "value": "no-store"}]}},
+            {"promptDenyList": {"phrases": ["project condor"], "patterns": [r"\b\d{3}-\d{2}-\d{4}\b"],
+                                "message": "see the policy"}}]})
+        eventually(lambda: self.chat("of Project  CONDOR").status == 400, message="a prompt is refused")
+        for content in ("my number is 123-45-6789", [{"type": "text", "text": "project\ncondor"}]):
+            refused = self.chat(content)
+            self.assertEqual((refused.status, self.code(refused)), (400, "prompt_denied"))
+            self.assertEqual(refused.json()["error"]["message"], "see the policy")
+        answer = self.chat("of eagles")
+        self.assertEqual((answer.status, answer.headers["cache-control"]), (200, "no-store"))
+        self.assertGreaterEqual(platform.metric("insula_gateway_filter_refused_total", tenant="team-a"), 3)
+        self.assertNotIn("condor", platform.logs().lower())
+        bad = self.patch({"filters": [{"requestHeaderModifier": {"remove": ["Authorization"]}}]}, check=False)
+        self.assertIn("spec.gateway.filters[0].requestHeaderModifier.remove[0]: Forbidden", bad.stderr)
+
+        with self.subTest("a gateway that starts anew goes on with them"):
+            before = platform.kill("gateway")
+            platform.wait_restarted("gateway", before)
+            self.assertEqual(self.chat("project condor").status, 400)
+
+    def test_the_api_is_described(self):
+        answer = self.platform.request("/openapi.json")
+        self.assertEqual((answer.status, answer.json()["openapi"]), (200, "3.1.0"))
+        self.assertIn("/{tenant}/v1/chat/completions", answer.json()["paths"])
+        explained = self.platform.kubectl("explain", "tenant.spec.gateway.cors.allowOrigins").stdout
+        self.assertIn("https://*.example.com", explained)
+
+
+if __name__ == "__main__":
+    unittest.main()
