@@ -21,22 +21,6 @@ namespace {
 constexpr std::int64_t kEventsWithoutTokens = 8;
 /// Tokens that a stream reserves at once when it has used up its reservation.
 constexpr std::int64_t kTokensMore = 256;
-/// That a tunnel holds in each direction.
-constexpr std::size_t kTunnelBytes = std::size_t{16} << 10U;
-
-/// Counts a tunnel for as long as it lives.
-class OpenTunnel {
- public:
-  explicit OpenTunnel(Gauge& open) : open_(open) { open_.add(1); }
-
-  OpenTunnel(const OpenTunnel&) = delete;
-  OpenTunnel& operator=(const OpenTunnel&) = delete;
-
-  ~OpenTunnel() { open_.add(-1); }
-
- private:
-  Gauge& open_;
-};
 
 /// Writes as much as the upstream takes at once and removes it from both. Whether that was all, if
 /// the rest need not wait.
@@ -191,10 +175,13 @@ void Exchange::judge(const Request& request, const Visit& visit, Attempt result)
       return;
     case Attempt::kUnsent:
       return note_failure(request, visit, EndpointHealth::Failure::kUnreachable);
-    case Attempt::kLost:
-    case Attempt::kMalformed:
     case Attempt::kTimedOut:
     case Attempt::kCutOff:
+      // A route may allow less time than an endpoint that is well needs.
+      if (Loop::current().now() >= end_of_attempt()) return;
+      [[fallthrough]];
+    case Attempt::kLost:
+    case Attempt::kMalformed:
     case Attempt::kNotServed:
       return note_failure(request, visit, EndpointHealth::Failure::kUnanswered);
     default:
@@ -318,6 +305,7 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
   unsent_why_.clear();
+  begin_attempt(request);
   request.endpoint = &endpoint;
   ++request.attempts;
   // A second pooled connection could be lost in the same way as the first.
@@ -325,10 +313,11 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   Dispatch dispatch{.reused = upstream_ != nullptr};
   if (!dispatch.reused) {
     wait_for_upstream(timeouts.connect);
-    auto dialed =
-        co_await worker_.pool().connect(endpoint, Loop::current().now() + timeouts.connect);
+    auto dialed = co_await worker_.pool().connect(
+        endpoint, std::min(Loop::current().now() + timeouts.connect, end_of_attempt()));
     if (client_gone_) co_return Attempt::kClientGone;
     if (!dialed) {
+      if (Loop::current().now() >= end_of_attempt()) co_return Attempt::kTimedOut;
       unsent_why_ = dialed.error().message();
       co_return dialed.error().code() == ErrorCode::kUnavailable ? Attempt::kNoSocket
                                                                  : Attempt::kUnsent;
@@ -443,7 +432,8 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
                             .framing = body.framing(),
                             .keep_alive = request.keep_alive,
                             .own_headers = own_headers_,
-                            .tells_limits = request.site_route != nullptr};
+                            .tells_limits = request.site_route != nullptr,
+                            .change = change_of_reply(request)};
   request.note_sent(first.size());
   const auto sent = client_.begin(relayed, first, body.done());
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {
@@ -460,54 +450,6 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     keep_upstream(request, endpoint);
   }
   co_return ended;
-}
-
-/// Hands both connections over to the WebSocket protocol, of which nothing is read, until one side
-/// is at its end or no byte has passed for a while.
-Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view received) {
-  const auto client = client_.hand_over();
-  if (!client) co_return Attempt::kMalformed;  // It was not asked for another protocol.
-  request.status = worker_.response_head().status;
-  request.keep_alive = false;
-  std::string to_client;
-  write_switch_head(to_client, {.head = worker_.response_head(),
-                                .framing = ReplyFraming::kAsReceived,
-                                .keep_alive = false,
-                                .own_headers = own_headers_,
-                                .tells_limits = true});
-  to_client.append(received);
-  const std::string to_upstream(client->received);
-  request.settle();
-  const TenantMetrics& metrics = *request.tenant->metrics;
-  metrics.tunnel_bytes_down->add(received.size());
-  request.note_sent(received.size());
-  request.body_bytes += to_upstream.size();
-  metrics.tunnel_bytes_up->add(to_upstream.size());
-  const OpenTunnel open(*metrics.tunnels);
-  wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
-  if (co_await client->stream->write(to_client) && co_await upstream_->write(to_upstream)) {
-    co_await race(pump(request, *client->stream, *upstream_, *metrics.tunnel_bytes_up),
-                  pump(request, *upstream_, *client->stream, *metrics.tunnel_bytes_down));
-  }
-  deadline_.reset();
-  co_return Attempt::kDone;
-}
-
-/// Passes bytes on until there are no more.
-Task<> Exchange::pump(Request& request, net::Stream& from, net::Stream& to, Counter& bytes) {
-  std::array<char, kTunnelBytes> buffer{};
-  for (;;) {
-    const auto got = co_await from.read(buffer);
-    if (!got || *got == 0) co_return;
-    bytes.add(*got);
-    if (&to == upstream_.get()) {
-      request.body_bytes += *got;
-    } else {
-      request.note_sent(*got);
-    }
-    if (!co_await to.write({buffer.data(), *got})) co_return;
-    wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
-  }
 }
 
 /// For the next request, unless its snapshot may not know the endpoint any more.

@@ -12,6 +12,8 @@
 
 namespace insula::gateway {
 
+class HeaderChange;
+
 /// The parts of a request line's target: `/tenant-a/v1/models?x=1` is of tenant-a and goes upstream
 /// as `/v1/models?x=1`; whose `/v1/models` is, the credential says. Views into the target.
 struct TenantTarget {
@@ -38,6 +40,8 @@ struct UpstreamHead {
   std::string_view scheme;
   std::string_view request_id;
   std::string_view trace_lines;  // header lines of its trace's context
+  /// Of a site's route; null: none.
+  const HeaderChange* change = nullptr;
 };
 
 /// Writes the request head for an upstream, up to and without Host, Content-Length and the empty
@@ -68,6 +72,8 @@ struct RelayedHead {
   std::string_view own_headers;
   /// Who answers has limits of its own, which the client is told of.
   bool tells_limits = false;
+  /// Of a site's route, whose lines are among own_headers; null: none.
+  const HeaderChange* change = nullptr;
 };
 
 /// Whether a header of an upstream's reply is for the client: not those of the connection, nor
