@@ -432,7 +432,9 @@ def emit_type_table(item, tables, types):
 def openapi_package(schema):
     if schema.stem == "meta_v1":
         return "io.k8s.apimachinery.pkg.apis.meta.v1"
-    if schema.group and "." in schema.group and not schema.group.endswith(".k8s.io"):
+    # What is a custom resource elsewhere has its group's name.
+    is_custom = not schema.group.endswith(".k8s.io") or schema.group == "gateway.networking.k8s.io"
+    if "." in schema.group and is_custom:
         return ".".join(reversed(schema.group.split("."))) + "." + schema.version
     return f"io.k8s.api.{(schema.group or 'core').split('.')[0]}.{schema.version}"
 

@@ -102,7 +102,7 @@ TEST_F(IngressHosts, AWildcardHasWhatIsBelowItButWhatOthersHadBefore) {
   add("b", "after", 30, {"pay.example.com", "pay.eu.example.com", "example.com"});
   add("a", "own", 40, {"own.example.com"});
   EXPECT_THAT(decided(), ElementsAre("before: shop.example.com", "wild: *.example.com",
-                                     "after: example.com", "after: pay.eu.example.com",
+                                     "after: example.com", "after: pay.eu.example.com HostTaken",
                                      "after: pay.example.com HostTaken", "own: own.example.com"));
 }
 

@@ -185,6 +185,31 @@ TEST_F(AuthorizerTest, ShowsTheGatewayTheCertificatesOfIngresses) {
           {"PUT", "/apis/networking.k8s.io/v1/namespaces/t-home/ingresses/web", false}});
 }
 
+TEST_F(AuthorizerTest, ShowsTheGatewayTheCertificatesOfListeners) {
+  const std::string group = "/apis/gateway.networking.k8s.io/v1";
+  const auto made = server_.send("POST", group + "/namespaces/t-home/gateways",
+                                 R"({"metadata":{"name":"web"},"spec":{"gatewayClassName":"insula",
+          "listeners":[{"name":"a","port":443,"protocol":"HTTPS","tls":{"certificateRefs":[
+          {"name":"cert"},{"name":"theirs","namespace":"t-looks"}]}}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const auto expect_theirs = [&](bool allowed) {
+    expect({"insula-gateway", {"insula:gateway"}},
+           {{"GET", "/apis/gateway.networking.k8s.io/v1/httproutes?watch=1", true},
+            {"GET", "/api/v1/namespaces/t-home/secrets/cert", true},
+            {"GET", "/api/v1/namespaces/t-home/secrets/theirs", false},
+            {"GET", "/api/v1/namespaces/t-looks/secrets/cert", false},
+            {"GET", "/api/v1/namespaces/t-looks/secrets/theirs", allowed},
+            {"GET", "/api/v1/secrets?fieldSelector=metadata.name%3Dcert", false}});
+  };
+  expect_theirs(false);
+  const auto granted = server_.send("POST", group + "/namespaces/t-looks/referencegrants",
+                                    R"({"metadata":{"name":"web"},"spec":{"from":[
+          {"group":"gateway.networking.k8s.io","kind":"Gateway","namespace":"t-home"}],
+          "to":[{"group":"","kind":"Secret","name":"theirs"}]}})");
+  ASSERT_EQ(granted.status, 201) << granted.body;
+  expect_theirs(true);
+}
+
 TEST(Authenticate, TakesTheUserFromTheCertificate) {
   const net::TlsPeer peer{"ann", {"insula:tenant:t"}};
   const auto user = authenticate(&peer, "", nullptr, {});

@@ -80,6 +80,10 @@ constexpr const char* kSeenApps =
 constexpr const char* kSeenAutoscaling = "horizontalpodautoscalers,horizontalpodautoscalers/status";
 constexpr const char* kSeenBatch = "cronjobs,cronjobs/status,jobs,jobs/status";
 constexpr const char* kSeenNetworking = "ingresses,ingresses/status,networkpolicies";
+constexpr const char* kGatewayGroup = "gateway.networking.k8s.io";
+constexpr const char* kRouting = "gateways,httproutes,referencegrants";
+constexpr const char* kSeenRouting =
+    "gateways,gateways/status,httproutes,httproutes/status,referencegrants";
 constexpr const char* kSeenPolicy = "poddisruptionbudgets,poddisruptionbudgets/status";
 
 constexpr auto kRules = std::to_array<RuleRow>({
@@ -101,6 +105,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"system:aggregate-to-edit", kWrite, "autoscaling", "horizontalpodautoscalers"},
     {"system:aggregate-to-edit", kWrite, "batch", "cronjobs,jobs"},
     {"system:aggregate-to-edit", kWrite, "networking.k8s.io", "ingresses,networkpolicies"},
+    {"system:aggregate-to-edit", kWrite, kGatewayGroup, kRouting},
     {"system:aggregate-to-edit", kWrite, "policy", "poddisruptionbudgets"},
     {"system:aggregate-to-edit", kReadWrite, "coordination.k8s.io", "leases"},
 
@@ -110,6 +115,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"system:aggregate-to-view", kRead, "batch", kSeenBatch},
     {"system:aggregate-to-view", kRead, "discovery.k8s.io", "endpointslices"},
     {"system:aggregate-to-view", kRead, "networking.k8s.io", kSeenNetworking},
+    {"system:aggregate-to-view", kRead, kGatewayGroup, kSeenRouting},
     {"system:aggregate-to-view", kRead, "policy", kSeenPolicy},
 
     {"system:basic-user", "create", "authorization.k8s.io",
@@ -124,6 +130,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {"insula:gateway", kRead, "discovery.k8s.io", "endpointslices"},
     {"insula:gateway", kRead, "insula.dev", "tenants"},
     {"insula:gateway", kRead, "networking.k8s.io", "ingressclasses,ingresses"},
+    {"insula:gateway", kRead, kGatewayGroup, "gatewayclasses,gateways,httproutes,referencegrants"},
     {"insula:gateway", "create,patch", "", "events"},
 
     // A tenant's workloads and their configuration. What holds the tenant itself, its quota, its
@@ -137,6 +144,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {api::kTenantMemberRole, kReadWrite, "autoscaling", "horizontalpodautoscalers"},
     {api::kTenantMemberRole, kReadWrite, "batch", "cronjobs,jobs"},
     {api::kTenantMemberRole, kReadWrite, "networking.k8s.io", "ingresses"},
+    {api::kTenantMemberRole, kReadWrite, kGatewayGroup, kRouting},
     {api::kTenantMemberRole, kReadWrite, "policy", "poddisruptionbudgets"},
     {api::kTenantMemberRole, kRead, "", kSeenCore},
     {api::kTenantMemberRole, kRead, "apps", kSeenApps},
@@ -144,6 +152,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {api::kTenantMemberRole, kRead, "batch", kSeenBatch},
     {api::kTenantMemberRole, kRead, "discovery.k8s.io", "endpointslices"},
     {api::kTenantMemberRole, kRead, "networking.k8s.io", kSeenNetworking},
+    {api::kTenantMemberRole, kRead, kGatewayGroup, kSeenRouting},
     {api::kTenantMemberRole, kRead, "policy", kSeenPolicy},
     {api::kTenantMemberRole, kReadWrite, "rbac.authorization.k8s.io", "rolebindings,roles"},
     {api::kTenantMemberRole, "create", "authorization.k8s.io", "localsubjectaccessreviews"},

@@ -6,13 +6,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/gen/core_v1.h"
+#include "api/gen/gateway_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 #include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
 #include "api/provider.h"
+#include "api/reference_grants.h"
 #include "api/tenant.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
@@ -124,6 +127,46 @@ bool is_certificate(std::string_view name_space, std::string_view name, const st
   return scanned && found;
 }
 
+/// The ReferenceGrants of a namespace.
+std::vector<std::shared_ptr<const api::ReferenceGrant>> grants_of(std::string_view name_space,
+                                                                  const store::Store& store) {
+  std::vector<std::shared_ptr<const api::ReferenceGrant>> grants;
+  const std::string prefix = store_key(api::kind_of<api::ReferenceGrant>(), name_space, "");
+  const auto scanned = store.scan(prefix, {}, 0, [&](const store::EntryPtr& entry) {
+    grants.push_back(object_of<api::ReferenceGrant>(*entry));
+    return true;
+  });
+  if (!scanned) grants.clear();
+  return grants;
+}
+
+/// Whether a listener of a Gateway names the Secret as a certificate that it may have.
+bool is_certificate_of_listener(std::string_view name_space,
+                                std::string_view name,
+                                const store::Store& store) {
+  if (name_space.empty()) return false;
+  const auto grants = grants_of(name_space, store);
+  const auto is_named = [&](const api::Gateway& gateway) {
+    const std::string& own = gateway.metadata.namespace_;
+    for (const api::Listener& listener : gateway.spec.listeners) {
+      if (!listener.tls) continue;
+      for (const api::SecretObjectReference& ref : listener.tls->certificate_refs) {
+        if (ref.name == name && ref.namespace_.value_or(own) == name_space &&
+            api::may_refer({"Gateway", own}, {"Secret", name_space, name}, grants))
+          return true;
+      }
+    }
+    return false;
+  };
+  bool found = false;
+  const std::string prefix = store_key(api::kind_of<api::Gateway>(), "", "");
+  const auto scanned = store.scan(prefix, {}, 0, [&](const store::EntryPtr& entry) {
+    found = is_named(*object_of<api::Gateway>(*entry));
+    return !found;
+  });
+  return scanned && found;
+}
+
 /// The name of the only object that is read; empty when there may be others.
 std::string name_read(const RequestInfo& request) {
   return request.verb == "get" ? request.name : confined_to(request, "metadata.name").value_or("");
@@ -139,7 +182,8 @@ bool gateway_may_read_secret(const RequestInfo& request, const store::Store& sto
   if (name.empty()) return false;
   return system ? name == api::kTokenIssuerPublic
                 : is_tenants_secret(request.name_space, name, store) ||
-                      is_certificate(request.name_space, name, store);
+                      is_certificate(request.name_space, name, store) ||
+                      is_certificate_of_listener(request.name_space, name, store);
 }
 
 bool gateway_may(const RequestInfo& request, const store::Store& store) {

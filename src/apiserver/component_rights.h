@@ -13,8 +13,9 @@ namespace insula::apiserver {
 ///                    events, asks for tokens of accounts (token_request.h says which) (as
 ///                    Kubernetes' Node authorizer and NodeRestriction)
 ///   insula:gateway   of Secrets only API keys, the public key of the token issuer, and those that
-///                    a Tenant's `jwt` names in the Tenant's namespaces or an Ingress's `tls` in
-///                    its own; of ConfigMaps only the prices of models and whose each host is
+///                    a Tenant's `jwt` names in the Tenant's namespaces, an Ingress's `tls` in
+///                    its own, or a listener of a Gateway that may refer to it; of ConfigMaps only
+///                    the prices of models and whose each host is
 ///
 /// Whose a namespace is, its controlling owner says, never a label.
 [[nodiscard]] bool component_may(const User& user,

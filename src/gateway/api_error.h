@@ -23,6 +23,7 @@ enum class ApiError : std::uint8_t {
   kUnknownTenant,
   kModelNotFound,
   kNoRoute,
+  kNoBackend,
   kMethodNotAllowed,
   kRequestTooLarge,
   kPromptTooLarge,

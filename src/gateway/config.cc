@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "gateway/config_json.h"
+#include "gateway/json_members.h"
 #include "gateway/whole_file.h"
 #include "jose/base64url.h"
 #include "json/parse.h"
@@ -118,17 +118,6 @@ ProviderConfig provider_from(const json::Object& object) {
   return provider;
 }
 
-json::Value to_value(const BackendConfig& backend) {
-  json::Object object{{"serviceHost", backend.service_host},
-                      {"endpoints", strings_to_json(backend.provider ? std::vector<std::string>()
-                                                                     : backend.endpoints)},
-                      {"model", backend.model},
-                      {"weight", backend.weight}};
-  if (backend.in_flight_max) object.set("inFlightMax", *backend.in_flight_max);
-  if (backend.provider) object.set("provider", to_value(*backend.provider));
-  return object;
-}
-
 constexpr std::array<std::pair<std::string_view, RoutingPolicy>, 3> kPolicies = {
     {{"LeastRequests", RoutingPolicy::kLeastRequests},
      {"Session", RoutingPolicy::kSession},
@@ -202,25 +191,21 @@ json::Value to_value(const ApiKeyConfig& key) {
   return object;
 }
 
-/// The words for RouteAccess, in its order.
-constexpr std::array<std::string_view, 3> kAccessWords = {"everybody", "tenant", "nobody"};
-
-RouteAccess access_from(std::string_view word) {
-  const auto found = std::ranges::find(kAccessWords, word);
-  return found == kAccessWords.end() ? RouteAccess::kNobody
-                                     : static_cast<RouteAccess>(found - kAccessWords.begin());
-}
-
 json::Value to_value(const SiteConfig& site) {
   json::Array paths;
   for (const PathConfig& path : site.paths) {
-    paths.emplace_back(
-        json::Object{{"path", path.path},
-                     {"exact", path.exact},
-                     {"access", std::string(kAccessWords[static_cast<std::size_t>(path.access)])},
-                     {"backend", to_value(path.backend)}});
+    paths.emplace_back(json::Object{{"path", path.path},
+                                    {"exact", path.exact},
+                                    {"access", std::string(word_of(path.access))},
+                                    {"backend", to_value(path.backend)}});
   }
-  return json::Object{{"host", site.host}, {"tenant", site.tenant}, {"paths", std::move(paths)}};
+  json::Object object{{"host", site.host}, {"tenant", site.tenant}, {"paths", std::move(paths)}};
+  json::Array matches;
+  for (const auto& [rule, match] : site.matches)
+    matches.emplace_back(json::Object{{"rule", static_cast<std::int64_t>(rule)},
+                                      {"match", static_cast<std::int64_t>(match)}});
+  if (!matches.empty()) object.set("matches", std::move(matches));
+  return object;
 }
 
 json::Value to_value(const CertificateConfig& certificate) {
@@ -249,17 +234,13 @@ HealthCheckConfig health_check_from(const json::Object& object) {
   return check;
 }
 
-BackendConfig backend_from(const json::Object& backend) {
-  return {.service_host = string_in(backend, "serviceHost"),
-          .endpoints = strings_in(backend, "endpoints"),
-          .model = string_in(backend, "model"),
-          .weight = number_in(backend, "weight").value_or(1),
-          .in_flight_max = number_in(backend, "inFlightMax")};
-}
-
 SiteConfig site_from(const json::Object& object) {
   SiteConfig site{
       .host = string_in(object, "host"), .tenant = string_in(object, "tenant"), .paths = {}};
+  for_each_object(object, "matches", [&](const json::Object& match) {
+    site.matches.push_back({static_cast<std::size_t>(number_in(match, "rule").value_or(-1)),
+                            static_cast<std::size_t>(number_in(match, "match").value_or(-1))});
+  });
   for_each_object(object, "paths", [&](const json::Object& path) {
     const json::Value* exact = path.find("exact");
     const json::Value* backend = path.find("backend");
@@ -325,6 +306,25 @@ TenantConfig tenant_from(const json::Object& object) {
 
 }  // namespace
 
+json::Value to_value(const BackendConfig& backend) {
+  json::Object object{{"serviceHost", backend.service_host},
+                      {"endpoints", strings_to_json(backend.provider ? std::vector<std::string>()
+                                                                     : backend.endpoints)},
+                      {"model", backend.model},
+                      {"weight", backend.weight}};
+  if (backend.in_flight_max) object.set("inFlightMax", *backend.in_flight_max);
+  if (backend.provider) object.set("provider", to_value(*backend.provider));
+  return object;
+}
+
+BackendConfig backend_from(const json::Object& backend) {
+  return {.service_host = string_in(backend, "serviceHost"),
+          .endpoints = strings_in(backend, "endpoints"),
+          .model = string_in(backend, "model"),
+          .weight = number_in(backend, "weight").value_or(1),
+          .in_flight_max = number_in(backend, "inFlightMax")};
+}
+
 RoutingPolicy parse_routing_policy(std::string_view text) {
   for (const auto& [name, policy] : kPolicies) {
     if (name == text) return policy;
@@ -345,10 +345,14 @@ std::string to_json(const GatewayConfig& config) {
   json::Array certificates;
   for (const CertificateConfig& certificate : config.certificates)
     certificates.push_back(to_value(certificate));
+  json::Array rules;
+  for (const RuleConfig& rule : config.rules)
+    rules.push_back(to_value(rule));
   json::Object object{
       {"format", kFormat},          {"tenants", std::move(tenants)},
       {"sites", std::move(sites)},  {"certificates", std::move(certificates)},
       {"apiKeys", std::move(keys)}, {"builtinKeys", strings_to_json(config.builtin_keys)}};
+  if (!rules.empty()) object.set("rules", std::move(rules));
   if (!config.prices.currency.empty()) object.set("prices", to_json_value(config.prices));
   return json::write(object);
 }
@@ -372,6 +376,8 @@ Result<GatewayConfig> config_from_json(std::string_view text) {
   });
   for_each_object(*object, "sites",
                   [&](const json::Object& site) { config.sites.push_back(site_from(site)); });
+  for_each_object(*object, "rules",
+                  [&](const json::Object& rule) { config.rules.push_back(rule_from(rule)); });
   for_each_object(*object, "certificates", [&](const json::Object& certificate) {
     config.certificates.push_back({string_in(certificate, "name"), strings_in(certificate, "hosts"),
                                    string_in(certificate, "chain"), string_in(certificate, "key")});

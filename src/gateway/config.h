@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/backend_config.h"
 #include "gateway/edge_config.h"
 #include "gateway/key_source.h"
 #include "gateway/prices.h"
-#include "gateway/provider_config.h"
+#include "gateway/route_config.h"
 
 namespace insula::gateway {
 
@@ -80,23 +81,6 @@ struct HealthCheckConfig {
   bool operator==(const HealthCheckConfig&) const = default;
 };
 
-/// A Service, or a provider outside the platform, that serves a model.
-struct BackendConfig {
-  /// What upstreams see as Host: `small.demo-a.svc:8000`.
-  std::string service_host;
-  /// Ready ones only, as `ip:port`.
-  std::vector<std::string> endpoints;
-  /// As the Service knows the model; empty: as the tenant does.
-  std::string model = {};
-  std::int64_t weight = 1;
-  /// Requests that each endpoint answers at one time; nothing: not limited.
-  std::optional<std::int64_t> in_flight_max = std::nullopt;
-  /// Its endpoints are looked up and not written with the rest.
-  std::optional<ProviderConfig> provider = std::nullopt;
-
-  bool operator==(const BackendConfig&) const = default;
-};
-
 /// A model of a tenant's list.
 struct ModelConfig {
   std::string name;
@@ -148,13 +132,6 @@ struct TenantConfig {
   bool operator==(const TenantConfig&) const = default;
 };
 
-/// Who may use a route.
-enum class RouteAccess : std::uint8_t {
-  kEverybody,
-  kTenant,  // who has a credential of its tenant
-  kNobody,  // what was asked for is not understood
-};
-
 /// Where requests for some paths of a host go.
 struct PathConfig {
   std::string path;  // begins with `/`
@@ -167,10 +144,13 @@ struct PathConfig {
 
 /// A host that is not the gateway's own, and whose it is.
 struct SiteConfig {
-  std::string host;    // `*.` for one label before the rest; empty: every other host
+  /// `*.` for one label before the rest, `**.` for several; empty: every other host.
+  std::string host;
   std::string tenant;  // empty: the platform's
-  /// Of two for the same path the first counts. None: the host is the gateway's own.
+  /// Of two for the same path the first counts. None, and no match: the host is the gateway's own.
   std::vector<PathConfig> paths;
+  /// Of HTTPRoutes; of two that fit a request the first of the most precise path counts.
+  std::vector<SiteMatchConfig> matches = {};
 
   bool operator==(const SiteConfig&) const = default;
 };
@@ -206,6 +186,7 @@ struct GatewayConfig {
   PriceList prices = {};
   std::vector<SiteConfig> sites = {};
   std::vector<CertificateConfig> certificates = {};
+  std::vector<RuleConfig> rules = {};
 
   bool operator==(const GatewayConfig&) const = default;
 };

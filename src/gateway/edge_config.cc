@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "api/gen/insula_v1alpha1.h"
-#include "gateway/config_json.h"
+#include "gateway/json_members.h"
 
 namespace insula::gateway {
 namespace {

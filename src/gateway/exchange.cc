@@ -199,20 +199,6 @@ std::unexpected<Error> over_limit(const Request& request) {
                           most.requests_per_hour.value_or(0), advice(request)));
 }
 
-/// Whether it does no harm when a request is processed twice. Spec: RFC 9110 section 9.2.2.
-bool is_idempotent(std::string_view method) {
-  constexpr std::array<std::string_view, 5> kIdempotent = {"GET", "HEAD", "OPTIONS", "PUT",
-                                                           "DELETE"};
-  return std::ranges::find(kIdempotent, method) != kIdempotent.end();
-}
-
-/// Another protocol would be one more that somebody could be sent requests in unseen.
-bool wants_websocket(const http::RequestHead& head) {
-  return head.upgrade && head.method == "GET" && head.minor_version >= 1 && !head.chunked &&
-         head.content_length.value_or(0) == 0 &&
-         http::equals_ignoring_case(head.find(http::FieldId::kUpgrade).value_or(""), "websocket");
-}
-
 }  // namespace
 
 Exchange::Exchange(Worker& worker, Downstream& client)
@@ -220,6 +206,9 @@ Exchange::Exchange(Worker& worker, Downstream& client)
 
 void Exchange::wait_for_upstream(std::chrono::nanoseconds patience) {
   deadline_ = worker_.coarse_now() + patience;
+  for (const auto& end : {request_end_, attempt_end_}) {
+    if (end) deadline_ = std::min(*deadline_, *end);
+  }
 }
 
 void Exchange::check_deadline(SteadyTime now) {
@@ -252,6 +241,8 @@ void Exchange::shrink(std::size_t bytes_max) {
 
 /// The life of a request. Returns whether the connection may carry another.
 Task<bool> Exchange::answer(const http::RequestHead& head) {
+  request_end_.reset();
+  attempt_end_.reset();
   const WorkerSettings& settings = worker_.settings();
   Request request(worker_.snapshot(), settings.metrics.nobody, worker_.usage(), settings.clock);
   if (is_misdirected(request, head)) {
@@ -267,6 +258,7 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   if (auto accepted = accept(request, head); !accepted)
     co_return co_await refuse(request, std::move(accepted).error());
   if (request.own_answer != OwnAnswer::kNone) co_return co_await answer_here(request);
+  if (!request.location.empty()) co_return co_await answer_redirect(request);
   if (const auto received = client_.received_body()) {
     payload_ = *received;
   } else {
@@ -293,52 +285,6 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   const bool keep_alive = co_await route_while_lent(request);
   charge_for(request);
   co_return keep_alive;
-}
-
-/// The same as accept() for what is none of the gateway's own.
-Result<> Exchange::accept_for_site(Request& request,
-                                   const http::RequestHead& head,
-                                   const Site& site) {
-  const Tenant& tenant = site.owner();
-  request.assign(tenant);
-  const std::string_view path = http::target_path(head.target);
-  if (!http::is_unambiguous_path(path))
-    return fail(ErrorCode::kBadRequest, "servers could read this path differently");
-  const SiteRoute* route = site.find(path);
-  if (route == nullptr) {
-    request.refusal_code = ApiError::kNoRoute;
-    return fail(ErrorCode::kNotFound, "no route of this host has such a path");
-  }
-  request.site_route = route;
-  session_ = 0;
-  if (route->access == RouteAccess::kNobody) {
-    return fail(ErrorCode::kForbidden,
-                "nobody may use this route: it does not say understandably who may");
-  }
-  const bool authenticated = route->access == RouteAccess::kTenant;
-  if (authenticated) {
-    INSULA_TRY(request.principal, authenticate(head, *request.snapshot, tenant, worker_.tokens(),
-                                               worker_.settings().clock.wall()));
-  }
-  const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
-  if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
-  request.has_body = client_.has_body();
-  request.is_idempotent = is_idempotent(head.method);
-  host_.assign(head.host);
-  upstream_head_.clear();
-  write_site_head(upstream_head_,
-                  {.head = head,
-                   .target = {.tenant = {}, .path = path, .target = head.target},
-                   .tenant = tenant.name,
-                   .client_address = client_.client_address(),
-                   .scheme = worker_.settings().tls == nullptr ? "http" : "https",
-                   .request_id = request.id,
-                   .trace_lines = trace_lines_},
-                  authenticated);
-  request.wants_websocket = wants_websocket(head);
-  if (request.wants_websocket) ask_for_websocket(upstream_head_);
-  head_bytes_ = upstream_head_.size();
-  return {};
 }
 
 /// Everything that needs the parsed head, which is gone at the first wait.
@@ -443,7 +389,7 @@ Result<> Exchange::plan(Request& request) {
   const Tenant& tenant = *request.tenant;
   candidates_ = {};
   if (request.site_route != nullptr) {
-    const Backend& backend = request.site_route->backend;
+    const Backend& backend = request.site_backend->backend;
     candidates_.add(backend);
     if (!candidates_.empty()) return {};
     return fail(ErrorCode::kUnavailable,

@@ -133,6 +133,13 @@ class Exchange {
   Task<Attempt> end_refused_stream(Request& request, BodyRelay& body);
   bool is_misdirected(const Request& request, const http::RequestHead& head) const;
   const Site* find_site(const Request& request, const http::RequestHead& head);
+  void write_head_for(Request& request, const http::RequestHead& head, const SiteMatch& match);
+  [[nodiscard]] std::string_view scheme() const;
+  void redirect(Request& request, const http::RequestHead& head, const SiteMatch& match);
+  Task<bool> answer_redirect(Request& request);
+  void begin_attempt(const Request& request);
+  [[nodiscard]] SteadyTime end_of_attempt() const;
+  [[nodiscard]] const HeaderChange* change_of_reply(const Request& request);
   Result<> inspect(Request& request);
   Result<> plan(Request& request);
   Result<> expect_admission(Request& request);
@@ -213,6 +220,9 @@ class Exchange {
 
   /// Of the wait for the upstream; none while the exchange waits for the client.
   std::optional<SteadyTime> deadline_;
+  /// When the request, and the present attempt, must be over, if its route says so.
+  std::optional<SteadyTime> request_end_;
+  std::optional<SteadyTime> attempt_end_;
   bool client_gone_ = false;
   bool expired_ = false;
   /// Of the request that is being answered: what it was admitted by.

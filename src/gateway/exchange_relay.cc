@@ -186,10 +186,13 @@ void Exchange::judge(const Request& request, const Visit& visit, Attempt result)
       return;
     case Attempt::kUnsent:
       return note_failure(request, visit, EndpointHealth::Failure::kUnreachable);
-    case Attempt::kLost:
-    case Attempt::kMalformed:
     case Attempt::kTimedOut:
     case Attempt::kCutOff:
+      // A route may allow less time than an endpoint that is well needs.
+      if (Loop::current().now() >= end_of_attempt()) return;
+      [[fallthrough]];
+    case Attempt::kLost:
+    case Attempt::kMalformed:
     case Attempt::kNotServed:
       return note_failure(request, visit, EndpointHealth::Failure::kUnanswered);
     default:
@@ -313,6 +316,7 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   const Timeouts& timeouts = worker_.settings().timeouts;
   expired_ = false;
   unsent_why_.clear();
+  begin_attempt(request);
   request.endpoint = &endpoint;
   ++request.attempts;
   // A second pooled connection could be lost in the same way as the first.
@@ -320,10 +324,11 @@ Task<Exchange::Attempt> Exchange::attempt(Request& request, const Visit& visit) 
   Dispatch dispatch{.reused = upstream_ != nullptr};
   if (!dispatch.reused) {
     wait_for_upstream(timeouts.connect);
-    auto dialed =
-        co_await worker_.pool().connect(endpoint, Loop::current().now() + timeouts.connect);
+    auto dialed = co_await worker_.pool().connect(
+        endpoint, std::min(Loop::current().now() + timeouts.connect, end_of_attempt()));
     if (client_gone_) co_return Attempt::kClientGone;
     if (!dialed) {
+      if (Loop::current().now() >= end_of_attempt()) co_return Attempt::kTimedOut;
       unsent_why_ = dialed.error().message();
       co_return dialed.error().code() == ErrorCode::kUnavailable ? Attempt::kNoSocket
                                                                  : Attempt::kUnsent;
@@ -409,14 +414,17 @@ bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& h
 /// The head of the reply as the client gets it.
 RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& body) {
   const bool of_site = request.site_route != nullptr;
+  // Before they are looked at: both write to them.
   if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
+  const HeaderChange* const change = change_of_reply(request);
   return {.head = worker_.response_head(),
           .framing = body.framing(),
           .keep_alive = request.keep_alive,
           .own_headers = own_headers_,
           .tells_limits = of_site,
           .tells_cors = !of_site && request.tenant->edge.cors != nullptr,
-          .edits = reply_edits_};
+          .edits = reply_edits_,
+          .change = change};
 }
 
 Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "async/deadline.h"
 #include "gateway/exchange.h"
@@ -38,11 +39,14 @@ Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view rece
   request.status = worker_.response_head().status;
   request.keep_alive = false;
   std::string to_client;
+  // Before they are looked at: it writes to them.
+  const HeaderChange* const change = change_of_reply(request);
   write_switch_head(to_client, {.head = worker_.response_head(),
                                 .framing = ReplyFraming::kAsReceived,
                                 .keep_alive = false,
                                 .own_headers = own_headers_,
-                                .tells_limits = true});
+                                .tells_limits = true,
+                                .change = change});
   to_client.append(received);
   const std::string to_upstream(client->received);
   request.settle();
@@ -52,6 +56,9 @@ Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view rece
   request.body_bytes += to_upstream.size();
   metrics.tunnel_bytes_up->add(to_upstream.size());
   const OpenTunnel open(*metrics.tunnels);
+  // What was for the request is over with its answer.
+  request_end_.reset();
+  attempt_end_.reset();
   wait_for_upstream(worker_.settings().timeouts.tunnel_idle);
   if (co_await client->stream->write(to_client) && co_await upstream_->write(to_upstream)) {
     co_await race(pump(request, *client->stream, *upstream_, *metrics.tunnel_bytes_up),

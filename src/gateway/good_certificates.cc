@@ -13,8 +13,9 @@ GoodCertificates::GoodCertificates(const std::vector<CertificateConfig>& last,
                                    Log log)
     : refused_(registry.gauge(
           "insula_gateway_certificates_refused",
-          "Certificates of Ingresses that cannot be used, so that the last good ones are shown, or "
-          "the gateway's own. The gateway's log and the Ingress's events say what is wrong.")),
+          "Certificates of Ingresses and Gateways that cannot be used, so that the last good ones "
+          "are shown, or the gateway's own. The gateway's log, the Ingress's events and the "
+          "Gateway's status say what is wrong.")),
       log_(std::move(log)) {
   for (const CertificateConfig& certificate : last)
     known_[certificate.name].good = {certificate.chain, certificate.key};

@@ -32,11 +32,11 @@ class IngressConfigTest : public ::testing::Test {
     owner.kind = "Tenant";
     owner.name = "a";
     owner.controller = true;
-    objects_.ingresses.namespaces = {shared(name_space)};
+    objects_.routing.ingresses.namespaces = {shared(name_space)};
     api::IngressClass one;
     one.metadata.name = "insula";
     one.spec.controller = api::kIngressController;
-    objects_.ingresses.classes = {shared(one)};
+    objects_.routing.ingresses.classes = {shared(one)};
     api::Service service;
     service.metadata.namespace_ = "a";
     service.metadata.name = "web";
@@ -85,7 +85,7 @@ class IngressConfigTest : public ::testing::Test {
   }
 
   void add(api::Ingress ingress) {
-    objects_.ingresses.ingresses.push_back(shared(std::move(ingress)));
+    objects_.routing.ingresses.ingresses.push_back(shared(std::move(ingress)));
   }
 
   /// `path exact? service endpoints` of each route, in order.
@@ -140,7 +140,7 @@ TEST_F(IngressConfigTest, TheAnnotationSaysWhoMaySend) {
     api::Ingress one = ingress("one", 1);
     one.metadata.annotations[api::kIngressAuthAnnotation] = value;
     add_path(one, "www.example.com", "/", "Prefix", backend("web", {.number = 80}));
-    objects_.ingresses.ingresses = {shared(one)};
+    objects_.routing.ingresses.ingresses = {shared(one)};
     EXPECT_EQ(make_config(objects_).sites.at(0).paths.at(0).access, access) << value;
   }
 }
@@ -167,7 +167,7 @@ TEST_F(IngressConfigTest, ACertificateIsForTheHostsThatItsIngressHas) {
 }
 
 TEST_F(IngressConfigTest, AHostOfTheGatewayIsASiteWithoutRoutes) {
-  objects_.ingresses.held = {{"gw.example.com", std::string(api::kNobodysHost)},
+  objects_.routing.ingresses.held = {{"gw.example.com", std::string(api::kNobodysHost)},
                              {"gone.example.com", "a"}};
   const GatewayConfig config = make_config(objects_);
   ASSERT_EQ(config.sites.size(), 1U);

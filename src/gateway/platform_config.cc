@@ -15,6 +15,8 @@
 #include "api/tenant.h"
 #include "base/number.h"
 #include "gateway/jwt.h"
+#include "gateway/platform_lookup.h"
+#include "gateway/platform_routes.h"
 
 namespace insula::gateway {
 namespace {
@@ -37,14 +39,6 @@ std::vector<std::string> split(std::string_view list) {
     list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
   }
   return words;
-}
-
-const api::Secret* find_secret(const PlatformObjects& objects, const SecretRef& ref) {
-  for (const auto& secret : objects.secrets) {
-    if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name)
-      return secret.get();
-  }
-  return nullptr;
 }
 
 /// The Service's port with this number or, if that is 0, with this name; nullptr when there is
@@ -182,20 +176,6 @@ BudgetConfig budget_of(const api::TenantBudget& budget) {
           .spend_per_month = amount_of(budget.spend_per_month)};
 }
 
-/// A port of a Service; without endpoints when there is no such port.
-BackendConfig backend_at(const PlatformObjects& objects,
-                         const std::string& name_space,
-                         const std::string& service,
-                         const api::ServiceBackendPort& wanted) {
-  const api::ServicePort* port = find_port(objects, name_space, service, wanted);
-  const std::string number = port == nullptr
-                                 ? wanted.number == 0 ? wanted.name : std::to_string(wanted.number)
-                                 : std::to_string(port->port);
-  BackendConfig backend{.service_host = fmt::format("{}.{}.svc:{}", service, name_space, number)};
-  if (port != nullptr) backend.endpoints = endpoints_of(objects, name_space, service, port->name);
-  return backend;
-}
-
 /// A Service of the tenant; without endpoints when it may not name it.
 BackendConfig backend_of(const PlatformObjects& objects,
                          const api::Tenant& tenant,
@@ -302,98 +282,48 @@ TenantConfig tenant_config(const PlatformObjects& objects, const api::Tenant& te
   return config;
 }
 
-RouteAccess access_of(const api::Ingress& ingress) {
-  const auto found = ingress.metadata.annotations.find(api::kIngressAuthAnnotation);
-  if (found == ingress.metadata.annotations.end() || found->second == "none")
-    return RouteAccess::kEverybody;
-  return found->second == "tenant" ? RouteAccess::kTenant : RouteAccess::kNobody;
-}
-
-PathConfig path_to(const PlatformObjects& objects,
-                   const api::Ingress& ingress,
-                   const api::IngressBackend& backend) {
-  PathConfig path{.path = "/", .exact = false, .access = access_of(ingress), .backend = {}};
-  if (!backend.service) return path;
-  path.backend = backend_at(objects, ingress.metadata.namespace_, backend.service->name,
-                            backend.service->port);
-  return path;
-}
-
-/// The paths that a rule has for its host.
-void add_paths(const PlatformObjects& objects,
-               const api::Ingress& ingress,
-               const api::IngressRule& rule,
-               std::vector<PathConfig>& out) {
-  if (!rule.ingress_rule_value.http) return;
-  for (const api::HTTPIngressPath& asked : rule.ingress_rule_value.http->paths) {
-    PathConfig path = path_to(objects, ingress, asked.backend);
-    if (!asked.path.empty()) path.path = asked.path;
-    path.exact = asked.path_type == "Exact";
-    out.push_back(std::move(path));
-  }
-}
-
-/// The hosts of all Ingresses. Of a host that several have, the paths of the older one come first,
-/// and the default backends after all paths.
-std::vector<SiteConfig> sites_of(const PlatformObjects& objects,
-                                 const std::vector<api::AdmittedIngress>& admitted) {
-  std::map<std::string, SiteConfig> sites;
-  std::map<std::string, std::vector<PathConfig>> defaults;
-  for (const api::AdmittedIngress& one : admitted) {
-    const api::IngressSpec& spec = one.ingress->spec;
-    for (const std::string& host : one.hosts) {
-      SiteConfig& site = sites[host];
-      site.host = host;
-      site.tenant = one.tenant;
-      for (const api::IngressRule& rule : spec.rules) {
-        if (rule.host == host) add_paths(objects, *one.ingress, rule, site.paths);
-      }
-      if (spec.default_backend)
-        defaults[host].push_back(path_to(objects, *one.ingress, *spec.default_backend));
-    }
-  }
-  // Without routes: so that no wildcard has them.
-  for (const auto& [host, holder] : objects.ingresses.held) {
-    if (holder == api::kNobodysHost) sites[host] = {.host = host, .tenant = {}, .paths = {}};
-  }
-  std::vector<SiteConfig> list;
-  for (auto& [host, site] : sites) {
-    for (PathConfig& path : defaults[host])
-      site.paths.push_back(std::move(path));
-    list.push_back(std::move(site));
-  }
-  return list;
-}
-
-/// The certificates of all Ingresses, for the hosts that each Ingress has.
-std::vector<CertificateConfig> certificates_of(const PlatformObjects& objects,
-                                               const std::vector<api::AdmittedIngress>& admitted) {
-  std::vector<CertificateConfig> certificates;
-  for (const api::AdmittedIngress& one : admitted) {
-    const std::string& name_space = one.ingress->metadata.namespace_;
-    for (const api::IngressTLS& tls : one.ingress->spec.tls) {
-      const api::Secret* secret = find_secret(objects, {name_space, tls.secret_name});
-      if (secret == nullptr) continue;
-      CertificateConfig certificate{
-          .name = name_space + "/" + tls.secret_name,
-          .hosts = {},
-          .chain = value_or_empty(secret->data, api::kTlsCertificateEntry),
-          .key = value_or_empty(secret->data, api::kTlsKeyEntry)};
-      const auto& hosts = tls.hosts.empty() ? one.hosts : tls.hosts;
-      std::ranges::copy_if(hosts, std::back_inserter(certificate.hosts),
-                           [&](const std::string& host) { return one.has(host); });
-      if (!certificate.hosts.empty()) certificates.push_back(std::move(certificate));
-    }
-  }
-  return certificates;
-}
-
 }  // namespace
+
+const api::Secret* find_secret(const PlatformObjects& objects, const SecretRef& ref) {
+  for (const auto& secret : objects.secrets) {
+    if (secret->metadata.namespace_ == ref.name_space && secret->metadata.name == ref.name)
+      return secret.get();
+  }
+  return nullptr;
+}
+
+BackendConfig backend_at(const PlatformObjects& objects,
+                         const std::string& name_space,
+                         const std::string& service,
+                         const api::ServiceBackendPort& wanted) {
+  const api::ServicePort* port = find_port(objects, name_space, service, wanted);
+  const std::string number = port == nullptr
+                                 ? wanted.number == 0 ? wanted.name : std::to_string(wanted.number)
+                                 : std::to_string(port->port);
+  BackendConfig backend{.service_host = fmt::format("{}.{}.svc:{}", service, name_space, number)};
+  if (port != nullptr) backend.endpoints = endpoints_of(objects, name_space, service, port->name);
+  return backend;
+}
 
 std::vector<SecretRef> secrets_of(const api::Ingress& ingress) {
   std::vector<SecretRef> refs;
   for (const api::IngressTLS& tls : ingress.spec.tls) {
     if (!tls.secret_name.empty()) refs.push_back({ingress.metadata.namespace_, tls.secret_name});
+  }
+  return refs;
+}
+
+std::vector<SecretRef> secrets_of(const api::Routing& routing) {
+  std::vector<SecretRef> refs;
+  for (const api::AdmittedIngress& one : routing.ingresses) {
+    for (SecretRef& ref : secrets_of(*one.ingress))
+      refs.push_back(std::move(ref));
+  }
+  for (const api::ServedGateway& gateway : routing.gateways) {
+    for (const api::ServedListener& listener : gateway.listeners) {
+      if (gateway.serves(listener))
+        refs.insert(refs.end(), listener.certificates.begin(), listener.certificates.end());
+    }
   }
   return refs;
 }
@@ -448,6 +378,10 @@ Result<PriceList> price_list(const api::ConfigMap* prices) {
 }
 
 GatewayConfig make_config(const PlatformObjects& objects) {
+  return make_config(objects, api::decide_routing(objects.routing));
+}
+
+GatewayConfig make_config(const PlatformObjects& objects, const api::Routing& routing) {
   GatewayConfig config;
   for (const auto& tenant : objects.tenants) {
     if (!tenant->metadata.deletion_timestamp)
@@ -462,9 +396,7 @@ GatewayConfig make_config(const PlatformObjects& objects) {
       config.builtin_keys.push_back(value_or_empty(secret->data, api::kPublicKeyEntry));
     }
   }
-  const auto admitted = api::admit_ingresses(objects.ingresses);
-  config.sites = sites_of(objects, admitted);
-  config.certificates = certificates_of(objects, admitted);
+  add_routes(objects, routing, config);
   std::ranges::sort(config.tenants, {}, &TenantConfig::name);
   std::ranges::sort(config.api_keys, {}, &ApiKeyConfig::id);
   return config;

@@ -10,8 +10,8 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
 #include "api/gen/insula_v1alpha1.h"
-#include "api/ingress_hosts.h"
 #include "api/provider.h"
+#include "api/routing.h"
 #include "gateway/config.h"
 #include "gateway/key_source.h"
 #include "gateway/prices.h"
@@ -23,14 +23,14 @@ struct PlatformObjects {
   std::vector<std::shared_ptr<const api::Tenant>> tenants;
   std::vector<std::shared_ptr<const api::Service>> services;
   std::vector<std::shared_ptr<const api::EndpointSlice>> slices;
-  /// Those of api::kSystemNamespace and those that Tenants and Ingresses refer to.
+  /// Those of api::kSystemNamespace and those that Tenants, Ingresses and Gateways refer to.
   std::vector<std::shared_ptr<const api::Secret>> secrets;
   std::vector<std::shared_ptr<const api::Namespace>> namespaces = {};
   std::vector<std::shared_ptr<const api::ServiceAccount>> accounts = {};
   /// Where the cluster that these objects are from publishes the keys of its ServiceAccounts'
   /// tokens; nothing: those tokens open no tenant.
   std::optional<KeySource> cluster_keys = {};
-  api::IngressObjects ingresses = {};
+  api::RoutingObjects routing = {};
 };
 
 using api::SecretRef;
@@ -41,6 +41,8 @@ using api::SecretRef;
 
 /// The Secrets with the certificates of an Ingress that the gateway serves.
 [[nodiscard]] std::vector<SecretRef> secrets_of(const api::Ingress& ingress);
+/// The same of all Ingresses and listeners.
+[[nodiscard]] std::vector<SecretRef> secrets_of(const api::Routing& routing);
 
 /// What the Secret of an API key says. A limit that is there and is no number is kLimitUnreadable:
 /// nothing is admitted, since no limit would be worse.
@@ -57,5 +59,8 @@ inline constexpr std::int64_t kLimitUnreadable = -1;
 /// stopped and still serve. Tokens of ServiceAccounts in the namespaces that a tenant owns are its
 /// own, when they are for kBuiltinAudience. A tenant being deleted has no route.
 [[nodiscard]] GatewayConfig make_config(const PlatformObjects& objects);
+/// The same for who has decided on the routes already.
+[[nodiscard]] GatewayConfig make_config(const PlatformObjects& objects,
+                                        const api::Routing& routing);
 
 }  // namespace insula::gateway

@@ -13,6 +13,7 @@
 #include "api/platform_objects.h"
 #include "api/tenant.h"
 #include "async/deadline.h"
+#include "gateway/platform_routes.h"
 
 namespace insula::gateway {
 namespace {
@@ -31,12 +32,22 @@ controller::ReflectorOptions selected(std::string_view name_space, std::string f
   return options;
 }
 
+/// Whether something of an object changed beside its status.
+template <class T>
+bool has_changed(const T* before, const T* after) {
+  return before == nullptr || after == nullptr || before->spec != after->spec ||
+         before->metadata.annotations != after->metadata.annotations ||
+         before->metadata.uid != after->metadata.uid ||
+         before->metadata.deletion_timestamp != after->metadata.deletion_timestamp;
+}
+
 }  // namespace
 
 PlatformWatch::PlatformWatch(client::Client& client,
                              MetricsRegistry& registry,
                              const GatewayConfig& last,
                              std::optional<KeySource> cluster_keys,
+                             api::GatewayEntrance entrance,
                              Log log)
     : client_(client),
       log_(log),
@@ -44,9 +55,14 @@ PlatformWatch::PlatformWatch(client::Client& client,
           "insula_gateway_prices_refused",
           "1 while the ConfigMap model-prices cannot be understood and the last good prices hold. "
           "The gateway's log says what is wrong with it.")),
+      routes_refused_(registry.gauge(
+          "insula_gateway_http_routes_refused",
+          "HTTPRoutes of the gateway's Gateways that are not served as they ask. The conditions in "
+          "their status say why.")),
       prices_(last.prices),
       certificates_(last.certificates, registry, log),
       cluster_keys_(std::move(cluster_keys)),
+      entrance_(std::move(entrance)),
       tenants_(client, {}, log),
       services_(client, {}, log),
       slices_(client, {}, log),
@@ -70,7 +86,11 @@ PlatformWatch::PlatformWatch(client::Client& client,
           client,
           selected(api::kSystemNamespace, fmt::format("metadata.name={}", api::kIngressHosts)),
           log),
-      accounts_(client, {}, log) {
+      accounts_(client, {}, log),
+      gateway_classes_(client, {}, log),
+      gateways_(client, {}, log),
+      http_routes_(client, {}, log),
+      grants_(client, {}, log) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
   services_.on_change(wake);
@@ -83,11 +103,21 @@ PlatformWatch::PlatformWatch(client::Client& client,
   ingress_classes_.on_change(wake);
   ingress_hosts_.on_change(wake);
   accounts_.on_change(wake);
+  gateway_classes_.on_change(wake);
+  grants_.on_change(wake);
+  // Statuses are written often, and say nothing new.
+  gateways_.on_change([this](const api::Gateway* before, const api::Gateway* after) {
+    if (has_changed(before, after)) changed_.set();
+  });
+  http_routes_.on_change([this](const api::HTTPRoute* before, const api::HTTPRoute* after) {
+    if (has_changed(before, after)) changed_.set();
+  });
   namespaces_.on_change([this](const api::Namespace* before, const api::Namespace* after) {
     const auto owner_of = [](const api::Namespace* one) {
       return one == nullptr ? std::string_view() : api::owning_tenant(one->metadata);
     };
-    if (before == nullptr || after == nullptr || owner_of(before) != owner_of(after))
+    if (before == nullptr || after == nullptr || owner_of(before) != owner_of(after) ||
+        before->metadata.labels != after->metadata.labels)
       changed_.set();
   });
 }
@@ -95,7 +125,8 @@ PlatformWatch::PlatformWatch(client::Client& client,
 std::vector<controller::Mirror*> PlatformWatch::mirrors() {
   return {&tenants_,         &services_,     &slices_,        &api_keys_,
           &provider_keys_,   &token_issuer_, &model_prices_,  &ingresses_,
-          &ingress_classes_, &namespaces_,   &ingress_hosts_, &accounts_};
+          &ingress_classes_, &namespaces_,   &ingress_hosts_, &accounts_,
+          &gateway_classes_, &gateways_,     &http_routes_,   &grants_};
 }
 
 void PlatformWatch::start() {
@@ -109,9 +140,9 @@ Task<> PlatformWatch::wait_for_sync() {
     co_await mirror->synced().wait();
 }
 
-/// One informer for each Secret that a Tenant or an Ingress names, and none for those no longer
-/// named. Returns when the new ones have read theirs, so that no issuer is without a secret or CA
-/// that it has, but does not wait long for what may never be there.
+/// One informer for each Secret that a Tenant, an Ingress or a listener names, and none for those
+/// no longer named. Returns when the new ones have read theirs, so that no issuer is without a
+/// secret or CA that it has, but does not wait long for what may never be there.
 Task<> PlatformWatch::follow_references() {
   std::vector<Event*> fresh;
   std::set<SecretRef> wanted;
@@ -119,10 +150,8 @@ Task<> PlatformWatch::follow_references() {
     for (SecretRef& ref : secrets_of(*tenant))
       wanted.insert(std::move(ref));
   }
-  for (const api::AdmittedIngress& one : api::admit_ingresses(ingress_objects())) {
-    for (SecretRef& ref : secrets_of(*one.ingress))
-      wanted.insert(std::move(ref));
-  }
+  for (SecretRef& ref : secrets_of(api::decide_routing(routing_objects())))
+    wanted.insert(std::move(ref));
   std::erase_if(referenced_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const SecretRef& ref : wanted) {
     if (referenced_.contains(ref)) continue;
@@ -154,8 +183,9 @@ void PlatformWatch::read_prices() {
   prices_problem_ = problem;
 }
 
-api::IngressObjects PlatformWatch::ingress_objects() const {
-  api::IngressObjects objects;
+api::RoutingObjects PlatformWatch::routing_objects() const {
+  api::RoutingObjects routing;
+  api::IngressObjects& objects = routing.ingresses;
   for (const auto& [key, ingress] : ingresses_.all())
     objects.ingresses.push_back(ingress);
   for (const auto& [key, one] : ingress_classes_.all())
@@ -164,13 +194,22 @@ api::IngressObjects PlatformWatch::ingress_objects() const {
     objects.namespaces.push_back(name_space);
   for (const auto& [key, record] : ingress_hosts_.all())
     objects.held = api::holders_in(*record);
-  return objects;
+  for (const auto& [key, one] : gateway_classes_.all())
+    routing.classes.push_back(one);
+  for (const auto& [key, gateway] : gateways_.all())
+    routing.gateways.push_back(gateway);
+  for (const auto& [key, route] : http_routes_.all())
+    routing.routes.push_back(route);
+  for (const auto& [key, grant] : grants_.all())
+    routing.grants.push_back(grant);
+  routing.entrance = entrance_;
+  return routing;
 }
 
 GatewayConfig PlatformWatch::config() {
   read_prices();
   PlatformObjects objects;
-  objects.ingresses = ingress_objects();
+  objects.routing = routing_objects();
   for (const auto& [key, tenant] : tenants_.all())
     objects.tenants.push_back(tenant);
   for (const auto& [key, service] : services_.all())
@@ -190,8 +229,10 @@ GatewayConfig PlatformWatch::config() {
     for (const auto& [key, secret] : informer->all())
       objects.secrets.push_back(secret);
   }
-  GatewayConfig config = make_config(objects);
+  const api::Routing routing = api::decide_routing(objects.routing);
+  GatewayConfig config = make_config(objects, routing);
   config.prices = prices_;
+  routes_refused_.set(static_cast<double>(refused_routes(routing)));
   certificates_.settle(config.certificates);
   return config;
 }

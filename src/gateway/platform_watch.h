@@ -20,19 +20,20 @@ namespace insula::gateway {
 /// Follows the objects that routes are made of.
 ///
 /// Of Secrets only those are read that must be: API keys, the platform's keys of providers, the
-/// public key of the token issuer, and by name those that a Tenant or an Ingress refers to. The
-/// gateway's identity has no right to others.
+/// public key of the token issuer, and by name those that a Tenant, an Ingress or a Gateway refers
+/// to. The gateway's identity has no right to others.
 ///
 /// Lifetime: the client outlives it. Threads: one loop.
 class PlatformWatch {
  public:
   /// `last`: what was last known. Its prices hold until others are read, and while the ConfigMap of
   /// prices cannot be understood, which is told in the log and by a metric; so do its certificates.
-  /// `cluster_keys`: as in PlatformObjects.
+  /// `cluster_keys`: as in PlatformObjects. `entrance`: where this gateway listens.
   PlatformWatch(client::Client& client,
                 MetricsRegistry& registry,
                 const GatewayConfig& last,
                 std::optional<KeySource> cluster_keys,
+                api::GatewayEntrance entrance,
                 Log log);
 
   void start();
@@ -46,18 +47,20 @@ class PlatformWatch {
   void read_prices();
   Task<> follow_references();
   Task<> wait_for_sync();
-  [[nodiscard]] api::IngressObjects ingress_objects() const;
+  [[nodiscard]] api::RoutingObjects routing_objects() const;
   [[nodiscard]] std::vector<controller::Mirror*> mirrors();
 
   client::Client& client_;
   Log log_;
   Gauge& prices_refused_;
+  Gauge& routes_refused_;
   PriceList prices_;
   GoodCertificates certificates_;
   std::string prices_problem_;  // as last told
   Event changed_;
   std::optional<GatewayConfig> last_;
   std::optional<KeySource> cluster_keys_;
+  api::GatewayEntrance entrance_;
   controller::Informer<api::Tenant> tenants_;
   controller::Informer<api::Service> services_;
   controller::Informer<api::EndpointSlice> slices_;
@@ -70,6 +73,10 @@ class PlatformWatch {
   controller::Informer<api::Namespace> namespaces_;
   controller::Informer<api::ConfigMap> ingress_hosts_;
   controller::Informer<api::ServiceAccount> accounts_;
+  controller::Informer<api::GatewayClass> gateway_classes_;
+  controller::Informer<api::Gateway> gateways_;
+  controller::Informer<api::HTTPRoute> http_routes_;
+  controller::Informer<api::ReferenceGrant> grants_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
 };
 

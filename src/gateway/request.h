@@ -98,6 +98,10 @@ class Request {
   /// Where it goes when it is for a site and not for the gateway's own API; nothing of it is read
   /// or billed.
   const SiteRoute* site_route = nullptr;
+  /// The backend of the route that was chosen for it; null: none yet, or it is redirected.
+  const SiteBackend* site_backend = nullptr;
+  /// Where its route sends the client instead; empty: nowhere.
+  std::string location;
   /// Of a request for the list of models: the one it is about; empty: all.
   std::string listed;
   /// Of its tenant, once its caller is known; null: there are none. The snapshot's.

@@ -1,5 +1,7 @@
 #include "gateway/run.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -62,6 +64,17 @@ Result<std::vector<Fd>> listening_sockets(const GatewayOptions& options) {
     sockets.emplace_back(fd);
   }
   return sockets;
+}
+
+/// The ports that these sockets are bound to.
+api::GatewayEntrance entrance_of(const std::vector<Fd>& sockets, bool tls) {
+  api::GatewayEntrance entrance{.ports = {}, .tls = tls};
+  for (const Fd& socket : sockets) {
+    const std::int32_t port = net::local_address(socket.get()).port();
+    if (std::ranges::find(entrance.ports, port) == entrance.ports.end())
+      entrance.ports.push_back(port);
+  }
+  return entrance;
 }
 
 Task<> wait_for(Event& event) {
@@ -157,8 +170,8 @@ class Process {
         .issuer = std::string(api::kServiceAccountIssuer),
         .jwks_uri = config.server + "/openid/v1/jwks",
         .ca = config.ca_pem.empty() ? std::nullopt : std::optional(config.ca_pem)};
-    watch_ =
-        std::make_unique<PlatformWatch>(*client_, registry_, saved_, std::move(cluster_keys), log_);
+    watch_ = std::make_unique<PlatformWatch>(*client_, registry_, saved_, std::move(cluster_keys),
+                                             entrance_of(sockets, tls != nullptr), log_);
     saved_ = {};
     watch_->start();
     tasks_.spawn(follow_platform());

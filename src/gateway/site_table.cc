@@ -1,5 +1,7 @@
 #include "gateway/site_table.h"
 
+#include <algorithm>
+
 namespace insula::gateway {
 namespace {
 
@@ -13,40 +15,72 @@ std::string_view next_segment(std::string_view& path) {
 
 }  // namespace
 
-void Site::add(std::string_view path, bool exact, SiteRoute route) {
+void Site::add(std::string_view path, bool exact, RoutePtr route) {
+  add_entry(path, exact, {.route = std::move(route), .conditions = {}});
+}
+
+Result<> Site::add(const MatchConfig& match, RoutePtr route) {
+  INSULA_TRY(SiteConditions conditions, SiteConditions::make(match));
+  Entry entry{.route = std::move(route), .conditions = std::move(conditions)};
+  if (match.kind == PathKind::kPattern) {
+    INSULA_TRY(api::RoutePattern pattern, api::RoutePattern::compile(match.path));
+    routes_.push_back(entry.route);
+    patterns_.push_back({std::move(pattern), std::move(entry)});
+  } else {
+    add_entry(match.path, match.kind == PathKind::kExact, std::move(entry));
+  }
+  return {};
+}
+
+void Site::add_entry(std::string_view path, bool exact, Entry entry) {
+  routes_.push_back(entry.route);
   if (exact) {
-    if (exact_.try_emplace(std::string(path), routes_.size()).second)
-      routes_.push_back(std::move(route));
+    exact_[std::string(path)].push_back(std::move(entry));
     return;
   }
   while (path.ends_with('/'))
     path.remove_suffix(1);
+  const std::size_t prefix_bytes = path.size();
   std::size_t at = 0;
   while (!path.empty()) {
     const std::string_view segment = next_segment(path);
     const auto [child, fresh] =
         nodes_[at].children.try_emplace(std::string(segment), nodes_.size());
-    at = child->second;
-    if (fresh) nodes_.emplace_back();
+    const std::size_t above = std::exchange(at, child->second);
+    if (fresh) nodes_.emplace_back().above = above;
   }
-  if (nodes_[at].route != kNone) return;
-  nodes_[at].route = routes_.size();
-  routes_.push_back(std::move(route));
+  nodes_[at].prefix_bytes = prefix_bytes;
+  nodes_[at].entries.push_back(std::move(entry));
 }
 
-const SiteRoute* Site::find(std::string_view path) const {
-  if (const auto exact = exact_.find(path); exact != exact_.end()) return &routes_[exact->second];
+const SiteRoute* Site::first_fit(const Entries& entries, const SiteRequest& request) {
+  const auto found = std::ranges::find_if(
+      entries, [&](const Entry& entry) { return entry.conditions.fit(request); });
+  return found == entries.end() ? nullptr : found->route.get();
+}
+
+std::optional<SiteMatch> Site::find(const SiteRequest& request) const {
+  if (const auto exact = exact_.find(request.path); exact != exact_.end()) {
+    if (const SiteRoute* route = first_fit(exact->second, request))
+      return SiteMatch{route, request.path.size()};
+  }
+  for (const auto& [pattern, entry] : patterns_) {
+    if (pattern.fits(request.path) && entry.conditions.fit(request))
+      return SiteMatch{entry.route.get(), 0};
+  }
+  std::string_view path = request.path;
   std::size_t at = 0;
-  std::size_t longest = nodes_[at].route;
   while (!path.empty()) {
     const auto& children = nodes_[at].children;
-    if (children.empty()) break;
-    const auto child = children.find(next_segment(path));
+    const auto child = children.empty() ? children.end() : children.find(next_segment(path));
     if (child == children.end()) break;
     at = child->second;
-    if (nodes_[at].route != kNone) longest = nodes_[at].route;
   }
-  return longest == kNone ? nullptr : &routes_[longest];
+  for (;; at = nodes_[at].above) {
+    if (const SiteRoute* route = first_fit(nodes_[at].entries, request))
+      return SiteMatch{route, nodes_[at].prefix_bytes};
+    if (at == 0) return std::nullopt;
+  }
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): size_ bytes are written

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,56 +12,82 @@
 #include <utility>
 #include <vector>
 
+#include "api/route_pattern.h"
+#include "base/error.h"
 #include "gateway/api_key.h"
-#include "gateway/backend.h"
 #include "gateway/config.h"
+#include "gateway/site_route.h"
 
 namespace insula::gateway {
 
 struct Tenant;
 
-/// Where requests for some paths of a site go.
-struct SiteRoute {
-  Backend backend;
-  RouteAccess access = RouteAccess::kEverybody;
+/// The route that a request takes.
+struct SiteMatch {
+  const SiteRoute* route;
+  std::size_t prefix_bytes;  // of the path, that matched as a prefix, without a slash at its end
 };
 
 /// A host that is not the gateway's own: whose it is and where its paths lead.
 ///
 /// Paths are compared as they are written, segment by segment: an exact one with all of the path,
-/// a prefix with its beginning, whatever slash is at its end. The longest that fits counts, and of
-/// two of the same length the exact one.
+/// a prefix with its beginning, whatever slash is at its end. Of the routes that fit a request an
+/// exact one counts, else one whose expression fits, else the one with the longest prefix; of
+/// several for the same path the first that was added.
 ///
-/// Cost: find() is a look-up for the whole path and one for each segment.
+/// Cost: find() is a look-up for the whole path and one for each segment, the expressions one after
+/// the other, and the conditions of routes for the same path.
 class Site {
  public:
   explicit Site(const Tenant& owner) : owner_(&owner) {}
 
-  /// Does nothing when there is a route for the same path.
-  void add(std::string_view path, bool exact, SiteRoute route);
+  using RoutePtr = std::shared_ptr<const SiteRoute>;
 
-  /// nullptr: none.
-  [[nodiscard]] const SiteRoute* find(std::string_view path) const;
+  void add(std::string_view path, bool exact, RoutePtr route);
+
+  /// Of an HTTPRoute. Errors: kInvalid, of an expression.
+  [[nodiscard]] Result<> add(const MatchConfig& match, RoutePtr route);
+
+  /// Nothing: none.
+  [[nodiscard]] std::optional<SiteMatch> find(const SiteRequest& request) const;
 
   [[nodiscard]] const Tenant& owner() const { return *owner_; }
 
-  [[nodiscard]] const std::vector<SiteRoute>& routes() const { return routes_; }
+  /// All that were added, perhaps some more than once.
+  [[nodiscard]] const std::vector<RoutePtr>& routes() const { return routes_; }
 
  private:
-  static constexpr std::size_t kNone = SIZE_MAX;
-
   template <class T>
   using ByText = std::unordered_map<std::string, T, ApiKeys::TextHash, std::equal_to<>>;
+
+  struct Entry {
+    RoutePtr route;
+    SiteConditions conditions;
+  };
+
+  using Entries = std::vector<Entry>;
+
+  struct PatternEntry {
+    api::RoutePattern pattern;
+    Entry entry;
+  };
 
   /// A place in the tree of prefixes.
   struct Node {
     ByText<std::size_t> children;  // by segment
-    std::size_t route = kNone;
+    Entries entries;
+    std::size_t prefix_bytes = 0;
+    std::size_t above = 0;
   };
 
+  void add_entry(std::string_view path, bool exact, Entry entry);
+  [[nodiscard]] static const SiteRoute* first_fit(const Entries& entries,
+                                                  const SiteRequest& request);
+
   const Tenant* owner_;
-  std::vector<SiteRoute> routes_;
-  ByText<std::size_t> exact_;
+  std::vector<RoutePtr> routes_;
+  ByText<Entries> exact_;
+  std::vector<PatternEntry> patterns_;
   std::vector<Node> nodes_{1};
 };
 
@@ -79,22 +106,25 @@ class HostName {
   std::size_t size_ = 0;
 };
 
-/// What is known by host: the host itself, else the wildcard for its first label, else what is for
-/// every host.
+/// What is known by host: the host itself, else the wildcard nearest to it, else what is for every
+/// host.
 ///
-/// Cost: find() is two look-ups.
+/// Cost: find() is two look-ups, and one for each further label where there are wildcards for
+/// several.
 template <class T>
 class ByHost {
  public:
-  /// `host`: in lower case, `*.` for a wildcard, empty for every host. Does nothing when there is
-  /// one already.
+  /// `host`: in lower case, `*.` for a wildcard of one label, `**.` for one of two and more, empty
+  /// for every host. Does nothing when there is one already.
   void add(std::string_view host, T value) {
-    const bool wildcard = host.starts_with("*.");
-    if (wildcard) host.remove_prefix(1);
     if (host.empty()) {
       if (!every_) every_.emplace(std::move(value));
+    } else if (host.starts_with("**.")) {
+      deep_.try_emplace(std::string(host.substr(2)), std::move(value));
+    } else if (host.starts_with("*.")) {
+      below_.try_emplace(std::string(host.substr(1)), std::move(value));
     } else {
-      (wildcard ? below_ : named_).try_emplace(std::string(host), std::move(value));
+      named_.try_emplace(std::string(host), std::move(value));
     }
   }
 
@@ -102,20 +132,26 @@ class ByHost {
   [[nodiscard]] const T* find(const HostName& name) const {
     const std::string_view host = name.text();
     if (const auto found = named_.find(host); found != named_.end()) return &found->second;
-    const std::size_t dot = host.find('.');
+    std::size_t dot = host.find('.');
     if (dot != host.npos && dot != 0) {
       const auto found = below_.find(host.substr(dot));
       if (found != below_.end()) return &found->second;
+      while (!deep_.empty() && (dot = host.find('.', dot + 1)) != host.npos) {
+        const auto above = deep_.find(host.substr(dot));
+        if (above != deep_.end()) return &above->second;
+      }
     }
     return every_ ? &*every_ : nullptr;
   }
 
-  [[nodiscard]] bool empty() const { return named_.empty() && below_.empty() && !every_; }
+  [[nodiscard]] bool empty() const {
+    return named_.empty() && below_.empty() && deep_.empty() && !every_;
+  }
 
   /// Calls `f` for each.
   template <class F>
   void for_each(F f) const {
-    for (const auto* map : {&named_, &below_}) {
+    for (const auto* map : {&named_, &below_, &deep_}) {
       for (const auto& [host, value] : *map)
         f(value);
     }
@@ -127,6 +163,7 @@ class ByHost {
 
   Map named_;
   Map below_;  // by what follows the first label, from its dot on
+  Map deep_;   // by what follows two or more
   std::optional<T> every_;
 };
 

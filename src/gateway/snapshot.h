@@ -197,6 +197,8 @@ class SnapshotBuilder {
   void add_certificates(Snapshot& snapshot, const GatewayConfig& config);
   [[nodiscard]] std::shared_ptr<net::TlsContext> context_of(const CertificateConfig& config);
   void add_sites(Snapshot& snapshot, const GatewayConfig& config);
+  [[nodiscard]] Site::RoutePtr route_of(const PathConfig& path);
+  [[nodiscard]] Site::RoutePtr route_of(const RuleConfig& rule);
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner,
                                  const LimitConfig& asked,

@@ -143,16 +143,54 @@ std::shared_ptr<net::TlsContext> SnapshotBuilder::context_of(const CertificateCo
   return known.context;
 }
 
+Site::RoutePtr SnapshotBuilder::route_of(const PathConfig& path) {
+  SiteRoute route{.backends = {}, .access = path.access};
+  route.backends.push_back({.backend = backend_of(path.backend)});
+  return std::make_shared<const SiteRoute>(std::move(route));
+}
+
+Site::RoutePtr SnapshotBuilder::route_of(const RuleConfig& rule) {
+  SiteRoute route{.backends = {},
+                  .access = rule.access,
+                  .redirect = rule.redirect,
+                  .redirect_reply = HeaderChange(rule.reply, {}),
+                  .request_time = rule.request_time,
+                  .backend_time = rule.backend_time};
+  for (const RouteBackendConfig& config : rule.backends) {
+    SiteBackend backend{.backend = backend_of(config.backend),
+                        .problem = config.problem,
+                        .request = HeaderChange(rule.request, config.request),
+                        .reply = HeaderChange(rule.reply, config.reply)};
+    if (config.rewrite) {
+      backend.rewrite = *config.rewrite;
+    } else if (rule.rewrite) {
+      backend.rewrite = *rule.rewrite;
+    }
+    route.backends.push_back(std::move(backend));
+  }
+  return std::make_shared<const SiteRoute>(std::move(route));
+}
+
 /// Those of tenants that have no route themselves are left out. Requires: the tenants are there.
 void SnapshotBuilder::add_sites(Snapshot& snapshot, const GatewayConfig& config) {
+  std::vector<Site::RoutePtr> rules;
+  rules.reserve(config.rules.size());
+  for (const RuleConfig& rule : config.rules)
+    rules.push_back(route_of(rule));
   for (const SiteConfig& site_config : config.sites) {
     const Tenant* owner =
         site_config.tenant.empty() ? &snapshot.platform : snapshot.find(site_config.tenant);
     if (owner == nullptr) continue;
     Site site(*owner);
-    for (const PathConfig& path : site_config.paths) {
-      site.add(path.path, path.exact, {.backend = backend_of(path.backend), .access = path.access});
+    for (const auto& [rule, match] : site_config.matches) {
+      if (rule >= rules.size() || match >= config.rules[rule].matches.size()) continue;
+      if (const auto added = site.add(config.rules[rule].matches[match], rules[rule]); !added) {
+        log_.error("match of a route not served", "route", config.rules[rule].name, "err",
+                   added.error());
+      }
     }
+    for (const PathConfig& path : site_config.paths)
+      site.add(path.path, path.exact, route_of(path));
     snapshot.sites.add(site_config.host, std::move(site));
   }
 }

@@ -71,9 +71,11 @@ void UpstreamPool::keep_only(const Snapshot& snapshot) {
     });
   }
   snapshot.sites.for_each([&](const Site& site) {
-    for (const SiteRoute& route : site.routes()) {
-      for (const auto& endpoint : route.backend.endpoints)
-        known.insert(endpoint.get());
+    for (const Site::RoutePtr& route : site.routes()) {
+      for (const SiteBackend& one : route->backends) {
+        for (const auto& endpoint : one.backend.endpoints)
+          known.insert(endpoint.get());
+      }
     }
   });
   std::erase_if(tls_sessions_, [&](const auto& entry) { return !secured.contains(entry.first); });

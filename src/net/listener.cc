@@ -10,13 +10,6 @@
 namespace insula::net {
 namespace {
 
-Address local_address(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
-  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
-}
-
 bool answers(const Address& address) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return true;
@@ -36,6 +29,13 @@ std::unexpected<Error> close_and_fail(int fd, const Address& address, const char
 }
 
 }  // namespace
+
+Address local_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+}
 
 Result<int> listen_socket(const Address& address, ListenOptions options) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

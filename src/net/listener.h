@@ -22,6 +22,9 @@ struct ListenOptions {
 /// kForbidden.
 Result<int> listen_socket(const Address& address, ListenOptions options = {});
 
+/// The address that a socket is bound to; an empty one when it is bound to none.
+[[nodiscard]] Address local_address(int fd);
+
 /// A listening socket on a loop.
 class Listener {
  public:

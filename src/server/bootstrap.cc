@@ -5,10 +5,12 @@
 
 #include "api/custom/published.h"
 #include "api/gen/core_v1.h"
+#include "api/gen/gateway_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 #include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
+#include "api/routing.h"
 #include "cli/keys.h"
 #include "cli/tokens.h"
 #include "client/typed.h"
@@ -66,6 +68,15 @@ Task<Result<>> ensure_ingress_class(client::Client& client) {
   co_return Result<>{};
 }
 
+Task<Result<>> ensure_gateway_class(client::Client& client) {
+  api::GatewayClass wanted;
+  wanted.metadata.name = api::kGatewayClassName;
+  wanted.spec.controller_name = api::kGatewayController;
+  wanted.spec.description = "Served by Insula's gateway";
+  INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(wanted)));
+  co_return Result<>{};
+}
+
 /// Tools that look for a platform's kinds among the definitions find ours, as this build has them.
 Task<Result<>> publish(client::Client& client, const api::Kind& kind) {
   const api::CustomResourceDefinition wanted = api::published_definition(kind);
@@ -89,6 +100,7 @@ Task<Result<>> bootstrap(client::Client& client) {
   for (const char* name : kNamespaces)
     INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
   INSULA_CO_TRY_VOID(co_await ensure_ingress_class(client));
+  INSULA_CO_TRY_VOID(co_await ensure_gateway_class(client));
   co_return co_await ensure_token_issuer(client);
 }
 

@@ -9,7 +9,8 @@
 namespace insula::server {
 
 /// What a platform has from its first moment on: the system namespaces, the key of the token
-/// issuer, and the IngressClass of the gateway. Whatever is there already is left as it is.
+/// issuer, and the gateway's IngressClass and GatewayClass. Whatever is there already is left as it
+/// is.
 Task<Result<>> bootstrap(client::Client& client);
 
 }  // namespace insula::server

@@ -10,6 +10,7 @@
 #include "api/gen/coordination_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/discovery_v1.h"
+#include "api/gen/gateway_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 #include "api/gen/rbac_v1.h"
@@ -26,6 +27,7 @@
 #include "controllers/namespaces/controller.h"
 #include "controllers/nodes/controller.h"
 #include "controllers/replicaset/controller.h"
+#include "controllers/routing/controller.h"
 #include "controllers/tokens/controller.h"
 #include "scheduler/scheduler.h"
 #include "tenancy/controller.h"
@@ -74,6 +76,10 @@ struct ControlLoops::Parts {
         ingresses(client, {}, runtime.log),
         ingress_classes(client, {}, runtime.log),
         certificates(client, of_type(api::kTlsSecretType), runtime.log),
+        gateway_classes(client, {}, runtime.log),
+        gateways(client, {}, runtime.log),
+        http_routes(client, {}, runtime.log),
+        reference_grants(client, {}, runtime.log),
         definitions(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
@@ -114,8 +120,24 @@ struct ControlLoops::Parts {
                     options.gateway_url),
         ingress_loop(client,
                      runtime,
-                     {ingresses, ingress_classes, namespaces, services, certificates, config_maps},
+                     {ingresses,
+                      ingress_classes,
+                      namespaces,
+                      services,
+                      certificates,
+                      config_maps,
+                      {gateway_classes, gateways, http_routes, reference_grants}},
                      ingress_events,
+                     options.gateway_url),
+        routing_loop(client,
+                     runtime,
+                     {ingresses,
+                      ingress_classes,
+                      namespaces,
+                      services,
+                      certificates,
+                      config_maps,
+                      {gateway_classes, gateways, http_routes, reference_grants}},
                      options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
@@ -144,6 +166,10 @@ struct ControlLoops::Parts {
             {"ingresses", &ingresses},
             {"ingressclasses", &ingress_classes},
             {"certificates", &certificates},
+            {"gatewayclasses", &gateway_classes},
+            {"gateways", &gateways},
+            {"httproutes", &http_routes},
+            {"referencegrants", &reference_grants},
             {"customresourcedefinitions", &definitions}};
   }
 
@@ -171,6 +197,10 @@ struct ControlLoops::Parts {
   Informer<api::Ingress> ingresses;
   Informer<api::IngressClass> ingress_classes;
   Informer<api::Secret> certificates;
+  Informer<api::GatewayClass> gateway_classes;
+  Informer<api::Gateway> gateways;
+  Informer<api::HTTPRoute> http_routes;
+  Informer<api::ReferenceGrant> reference_grants;
   Informer<api::CustomResourceDefinition> definitions;
 
   EventRecorder deployment_events;
@@ -195,6 +225,7 @@ struct ControlLoops::Parts {
   controllers::ClusterRoleAggregator cluster_role_loop;
   tenancy::TenantController tenant_loop;
   controllers::IngressController ingress_loop;
+  controllers::RoutingController routing_loop;
   scheduler::Scheduler scheduler_loop;
 };
 
@@ -225,6 +256,7 @@ void ControlLoops::start() {
   parts_->cluster_role_loop.start();
   parts_->tenant_loop.start();
   parts_->ingress_loop.start();
+  parts_->routing_loop.start();
   parts_->scheduler_loop.start();
   for (const auto& [name, mirror] : parts_->mirrors())
     mirror->start();

@@ -36,6 +36,14 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& pod_disruption_budget_strategy();
 [[nodiscard]] const KindStrategy& ingress_strategy();
 [[nodiscard]] const KindStrategy& ingress_class_strategy();
+[[nodiscard]] const KindStrategy& gateway_class_strategy();
+[[nodiscard]] const KindStrategy& gateway_class_v1beta1_strategy();
+[[nodiscard]] const KindStrategy& gateway_strategy();
+[[nodiscard]] const KindStrategy& gateway_v1beta1_strategy();
+[[nodiscard]] const KindStrategy& http_route_strategy();
+[[nodiscard]] const KindStrategy& http_route_v1beta1_strategy();
+[[nodiscard]] const KindStrategy& reference_grant_strategy();
+[[nodiscard]] const KindStrategy& reference_grant_v1beta1_strategy();
 [[nodiscard]] const KindStrategy& storage_class_strategy();
 [[nodiscard]] const KindStrategy& csi_driver_strategy();
 [[nodiscard]] const KindStrategy& csi_node_strategy();

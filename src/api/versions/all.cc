@@ -24,6 +24,10 @@ constexpr Version version() {
 constexpr Version kAll[] = {
     version<Event, EventV1>(),
     version<HorizontalPodAutoscaler, HorizontalPodAutoscalerV1>(),
+    version<GatewayClass, GatewayClassV1beta1>(),
+    version<Gateway, GatewayV1beta1>(),
+    version<HTTPRoute, HTTPRouteV1beta1>(),
+    version<ReferenceGrant, ReferenceGrantV1beta1>(),
 };
 
 }  // namespace

@@ -21,8 +21,8 @@ TEST(Versions, EachKindThatIsStoredAsAnotherHasOne) {
     EXPECT_EQ(kind->storage().stored_as, nullptr);
     EXPECT_EQ(kind->storage().plural, kind->plural);
   }
-  EXPECT_EQ(versions, 2);
-  EXPECT_EQ(std::ranges::count_if(kinds(), &Kind::is_stored), stored_kinds().size() + 2);
+  EXPECT_EQ(versions, 6);
+  EXPECT_EQ(std::ranges::count_if(kinds(), &Kind::is_stored), stored_kinds().size() + 6);
 }
 
 TEST(Versions, AnEventIsTheSameInBothGroups) {

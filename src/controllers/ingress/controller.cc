@@ -31,7 +31,7 @@ IngressController::IngressController(client::Client& client,
       mirrors_(mirrors),
       events_(events),
       balancer_(balancer_at(gateway_url)),
-      tls_(gateway_url.starts_with("https:")),
+      entrance_(entrance_at(gateway_url)),
       controller_({.name = "ingress"}, runtime, *this) {
   follow(mirrors_.ingresses);
   follow(mirrors_.classes);
@@ -41,8 +41,10 @@ IngressController::IngressController(client::Client& client,
     if (before != nullptr && after != nullptr && before->spec == after->spec) return;
     if (!mirrors_.ingresses.all().empty()) controller_.enqueue(kAll);
   });
+  mirrors_.gateway.on_change([this] { controller_.enqueue(kAll); });
   mirrors_.namespaces.on_change([this](const api::Namespace* before, const api::Namespace* after) {
-    if (before == nullptr || after == nullptr || owner_of(before) != owner_of(after))
+    if (before == nullptr || after == nullptr || owner_of(before) != owner_of(after) ||
+        before->metadata.labels != after->metadata.labels)
       controller_.enqueue(kAll);
   });
   mirrors_.config_maps.on_change([this](const api::ConfigMap* before, const api::ConfigMap* after) {
@@ -58,24 +60,23 @@ void IngressController::follow(controller::Informer<T>& mirror) {
 
 void IngressController::start() {
   controller_.start({&mirrors_.ingresses, &mirrors_.classes, &mirrors_.namespaces,
-                     &mirrors_.services, &mirrors_.certificates, &mirrors_.config_maps});
+                     &mirrors_.services, &mirrors_.certificates, &mirrors_.config_maps,
+                     &mirrors_.gateway.classes, &mirrors_.gateway.gateways,
+                     &mirrors_.gateway.routes, &mirrors_.gateway.grants});
 }
 
-api::IngressObjects IngressController::objects() const {
-  api::IngressObjects objects;
-  for (const auto& [key, ingress] : mirrors_.ingresses.all())
-    objects.ingresses.push_back(ingress);
-  for (const auto& [key, one] : mirrors_.classes.all())
-    objects.classes.push_back(one);
-  for (const auto& [key, name_space] : mirrors_.namespaces.all())
-    objects.namespaces.push_back(name_space);
-  if (const auto record = mirrors_.config_maps.get(kRecord))
-    objects.held = api::holders_in(*record);
-  return objects;
+api::RoutingObjects IngressController::objects() const {
+  return objects_of({.ingresses = mirrors_.ingresses,
+                     .ingress_classes = mirrors_.classes,
+                     .namespaces = mirrors_.namespaces,
+                     .config_maps = mirrors_.config_maps,
+                     .gateway = mirrors_.gateway},
+                    entrance_);
 }
 
 Task<Result<controller::Outcome>> IngressController::reconcile(controller::Key /*key*/) {
-  api::IngressObjects known = objects();
+  api::RoutingObjects world = objects();
+  api::IngressObjects& known = world.ingresses;
   api::HostHolders reserved;
   if (!balancer_.ingress.empty() && !balancer_.ingress.front().hostname.empty())
     reserved.emplace(balancer_.ingress.front().hostname, api::kNobodysHost);
@@ -83,11 +84,11 @@ Task<Result<controller::Outcome>> IngressController::reconcile(controller::Key /
   std::erase_if(known.held, [](const auto& entry) { return entry.second == api::kNobodysHost; });
   for (const auto& [host, nobody] : reserved)
     known.held.insert_or_assign(host, nobody);
-  const std::vector<api::AdmittedIngress> admitted = api::admit_ingresses(known);
-  api::HostHolders holders = api::holders_of(admitted);
+  const api::Routing routing = api::decide_routing(world);
+  api::HostHolders holders = routing.holders();
   holders.merge(reserved);
   std::set<std::string> served;
-  for (const api::AdmittedIngress& one : admitted) {
+  for (const api::AdmittedIngress& one : routing.ingresses) {
     served.insert(one.ingress->metadata.uid);
     INSULA_CO_TRY_VOID(co_await write_status(
         one.ingress, one.hosts.empty() ? api::IngressLoadBalancerStatus{} : balancer_));
@@ -132,7 +133,7 @@ Task<Result<>> IngressController::write_status(IngressPtr ingress,
 
 void IngressController::tell(const api::AdmittedIngress& admitted) {
   std::vector<IngressProblem> problems =
-      problems_of(admitted, {mirrors_.services, mirrors_.certificates, tls_});
+      problems_of(admitted, {mirrors_.services, mirrors_.certificates, entrance_.tls});
   std::vector<IngressProblem>& told = told_[admitted.ingress->metadata.uid];
   if (told == problems) return;
   for (const IngressProblem& problem : problems) {

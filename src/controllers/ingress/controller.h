@@ -11,11 +11,13 @@
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "controllers/ingress/plan.h"
+#include "controllers/routing/mirrors.h"
 
 namespace insula::controllers {
 
-/// Decides whose each host of the Ingresses is and remembers it where the gateway reads it, says in
-/// each Ingress's status where it is reached, and by Events why some of it is not served.
+/// Decides whose each host of the Ingresses and HTTPRoutes is and remembers it where the gateway
+/// reads it, says in each Ingress's status where it is reached, and by Events why some of it is not
+/// served.
 ///
 /// All Ingresses are looked at together, since one may take from another what it asks for.
 class IngressController final : private controller::Reconciler {
@@ -27,6 +29,7 @@ class IngressController final : private controller::Reconciler {
     controller::Informer<api::Service>& services;
     controller::Informer<api::Secret>& certificates;  // those of type kubernetes.io/tls
     controller::Informer<api::ConfigMap>& config_maps;
+    GatewayMirrors gateway;
   };
 
   /// `gateway_url`: where clients reach the gateway.
@@ -46,7 +49,7 @@ class IngressController final : private controller::Reconciler {
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
   Task<Result<>> remember(api::HostHolders holders);
   Task<Result<>> write_status(IngressPtr ingress, api::IngressLoadBalancerStatus balancer);
-  [[nodiscard]] api::IngressObjects objects() const;
+  [[nodiscard]] api::RoutingObjects objects() const;
   void tell(const api::AdmittedIngress& admitted);
   template <class T>
   void follow(controller::Informer<T>& mirror);
@@ -55,7 +58,7 @@ class IngressController final : private controller::Reconciler {
   Mirrors mirrors_;
   controller::EventRecorder& events_;
   api::IngressLoadBalancerStatus balancer_;
-  bool tls_;
+  api::GatewayEntrance entrance_;
   /// What of each Ingress was told, by its UID, so that it is not told again at every change.
   std::map<std::string, std::vector<IngressProblem>> told_;
   controller::Controller controller_;

@@ -20,7 +20,8 @@ class IngressControllerTest : public ::testing::Test {
   void SetUp() override {
     events_.start();
     for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
-             &ingresses_, &classes_, &namespaces_, &services_, &certificates_, &config_maps_}) {
+             &ingresses_, &classes_, &namespaces_, &services_, &certificates_, &config_maps_,
+             &gateway_classes_, &gateways_, &routes_, &grants_}) {
       mirror->start();
     }
     controller_.start();
@@ -88,13 +89,22 @@ class IngressControllerTest : public ::testing::Test {
   controller::Informer<api::Service> services_{world_.api};
   controller::Informer<api::Secret> certificates_{world_.api};
   controller::Informer<api::ConfigMap> config_maps_{world_.api};
+  controller::Informer<api::GatewayClass> gateway_classes_{world_.api};
+  controller::Informer<api::Gateway> gateways_{world_.api};
+  controller::Informer<api::HTTPRoute> routes_{world_.api};
+  controller::Informer<api::ReferenceGrant> grants_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "ingress-controller"};
-  IngressController controller_{
-      world_.api,
-      world_.runtime,
-      {ingresses_, classes_, namespaces_, services_, certificates_, config_maps_},
-      events_,
-      "https://gw.example.net:8443"};
+  IngressController controller_{world_.api,
+                                world_.runtime,
+                                {ingresses_,
+                                 classes_,
+                                 namespaces_,
+                                 services_,
+                                 certificates_,
+                                 config_maps_,
+                                 {gateway_classes_, gateways_, routes_, grants_}},
+                                events_,
+                                "https://gw.example.net:8443"};
 };
 
 TEST_F(IngressControllerTest, SaysWhereAnIngressIsReachedAndWhoseItsHostIs) {
@@ -104,6 +114,36 @@ TEST_F(IngressControllerTest, SaysWhereAnIngressIsReachedAndWhoseItsHostIs) {
   EXPECT_THAT(world_.get<api::ConfigMap>(api::kSystemNamespace, api::kIngressHosts)->data,
               ElementsAre(Pair("gw.example.net", "-"), Pair("www.example.com", "a")));
   EXPECT_THAT(told("a"), IsEmpty());
+}
+
+TEST_F(IngressControllerTest, RemembersTheHostsOfRoutesToo) {
+  api::GatewayClass ours;
+  ours.metadata.name = api::kGatewayClassName;
+  ours.spec.controller_name = api::kGatewayController;
+  world_.create(ours);
+  api::Gateway gateway;
+  gateway.metadata.namespace_ = "b";
+  gateway.metadata.name = "gw";
+  gateway.spec.gateway_class_name = api::kGatewayClassName;
+  api::Listener& listener = gateway.spec.listeners.emplace_back();
+  listener.name = "https";
+  listener.port = 8443;
+  listener.protocol = "HTTPS";
+  listener.tls.emplace().certificate_refs.emplace_back().name = "cert";
+  world_.create(gateway);
+  api::HTTPRoute route;
+  route.metadata.namespace_ = "b";
+  route.metadata.name = "web";
+  api::ParentReference& parent = route.spec.parent_refs.emplace_back();
+  parent.name = "gw";
+  route.spec.hostnames = {"www.example.com"};
+  world_.create(route);
+  world_.settle();
+  world_.create(ingress("a", "www.example.com"));
+  world_.settle();
+  EXPECT_THAT(world_.get<api::ConfigMap>(api::kSystemNamespace, api::kIngressHosts)->data,
+              ElementsAre(Pair("gw.example.net", "-"), Pair("www.example.com", "b")));
+  EXPECT_THAT(told("a"), ElementsAre("HostTaken"));
 }
 
 TEST_F(IngressControllerTest, AHostStaysWithWhoHasIt) {

@@ -55,26 +55,9 @@ class Problems {
     }
     const std::string& name = tls.secret_name;
     if (name.empty()) return;  // The gateway's own certificate.
-    const auto secret = world_.certificates.get({ingress_.metadata.namespace_, name});
-    if (secret == nullptr) {
-      add("SecretNotFound",
-          fmt::format("there is no Secret {} of type {}", name, api::kTlsSecretType));
-      return;
-    }
-    const auto entry = [&](const char* key) {
-      const auto found = secret->data.find(key);
-      return found == secret->data.end() ? std::string() : found->second;
-    };
-    const auto context =
-        net::TlsContext::server({.certificate_chain = entry(api::kTlsCertificateEntry),
-                                 .private_key = entry(api::kTlsKeyEntry),
-                                 .client_ca = {},
-                                 .alpn = {}});
-    if (!context) {
-      add("CertificateRefused",
-          fmt::format("Secret {}: {}; the last good certificate stays in use, if there was one",
-                      name, context.error().message()));
-    }
+    if (auto problem =
+            certificate_problem(world_.certificates, {ingress_.metadata.namespace_, name}))
+      add(std::move(problem->reason), std::move(problem->message));
   }
 
   std::vector<IngressProblem> take() { return std::move(found_); }
@@ -86,6 +69,29 @@ class Problems {
 };
 
 }  // namespace
+
+std::optional<IngressProblem> certificate_problem(
+    const controller::Informer<api::Secret>& certificates, const api::SecretRef& ref) {
+  const auto secret = certificates.get({ref.name_space, ref.name});
+  if (secret == nullptr) {
+    return IngressProblem{"SecretNotFound", fmt::format("there is no Secret {} of type {}",
+                                                        ref.name, api::kTlsSecretType)};
+  }
+  const auto entry = [&](const char* key) {
+    const auto found = secret->data.find(key);
+    return found == secret->data.end() ? std::string() : found->second;
+  };
+  const auto context =
+      net::TlsContext::server({.certificate_chain = entry(api::kTlsCertificateEntry),
+                               .private_key = entry(api::kTlsKeyEntry),
+                               .client_ca = {},
+                               .alpn = {}});
+  if (context) return std::nullopt;
+  return IngressProblem{
+      "CertificateRefused",
+      fmt::format("Secret {}: {}; the last good certificate stays in use, if there was one",
+                  ref.name, context.error().message())};
+}
 
 std::vector<IngressProblem> problems_of(const api::AdmittedIngress& admitted,
                                         const IngressWorld& world) {

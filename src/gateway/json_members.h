@@ -8,9 +8,9 @@
 
 #include "json/value.h"
 
+/// Members of the objects that a configuration is written as. What is missing or of another type is
+/// empty.
 namespace insula::gateway {
-
-// How a configuration's members are read and written: what is missing or of another type is empty.
 
 [[nodiscard]] inline json::Value strings_to_json(const std::vector<std::string>& strings) {
   json::Array array;
@@ -43,6 +43,13 @@ namespace insula::gateway {
   return value == nullptr ? std::nullopt : value->as_int64();
 }
 
+/// False unless it is there and true.
+[[nodiscard]] inline bool flag_in(const json::Object& object, std::string_view key) {
+  const json::Value* value = object.find(key);
+  return value != nullptr && value->as_bool().value_or(false);
+}
+
+/// nullptr: there is no such object.
 [[nodiscard]] inline const json::Object* object_in(const json::Object& object,
                                                    std::string_view key) {
   const json::Value* value = object.find(key);

@@ -1,0 +1,162 @@
+#include "api/http_route_support.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "api/field_errors.h"
+#include "api/reference_grants.h"
+
+namespace insula::api {
+
+namespace {
+
+/// Headers on which the two connections rest, and those by which servers know who is asking: no
+/// route may say them.
+bool is_the_gateways(std::string_view name) {
+  constexpr std::array<std::string_view, 16> kNames = {"host",
+                                                       "content-length",
+                                                       "transfer-encoding",
+                                                       "connection",
+                                                       "keep-alive",
+                                                       "proxy-connection",
+                                                       "te",
+                                                       "trailer",
+                                                       "upgrade",
+                                                       "expect",
+                                                       "forwarded",
+                                                       "x-request-id",
+                                                       "x-real-ip",
+                                                       "traceparent",
+                                                       "tracestate",
+                                                       "http2-settings"};
+  std::string lower(name);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  return std::ranges::find(kNames, lower) != kNames.end() || lower.starts_with("x-forwarded-") ||
+         lower.starts_with("x-insula-");
+}
+
+std::optional<Verdict> judge_headers(const HTTPHeaderFilter& filter, const FieldPath& path) {
+  const auto look = [&](std::string_view name, const FieldPath& at) -> std::optional<Verdict> {
+    if (!is_the_gateways(name)) return std::nullopt;
+    return refused(
+        "UnsupportedValue",
+        fmt::format(
+            "{}: the header {} is the gateway's own{}", at.text(), name,
+            name == "Host" || name == "host" ? "; a URLRewrite filter changes the host" : ""));
+  };
+  for (std::size_t i = 0; i < filter.set.size(); ++i) {
+    if (auto found = look(filter.set[i].name, path.child("set").index(i))) return found;
+  }
+  for (std::size_t i = 0; i < filter.add.size(); ++i) {
+    if (auto found = look(filter.add[i].name, path.child("add").index(i))) return found;
+  }
+  for (std::size_t i = 0; i < filter.remove.size(); ++i) {
+    if (auto found = look(filter.remove[i], path.child("remove").index(i))) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<Verdict> judge_filters(const std::vector<HTTPRouteFilter>& filters,
+                                     const FieldPath& path,
+                                     bool of_backend) {
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const HTTPRouteFilter& filter = filters[i];
+    const FieldPath at = path.index(i);
+    const bool redirects = filter.type == "RequestRedirect";
+    if (filter.type == "RequestMirror" || filter.type == "ExtensionRef" ||
+        (redirects && of_backend)) {
+      return refused("UnsupportedValue",
+                     fmt::format("{}: the gateway has no filter {}{}", at.text(), filter.type,
+                                 redirects ? " of a backend" : ""));
+    }
+    if (filter.request_header_modifier) {
+      if (auto found =
+              judge_headers(*filter.request_header_modifier, at.child("requestHeaderModifier")))
+        return found;
+    }
+    if (filter.response_header_modifier) {
+      if (auto found =
+              judge_headers(*filter.response_header_modifier, at.child("responseHeaderModifier")))
+        return found;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Verdict judge_support(const HTTPRoute& route) {
+  const auto access = route.metadata.annotations.find(kIngressAuthAnnotation);
+  if (access != route.metadata.annotations.end() && access->second != "none" &&
+      access->second != "tenant")
+    return refused("UnsupportedValue",
+                   fmt::format("the annotation {} must be tenant or none", kIngressAuthAnnotation));
+  const FieldPath rules("spec.rules");
+  for (std::size_t i = 0; i < route.spec.rules.size(); ++i) {
+    const HTTPRouteRule& rule = route.spec.rules[i];
+    const FieldPath path = rules.index(i);
+    if (auto found = judge_filters(rule.filters, path.child("filters"), false)) return *found;
+    for (std::size_t j = 0; j < rule.backend_refs.size(); ++j) {
+      if (auto found = judge_filters(rule.backend_refs[j].filters,
+                                     path.child("backendRefs").index(j).child("filters"), true))
+        return *found;
+    }
+  }
+  return {true, "Accepted", "the route is accepted"};
+}
+
+Verdict judge_backend(const HTTPRoute& route,
+                      const HTTPBackendRef& backend,
+                      const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
+                      const FindService& find) {
+  const std::string& own = route.metadata.namespace_;
+  const std::string name_space = backend.namespace_.value_or(own);
+  const std::string kind = backend.kind.value_or("Service");
+  if (kind != "Service" || !backend.group.value_or("").empty())
+    return refused("InvalidKind",
+                   fmt::format("{} {}: a backend must be a Service", kind, backend.name));
+  if (!may_refer({"HTTPRoute", own}, {"Service", name_space, backend.name}, grants)) {
+    return refused("RefNotPermitted",
+                   fmt::format("no ReferenceGrant in namespace {} lets HTTPRoutes of {} refer to "
+                               "Service {}",
+                               name_space, own, backend.name));
+  }
+  const Service* service = find(name_space, backend.name);
+  if (service == nullptr)
+    return refused("BackendNotFound",
+                   fmt::format("there is no Service {} in namespace {}", backend.name, name_space));
+  if (service->spec.type == "ExternalName")
+    return refused(
+        "BackendNotFound",
+        fmt::format("Service {} is of type ExternalName, which has no endpoints", backend.name));
+  const std::int32_t port = backend.port.value_or(0);
+  const auto found = std::ranges::find(service->spec.ports, port, &ServicePort::port);
+  if (found == service->spec.ports.end())
+    return refused("BackendNotFound", fmt::format("Service {} has no port {}", backend.name, port));
+  const std::string protocol = found->app_protocol.value_or("");
+  if (protocol == "kubernetes.io/h2c" || protocol == "kubernetes.io/wss" || protocol == "https")
+    return refused("UnsupportedProtocol",
+                   fmt::format("port {} of Service {} speaks {}, and the gateway plain HTTP/1.1 "
+                               "and WebSocket",
+                               port, backend.name, protocol));
+  return {true, "ResolvedRefs", "all references are resolved"};
+}
+
+Verdict judge_backends(const HTTPRoute& route,
+                       const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
+                       const FindService& find) {
+  for (const HTTPRouteRule& rule : route.spec.rules) {
+    for (const HTTPBackendRef& backend : rule.backend_refs) {
+      Verdict verdict = judge_backend(route, backend, grants, find);
+      if (!verdict) return verdict;
+    }
+  }
+  return {true, "ResolvedRefs", "all references are resolved"};
+}
+
+}  // namespace insula::api

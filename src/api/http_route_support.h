@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "api/gen/core_v1.h"
+#include "api/gen/gateway_v1.h"
+#include "api/routing.h"
+
+namespace insula::api {
+
+/// Whether the gateway can do what the route asks for: filters that it has, headers that a filter
+/// may change, and who may send requests.
+[[nodiscard]] Verdict judge_support(const HTTPRoute& route);
+
+/// Finds a Service by namespace and name; nullptr: there is none.
+using FindService = std::function<const Service*(std::string_view, std::string_view)>;
+
+/// Whether requests of the route can be sent to the backend: a Service with this port that the
+/// route may refer to.
+[[nodiscard]] Verdict judge_backend(
+    const HTTPRoute& route,
+    const HTTPBackendRef& backend,
+    const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
+    const FindService& find);
+
+/// The same of all its backends: the first thing that is wrong.
+[[nodiscard]] Verdict judge_backends(
+    const HTTPRoute& route,
+    const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
+    const FindService& find);
+
+}  // namespace insula::api

@@ -1,0 +1,309 @@
+#include "api/routing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/http_route_support.h"
+#include "api/test_objects.h"
+
+namespace insula::api {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+const std::string kHead = "apiVersion: gateway.networking.k8s.io/v1\nkind: ";
+
+/// Namespaces `a` and `b` of tenants of these names, `platform` of nobody, and a gateway that
+/// listens at 8080 in plain HTTP.
+class RoutingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* tenant : {"a", "b"}) {
+      auto made = std::make_shared<Namespace>();
+      made->metadata.name = tenant;
+      made->metadata.labels["team"] = tenant;
+      OwnerReference& owner = made->metadata.owner_references.emplace_back();
+      owner.api_version = "insula.dev/v1alpha1";
+      owner.kind = "Tenant";
+      owner.name = tenant;
+      owner.controller = true;
+      objects_.ingresses.namespaces.push_back(made);
+    }
+    auto platform = std::make_shared<Namespace>();
+    platform->metadata.name = "platform";
+    platform->metadata.labels["insula.dev/tenant"] = "a";  // which says nothing
+    objects_.ingresses.namespaces.push_back(platform);
+    auto ours = std::make_shared<GatewayClass>();
+    ours->metadata.name = kGatewayClassName;
+    ours->spec.controller_name = kGatewayController;
+    objects_.classes.push_back(ours);
+    objects_.entrance = {.ports = {8080}, .tls = false};
+  }
+
+  template <class T>
+  std::shared_ptr<T> made(const std::string& name_space,
+                          const std::string& name,
+                          const std::string& yaml) {
+    auto object = std::make_shared<T>(created(kHead + yaml).template as<T>());
+    object->metadata.namespace_ = name_space;
+    object->metadata.name = name;
+    object->metadata.creation_timestamp.seconds = ++clock_;
+    return object;
+  }
+
+  Gateway& gateway(const std::string& name_space, const std::string& listeners) {
+    auto object =
+        made<Gateway>(name_space, "gw",
+                      "Gateway\nspec: {gatewayClassName: insula, listeners: [" + listeners + "]}");
+    objects_.gateways.push_back(object);
+    return *object;
+  }
+
+  HTTPRoute& route(const std::string& name_space,
+                   const std::string& name,
+                   const std::string& spec,
+                   const std::string& parent = "{name: gw, namespace: platform}") {
+    auto object = made<HTTPRoute>(name_space, name,
+                                  "HTTPRoute\nspec: {parentRefs: [" + parent + "], " + spec + "}");
+    objects_.routes.push_back(object);
+    return *object;
+  }
+
+  void grant(const std::string& name_space,
+             const std::string& from,
+             const std::string& of,
+             const std::string& to) {
+    objects_.grants.push_back(made<ReferenceGrant>(
+        name_space, "grant",
+        "ReferenceGrant\nspec: {from: [{group: gateway.networking.k8s.io, "
+        "kind: " +
+            from + ", namespace: " + of + "}], to: [{group: '', kind: " + to + "}]}"));
+  }
+
+  /// `name: Reason host host` for each parent of each route.
+  std::vector<std::string> decided() {
+    std::vector<std::string> all;
+    const Routing routing = decide_routing(objects_);
+    for (const AttachedRoute& one : routing.routes) {
+      for (const RouteParent& parent : one.parents) {
+        std::string text = one.route->metadata.name + ": " + parent.accepted.reason;
+        for (const RouteParent::Place& place : parent.places)
+          for (const std::string& host : place.hosts)
+            text += " " + (host.empty() ? std::string("*") : host);
+        all.push_back(text);
+      }
+    }
+    return all;
+  }
+
+  /// `name: Accepted ResolvedRefs Conflicted routes` for each listener.
+  std::vector<std::string> listeners() {
+    std::vector<std::string> all;
+    for (const ServedGateway& one : decide_routing(objects_).gateways) {
+      for (const ServedListener& listener : one.listeners)
+        all.push_back(listener.listener->name + ": " + listener.accepted.reason + " " +
+                      listener.resolved.reason + " " + listener.conflicted.reason + " " +
+                      std::to_string(listener.routes));
+    }
+    return all;
+  }
+
+  RoutingObjects objects_;
+  std::int64_t clock_ = 0;
+};
+
+TEST(CommonHost, IsTheNarrowerOfBoth) {
+  EXPECT_EQ(common_host("", ""), "");
+  EXPECT_EQ(common_host("", "a.com"), "a.com");
+  EXPECT_EQ(common_host("a.com", ""), "a.com");
+  EXPECT_EQ(common_host("a.com", "a.com"), "a.com");
+  EXPECT_EQ(common_host("*.a.com", "w.a.com"), "w.a.com");
+  EXPECT_EQ(common_host("*.a.com", "v.w.a.com"), "v.w.a.com");
+  EXPECT_EQ(common_host("w.a.com", "*.a.com"), "w.a.com");
+  EXPECT_EQ(common_host("*.com", "*.a.com"), "*.a.com");
+  EXPECT_EQ(common_host("*.a.com", "*.com"), "*.a.com");
+  EXPECT_EQ(common_host("*.a.com", "a.com"), std::nullopt);
+  EXPECT_EQ(common_host("*.a.com", "wa.com"), std::nullopt);
+  EXPECT_EQ(common_host("a.com", "b.com"), std::nullopt);
+}
+
+TEST_F(RoutingTest, ARouteHasTheHostsThatItsListenersHaveToo) {
+  gateway("platform",
+          "{name: all, port: 8080, protocol: HTTP, hostname: '*.example.com', allowedRoutes: "
+          "{namespaces: {from: All}}}");
+  route("a", "one", "hostnames: [www.example.com, www.example.org]");
+  route("b", "two", "hostnames: ['*.b.example.com']");
+  route("b", "three", "hostnames: [b.example.org]");
+  EXPECT_THAT(decided(),
+              ElementsAre("one: Accepted www.example.com", "two: Accepted *.b.example.com",
+                          "three: NoMatchingListenerHostname"));
+  EXPECT_THAT(listeners(), ElementsAre("all: Accepted ResolvedRefs NoConflicts 2"));
+  EXPECT_THAT(
+      decide_routing(objects_).holders(),
+      ElementsAre(testing::Pair("*.b.example.com", "b"), testing::Pair("www.example.com", "a")));
+}
+
+TEST_F(RoutingTest, AHostOfAnotherTenantIsNotGiven) {
+  gateway("platform",
+          "{name: all, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}");
+  route("a", "old", "hostnames: [www.example.com]");
+  route("b", "young", "hostnames: [www.example.com, b.example.com]");
+  route("b", "greedy", "rules: [{}]");
+  route("b", "below", "hostnames: [x.www.example.com]");
+  EXPECT_THAT(decided(),
+              ElementsAre("old: Accepted www.example.com", "young: Accepted b.example.com",
+                          "greedy: HostRequired", "below: Accepted x.www.example.com"));
+  objects_.ingresses.held = {{"www.example.com", "b"}};
+  EXPECT_THAT(decided()[0], "old: HostTaken");
+  EXPECT_THAT(decided()[1], "young: Accepted www.example.com b.example.com");
+}
+
+TEST_F(RoutingTest, HostsOfIngressesAndRoutesAreGrantedTogether) {
+  gateway("b", "{name: all, port: 8080, protocol: HTTP}");
+  const TestObject read = created(
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {namespace: a, name: web}\nspec: "
+      "{ingressClassName: insula, rules: [{host: www.example.com}]}");
+  objects_.ingresses.ingresses.push_back(std::make_shared<Ingress>(read.as<Ingress>()));
+  auto ours = std::make_shared<IngressClass>();
+  ours->metadata.name = "insula";
+  ours->spec.controller = kIngressController;
+  objects_.ingresses.classes.push_back(ours);
+  route("b", "late", "hostnames: [www.example.com]", "{name: gw}");
+  EXPECT_THAT(decided(), ElementsAre("late: HostTaken"));
+}
+
+TEST_F(RoutingTest, OnlyThePlatformHasRoutesForAllHosts) {
+  gateway("platform", "{name: all, port: 8080, protocol: HTTP}");
+  route("platform", "all", "rules: [{}]");
+  EXPECT_THAT(decided(), ElementsAre("all: Accepted *"));
+}
+
+TEST_F(RoutingTest, ListenersSayWhoseRoutesTheyTake) {
+  gateway("platform",
+          "{name: same, port: 8080, protocol: HTTP, hostname: same.com}, {name: some, port: 8080, "
+          "protocol: HTTP, hostname: some.com, allowedRoutes: {namespaces: {from: Selector, "
+          "selector: {matchLabels: {team: a}}}}}, {name: none, port: 8080, protocol: HTTP, "
+          "hostname: none.com, allowedRoutes: {namespaces: {from: All}, kinds: [{kind: "
+          "GRPCRoute}]}}");
+  route("a", "a", "rules: [{}]");
+  route("b", "b", "rules: [{}]");
+  route("platform", "p", "rules: [{}]");
+  route("a", "gone", "rules: [{}]", "{name: gw, namespace: platform, sectionName: other}");
+  route("a", "port", "rules: [{}]", "{name: gw, namespace: platform, port: 81}");
+  route("a", "nowhere", "rules: [{}]", "{name: other, namespace: platform}");
+  EXPECT_THAT(decided(), ElementsAre("a: Accepted some.com", "b: NotAllowedByListeners",
+                                     "p: Accepted same.com", "gone: NoMatchingParent",
+                                     "port: NoMatchingParent"));
+  EXPECT_THAT(listeners(), ElementsAre("same: Accepted ResolvedRefs NoConflicts 1",
+                                       "some: Accepted ResolvedRefs NoConflicts 1",
+                                       "none: Accepted InvalidRouteKinds NoConflicts 0"));
+}
+
+TEST_F(RoutingTest, WhatTheGatewayDoesNotListenToIsNotServed) {
+  gateway("a",
+          "{name: port, port: 80, protocol: HTTP}, {name: https, port: 8080, protocol: HTTPS, tls: "
+          "{certificateRefs: [{name: c}]}}, {name: tcp, port: 9, protocol: TCP}");
+  route("a", "web", "hostnames: [www.example.com]", "{name: gw}");
+  EXPECT_THAT(listeners(), ElementsAre("port: PortUnavailable ResolvedRefs NoConflicts 1",
+                                       "https: UnsupportedProtocol ResolvedRefs NoConflicts 1",
+                                       "tcp: UnsupportedProtocol ResolvedRefs NoConflicts 0"));
+  // Attached it is all the same, and has no host by them.
+  EXPECT_THAT(decided(), ElementsAre("web: Accepted"));
+  EXPECT_THAT(decide_routing(objects_).holders(), IsEmpty());
+  objects_.entrance = {.ports = {8080}, .tls = true};
+  EXPECT_THAT(decided(), ElementsAre("web: Accepted www.example.com"));
+}
+
+TEST_F(RoutingTest, TwoProtocolsCannotShareAPort) {
+  gateway("a",
+          "{name: one, port: 8080, protocol: HTTP}, {name: two, port: 8080, protocol: HTTPS, tls: "
+          "{certificateRefs: [{name: c}]}}");
+  EXPECT_THAT(listeners(), ElementsAre("one: Accepted ResolvedRefs ProtocolConflict 0",
+                                       "two: UnsupportedProtocol ResolvedRefs ProtocolConflict 0"));
+}
+
+TEST_F(RoutingTest, CertificatesOfOtherNamespacesNeedAGrant) {
+  objects_.entrance.tls = true;
+  gateway("a",
+          "{name: https, port: 8080, protocol: HTTPS, tls: {certificateRefs: [{name: own}, {name: "
+          "theirs, namespace: b}]}}");
+  grant("b", "HTTPRoute", "a", "Secret");
+  grant("a", "Gateway", "a", "Secret");
+  EXPECT_THAT(listeners(), ElementsAre("https: Accepted RefNotPermitted NoConflicts 0"));
+  EXPECT_EQ(decide_routing(objects_).gateways[0].listeners[0].certificates.size(), 1);
+  grant("b", "Gateway", "a", "Secret, name: theirs");
+  EXPECT_THAT(listeners(), ElementsAre("https: Accepted ResolvedRefs NoConflicts 0"));
+  EXPECT_THAT(decide_routing(objects_).gateways[0].listeners[0].certificates,
+              ElementsAre(SecretRef{"a", "own"}, SecretRef{"b", "theirs"}));
+}
+
+TEST_F(RoutingTest, OnlyGatewaysOfOurClassesCount) {
+  Gateway& one = gateway("a", "{name: x, port: 8080, protocol: HTTP}");
+  route("a", "web", "hostnames: [www.example.com]", "{name: gw}");
+  one.spec.gateway_class_name = "other";
+  EXPECT_THAT(decided(), IsEmpty());
+  one.spec.gateway_class_name = "insula";
+  one.spec.addresses.emplace_back().value = "10.0.0.1";
+  EXPECT_EQ(decide_routing(objects_).gateways[0].accepted.reason, "UnsupportedAddress");
+  EXPECT_THAT(decided(), ElementsAre("web: Accepted"));
+}
+
+TEST_F(RoutingTest, WhatTheGatewayCannotDoIsNotAccepted) {
+  gateway("a", "{name: x, port: 8080, protocol: HTTP}");
+  const auto reason = [&](const std::string& rule) {
+    objects_.routes.clear();
+    route("a", "web", "hostnames: [www.example.com], rules: [{" + rule + "}]", "{name: gw}");
+    const Verdict verdict = decide_routing(objects_).routes.at(0).parents.at(0).accepted;
+    return verdict ? std::string() : verdict.reason + " " + verdict.message;
+  };
+  EXPECT_THAT(reason("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: "
+                     "1}}}]"),
+              "UnsupportedValue spec.rules[0].filters[0]: the gateway has no filter RequestMirror");
+  EXPECT_THAT(reason("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "
+                     "Host, value: h}]}}]"),
+              HasSubstr("requestHeaderModifier.set[0]: the header Host is the gateway's own"));
+  EXPECT_THAT(reason("filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: "
+                     "[Transfer-Encoding]}}]"),
+              HasSubstr("UnsupportedValue"));
+  EXPECT_THAT(reason("backendRefs: [{name: w, port: 1, filters: [{type: RequestRedirect, "
+                     "requestRedirect: {}}]}]"),
+              HasSubstr("no filter RequestRedirect of a backend"));
+  EXPECT_THAT(reason("filters: [{type: URLRewrite, urlRewrite: {hostname: h.com}}]"), "");
+  objects_.routes.clear();
+  route("a", "web", "hostnames: [www.example.com]", "{name: gw}")
+      .metadata.annotations[kIngressAuthAnnotation] = "members";
+  EXPECT_THAT(decided(), ElementsAre("web: UnsupportedValue www.example.com"));
+  EXPECT_FALSE(decide_routing(objects_).routes[0].is_served());
+}
+
+TEST_F(RoutingTest, BackendsAreServicesThatMayBeReferredTo) {
+  Service service;
+  service.metadata.name = "web";
+  service.spec.ports.emplace_back().port = 80;
+  service.spec.ports.emplace_back().port = 81;
+  service.spec.ports[1].app_protocol = "kubernetes.io/h2c";
+  const FindService find = [&](std::string_view, std::string_view name) {
+    return name == "web" ? &service : nullptr;
+  };
+  const auto reason = [&](const std::string& backend) {
+    objects_.routes.clear();
+    const HTTPRoute& one = route("a", "r", "rules: [{backendRefs: [{" + backend + "}]}]");
+    return judge_backends(one, objects_.grants, find).reason;
+  };
+  EXPECT_EQ(reason("name: web, port: 80"), "ResolvedRefs");
+  EXPECT_EQ(reason("name: web, port: 82"), "BackendNotFound");
+  EXPECT_EQ(reason("name: web, port: 81"), "UnsupportedProtocol");
+  EXPECT_EQ(reason("name: gone, port: 80"), "BackendNotFound");
+  EXPECT_EQ(reason("kind: Pod, name: web"), "InvalidKind");
+  EXPECT_EQ(reason("name: web, namespace: b, port: 80"), "RefNotPermitted");
+  grant("b", "HTTPRoute", "a", "Service");
+  EXPECT_EQ(reason("name: web, namespace: b, port: 80"), "ResolvedRefs");
+  service.spec.type = "ExternalName";
+  EXPECT_EQ(reason("name: web, port: 80"), "BackendNotFound");
+}
+
+}  // namespace
+}  // namespace insula::api

@@ -1,0 +1,103 @@
+#include "controllers/routing/controller.h"
+
+#include <map>
+#include <utility>
+
+#include "api/platform_objects.h"
+#include "client/typed.h"
+#include "controllers/ingress/plan.h"
+
+namespace insula::controllers {
+
+namespace {
+
+/// There is one thing to do, whatever changed.
+const controller::Key kAll{"", "all"};
+
+const controller::Key kRecord{api::kSystemNamespace, api::kIngressHosts};
+
+}  // namespace
+
+RoutingController::RoutingController(client::Client& client,
+                                     const controller::Runtime& runtime,
+                                     Mirrors mirrors,
+                                     const std::string& gateway_url)
+    : client_(client),
+      mirrors_(mirrors),
+      clock_(runtime.clock),
+      entrance_(entrance_at(gateway_url)),
+      balancer_(balancer_at(gateway_url)),
+      controller_({.name = "routing"}, runtime, *this) {
+  mirrors_.gateway.on_change([this] { controller_.enqueue(kAll); });
+  const auto look = [this](const auto*, const auto*) {
+    if (has_gateways()) controller_.enqueue(kAll);
+  };
+  mirrors_.ingresses.on_change(look);
+  mirrors_.ingress_classes.on_change(look);
+  mirrors_.certificates.on_change(look);
+  mirrors_.namespaces.on_change(look);
+  // Of these only some changes matter, and there are many of them.
+  mirrors_.services.on_change([this](const api::Service* before, const api::Service* after) {
+    if (before != nullptr && after != nullptr && before->spec == after->spec) return;
+    if (has_gateways()) controller_.enqueue(kAll);
+  });
+  mirrors_.config_maps.on_change([this](const api::ConfigMap* before, const api::ConfigMap* after) {
+    if (controller::key_of(after != nullptr ? *after : *before) == kRecord)
+      controller_.enqueue(kAll);
+  });
+}
+
+void RoutingController::start() {
+  controller_.start({&mirrors_.ingresses, &mirrors_.ingress_classes, &mirrors_.namespaces,
+                     &mirrors_.services, &mirrors_.certificates, &mirrors_.config_maps,
+                     &mirrors_.gateway.classes, &mirrors_.gateway.gateways,
+                     &mirrors_.gateway.routes, &mirrors_.gateway.grants});
+}
+
+Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /*key*/) {
+  const api::RoutingObjects objects = objects_of({.ingresses = mirrors_.ingresses,
+                                                  .ingress_classes = mirrors_.ingress_classes,
+                                                  .namespaces = mirrors_.namespaces,
+                                                  .config_maps = mirrors_.config_maps,
+                                                  .gateway = mirrors_.gateway},
+                                                 entrance_);
+  const api::Routing routing = api::decide_routing(objects);
+  const RoutingWorld world{.services = mirrors_.services,
+                           .certificates = mirrors_.certificates,
+                           .grants = objects.grants,
+                           .balancer = balancer_,
+                           .now = api::Time::from(clock_.wall())};
+  for (const auto& one : objects.classes) {
+    if (api::is_ours(*one))
+      INSULA_CO_TRY_VOID(
+          co_await write(mirrors_.gateway.classes, one, class_status(*one, world.now)));
+  }
+  for (const api::ServedGateway& served : routing.gateways) {
+    INSULA_CO_TRY_VOID(
+        co_await write(mirrors_.gateway.gateways, served.gateway, gateway_status(served, world)));
+  }
+  std::map<const api::HTTPRoute*, const api::AttachedRoute*> attached;
+  for (const api::AttachedRoute& one : routing.routes)
+    attached.emplace(one.route.get(), &one);
+  for (const auto& route : objects.routes) {
+    const auto found = attached.find(route.get());
+    INSULA_CO_TRY_VOID(co_await write(
+        mirrors_.gateway.routes, route,
+        route_status(*route, found == attached.end() ? nullptr : found->second, world)));
+  }
+  co_return controller::kDone;
+}
+
+template <class T>
+Task<Result<>> RoutingController::write(controller::Informer<T>& mirror,
+                                        std::shared_ptr<const T> object,
+                                        decltype(T::status) status) {
+  if (object->status == status) co_return Result<>{};
+  T next = *object;
+  next.status = std::move(status);
+  INSULA_CO_TRY(const T stored, co_await client::update_status(client_, std::move(next)));
+  mirror.observe(stored);
+  co_return Result<>{};
+}
+
+}  // namespace insula::controllers

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/backend_config.h"
+#include "json/value.h"
+
+namespace insula::gateway {
+
+/// Who may use a route.
+enum class RouteAccess : std::uint8_t {
+  kEverybody,
+  kTenant,  // who has a credential of its tenant
+  kNobody,  // what was asked for is not understood
+};
+
+[[nodiscard]] std::string_view word_of(RouteAccess access);
+/// kNobody for what is no such word.
+[[nodiscard]] RouteAccess access_from(std::string_view word);
+
+/// How a path is compared: its beginning by segments, all of it, or with a regular expression.
+enum class PathKind : std::uint8_t { kPrefix, kExact, kPattern };
+
+/// A value that a header or parameter must have.
+struct ValueMatchConfig {
+  std::string name;
+  std::string value;
+  bool is_pattern = false;
+
+  bool operator==(const ValueMatchConfig&) const = default;
+};
+
+/// What requests are like; all of it must fit.
+struct MatchConfig {
+  PathKind kind = PathKind::kPrefix;
+  std::string path = "/";
+  std::string method = {};  // empty: any
+  std::vector<ValueMatchConfig> headers = {};
+  std::vector<ValueMatchConfig> parameters = {};
+
+  bool operator==(const MatchConfig&) const = default;
+};
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+/// How headers are changed.
+struct HeaderChangeConfig {
+  HeaderList set = {};
+  HeaderList add = {};
+  std::vector<std::string> remove = {};
+
+  bool operator==(const HeaderChangeConfig&) const = default;
+};
+
+/// What takes the place of a path, or of the prefix that matched.
+struct PathChangeConfig {
+  bool of_prefix = false;
+  std::string path;
+
+  bool operator==(const PathChangeConfig&) const = default;
+};
+
+/// What the backend sees instead of host and path.
+struct RewriteConfig {
+  std::string host = {};  // empty: as it came
+  std::optional<PathChangeConfig> path = std::nullopt;
+
+  bool operator==(const RewriteConfig&) const = default;
+};
+
+/// Where clients are sent; what is empty is as in the request.
+struct RedirectConfig {
+  std::string scheme = {};
+  std::string host = {};
+  std::optional<PathChangeConfig> path = std::nullopt;
+  int port = 0;  // 0: the scheme's
+  int status = 302;
+
+  bool operator==(const RedirectConfig&) const = default;
+};
+
+/// Where requests of a rule go, and what is changed in them.
+struct RouteBackendConfig {
+  BackendConfig backend;
+  /// Why it cannot be asked; its share of the requests is answered 500.
+  std::string problem = {};
+  HeaderChangeConfig request = {};
+  HeaderChangeConfig reply = {};
+  std::optional<RewriteConfig> rewrite = std::nullopt;
+
+  bool operator==(const RouteBackendConfig&) const = default;
+};
+
+/// A rule of an HTTPRoute.
+struct RuleConfig {
+  std::string name;  // `namespace/route/0`
+  RouteAccess access = RouteAccess::kEverybody;
+  std::vector<MatchConfig> matches = {};
+  HeaderChangeConfig request = {};
+  HeaderChangeConfig reply = {};
+  std::optional<RedirectConfig> redirect = std::nullopt;
+  std::optional<RewriteConfig> rewrite = std::nullopt;
+  std::vector<RouteBackendConfig> backends = {};
+  /// Of a whole request, and of each time that a backend is asked; 0: no end.
+  std::chrono::milliseconds request_time{0};
+  std::chrono::milliseconds backend_time{0};
+
+  bool operator==(const RuleConfig&) const = default;
+};
+
+/// A match of a rule that holds for a site.
+struct SiteMatchConfig {
+  std::size_t rule;   // in GatewayConfig::rules
+  std::size_t match;  // of the rule
+
+  bool operator==(const SiteMatchConfig&) const = default;
+};
+
+[[nodiscard]] json::Value to_value(const RuleConfig& rule);
+/// Members that are missing are empty.
+[[nodiscard]] RuleConfig rule_from(const json::Object& object);
+
+}  // namespace insula::gateway

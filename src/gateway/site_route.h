@@ -1,0 +1,121 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/route_pattern.h"
+#include "base/error.h"
+#include "gateway/backend.h"
+#include "gateway/route_config.h"
+#include "http/parser.h"
+
+namespace insula::gateway {
+
+/// What a request is to the rules of a site. Lifetime: of the head.
+struct SiteRequest {
+  std::string_view method;
+  std::string_view path;                    // without query
+  std::string_view query;                   // without `?`
+  const http::RequestHead* head = nullptr;  // null: it has no headers
+};
+
+/// What a request must have beside its path.
+class SiteConditions {
+ public:
+  /// Errors: kInvalid, of an expression.
+  [[nodiscard]] static Result<SiteConditions> make(const MatchConfig& match);
+
+  [[nodiscard]] bool fit(const SiteRequest& request) const;
+
+  [[nodiscard]] bool empty() const {
+    return method_.empty() && headers_.empty() && parameters_.empty();
+  }
+
+ private:
+  struct Value {
+    std::string name;
+    std::string text;
+    std::optional<api::RoutePattern> pattern;
+
+    [[nodiscard]] bool fits(std::string_view value) const;
+  };
+
+  [[nodiscard]] static Result<std::vector<Value>> values_of(
+      const std::vector<ValueMatchConfig>& matches);
+
+  std::string method_;
+  std::vector<Value> headers_;
+  std::vector<Value> parameters_;
+};
+
+/// The changes of headers that a rule and a backend ask for, the rule's first.
+class HeaderChange {
+ public:
+  HeaderChange() = default;
+
+  HeaderChange(const HeaderChangeConfig& of_rule, const HeaderChangeConfig& of_backend);
+
+  /// Whether a header of this name does not stay as it came.
+  [[nodiscard]] bool drops(std::string_view name) const;
+
+  /// Lines of those that come in their place or beside them, each with its end.
+  [[nodiscard]] const std::string& lines() const { return lines_; }
+
+  [[nodiscard]] bool empty() const { return dropped_.empty() && lines_.empty(); }
+
+ private:
+  std::vector<std::string> dropped_;
+  std::string lines_;
+};
+
+/// A backend of a route, and what is changed in requests that go there and in the replies.
+struct SiteBackend {
+  Backend backend;
+  /// Why it cannot be asked; empty: it can.
+  std::string problem = {};
+  HeaderChange request = {};
+  HeaderChange reply = {};
+  RewriteConfig rewrite = {};
+};
+
+/// Where requests for some paths of a site go.
+struct SiteRoute {
+  /// Their weights are theirs of the requests. Without any nothing can be asked.
+  std::vector<SiteBackend> backends;
+  RouteAccess access = RouteAccess::kEverybody;
+  std::optional<RedirectConfig> redirect = std::nullopt;
+  HeaderChange redirect_reply = {};
+  /// Of a whole request, and of each time that a backend is asked; 0: no end of their own.
+  std::chrono::milliseconds request_time{0};
+  std::chrono::milliseconds backend_time{0};
+
+  /// The one on which `draw`, in [0, 1), falls; nullptr when none has a weight.
+  [[nodiscard]] const SiteBackend* choose(double draw) const;
+};
+
+/// The path that takes the place of `path`, of which the first `prefix_bytes` matched.
+[[nodiscard]] std::string changed_path(const PathChangeConfig& change,
+                                       std::string_view path,
+                                       std::size_t prefix_bytes);
+
+/// What a redirect is made of, beside the redirect itself.
+struct RedirectedRequest {
+  std::string_view scheme;
+  std::string_view host;  // without port
+  std::string_view path;
+  std::string_view query;
+  std::size_t prefix_bytes;  // of the path, that matched
+};
+
+/// Where a redirect sends the request: an absolute URL, without the port that its scheme has
+/// anyway.
+[[nodiscard]] std::string location_of(const RedirectConfig& redirect,
+                                      const RedirectedRequest& request);
+
+}  // namespace insula::gateway
