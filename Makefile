@@ -61,10 +61,10 @@ fuzz: ## Fuzz every parser of untrusted bytes; FUZZ_SECONDS=60 each
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 .PHONY: interop
-interop: ## The official client libraries of OpenAI, Anthropic and Kubernetes; skipped where they cannot be had
+interop: ## Official client libraries, and LiteLLM and llama.cpp as backends; skipped where they cannot be had
 	@tools/deps.sh build run test
 	@$(MAKE) --no-print-directory insula
-	@cd tests/interop && INSULA_BIN="$(CURDIR)/build/$(BUILD)/src/server/insula" PYTHONDONTWRITEBYTECODE=1 python3 -m unittest -v test_sdks test_clients
+	@cd tests/interop && INSULA_BIN="$(CURDIR)/build/$(BUILD)/src/server/insula" PYTHONDONTWRITEBYTECODE=1 python3 -m unittest -v test_sdks test_clients test_backends
 
 .PHONY: bench
 bench: ## Run every benchmark; each ends with one line of JSON

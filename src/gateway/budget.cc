@@ -90,6 +90,15 @@ void BudgetAccount::begin_with(const UsedSums& sums) {
   }
 }
 
+void BudgetAccount::begin_anew(const UsedSums& sums) {
+  for (std::size_t i = 0; i < counters_.size(); ++i) {
+    const BudgetKind& kind = kBudgetKinds[i];
+    const std::int64_t used = (kind.monthly ? sums.month : sums.day).*kind.unit;
+    counters_[i].period = sums.periods.of(kind);
+    counters_[i].held += used - counters_[i].used.exchange(used);
+  }
+}
+
 BudgetMet BudgetAccount::met(std::size_t kind,
                              std::int64_t limit,
                              std::int64_t needed,

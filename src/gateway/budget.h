@@ -114,6 +114,10 @@ class BudgetAccount {
   /// What was used before.
   void begin_with(const UsedSums& sums);
 
+  /// The account is another owner's from here on, who has used that; what is reserved goes on.
+  /// Threads: any.
+  void begin_anew(const UsedSums& sums);
+
   /// Reserves the charge of every budget there is. Of the first that has no room it says so, and
   /// then nothing is reserved.
   [[nodiscard]] std::optional<BudgetMet> reserve(const Charge& charge, const BudgetConfig& most);

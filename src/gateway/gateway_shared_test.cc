@@ -57,7 +57,7 @@ class GatewaySharedTest : public GatewayTest {
   }
 
   http::Response send_to(const net::Address& address, std::string_view body) {
-    http::Request request{"POST", "/alpha/v1/chat/completions", bearer(key_of("alphaalpha")),
+    http::Request request{"POST", "/alpha/v1/chat/completions", bearer(credential_),
                           std::string(body)};
     return wait(client_.send({address, "gateway", false}, std::move(request),
                              loop_.now() + std::chrono::seconds(20)))
@@ -81,7 +81,15 @@ class GatewaySharedTest : public GatewayTest {
     return served;
   }
 
+  void be_member(std::string_view member) {
+    const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
+    credential_ = mint_token(signer, {.tenant = "alpha", .subject = std::string(member)},
+                             system_clock().wall())
+                      .value();
+  }
+
   CommonStore store_;
+  std::string credential_ = key_of("alphaalpha");
   insula::testing::TempDir other_directory_;
   MetricsRegistry other_registry_;
   std::unique_ptr<net::Listener> other_listener_;
@@ -138,6 +146,55 @@ TEST_F(GatewaySharedTest, RequestsAtOnceAreCountedOverBothGateways) {
     served += response.status == 200 ? 1 : 0;
   }
   EXPECT_EQ(served, 12);
+}
+
+TEST_F(GatewaySharedTest, TwoGatewaysHoldEachMemberToItsLimitsTogether) {
+  Model model(loop_);
+  config_.tenants[0].member_limits.requests_per_hour = 12;
+  config_.tenants[0].members = {{"bob", {.budget = {.tokens_per_day = 80}}}};
+  start_both(model);
+  be_member("ann");
+  EXPECT_EQ(use_up(kChat), 12);
+  EXPECT_EQ(last_.status, 429);
+  EXPECT_THAT(last_.body, HasSubstr("the member's rate limit of 12 requests per hour is reached"));
+  // A request of kStream reserves 29 tokens and uses 8.
+  be_member("bob");
+  const int served = use_up(kStream);
+  EXPECT_LE(served * 8, 80);
+  EXPECT_GE(served * 8 + 29, 80);
+  EXPECT_THAT(last_.body, HasSubstr("the member's budget of 80 tokens per day"));
+  // The next process says what it has used before anything is lent.
+  gateway_.reset();
+  start({model.address});
+  for (const char* member : {"ann", "bob"}) {
+    be_member(member);
+    auto response = send_to(address_, kStream);
+    while (response.status == 503)
+      response = send_to(address_, kStream);
+    EXPECT_EQ(response.status, 429) << member;
+  }
+}
+
+TEST_F(GatewaySharedTest, ATenantThatIsMadeAnewHasBudgetsOfItsOwn) {
+  Model model(loop_);
+  config_.tenants[0].uid = "former";
+  config_.tenants[0].limits.budget.tokens_per_day = 60;
+  config_.tenants[0].member_limits.budget.tokens_per_day = 40;
+  start_both(model);
+  be_member("ann");
+  const int members = use_up(kStream);
+  EXPECT_THAT(last_.body, HasSubstr("the member's budget"));
+  credential_ = key_of("alphaalpha");
+  EXPECT_GT(use_up(kStream), 0);
+  EXPECT_THAT(last_.body, HasSubstr("the tenant's budget"));
+  config_.tenants[0].uid = "latter";
+  apply();
+  ASSERT_TRUE(wait(other_->apply(config_)));
+  be_member("ann");
+  EXPECT_EQ(use_up(kStream), members);
+  EXPECT_THAT(last_.body, HasSubstr("the member's budget"));
+  credential_ = key_of("alphaalpha");
+  EXPECT_GT(use_up(kStream), 0);
 }
 
 TEST_F(GatewaySharedTest, WithoutTheStoreWhatIsHeldIsServedAndThenTheReasonIsSaid) {

@@ -26,7 +26,9 @@ void LimitReplica::forget_unused() {
   std::erase_if(limits_, [](const std::shared_ptr<SharedLimit>& limit) {
     if (limit.use_count() != 1 || !limit->is_over()) return false;
     limit->leave_list();
-    return true;
+    if (limit.use_count() == 1) return true;
+    // Somebody has just begun to use it.
+    return !limit->enter_list();
   });
 }
 
@@ -49,22 +51,45 @@ Result<StoreCall> LimitReplica::begin(SteadyTime now) {
   if (version_ != 0) call.members = members_at(now);
   asked_.clear();
   sent_ = now;
-  std::size_t at = registering_ ? next_ : 0;
-  for (; at < limits_.size() && asked_.size() < kDemandsMax; ++at) {
-    INSULA_TRY(auto demand, limits_[at]->demand(now, registering_));
-    if (auto leftover = limits_[at]->take_leftover()) {
-      call.demands.push_back(*leftover);
-      asked_.push_back({nullptr, *std::move(leftover)});
-    }
-    if (!demand) continue;
-    call.demands.push_back(*demand);
-    asked_.push_back({limits_[at], *std::move(demand)});
-  }
-  const bool at_end = at == limits_.size();
+  INSULA_TRY(const bool at_end, registering_ ? say_all(call) : say_news(call));
   complete_ = registering_ && at_end && knows_all_;
   call.complete = complete_;
-  next_ = at_end ? 0 : at;
   return call;
+}
+
+Result<> LimitReplica::say(StoreCall& call, const std::shared_ptr<SharedLimit>& limit) {
+  INSULA_TRY(auto demand, limit->demand(sent_, registering_));
+  if (auto leftover = limit->take_leftover()) {
+    call.demands.push_back(*leftover);
+    asked_.push_back({nullptr, *std::move(leftover)});
+  }
+  if (!demand) return {};
+  call.demands.push_back(*demand);
+  asked_.push_back({limit, *std::move(demand)});
+  return {};
+}
+
+/// Goes on where the last call stopped. Whether that was all of it.
+Result<bool> LimitReplica::say_all(StoreCall& call) {
+  std::size_t at = next_;
+  for (; at < limits_.size() && asked_.size() < kDemandsMax; ++at)
+    INSULA_TRY_VOID(say(call, limits_[at]));
+  const bool at_end = at >= limits_.size();
+  next_ = at_end ? 0 : at;
+  return at_end;
+}
+
+/// Begins where the last call had no room for more, so that each has its turn.
+Result<bool> LimitReplica::say_news(StoreCall& call) {
+  const std::size_t count = limits_.size();
+  const std::size_t first = count == 0 ? 0 : next_ % count;
+  std::size_t looked = 0;
+  for (; looked < count && asked_.size() < kDemandsMax; ++looked) {
+    const auto& limit = limits_[(first + looked) % count];
+    if (limit->has_news(sent_)) INSULA_TRY_VOID(say(call, limit));
+  }
+  next_ = looked == count ? 0 : (first + looked) % count;
+  return looked == count;
 }
 
 void LimitReplica::note_members(const StoreAnswer& answer, SteadyTime now) {

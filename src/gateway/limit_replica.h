@@ -73,6 +73,9 @@ class LimitReplica {
   };
 
   void forget_unused();
+  [[nodiscard]] Result<> say(StoreCall& call, const std::shared_ptr<SharedLimit>& limit);
+  [[nodiscard]] Result<bool> say_all(StoreCall& call);
+  [[nodiscard]] Result<bool> say_news(StoreCall& call);
   void note_members(const StoreAnswer& answer, SteadyTime now);
   [[nodiscard]] std::vector<StoreMember> members_at(SteadyTime now) const;
 
@@ -88,6 +91,7 @@ class LimitReplica {
   std::vector<StoreMember> members_;
   /// All limits have yet to be told, those before `next_` are.
   bool registering_ = true;
+  /// With which limit the next call begins.
   std::size_t next_ = 0;
   bool closed_ = false;
   /// The last answer named a replica that this one had not seen, which waits for its next call.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include <sched.h>
@@ -10,12 +12,14 @@
 #include "base/random.h"
 #include "gateway/durable_axis.h"
 #include "gateway/member_window.h"
+#include "jose/base64url.h"
 #include "jose/jws_key.h"
 
 namespace insula::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x314d454d4c4e49;  // "INLMEM1"
+constexpr std::uint64_t kMagic = 0x324d454d4c4e49;       // "INLMEM2"
+constexpr std::uint64_t kFirstMagic = 0x314d454d4c4e49;  // the same without names
 /// Places in which a member may be.
 constexpr std::size_t kSetSize = 16;
 constexpr std::size_t kSets = MemberTable::kMembers / kSetSize;
@@ -57,7 +61,33 @@ struct MemberTable::Layout {
   // Apart from the windows: a start looks at those of members only.
   std::array<StoredId, kPlaces> ids;
   std::array<Windows, kPlaces> windows;
+  /// Where gateways share limits; zero: not known.
+  std::array<StoredId, kPlaces> names;
+
+  static constexpr std::size_t kFirstBytes =
+      sizeof(std::uint64_t) + sizeof(DurableAxis) + 2 * sizeof(std::int64_t) +
+      sizeof(std::array<std::uint64_t, 2>) + kPlaces * (sizeof(StoredId) + sizeof(Windows));
 };
+
+namespace {
+
+bool is_of(const MappedFile& file, std::size_t bytes, std::uint64_t magic) {
+  std::uint64_t begins = 0;
+  std::memcpy(&begins, file.data(), sizeof begins);
+  return file.size() == bytes && begins == magic;
+}
+
+template <class Id>
+Id hash_of(std::string_view text) {
+  const std::string hash = jose::sha256(text);
+  Id id;
+  std::memcpy(&id.high, hash.data(), sizeof id.high);
+  std::memcpy(&id.low, hash.data() + sizeof id.high, sizeof id.low);
+  id.high |= 1U;  // Never that of nobody.
+  return id;
+}
+
+}  // namespace
 
 /// A place as the process sees it: the limiters over its windows, and who is using it.
 class MemberTable::Place {
@@ -73,6 +103,40 @@ class MemberTable::Place {
     const Layout::StoredId& stored = table_->layout().ids[number_];
     return {stored.high, stored.low};
   }
+
+  [[nodiscard]] std::size_t number() const { return number_; }
+
+  /// Of the member where gateways share limits. Requires: has_name().
+  [[nodiscard]] Id name() const {
+    const Layout::StoredId& stored = table_->layout().names[number_];
+    return {stored.high, stored.low};
+  }
+
+  [[nodiscard]] bool has_name() const { return table_->layout().names[number_].high != 0; }
+
+  /// Of a member that has the place. Of two that say the same at once either may be the first.
+  void set_name(std::string_view member) {
+    const auto name = hash_of<Id>(member);
+    Layout::StoredId& stored = table_->layout().names[number_];
+    stored.low = name.low;
+    stored.high = name.high;
+  }
+
+  void watch() { watches_.fetch_add(1); }
+
+  void end_watch() { watches_.fetch_sub(1); }
+
+  [[nodiscard]] std::int64_t requests_held() const {
+    return windows().requests.held(now() / kRequestBucketNs);
+  }
+
+  [[nodiscard]] std::int64_t tokens_held() const {
+    return windows().tokens.held(now() / kTokenBucketNs);
+  }
+
+  [[nodiscard]] std::int64_t running() const { return running_; }
+
+  [[nodiscard]] BudgetAccount& budget() { return *budget_; }
 
   /// False when it is being given to another.
   bool hold() {
@@ -93,7 +157,8 @@ class MemberTable::Place {
       stored.low = stored.high = 0;
       windows().requests.clear();
       windows().tokens.clear();
-      begin_budget(member);
+      budget_->begin_with(used_by(member));
+      set_name(member);
       stored.low = id.low;
       stored.high = id.high;
     }
@@ -101,9 +166,10 @@ class MemberTable::Place {
     return free;
   }
 
-  void begin_budget(std::string_view member) {
+  [[nodiscard]] UsedSums used_by(std::string_view member) const {
+    const std::lock_guard lock(table_->used_mutex_);
     const auto used = table_->used_.find(member);
-    budget_->begin_with(used == table_->used_.end() ? UsedSums{} : used->second);
+    return used == table_->used_.end() ? UsedSums{} : used->second;
   }
 
   [[nodiscard]] Limits limits(const LimitConfig& most) {
@@ -138,10 +204,8 @@ class MemberTable::Place {
   [[nodiscard]] std::int64_t now() const { return table_->layout().axis.now(table_->clock_); }
 
   [[nodiscard]] bool id_is_free() {
-    const std::int64_t time = now();
-    return id() == Id{} ||
-           (windows().requests.held(time / kRequestBucketNs) == 0 &&
-            windows().tokens.held(time / kTokenBucketNs) == 0 && budget_->is_untouched());
+    return watches_ == 0 && (id() == Id{} || (requests_held() == 0 && tokens_held() == 0 &&
+                                              budget_->is_untouched()));
   }
 
   void note_change(std::int64_t time) const {
@@ -181,6 +245,8 @@ class MemberTable::Place {
   /// Requests that have it in their hands; negative while it is given to another.
   std::atomic<std::int64_t> holds_{0};
   std::atomic<std::int64_t> running_{0};
+  /// Those who share its limits.
+  std::atomic<std::int64_t> watches_{0};
   Requests requests_;
   Tokens tokens_;
   std::optional<BudgetAccount> budget_;
@@ -238,6 +304,53 @@ Limits MemberTable::Hold::limits(const LimitConfig& most) const {
   return place_->limits(most);
 }
 
+std::size_t MemberTable::Hold::place() const {
+  return place_->number();
+}
+
+std::string MemberTable::Hold::shared_name() const {
+  if (place_->number() == kMembers) return "others";
+  const Id name = place_->name();
+  std::string bytes(sizeof name.high + sizeof name.low, '\0');
+  std::memcpy(bytes.data(), &name.high, sizeof name.high);
+  std::memcpy(bytes.data() + sizeof name.high, &name.low, sizeof name.low);
+  return jose::base64url_encode(bytes);
+}
+
+MemberTable::Watch::Watch(std::shared_ptr<MemberTable> table, std::size_t place)
+    : table_(std::move(table)), place_(table_->places_[place]) {
+  place_.watch();
+}
+
+MemberTable::Watch::~Watch() {
+  place_.end_watch();
+}
+
+std::int64_t MemberTable::Watch::requests() const {
+  return place_.requests_held();
+}
+
+std::int64_t MemberTable::Watch::tokens() const {
+  return place_.tokens_held();
+}
+
+std::int64_t MemberTable::Watch::running() const {
+  return place_.running();
+}
+
+BudgetAccount& MemberTable::Watch::budget() const {
+  return place_.budget();
+}
+
+void MemberTable::for_each_named(const std::function<void(const Hold&)>& f) {
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    Place& place = places_[i];
+    const bool named = i == kMembers || (place.id() != Id{} && place.has_name());
+    if (!named || !place.hold()) continue;
+    f(Hold(place));
+  }
+}
+
 MemberTable::MemberTable(MappedFile file, const Clock& clock, UsedThisMonth::ByName used)
     : file_(std::move(file)),
       clock_(clock),
@@ -253,13 +366,26 @@ MemberTable::Layout& MemberTable::layout() const {
   return *reinterpret_cast<Layout*>(file_.data());
 }
 
+/// A table of the first format as one of the present, in its place.
+Result<MappedFile> MemberTable::converted(const std::filesystem::path& file,
+                                          const MappedFile& first) {
+  static_assert(offsetof(Layout, names) == Layout::kFirstBytes);
+  INSULA_TRY(MappedFile made, MappedFile::create(unfinished_name(file), sizeof(Layout)));
+  std::memcpy(made.data(), first.data(), Layout::kFirstBytes);
+  reinterpret_cast<Layout*>(made.data())->magic = kMagic;
+  INSULA_TRY_VOID(put_in_place(file));
+  return made;
+}
+
 Result<std::unique_ptr<MemberTable>> MemberTable::open(const std::filesystem::path& file,
                                                        const Clock& clock,
                                                        std::string_view boot,
                                                        UsedThisMonth::ByName used) {
-  auto mapped = MappedFile::open(file, sizeof(Layout));
-  const bool damaged = mapped ? mapped->size() != sizeof(Layout) ||
-                                    reinterpret_cast<const Layout*>(mapped->data())->magic != kMagic
+  auto mapped = MappedFile::open(file, Layout::kFirstBytes);
+  if (mapped && is_of(*mapped, Layout::kFirstBytes, kFirstMagic)) {
+    INSULA_TRY(mapped, converted(file, *mapped));
+  }
+  const bool damaged = mapped ? !is_of(*mapped, sizeof(Layout), kMagic)
                               : mapped.error().code() == ErrorCode::kConflict;
   if (mapped && !damaged) {
     std::unique_ptr<MemberTable> table(new MemberTable(*std::move(mapped), clock, std::move(used)));
@@ -301,8 +427,29 @@ void MemberTable::begin_budgets() {
   for (const auto& [member, sums] : used_) {
     const Id id = id_of(member);
     for (Place& place : set_of(id)) {
-      if (place.id() == id) place.begin_budget(member);
+      if (place.id() != id) continue;
+      place.budget().begin_with(sums);
+      place.set_name(member);
     }
+  }
+}
+
+void MemberTable::begin_budgets_anew(UsedThisMonth::ByName used) {
+  {
+    const std::lock_guard lock(used_mutex_);
+    used_ = std::move(used);
+  }
+  // Of those who come at this moment the ledger has nothing yet.
+  std::map<std::size_t, UsedSums> by_place;
+  for (const auto& [member, sums] : used_) {
+    const Id id = id_of(member);
+    for (Place& place : set_of(id)) {
+      if (place.id() == id) by_place[place.number()] = sums;
+    }
+  }
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    const auto sums = by_place.find(i);
+    places_[i].budget().begin_anew(sums == by_place.end() ? UsedSums{} : sums->second);
   }
 }
 
@@ -313,12 +460,7 @@ std::span<MemberTable::Place> MemberTable::set_of(const Id& id) const {
 
 MemberTable::Id MemberTable::id_of(std::string_view member) const {
   std::string text(reinterpret_cast<const char*>(layout().salt.data()), sizeof layout().salt);
-  const std::string hash = jose::sha256(text.append(member));
-  Id id;
-  std::memcpy(&id.high, hash.data(), sizeof id.high);
-  std::memcpy(&id.low, hash.data() + sizeof id.high, sizeof id.low);
-  id.high |= 1U;  // Never that of nobody.
-  return id;
+  return hash_of<Id>(text.append(member));
 }
 
 /// The member's place, held once more; null when it has none.
@@ -347,7 +489,10 @@ MemberTable::Place* MemberTable::take(std::span<Place> set, const Id& id, std::s
 MemberTable::Hold MemberTable::find(std::string_view member) {
   const Id id = id_of(member);
   const std::span<Place> set = set_of(id);
-  if (Place* place = held(set, id); place != nullptr) return Hold(*place);
+  if (Place* place = held(set, id); place != nullptr) {
+    if (!place->has_name()) place->set_name(member);
+    return Hold(*place);
+  }
   if (Place* place = take(set, id, member); place != nullptr) return Hold(*place);
   without_place_.fetch_add(1, std::memory_order_relaxed);
   Place& shared = places_[kMembers];

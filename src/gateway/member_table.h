@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +31,10 @@ namespace insula::gateway {
 /// Each place has a window of requests and one of tokens, see MemberWindow, over a DurableAxis: a
 /// killed process forgets nothing. A file that is not ours is kept as `file`.damaged, and the one
 /// that takes its place admits nothing for one window.
+///
+/// Where gateways share limits, a place also has the name under which the others know its member:
+/// a hash without salt, which says nothing of where a place is. The first format had no such names;
+/// a member of it gets its own when it comes again.
 ///
 /// Threads: find() and what it returns from any. A member that has its place is found without a
 /// wait; one that gets a place waits while another does. open() and flush() from one at a time.
@@ -66,11 +72,44 @@ class MemberTable {
     /// What its requests are held to. Lifetime: the hold's.
     [[nodiscard]] Limits limits(const LimitConfig& most) const;
 
+    /// Which of the table's places it is.
+    [[nodiscard]] std::size_t place() const;
+
+    /// What the member is called where gateways share limits: 22 characters, or `others` for all
+    /// who have no place.
+    [[nodiscard]] std::string shared_name() const;
+
    private:
     Place* place_;
   };
 
   [[nodiscard]] Hold find(std::string_view member);
+
+  /// What is in use of a place's limits, for whoever shares them. As long as there is one the place
+  /// is given to no other member, and the table is there. Threads: any.
+  class Watch {
+   public:
+    /// Requires: a hold on the place.
+    Watch(std::shared_ptr<MemberTable> table, std::size_t place);
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch();
+
+    [[nodiscard]] std::int64_t requests() const;
+    [[nodiscard]] std::int64_t tokens() const;
+    [[nodiscard]] std::int64_t running() const;
+    [[nodiscard]] BudgetAccount& budget() const;
+
+   private:
+    const std::shared_ptr<MemberTable> table_;
+    Place& place_;
+  };
+
+  /// Calls `f` for each place whose member has a shared name, and for that of all others.
+  void for_each_named(const std::function<void(const Hold&)>& f);
+
+  /// The tenant is another of the same name from here on, whose members have used that.
+  void begin_budgets_anew(UsedThisMonth::ByName used);
 
   /// Times that a member found no place of its own.
   [[nodiscard]] std::uint64_t without_place() const { return without_place_; }
@@ -92,13 +131,16 @@ class MemberTable {
   /// Gives those who have a place what they have used.
   void begin_budgets();
   [[nodiscard]] Id id_of(std::string_view member) const;
+  static Result<MappedFile> converted(const std::filesystem::path& file, const MappedFile& first);
   [[nodiscard]] Place* held(std::span<Place> set, const Id& id) const;
   [[nodiscard]] Place* take(std::span<Place> set, const Id& id, std::string_view member);
   [[nodiscard]] std::span<Place> set_of(const Id& id) const;
 
   MappedFile file_;
   const Clock& clock_;
-  const UsedThisMonth::ByName used_;
+  /// Guards what members have used, which is read when one gets a place.
+  std::mutex used_mutex_;
+  UsedThisMonth::ByName used_;
   bool began_full_ = false;
   /// One for each member, and that of all others.
   std::unique_ptr<Place[]> places_;

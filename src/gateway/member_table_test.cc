@@ -5,6 +5,8 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -171,6 +173,67 @@ TEST_F(MemberTableTest, AMemberThatComesAtOnceOnManyThreadsHasOneLimit) {
     threads.clear();
     EXPECT_EQ(admitted, kLimit);
   }
+}
+
+TEST_F(MemberTableTest, MembersHaveOneNameForAllGatewaysAndTheirNamesAreKept) {
+  std::string name;
+  {
+    const auto table = open();
+    name = table->find("ann").shared_name();
+    EXPECT_EQ(name.size(), 22U);
+    EXPECT_NE(table->find("bob").shared_name(), name);
+  }
+  std::vector<std::string> known;
+  const auto table = open();
+  table->for_each_named(
+      [&](const MemberTable::Hold& hold) { known.push_back(hold.shared_name()); });
+  EXPECT_EQ(known.size(), 3U);
+  EXPECT_EQ(std::ranges::count(known, name), 1);
+  EXPECT_EQ(known.back(), "others");
+  const auto elsewhere = MemberTable::open(directory_ / "e.members", clock_, "boot-1", used_);
+  EXPECT_EQ((*elsewhere)->find("ann").shared_name(), name);
+}
+
+TEST_F(MemberTableTest, APlaceThatIsWatchedIsGivenToNobody) {
+  const std::shared_ptr<MemberTable> table = open();
+  std::optional<MemberTable::Watch> watch;
+  watch.emplace(table, table->find("ann").place());
+  EXPECT_TRUE(admit(*table, "ann", 2).admitted);
+  EXPECT_EQ(watch->requests(), 1);
+  const auto crowd = [&](const std::string& names) {
+    for (std::size_t i = 0; i < 4 * MemberTable::kMembers; ++i)
+      static_cast<void>(admit(*table, names + std::to_string(i), 1));
+  };
+  const std::size_t place = table->find("ann").place();
+  clock_.advance(kRateWindow + kRequestStep);
+  crowd("later-");
+  EXPECT_EQ(table->find("ann").place(), place);
+  watch.reset();
+  clock_.advance(kRateWindow + kRequestStep);
+  crowd("last-");
+  EXPECT_EQ(table->find("ann").shared_name(), "others");
+}
+
+TEST_F(MemberTableTest, AFileOfTheFirstFormatIsReadAndGetsNamesAsMembersCome) {
+  {
+    const auto table = open();
+    EXPECT_TRUE(admit(*table, "ann", 1).admitted);
+  }
+  // What was added at its end, and the format's number.
+  constexpr std::uintmax_t kNames = (MemberTable::kMembers + 1) * 16;
+  std::filesystem::resize_file(file_, std::filesystem::file_size(file_) - kNames);
+  std::fstream(file_, std::ios::in | std::ios::out).seekp(6).put('1');
+  const auto table = open();
+  EXPECT_FALSE(table->began_full());
+  std::size_t named = 0;
+  const auto count = [&](const MemberTable::Hold&) { ++named; };
+  table->for_each_named(count);
+  EXPECT_EQ(named, 1U);
+  EXPECT_FALSE(admit(*table, "ann", 1).admitted);
+  EXPECT_TRUE(admit(*table, "bob", 1).admitted);
+  named = 0;
+  table->for_each_named(count);
+  EXPECT_EQ(named, 3U);
 }
 
 TEST_F(MemberTableTest, ADamagedFileIsKeptAsideAndAdmitsNothingForAWindow) {

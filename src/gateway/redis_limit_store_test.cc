@@ -195,9 +195,11 @@ class Replica {
                 registry_,
                 Log(*sink_, "test")),
         requests_(window_,
-                  shared_.share("requests/tenant", LendingTerms::requests(), [window = window_] {
-                    return window->counted();
-                  })) {
+                  shared_.share(
+                      "requests/tenant",
+                      LendingTerms::requests(),
+                      [window = window_] { return window->counted(); },
+                      std::nullopt)) {
     shared_.follow(true);
   }
 

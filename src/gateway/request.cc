@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/request_observer.h"
+#include "gateway/shared_members.h"
 
 namespace insula::gateway {
 
@@ -41,6 +42,8 @@ void Request::come_from(Principal caller) {
   if (most == LimitConfig{}) return;
   member_hold.emplace(tenant->members->find(principal.member));
   member_limits = member_hold->limits(most);
+  if (tenant->shared_members != nullptr)
+    SharedMembers::share(tenant->shared_members, *member_hold, *member_limits);
 }
 
 LimitSet Request::limits() const {

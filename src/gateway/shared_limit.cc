@@ -14,6 +14,8 @@ namespace {
 constexpr int kEmptyAnswers = 5;
 /// While something is asked for, the store is asked more often than this.
 constexpr std::chrono::nanoseconds kStaleAfter = std::chrono::milliseconds(250);
+/// What leaves the window is noticed within this.
+constexpr std::chrono::milliseconds kLookAgain{250};
 /// Requests that waited take what was lent to them within this.
 constexpr std::chrono::milliseconds kPromise{100};
 /// Replicas are not told apart by midnight any more.
@@ -172,6 +174,7 @@ Result<std::optional<LimitDemand>> SharedLimit::demand(SteadyTime now, bool all)
   if (demand.need > 0) demand.least = std::max<std::int64_t>(std::min(least, need) - idle_, 1);
   demand.want = std::max<std::int64_t>(stock - idle_, 0);
   busy_ = wanted > 0 || need > 0 || hungry_ || starved_;
+  look_at_ = now + kLookAgain;
   const bool is_known = demand.have == reported_ && need == 0 && demand.want == 0 && !busy_;
   if (is_known && !all) return std::nullopt;
   return demand;

@@ -78,6 +78,25 @@ class ReplicaLease {
   std::atomic<bool> away_{false};
 };
 
+class SharedLimit;
+
+/// Makes limits that replicas share, and has them asked for. Threads: any.
+class LimitSharer {
+ public:
+  virtual ~LimitSharer() = default;
+
+  /// Makes a limit that the replicas share under this name. `counted`: see SharedLimit. `period`:
+  /// of a budget.
+  [[nodiscard]] virtual std::shared_ptr<SharedLimit> share(std::string owner,
+                                                           const LendingTerms& terms,
+                                                           std::function<std::int64_t()> counted,
+                                                           std::optional<LendingPeriod> period) = 0;
+
+  /// One that share() made is in use again. Whoever has a new reference calls it, as the limit is
+  /// forgotten when nobody has one and nothing of it is in use.
+  virtual void use(const std::shared_ptr<SharedLimit>& limit) = 0;
+};
+
 /// One limit of one owner that all replicas share: the part of it that this one holds. As long as
 /// it uses no more of the limit in any window than it holds at that moment, and all replicas
 /// together hold no more than the limit, the limit is kept.
@@ -140,6 +159,13 @@ class SharedLimit {
   /// Whether the lease lasts by which this replica may use what it holds.
   [[nodiscard]] bool is_lent() const { return lease_->holds_for(terms_.lease); }
 
+  /// Whether the replica asks for it. If it does not, whoever has just got a reference sees to
+  /// that.
+  [[nodiscard]] bool is_listed() const {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return listed_;
+  }
+
   // The replica's.
 
   /// Of a limit whose period has begun anew: that what is long over may be forgotten. At most once
@@ -168,9 +194,20 @@ class SharedLimit {
   [[nodiscard]] bool has_idle() const { return held_ > counted_(); }
 
   /// Whether it was not in the replica's list, where it is from here on.
-  [[nodiscard]] bool enter_list() { return !std::exchange(listed_, true); }
+  [[nodiscard]] bool enter_list() { return !listed_.exchange(true); }
 
-  void leave_list() { listed_ = false; }
+  /// Whoever gets a reference after this sees that it is in no list; whoever had one before is
+  /// counted among the owners that the caller looks at next.
+  void leave_list() {
+    listed_ = false;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+
+  /// Whether demand() may have something to say that the store does not know.
+  [[nodiscard]] bool has_news(SteadyTime now) const {
+    return busy_ || now >= look_at_ || needed_.load(std::memory_order_relaxed) > 0 ||
+           taken_.load(std::memory_order_relaxed) > 0;
+  }
 
  private:
   enum class State : std::uint8_t { kAsking, kDry, kClosed };
@@ -203,10 +240,10 @@ class SharedLimit {
 
   // The replica's.
   std::int64_t reported_ = 0;  // what the store believes is held
-  bool listed_ = false;
+  std::atomic<bool> listed_{false};
   bool hungry_ = false;  // others need what is not used here
-
   bool busy_ = false;
+  SteadyTime look_at_;  // when it is looked at again though nobody has used it
   int empty_answers_ = 0;
   std::int64_t idle_ = 0;           // held and not in use, at the last demand
   std::int64_t needed_before_ = 0;  // by those who waited then

@@ -28,26 +28,23 @@ namespace insula::gateway {
 ///
 /// Threads: made, started and destroyed on one loop; share() and turn() from any that ends before
 /// it is destroyed. Lifetime: clock and registry outlive it.
-class SharedLimits {
+class SharedLimits final : public LimitSharer {
  public:
   SharedLimits(std::unique_ptr<LimitStore> store,
                ReplicaIdentity identity,
                const Clock& clock,
                MetricsRegistry& registry,
                Log log);
-  ~SharedLimits();
+  ~SharedLimits() override;
   SharedLimits(const SharedLimits&) = delete;
   SharedLimits& operator=(const SharedLimits&) = delete;
 
-  /// Makes a limit that the replicas share under this name. `counted`: see SharedLimit.
   [[nodiscard]] std::shared_ptr<SharedLimit> share(std::string owner,
                                                    const LendingTerms& terms,
                                                    std::function<std::int64_t()> counted,
-                                                   std::optional<LendingPeriod> period = {});
+                                                   std::optional<LendingPeriod> period) override;
 
-  /// One that share() made is in use again. Whoever has a reference calls it, as the limit is
-  /// forgotten when nobody has one and nothing of it is in use.
-  void use(const std::shared_ptr<SharedLimit>& limit);
+  void use(const std::shared_ptr<SharedLimit>& limit) override;
 
   /// Windows and accounts of a configuration are open; `all`: none is missing. The store is asked
   /// from the first call on. On the task's loop.

@@ -4,16 +4,14 @@
 #include <utility>
 
 #include "gateway/limiter.h"
-#include "gateway/rate_window.h"
 #include "gateway/shared_limit.h"
-#include "gateway/token_window.h"
 
 namespace insula::gateway {
 
 /// A window of requests that replicas share: this one's own log, held to what this one holds.
 class SharedRequests final : public RequestLimiter {
  public:
-  SharedRequests(std::shared_ptr<RateWindow> window, std::shared_ptr<SharedLimit> share)
+  SharedRequests(std::shared_ptr<RequestLimiter> window, std::shared_ptr<SharedLimit> share)
       : window_(std::move(window)), share_(std::move(share)) {}
 
   RateDecision admit(std::int64_t limit) override;
@@ -24,7 +22,7 @@ class SharedRequests final : public RequestLimiter {
  private:
   [[nodiscard]] RateDecision refused(std::int64_t limit) const;
 
-  const std::shared_ptr<RateWindow> window_;
+  const std::shared_ptr<RequestLimiter> window_;
   const std::shared_ptr<SharedLimit> share_;
 };
 
@@ -32,7 +30,7 @@ class SharedRequests final : public RequestLimiter {
 /// that it counts for all.
 class SharedTokens final : public TokenLimiter {
  public:
-  SharedTokens(std::shared_ptr<TokenWindow> window, std::shared_ptr<SharedLimit> share)
+  SharedTokens(std::shared_ptr<TokenLimiter> window, std::shared_ptr<SharedLimit> share)
       : window_(std::move(window)), share_(std::move(share)) {}
 
   RateDecision reserve(std::int64_t tokens, std::int64_t limit) override;
@@ -40,7 +38,7 @@ class SharedTokens final : public TokenLimiter {
   void settle(std::int64_t reserved, std::int64_t used) override;
 
  private:
-  const std::shared_ptr<TokenWindow> window_;
+  const std::shared_ptr<TokenLimiter> window_;
   const std::shared_ptr<SharedLimit> share_;
 };
 

@@ -160,8 +160,8 @@ void SnapshotBuilder::forget_unused(const GatewayConfig& config) {
   const auto spent = [this](const auto& entry) {
     const Counted& counted = entry.second;
     return counted.running.expired() &&
-           (shared_ == nullptr ||
-            (counted.requests.expired() && counted.tokens.expired() && counted.budget.expired()));
+           (shared_ == nullptr || (counted.requests.expired() && counted.tokens.expired() &&
+                                   counted.budget.expired() && counted.members.expired()));
   };
   if (std::erase_if(counted_, spent) > 0) files_may_be_spent_ = true;
   if (std::exchange(files_may_be_spent_, false)) remove_spent_files();
@@ -215,22 +215,36 @@ void SnapshotBuilder::limit_members(Tenant& tenant, const TenantConfig& config) 
   }
   if (!limited) return;
   Counted& counted = counted_[config.name];
-  tenant.members = counted.members.lock();
-  if (tenant.members != nullptr) return;
-  const auto used = used_this_month();
-  auto opened = used ? MemberTable::open(directory_ / (config.name + kMembersExtension), clock_,
-                                         boot_, (*used)->of(config.name, config.uid).members)
-                     : std::unexpected(used.error());
+  auto opened = members_of(config, counted);
   if (opened) {
     tenant.members = *std::move(opened);
-    if (tenant.members->began_full()) tell_full(config.name);
-    counted.members = tenant.members;
+    if (shared_ != nullptr) share_members(config, counted, tenant);
     return;
   }
   tenant.members_can_be_kept = false;
   incomplete_ = true;
   log_.error("members not served: what they have used cannot be kept", "tenant", config.name, "err",
              opened.error());
+}
+
+Result<std::shared_ptr<MemberTable>> SnapshotBuilder::members_of(const TenantConfig& config,
+                                                                 Counted& counted) {
+  std::shared_ptr<MemberTable> members = counted.members.lock();
+  const bool same_tenant = counted.members_of == config.uid;
+  if (members != nullptr && same_tenant) return members;
+  INSULA_TRY(const UsedThisMonth* used, used_this_month());
+  const UsedThisMonth::ByName& by_member = used->of(config.name, config.uid).members;
+  counted.members_of = config.uid;
+  counted.members_budget_of = config.uid + '/' + currency_;
+  if (members != nullptr) {
+    members->begin_budgets_anew(by_member);
+    return members;
+  }
+  INSULA_TRY(members, MemberTable::open(directory_ / (config.name + kMembersExtension), clock_,
+                                        boot_, by_member));
+  if (members->began_full()) tell_full(config.name);
+  counted.members = members;
+  return members;
 }
 
 Result<> SnapshotBuilder::add_key(Snapshot& snapshot, const ApiKeyConfig& config) {
@@ -362,7 +376,7 @@ Result<> SnapshotBuilder::open_budget(const BudgetOwner& owner, Counted& counted
   limits.budget = std::make_shared<BudgetAccount>(clock_);
   limits.budget->begin_with(sums);
   counted.budget = limits.budget;
-  counted.budget_of = whose;
+  if (std::exchange(counted.budget_of, whose) != whose) counted.budget_shares = {};
   return {};
 }
 

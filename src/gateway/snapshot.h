@@ -38,8 +38,9 @@
 
 namespace insula::gateway {
 
+class LimitSharer;
 class SharedLimit;
-class SharedLimits;
+class SharedMembers;
 
 /// What each member of a tenant is held to.
 struct MemberLimits {
@@ -79,6 +80,8 @@ struct Tenant {
   /// served then.
   std::shared_ptr<MemberTable> members;
   bool members_can_be_kept = true;
+  /// What of them gateways share; null: it is this one's own.
+  std::shared_ptr<SharedMembers> shared_members;
   std::shared_ptr<const TenantMetrics> metrics;
 
   /// Calls `f` for each backend.
@@ -149,7 +152,7 @@ class SnapshotBuilder {
   }
 
   /// Windows are shared with other gateways from the next build() on.
-  void share_limits(SharedLimits& shared) { shared_ = &shared; }
+  void share_limits(LimitSharer& shared) { shared_ = &shared; }
 
   [[nodiscard]] std::shared_ptr<const Snapshot> build(const GatewayConfig& config);
 
@@ -171,6 +174,10 @@ class SnapshotBuilder {
     std::weak_ptr<TokenWindow> tokens;
     std::weak_ptr<std::atomic<std::int64_t>> running;
     std::weak_ptr<MemberTable> members;
+    std::weak_ptr<SharedMembers> shared_members;
+    // The tenant whose members' budgets the table counts, and in which currency.
+    std::string members_of;
+    std::string members_budget_of;
     std::weak_ptr<BudgetAccount> budget;
     std::weak_ptr<SharedLimit> requests_share;
     std::weak_ptr<SharedLimit> tokens_share;
@@ -192,6 +199,10 @@ class SnapshotBuilder {
 
   void limit_models(Tenant& tenant, const TenantConfig& config);
   void limit_members(Tenant& tenant, const TenantConfig& config);
+  /// What the limits of a tenant's members count. Errors: as MemberTable and the ledger.
+  [[nodiscard]] Result<std::shared_ptr<MemberTable>> members_of(const TenantConfig& config,
+                                                                Counted& counted);
+  void share_members(const TenantConfig& config, Counted& counted, Tenant& tenant);
   [[nodiscard]] LimitConfig within_range(const std::string& owner, const LimitConfig& asked) const;
   [[nodiscard]] Result<> add_key(Snapshot& snapshot, const ApiKeyConfig& config);
   void add_certificates(Snapshot& snapshot, const GatewayConfig& config);
@@ -250,7 +261,7 @@ class SnapshotBuilder {
   std::map<std::string, Counted> counted_;  // by owner
   std::size_t windows_max_;
   std::function<Result<UsedThisMonth>(const std::string& currency)> read_used_;
-  SharedLimits* shared_ = nullptr;
+  LimitSharer* shared_ = nullptr;
   // Of the snapshot that is being built.
   std::string currency_;
   std::optional<UsedThisMonth> used_;

@@ -1,11 +1,10 @@
-#include <chrono>
 #include <cstddef>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "gateway/shared_budget.h"
-#include "gateway/shared_limits.h"
+#include "gateway/shared_members.h"
 #include "gateway/shared_windows.h"
 #include "gateway/snapshot.h"
 
@@ -14,7 +13,7 @@ namespace {
 
 /// The limit that is known already, or the one that `make` makes.
 template <class F>
-std::shared_ptr<SharedLimit> remember(SharedLimits& shared,
+std::shared_ptr<SharedLimit> remember(LimitSharer& shared,
                                       std::weak_ptr<SharedLimit>& known,
                                       F make) {
   auto limit = known.lock();
@@ -29,13 +28,14 @@ std::shared_ptr<SharedLimit> remember(SharedLimits& shared,
 
 /// A window as the store knows it: by its kind and owner.
 template <class Window>
-std::shared_ptr<SharedLimit> share(SharedLimits& shared,
+std::shared_ptr<SharedLimit> share(LimitSharer& shared,
                                    std::weak_ptr<SharedLimit>& known,
                                    std::string name,
                                    const LendingTerms& terms,
                                    const std::shared_ptr<Window>& window) {
   return remember(shared, known, [&] {
-    return shared.share(std::move(name), terms, [window] { return window->counted(); });
+    return shared.share(
+        std::move(name), terms, [window] { return window->counted(); }, std::nullopt);
   });
 }
 
@@ -59,8 +59,9 @@ void SnapshotBuilder::share_windows(const std::string& owner,
 void SnapshotBuilder::share_running(const std::string& owner, Counted& counted, Limits& limits) {
   if (!limits.most.concurrent_requests) return;
   limits.shared_running = remember(*shared_, counted.running_share, [&] {
-    return shared_->share("running/" + owner, LendingTerms::running(),
-                          [running = limits.running] { return running->load(); });
+    return shared_->share(
+        "running/" + owner, LendingTerms::running(),
+        [running = limits.running] { return running->load(); }, std::nullopt);
   });
 }
 
@@ -75,18 +76,35 @@ void SnapshotBuilder::share_budget(const std::string& owner, Counted& counted, L
         const BudgetAccount::State state = account->state(i);
         return state.used + state.reserved;
       };
-      const auto age = [&clock = clock_, kind](std::int64_t period) {
-        return std::chrono::floor<std::chrono::milliseconds>(clock.wall() -
-                                                             BudgetPeriods::begin(kind, period));
-      };
-      return shared_->share(
-          fmt::format("budget/{}/{}/{}", owner, counted.budget_of, kind.name),
-          LendingTerms::budget(), held,
-          LendingPeriod{.now = [account = limits.budget, i] { return account->period(i); },
-                        .age = age});
+      return shared_->share(fmt::format("budget/{}/{}/{}", owner, counted.budget_of, kind.name),
+                            LendingTerms::budget(), held,
+                            lending_period(kind, clock_, [account = limits.budget, i] {
+                              return account->period(i);
+                            }));
     });
   }
   limits.shared_budget = std::make_shared<SharedBudget>(limits.budget, std::move(shares));
+}
+
+/// All that some member has is said of each, as the store may have lent it to this gateway before.
+void SnapshotBuilder::share_members(const TenantConfig& config, Counted& counted, Tenant& tenant) {
+  const std::string& budget_of = counted.members_budget_of;
+  tenant.shared_members = counted.shared_members.lock();
+  if (tenant.shared_members != nullptr) return tenant.shared_members->name_budgets(budget_of);
+  tenant.shared_members =
+      std::make_shared<SharedMembers>(*shared_, clock_, config.name, budget_of, tenant.members);
+  counted.shared_members = tenant.shared_members;
+  LimitConfig any = tenant.member_limits.each;
+  for (const auto& [name, most] : tenant.member_limits.others) {
+    for (const auto limit : {&LimitConfig::requests_per_hour, &LimitConfig::tokens_per_minute,
+                             &LimitConfig::concurrent_requests}) {
+      if (!(any.*limit)) any.*limit = most.*limit;
+    }
+    for (const BudgetKind& kind : kBudgetKinds) {
+      if (!(any.budget.*kind.most)) any.budget.*kind.most = most.budget.*kind.most;
+    }
+  }
+  SharedMembers::share_known(tenant.shared_members, any);
 }
 
 }  // namespace insula::gateway

@@ -1,5 +1,6 @@
 """Limits that two platforms share through Redis, with a password and TLS."""
 
+import json
 import shutil
 import signal
 import socket
@@ -121,6 +122,43 @@ class LimitsRedis(unittest.TestCase):
         eventually(used_up, message="all of the limit is used")
         self.assertLessEqual(served, LIMIT)
         self.assertGreaterEqual(served, LIMIT - 4)
+
+    def test_a_members_limit_holds_over_both_gateways_and_their_kills(self):
+        self.redis.start()
+        self.redis.cli("HSET", "insula:limits", "fresh", "1")
+        platforms = [self.start(network)[0] for network in ("10.94.0.0/24", "10.95.0.0/24")]
+        most = json.dumps({"spec": {"gateway": {"memberRateLimit": {"requestsPerHour": 10}}}})
+        tokens = {}
+        for platform in platforms:
+            platform.kubectl("patch", "tenant", "team-a", "--type", "merge", "-p", most)
+            tokens[platform] = {name: platform.insula("token", "create", "team-a", "--subject", name).stdout.strip()
+                                for name in ("ann", "bob")}
+            eventually(lambda: platform.metric("insula_gateway_limit_store_replicas") == 2, message="two replicas")
+            # Not before the gateway holds members to their limit.
+            eventually(lambda: '"member"' in platform.chat("team-a", tokens[platform]["bob"]).headers.get("ratelimit", ""),
+                       message="members have limits")
+
+        served = 0
+        def use(platform, name="ann"):
+            nonlocal served
+            answer = eventually(lambda: (got := platform.chat("team-a", tokens[platform][name])).status != 503 and got, message="an answer")
+            served += answer.status == 200
+            return answer
+        for _ in range(3):
+            for platform in platforms:
+                self.assertEqual(use(platform).status, 200)
+        for platform in platforms:
+            platform.wait_restarted("gateway", platform.kill("gateway"))
+        for _ in range(10):
+            for platform in platforms:
+                answer = use(platform)
+        self.assertEqual((answer.status, served), (429, 10), answer)
+        self.assertIn("the member's rate limit of 10 requests per hour", answer.json()["error"]["message"])
+        self.assertEqual(use(platforms[0], "bob").status, 200)
+        # Whoever reads the store sees no name.
+        fields = self.redis.cli("HKEYS", "insula:limits")
+        self.assertIn("o:requests/member.team-a.", fields)
+        self.assertNotIn("ann", fields)
 
     def test_says_what_is_wrong(self):
         for flags, words in (
