@@ -48,11 +48,11 @@ TEST(GatewayConfig, TheSavedConfigurationReadsBackAsItWas) {
                          .expose_headers = {"X-B"},
                          .allow_credentials = true,
                          .max_age = std::chrono::seconds(5)},
-      .filters = {
-          PromptDenyListConfig{.phrases = {"a b"}, .patterns = {"c+"}, .message = "no"},
-          HeaderModifierConfig{
-              .side = api::MessageSide::kRequest, .set = {{"X-A", "1"}}, .add = {{"X-B", ""}}},
-          HeaderModifierConfig{.side = api::MessageSide::kResponse, .remove = {"Server"}}}};
+      .filters = {PromptDenyListConfig{.phrases = {"a b"}, .patterns = {"c+"}, .message = "no"},
+                  HeaderModifierConfig{.side = api::MessageSide::kRequest,
+                                       .edits = {.set = {{"X-A", "1"}}, .add = {{"X-B", ""}}}},
+                  HeaderModifierConfig{.side = api::MessageSide::kResponse,
+                                       .edits = {.remove = {"Server"}}}}};
   tenant.created = 1'700'000'000;
   for (const std::optional<std::string>& ca : {std::optional<std::string>(), {""}, {"PEM"}}) {
     tenant.issuers.push_back({.issuer = "j",

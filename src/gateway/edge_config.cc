@@ -13,26 +13,11 @@ using api::MessageSide;
 HeaderModifierConfig modifier_of(const api::TenantHeaderModifier& modifier, MessageSide side) {
   HeaderModifierConfig config{.side = side};
   for (const api::TenantHeader& header : modifier.set)
-    config.set.emplace_back(header.name, header.value);
+    config.edits.set.emplace_back(header.name, header.value);
   for (const api::TenantHeader& header : modifier.add)
-    config.add.emplace_back(header.name, header.value);
-  config.remove = modifier.remove;
+    config.edits.add.emplace_back(header.name, header.value);
+  config.edits.remove = modifier.remove;
   return config;
-}
-
-json::Value headers_to_json(const HeaderModifierConfig::Headers& headers) {
-  json::Array array;
-  for (const auto& [name, value] : headers)
-    array.push_back(json::Object{{"name", name}, {"value", value}});
-  return array;
-}
-
-HeaderModifierConfig::Headers headers_in(const json::Object& object, std::string_view key) {
-  HeaderModifierConfig::Headers headers;
-  for_each_object(object, key, [&](const json::Object& header) {
-    headers.emplace_back(string_in(header, "name"), string_in(header, "value"));
-  });
-  return headers;
 }
 
 // Which member a filter has says what it is.
@@ -44,9 +29,7 @@ json::Value to_value(const HeaderModifierConfig& modifier) {
   const bool of_request = modifier.side == MessageSide::kRequest;
   json::Object object;
   object.set(std::string(of_request ? kRequestHeaders : kResponseHeaders),
-             json::Object{{"set", headers_to_json(modifier.set)},
-                          {"add", headers_to_json(modifier.add)},
-                          {"remove", strings_to_json(modifier.remove)}});
+             to_value(modifier.edits));
   return object;
 }
 
@@ -92,11 +75,7 @@ FilterConfig filter_from(const json::Object& object) {
       of_request == nullptr ? object_in(object, kResponseHeaders) : of_request;
   HeaderModifierConfig modifier{.side = of_request == nullptr ? MessageSide::kResponse
                                                               : MessageSide::kRequest};
-  if (members != nullptr) {
-    modifier.set = headers_in(*members, "set");
-    modifier.add = headers_in(*members, "add");
-    modifier.remove = strings_in(*members, "remove");
-  }
+  if (members != nullptr) modifier.edits = header_edits_from(*members);
   return modifier;
 }
 

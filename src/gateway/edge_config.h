@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "api/header_modifier.h"
+#include "gateway/header_edits_config.h"
 #include "json/value.h"
 
 namespace insula::api {
@@ -39,12 +39,8 @@ struct CorsConfig {
 };
 
 struct HeaderModifierConfig {
-  using Headers = std::vector<std::pair<std::string, std::string>>;
-
   api::MessageSide side = api::MessageSide::kRequest;
-  Headers set = {};
-  Headers add = {};
-  std::vector<std::string> remove = {};
+  HeaderEditsConfig edits = {};
 
   bool operator==(const HeaderModifierConfig&) const = default;
 };

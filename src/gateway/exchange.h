@@ -139,7 +139,7 @@ class Exchange {
   Task<bool> answer_redirect(Request& request);
   void begin_attempt(const Request& request);
   [[nodiscard]] SteadyTime end_of_attempt() const;
-  [[nodiscard]] const HeaderChange* change_of_reply(const Request& request);
+  std::span<const HeaderEdits* const> edit_reply(const Request& request);
   Result<> inspect(Request& request);
   Result<> plan(Request& request);
   Result<> expect_admission(Request& request);
@@ -206,7 +206,7 @@ class Exchange {
   Tries tries_;
   bool last_candidate_ = true;
   std::string unsent_why_;  // of the last endpoint to which there was no connection
-  std::vector<const HeaderEdits*> reply_edits_;  // of a tenant that has filters
+  std::vector<const HeaderEdits*> reply_edits_;  // of filters, or of a route
   ProviderRequest for_provider_;                 // of a tenant that has providers
   std::string attempt_head_;                     // see head_for()
   /// While the request waits for an endpoint; and how that ended.

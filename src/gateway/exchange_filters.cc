@@ -31,6 +31,14 @@ void Exchange::filter_attempt(const Request& request, std::string& head) {
   request.filters->on_attempt(attempt);
 }
 
+/// What filters, or the route, change in the reply; what they put in goes to its headers.
+std::span<const HeaderEdits* const> Exchange::edit_reply(const Request& request) {
+  if (request.site_backend != nullptr && !request.site_backend->reply.empty())
+    reply_edits_.assign({&request.site_backend->reply});
+  if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
+  return reply_edits_;
+}
+
 /// Ends a stream one of whose events a filter does not let pass.
 Task<Exchange::Attempt> Exchange::end_refused_stream(Request& request, BodyRelay& body) {
   upstream_.reset();

@@ -414,17 +414,15 @@ bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& h
 /// The head of the reply as the client gets it.
 RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& body) {
   const bool of_site = request.site_route != nullptr;
-  // Before they are looked at: both write to them.
-  if (!reply_edits_.empty()) append_lines(own_headers_, reply_edits_);
-  const HeaderChange* const change = change_of_reply(request);
+  // First: it writes to the headers.
+  const auto edits = edit_reply(request);
   return {.head = worker_.response_head(),
           .framing = body.framing(),
           .keep_alive = request.keep_alive,
           .own_headers = own_headers_,
           .tells_limits = of_site,
           .tells_cors = !of_site && request.tenant->edge.cors != nullptr,
-          .edits = reply_edits_,
-          .change = change};
+          .edits = edits};
 }
 
 Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Dispatch dispatch) {

@@ -134,7 +134,7 @@ void Exchange::write_head_for(Request& request,
                    .scheme = scheme(),
                    .request_id = request.id,
                    .trace_lines = trace_lines_,
-                   .change = &request.site_backend->request},
+                   .edits = &request.site_backend->request},
                   match.route->access == RouteAccess::kTenant);
   request.wants_websocket = wants_websocket(head);
   if (request.wants_websocket) ask_for_websocket(upstream_head_);
@@ -183,13 +183,6 @@ void Exchange::begin_attempt(const Request& request) {
 SteadyTime Exchange::end_of_attempt() const {
   return std::min(request_end_.value_or(SteadyTime::max()),
                   attempt_end_.value_or(SteadyTime::max()));
-}
-
-/// What the route changes in the reply, which it is told to the client with; null: nothing.
-const HeaderChange* Exchange::change_of_reply(const Request& request) {
-  if (request.site_backend == nullptr || request.site_backend->reply.empty()) return nullptr;
-  own_headers_.append(request.site_backend->reply.lines());
-  return &request.site_backend->reply;
 }
 
 }  // namespace insula::gateway

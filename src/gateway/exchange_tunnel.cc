@@ -39,14 +39,14 @@ Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view rece
   request.status = worker_.response_head().status;
   request.keep_alive = false;
   std::string to_client;
-  // Before they are looked at: it writes to them.
-  const HeaderChange* const change = change_of_reply(request);
+  // First: it writes to the headers.
+  const auto edits = edit_reply(request);
   write_switch_head(to_client, {.head = worker_.response_head(),
                                 .framing = ReplyFraming::kAsReceived,
                                 .keep_alive = false,
                                 .own_headers = own_headers_,
                                 .tells_limits = true,
-                                .change = change});
+                                .edits = edits});
   to_client.append(received);
   const std::string to_upstream(client->received);
   request.settle();

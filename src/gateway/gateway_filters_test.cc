@@ -37,10 +37,10 @@ class GatewayFiltersTest : public GatewayModelsTest {
 };
 
 TEST_F(GatewayFiltersTest, ChangeWhatAServerIsSent) {
-  filters() = {HeaderModifierConfig{.side = MessageSide::kRequest,
-                                    .set = {{"X-Team", "alpha"}},
-                                    .add = {{"X-Tag", "gateway"}},
-                                    .remove = {"User-Agent"}}};
+  filters() = {HeaderModifierConfig{
+      .side = MessageSide::kRequest,
+      .edits = {
+          .set = {{"X-Team", "alpha"}}, .add = {{"X-Tag", "gateway"}}, .remove = {"User-Agent"}}}};
   start_with({}, small_.address());
   http::Headers headers = bearer(key_of("alphaalpha"));
   headers.set("x_team", "mine");
@@ -57,13 +57,15 @@ TEST_F(GatewayFiltersTest, ChangeWhatAServerIsSent) {
 }
 
 TEST_F(GatewayFiltersTest, ChangeWhatEachOfSeveralBackendsIsSent) {
-  filters() = {HeaderModifierConfig{
-      .side = MessageSide::kRequest, .set = {{"X-Team", "alpha"}}, .remove = {"Content-Type"}}};
+  filters() = {
+      HeaderModifierConfig{.side = MessageSide::kRequest,
+                           .edits = {.set = {{"X-Team", "alpha"}}, .remove = {"Content-Type"}}}};
   // Its name is no filter's to change; nothing of it is served rather than served without.
   start_with({{.name = "m", .backends = {at(broken_.address()), at(small_.address())}}});
   EXPECT_EQ(ask("m").status, 404);
   EXPECT_EQ(small_.requests, 0);
-  filters() = {HeaderModifierConfig{.side = MessageSide::kRequest, .set = {{"X-Team", "alpha"}}}};
+  filters() = {
+      HeaderModifierConfig{.side = MessageSide::kRequest, .edits = {.set = {{"X-Team", "alpha"}}}}};
   apply();
   EXPECT_EQ(ask("m").status, 200);
   EXPECT_THAT(broken_.last, HasSubstr("\r\nX-Team: alpha\r\n"));
@@ -73,11 +75,11 @@ TEST_F(GatewayFiltersTest, ChangeWhatEachOfSeveralBackendsIsSent) {
 }
 
 TEST_F(GatewayFiltersTest, ChangeWhatAClientSeesOfAReply) {
-  filters() = {HeaderModifierConfig{.side = MessageSide::kResponse,
-                                    .set = {{"Server", "insula"}},
-                                    .add = {{"X-B", "2"}},
-                                    .remove = {"X-A"}},
-               HeaderModifierConfig{.side = MessageSide::kResponse, .remove = {"X-B"}}};
+  filters() = {
+      HeaderModifierConfig{
+          .side = MessageSide::kResponse,
+          .edits = {.set = {{"Server", "insula"}}, .add = {{"X-B", "2"}}, .remove = {"X-A"}}},
+      HeaderModifierConfig{.side = MessageSide::kResponse, .edits = {.remove = {"X-B"}}}};
   small_.headers = "server: vllm\r\nX-A: 1\r\nX-C: 3\r\n";
   start_with({}, small_.address());
   const auto reply = chat();
@@ -96,8 +98,8 @@ TEST_F(GatewayFiltersTest, ChangeWhatAClientSeesOfAReply) {
 }
 
 TEST_F(GatewayFiltersTest, ChangeRepliesOverHttp2AsWell) {
-  filters() = {HeaderModifierConfig{
-      .side = MessageSide::kResponse, .set = {{"Server", "insula"}}, .remove = {"X-A"}}};
+  filters() = {HeaderModifierConfig{.side = MessageSide::kResponse,
+                                    .edits = {.set = {{"Server", "insula"}}, .remove = {"X-A"}}}};
   small_.headers = "Server: vllm\r\nX-A: 1\r\n";
   start_with({}, small_.address());
   const auto scenario = [](GatewayFiltersTest& test) -> Task<bool> {

@@ -1,6 +1,7 @@
 #include "gateway/header_edits.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "gateway/credentials.h"
 
@@ -19,7 +20,7 @@ std::string lower_case(std::string_view text) {
 
 }  // namespace
 
-HeaderEdits::HeaderEdits(const HeaderModifierConfig& config) {
+HeaderEdits::HeaderEdits(const HeaderEditsConfig& config) {
   for (const auto& [name, value] : config.set)
     taken_.push_back(lower_case(name));
   for (const std::string& name : config.remove)
@@ -28,6 +29,13 @@ HeaderEdits::HeaderEdits(const HeaderModifierConfig& config) {
     for (const auto& [name, value] : *headers)
       lines_.append(name).append(": ").append(value).append(kLineEnd);
   }
+}
+
+HeaderEdits::HeaderEdits(const HeaderEditsConfig& first, const HeaderEditsConfig& later)
+    : HeaderEdits(first) {
+  HeaderEdits next(later);
+  next.apply(lines_);
+  std::ranges::move(next.taken_, std::back_inserter(taken_));
 }
 
 bool HeaderEdits::takes_away(std::string_view name) const {

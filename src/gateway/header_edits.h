@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/edge_config.h"
+#include "gateway/header_edits_config.h"
 
 namespace insula::gateway {
 
@@ -14,8 +14,11 @@ namespace insula::gateway {
 /// Threads: deeply const.
 class HeaderEdits {
  public:
+  HeaderEdits() = default;
   /// Requires: names are tokens and values have no control characters.
-  explicit HeaderEdits(const HeaderModifierConfig& config);
+  explicit HeaderEdits(const HeaderEditsConfig& config);
+  /// Those of `first` and then those of `later`, which may take away what the first put in.
+  HeaderEdits(const HeaderEditsConfig& first, const HeaderEditsConfig& later);
 
   /// Changes header lines, each of which ends in CRLF; a line without a colon before them, such as
   /// a request line, stays. Cost: a copy of them.
@@ -23,6 +26,11 @@ class HeaderEdits {
 
   /// Whether headers of this name are taken away, or others put in their place.
   [[nodiscard]] bool takes_away(std::string_view name) const;
+
+  /// What is put in, each line with its end.
+  [[nodiscard]] const std::string& lines() const { return lines_; }
+
+  [[nodiscard]] bool empty() const { return taken_.empty() && lines_.empty(); }
 
  private:
   std::vector<std::string> taken_;  // names, in lower case

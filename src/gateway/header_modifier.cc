@@ -16,14 +16,14 @@ Result<> check_name(api::MessageSide side, const std::string& name) {
 }  // namespace
 
 Result<std::unique_ptr<const Filter>> HeaderModifier::make(const HeaderModifierConfig& config) {
-  for (const auto* headers : {&config.set, &config.add}) {
+  for (const auto* headers : {&config.edits.set, &config.edits.add}) {
     for (const auto& [name, value] : *headers) {
       INSULA_TRY_VOID(check_name(config.side, name));
       if (!http::is_field_value(value))
         return fail(ErrorCode::kInvalid, fmt::format("the value of {} cannot be sent", name));
     }
   }
-  for (const std::string& name : config.remove)
+  for (const std::string& name : config.edits.remove)
     INSULA_TRY_VOID(check_name(config.side, name));
   return std::make_unique<const HeaderModifier>(config);
 }

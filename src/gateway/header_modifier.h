@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "gateway/filter.h"
+#include "gateway/edge_config.h"
 #include "gateway/header_edits.h"
 
 namespace insula::gateway {
@@ -15,7 +16,7 @@ class HeaderModifier final : public Filter {
   static Result<std::unique_ptr<const Filter>> make(const HeaderModifierConfig& config);
 
   explicit HeaderModifier(const HeaderModifierConfig& config)
-      : of_request_(config.side == api::MessageSide::kRequest), edits_(config) {}
+      : of_request_(config.side == api::MessageSide::kRequest), edits_(config.edits) {}
 
   [[nodiscard]] bool runs_at(FilterPoint point) const override {
     return point == FilterPoint::kAttempt;

@@ -8,7 +8,6 @@
 
 #include "gateway/credentials.h"
 #include "gateway/header_edits.h"
-#include "gateway/site_route.h"
 #include "gateway/trace_context.h"
 #include "http/message.h"
 #include "http/scan.h"
@@ -265,10 +264,10 @@ void write_site_head(std::string& out, const UpstreamHead& parts, bool without_c
     const bool ours = is_ours_upstream(field) && !reads_as(field.name, "accept-encoding");
     const bool withheld = without_credentials && is_checked_credential(field);
     if (ours || withheld || http::is_hop_by_hop(parts.head, field)) continue;
-    if (parts.change != nullptr && parts.change->drops(field.name)) continue;
+    if (parts.edits != nullptr && parts.edits->takes_away(field.name)) continue;
     append_header(out, field.name, field.value);
   }
-  if (parts.change != nullptr) out.append(parts.change->lines());
+  if (parts.edits != nullptr) out.append(parts.edits->lines());
   append_header(out, "X-Forwarded-For", parts.client_address);
   append_header(out, "X-Forwarded-Proto", parts.scheme);
   append_header(out, "X-Forwarded-Host", parts.head.host);
@@ -295,10 +294,9 @@ void finish_upstream_head(std::string& out,
 bool is_for_client(const RelayedHead& relayed, const Field& field) {
   if (is_ours_downstream(field, relayed.tells_limits)) return false;
   if (relayed.tells_cors && is_cors(field)) return false;
-  if (!relayed.edits.empty() && takes_away(relayed.edits, field.name)) return false;
   if (field.id == FieldId::kContentLength || field.id == FieldId::kTransferEncoding)
     return relayed.framing == ReplyFraming::kAsReceived;
-  if (relayed.change != nullptr && relayed.change->drops(field.name)) return false;
+  if (!relayed.edits.empty() && takes_away(relayed.edits, field.name)) return false;
   return !http::is_hop_by_hop(relayed.head, field);
 }
 

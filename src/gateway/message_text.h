@@ -13,7 +13,6 @@
 
 namespace insula::gateway {
 
-class HeaderChange;
 class HeaderEdits;
 
 /// The parts of a request line's target: `/tenant-a/v1/models?x=1` is of tenant-a and goes upstream
@@ -43,7 +42,7 @@ struct UpstreamHead {
   std::string_view request_id;
   std::string_view trace_lines;  // header lines of its trace's context
   /// Of a site's route; null: none.
-  const HeaderChange* change = nullptr;
+  const HeaderEdits* edits = nullptr;
 };
 
 /// Writes the request head for an upstream, up to and without Host, Content-Length and the empty
@@ -76,10 +75,8 @@ struct RelayedHead {
   bool tells_limits = false;
   /// The gateway says which web pages may use the path, whatever the upstream says of them.
   bool tells_cors = false;
-  /// What filters change; what they put in is among own_headers.
+  /// What filters or a route change; what they put in is among own_headers.
   std::span<const HeaderEdits* const> edits = {};
-  /// Of a site's route, whose lines are among own_headers; null: none.
-  const HeaderChange* change = nullptr;
 };
 
 /// Whether a header of an upstream's reply is for the client: not those of the connection, nor

@@ -75,14 +75,14 @@ void add_ingresses(const PlatformObjects& objects,
   }
 }
 
-HeaderList headers_of(const std::vector<api::RouteHeader>& headers) {
-  HeaderList list;
+HeaderEditsConfig::Headers headers_of(const std::vector<api::RouteHeader>& headers) {
+  HeaderEditsConfig::Headers list;
   for (const api::RouteHeader& header : headers)
     list.emplace_back(header.name, header.value);
   return list;
 }
 
-HeaderChangeConfig change_of(const api::Box<api::HTTPHeaderFilter>& filter) {
+HeaderEditsConfig edits_of(const api::Box<api::HTTPHeaderFilter>& filter) {
   if (!filter) return {};
   return {.set = headers_of(filter->set), .add = headers_of(filter->add), .remove = filter->remove};
 }
@@ -147,8 +147,8 @@ RouteBackendConfig backend_of(const PlatformObjects& objects,
   }
   config.backend.weight = ref.weight.value_or(1);
   for (const api::HTTPRouteFilter& filter : ref.filters) {
-    if (filter.request_header_modifier) config.request = change_of(filter.request_header_modifier);
-    if (filter.response_header_modifier) config.reply = change_of(filter.response_header_modifier);
+    if (filter.request_header_modifier) config.request = edits_of(filter.request_header_modifier);
+    if (filter.response_header_modifier) config.reply = edits_of(filter.response_header_modifier);
     if (filter.url_rewrite) config.rewrite = rewrite_of(*filter.url_rewrite);
   }
   return config;
@@ -163,8 +163,8 @@ RuleConfig rule_of(const PlatformObjects& objects,
   for (const api::HTTPRouteMatch& match : rule.matches)
     config.matches.push_back(match_of(match));
   for (const api::HTTPRouteFilter& filter : rule.filters) {
-    if (filter.request_header_modifier) config.request = change_of(filter.request_header_modifier);
-    if (filter.response_header_modifier) config.reply = change_of(filter.response_header_modifier);
+    if (filter.request_header_modifier) config.request = edits_of(filter.request_header_modifier);
+    if (filter.response_header_modifier) config.reply = edits_of(filter.response_header_modifier);
     if (filter.request_redirect) config.redirect = redirect_of(*filter.request_redirect);
     if (filter.url_rewrite) config.rewrite = rewrite_of(*filter.url_rewrite);
   }

@@ -158,7 +158,7 @@ TEST(PlatformConfig, AModelHasTheEndpointsOfItsServices) {
                         .cors = CorsConfig{.allow_origins = {"https://a.test"},
                                            .max_age = std::chrono::seconds(5)},
                         .filters = {HeaderModifierConfig{.side = api::MessageSide::kResponse,
-                                                         .remove = {"Server"}},
+                                                         .edits = {.remove = {"Server"}}},
                                     PromptDenyListConfig{.phrases = {"a"}}}}));
   EXPECT_EQ(config.queue, (QueueConfig{.requests = 50, .wait_seconds = 30, .weight = 2}));
   EXPECT_EQ(config.limits.budget, (BudgetConfig{.spend_per_month = 2'500'000'000}));

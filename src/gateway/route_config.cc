@@ -48,33 +48,13 @@ MatchConfig match_from(const json::Object& object) {
           .parameters = matches_in(object, "parameters")};
 }
 
-json::Value list_of(const HeaderList& headers) {
-  json::Array array;
-  for (const auto& [name, value] : headers)
-    array.push_back(json::Object{{"name", name}, {"value", value}});
-  return array;
+void set_edits(json::Object& object, const char* key, const HeaderEditsConfig& edits) {
+  if (edits != HeaderEditsConfig{}) object.set(key, to_value(edits));
 }
 
-void set_change(json::Object& object, const char* key, const HeaderChangeConfig& change) {
-  if (change == HeaderChangeConfig{}) return;
-  object.set(key, json::Object{{"set", list_of(change.set)},
-                               {"add", list_of(change.add)},
-                               {"remove", strings_to_json(change.remove)}});
-}
-
-HeaderChangeConfig change_in(const json::Object& object, std::string_view key) {
-  HeaderChangeConfig change;
+HeaderEditsConfig edits_in(const json::Object& object, std::string_view key) {
   const json::Object* found = object_in(object, key);
-  if (found == nullptr) return change;
-  const auto read = [&](std::string_view list, HeaderList& out) {
-    for_each_object(*found, list, [&](const json::Object& header) {
-      out.emplace_back(string_in(header, "name"), string_in(header, "value"));
-    });
-  };
-  read("set", change.set);
-  read("add", change.add);
-  change.remove = strings_in(*found, "remove");
-  return change;
+  return found == nullptr ? HeaderEditsConfig{} : header_edits_from(*found);
 }
 
 void set_path(json::Object& object, const std::optional<PathChangeConfig>& change) {
@@ -112,8 +92,8 @@ json::Value to_value(const RedirectConfig& redirect) {
 
 json::Value to_value(const RouteBackendConfig& backend) {
   json::Object object{{"backend", to_value(backend.backend)}, {"problem", backend.problem}};
-  set_change(object, "request", backend.request);
-  set_change(object, "reply", backend.reply);
+  set_edits(object, "request", backend.request);
+  set_edits(object, "reply", backend.reply);
   set_rewrite(object, backend.rewrite);
   return object;
 }
@@ -121,8 +101,8 @@ json::Value to_value(const RouteBackendConfig& backend) {
 RouteBackendConfig route_backend_from(const json::Object& object) {
   RouteBackendConfig backend{.backend = {},
                              .problem = string_in(object, "problem"),
-                             .request = change_in(object, "request"),
-                             .reply = change_in(object, "reply"),
+                             .request = edits_in(object, "request"),
+                             .reply = edits_in(object, "reply"),
                              .rewrite = rewrite_in(object)};
   if (const json::Object* found = object_in(object, "backend"); found != nullptr)
     backend.backend = backend_from(*found);
@@ -154,8 +134,8 @@ json::Value to_value(const RuleConfig& rule) {
                       {"backends", std::move(backends)},
                       {"requestMillis", static_cast<std::int64_t>(rule.request_time.count())},
                       {"backendMillis", static_cast<std::int64_t>(rule.backend_time.count())}};
-  set_change(object, "request", rule.request);
-  set_change(object, "reply", rule.reply);
+  set_edits(object, "request", rule.request);
+  set_edits(object, "reply", rule.reply);
   set_rewrite(object, rule.rewrite);
   if (rule.redirect) object.set("redirect", to_value(*rule.redirect));
   return object;
@@ -167,8 +147,8 @@ RuleConfig rule_from(const json::Object& object) {
   };
   RuleConfig rule{.name = string_in(object, "name"),
                   .access = access_from(string_in(object, "access")),
-                  .request = change_in(object, "request"),
-                  .reply = change_in(object, "reply"),
+                  .request = edits_in(object, "request"),
+                  .reply = edits_in(object, "reply"),
                   .rewrite = rewrite_in(object),
                   .request_time = time_in("requestMillis"),
                   .backend_time = time_in("backendMillis")};

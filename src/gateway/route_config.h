@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway/backend_config.h"
+#include "gateway/header_edits_config.h"
 #include "json/value.h"
 
 namespace insula::gateway {
@@ -48,17 +49,6 @@ struct MatchConfig {
   bool operator==(const MatchConfig&) const = default;
 };
 
-using HeaderList = std::vector<std::pair<std::string, std::string>>;
-
-/// How headers are changed.
-struct HeaderChangeConfig {
-  HeaderList set = {};
-  HeaderList add = {};
-  std::vector<std::string> remove = {};
-
-  bool operator==(const HeaderChangeConfig&) const = default;
-};
-
 /// What takes the place of a path, or of the prefix that matched.
 struct PathChangeConfig {
   bool of_prefix = false;
@@ -91,8 +81,8 @@ struct RouteBackendConfig {
   BackendConfig backend;
   /// Why it cannot be asked; its share of the requests is answered 500.
   std::string problem = {};
-  HeaderChangeConfig request = {};
-  HeaderChangeConfig reply = {};
+  HeaderEditsConfig request = {};
+  HeaderEditsConfig reply = {};
   std::optional<RewriteConfig> rewrite = std::nullopt;
 
   bool operator==(const RouteBackendConfig&) const = default;
@@ -103,8 +93,8 @@ struct RuleConfig {
   std::string name;  // `namespace/route/0`
   RouteAccess access = RouteAccess::kEverybody;
   std::vector<MatchConfig> matches = {};
-  HeaderChangeConfig request = {};
-  HeaderChangeConfig reply = {};
+  HeaderEditsConfig request = {};
+  HeaderEditsConfig reply = {};
   std::optional<RedirectConfig> redirect = std::nullopt;
   std::optional<RewriteConfig> rewrite = std::nullopt;
   std::vector<RouteBackendConfig> backends = {};

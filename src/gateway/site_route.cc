@@ -26,16 +26,6 @@ std::optional<std::string> header_value(const http::RequestHead& head, std::stri
   return value;
 }
 
-bool names(const HeaderChangeConfig& change, std::string_view name) {
-  const auto is_it = [&](const auto& header) {
-    return http::equals_ignoring_case(header.first, name);
-  };
-  return std::ranges::any_of(change.set, is_it) ||
-         std::ranges::any_of(change.remove, [&](const std::string& removed) {
-           return http::equals_ignoring_case(removed, name);
-         });
-}
-
 }  // namespace
 
 bool SiteConditions::Value::fits(std::string_view value) const {
@@ -76,31 +66,6 @@ bool SiteConditions::fit(const SiteRequest& request) const {
   };
   return std::ranges::all_of(headers_, has_header) &&
          std::ranges::all_of(parameters_, has_parameter);
-}
-
-HeaderChange::HeaderChange(const HeaderChangeConfig& of_rule,
-                           const HeaderChangeConfig& of_backend) {
-  const auto put = [&](const HeaderList& headers, const HeaderChangeConfig* later) {
-    for (const auto& [name, value] : headers) {
-      if (later == nullptr || !names(*later, name))
-        lines_.append(name).append(": ").append(value).append("\r\n");
-    }
-  };
-  put(of_rule.set, &of_backend);
-  put(of_rule.add, &of_backend);
-  put(of_backend.set, nullptr);
-  put(of_backend.add, nullptr);
-  for (const HeaderChangeConfig* change : {&of_rule, &of_backend}) {
-    for (const auto& [name, value] : change->set)
-      dropped_.push_back(name);
-    dropped_.insert(dropped_.end(), change->remove.begin(), change->remove.end());
-  }
-}
-
-bool HeaderChange::drops(std::string_view name) const {
-  return std::ranges::any_of(dropped_, [&](const std::string& dropped) {
-    return http::equals_ignoring_case(dropped, name);
-  });
 }
 
 const SiteBackend* SiteRoute::choose(double draw) const {

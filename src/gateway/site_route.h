@@ -12,6 +12,7 @@
 #include "api/route_pattern.h"
 #include "base/error.h"
 #include "gateway/backend.h"
+#include "gateway/header_edits.h"
 #include "gateway/route_config.h"
 #include "http/parser.h"
 
@@ -54,33 +55,13 @@ class SiteConditions {
   std::vector<Value> parameters_;
 };
 
-/// The changes of headers that a rule and a backend ask for, the rule's first.
-class HeaderChange {
- public:
-  HeaderChange() = default;
-
-  HeaderChange(const HeaderChangeConfig& of_rule, const HeaderChangeConfig& of_backend);
-
-  /// Whether a header of this name does not stay as it came.
-  [[nodiscard]] bool drops(std::string_view name) const;
-
-  /// Lines of those that come in their place or beside them, each with its end.
-  [[nodiscard]] const std::string& lines() const { return lines_; }
-
-  [[nodiscard]] bool empty() const { return dropped_.empty() && lines_.empty(); }
-
- private:
-  std::vector<std::string> dropped_;
-  std::string lines_;
-};
-
 /// A backend of a route, and what is changed in requests that go there and in the replies.
 struct SiteBackend {
   Backend backend;
   /// Why it cannot be asked; empty: it can.
   std::string problem = {};
-  HeaderChange request = {};
-  HeaderChange reply = {};
+  HeaderEdits request = {};
+  HeaderEdits reply = {};
   RewriteConfig rewrite = {};
 };
 
@@ -90,7 +71,7 @@ struct SiteRoute {
   std::vector<SiteBackend> backends;
   RouteAccess access = RouteAccess::kEverybody;
   std::optional<RedirectConfig> redirect = std::nullopt;
-  HeaderChange redirect_reply = {};
+  HeaderEdits redirect_reply = {};
   /// Of a whole request, and of each time that a backend is asked; 0: no end of their own.
   std::chrono::milliseconds request_time{0};
   std::chrono::milliseconds backend_time{0};

@@ -175,13 +175,13 @@ TEST(LocationOf, LeavesOutThePortThatTheSchemeHas) {
       "http://b.com/z/y?q=1");
 }
 
-TEST(HeaderChange, TheBackendsComesAfterTheRules) {
-  const HeaderChange change({.set = {{"A", "1"}, {"B", "1"}}, .add = {{"C", "1"}}, .remove = {"D"}},
-                            {.set = {{"b", "2"}}, .add = {{"C", "2"}}, .remove = {"a"}});
-  EXPECT_EQ(change.lines(), "C: 1\r\nb: 2\r\nC: 2\r\n");
+TEST(HeaderEdits, TheLaterTakeAwayWhatTheFirstPutIn) {
+  const HeaderEdits edits({.set = {{"A", "1"}, {"B", "1"}}, .add = {{"C", "1"}}, .remove = {"D"}},
+                          {.set = {{"b", "2"}}, .add = {{"C", "2"}}, .remove = {"a"}});
+  EXPECT_EQ(edits.lines(), "C: 1\r\nb: 2\r\nC: 2\r\n");
   for (const char* name : {"a", "B", "d"})
-    EXPECT_TRUE(change.drops(name)) << name;
-  EXPECT_FALSE(change.drops("c"));
+    EXPECT_TRUE(edits.takes_away(name)) << name;
+  EXPECT_FALSE(edits.takes_away("c"));
 }
 
 TEST(SiteRoute, WeightsAreSharesOfTheRequests) {

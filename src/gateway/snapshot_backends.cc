@@ -153,14 +153,14 @@ Site::RoutePtr SnapshotBuilder::route_of(const RuleConfig& rule) {
   SiteRoute route{.backends = {},
                   .access = rule.access,
                   .redirect = rule.redirect,
-                  .redirect_reply = HeaderChange(rule.reply, {}),
+                  .redirect_reply = HeaderEdits(rule.reply),
                   .request_time = rule.request_time,
                   .backend_time = rule.backend_time};
   for (const RouteBackendConfig& config : rule.backends) {
     SiteBackend backend{.backend = backend_of(config.backend),
                         .problem = config.problem,
-                        .request = HeaderChange(rule.request, config.request),
-                        .reply = HeaderChange(rule.reply, config.reply)};
+                        .request = HeaderEdits(rule.request, config.request),
+                        .reply = HeaderEdits(rule.reply, config.reply)};
     if (config.rewrite) {
       backend.rewrite = *config.rewrite;
     } else if (rule.rewrite) {
