@@ -428,12 +428,13 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
     request.settle();
     if (reusable && !surplus) keep_upstream(request, endpoint);
   }
+  const HeaderChange* change = change_of_reply(request);
   const RelayedHead relayed{.head = head,
                             .framing = body.framing(),
                             .keep_alive = request.keep_alive,
                             .own_headers = own_headers_,
                             .tells_limits = request.site_route != nullptr,
-                            .change = change_of_reply(request)};
+                            .change = change};
   request.note_sent(first.size());
   const auto sent = client_.begin(relayed, first, body.done());
   if (sent != Downstream::Sent::kAll && !co_await taken(sent)) {

@@ -185,7 +185,8 @@ SteadyTime Exchange::end_of_attempt() const {
                   attempt_end_.value_or(SteadyTime::max()));
 }
 
-/// What the route changes in the reply, which it is told to the client with; null: nothing.
+/// What the route changes in the reply; null: nothing. Adds its lines to own_headers_, so it comes
+/// before who looks at those.
 const HeaderChange* Exchange::change_of_reply(const Request& request) {
   if (request.site_backend == nullptr || request.site_backend->reply.empty()) return nullptr;
   own_headers_.append(request.site_backend->reply.lines());

@@ -35,13 +35,14 @@ Task<Exchange::Attempt> Exchange::tunnel(Request& request, std::string_view rece
   if (!client) co_return Attempt::kMalformed;  // It was not asked for another protocol.
   request.status = worker_.response_head().status;
   request.keep_alive = false;
+  const HeaderChange* change = change_of_reply(request);
   std::string to_client;
   write_switch_head(to_client, {.head = worker_.response_head(),
                                 .framing = ReplyFraming::kAsReceived,
                                 .keep_alive = false,
                                 .own_headers = own_headers_,
                                 .tells_limits = true,
-                                .change = change_of_reply(request)});
+                                .change = change});
   to_client.append(received);
   const std::string to_upstream(client->received);
   request.settle();
