@@ -28,7 +28,8 @@ Result<RoutePattern> RoutePattern::compile(const std::string& text) {
 }
 
 bool RoutePattern::fits(std::string_view text) const {
-  return RE2::FullMatch({text.data(), text.size()}, compiled_->expression);
+  return text.size() <= kTextBytesMax &&
+         RE2::FullMatch({text.data(), text.size()}, compiled_->expression);
 }
 
 }  // namespace insula::api

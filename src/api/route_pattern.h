@@ -9,14 +9,16 @@
 
 namespace insula::api {
 
-/// A regular expression of a route, which a path, a header or a parameter fits as a whole.
+/// A regular expression of a route, which a path, a header or a parameter fits as a whole. What is
+/// longer than kTextBytesMax fits none: many expressions may have to be tried.
 ///
 /// Cost: linear in the text; an expression takes at most kBytesMax of memory. Copies share it.
 /// Threads: may be used by all at once.
 /// Spec: RE2's syntax.
 class RoutePattern {
  public:
-  static constexpr std::size_t kBytesMax = 256U << 10U;
+  static constexpr std::size_t kBytesMax = 32U << 10U;
+  static constexpr std::size_t kTextBytesMax = 4U << 10U;
 
   /// Errors: kInvalid, with what is wrong with it.
   [[nodiscard]] static Result<RoutePattern> compile(const std::string& text);

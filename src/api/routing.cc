@@ -56,7 +56,8 @@ void resolve(const Gateway& gateway,
   if (listener.allowed_routes && !listener.allowed_routes->kinds.empty()) {
     served.takes_routes = false;
     for (const RouteGroupKind& kind : listener.allowed_routes->kinds) {
-      if (kind.group == kGatewayGroup && kind.kind == kRouteKind) {
+      if (kind.group.value_or(std::string(kGatewayGroup)) == kGatewayGroup &&
+          kind.kind == kRouteKind) {
         served.takes_routes = true;
       } else {
         served.resolved = refused("InvalidRouteKinds",
@@ -128,6 +129,38 @@ std::vector<std::string> hosts_at(const Listener& listener, const HTTPRoute& rou
   return hosts;
 }
 
+/// What one or more routes want to be compared with each request.
+struct RouteLoad {
+  std::size_t routes = 0;
+  std::size_t matches = 0;
+  std::size_t expressions = 0;
+
+  [[nodiscard]] bool is_too_much() const {
+    return routes > kRoutesOfTenantMax || matches > kMatchesOfTenantMax ||
+           expressions > kExpressionsOfTenantMax;
+  }
+
+  [[nodiscard]] RouteLoad operator+(const RouteLoad& other) const {
+    return {routes + other.routes, matches + other.matches, expressions + other.expressions};
+  }
+};
+
+RouteLoad load_of(const HTTPRoute& route) {
+  constexpr std::string_view kExpression = "RegularExpression";
+  RouteLoad load{.routes = 1};
+  for (const HTTPRouteRule& rule : route.spec.rules) {
+    for (const HTTPRouteMatch& match : rule.matches) {
+      ++load.matches;
+      if (match.path && match.path->type == kExpression) ++load.expressions;
+      for (const HTTPHeaderMatch& header : match.headers)
+        if (header.type == kExpression) ++load.expressions;
+      for (const HTTPQueryParamMatch& parameter : match.query_params)
+        if (parameter.type == kExpression) ++load.expressions;
+    }
+  }
+  return load;
+}
+
 /// Puts the parts together.
 class Decision {
  public:
@@ -187,7 +220,8 @@ class Decision {
       AttachedRoute attached{.route = route, .tenant = std::string(owner->second)};
       const Verdict supported = judge_support(*route);
       for (const ParentReference& parent : route->spec.parent_refs) {
-        if (parent.group.value_or("") != kGatewayGroup || parent.kind.value_or("") != "Gateway")
+        if (parent.group.value_or(std::string(kGatewayGroup)) != kGatewayGroup ||
+            parent.kind.value_or("Gateway") != "Gateway")
           continue;
         const auto found =
             by_name_.find({parent.namespace_.value_or(route->metadata.namespace_), parent.name});
@@ -201,6 +235,30 @@ class Decision {
     }
     std::ranges::sort(routing_.routes, {},
                       [](const AttachedRoute& one) { return ClaimAge(one.route->metadata); });
+    std::map<std::string_view, RouteLoad> loads;  // by tenant
+    for (AttachedRoute& one : routing_.routes) {
+      if (!one.tenant.empty()) bound(one, loads[one.tenant]);
+    }
+  }
+
+  /// Refuses the route when it is too much beside what is served of its tenant.
+  static void bound(AttachedRoute& route, RouteLoad& load) {
+    if (std::ranges::none_of(route.parents,
+                             [](const RouteParent& one) { return one.accepted.good; }))
+      return;
+    const RouteLoad together = load + load_of(*route.route);
+    if (!together.is_too_much()) {
+      load = together;
+      return;
+    }
+    for (RouteParent& parent : route.parents) {
+      if (parent.accepted)
+        parent.accepted = refused(
+            "TooManyRoutes",
+            fmt::format("of a tenant {} HTTPRoutes are served, with {} matches and {} regular "
+                        "expressions together",
+                        kRoutesOfTenantMax, kMatchesOfTenantMax, kExpressionsOfTenantMax));
+    }
   }
 
   /// Finds the listeners that take the route, and its hosts at each.

@@ -25,6 +25,12 @@ inline constexpr std::string_view kGatewayController = "insula.dev/gateway";
 /// The GatewayClass that a platform has from the start.
 inline constexpr const char* kGatewayClassName = "insula";
 
+/// What of a tenant's HTTPRoutes is served, the oldest first: a request may have to be compared
+/// with all that is for its path, and others wait meanwhile.
+inline constexpr std::size_t kRoutesOfTenantMax = 200;
+inline constexpr std::size_t kMatchesOfTenantMax = 2000;
+inline constexpr std::size_t kExpressionsOfTenantMax = 64;
+
 /// Where the gateway listens, and what it speaks there.
 struct GatewayEntrance {
   std::vector<std::int32_t> ports;

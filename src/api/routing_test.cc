@@ -279,6 +279,26 @@ TEST_F(RoutingTest, WhatTheGatewayCannotDoIsNotAccepted) {
   EXPECT_FALSE(decide_routing(objects_).routes[0].is_served());
 }
 
+TEST_F(RoutingTest, ATenantHasSoManyRoutesAndExpressions) {
+  gateway("a", "{name: x, port: 8080, protocol: HTTP}");
+  const auto add = [&](const std::string& name, std::size_t expressions) {
+    std::string matches;
+    for (std::size_t i = 0; i < expressions; ++i)
+      matches += "{path: {type: RegularExpression, value: /" + std::to_string(i) + "}}, ";
+    route("a", name, "hostnames: [a.com], rules: [{matches: [" + matches + "]}]", "{name: gw}");
+  };
+  add("first", 60);
+  add("over", 5);
+  add("last", 4);
+  EXPECT_THAT(decided(), ElementsAre("first: Accepted a.com", "over: TooManyRoutes a.com",
+                                     "last: Accepted a.com"));
+  objects_.routes.clear();
+  for (std::size_t i = 0; i <= kRoutesOfTenantMax; ++i)
+    add("r" + std::to_string(i), 0);
+  EXPECT_EQ(decided()[kRoutesOfTenantMax - 1].substr(0, 14), "r199: Accepted");
+  EXPECT_EQ(decided()[kRoutesOfTenantMax].substr(0, 19), "r200: TooManyRoutes");
+}
+
 TEST_F(RoutingTest, BackendsAreServicesThatMayBeReferredTo) {
   Service service;
   service.metadata.name = "web";

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "base/error.h"
-#include "gateway/filter.h"
 #include "gateway/edge_config.h"
+#include "gateway/filter.h"
 #include "gateway/header_edits.h"
 
 namespace insula::gateway {

@@ -416,7 +416,7 @@ TEST(PlatformWatch, KeepsTheLastGoodPricesWhileTheConfigMapIsWrong) {
   const PriceList saved{.currency = "USD", .models = {{"m", {1, 1, 1}}}};
   PlatformWatch watch(api, registry,
                       {.tenants = {}, .api_keys = {}, .builtin_keys = {}, .prices = saved},
-                      std::nullopt, {});
+                      std::nullopt, {}, {});
   const auto refused = [&] { return registry.gauge("insula_gateway_prices_refused", "").value(); };
   const auto scenario = [&]() -> Task<> {
     api::Namespace system;
@@ -450,7 +450,7 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
   Loop loop;
   client::testing::FakeApi api(system_clock());
   MetricsRegistry registry;
-  PlatformWatch watch(api, registry, {}, std::nullopt, {});
+  PlatformWatch watch(api, registry, {}, std::nullopt, {}, {});
   const auto scenario = [&]() -> Task<> {
     watch.start();
     EXPECT_THAT((co_await watch.next()).tenants, IsEmpty());
@@ -477,7 +477,7 @@ TEST(PlatformWatch, FollowsChangesAndSkipsThoseThatChangeNothing) {
 /// that it names.
 GatewayConfig first_config(client::testing::FakeApi& api, Loop& loop) {
   MetricsRegistry registry;
-  PlatformWatch watch(api, registry, {}, std::nullopt, {});
+  PlatformWatch watch(api, registry, {}, std::nullopt, {}, {});
   GatewayConfig config;
   const auto scenario = [&]() -> Task<> {
     api::Tenant with_issuer = tenant("default");

@@ -47,6 +47,11 @@ Result<std::vector<SiteConditions::Value>> SiteConditions::values_of(
 
 Result<SiteConditions> SiteConditions::make(const MatchConfig& match) {
   SiteConditions conditions;
+  conditions.kind_ = match.kind;
+  conditions.path_ = match.path;
+  if (match.kind == PathKind::kPattern) {
+    INSULA_TRY(conditions.pattern_, api::RoutePattern::compile(match.path));
+  }
   conditions.method_ = match.method;
   INSULA_TRY(conditions.headers_, values_of(match.headers));
   INSULA_TRY(conditions.parameters_, values_of(match.parameters));

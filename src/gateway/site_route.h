@@ -26,17 +26,22 @@ struct SiteRequest {
   const http::RequestHead* head = nullptr;  // null: it has no headers
 };
 
-/// What a request must have beside its path.
+/// What a request must be like. Shared by the sites of all hosts that it holds for.
 class SiteConditions {
  public:
   /// Errors: kInvalid, of an expression.
   [[nodiscard]] static Result<SiteConditions> make(const MatchConfig& match);
 
+  /// Whether the request has what it must have beside its path.
   [[nodiscard]] bool fit(const SiteRequest& request) const;
 
-  [[nodiscard]] bool empty() const {
-    return method_.empty() && headers_.empty() && parameters_.empty();
-  }
+  [[nodiscard]] PathKind kind() const { return kind_; }
+
+  /// Of a prefix or an exact path.
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  /// Requires: kind() is kPattern.
+  [[nodiscard]] bool fits_path(std::string_view path) const { return pattern_->fits(path); }
 
  private:
   struct Value {
@@ -50,6 +55,9 @@ class SiteConditions {
   [[nodiscard]] static Result<std::vector<Value>> values_of(
       const std::vector<ValueMatchConfig>& matches);
 
+  PathKind kind_ = PathKind::kPrefix;
+  std::string path_;
+  std::optional<api::RoutePattern> pattern_;
   std::string method_;
   std::vector<Value> headers_;
   std::vector<Value> parameters_;

@@ -16,20 +16,18 @@ std::string_view next_segment(std::string_view& path) {
 }  // namespace
 
 void Site::add(std::string_view path, bool exact, RoutePtr route) {
-  add_entry(path, exact, {.route = std::move(route), .conditions = {}});
+  add_entry(path, exact, {.route = std::move(route), .conditions = nullptr});
 }
 
-Result<> Site::add(const MatchConfig& match, RoutePtr route) {
-  INSULA_TRY(SiteConditions conditions, SiteConditions::make(match));
+void Site::add(ConditionsPtr conditions, RoutePtr route) {
+  const SiteConditions& match = *conditions;
   Entry entry{.route = std::move(route), .conditions = std::move(conditions)};
-  if (match.kind == PathKind::kPattern) {
-    INSULA_TRY(api::RoutePattern pattern, api::RoutePattern::compile(match.path));
+  if (match.kind() == PathKind::kPattern) {
     routes_.push_back(entry.route);
-    patterns_.push_back({std::move(pattern), std::move(entry)});
+    patterns_.push_back(std::move(entry));
   } else {
-    add_entry(match.path, match.kind == PathKind::kExact, std::move(entry));
+    add_entry(match.path(), match.kind() == PathKind::kExact, std::move(entry));
   }
-  return {};
 }
 
 void Site::add_entry(std::string_view path, bool exact, Entry entry) {
@@ -54,8 +52,9 @@ void Site::add_entry(std::string_view path, bool exact, Entry entry) {
 }
 
 const SiteRoute* Site::first_fit(const Entries& entries, const SiteRequest& request) {
-  const auto found = std::ranges::find_if(
-      entries, [&](const Entry& entry) { return entry.conditions.fit(request); });
+  const auto found = std::ranges::find_if(entries, [&](const Entry& entry) {
+    return entry.conditions == nullptr || entry.conditions->fit(request);
+  });
   return found == entries.end() ? nullptr : found->route.get();
 }
 
@@ -64,8 +63,8 @@ std::optional<SiteMatch> Site::find(const SiteRequest& request) const {
     if (const SiteRoute* route = first_fit(exact->second, request))
       return SiteMatch{route, request.path.size()};
   }
-  for (const auto& [pattern, entry] : patterns_) {
-    if (pattern.fits(request.path) && entry.conditions.fit(request))
+  for (const Entry& entry : patterns_) {
+    if (entry.conditions->fits_path(request.path) && entry.conditions->fit(request))
       return SiteMatch{entry.route.get(), 0};
   }
   std::string_view path = request.path;

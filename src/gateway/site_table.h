@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "api/route_pattern.h"
-#include "base/error.h"
 #include "gateway/api_key.h"
 #include "gateway/config.h"
 #include "gateway/site_route.h"
@@ -45,8 +43,10 @@ class Site {
 
   void add(std::string_view path, bool exact, RoutePtr route);
 
-  /// Of an HTTPRoute. Errors: kInvalid, of an expression.
-  [[nodiscard]] Result<> add(const MatchConfig& match, RoutePtr route);
+  using ConditionsPtr = std::shared_ptr<const SiteConditions>;
+
+  /// Of an HTTPRoute.
+  void add(ConditionsPtr conditions, RoutePtr route);
 
   /// Nothing: none.
   [[nodiscard]] std::optional<SiteMatch> find(const SiteRequest& request) const;
@@ -62,15 +62,10 @@ class Site {
 
   struct Entry {
     RoutePtr route;
-    SiteConditions conditions;
+    ConditionsPtr conditions;  // null: none
   };
 
   using Entries = std::vector<Entry>;
-
-  struct PatternEntry {
-    api::RoutePattern pattern;
-    Entry entry;
-  };
 
   /// A place in the tree of prefixes.
   struct Node {
@@ -87,7 +82,7 @@ class Site {
   const Tenant* owner_;
   std::vector<RoutePtr> routes_;
   ByText<Entries> exact_;
-  std::vector<PatternEntry> patterns_;
+  Entries patterns_;
   std::vector<Node> nodes_{1};
 };
 

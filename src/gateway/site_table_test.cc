@@ -17,6 +17,12 @@ Site::RoutePtr to(std::string service) {
   return std::make_shared<const SiteRoute>(std::move(route));
 }
 
+void add_to(Site& site, const MatchConfig& match, std::string name) {
+  auto conditions = SiteConditions::make(match);
+  ASSERT_TRUE(conditions) << conditions.error().message();
+  site.add(std::make_shared<const SiteConditions>(*std::move(conditions)), to(std::move(name)));
+}
+
 std::string name_of(const std::optional<SiteMatch>& match) {
   return match ? match->route->backends[0].backend.service_host : "";
 }
@@ -83,8 +89,8 @@ http::RequestHead head_of(std::initializer_list<http::Field> fields) {
 TEST(Site, OfMatchesForOnePathTheFirstThatFitsCounts) {
   const Tenant owner;
   Site site(owner);
-  const auto add = [&](MatchConfig match, std::string name) {
-    ASSERT_TRUE(site.add(match, to(std::move(name))));
+  const auto add = [&](const MatchConfig& match, std::string name) {
+    add_to(site, match, std::move(name));
   };
   add({.path = "/a", .method = "POST"}, "post");
   add({.path = "/a", .headers = {{"X-Team", "blue"}}}, "blue");
@@ -111,7 +117,7 @@ TEST(Site, OfMatchesForOnePathTheFirstThatFitsCounts) {
 TEST(Site, ARepeatedHeaderIsOneValue) {
   const Tenant owner;
   Site site(owner);
-  ASSERT_TRUE(site.add({.headers = {{"a", "1,2"}}}, to("both")));
+  add_to(site, {.headers = {{"a", "1,2"}}}, "both");
   const http::RequestHead head = head_of({{"a", "1"}, {"A", "2"}});
   EXPECT_EQ(name_of(site.find({.method = "GET", .path = "/", .query = {}, .head = &head})), "both");
 }
@@ -119,10 +125,10 @@ TEST(Site, ARepeatedHeaderIsOneValue) {
 TEST(Site, ExpressionsAreBetweenExactPathsAndPrefixes) {
   const Tenant owner;
   Site site(owner);
-  ASSERT_TRUE(site.add({.kind = PathKind::kPattern, .path = "/v[0-9]+/.*"}, to("pattern")));
-  ASSERT_TRUE(site.add({.path = "/v1/longer/prefix"}, to("prefix")));
-  ASSERT_TRUE(site.add({.kind = PathKind::kExact, .path = "/v1/a"}, to("exact")));
-  EXPECT_FALSE(site.add({.kind = PathKind::kPattern, .path = "("}, to("broken")));
+  add_to(site, {.kind = PathKind::kPattern, .path = "/v[0-9]+/.*"}, "pattern");
+  add_to(site, {.path = "/v1/longer/prefix"}, "prefix");
+  add_to(site, {.kind = PathKind::kExact, .path = "/v1/a"}, "exact");
+  EXPECT_FALSE(SiteConditions::make({.kind = PathKind::kPattern, .path = "("}));
   const auto find = [&](std::string_view path) {
     return name_of(site.find({.method = "GET", .path = path, .query = {}}));
   };
@@ -131,6 +137,9 @@ TEST(Site, ExpressionsAreBetweenExactPathsAndPrefixes) {
   // It must fit the whole path.
   EXPECT_EQ(find("/x/v1/longer"), "");
   EXPECT_EQ(find("/v/longer"), "");
+  const std::string longest = "/v1/" + std::string(api::RoutePattern::kTextBytesMax - 4, 'a');
+  EXPECT_EQ(find(longest), "pattern");
+  EXPECT_EQ(find(longest + "a"), "");
 }
 
 TEST(ChangedPath, ReplacesAllOrThePrefix) {

@@ -210,6 +210,8 @@ class SnapshotBuilder {
   void add_sites(Snapshot& snapshot, const GatewayConfig& config);
   [[nodiscard]] Site::RoutePtr route_of(const PathConfig& path);
   [[nodiscard]] Site::RoutePtr route_of(const RuleConfig& rule);
+  [[nodiscard]] Site::ConditionsPtr conditions_of(const RuleConfig& rule,
+                                                  const MatchConfig& match) const;
   /// `owner` names the files: a tenant's name; `key.` and an id; `model.`, a tenant and the model.
   [[nodiscard]] Limits limits_of(const std::string& owner,
                                  const LimitConfig& asked,

@@ -171,23 +171,38 @@ Site::RoutePtr SnapshotBuilder::route_of(const RuleConfig& rule) {
   return std::make_shared<const SiteRoute>(std::move(route));
 }
 
+/// nullptr, and logged: it cannot be used.
+Site::ConditionsPtr SnapshotBuilder::conditions_of(const RuleConfig& rule,
+                                                   const MatchConfig& match) const {
+  auto made = SiteConditions::make(match);
+  if (made) return std::make_shared<const SiteConditions>(*std::move(made));
+  log_.error("match of a route not served", "route", rule.name, "err", made.error());
+  return nullptr;
+}
+
 /// Those of tenants that have no route themselves are left out. Requires: the tenants are there.
 void SnapshotBuilder::add_sites(Snapshot& snapshot, const GatewayConfig& config) {
-  std::vector<Site::RoutePtr> rules;
+  struct Rule {
+    Site::RoutePtr route;
+    std::vector<Site::ConditionsPtr> matches;  // null: cannot be used
+  };
+
+  std::vector<Rule> rules;
   rules.reserve(config.rules.size());
-  for (const RuleConfig& rule : config.rules)
-    rules.push_back(route_of(rule));
+  for (const RuleConfig& rule : config.rules) {
+    Rule& made = rules.emplace_back(route_of(rule));
+    for (const MatchConfig& match : rule.matches)
+      made.matches.push_back(conditions_of(rule, match));
+  }
   for (const SiteConfig& site_config : config.sites) {
     const Tenant* owner =
         site_config.tenant.empty() ? &snapshot.platform : snapshot.find(site_config.tenant);
     if (owner == nullptr) continue;
     Site site(*owner);
     for (const auto& [rule, match] : site_config.matches) {
-      if (rule >= rules.size() || match >= config.rules[rule].matches.size()) continue;
-      if (const auto added = site.add(config.rules[rule].matches[match], rules[rule]); !added) {
-        log_.error("match of a route not served", "route", config.rules[rule].name, "err",
-                   added.error());
-      }
+      if (rule >= rules.size() || match >= rules[rule].matches.size()) continue;
+      if (rules[rule].matches[match] != nullptr)
+        site.add(rules[rule].matches[match], rules[rule].route);
     }
     for (const PathConfig& path : site_config.paths)
       site.add(path.path, path.exact, route_of(path));
