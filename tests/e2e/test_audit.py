@@ -42,6 +42,8 @@ class Audit(unittest.TestCase):
         cls.addClassCleanup(cls.platform.stop)
         cls.log = Path(cls.platform.data_dir) / "audit/audit.log"
         cls.platform.kubectl("create", "namespace", "audited")
+        eventually(lambda: cls.platform.kubectl("get", "serviceaccount", "default", "-n", "audited",
+                                                check=False).returncode == 0, message="an account for pods")
 
     def find(self, verb, resource, name, stage="ResponseComplete", log=None):
         """The newest event of that kind, once it is there."""
@@ -133,22 +135,27 @@ class AuditFlags(unittest.TestCase):
         platform = Platform("--runtime=process", f"--audit-log={log}", "--audit-log-maxsize=1",
                             "--audit-log-maxbackup=1")
         with platform:
-            for i in range(3):
-                # Names in long URLs fill a megabyte soon.
-                platform.kubectl("get", "--raw", "/api/v1/namespaces/default/pods?labelSelector=" + "x" * 30_000)
-            eventually(lambda: log.stat().st_size > 50_000, message="long events")
-            while not Path(f"{log}.1").exists():
-                platform.kubectl("get", "--raw", "/api/v1/namespaces/default/pods?labelSelector=" + "y" * 50_000)
-            # Nothing can be moved there, and so nothing more be written when the file is full.
+            api = platform.api()
+            # Long URLs fill a megabyte soon.
+            long = "/api/v1/namespaces/default/pods?limit=1&x=" + "y" * 15_000
+
+            def rotated():
+                api.request("GET", long)
+                return Path(f"{log}.1").exists()
+            eventually(rotated, message="a second file")
+            self.assertLessEqual(Path(f"{log}.1").stat().st_size, 1 << 20)
+            # Nothing can be moved there now, and so nothing more be written once the file is full.
             Path(f"{log}.1").unlink()
             Path(f"{log}.1").mkdir()
             (Path(f"{log}.1") / "x").touch()
 
             def lost():
-                platform.kubectl("get", "--raw", "/api/v1/namespaces/default/pods?labelSelector=" + "z" * 50_000)
-                metrics = platform.kubectl("get", "--raw", "/metrics").stdout
+                self.assertEqual(api.request("GET", long).status, 200)
+                metrics = api.request("GET", "/metrics").body.decode()
                 return int(re.search(r'apiserver_audit_error_total\{plugin="log"\} (\d+)', metrics)[1]) > 0
             eventually(lost, message="events that could not be written")
+            self.assertLessEqual(log.stat().st_size, 1 << 20)
+            api.close()
             platform.kubectl("create", "namespace", "still-works")
 
     def test_mistakes_are_told_before_anything_starts(self):
