@@ -216,9 +216,10 @@ Result<OidcVerifier::Identity> OidcVerifier::identity_of(std::string_view token,
     return refuse(
         fmt::format("authenticator for issuer \"{}\" is not initialized", options_.issuer));
   }
-  if (jose::check_signature(jws, header, keys_->keys) != jose::SignatureCheck::kGood) {
-    // The key may be newer than those that are known.
-    options_.keys->ask();
+  const jose::SignatureCheck signature = jose::check_signature(jws, header, keys_->keys);
+  if (signature != jose::SignatureCheck::kGood) {
+    // The key may be newer than those that are known, but not when it is one of them.
+    if (signature == jose::SignatureCheck::kNoKey || header.key_id.empty()) options_.keys->ask();
     return refuse_token("failed to verify signature: failed to verify id token signature");
   }
   INSULA_TRY(const json::Value claims, claims_of(jws));
