@@ -31,7 +31,7 @@ rules:
   - group: ""
     resources: [nodes/status, pods/status, events]
 - level: None
-  nonResourceURLs: ["/healthz*", "/livez*", "/readyz*", "/version", "/metrics*", "/openapi*", "/api", "/api/*", "/apis", "/apis/*"]
+  nonResourceURLs: ["/healthz*", "/livez*", "/readyz*", "/version", "/metrics*", "/openapi*", "/api", "/api/*", "/apis", "/apis/*", "/openid/*", "/.well-known/*"]
 - level: Metadata
 )";
 

@@ -167,6 +167,8 @@ TEST(AuditPolicy, TheStandardOneSaysWhoDidWhatAndLeavesTheNodesRoutineOut) {
   EXPECT_EQ(level_of(rules, "DELETE", "/api/v1/namespaces/a/pods/x", node), AuditLevel::kMetadata);
   EXPECT_EQ(level_of(rules, "PUT", lease), AuditLevel::kMetadata);
   EXPECT_EQ(level_of(rules, "GET", "/readyz"), AuditLevel::kNone);
+  // The gateway asks for it every few minutes.
+  EXPECT_EQ(level_of(rules, "GET", "/openid/v1/jwks"), AuditLevel::kNone);
   EXPECT_EQ(level_of(rules, "GET", "/api/v1/namespaces/a/secrets/s"), AuditLevel::kMetadata);
 }
 

@@ -78,6 +78,11 @@ Result<> AuditFlags::prepare(const Layout& layout, Account control) const {
   if (!enabled()) return {};
   if (!policy_file.empty()) {
     INSULA_TRY(const std::string text, read_file(policy_file));
+    // A pipe can be read but once, and check() has done so.
+    if (auto parsed = apiserver::AuditPolicy::parse(text); !parsed) {
+      return std::unexpected(std::move(parsed).error().in(
+          fmt::format("--audit-policy {}: must be a file", policy_file)));
+    }
     INSULA_TRY_VOID(write_file(policy_copy(layout), text, 0600, control));
   }
   if (log_file.empty()) return make_directory(layout.audit(), 0700, control);

@@ -155,6 +155,7 @@ class AuditFlags(unittest.TestCase):
                 return int(re.search(r'apiserver_audit_error_total\{plugin="log"\} (\d+)', metrics)[1]) > 0
             eventually(lost, message="events that could not be written")
             self.assertLessEqual(log.stat().st_size, 1 << 20)
+            api.close()
             platform.kubectl("create", "namespace", "still-works")
 
     def test_mistakes_are_told_before_anything_starts(self):
