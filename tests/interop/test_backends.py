@@ -49,7 +49,8 @@ def model_objects():
     container = {
         "name": "server", "image": "local/llama-cpp",
         "args": ["--model", str(MODEL), "--model_alias", "smollm2", "--host", "$(POD_IP)", "--port", "8001", "--n_ctx", "1024",
-                 "--n_threads", "2"],
+                 # Its threads wait for each other busily: on a loaded machine two take minutes for what one does in a second.
+                 "--n_threads", "1", "--n_threads_batch", "1"],
         "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
         "ports": [{"name": "http", "containerPort": 8001}],
         "readinessProbe": {"httpGet": {"path": "/v1/models", "port": "http"}, "periodSeconds": 1},
