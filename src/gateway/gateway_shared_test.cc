@@ -83,7 +83,10 @@ class GatewaySharedTest : public GatewayTest {
 
   void be_member(std::string_view member) {
     const auto signer = jose::JwsSigner::from_private_pem(keys_.private_pem).value();
-    credential_ = mint_token(signer, {.tenant = "alpha", .subject = std::string(member)},
+    credential_ = mint_token(signer,
+                             {.tenant = "alpha",
+                              .tenant_uid = config_.tenants[0].uid,
+                              .subject = std::string(member)},
                              system_clock().wall())
                       .value();
   }
@@ -104,6 +107,7 @@ TEST_F(GatewaySharedTest, TwoGatewaysServeALimitOfRequestsTogether) {
   EXPECT_EQ(use_up(kChat), 20);
   EXPECT_EQ(last_.status, 429);
   EXPECT_THAT(last_.body, HasSubstr("rate limit of 20 requests per hour is reached"));
+  EXPECT_THAT(last_.body, HasSubstr(R"("code":"rate_limit_exceeded")"));
 }
 
 TEST_F(GatewaySharedTest, TwoGatewaysServeALimitOfTokensTogether) {
@@ -156,13 +160,13 @@ TEST_F(GatewaySharedTest, TwoGatewaysHoldEachMemberToItsLimitsTogether) {
   be_member("ann");
   EXPECT_EQ(use_up(kChat), 12);
   EXPECT_EQ(last_.status, 429);
-  EXPECT_THAT(last_.body, HasSubstr("the member's rate limit of 12 requests per hour is reached"));
+  EXPECT_THAT(last_.body, HasSubstr("this member's rate limit of 12 requests per hour is reached"));
   // A request of kStream reserves 29 tokens and uses 8.
   be_member("bob");
   const int served = use_up(kStream);
   EXPECT_LE(served * 8, 80);
   EXPECT_GE(served * 8 + 29, 80);
-  EXPECT_THAT(last_.body, HasSubstr("the member's budget of 80 tokens per day"));
+  EXPECT_THAT(last_.body, HasSubstr("this member's budget of 80 tokens per day"));
   // The next process says what it has used before anything is lent.
   gateway_.reset();
   start({model.address});
@@ -183,7 +187,7 @@ TEST_F(GatewaySharedTest, ATenantThatIsMadeAnewHasBudgetsOfItsOwn) {
   start_both(model);
   be_member("ann");
   const int members = use_up(kStream);
-  EXPECT_THAT(last_.body, HasSubstr("the member's budget"));
+  EXPECT_THAT(last_.body, HasSubstr("this member's budget"));
   credential_ = key_of("alphaalpha");
   EXPECT_GT(use_up(kStream), 0);
   EXPECT_THAT(last_.body, HasSubstr("the tenant's budget"));
@@ -192,7 +196,7 @@ TEST_F(GatewaySharedTest, ATenantThatIsMadeAnewHasBudgetsOfItsOwn) {
   ASSERT_TRUE(wait(other_->apply(config_)));
   be_member("ann");
   EXPECT_EQ(use_up(kStream), members);
-  EXPECT_THAT(last_.body, HasSubstr("the member's budget"));
+  EXPECT_THAT(last_.body, HasSubstr("this member's budget"));
   credential_ = key_of("alphaalpha");
   EXPECT_GT(use_up(kStream), 0);
 }

@@ -184,8 +184,10 @@ class SharedLimit {
   /// The answer to that.
   void settle(const LimitDemand& demand, const LimitLoan& loan, SteadyTime now);
 
-  /// Nothing of it is in use or held, and the store knows that.
-  [[nodiscard]] bool is_over() const { return held_ == 0 && reported_ == 0 && counted_() == 0; }
+  /// Nothing of it is in use, held or asked for, and the store knows that.
+  [[nodiscard]] bool is_over() const {
+    return held_ == 0 && reported_ == 0 && needed_ == 0 && counted_() == 0;
+  }
 
   /// Whether it is to be asked for again soon.
   [[nodiscard]] bool is_busy() const { return busy_; }

@@ -10,9 +10,11 @@
 #include <gtest/gtest.h>
 
 #include "gateway/limit_replica.h"
+#include "gateway/rate_window.h"
 #include "gateway/shared_budget.h"
 #include "gateway/shared_windows.h"
 #include "gateway/testing/model_limit_store.h"
+#include "gateway/token_window.h"
 #include "testing/fake_clock.h"
 #include "testing/temp_dir.h"
 

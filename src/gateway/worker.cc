@@ -213,14 +213,27 @@ void Worker::log_return(const Endpoint& endpoint) {
 
 void Worker::append_request_id(std::string& out) {
   // splitmix64 from a random seed: unique, and cheaper than asking the kernel for each request.
-  out.append("req_");
-  id_state_ += 0x9e3779b97f4a7c15U;
-  std::uint64_t z = id_state_;
-  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-  z ^= z >> 31U;
-  for (int shift = 60; shift >= 0; shift -= 4)
-    out += kHexDigits[z >> static_cast<unsigned>(shift) & 15U];
+  const auto next = [this] {
+    id_state_ += 0x9e3779b97f4a7c15U;
+    std::uint64_t z = id_state_;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31U);
+  };
+  const std::uint64_t version = (next() & ~std::uint64_t{0xf000}) | 0x4000U;
+  const std::uint64_t variant = (next() & ~(std::uint64_t{3} << 62U)) | std::uint64_t{1} << 63U;
+  constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  constexpr unsigned kDigitsOfWord = 16;
+  unsigned digit = 0;
+  for (const char place : kForm) {
+    if (place == '-') {
+      out += place;
+      continue;
+    }
+    const std::uint64_t word = digit < kDigitsOfWord ? version : variant;
+    out += kHexDigits[word >> 4U * (kDigitsOfWord - 1 - digit % kDigitsOfWord) & 15U];
+    ++digit;
+  }
 }
 
 }  // namespace insula::gateway

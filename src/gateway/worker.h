@@ -165,7 +165,8 @@ class Worker {
   /// Counts that a provider does not take the platform's credential; says so like log_failure().
   void log_refused_by_provider(const Request& request, int status);
 
-  /// Appends a fresh request id.
+  /// Appends a fresh request id: a UUID, as some model servers refuse any other.
+  /// Spec: RFC 9562, version 4.
   void append_request_id(std::string& out);
 
  private:

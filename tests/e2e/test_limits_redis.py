@@ -153,7 +153,7 @@ class LimitsRedis(unittest.TestCase):
             for platform in platforms:
                 answer = use(platform)
         self.assertEqual((answer.status, served), (429, 10), answer)
-        self.assertIn("the member's rate limit of 10 requests per hour", answer.json()["error"]["message"])
+        self.assertIn("this member's rate limit of 10 requests per hour", answer.json()["error"]["message"])
         self.assertEqual(use(platforms[0], "bob").status, 200)
         # Whoever reads the store sees no name.
         fields = self.redis.cli("HKEYS", "insula:limits")
