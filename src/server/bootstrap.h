@@ -9,7 +9,8 @@
 namespace insula::server {
 
 /// What a platform has from its first moment on: the system namespaces, the key of the token
-/// issuer, and the IngressClass of the gateway. Whatever is there already is left as it is.
+/// issuer, the IngressClass of the gateway, the APIServices of what is served, and the range of
+/// Services' addresses. Whatever is there already is left as it is.
 Task<Result<>> bootstrap(client::Client& client);
 
 }  // namespace insula::server
