@@ -10,6 +10,7 @@
 #include "api/openapi_v2.h"
 #include "apiserver/bootstrap_policy.h"
 #include "apiserver/test_server.h"
+#include "json/write.h"
 
 namespace insula::apiserver {
 namespace {
@@ -379,6 +380,26 @@ TEST(ApiServer, RefusesStrangersInKubernetesWords) {
             "the namespace \"y\"");
   EXPECT_EQ(server.send("GET", "/metrics").status, 403);
   EXPECT_EQ(server.send("GET", "/apis").status, 200);
+}
+
+TEST(Deletion, LeavesTheDependentsOfTheOldestKindsUnlessItSaysOtherwise) {
+  TestServer server;
+  ASSERT_EQ(server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})").status, 201);
+  const std::string all = "/api/v1/namespaces/a/replicationcontrollers";
+  const auto finalizers_after = [&](const std::string& options) {
+    server.send("POST", all,
+                R"({"metadata":{"generateName":"r"},"spec":{"selector":{"app":"a"},"template":)"
+                R"({"metadata":{"labels":{"app":"a"}},"spec":{"containers":[{"name":"c",)"
+                R"("image":"i"}]}}}})");
+    const json::Value items = TestServer::parsed(server.send("GET", all))["items"];
+    const json::Value& last = items.as_array()->back();
+    const std::string one = all + "/" + std::string(last["metadata"]["name"].text());
+    return json::write(
+        TestServer::parsed(server.send("DELETE", one, options))["metadata"]["finalizers"]);
+  };
+  EXPECT_EQ(finalizers_after(""), R"(["orphan"])");
+  EXPECT_EQ(finalizers_after(R"({"propagationPolicy":"Foreground"})"), R"(["foregroundDeletion"])");
+  EXPECT_EQ(finalizers_after(R"({"propagationPolicy":"Background"})"), "null");
 }
 
 }  // namespace

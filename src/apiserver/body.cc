@@ -1,6 +1,7 @@
 #include "apiserver/body.h"
 
 #include "api/custom/custom_object.h"
+#include "api/custom/definition_protobuf.h"
 #include "api/gen/apiextensions_v1.h"
 #include "api/protobuf.h"
 #include "json/yaml.h"
@@ -9,9 +10,19 @@ namespace insula::apiserver {
 
 namespace {
 
-/// Custom objects have no protobuf form, and the schemas of their definitions none here.
-bool has_protobuf(const api::TypeInfo& type) {
-  return !api::is_custom(type) && &type != &api::type_of<api::CustomResourceDefinition>();
+Result<> read_protobuf(const api::TypeInfo& type, void* object, std::string_view body) {
+  // Custom objects have no protobuf form.
+  if (api::is_custom(type)) {
+    return fail(ErrorCode::kUnsupportedMedia,
+                "the body of the request was in an unknown format "
+                "(application/vnd.kubernetes.protobuf) - accepted media types include: "
+                "application/json, application/yaml");
+  }
+  if (&type == &api::type_of<api::CustomResourceDefinition>()) {
+    return api::decode_definition_protobuf(body,
+                                           *static_cast<api::CustomResourceDefinition*>(object));
+  }
+  return api::decode_protobuf(type, object, body);
 }
 
 }  // namespace
@@ -27,13 +38,7 @@ Result<Object> decode_body(const api::TypeInfo& type,
       INSULA_TRY_VOID(api::decode_json(type, object.get(), body, strictness, &report));
       return object;
     case BodyFormat::kProtobuf:
-      if (!has_protobuf(type)) {
-        return fail(ErrorCode::kUnsupportedMedia,
-                    "the body of the request was in an unknown format "
-                    "(application/vnd.kubernetes.protobuf) - accepted media types include: "
-                    "application/json, application/yaml");
-      }
-      INSULA_TRY_VOID(api::decode_protobuf(type, object.get(), body));
+      INSULA_TRY_VOID(read_protobuf(type, object.get(), body));
       return object;
     case BodyFormat::kYaml: {
       INSULA_TRY(const json::Value value, json::parse_yaml_document(body));

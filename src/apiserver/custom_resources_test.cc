@@ -250,11 +250,11 @@ TEST_F(CustomResourcesTest, AreOpenToThoseWithRightsToThem) {
   EXPECT_EQ(list_as_alice().status, 200);
 }
 
-TEST_F(CustomResourcesTest, RefusesProtobuf) {
+TEST_F(CustomResourcesTest, ReadsDefinitionsInProtobufAndNoObjects) {
   EXPECT_EQ(server.send("POST", kWidgets, "k8s", "application/vnd.kubernetes.protobuf").status,
             415);
   EXPECT_EQ(server.send("POST", kDefinitions, "k8s", "application/vnd.kubernetes.protobuf").status,
-            415);
+            400);
 }
 
 TEST_F(CustomResourcesTest, WatchesObjectsAndEndsWithTheDefinition) {

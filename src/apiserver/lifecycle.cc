@@ -9,6 +9,7 @@
 
 #include "api/any_kind.h"
 #include "api/custom/definition.h"
+#include "api/gen/batch_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "apiserver/admission.h"
@@ -31,11 +32,23 @@ bool is_held(const api::Kind& kind, const void* object) {
   return is_namespace(kind) && !static_cast<const api::Namespace*>(object)->spec.finalizers.empty();
 }
 
-void set_propagation(api::ObjectMeta& meta, Propagation propagation) {
-  if (propagation == Propagation::kDefault) return;
-  std::erase_if(meta.finalizers, [](const std::string& name) {
-    return name == kForegroundFinalizer || name == kOrphanFinalizer;
-  });
+/// The oldest kinds of workloads leave their pods when a deletion does not say what is to become of
+/// them.
+bool orphans_dependents(const api::Kind& kind) {
+  return &kind == &api::kind_of<api::Job>() || &kind == &api::kind_of<api::ReplicationController>();
+}
+
+bool says_what_of_dependents(std::string_view finalizer) {
+  return finalizer == kForegroundFinalizer || finalizer == kOrphanFinalizer;
+}
+
+void set_propagation(const api::Kind& kind, api::ObjectMeta& meta, Propagation propagation) {
+  if (propagation == Propagation::kDefault) {
+    if (!orphans_dependents(kind)) return;
+    if (std::ranges::any_of(meta.finalizers, says_what_of_dependents)) return;
+    propagation = Propagation::kOrphan;
+  }
+  std::erase_if(meta.finalizers, says_what_of_dependents);
   if (propagation == Propagation::kForeground) meta.finalizers.emplace_back(kForegroundFinalizer);
   if (propagation == Propagation::kOrphan) meta.finalizers.emplace_back(kOrphanFinalizer);
 }
@@ -45,7 +58,7 @@ void set_propagation(api::ObjectMeta& meta, Propagation propagation) {
 void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query, WallTime now) {
   api::ObjectMeta& meta = kind.metadata(object);
   const std::int64_t grace = api::grace_period_of(kind, object, query.grace_period_seconds);
-  set_propagation(meta, query.propagation);
+  set_propagation(kind, meta, query.propagation);
   if (meta.deletion_timestamp) {
     const std::int64_t left = meta.deletion_grace_period_seconds.value_or(0);
     if (!query.grace_period_seconds || grace >= left) return;

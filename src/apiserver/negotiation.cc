@@ -71,6 +71,15 @@ Result<Representation> negotiate(std::string_view accept) {
               "only the following media types are accepted: application/json");
 }
 
+bool accepts_objects(std::string_view accept) {
+  if (trim(accept).empty()) return true;
+  while (!accept.empty()) {
+    const MediaType media = parse_media_type(next_part(accept, ','));
+    if (is_json(media.type) && media.as.empty()) return true;
+  }
+  return false;
+}
+
 bool wants_aggregated_discovery(std::string_view accept) {
   while (!accept.empty()) {
     const MediaType media = parse_media_type(next_part(accept, ','));

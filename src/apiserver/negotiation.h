@@ -23,6 +23,9 @@ struct Representation {
 /// header accepts everything. All forms are JSON. Errors: kNotAcceptable when none can be given.
 [[nodiscard]] Result<Representation> negotiate(std::string_view accept);
 
+/// Whether `accept` takes an object as it is, and not as a Table or its metadata only.
+[[nodiscard]] bool accepts_objects(std::string_view accept);
+
 /// Whether discovery is wanted in its aggregated form (`apidiscovery.k8s.io/v2`).
 [[nodiscard]] bool wants_aggregated_discovery(std::string_view accept);
 

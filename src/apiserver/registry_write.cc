@@ -13,6 +13,7 @@
 #include "apiserver/admission_request.h"
 #include "apiserver/certificate_admission.h"
 #include "apiserver/definitions.h"
+#include "apiserver/eviction.h"
 #include "apiserver/field_ownership.h"
 #include "apiserver/lifecycle.h"
 #include "apiserver/pod_security.h"
@@ -380,6 +381,8 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
     INSULA_TRY_VOID(write.review.validate(transaction, subject));
   }
   const Object object = copy_object(kind.type, present.get());
+  if (write.subresource == "eviction")
+    mark_evicted(*static_cast<api::Pod*>(object.get()), clock_.wall());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, present.get()));
@@ -414,8 +417,10 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     if (write.subresource.empty()) return create_in(transaction, write, object);
     INSULA_TRY_VOID(review_body(transaction, write, object));
-    if (write.subresource == "eviction")
+    if (write.subresource == "eviction") {
+      INSULA_TRY_VOID(grant_eviction(transaction, write.target, clock_.wall()));
       return remove_in(transaction, write, eviction_query(object));
+    }
     return change_in(transaction, write, bind_to(object, clock_.wall()));
   };
   INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));

@@ -77,6 +77,19 @@ TEST_F(Reviews, TellCallersWhatTheyMayDo) {
             json::Value(false));
 }
 
+TEST_F(Reviews, AreAnsweredAsWhatTheyAreOnly) {
+  const auto status = [&](const std::string& accept) {
+    http::Request request =
+        server_.request("POST", kAuthorization + "selfsubjectaccessreviews",
+                        R"({"spec":{"nonResourceAttributes":{"path":"/","verb":"get"}}})");
+    request.headers.set("Accept", accept);
+    return server_.send(std::move(request)).status;
+  };
+  EXPECT_EQ(status("application/json;as=Table;v=v1;g=meta.k8s.io"), 406);
+  EXPECT_EQ(status("application/json;as=Table;v=v1;g=meta.k8s.io, application/json"), 201);
+  EXPECT_EQ(status("application/vnd.kubernetes.protobuf, */*"), 201);
+}
+
 TEST_F(Reviews, SeeWhatASelectorNarrows) {
   const std::string target = kAuthorization + "subjectaccessreviews";
   const auto ask = [&](const char* selector) {

@@ -210,6 +210,10 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
 }
 
 Task<Result<>> ApiServer::serve_review(Call& call) {
+  // An answer is no object of a list: there is nothing to make a table of, nor metadata.
+  if (!accepts_objects(call.exchange.request().headers.get("Accept")))
+    co_return fail(ErrorCode::kNotAcceptable,
+                   "only the following media types are accepted: application/json");
   INSULA_CO_TRY(const Object object, co_await read_object(call, call.kind->type));
   const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall(), tokens_};
   INSULA_CO_TRY_VOID(answer_review(authorizer_, reviewer, *call.kind, object.get()));

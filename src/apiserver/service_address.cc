@@ -72,8 +72,8 @@ Result<> assign_cluster_ip(api::Service& service, const ServiceRange& range, con
     };
     if (!address || *address < range.first || *address - range.first >= range.size) {
       return why(
-          fmt::format("the provided IP is not in the valid range. The range of valid IPs is {}/{}",
-                      ipv4_text(range.first), 32 - __builtin_ctz(range.size)));
+          fmt::format("the provided IP is not in the valid range. The range of valid IPs is {}",
+                      cidr_text(range)));
     }
     if (taken.addresses.contains(*address)) return why("provided IP is already allocated");
   }
@@ -110,6 +110,14 @@ Result<> assign_node_ports(api::Service& service, const ServiceRange& range, Tak
 }
 
 }  // namespace
+
+std::string cidr_text(const ServiceRange& range) {
+  return fmt::format("{}/{}", ipv4_text(range.first), 32 - __builtin_ctz(range.size));
+}
+
+std::string api_server_ip(const ServiceRange& range) {
+  return ipv4_text(range.first + 1);
+}
 
 Result<> assign_addresses(const store::Transaction& transaction,
                           const ServiceRange& range,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "api/kind.h"
 #include "base/error.h"
@@ -16,6 +17,15 @@ struct ServiceRange {
   std::int32_t node_port_first = 30000;
   std::int32_t node_port_last = 32767;
 };
+
+/// The ServiceCIDR that says which addresses Services are given.
+inline constexpr std::string_view kServiceRangeName = "kubernetes";
+
+/// `10.96.0.0/16`.
+[[nodiscard]] std::string cidr_text(const ServiceRange& range);
+
+/// The first address of a range, which is kept for the API server.
+[[nodiscard]] std::string api_server_ip(const ServiceRange& range);
 
 /// Gives a Service the cluster IP and the node ports that it needs and does not name; leaves other
 /// kinds alone.

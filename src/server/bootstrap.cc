@@ -1,16 +1,22 @@
 #include "server/bootstrap.h"
 
 #include <array>
+#include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "api/custom/published.h"
+#include "api/gen/apiregistration_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/gateway_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/networking_v1_addresses.h"
 #include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
 #include "api/routing.h"
+#include "apiserver/service_address.h"
 #include "cli/keys.h"
 #include "cli/tokens.h"
 #include "client/typed.h"
@@ -77,6 +83,42 @@ Task<Result<>> ensure_gateway_class(client::Client& client) {
   co_return Result<>{};
 }
 
+/// Says where Services' addresses come from: `range` is the registry's.
+Task<Result<>> ensure_service_range(client::Client& client, std::string range) {
+  api::ServiceCIDR wanted;
+  wanted.metadata.name = apiserver::kServiceRangeName;
+  wanted.spec.cidrs = {std::move(range)};
+  INSULA_CO_TRY(api::ServiceCIDR present, co_await client::ensure(client, std::move(wanted)));
+  if (!present.status.conditions.empty()) co_return Result<>{};
+  api::Condition& ready = present.status.conditions.emplace_back();
+  ready.type = "Ready";
+  ready.status = "True";
+  ready.reason = "Allocating";
+  ready.message = "Services are given addresses of this range";
+  ready.last_transition_time = present.metadata.creation_timestamp;
+  INSULA_CO_TRY_VOID(co_await client::update_status(client, std::move(present)));
+  co_return Result<>{};
+}
+
+/// Clients that ask who serves an API group are told: this server.
+Task<Result<>> ensure_api_services(client::Client& client) {
+  constexpr std::int32_t kGroupPriority = 17'000;
+  constexpr std::int32_t kVersionPriority = 15;
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const api::Kind* kind : api::kinds()) {
+    if (!seen.emplace(kind->group, kind->version).second) continue;
+    api::APIService wanted;
+    wanted.metadata.name = std::string(kind->version) + "." + std::string(kind->group);
+    wanted.metadata.labels["kube-aggregator.kubernetes.io/automanaged"] = "onstart";
+    wanted.spec.group = kind->group;
+    wanted.spec.version = kind->version;
+    wanted.spec.group_priority_minimum = kGroupPriority;
+    wanted.spec.version_priority = kVersionPriority;
+    INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(wanted)));
+  }
+  co_return Result<>{};
+}
+
 /// Tools that look for a platform's kinds among the definitions find ours, as this build has them.
 Task<Result<>> publish(client::Client& client, const api::Kind& kind) {
   const api::CustomResourceDefinition wanted = api::published_definition(kind);
@@ -99,8 +141,10 @@ Task<Result<>> bootstrap(client::Client& client) {
   }
   for (const char* name : kNamespaces)
     INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
+  INSULA_CO_TRY_VOID(co_await ensure_api_services(client));
   INSULA_CO_TRY_VOID(co_await ensure_ingress_class(client));
   INSULA_CO_TRY_VOID(co_await ensure_gateway_class(client));
+  INSULA_CO_TRY_VOID(co_await ensure_service_range(client, apiserver::cidr_text({})));
   co_return co_await ensure_token_issuer(client);
 }
 

@@ -9,8 +9,8 @@
 namespace insula::server {
 
 /// What a platform has from its first moment on: the system namespaces, the key of the token
-/// issuer, and the gateway's IngressClass and GatewayClass. Whatever is there already is left as it
-/// is.
+/// issuer, the gateway's IngressClass and GatewayClass, the APIServices of what is served, and the
+/// range of Services' addresses. Whatever is there already is left as it is.
 Task<Result<>> bootstrap(client::Client& client);
 
 }  // namespace insula::server

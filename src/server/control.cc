@@ -22,9 +22,11 @@
 #include "cli/location.h"
 #include "cli/options.h"
 #include "client/in_process_client.h"
+#include "http/client.h"
 #include "http/server.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "server/api_service.h"
 #include "server/audit_flags.h"
 #include "server/bootstrap.h"
 #include "server/commands.h"
@@ -138,6 +140,8 @@ class ControlPlane {
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
     INSULA_CO_TRY_VOID(co_await apiserver::reconcile_policy(*registry_));
     INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
+    INSULA_CO_TRY(const http::Origin origin, http::Origin::parse(options_.api_url));
+    INSULA_CO_TRY_VOID(co_await ensure_api_service(*client_, origin.address));
     loops_->start();
     server_->serve(std::make_unique<net::Listener>(loop_, options_.listen_fd));
     co_return Result<>{};

@@ -13,14 +13,18 @@
 #include "api/gen/gateway_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
+#include "api/gen/policy_v1.h"
 #include "api/gen/rbac_v1.h"
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "controllers/certificates/controller.h"
 #include "controllers/clusterroles/controller.h"
+#include "controllers/cronjob/controller.h"
 #include "controllers/customresources/controller.h"
 #include "controllers/deployment/controller.h"
+#include "controllers/disruption/controller.h"
 #include "controllers/endpoints/controller.h"
+#include "controllers/endpoints/mirror.h"
 #include "controllers/garbage/controller.h"
 #include "controllers/ingress/controller.h"
 #include "controllers/job/controller.h"
@@ -66,7 +70,11 @@ struct ControlLoops::Parts {
         limit_ranges(client, {}, runtime.log),
         deployments(client, {}, runtime.log),
         sets(client, {}, runtime.log),
+        replications(client, {}, runtime.log),
         jobs(client, {}, runtime.log),
+        cron_jobs(client, {}, runtime.log),
+        stateful_sets(client, {}, runtime.log),
+        budgets(client, {}, runtime.log),
         policies(client, {}, runtime.log),
         tenants(client, {}, runtime.log),
         signing_requests(client, {}, runtime.log),
@@ -83,7 +91,10 @@ struct ControlLoops::Parts {
         definitions(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
+        replication_events(client, runtime, "replication-controller"),
         job_events(client, runtime, "job-controller"),
+        cron_job_events(client, runtime, "cronjob-controller"),
+        budget_events(client, runtime, "controllermanager"),
         garbage_events(client, runtime, "garbage-collector-controller"),
         tenant_events(client, runtime, "tenant-controller"),
         ingress_events(client, runtime, "ingress-controller"),
@@ -96,8 +107,16 @@ struct ControlLoops::Parts {
         token_loop(client, runtime, {token_secrets, accounts}, options.ca_pem, options.make_token),
         deployment_loop(client, runtime, {deployments, sets, pods}, deployment_events),
         set_loop(client, runtime, {sets, pods, quotas, limit_ranges}, set_events),
+        replication_loop(
+            client, runtime, {replications, pods, quotas, limit_ranges}, replication_events),
         job_loop(client, runtime, {jobs, pods}, job_events),
+        cron_job_loop(client, runtime, {cron_jobs, jobs}, cron_job_events),
+        disruption_loop(client,
+                        runtime,
+                        {budgets, pods, deployments, sets, replications, stateful_sets},
+                        budget_events),
         endpoints_loop(client, runtime, {services, pods, slices, endpoints}),
+        mirror_loop(client, runtime, {services, slices, endpoints}),
         node_loop(client, runtime, {nodes, leases}),
         pod_garbage_loop(client, runtime, {pods, nodes}),
         garbage_loop(client, runtime, {*options.kinds, definitions}, garbage_events),
@@ -156,7 +175,11 @@ struct ControlLoops::Parts {
             {"limitranges", &limit_ranges},
             {"deployments", &deployments},
             {"replicasets", &sets},
+            {"replicationcontrollers", &replications},
             {"jobs", &jobs},
+            {"cronjobs", &cron_jobs},
+            {"statefulsets", &stateful_sets},
+            {"poddisruptionbudgets", &budgets},
             {"networkpolicies", &policies},
             {"tenants", &tenants},
             {"certificatesigningrequests", &signing_requests},
@@ -187,7 +210,11 @@ struct ControlLoops::Parts {
   Informer<api::LimitRange> limit_ranges;
   Informer<api::Deployment> deployments;
   Informer<api::ReplicaSet> sets;
+  Informer<api::ReplicationController> replications;
   Informer<api::Job> jobs;
+  Informer<api::CronJob> cron_jobs;
+  Informer<api::StatefulSet> stateful_sets;
+  Informer<api::PodDisruptionBudget> budgets;
   Informer<api::NetworkPolicy> policies;
   Informer<api::Tenant> tenants;
   Informer<api::CertificateSigningRequest> signing_requests;
@@ -205,7 +232,10 @@ struct ControlLoops::Parts {
 
   EventRecorder deployment_events;
   EventRecorder set_events;
+  EventRecorder replication_events;
   EventRecorder job_events;
+  EventRecorder cron_job_events;
+  EventRecorder budget_events;
   EventRecorder garbage_events;
   EventRecorder tenant_events;
   EventRecorder ingress_events;
@@ -215,8 +245,12 @@ struct ControlLoops::Parts {
   controllers::TokenSecretController token_loop;
   controllers::DeploymentController deployment_loop;
   controllers::ReplicaSetController set_loop;
+  controllers::ReplicationControllerController replication_loop;
   controllers::JobController job_loop;
+  controllers::CronJobController cron_job_loop;
+  controllers::DisruptionController disruption_loop;
   controllers::EndpointsController endpoints_loop;
+  controllers::EndpointsMirror mirror_loop;
   controllers::NodeLifecycleController node_loop;
   controllers::PodGarbageCollector pod_garbage_loop;
   controllers::GarbageCollector garbage_loop;
@@ -237,7 +271,10 @@ ControlLoops::~ControlLoops() = default;
 void ControlLoops::start() {
   parts_->deployment_events.start();
   parts_->set_events.start();
+  parts_->replication_events.start();
   parts_->job_events.start();
+  parts_->cron_job_events.start();
+  parts_->budget_events.start();
   parts_->garbage_events.start();
   parts_->tenant_events.start();
   parts_->ingress_events.start();
@@ -246,8 +283,12 @@ void ControlLoops::start() {
   parts_->token_loop.start();
   parts_->deployment_loop.start();
   parts_->set_loop.start();
+  parts_->replication_loop.start();
   parts_->job_loop.start();
+  parts_->cron_job_loop.start();
+  parts_->disruption_loop.start();
   parts_->endpoints_loop.start();
+  parts_->mirror_loop.start();
   parts_->node_loop.start();
   parts_->pod_garbage_loop.start();
   parts_->garbage_loop.start();

@@ -85,6 +85,17 @@ TEST(FurtherRows, AreAsKubectlGetPrintsThem) {
       {"apiVersion: storage.k8s.io/v1\nkind: VolumeAttachment\nspec: {attacher: d, nodeName: n, "
        "source: {persistentVolumeName: v}}\nstatus: {attached: true}",
        {"x", "d", "v", "n", "true", "5m"}},
+      {"apiVersion: storage.k8s.io/v1\nkind: VolumeAttributesClass\ndriverName: d",
+       {"x", "d", "5m"}},
+      {"apiVersion: networking.k8s.io/v1\nkind: IPAddress\nspec: {parentRef: {resource: services, "
+       "namespace: n, name: s}}",
+       {"x", "services/n/s", "5m"}},
+      {"apiVersion: networking.k8s.io/v1\nkind: IPAddress\nspec: {parentRef: {group: E.com, "
+       "resource: Things, name: t}}",
+       {"x", "things.e.com/t", "5m"}},
+      {"apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nspec: {cidrs: [10.0.0.0/24, "
+       "'fd00::/112']}",
+       {"x", "10.0.0.0/24,fd00::/112", "5m"}},
       {"apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nvalue: 7\nglobalDefault: true\n"
        "preemptionPolicy: Never",
        {"x", "7", "true", "5m", "Never"}},

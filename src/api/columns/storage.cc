@@ -40,6 +40,12 @@ constexpr Column kCapacityColumns[] = {
     {"Capacity", "string", "", "Room that is left."},
 };
 
+constexpr Column kAttributesColumns[] = {
+    kNameColumn,
+    {"DriverName", "string", "", "Storage driver that knows the parameters."},
+    kAgeColumn,
+};
+
 constexpr Column kAttachmentColumns[] = {
     kNameColumn,
     {"Attacher", "string", "name", "Driver that attaches it."},
@@ -109,6 +115,14 @@ std::span<const Column> csi_storage_capacity_columns() {
 std::vector<Cell> cells(const CSIStorageCapacity& object, WallTime) {
   return {object.metadata.name, object.storage_class_name,
           object.capacity ? object.capacity->text() : std::string("<unset>")};
+}
+
+std::span<const Column> volume_attributes_class_columns() {
+  return kAttributesColumns;
+}
+
+std::vector<Cell> cells(const VolumeAttributesClass& object, WallTime now) {
+  return {object.metadata.name, object.driver_name, age(object.metadata.creation_timestamp, now)};
 }
 
 std::span<const Column> volume_attachment_columns() {

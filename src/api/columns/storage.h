@@ -17,6 +17,8 @@ namespace insula::api {
 [[nodiscard]] std::vector<Cell> cells(const CSINode& object, WallTime now);
 [[nodiscard]] std::span<const Column> csi_storage_capacity_columns();
 [[nodiscard]] std::vector<Cell> cells(const CSIStorageCapacity& object, WallTime now);
+[[nodiscard]] std::span<const Column> volume_attributes_class_columns();
+[[nodiscard]] std::vector<Cell> cells(const VolumeAttributesClass& object, WallTime now);
 [[nodiscard]] std::span<const Column> volume_attachment_columns();
 [[nodiscard]] std::vector<Cell> cells(const VolumeAttachment& object, WallTime now);
 

@@ -1,5 +1,6 @@
 #include "api/kind.h"
 #include "api/strategies/custom_resource_definition.h"
+#include "api/strategies/further.h"
 #include "api/strategies/strategies.h"
 #include "base/check.h"
 
@@ -52,6 +53,10 @@ constexpr const KindStrategy& (*kAll[])() = {
     csi_node_strategy,
     csi_storage_capacity_strategy,
     volume_attachment_strategy,
+    volume_attributes_class_strategy,
+    api_service_strategy,
+    ip_address_strategy,
+    service_cidr_strategy,
     priority_class_strategy,
     runtime_class_strategy,
     certificate_signing_request_strategy,

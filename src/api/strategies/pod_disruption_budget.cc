@@ -14,10 +14,6 @@ constexpr KindStrategy kPodDisruptionBudget{
     .spec_changed = erased::spec_changed<PodDisruptionBudget>,
     .validate = erased::check<PodDisruptionBudget, validate>,
     .validate_update = erased::check_from<PodDisruptionBudget, validate_update>,
-    .warnings =
-        [](const void*) {
-          return erased::not_acted_on("PodDisruptionBudget", "evictions do not heed it");
-        },
     .columns = pod_disruption_budget_columns,
     .cells = erased::row<PodDisruptionBudget, cells>,
 };

@@ -23,8 +23,6 @@ constexpr KindStrategy kStrategy{
     .spec_changed = erased::spec_changed<ReplicationController>,
     .validate = erased::check<ReplicationController, validate>,
     .validate_update = erased::check_from<ReplicationController, validate_update>,
-    .warnings =
-        [](const void*) { return erased::not_acted_on("ReplicationController", "it has no pods"); },
     .columns = replication_controller_columns,
     .cells = erased::row<ReplicationController, cells>,
     .selectable_fields = kFields,

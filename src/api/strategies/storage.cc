@@ -2,6 +2,7 @@
 
 #include "api/defaulting/storage.h"
 #include "api/strategies/erased.h"
+#include "api/strategies/further.h"
 #include "api/strategies/strategies.h"
 #include "api/validation/storage.h"
 
@@ -59,6 +60,18 @@ constexpr KindStrategy kCSIStorageCapacity{
     .cells = erased::row<CSIStorageCapacity, cells>,
 };
 
+constexpr KindStrategy kVolumeAttributesClass{
+    .kind = kind_of<VolumeAttributesClass>,
+    .validate = erased::check<VolumeAttributesClass, validate>,
+    .validate_update = erased::check_from<VolumeAttributesClass, validate_update>,
+    .warnings =
+        [](const void*) {
+          return erased::not_acted_on("VolumeAttributesClass", "no volumes are made or changed");
+        },
+    .columns = volume_attributes_class_columns,
+    .cells = erased::row<VolumeAttributesClass, cells>,
+};
+
 constexpr KindStrategy kVolumeAttachment{
     .kind = kind_of<VolumeAttachment>,
     .set_defaults = erased::change<VolumeAttachment, set_defaults>,
@@ -90,6 +103,10 @@ const KindStrategy& csi_node_strategy() {
 
 const KindStrategy& csi_storage_capacity_strategy() {
   return kCSIStorageCapacity;
+}
+
+const KindStrategy& volume_attributes_class_strategy() {
+  return kVolumeAttributesClass;
 }
 
 const KindStrategy& volume_attachment_strategy() {

@@ -36,8 +36,7 @@ struct IndexSet {
 
 [[nodiscard]] IndexSet read_indexes(std::string_view text, std::int32_t completions);
 
-/// The schedule of a CronJob: five fields as in crontab(5), with names of months and days, steps
-/// and ranges, or `@daily` and the like, or `@every 1h30m`.
+/// What is wrong with the schedule of a CronJob (cron_schedule.h).
 [[nodiscard]] std::vector<std::string> check_cron_schedule(std::string_view text);
 
 }  // namespace insula::api

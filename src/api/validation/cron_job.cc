@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "api/cron_schedule.h"
 #include "api/validation/batch.h"
 #include "api/validation/shown.h"
 #include "api/validation/workload.h"
@@ -60,6 +61,10 @@ void validate_schedule(const std::string& schedule, const FieldPath& path, Field
 }
 
 }  // namespace
+
+std::vector<std::string> check_cron_schedule(std::string_view text) {
+  return read_cron_schedule(text).complaints;
+}
 
 void validate(const CronJob& object, FieldErrors& errors) {
   const CronJobSpec& spec = object.spec;

@@ -56,6 +56,45 @@ void validate_common(const Context& security, const FieldPath& path, FieldErrors
   }
 }
 
+constexpr std::size_t kSysctlMax = 253;
+constexpr std::string_view kSysctlComplaint =
+    "must have at most 253 characters and match regex "
+    "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+
+/// Words of letters, digits, `-` and `_` with dots or slashes between them.
+bool is_sysctl_name(std::string_view name) {
+  constexpr std::string_view kEnds = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view kInner = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+  if (name.size() > kSysctlMax) return false;
+  while (true) {
+    const std::size_t end = name.find_first_of("./");
+    const std::string_view word = name.substr(0, end);
+    if (word.empty() || kEnds.find(word.front()) == std::string_view::npos ||
+        kEnds.find(word.back()) == std::string_view::npos ||
+        word.find_first_not_of(kInner) != std::string_view::npos)
+      return false;
+    if (end == std::string_view::npos) return true;
+    name.remove_prefix(end + 1);
+  }
+}
+
+void validate_sysctls(const std::vector<Sysctl>& sysctls,
+                      const FieldPath& path,
+                      FieldErrors& errors) {
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < sysctls.size(); ++i) {
+    const std::string& name = sysctls[i].name;
+    const FieldPath at = path.index(i).child("name");
+    if (name.empty()) {
+      errors.required(at);
+    } else if (!is_sysctl_name(name)) {
+      errors.invalid(at, name, kSysctlComplaint);
+    } else if (!seen.insert(name).second) {
+      errors.duplicate(at, name);
+    }
+  }
+}
+
 }  // namespace
 
 void validate_pod_security(const PodSecurityContext& security,
@@ -74,15 +113,7 @@ void validate_pod_security(const PodSecurityContext& security,
   one_of(security.fs_group_change_policy, "fsGroupChangePolicy", "Always", "OnRootMismatch");
   one_of(security.supplemental_groups_policy, "supplementalGroupsPolicy", "Merge", "Strict");
   one_of(security.se_linux_change_policy, "seLinuxChangePolicy", "MountOption", "Recursive");
-  std::set<std::string_view> sysctls;
-  for (std::size_t i = 0; i < security.sysctls.size(); ++i) {
-    const FieldPath at = path.child("sysctls").index(i).child("name");
-    if (security.sysctls[i].name.empty()) {
-      errors.required(at);
-    } else if (!sysctls.insert(security.sysctls[i].name).second) {
-      errors.duplicate(at, security.sysctls[i].name);
-    }
-  }
+  validate_sysctls(security.sysctls, path.child("sysctls"), errors);
 }
 
 void validate_container_security(const SecurityContext& security,

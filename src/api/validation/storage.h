@@ -48,6 +48,12 @@ void validate_update(const CSIStorageCapacity& object,
                      std::string_view subresource,
                      FieldErrors& errors);
 
+void validate(const VolumeAttributesClass& object, FieldErrors& errors);
+void validate_update(const VolumeAttributesClass& object,
+                     const VolumeAttributesClass& old,
+                     std::string_view subresource,
+                     FieldErrors& errors);
+
 void validate(const VolumeAttachment& object, FieldErrors& errors);
 void validate_update(const VolumeAttachment& object,
                      const VolumeAttachment& old,

@@ -60,18 +60,21 @@ void validate_parameters(const std::map<std::string, std::string>& parameters,
   if (bytes > kParameterBytesMax) errors.too_long(path, kParameterBytesMax);
 }
 
+void validate_provisioner(const std::string& name, const FieldPath& path, FieldErrors& errors) {
+  if (name.empty()) {
+    errors.required(path);
+    return;
+  }
+  std::string lower = name;
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  errors.invalid_each(path, lower, check_qualified_name(lower));
+}
+
 }  // namespace
 
 void validate(const StorageClass& object, FieldErrors& errors) {
-  const FieldPath path("provisioner");
-  if (object.provisioner.empty()) {
-    errors.required(path);
-  } else {
-    std::string lower = object.provisioner;
-    std::ranges::transform(lower, lower.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    errors.invalid_each(path, lower, check_qualified_name(lower));
-  }
+  validate_provisioner(object.provisioner, FieldPath("provisioner"), errors);
   validate_parameters(object.parameters, errors);
   const std::string policy = object.reclaim_policy.value_or("");
   if (!policy.empty() && policy != "Delete" && policy != "Retain")
@@ -123,6 +126,23 @@ void validate_update(const CSIStorageCapacity& object,
   }
   if (object.storage_class_name != old.storage_class_name)
     errors.invalid(FieldPath("storageClassName"), object.storage_class_name, kFieldImmutable);
+}
+
+void validate(const VolumeAttributesClass& object, FieldErrors& errors) {
+  validate_provisioner(object.driver_name, FieldPath("driverName"), errors);
+  if (object.parameters.empty())
+    errors.required(FieldPath("parameters"), "must contain at least one key/value pair");
+  validate_parameters(object.parameters, errors);
+}
+
+void validate_update(const VolumeAttributesClass& object,
+                     const VolumeAttributesClass& old,
+                     std::string_view,
+                     FieldErrors& errors) {
+  if (object.driver_name != old.driver_name)
+    errors.forbidden(FieldPath("driverName"), "updates to driverName are forbidden.");
+  if (object.parameters != old.parameters)
+    errors.forbidden(FieldPath("parameters"), "updates to parameters are forbidden.");
 }
 
 }  // namespace insula::api

@@ -197,5 +197,17 @@ TEST(CSIStorageCapacity, KeepsItsPlaceAndClass) {
               ElementsAre("storageClassName: Invalid value: \"slow\": field is immutable"));
 }
 
+TEST(VolumeAttributesClass, KeepsItsDriverAndParameters) {
+  const std::string head = "apiVersion: storage.k8s.io/v1\nkind: VolumeAttributesClass\n";
+  EXPECT_THAT(wrong(head + "driverName: d.example.com\nparameters: {iops: '9'}"), IsEmpty());
+  EXPECT_THAT(wrong(head + "driverName: ''"),
+              ElementsAre("driverName: Required value",
+                          "parameters: Required value: must contain at least one key/value pair"));
+  EXPECT_THAT(wrong_change(head + "driverName: d\nparameters: {iops: '9'}",
+                           head + "driverName: e\nparameters: {iops: '8'}"),
+              ElementsAre("driverName: Forbidden: updates to driverName are forbidden.",
+                          "parameters: Forbidden: updates to parameters are forbidden."));
+}
+
 }  // namespace
 }  // namespace insula::api

@@ -1,7 +1,6 @@
 #include "controllers/deployment/rollout.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "api/codec.h"
 #include "base/number.h"
+#include "controllers/scaled.h"
 
 namespace insula::controllers {
 
@@ -25,19 +25,11 @@ std::int32_t total(const std::vector<SetPtr>& sets) {
   return sum;
 }
 
-enum class Rounding : std::uint8_t { kUp, kDown };
-
 std::int32_t resolve(const std::optional<api::IntOrString>& value,
                      std::int32_t fallback,
                      std::int32_t of,
                      Rounding rounding) {
-  if (!value) return fallback;
-  if (!value->is_string()) return value->number();
-  std::int64_t percent = 0;
-  const std::string& text = value->name();
-  std::from_chars(text.data(), text.data() + text.size(), percent);
-  const std::int64_t scaled = percent * of;
-  return static_cast<std::int32_t>(rounding == Rounding::kUp ? (scaled + 99) / 100 : scaled / 100);
+  return value ? scaled(*value, of, rounding) : fallback;
 }
 
 std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata,

@@ -6,6 +6,7 @@
 #include "client/typed.h"
 #include "controller/owner.h"
 #include "controller/selector.h"
+#include "controllers/endpoints/apply_slices.h"
 #include "controllers/pods.h"
 
 namespace insula::controllers {
@@ -78,30 +79,10 @@ Task<Result<controller::Outcome>> EndpointsController::reconcile(controller::Key
   });
   const std::vector<SlicePtr> existing =
       mirrors_.slices.by_index(slices_by_owner_, service->metadata.uid);
-  INSULA_CO_TRY_VOID(co_await apply_slices(plan_slices(desired_slices(*service, pods), existing)));
+  SlicePlan plan = plan_slices(desired_slices(*service, pods), existing);
+  INSULA_CO_TRY_VOID(co_await apply_slices(client_, mirrors_.slices, std::move(plan)));
   INSULA_CO_TRY_VOID(co_await apply_endpoints(desired_endpoints(*service, pods)));
   co_return controller::kDone;
-}
-
-Task<Result<>> EndpointsController::apply_slices(SlicePlan plan) {
-  for (api::EndpointSlice& slice : plan.create) {
-    INSULA_CO_TRY(const api::EndpointSlice stored,
-                  co_await client::create(client_, std::move(slice)));
-    mirrors_.slices.observe(stored);
-  }
-  for (api::EndpointSlice& slice : plan.update) {
-    INSULA_CO_TRY(const api::EndpointSlice stored,
-                  co_await client::update(client_, std::move(slice)));
-    mirrors_.slices.observe(stored);
-  }
-  for (const SlicePtr& slice : plan.remove) {
-    const Result<> removed = co_await client::remove<api::EndpointSlice>(
-        client_, slice->metadata.namespace_, slice->metadata.name);
-    if (!removed && removed.error().code() != ErrorCode::kNotFound)
-      co_return std::unexpected(removed.error());
-    mirrors_.slices.observe_gone(*slice);
-  }
-  co_return Result<>{};
 }
 
 Task<Result<>> EndpointsController::apply_endpoints(api::Endpoints desired) {

@@ -29,7 +29,6 @@ class EndpointsController final : private controller::Reconciler {
   using ServicePtr = controller::Informer<api::Service>::Object;
 
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
-  Task<Result<>> apply_slices(SlicePlan plan);
   Task<Result<>> apply_endpoints(api::Endpoints desired);
   Task<Result<>> service_gone(controller::Key key);
   void enqueue_selecting(const api::Pod& pod);

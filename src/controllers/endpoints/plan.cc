@@ -120,25 +120,12 @@ api::Endpoint endpoint_of(const api::Service& service, const Member& member) {
   return endpoint;
 }
 
-// Names follow from the Service and a number, so that a restart finds the slices it made before.
-std::string slice_name(const api::Service& service, std::size_t number) {
-  constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
-  std::uint32_t hash = 2166136261;
-  for (const char c : service.metadata.uid + "/" + std::to_string(number)) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
-  }
-  std::string name = service.metadata.name + "-";
-  for (int i = 0; i < 5; ++i, hash /= 27)
-    name += kLetters[hash % kLetters.size()];
-  return name;
-}
-
 api::EndpointSlice empty_slice(const api::Service& service,
                                const Ports& ports,
                                std::size_t number) {
   api::EndpointSlice slice;
   slice.metadata.namespace_ = service.metadata.namespace_;
-  slice.metadata.name = slice_name(service, number);
+  slice.metadata.name = slice_name(service.metadata, number);
   slice.metadata.labels = service.metadata.labels;
   slice.metadata.labels[std::string(kServiceNameLabel)] = service.metadata.name;
   slice.metadata.labels[std::string(kSliceManagedByLabel)] = kSliceManager;
@@ -225,6 +212,18 @@ api::Endpoints desired_endpoints(const api::Service& service, const std::vector<
     endpoints.subsets.push_back(std::move(subset));
   }
   return endpoints;
+}
+
+std::string slice_name(const api::ObjectMeta& owner, std::size_t number) {
+  constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
+  std::uint32_t hash = 2166136261;
+  for (const char c : owner.uid + "/" + std::to_string(number)) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+  }
+  std::string name = owner.name + "-";
+  for (int i = 0; i < 5; ++i, hash /= 27)
+    name += kLetters[hash % kLetters.size()];
+  return name;
 }
 
 SlicePlan plan_slices(std::vector<api::EndpointSlice> desired,

@@ -38,6 +38,10 @@ inline constexpr std::string_view kSliceManager = "endpointslice-controller.k8s.
 [[nodiscard]] api::Endpoints desired_endpoints(const api::Service& service,
                                                const std::vector<PodPtr>& pods);
 
+/// Names of slices follow from their owner and a number, so that a restart finds those that it made
+/// before.
+[[nodiscard]] std::string slice_name(const api::ObjectMeta& owner, std::size_t number);
+
 struct SlicePlan {
   std::vector<api::EndpointSlice> create;
   std::vector<api::EndpointSlice> update;  // with the resourceVersion that was read

@@ -108,7 +108,10 @@ Task<Result<>> NamespaceController::clear(std::string name,
                                           const api::Kind& kind,
                                           NamespaceContent& content) {
   const client::Target target{&kind, std::move(name), {}, {}};
-  const Result<std::string> removed = co_await client_.remove_collection(target, {}, {});
+  client::DeleteOptions options;
+  options.propagation = client::Propagation::kBackground;
+  const Result<std::string> removed =
+      co_await client_.remove_collection(target, std::move(options), {});
   if (!removed) {
     content.failures.push_back(kind.group_resource() + ": " + removed.error().message());
   }

@@ -1,6 +1,7 @@
 #include "controllers/replicaset/controller.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "controller/owner.h"
 #include "controller/selector.h"
 #include "controllers/pods.h"
+#include "controllers/replicaset/replication.h"
 
 namespace insula::controllers {
 
@@ -51,21 +53,34 @@ std::string merge_patch_of_owners(const api::Pod& pod,
       pod.metadata.uid, pod.metadata.resource_version, list);
 }
 
+template <class Set>
+std::string queue_name() {
+  return std::is_same_v<Set, api::ReplicaSet> ? "replicaset" : "replicationcontroller";
+}
+
+bool selects(const api::ReplicaSet& set, const controller::LabelMap& labels) {
+  return set.spec.selector && controller::matches(*set.spec.selector, labels);
+}
+
+bool selects(const api::ReplicationController& set, const controller::LabelMap& labels) {
+  return controller::contains(labels, set.spec.selector);
+}
+
 }  // namespace
 
-ReplicaSetController::ReplicaSetController(client::Client& client,
-                                           const controller::Runtime& runtime,
-                                           Mirrors mirrors,
-                                           controller::EventRecorder& events)
+template <class Set>
+ReplicaController<Set>::ReplicaController(client::Client& client,
+                                          const controller::Runtime& runtime,
+                                          Mirrors mirrors,
+                                          controller::EventRecorder& events)
     : client_(client),
       clock_(runtime.clock),
       mirrors_(mirrors),
       events_(events),
       by_owner_(mirrors.pods.add_index(owner_values)),
-      controller_({.name = "replicaset"}, runtime, *this) {
-  mirrors_.sets.on_change([this](const api::ReplicaSet* before, const api::ReplicaSet* after) {
-    set_changed(before, after);
-  });
+      controller_({.name = queue_name<Set>()}, runtime, *this) {
+  mirrors_.sets.on_change(
+      [this](const Set* before, const Set* after) { set_changed(before, after); });
   mirrors_.pods.on_change(
       [this](const api::Pod* before, const api::Pod* after) { pod_changed(before, after); });
   mirrors_.quotas.on_change(
@@ -78,12 +93,13 @@ ReplicaSetController::ReplicaSetController(client::Client& client,
       });
 }
 
-void ReplicaSetController::start() {
+template <class Set>
+void ReplicaController<Set>::start() {
   controller_.start({&mirrors_.sets, &mirrors_.pods, &mirrors_.quotas, &mirrors_.limit_ranges});
 }
 
-void ReplicaSetController::set_changed(const api::ReplicaSet* before,
-                                       const api::ReplicaSet* after) {
+template <class Set>
+void ReplicaController<Set>::set_changed(const Set* before, const Set* after) {
   if (after == nullptr) {
     written_.erase(controller::key_of(*before));
     return;
@@ -101,24 +117,25 @@ void ReplicaSetController::set_changed(const api::ReplicaSet* before,
   controller_.enqueue(key);
 }
 
-void ReplicaSetController::pod_changed(const api::Pod* before, const api::Pod* after) {
+template <class Set>
+void ReplicaController<Set>::pod_changed(const api::Pod* before, const api::Pod* after) {
   if (before != nullptr) enqueue_owner(*before);
   if (after == nullptr) return;
   if (controller::controller_of(after->metadata) != nullptr) return enqueue_owner(*after);
   for (const SetPtr& set : mirrors_.sets.list(after->metadata.namespace_)) {
-    if (set->spec.selector && controller::matches(*set->spec.selector, after->metadata.labels)) {
-      controller_.enqueue(controller::key_of(*set));
-    }
+    if (selects(*set, after->metadata.labels)) controller_.enqueue(controller::key_of(*set));
   }
 }
 
-void ReplicaSetController::enqueue_owner(const api::Pod& pod) {
+template <class Set>
+void ReplicaController<Set>::enqueue_owner(const api::Pod& pod) {
   const api::OwnerReference* owner = controller::controller_of(pod.metadata);
-  if (owner != nullptr && owner->kind == "ReplicaSet")
+  if (owner != nullptr && owner->kind == api::kind_of<Set>().kind)
     controller_.enqueue({pod.metadata.namespace_, owner->name});
 }
 
-void ReplicaSetController::room_freed(const api::ResourceQuota& quota) {
+template <class Set>
+void ReplicaController<Set>::room_freed(const api::ResourceQuota& quota) {
   retry_failed(quota.metadata.namespace_);
   const std::string group = api::shared_quota_group(quota);
   if (group.empty()) return;
@@ -127,19 +144,21 @@ void ReplicaSetController::room_freed(const api::ResourceQuota& quota) {
   }
 }
 
-void ReplicaSetController::retry_failed(const std::string& name_space) {
+template <class Set>
+void ReplicaController<Set>::retry_failed(const std::string& name_space) {
   for (const SetPtr& set : mirrors_.sets.list(name_space)) {
     if (!set->status.conditions.empty()) controller_.enqueue(controller::key_of(*set));
   }
 }
 
-Task<Result<controller::Outcome>> ReplicaSetController::reconcile(controller::Key key) {
+template <class Set>
+Task<Result<controller::Outcome>> ReplicaController<Set>::reconcile(controller::Key key) {
   const SetPtr set = mirrors_.sets.get(key);
   if (!set) co_return controller::kDone;
   std::vector<PodPtr> pods = mirrors_.pods.by_index(by_owner_, set->metadata.uid);
   std::ranges::move(mirrors_.pods.by_index(by_owner_, "none/" + key.name_space),
                     std::back_inserter(pods));
-  ReplicaSetPlan plan = plan_replica_set(*set, pods, clock_.wall());
+  ReplicaSetPlan plan = plan_replica_set(as_replica_set(*set), pods, clock_.wall());
 
   INSULA_CO_TRY_VOID(co_await claim(set, std::move(plan.adopt), std::move(plan.release)));
   std::optional<Error> error;
@@ -152,15 +171,16 @@ Task<Result<controller::Outcome>> ReplicaSetController::reconcile(controller::Ke
   const std::optional<ReplicaFailure> failure =
       error ? std::optional(ReplicaFailure{std::string(reason), error->message()}) : std::nullopt;
   set_replica_failure(plan.status, failure ? &*failure : nullptr, clock_.wall());
-  INSULA_CO_TRY_VOID(co_await write_status(set, std::move(plan.status)));
+  INSULA_CO_TRY_VOID(co_await write_status(set, status_of(*set, std::move(plan.status))));
   if (error) co_return std::unexpected(*std::move(error));
   if (plan.again_after) co_return controller::again_after(*plan.again_after);
   co_return controller::kDone;
 }
 
-Task<Result<>> ReplicaSetController::claim(SetPtr set,
-                                           std::vector<PodPtr> adopt,
-                                           std::vector<PodPtr> release) {
+template <class Set>
+Task<Result<>> ReplicaController<Set>::claim(SetPtr set,
+                                             std::vector<PodPtr> adopt,
+                                             std::vector<PodPtr> release) {
   for (const PodPtr& pod : adopt) {
     std::vector<api::OwnerReference> owners = pod->metadata.owner_references;
     owners.push_back(controller::controlled_by(*set));
@@ -185,7 +205,8 @@ Task<Result<>> ReplicaSetController::claim(SetPtr set,
 }
 
 // In batches of 1, 2, 4, ...: when the server refuses the first, the others are not even asked for.
-Task<std::optional<Error>> ReplicaSetController::create_pods(SetPtr set, int count) {
+template <class Set>
+Task<std::optional<Error>> ReplicaController<Set>::create_pods(SetPtr set, int count) {
   for (int batch = 1; count > 0; batch *= 2) {
     std::vector<Task<std::optional<Error>>> creates;
     const int now = std::min(batch, count);
@@ -202,8 +223,10 @@ Task<std::optional<Error>> ReplicaSetController::create_pods(SetPtr set, int cou
   co_return std::nullopt;
 }
 
-Task<std::optional<Error>> ReplicaSetController::create_pod(SetPtr set) {
-  const Result<api::Pod> pod = co_await client::create(client_, pod_from_template(*set));
+template <class Set>
+Task<std::optional<Error>> ReplicaController<Set>::create_pod(SetPtr set) {
+  const Result<api::Pod> pod = co_await client::create(
+      client_, pod_from_template(as_replica_set(*set), controller::controlled_by(*set)));
   if (pod) {
     mirrors_.pods.observe(*pod);
     events_.record(*set, controller::EventType::kNormal, "SuccessfulCreate",
@@ -217,7 +240,9 @@ Task<std::optional<Error>> ReplicaSetController::create_pod(SetPtr set) {
   co_return pod.error();
 }
 
-Task<std::optional<Error>> ReplicaSetController::remove_pods(SetPtr set, std::vector<PodPtr> pods) {
+template <class Set>
+Task<std::optional<Error>> ReplicaController<Set>::remove_pods(SetPtr set,
+                                                               std::vector<PodPtr> pods) {
   std::vector<Task<std::optional<Error>>> removals;
   removals.reserve(pods.size());
   for (PodPtr& pod : pods)
@@ -228,7 +253,8 @@ Task<std::optional<Error>> ReplicaSetController::remove_pods(SetPtr set, std::ve
   co_return std::nullopt;
 }
 
-Task<std::optional<Error>> ReplicaSetController::remove_pod(SetPtr set, PodPtr pod) {
+template <class Set>
+Task<std::optional<Error>> ReplicaController<Set>::remove_pod(SetPtr set, PodPtr pod) {
   client::DeleteOptions options;
   options.precondition_uid = pod->metadata.uid;
   client::Target target = client::target_of(*pod);
@@ -251,16 +277,19 @@ Task<std::optional<Error>> ReplicaSetController::remove_pod(SetPtr set, PodPtr p
   co_return std::nullopt;
 }
 
-Task<Result<>> ReplicaSetController::write_status(SetPtr set, api::ReplicaSetStatus status) {
+template <class Set>
+Task<Result<>> ReplicaController<Set>::write_status(SetPtr set, Status status) {
   if (status == set->status) co_return Result<>{};
-  api::ReplicaSet next = *set;
+  Set next = *set;
   next.status = std::move(status);
   // Before the answer: the watch may be faster.
   written_[controller::key_of(next)] = next.status;
-  INSULA_CO_TRY(const api::ReplicaSet written,
-                co_await client::update_status(client_, std::move(next)));
+  INSULA_CO_TRY(const Set written, co_await client::update_status(client_, std::move(next)));
   mirrors_.sets.observe(written);
   co_return Result<>{};
 }
+
+template class ReplicaController<api::ReplicaSet>;
+template class ReplicaController<api::ReplicationController>;
 
 }  // namespace insula::controllers

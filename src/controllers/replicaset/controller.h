@@ -13,31 +13,33 @@
 
 namespace insula::controllers {
 
-/// Keeps as many pods as each ReplicaSet asks for.
+/// Keeps as many pods as each ReplicaSet, or ReplicationController, asks for. `Set` is the kind.
 ///
 /// When the server refuses a pod (a quota, as a rule), the set gets the condition ReplicaFailure
 /// and an event with the server's words, and creation is tried again with growing delays, and at
 /// once when a quota or limit range of the namespace changes.
-class ReplicaSetController final : private controller::Reconciler {
+template <class Set>
+class ReplicaController final : private controller::Reconciler {
  public:
   struct Mirrors {
-    controller::Informer<api::ReplicaSet>& sets;
+    controller::Informer<Set>& sets;
     controller::Informer<api::Pod>& pods;
     controller::Informer<api::ResourceQuota>& quotas;
     controller::Informer<api::LimitRange>& limit_ranges;
   };
 
-  ReplicaSetController(client::Client& client,
-                       const controller::Runtime& runtime,
-                       Mirrors mirrors,
-                       controller::EventRecorder& events);
+  ReplicaController(client::Client& client,
+                    const controller::Runtime& runtime,
+                    Mirrors mirrors,
+                    controller::EventRecorder& events);
 
   void start();
 
   [[nodiscard]] bool idle() const { return controller_.idle(); }
 
  private:
-  using SetPtr = controller::Informer<api::ReplicaSet>::Object;
+  using SetPtr = controller::Informer<Set>::Object;
+  using Status = decltype(Set::status);
 
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
   Task<Result<>> claim(SetPtr set, std::vector<PodPtr> adopt, std::vector<PodPtr> release);
@@ -46,9 +48,9 @@ class ReplicaSetController final : private controller::Reconciler {
   Task<std::optional<Error>> create_pod(SetPtr set);
   Task<std::optional<Error>> remove_pods(SetPtr set, std::vector<PodPtr> pods);
   Task<std::optional<Error>> remove_pod(SetPtr set, PodPtr pod);
-  Task<Result<>> write_status(SetPtr set, api::ReplicaSetStatus status);
+  Task<Result<>> write_status(SetPtr set, Status status);
 
-  void set_changed(const api::ReplicaSet* before, const api::ReplicaSet* after);
+  void set_changed(const Set* before, const Set* after);
   void pod_changed(const api::Pod* before, const api::Pod* after);
   void enqueue_owner(const api::Pod& pod);
   void room_freed(const api::ResourceQuota& quota);
@@ -60,8 +62,14 @@ class ReplicaSetController final : private controller::Reconciler {
   controller::EventRecorder& events_;
   controller::Informer<api::Pod>::IndexId by_owner_;
   // The last status written of each set, to tell our own changes from those of others.
-  std::map<controller::Key, api::ReplicaSetStatus> written_;
+  std::map<controller::Key, Status> written_;
   controller::Controller controller_;
 };
+
+using ReplicaSetController = ReplicaController<api::ReplicaSet>;
+using ReplicationControllerController = ReplicaController<api::ReplicationController>;
+
+extern template class ReplicaController<api::ReplicaSet>;
+extern template class ReplicaController<api::ReplicationController>;
 
 }  // namespace insula::controllers

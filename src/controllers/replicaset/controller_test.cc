@@ -167,5 +167,95 @@ TEST_F(ReplicaSetControllerTest, KeepsQuietInANamespaceThatIsBeingDeleted) {
   EXPECT_TRUE(world_.events("web", "FailedCreate").empty());
 }
 
+// The same loop over the older kind.
+class ReplicationControllerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    events_.start();
+    for (controller::Mirror* mirror :
+         std::initializer_list<controller::Mirror*>{&sets_, &pods_, &quotas_, &ranges_}) {
+      mirror->start();
+    }
+    controller_.start();
+  }
+
+  api::ReplicationController make_set(int replicas) {
+    api::ReplicationController set;
+    set.metadata.namespace_ = "default";
+    set.metadata.name = "web";
+    set.spec.replicas = replicas;
+    set.spec.selector["app"] = "web";
+    set.spec.template_.emplace().metadata.labels["app"] = "web";
+    set.spec.template_->spec.containers.emplace_back().name = "main";
+    return world_.create(std::move(set));
+  }
+
+  api::ReplicationController set() {
+    return *world_.get<api::ReplicationController>("default", "web");
+  }
+
+  controller::testing::Harness world_;
+  controller::Informer<api::ReplicationController> sets_{world_.api};
+  controller::Informer<api::Pod> pods_{world_.api};
+  controller::Informer<api::ResourceQuota> quotas_{world_.api};
+  controller::Informer<api::LimitRange> ranges_{world_.api};
+  controller::EventRecorder events_{world_.api, world_.runtime, "replication-controller"};
+  ReplicationControllerController controller_{
+      world_.api, world_.runtime, {sets_, pods_, quotas_, ranges_}, events_};
+};
+
+TEST_F(ReplicationControllerTest, KeepsItsPodsAndCountsThem) {
+  make_set(3);
+  world_.settle();
+  const std::vector<api::Pod> pods = world_.list<api::Pod>("default");
+  ASSERT_THAT(pods, SizeIs(3));
+  EXPECT_EQ(pods[0].metadata.owner_references.at(0).kind, "ReplicationController");
+  EXPECT_EQ(pods[0].metadata.owner_references.at(0).api_version, "v1");
+  world_.run_pod("default", pods[0].metadata.name);
+  world_.settle();
+  EXPECT_EQ(set().status.replicas, 3);
+  EXPECT_EQ(set().status.fully_labeled_replicas, 3);
+  EXPECT_EQ(set().status.ready_replicas, 1);
+  EXPECT_EQ(set().status.available_replicas, 1);
+  EXPECT_EQ(set().status.observed_generation, set().metadata.generation);
+
+  ASSERT_TRUE(world_.remove<api::Pod>("default", pods[0].metadata.name));
+  api::ReplicationController fewer = set();
+  fewer.spec.replicas = 2;
+  world_.update(fewer);
+  world_.settle();
+  EXPECT_EQ(set().status.replicas, 2);
+  EXPECT_THAT(world_.events("web", "SuccessfulCreate"), SizeIs(3));
+}
+
+TEST_F(ReplicationControllerTest, ReleasesAPodThatNoLongerMatchesAndMakesAnother) {
+  make_set(1);
+  world_.settle();
+  api::Pod pod = world_.list<api::Pod>("default").at(0);
+  pod.metadata.labels["app"] = "other";
+  world_.update(pod);
+  world_.settle();
+  EXPECT_TRUE(
+      world_.get<api::Pod>("default", pod.metadata.name)->metadata.owner_references.empty());
+  EXPECT_THAT(world_.list<api::Pod>("default"), SizeIs(2));
+}
+
+TEST_F(ReplicationControllerTest, SaysWhyPodsAreMissingUntilTheyAreThere) {
+  bool quota = true;
+  world_.api.set_hook(
+      [&quota](std::string_view verb, const client::Target& target) -> std::optional<Error> {
+        if (!quota || verb != "create" || target.kind->plural != "pods") return std::nullopt;
+        return Error(ErrorCode::kForbidden, "exceeded quota: q");
+      });
+  make_set(1);
+  world_.settle();
+  ASSERT_THAT(set().status.conditions, SizeIs(1));
+  EXPECT_EQ(set().status.conditions[0].type, "ReplicaFailure");
+  EXPECT_EQ(set().status.conditions[0].message, "exceeded quota: q");
+  quota = false;
+  world_.advance(60s);
+  EXPECT_THAT(set().status.conditions, SizeIs(0));
+}
+
 }  // namespace
 }  // namespace insula::controllers

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "base/number.h"
 #include "controller/owner.h"
@@ -122,14 +123,14 @@ ReplicaSetPlan plan_replica_set(const api::ReplicaSet& set,
   return plan;
 }
 
-api::Pod pod_from_template(const api::ReplicaSet& set) {
+api::Pod pod_from_template(const api::ReplicaSet& set, api::OwnerReference owner) {
   api::Pod pod;
   pod.metadata.namespace_ = set.metadata.namespace_;
   pod.metadata.generate_name = set.metadata.name + "-";
   pod.metadata.labels = set.spec.template_.metadata.labels;
   pod.metadata.annotations = set.spec.template_.metadata.annotations;
   pod.metadata.finalizers = set.spec.template_.metadata.finalizers;
-  pod.metadata.owner_references.push_back(controller::controlled_by(set));
+  pod.metadata.owner_references.push_back(std::move(owner));
   pod.spec = set.spec.template_.spec;
   return pod;
 }

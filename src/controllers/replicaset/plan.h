@@ -34,8 +34,8 @@ struct ReplicaSetPlan {
                                               const std::vector<PodPtr>& pods,
                                               WallTime now);
 
-/// The pod that the template asks for, owned by the set, with a name to be generated.
-[[nodiscard]] api::Pod pod_from_template(const api::ReplicaSet& set);
+/// The pod that the template asks for, owned by `owner`, with a name to be generated.
+[[nodiscard]] api::Pod pod_from_template(const api::ReplicaSet& set, api::OwnerReference owner);
 
 /// Why pods could not be created or deleted, in the server's words.
 struct ReplicaFailure {
