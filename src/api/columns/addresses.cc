@@ -23,7 +23,7 @@ constexpr Column kRangeColumns[] = {
     kAgeColumn,
 };
 
-std::string parent_text(const ParentReference& parent) {
+std::string parent_text(const AddressParentReference& parent) {
   std::string text = parent.resource;
   if (!parent.group.empty()) text += "." + parent.group;
   std::ranges::transform(text, text.begin(),
