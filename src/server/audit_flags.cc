@@ -64,13 +64,14 @@ Result<> AuditFlags::check() const {
 
 Result<apiserver::AuditPolicy> AuditFlags::policy() const {
   if (policy_file.empty()) return apiserver::AuditPolicy::standard();
-  const auto named = [this](Error error) {
-    return std::unexpected(std::move(error).in("--audit-policy " + policy_file));
+  const auto named = [this](const Error& error) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("--audit-policy {}: {}", policy_file, error.message()));
   };
-  auto text = read_file(policy_file);
-  if (!text) return named(std::move(text).error());
+  const auto text = read_file(policy_file);
+  if (!text) return named(text.error());
   auto policy = apiserver::AuditPolicy::parse(*text);
-  if (!policy) return named(std::move(policy).error());
+  if (!policy) return named(policy.error());
   return policy;
 }
 

@@ -110,7 +110,7 @@ Result<gateway::KeySource> OidcFlags::key_source() const {
   gateway::KeySource source{.issuer = issuer_url, .jwks_uri = {}, .ca = {}};
   if (ca_file.empty()) return source;
   auto ca = read_file(ca_file);
-  if (!ca) return std::unexpected(std::move(ca).error().in("--oidc-ca-file"));
+  if (!ca) return wrong("--oidc-ca-file", ca_file, ca.error().message());
   if (ca->empty()) return wrong("--oidc-ca-file", ca_file, "is empty; PEM certificates expected");
   source.ca = *std::move(ca);
   return source;

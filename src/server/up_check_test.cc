@@ -68,6 +68,12 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
          o.oidc.client_id = "kubernetes";
          o.oidc.signing_algorithms = "RS256,none";
        }},
+      {"--oidc-ca-file",
+       [](UpOptions& o) {
+         o.oidc.issuer_url = "https://id.example.com";
+         o.oidc.client_id = "kubernetes";
+         o.oidc.ca_file = "/nonexistent/ca";
+       }},
       {"--audit-policy", [](UpOptions& o) { o.audit.policy_file = "/nonexistent/policy"; }},
       {"--audit-log", [](UpOptions& o) { o.audit.log_file = "/"; }},
       {"--audit-log-maxsize",

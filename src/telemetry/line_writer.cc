@@ -1,6 +1,7 @@
 #include "telemetry/line_writer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace {
 
 /// Lines are written so many bytes at a time, or one by one if they are longer.
 constexpr std::size_t kPieceBytes = std::size_t{64} << 10U;
+/// How long the first line waits for others, so that a busy caller wakes the thread rarely.
+constexpr std::chrono::milliseconds kGather{20};
 
 /// The beginning of `lines` that is written at once: whole lines.
 std::string_view first_piece(std::string_view lines) {
@@ -59,6 +62,7 @@ void LineWriter::work() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
+    wake_.wait_for(lock, kGather, [this] { return stopping_; });
     lines.clear();
     std::swap(lines, waiting_);
     lock.unlock();

@@ -15,9 +15,9 @@ namespace insula {
 
 /// Writes lines to a file on a thread of its own, in the order they came.
 ///
-/// Whoever has a line does not wait for the disk. Lines that cannot be written, and those for which
-/// there is no room while the disk is slower than they come, are dropped and counted; the log is
-/// told once of a failure that lasts.
+/// Whoever has a line does not wait for the disk, and it is written within some 20 ms. Lines that
+/// cannot be written, and those for which there is no room while the disk is slower than they come,
+/// are dropped and counted; the log is told once of a failure that lasts.
 ///
 /// Lifetime: counters and log sink outlive it. Threads: write() from any.
 class LineWriter {
