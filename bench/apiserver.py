@@ -2,10 +2,12 @@
 """Durable writes and reads per second of Insula's API server, beside kube-apiserver with etcd.
 
   bench/apiserver.py [--build build/release] [--rounds 5] [--seconds 5]
-                     [--kube-apiserver PATH --etcd PATH]
+                     [--audit] [--kube-apiserver PATH --etcd PATH]
 
 Each round runs every operation against every server, in alternating order; medians are reported.
-Without a peer's binaries only Insula is measured, and the ratio is null. The last line is JSON.
+Without a peer's binaries only Insula is measured, and the ratio is null. With --audit an Insula that
+notes every request at the level Metadata runs beside the other, and `audited` has its figures and
+what part of the other's rate that is. The last line is JSON.
 """
 import argparse
 import json
@@ -106,19 +108,34 @@ def start_kubernetes(args, directory):
                   pki / "admin.key", [etcd, api])
 
 
-def start_insula(args, directory):
+AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{level: Metadata}]
+"""
+
+
+def start_insula(args, directory, name="insula", flags=()):
     os.chmod(directory, 0o755)  # its processes run as users of their own
     data = pathlib.Path(directory) / "data"
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         [pathlib.Path(args.build) / "src/server/insula", "up", "--data-dir", data, "--api-address", address,
-         "--gateway-address", f"127.0.0.1:{free_port()}", "--gateway-metrics-address", f"127.0.0.1:{free_port()}"],
+         "--gateway-address", f"127.0.0.1:{free_port()}", "--gateway-metrics-address", f"127.0.0.1:{free_port()}",
+         *flags],
         stdout=subprocess.DEVNULL, stderr=open(pathlib.Path(directory) / "insula.log", "w"))
     end = time.monotonic() + READY_SECONDS
     while not (data / "pki/admin.crt").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.02)
-    return Server("insula", f"https://{address}", data / "pki/ca.crt", data / "pki/admin.crt", data / "pki/admin.key",
+    return Server(name, f"https://{address}", data / "pki/ca.crt", data / "pki/admin.crt", data / "pki/admin.key",
                   [process])
+
+
+def start_audited(args, directory):
+    policy = pathlib.Path(directory) / "audit-policy.yaml"
+    policy.write_text(AUDIT_POLICY)
+    # No pods run; but two platforms may not share their addresses.
+    return start_insula(args, directory, "audited", ["--audit-policy", policy, "--pod-cidr", "10.213.0.0/24"])
 
 
 def load(args, server, operation, connections, run):
@@ -138,12 +155,16 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--audit", action="store_true")
     parser.add_argument("--kube-apiserver", default=shutil.which("kube-apiserver"))
     parser.add_argument("--etcd", default=shutil.which("etcd"))
     args = parser.parse_args()
 
-    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
+    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as audited, \
+            tempfile.TemporaryDirectory() as theirs:
         servers = [start_insula(args, ours)]
+        if args.audit:
+            servers.append(start_audited(args, audited))
         if args.kube_apiserver and args.etcd:
             servers.append(start_kubernetes(args, theirs))
         figures = {(s.name, op): [] for s in servers for op in OPERATIONS}
@@ -170,6 +191,9 @@ def main():
         report[label] = {"per_second": medians["insula"], "p50_ms": p50["insula"], "peer_per_second": peer,
                          "peer_p50_ms": p50.get("kube-apiserver"),
                          "ratio": round(medians["insula"] / peer, 2) if peer else None}
+        if args.audit:
+            report[label]["audited"] = {"per_second": medians["audited"], "p50_ms": p50["audited"],
+                                        "ratio": round(medians["audited"] / medians["insula"], 2)}
     print(json.dumps(report))
 
 

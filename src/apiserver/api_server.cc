@@ -111,6 +111,13 @@ std::unexpected<Error> method_not_allowed() {
               "the server does not allow this method on the requested resource");
 }
 
+/// By what means a caller meant to be known who is not. In Kubernetes' words.
+std::string_view attempted_authentication(const http::Exchange& exchange) {
+  if (exchange.request().headers.contains("Authorization"))
+    return "Authentication failed, attempted: bearer";
+  return "Authentication failed, no credentials provided";
+}
+
 std::unexpected<Error> no_node() {
   return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
 }
@@ -136,12 +143,18 @@ ApiServer::ApiServer(Registry& registry,
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
   }
+  if (options_.audit) {
+    for (const AuditLevel level : {AuditLevel::kNone, AuditLevel::kMetadata, AuditLevel::kRequest,
+                                   AuditLevel::kRequestResponse})
+      (void)metrics_.audited(level);
+  }
   registry.measure(metrics);
   tasks_.spawn(keep_expiring_events(registry_));
 }
 
 Task<> ApiServer::handle(http::Exchange& exchange) {
   Call call{exchange, Loop::current().now()};
+  if (options_.audit) call.audit_id = audit_id_of(exchange.request().headers, registry_.random());
   const Result<> outcome = co_await serve(call);
   if (!outcome && !exchange.answered()) {
     const Error& error = outcome.error();
@@ -150,6 +163,7 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
     (void)co_await send(call, call.status, status_json(error, call.info, call.kind));
   }
+  if (call.audit) call.audit->complete(call.status);
   metrics_.record(call.info, call.status, Loop::current().now() - call.began);
 }
 
@@ -180,7 +194,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
           target_of(call), connect_options(call.info, request), std::move(context)));
     }
     const Counted counted(metrics_.long_running);
-    co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
+    co_return co_await relay(call);
   }
   INSULA_CO_TRY(const Representation wanted, negotiate(request.headers.get("Accept")));
   call.output.form = wanted.form;
@@ -192,29 +206,73 @@ Task<Result<>> ApiServer::serve(Call& call) {
   co_return co_await with_deadline(call.began + kRequestTimeout, serve_object(call));
 }
 
+Result<User> ApiServer::identify(const Call& call) {
+  const net::Stream& stream = call.exchange.stream();
+  const std::string_view authorization = call.exchange.request().headers.get("Authorization");
+  if (stream.tls() == nullptr && options_.plain_user && (authorization.empty() || !verifier_))
+    return *options_.plain_user;
+  return authenticate(stream.tls(), authorization, verifier(), registry_.clock().wall());
+}
+
+void ApiServer::begin_audit(Call& call, const User* user) {
+  if (!options_.audit) return;
+  const AuditDecision decision = options_.audit->policy.decide(user, call.info);
+  metrics_.audited(decision.level).add();
+  if (decision.level == AuditLevel::kNone) return;
+  call.audit.emplace(*options_.audit->sink, registry_.clock(), decision,
+                     RequestAudit::Request{.head = call.exchange.request(),
+                                           .info = call.info,
+                                           .id = call.audit_id,
+                                           .peer = call.exchange.stream().peer(),
+                                           .received = registry_.clock().wall()});
+  if (user != nullptr)
+    call.audit->received(*user);
+  else
+    call.audit->refused(attempted_authentication(call.exchange), 401);
+}
+
+Result<> ApiServer::permit(Call& call, const RequestInfo& request) {
+  const Decision decision = authorizer_.decide(call.user, request);
+  if (call.audit) {
+    AuditAnnotations& notes = call.audit->annotations();
+    notes.insert_or_assign("authorization.k8s.io/decision", decision.allowed ? "allow" : "forbid");
+    notes.insert_or_assign("authorization.k8s.io/reason", decision.reason);
+  }
+  return Authorizer::verdict(decision, call.user, request);
+}
+
+Task<Result<>> ApiServer::relay(Call& call) {
+  OnAnswer on_answer = [&call](int status, http::Headers& headers) {
+    call.status = status;
+    if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+    if (call.audit && call.info.is_resource) call.audit->started(status);
+  };
+  co_return co_await relay_to_node(call.exchange, *options_.node_socket, std::move(on_answer));
+}
+
 Result<std::optional<RequestGate::Pass>> ApiServer::admit(Call& call) {
   // What is public is small, and probes must not fail because users are many.
   std::optional<RequestGate::Pass> pass;
-  if (is_public(call.info)) return pass;
-  const http::Request& request = call.exchange.request();
-  const net::Stream& stream = call.exchange.stream();
-  User user;
-  const std::string_view authorization = request.headers.get("Authorization");
-  if (stream.tls() == nullptr && options_.plain_user && (authorization.empty() || !verifier_)) {
-    user = *options_.plain_user;
-  } else {
-    INSULA_TRY(user,
-               authenticate(stream.tls(), authorization, verifier(), registry_.clock().wall()));
+  if (is_public(call.info)) {
+    if (options_.audit) {
+      const User anonymous{kAnonymous, {kUnauthenticated}};
+      begin_audit(call, &anonymous);
+    }
+    return pass;
   }
-  INSULA_TRY(call.user, impersonate(authorizer_, user, request.headers));
-  INSULA_TRY_VOID(authorizer_.authorize(call.user, call.info));
+  const Result<User> user = identify(call);
+  begin_audit(call, user ? &*user : nullptr);
+  if (!user) return std::unexpected(user.error());
+  INSULA_TRY(call.user, impersonate(authorizer_, *user, call.exchange.request().headers));
+  if (call.audit && call.user != *user) call.audit->impersonated(call.user);
+  INSULA_TRY_VOID(permit(call, call.info));
   if (call.info.verb == "get" && is_terminal(call.info)) {
     // A WebSocket begins with GET, and must not open what a POST would not.
     RequestInfo create = call.info;
     create.verb = "create";
-    INSULA_TRY_VOID(authorizer_.authorize(call.user, create));
+    INSULA_TRY_VOID(permit(call, create));
   }
-  INSULA_TRY(RequestGate::Pass entered, gate_.enter(user, length_of(call.info)));
+  INSULA_TRY(RequestGate::Pass entered, gate_.enter(*user, length_of(call.info)));
   pass.emplace(std::move(entered));
   return pass;
 }
@@ -235,6 +293,8 @@ Target ApiServer::target_of(const Call& call) const {
 }
 
 Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
+  if (call.audit && call.info.is_resource && type == "application/json")
+    call.audit->answered(status, body);
   http::Response response = http::make_response(status, type, std::move(body));
   for (const std::string& text : call.warnings) {
     const std::string header = warning_header(text);
@@ -243,6 +303,7 @@ Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::st
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
   if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
   response.headers.set("Cache-Control", "no-cache, private");
+  if (!call.audit_id.empty()) response.headers.set("Audit-Id", call.audit_id);
   call.status = status;
   co_return co_await call.exchange.respond(std::move(response));
 }
@@ -256,7 +317,7 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   // The node agent has no port of its own.
   if (call.info.path == "/metrics/node") {
     if (!options_.node_socket) co_return no_node();
-    co_return co_await relay_to_node(call.exchange, *options_.node_socket, call.status);
+    co_return co_await relay(call);
   }
   if (is_public(call.info)) {
     auto [status, text] =
@@ -279,6 +340,7 @@ Task<Result<>> ApiServer::serve_state_dump(Call& call) {
   call.status = 200;
   http::Headers headers;
   headers.add("Content-Type", "application/jsonl");
+  if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
   for (std::string piece = dump.next(); !piece.empty(); piece = dump.next())
     INSULA_CO_TRY_VOID(co_await call.exchange.write(piece));
@@ -337,6 +399,7 @@ Result<WriteContext> ApiServer::write_context(Call& call) {
              field_manager_of(call.info.verb, call.query("fieldManager"),
                               call.exchange.request().headers.get("User-Agent")));
   context.warnings = &call.warnings;
+  if (call.audit) context.annotations = &call.audit->annotations();
   const std::string dry_run = call.query("dryRun");
   if (!dry_run.empty() && dry_run != "All") {
     return fail(

@@ -16,6 +16,7 @@
 #include "apiserver/kind_index.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
+#include "apiserver/request_audit.h"
 #include "apiserver/request_gate.h"
 #include "apiserver/request_info.h"
 #include "apiserver/server_metrics.h"
@@ -43,6 +44,8 @@ struct ApiServerOptions {
   RequestLimits limits = {};
   /// Whose tokens ServiceAccounts have; nothing: they have none.
   std::optional<TokenAuthority> tokens = {};
+  /// What is noted of requests; nothing: none are.
+  std::optional<AuditOptions> audit = {};
   /// What is not ready yet, for /readyz; empty when everything is.
   std::function<std::vector<std::string>()> not_ready = {};
 };
@@ -57,6 +60,9 @@ struct Call {
   OutputOptions output = {};
   std::vector<std::string> warnings = {};
   int status = 0;
+  std::string audit_id = {};  // empty: nothing is audited here
+  /// Nothing when this request is not audited.
+  std::optional<RequestAudit> audit = {};
 
   [[nodiscard]] std::string query(std::string_view name) const {
     return exchange.request().query(name).value_or("");
@@ -96,6 +102,11 @@ class ApiServer final : public http::Handler {
   /// Authenticates, impersonates and authorises: fills `call.user`. Returns the place in the gate,
   /// which is that of who was authenticated.
   Result<std::optional<RequestGate::Pass>> admit(Call& call);
+  Result<User> identify(const Call& call);
+  /// Whether `call.user` may do this; the audit is told, too.
+  Result<> permit(Call& call, const RequestInfo& request);
+  void begin_audit(Call& call, const User* user);
+  Task<Result<>> relay(Call& call);
 
   [[nodiscard]] TokenVerifier* verifier() { return verifier_ ? &*verifier_ : nullptr; }
 

@@ -111,7 +111,12 @@ Decision Authorizer::ask_rbac(const User& user, const RequestInfo& request) {
 }
 
 Result<> Authorizer::authorize(const User& user, const RequestInfo& request) {
-  const Decision decision = decide(user, request);
+  return verdict(decide(user, request), user, request);
+}
+
+Result<> Authorizer::verdict(const Decision& decision,
+                             const User& user,
+                             const RequestInfo& request) {
   if (decision.allowed) return {};
   return refuse(user, request, decision.reason);
 }

@@ -35,6 +35,11 @@ class Authorizer {
   /// Errors: kForbidden in Kubernetes' words when decide() does not allow it.
   [[nodiscard]] Result<> authorize(const User& user, const RequestInfo& request);
 
+  /// What authorize() makes of a decision.
+  [[nodiscard]] static Result<> verdict(const Decision& decision,
+                                        const User& user,
+                                        const RequestInfo& request);
+
   /// Every rule that RBAC gives the user in the namespace, or in the whole cluster without one.
   /// Lifetime: the rules are valid until the next call of any member.
   [[nodiscard]] std::vector<const api::PolicyRule*> rules_of(const User& user,

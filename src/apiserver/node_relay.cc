@@ -137,8 +137,8 @@ Task<Result<Answer>> read_head(net::Stream& node, std::string method) {
 Task<Result<>> relay_answer(http::Exchange& exchange,
                             net::Stream& node,
                             Answer answer,
-                            int& status) {
-  status = answer.status;
+                            const OnAnswer& on_answer) {
+  on_answer(answer.status, answer.headers);
   if (answer.status == 101) {
     INSULA_CO_TRY(const std::unique_ptr<net::Stream> client,
                   co_await exchange.upgrade(std::move(answer.headers)));
@@ -155,7 +155,9 @@ Task<Result<>> relay_answer(http::Exchange& exchange,
 
 }  // namespace
 
-Task<Result<>> relay_to_node(http::Exchange& exchange, const net::Address& node, int& status) {
+Task<Result<>> relay_to_node(http::Exchange& exchange,
+                             const net::Address& node,
+                             OnAnswer on_answer) {
   INSULA_CO_TRY(const std::string body, co_await exchange.body(kRequestBodyMax));
   auto dialed = co_await net::dial(node, Loop::current().now() + kConnectTimeout);
   if (!dialed) co_return unavailable(dialed.error());
@@ -164,7 +166,7 @@ Task<Result<>> relay_to_node(http::Exchange& exchange, const net::Address& node,
   if (const auto sent = co_await stream->write(text); !sent) co_return unavailable(sent.error());
   auto answer = co_await read_head(*stream, exchange.request().method);
   if (!answer) co_return unavailable(answer.error());
-  co_return co_await relay_answer(exchange, *stream, *std::move(answer), status);
+  co_return co_await relay_answer(exchange, *stream, *std::move(answer), on_answer);
 }
 
 }  // namespace insula::apiserver

@@ -2,6 +2,9 @@
 
 #include <array>
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,6 +48,13 @@ class FakeNode final : public http::Handler {
   http::Request seen;
 };
 
+class KeptLines final : public AuditSink {
+ public:
+  void write(std::string_view event) override { events.emplace_back(event); }
+
+  std::vector<std::string> events;
+};
+
 class NodeRelayTest : public ::testing::Test {
  protected:
   NodeRelayTest() {
@@ -53,6 +63,11 @@ class NodeRelayTest : public ::testing::Test {
     ApiServerOptions options;
     options.plain_user = system_user();
     options.node_socket = *net::Address::unix_path(directory_ + "/node.sock");
+    options.audit = AuditOptions{AuditPolicy::parse("{apiVersion: audit.k8s.io/v1, kind: Policy, "
+                                                    "rules: [{level: Metadata, resources: "
+                                                    "[{group: '', resources: [pods/log]}]}]}")
+                                     .value(),
+                                 &events};
     server = std::make_unique<TestServer>(std::move(options));
     server->send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
     server->send("POST", "/api/v1/namespaces/a/pods",
@@ -72,6 +87,7 @@ class NodeRelayTest : public ::testing::Test {
   }
 
   std::string directory_;
+  KeptLines events;
   std::unique_ptr<TestServer> server;
   FakeNode node;
   std::unique_ptr<http::Server> node_server;
@@ -84,6 +100,10 @@ TEST_F(NodeRelayTest, PassesAStreamedAnswerOn) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "one\ntwo\nthree\n");
   EXPECT_EQ(node.seen.target, std::string(kPod) + "/log?container=c&follow=true");
+  EXPECT_EQ(answer.headers.get("Audit-Id").size(), 36U);
+  ASSERT_EQ(events.events.size(), 3U);
+  EXPECT_THAT(events.events[1], HasSubstr(R"("stage":"ResponseStarted")"));
+  EXPECT_THAT(events.events[2], HasSubstr(R"("stage":"ResponseComplete")"));
 }
 
 TEST_F(NodeRelayTest, JoinsAnUpgradedConnectionInBothDirections) {

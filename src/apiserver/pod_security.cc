@@ -102,15 +102,14 @@ std::string reasons_text(const std::vector<PodSecurityViolation>& violations) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-void warn_of(const PodSecurityPolicy& policy,
-             const api::ObjectMeta& metadata,
-             const api::PodSpec& spec,
-             std::vector<std::string>* warnings) {
-  if (warnings == nullptr) return;
+/// Empty when there is nothing to say.
+std::string would_violate(const PodSecurityPolicy& policy,
+                          const api::ObjectMeta& metadata,
+                          const api::PodSpec& spec) {
   const auto violations = violations_of(policy, metadata, spec);
-  if (violations.empty()) return;
-  warnings->push_back(
-      fmt::format("would violate PodSecurity \"{}\": {}", policy.text(), details_text(violations)));
+  if (violations.empty()) return {};
+  return fmt::format("would violate PodSecurity \"{}\": {}", policy.text(),
+                     details_text(violations));
 }
 
 bool same_images(const std::vector<api::Container>& a, const std::vector<api::Container>& b) {
@@ -236,10 +235,10 @@ Result<> check_pod_security(const store::Transaction& transaction,
                             const api::Kind& kind,
                             const void* object,
                             const void* old,
-                            std::vector<std::string>* warnings) {
+                            const AdmissionRemarks& remarks) {
   if (const auto* made = as<api::Namespace>(kind, object))
     return check_namespace(transaction, kind, *made, static_cast<const api::Namespace*>(old),
-                           warnings);
+                           remarks.warnings);
   const auto* pod = as<api::Pod>(kind, object);
   const std::optional<Template> made =
       pod != nullptr ? Template{pod->metadata, pod->spec} : template_of(kind, object);
@@ -250,7 +249,12 @@ Result<> check_pod_security(const store::Transaction& transaction,
       store_key(api::kind_of<api::Namespace>(), "", kind.metadata(object).namespace_));
   if (!entry) return {};
   const PodSecurityModes modes = modes_of(*object_of<api::Namespace>(*entry));
+  if (remarks.annotations != nullptr) {
+    if (std::string text = would_violate(modes.audit, made->metadata, made->spec); !text.empty())
+      remarks.annotate("pod-security.kubernetes.io/audit-violations", std::move(text));
+  }
   if (pod != nullptr) {
+    remarks.annotate("pod-security.kubernetes.io/enforce-policy", modes.enforce.text());
     const auto violations = violations_of(modes.enforce, made->metadata, made->spec);
     if (!violations.empty()) {
       return forbidden(kind, pod->metadata.name,
@@ -258,7 +262,9 @@ Result<> check_pod_security(const store::Transaction& transaction,
                                    details_text(violations)));
     }
   }
-  warn_of(modes.warn, made->metadata, made->spec, warnings);
+  if (remarks.warnings == nullptr) return {};
+  if (std::string text = would_violate(modes.warn, made->metadata, made->spec); !text.empty())
+    remarks.warn(std::move(text));
   return {};
 }
 

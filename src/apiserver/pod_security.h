@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "api/kind.h"
+#include "apiserver/admission_remarks.h"
 #include "apiserver/pod_security_standards.h"
 #include "base/error.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
 
-/// What the labels `pod-security.kubernetes.io/...` of a namespace ask for. The mode `audit` is
-/// read and checked, and then nothing is done about it: this server keeps no audit log.
+/// What the labels `pod-security.kubernetes.io/...` of a namespace ask for.
 struct PodSecurityModes {
   PodSecurityPolicy enforce;
   PodSecurityPolicy audit;
@@ -26,13 +26,13 @@ struct PodSecurityModes {
 };
 
 /// The last look at a write of a pod, of a workload or of a namespace, with the object as it will
-/// be stored. `old` is the one before (null: a new object); `warnings`, if any, takes the texts of
-/// Warning headers.
+/// be stored. `old` is the one before (null: a new object).
 ///
 /// A pod that the namespace's enforced level forbids is refused. One that `warn` asks for, and the
-/// template of a workload, are warned of. A namespace whose labels cannot be read is refused, and
-/// one that enforces more than before warned of pods that are there. A tenant's namespace enforces
-/// at least `baseline:latest`, whatever its labels say: its pods run beside those of others.
+/// template of a workload, are warned of, and what `audit` asks for is noted in the audit log. A
+/// namespace whose labels cannot be read is refused, and one that enforces more than before warned
+/// of pods that are there. A tenant's namespace enforces at least `baseline:latest`, whatever its
+/// labels say: its pods run beside those of others.
 ///
 /// Errors: kForbidden and kInvalid in Kubernetes' words.
 /// Spec: Kubernetes, "Pod Security Admission".
@@ -40,6 +40,6 @@ struct PodSecurityModes {
                                           const api::Kind& kind,
                                           const void* object,
                                           const void* old,
-                                          std::vector<std::string>* warnings);
+                                          const AdmissionRemarks& remarks);
 
 }  // namespace insula::apiserver

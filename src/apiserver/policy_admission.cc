@@ -1,12 +1,14 @@
 #include "apiserver/policy_admission.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
@@ -15,18 +17,26 @@
 #include "apiserver/admission_match.h"
 #include "apiserver/object.h"
 #include "json/parse.h"
+#include "json/write.h"
 
 namespace insula::apiserver {
 
 namespace {
 
 constexpr std::size_t kMessageBytesMax = 5'120;
+/// Of a note for the audit log.
+constexpr std::size_t kNoteBytesMax = std::size_t{10} * 1024;
+constexpr const char* kFailureKey = "validation.policy.admission.k8s.io/validation_failure";
 
 /// A validation that did not hold, or could not be evaluated.
 struct Failure {
   std::string message;
   std::string reason;
+  std::size_t index = 0;  // of the validation
 };
+
+/// Notes for the audit log: what each key has been given, each value once.
+using Notes = std::map<std::string, std::vector<std::string>>;
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
@@ -66,9 +76,10 @@ class PolicyRun {
         compiled_(compiled),
         fails_(compiled.policy->spec.failure_policy.value_or("Fail") == "Fail") {}
 
-  /// What the binding finds wrong.
+  /// What the binding finds wrong, and what it notes.
   std::vector<Failure> run(const api::ValidatingAdmissionPolicyBinding& binding,
-                           const api::Kind& version) {
+                           const api::Kind& version,
+                           Notes& notes) {
     std::vector<Failure> failures;
     Result<std::vector<json::Value>> params = params_of(binding);
     if (!params) {
@@ -79,7 +90,7 @@ class PolicyRun {
       AdmissionEvaluation evaluation(request_, version, namespace_of(transaction_, request_),
                                      &compiled_.variables);
       evaluation.set_params(std::move(each));
-      evaluate(evaluation, failures);
+      evaluate(evaluation, failures, notes);
     }
     return failures;
   }
@@ -87,10 +98,12 @@ class PolicyRun {
  private:
   /// What could not be evaluated counts unless the policy says that it does not.
   void fail_with(std::string message, std::vector<Failure>& failures) const {
-    if (fails_) failures.push_back({std::move(message), ""});
+    if (fails_) failures.push_back({std::move(message), "", 0});
   }
 
-  void evaluate(AdmissionEvaluation& evaluation, std::vector<Failure>& failures) const {
+  void evaluate(AdmissionEvaluation& evaluation,
+                std::vector<Failure>& failures,
+                Notes& notes) const {
     const Result<bool> matches = evaluation.all_true(compiled_.conditions);
     if (!matches) return fail_with(matches.error().message(), failures);
     if (!*matches) return;
@@ -102,8 +115,28 @@ class PolicyRun {
       } else if (!value->is_true()) {
         const api::Validation& validation = compiled_.policy->spec.validations[i];
         failures.push_back(
-            {message_of(evaluation, check, validation), validation.reason.value_or("")});
+            {message_of(evaluation, check, validation), validation.reason.value_or(""), i});
       }
+    }
+    take_notes(evaluation, failures, notes);
+  }
+
+  void take_notes(AdmissionEvaluation& evaluation,
+                  std::vector<Failure>& failures,
+                  Notes& notes) const {
+    for (std::size_t i = 0; i < compiled_.notes.size(); ++i) {
+      const Result<cel::Value> value = evaluation.evaluate(compiled_.notes[i]);
+      if (!value) {
+        fail_with(value.error().message(), failures);
+        continue;
+      }
+      if (value->kind() != cel::Type::Kind::kString) continue;
+      const std::string_view text = trimmed(value->text()).substr(0, kNoteBytesMax);
+      if (text.empty()) continue;
+      const std::string& key = compiled_.policy->spec.audit_annotations[i].key;
+      std::vector<std::string>& values =
+          notes[fmt::format("{}/{}", compiled_.policy->metadata.name, key)];
+      if (std::ranges::find(values, text) == values.end()) values.emplace_back(text);
     }
   }
 
@@ -196,6 +229,68 @@ bool has(const std::vector<std::string>& actions, std::string_view action) {
   return std::ranges::find(actions, action) != actions.end();
 }
 
+/// A failure as the audit log has it. Spec: Kubernetes, "Validating Admission Policy", "Audit".
+json::Value audited(const std::string& policy,
+                    const api::ValidatingAdmissionPolicyBinding& binding,
+                    const Failure& failure) {
+  json::Array actions;
+  for (const std::string& action : binding.spec.validation_actions)
+    actions.emplace_back(action);
+  return json::Object{{"message", failure.message},
+                      {"policy", policy},
+                      {"binding", binding.metadata.name},
+                      {"expressionIndex", failure.index},
+                      {"validationActions", std::move(actions)}};
+}
+
+/// Where a run puts what is no refusal.
+struct Findings {
+  const AdmissionRemarks& remarks;
+  Notes& notes;
+  json::Array& failures;  // of bindings with the action Audit
+};
+
+/// Does what the binding wants of a failure; true when that is to deny.
+bool note(const std::string& policy,
+          const api::ValidatingAdmissionPolicyBinding& binding,
+          const Failure& failure,
+          const Findings& findings) {
+  const std::vector<std::string>& actions = binding.spec.validation_actions;
+  if (has(actions, "Audit")) findings.failures.push_back(audited(policy, binding, failure));
+  if (has(actions, "Deny")) return true;
+  if (has(actions, "Warn")) {
+    findings.remarks.warn(
+        fmt::format("Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {}",
+                    policy, binding.metadata.name, failure.message));
+  }
+  return false;
+}
+
+/// Evaluates the policies in force. Errors: of the first failure that denies.
+Result<> run_all(const store::Transaction& transaction,
+                 const AdmissionRequest& request,
+                 const Findings& findings,
+                 PolicyIndex& index,
+                 api::KindCatalog& kinds) {
+  for (const PolicyIndex::Policy& policy : index.in_force()) {
+    const api::ValidatingAdmissionPolicy& object = *policy.compiled.policy;
+    if (!object.spec.match_constraints) continue;
+    const api::Kind* version =
+        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request);
+    if (version == nullptr) continue;
+    PolicyRun run(transaction, request, policy.compiled, kinds);
+    for (const auto& [key, binding] : *policy.bindings) {
+      const auto& also = binding->spec.match_resources;
+      if (also && AdmissionMatch::of(*also).find(transaction, request) == nullptr) continue;
+      for (const Failure& failure : run.run(*binding, *version, findings.notes)) {
+        if (note(object.metadata.name, *binding, failure, findings))
+          return denied(request, object.metadata.name, binding->metadata.name, failure);
+      }
+    }
+  }
+  return {};
+}
+
 template <class Configuration>
 void compile_webhooks(const Configuration& configuration, api::FieldErrors& errors) {
   for (std::size_t i = 0; i < configuration.webhooks.size(); ++i) {
@@ -210,31 +305,16 @@ void compile_webhooks(const Configuration& configuration, api::FieldErrors& erro
 
 Result<> PolicyAdmission::validate(const store::Transaction& transaction,
                                    const AdmissionRequest& request,
-                                   std::vector<std::string>* warnings) {
+                                   const AdmissionRemarks& remarks) {
   if (!is_admitted(request.resource)) return {};
-  for (const PolicyIndex::Policy& policy : index_.in_force()) {
-    const api::ValidatingAdmissionPolicy& object = *policy.compiled.policy;
-    if (!object.spec.match_constraints) continue;
-    const api::Kind* version =
-        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request);
-    if (version == nullptr) continue;
-    PolicyRun run(transaction, request, policy.compiled, kinds_);
-    for (const auto& [key, binding] : *policy.bindings) {
-      const auto& also = binding->spec.match_resources;
-      if (also && AdmissionMatch::of(*also).find(transaction, request) == nullptr) continue;
-      for (const Failure& failure : run.run(*binding, *version)) {
-        const std::string& name = binding->metadata.name;
-        if (has(binding->spec.validation_actions, "Deny"))
-          return denied(request, object.metadata.name, name, failure);
-        if (warnings != nullptr && has(binding->spec.validation_actions, "Warn")) {
-          warnings->push_back(fmt::format(
-              "Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {}",
-              object.metadata.name, name, failure.message));
-        }
-      }
-    }
-  }
-  return {};
+  Notes notes;
+  json::Array failures;
+  const Result<> outcome =
+      run_all(transaction, request, {remarks, notes, failures}, index_, kinds_);
+  for (const auto& [key, values] : notes)
+    remarks.annotate(key, fmt::format("{}", fmt::join(values, ", ")));
+  if (!failures.empty()) remarks.annotate(kFailureKey, json::write(std::move(failures)));
+  return outcome;
 }
 
 Result<> check_expressions(const api::Kind& kind, const void* object) {

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "api/custom/kind_catalog.h"
 #include "api/kind.h"
+#include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/policy_index.h"
 #include "base/error.h"
@@ -21,11 +19,12 @@ class PolicyAdmission {
  public:
   PolicyAdmission(store::Store& store, api::KindCatalog& kinds) : index_(store), kinds_(kinds) {}
 
-  /// Warnings, if there are any, take the texts of Warning headers.
+  /// Failures of bindings that only warn or audit become remarks, and so do the policies' notes for
+  /// the audit log.
   /// Errors: in Kubernetes' words; kInvalid, or what the reason of the validation that failed says.
   Result<> validate(const store::Transaction& transaction,
                     const AdmissionRequest& request,
-                    std::vector<std::string>* warnings);
+                    const AdmissionRemarks& remarks);
 
  private:
   PolicyIndex index_;

@@ -49,10 +49,9 @@ CompiledPolicy CompiledPolicy::compile(std::shared_ptr<const api::ValidatingAdmi
     }
   }
   for (std::size_t i = 0; i < spec.audit_annotations.size(); ++i) {
-    // There is no audit log to note anything in; but a wrong expression is told.
-    (void)compiler.compile(spec.audit_annotations[i].value_expression,
-                           {cel::Type::string(), cel::Type::null()},
-                           path.child("auditAnnotations").index(i).child("valueExpression"));
+    out.notes.push_back(compiler.compile(
+        spec.audit_annotations[i].value_expression, {cel::Type::string(), cel::Type::null()},
+        path.child("auditAnnotations").index(i).child("valueExpression")));
   }
   out.policy = std::move(policy);
   return out;

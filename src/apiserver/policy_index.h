@@ -28,7 +28,8 @@ struct CompiledPolicy {
   std::shared_ptr<const api::ValidatingAdmissionPolicy> policy;
   NamedExpressions conditions;
   NamedExpressions variables;
-  std::vector<Check> checks;  // one for each of spec.validations
+  std::vector<Check> checks;               // one for each of spec.validations
+  std::vector<AdmissionExpression> notes;  // one for each of spec.auditAnnotations
 };
 
 /// The policies that are in force, in the order of their names, and their bindings.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "api/kind.h"
+#include "apiserver/admission_remarks.h"
 #include "apiserver/kind_index.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
@@ -116,8 +118,12 @@ struct WriteContext {
   std::string field_manager = {};
   /// Texts for Warning headers are added here when it is set.
   std::vector<std::string>* warnings = nullptr;
+  /// Notes for the audit log are added here when it is set; the first one under a key holds.
+  std::map<std::string, std::string>* annotations = nullptr;
   /// Null: nothing more is asked.
   WritePermit permit = nullptr;
+
+  [[nodiscard]] AdmissionRemarks remarks() const { return {warnings, annotations}; }
 };
 
 enum class Propagation : std::uint8_t { kDefault, kBackground, kForeground, kOrphan };

@@ -125,8 +125,10 @@ Task<Result<Written>> Registry::write(Write& write,
                                       std::function<Result<Written>(store::Transaction&)> body) {
   const bool dry_run = write.context.dry_run;
   std::vector<std::string>* warnings = write.context.warnings;
+  auto* annotations = write.context.annotations;
   for (int i = 0; i < kTransactionsMax; ++i) {
     const std::size_t told = warnings == nullptr ? 0 : warnings->size();
+    auto noted = annotations == nullptr ? std::map<std::string, std::string>() : *annotations;
     std::optional<Written> written;
     auto run = [&](store::Transaction& transaction) -> Result<> {
       INSULA_TRY(written, body(transaction));
@@ -140,6 +142,7 @@ Task<Result<Written>> Registry::write(Write& write,
       co_return *std::move(written);
     }
     if (warnings != nullptr) warnings->resize(told);
+    if (annotations != nullptr) *annotations = std::move(noted);
     INSULA_CO_TRY_VOID(co_await write.review.ask());
   }
   co_return conflict(
@@ -233,7 +236,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   name_definition(transaction, kind, object.get(), clock_.wall());
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
   INSULA_TRY_VOID(check_expressions(kind, object.get()));
-  INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.warnings));
+  INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.remarks()));
   INSULA_TRY_VOID(write.review.validate(transaction, subject));
   warn(kind, object.get(), context);
   INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
@@ -316,8 +319,8 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
   const api::Kind& kind = *write.target.kind;
   // They are about what is asked for, which a report on it does not change.
   if (write.subresource.empty()) {
-    INSULA_TRY_VOID(
-        check_pod_security(transaction, kind, object.get(), present.get(), write.context.warnings));
+    INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), present.get(),
+                                       write.context.remarks()));
     warn(kind, object.get(), write.context);
   }
   // It was reviewed when it was created.

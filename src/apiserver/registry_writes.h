@@ -26,7 +26,7 @@ struct Registry::Write {
         subresource(target.subresource),
         context(circumstances),
         ownership(owners),
-        review(admission, circumstances.warnings) {}
+        review(admission, circumstances.remarks()) {}
 
   [[nodiscard]] bool is_scale() const { return subresource == "scale"; }
 

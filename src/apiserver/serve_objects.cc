@@ -16,6 +16,8 @@
 #include "apiserver/subresource.h"
 #include "base/number.h"
 #include "json/parse.h"
+#include "json/write.h"
+#include "json/yaml.h"
 
 namespace insula::apiserver {
 
@@ -116,6 +118,26 @@ Result<> require_field_manager(const std::string& manager) {
                     "Required value: is required for apply patch");
 }
 
+/// Tells the audit of the body of a request, as it was understood.
+void note_body(Call& call, const api::TypeInfo& type, const void* object) {
+  if (!call.audit) return;
+  if (&type == &call.kind->type && call.kind->is_stored()) {
+    const api::ObjectMeta& meta = call.kind->metadata(object);
+    call.audit->about(meta.name, meta.uid, meta.resource_version);
+  }
+  if (!call.audit->wants_request()) return;
+  std::string text;
+  api::encode_json(type, object, text);
+  call.audit->request_object(text);
+}
+
+/// Tells the audit of a patch, which may be YAML.
+void note_document(Call& call, const std::string& body) {
+  if (!call.audit || !call.audit->wants_request()) return;
+  if (const auto document = json::parse_yaml_document(body))
+    call.audit->request_object(json::write(*document));
+}
+
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
@@ -132,6 +154,7 @@ Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& typ
   INSULA_CO_TRY(Object object, decode_body(type, format, body, strictness, report));
   for (std::string& text : report.warnings)
     call.warnings.push_back(std::move(text));
+  note_body(call, type, object.get());
   co_return std::move(object);
 }
 
@@ -216,6 +239,7 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   INSULA_CO_TRY(WriteContext context, write_context(call));
   INSULA_CO_TRY(const bool force, parse_force(call.query("force"), patch.format));
   INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  note_document(call, body);
   if (patch.format == PatchFormat::kApply) {
     Application application{.force = force};
     INSULA_CO_TRY(application.config, parse_configuration(body));
@@ -247,6 +271,7 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
     INSULA_CO_TRY(const Object decoded, decode_body(api::type_of<api::DeleteOptions>(), format,
                                                     body, api::Strictness::kIgnore, report));
     options = *static_cast<const api::DeleteOptions*>(decoded.get());
+    if (call.audit) call.audit->request_object(api::encode_json(options));
   }
   if (const std::string grace = call.query("gracePeriodSeconds"); !grace.empty()) {
     INSULA_CO_TRY(options.grace_period_seconds, parse_number("gracePeriodSeconds", grace));

@@ -216,8 +216,10 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY(ObjectWatch watch, registry_.watch(target, std::move(selectors), plan.since));
   http::Headers headers{{"Content-Type", "application/json"},
                         {"Cache-Control", "no-cache, private"}};
+  if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
   INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));
   call.status = 200;
+  if (call.audit) call.audit->started(call.status);
   const Counted counted(metrics_.long_running);
   Result<> outcome = co_await stream_initial(call, std::move(list), plan);
   if (outcome) outcome = co_await stream_changes(call, watch, definition, plan);

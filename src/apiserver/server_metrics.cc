@@ -85,4 +85,10 @@ void ServerMetrics::record(const RequestInfo& info, int status, std::chrono::nan
       .observe(std::chrono::duration<double>(took).count());
 }
 
+Counter& ServerMetrics::audited(AuditLevel level) {
+  return registry_.counter("apiserver_audit_level_total",
+                           "Requests by the level that the audit policy has for them.",
+                           {{"level", std::string(name_of(level))}});
+}
+
 }  // namespace insula::apiserver

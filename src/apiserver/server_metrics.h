@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "api/custom/kind_catalog.h"
+#include "apiserver/audit_policy.h"
 #include "apiserver/request_info.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -37,6 +38,9 @@ class ServerMetrics {
 
   /// Once for each request, when it is over.
   void record(const RequestInfo& info, int status, std::chrono::nanoseconds took);
+
+  /// Requests by how much of them is audited.
+  [[nodiscard]] Counter& audited(AuditLevel level);
 
   /// Watches and other requests without an end of their own, now.
   Gauge& long_running;

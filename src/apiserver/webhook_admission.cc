@@ -134,10 +134,23 @@ Result<Object> patched(const WebhookQuestion& question,
 }
 
 void tell(const WebhookQuestion& question, const std::vector<std::string>& texts) {
-  if (question.warnings == nullptr) return;
+  if (question.remarks.warnings == nullptr) return;
   for (const std::string& text : texts) {
-    auto& warnings = *question.warnings;
+    auto& warnings = *question.remarks.warnings;
     if (std::ranges::find(warnings, text) == warnings.end()) warnings.push_back(text);
+  }
+}
+
+/// What a webhook wants to have in the audit log, under its name.
+void annotate(const WebhookQuestion& question,
+              const std::string& name,
+              const json::Value& response) {
+  const json::Object* notes = response["auditAnnotations"].as_object();
+  if (notes == nullptr) return;
+  std::size_t taken = 0;
+  for (const auto& [key, value] : *notes) {
+    if (taken++ == kWarningsMax) return;
+    question.remarks.annotate(fmt::format("{}/{}", name, shortened(key)), shortened(value.text()));
   }
 }
 
@@ -226,6 +239,7 @@ Task<Result<WebhookAdmission::Verdict>> WebhookAdmission::call(const WebhookQues
                    fmt::format("Internal error occurred: failed calling webhook \"{}\": {}",
                                webhook.name, error.message()));
   }
+  annotate(question, webhook.name, *response);
   Verdict verdict{.asked = true, .patch = *std::move(patch), .warnings = {}};
   if (const json::Array* texts = (*response)["warnings"].as_array()) {
     for (const json::Value& text : *texts) {

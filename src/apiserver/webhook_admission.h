@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/object.h"
 #include "apiserver/webhook_client.h"
@@ -27,8 +28,8 @@ struct WebhookQuestion {
   std::vector<WebhookCall> calls;
   /// Whether the webhooks may change the object.
   bool may_patch = false;
-  /// Of Warning headers; each is told once.
-  std::vector<std::string>* warnings = nullptr;
+  /// Each warning is told once.
+  AdmissionRemarks remarks = {};
 };
 
 /// Asks webhooks whether a write may be done.

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -419,6 +420,23 @@ TEST_F(WebhookAdmissionTest, TellsDryRunsAndWarnsOnce) {
               ElementsAre("299 - \"mind the gap\"", "299 - \"" + std::string(256, 'x') + "\""));
   EXPECT_EQ(hook.requests.at(0)["dryRun"].as_bool(), true);
   EXPECT_EQ(server.send("GET", std::string(kMaps) + "/c").status, 404);
+}
+
+TEST_F(WebhookAdmissionTest, NotesForTheAuditLogUnderItsName) {
+  install("Validating", "v", webhook("v", client_of(hook)));
+  hook.respond = [](const json::Value&) {
+    return json::Object{{"allowed", true}, {"auditAnnotations", json::Object{{"seen", "by me"}}}};
+  };
+  std::map<std::string, std::string> notes;
+  WriteContext context;
+  context.annotations = &notes;
+  const auto map = std::make_shared<api::ConfigMap>();
+  map->metadata.name = "c";
+  const auto made = server.run(
+      server.registry->create({&api::kind_of<api::ConfigMap>(), "a", "", ""}, map, context));
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_THAT(notes,
+              ElementsAre(std::pair<const std::string, std::string>("v.hooks.test/seen", "by me")));
 }
 
 TEST_F(WebhookAdmissionTest, IsAskedOnlyAboutWhatItWants) {

@@ -25,7 +25,7 @@ Result<> WriteReview::mutate(const store::Transaction& transaction, const Subjec
 }
 
 Result<> WriteReview::validate(const store::Transaction& transaction, const Subject& subject) {
-  INSULA_TRY_VOID(admission_.policies().validate(transaction, subject.request, warnings_));
+  INSULA_TRY_VOID(admission_.policies().validate(transaction, subject.request, remarks_));
   if (stage_ == Stage::kValidated) return {};
   return wait_for(admission_.webhooks().index().find(transaction, subject.request, false),
                   transaction, subject, Stage::kValidated);
@@ -49,7 +49,7 @@ Result<> WriteReview::wait_for(std::vector<WebhookCall> calls,
                                                                 .name_space = std::move(name_space),
                                                                 .calls = std::move(calls),
                                                                 .may_patch = subject.may_patch,
-                                                                .warnings = warnings_});
+                                                                .remarks = remarks_});
   next_ = next;
   return fail(ErrorCode::kInternal, "webhooks are to be asked first");
 }

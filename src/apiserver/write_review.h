@@ -2,9 +2,8 @@
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
+#include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/object.h"
 #include "apiserver/write_admission.h"
@@ -25,8 +24,8 @@ namespace insula::apiserver {
 /// Why: docs/decisions/0042-webhooks.md.
 class WriteReview {
  public:
-  WriteReview(WriteAdmission& admission, std::vector<std::string>* warnings)
-      : admission_(admission), warnings_(warnings) {}
+  WriteReview(WriteAdmission& admission, AdmissionRemarks remarks)
+      : admission_(admission), remarks_(remarks) {}
 
   /// At the beginning of a transaction: the object that is there has this revision, 0 for none.
   void begin(store::Revision present);
@@ -64,7 +63,7 @@ class WriteReview {
                     Stage next);
 
   WriteAdmission& admission_;
-  std::vector<std::string>* warnings_;
+  AdmissionRemarks remarks_;
   Stage stage_ = Stage::kNew;
   Stage next_ = Stage::kNew;
   store::Revision present_ = 0;

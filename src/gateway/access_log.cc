@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace insula::gateway {
@@ -61,63 +59,24 @@ Result<> AccessLog::open_file() {
   if (options_.path == kStandardOutput) {
     Fd own(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!own) return fail_errno("duplicate standard output");
-    file_ = std::move(own);
+    stream_ = std::move(own);
     return {};
   }
-  // Not blocking: a pipe of that name would wait for its reader.
-  Fd opened(
-      ::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
-  if (!opened) return fail_errno("open " + options_.path);
-  struct stat status{};
-  if (::fstat(opened.get(), &status) != 0) return fail_errno("look at " + options_.path);
-  if (!S_ISREG(status.st_mode))
-    return fail(ErrorCode::kInvalid, options_.path + ": the access log must be a file");
-  file_ = std::move(opened);
-  bytes_ = static_cast<std::uint64_t>(status.st_size);
-  broken_line_ = false;
-  return {};
-}
-
-/// A file that cannot be moved away is not made longer: the log keeps to its bound.
-Result<> AccessLog::rotate() {
-  const auto name = [this](int number) {
-    return number == 0 ? options_.path : fmt::format("{}.{}", options_.path, number);
-  };
-  for (int number = kFiles - 2; number >= 0; --number) {
-    const std::string from = name(number);
-    if (::rename(from.c_str(), name(number + 1).c_str()) != 0 && errno != ENOENT)
-      return fail_errno("rename " + from);
-  }
-  return open_file();
-}
-
-Result<> AccessLog::put_to_file(std::string_view text) {
-  if (bytes_ > 0 && bytes_ + text.size() > options_.bytes_max / kFiles) INSULA_TRY_VOID(rotate());
-  const std::uint64_t before = bytes_;
-  while (!text.empty()) {
-    const ssize_t written = ::write(file_.get(), text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      auto failed = fail_errno("write " + options_.path);
-      // No half a line stays behind.
-      if (::ftruncate(file_.get(), static_cast<off_t>(before)) == 0) bytes_ = before;
-      return failed;
-    }
-    bytes_ += static_cast<std::uint64_t>(written);
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+  INSULA_TRY(file_, RotatedFile::open({.path = options_.path,
+                                       .bytes_max = options_.bytes_max / kFiles,
+                                       .older = kFiles - 1}));
   return {};
 }
 
 Result<> AccessLog::put_to_stream(std::string_view text) {
   if (std::exchange(broken_line_, false)) INSULA_TRY_VOID(put_to_stream("\n"));
   while (!text.empty()) {
-    pollfd polled{.fd = file_.get(), .events = POLLOUT, .revents = 0};
+    pollfd polled{.fd = stream_.get(), .events = POLLOUT, .revents = 0};
     // Whoever has not read for long is not waited for again.
     const int ready = ::poll(&polled, 1, failing_ ? 0 : kPatienceMs);
     if (ready < 0 && errno == EINTR) continue;
     const ssize_t written =
-        ready > 0 ? ::write(file_.get(), text.data(), std::min(text.size(), kPipeBytes)) : 0;
+        ready > 0 ? ::write(stream_.get(), text.data(), std::min(text.size(), kPipeBytes)) : 0;
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (written <= 0) {
       broken_line_ = true;
@@ -130,7 +89,7 @@ Result<> AccessLog::put_to_stream(std::string_view text) {
 }
 
 Result<> AccessLog::put(std::string_view text) {
-  return options_.path == kStandardOutput ? put_to_stream(text) : put_to_file(text);
+  return file_ ? file_->append(text) : put_to_stream(text);
 }
 
 void AccessLog::write_piece(std::string_view piece) {
@@ -165,7 +124,7 @@ void AccessLog::write() {
 
 void AccessLog::reopen() {
   write();
-  if (options_.path != kStandardOutput) tell(open_file());
+  if (file_) tell(file_->reopen());
 }
 
 /// Once for a failure that lasts.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "gateway/line_ring.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "telemetry/rotated_file.h"
 
 namespace insula::gateway {
 
@@ -64,10 +66,8 @@ class AccessLog {
  private:
   AccessLog(const AccessLogOptions& options, unsigned loops, MetricsRegistry& registry, Log log);
   Result<> open_file();
-  Result<> rotate();
   void write_piece(std::string_view piece);
   [[nodiscard]] Result<> put(std::string_view text);
-  [[nodiscard]] Result<> put_to_file(std::string_view text);
   [[nodiscard]] Result<> put_to_stream(std::string_view text);
   void tell(const Result<>& result);
 
@@ -76,8 +76,8 @@ class AccessLog {
   Counter& dropped_;
   Log log_;
   std::vector<std::unique_ptr<LineRing>> rings_;
-  Fd file_;  // or a duplicate of standard output
-  std::uint64_t bytes_ = 0;
+  std::optional<RotatedFile> file_;  // nothing for standard output
+  Fd stream_;                        // a duplicate of standard output
   std::string partial_;       // the beginning of a line whose rest is at the ring's other end
   bool broken_line_ = false;  // the last line went out in part
   bool failing_ = false;

@@ -9,6 +9,7 @@
 
 #include "api/platform_objects.h"
 #include "apiserver/api_server.h"
+#include "apiserver/audit_log.h"
 #include "apiserver/bootstrap_policy.h"
 #include "apiserver/registry.h"
 #include "apiserver/token_keys.h"
@@ -24,6 +25,7 @@
 #include "http/server.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "server/audit_flags.h"
 #include "server/bootstrap.h"
 #include "server/commands.h"
 #include "server/control_loops.h"
@@ -46,6 +48,7 @@ struct ControlOptions {
   int listen_fd = -1;
   std::string api_url;
   std::string gateway_url;
+  AuditFlags audit;
   LogOptions log;
 };
 
@@ -107,6 +110,9 @@ class ControlPlane {
     INSULA_CO_TRY(authority_, token_authority(options_.layout, options_.api_url));
     INSULA_CO_TRY(clients_, client_authority(options_.layout, loop_.clock()));
     token_issuer_.emplace(*store_, *authority_, loop_.clock(), system_random());
+    if (options_.audit.enabled()) {
+      INSULA_CO_TRY(audit_log_, options_.audit.open_log(options_.layout, metrics_, log_));
+    }
     INSULA_CO_TRY(apiserver::ApiServerOptions api, api_options());
     api_ = std::make_unique<apiserver::ApiServer>(*registry_, metrics_, log_, std::move(api));
     INSULA_CO_TRY(const std::string ca, read_file(pki_path(options_.layout, "ca.crt")));
@@ -151,6 +157,10 @@ class ControlPlane {
     api.git_commit = full.substr(std::min(plus + 1, full.size()));
     INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
     api.tokens = authority_;
+    if (audit_log_ != nullptr) {
+      INSULA_TRY(apiserver::AuditPolicy policy, options_.audit.policy());
+      api.audit = apiserver::AuditOptions{std::move(policy), audit_log_.get()};
+    }
     api.not_ready = [this] { return loops_->not_ready(); };
     return api;
   }
@@ -164,6 +174,7 @@ class ControlPlane {
   std::optional<Authority> clients_;
   std::optional<apiserver::TokenAuthority> authority_;
   std::optional<apiserver::TokenIssuer> token_issuer_;
+  std::unique_ptr<apiserver::AuditLog> audit_log_;
   std::unique_ptr<apiserver::Registry> registry_;
   std::unique_ptr<apiserver::ApiServer> api_;
   std::unique_ptr<client::InProcessClient> client_;
@@ -193,12 +204,14 @@ int control(std::span<const std::string> arguments) {
                          .listen_fd = -1,
                          .api_url = {},
                          .gateway_url = {},
+                         .audit = {},
                          .log = {}};
   cli::Options parser("control", "API server, controllers and scheduler; started by insula up.");
   parser.text("--data-dir", options.layout.root, "the platform's data directory")
       .number("--listen-fd", options.listen_fd, "inherited listening socket")
       .text("--api-url", options.api_url, "where clients reach the API server")
       .text("--gateway-url", options.gateway_url, "where clients reach the gateway");
+  options.audit.declare(parser);
   options.log.declare(parser);
   if (const auto over = parser.parse(arguments)) return *over;
   const auto sink = open_log(options.log, system_clock());

@@ -22,6 +22,7 @@ inline constexpr std::uint64_t kFreeBytesMin = 16ULL << 20;
 ///
 ///   VERSION lock pki/ kubeconfig run/   the supervisor's
 ///   control/                            control's: the store
+///   audit/                              control's: the audit log, unless it is elsewhere
 ///   gateway/                            the gateway's: snapshot, rate windows, usage, its socket
 ///   node/                               the node agent's: pods, images, logs, its socket
 ///   logs/                               a folder for each process
@@ -37,6 +38,8 @@ struct Layout {
   [[nodiscard]] std::string pki() const { return root + "/pki"; }
 
   [[nodiscard]] std::string control() const { return root + "/control"; }
+
+  [[nodiscard]] std::string audit() const { return root + "/audit"; }
 
   [[nodiscard]] std::string gateway() const { return root + "/gateway"; }
 

@@ -121,6 +121,8 @@ ProcessSpec control_process(const UpOptions& options, const Platform& platform, 
   add_flag(spec, "--listen-fd", fmt::format("{}", api_fd));
   add_flag(spec, "--api-url", platform.state.api_server);
   add_flag(spec, "--gateway-url", platform.state.gateway);
+  for (const std::string& argument : options.audit.for_control(platform.layout))
+    spec.arguments.push_back(argument);
   spec.descriptors = {api_fd};
   if (platform.accounts.separate()) spec.account = platform.accounts.control;
   return spec;
@@ -214,6 +216,8 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
                          .gateway_host = bound_address(gateway.front().get()).host(),
                          .node_name = options.node_name},
                         clock));
+
+  INSULA_TRY_VOID(options.audit.prepare(platform.layout, platform.accounts.control));
 
   UpOptions resolved = options;
   resolved.gateway_metrics_address = metrics_address.text();

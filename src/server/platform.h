@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "gateway/limits_redis.h"
 #include "server/accounts.h"
+#include "server/audit_flags.h"
 #include "server/platform_state.h"
 #include "server/supervisor.h"
 
@@ -26,6 +27,7 @@ struct UpOptions {
   std::string gateway_otlp_endpoint;  // empty: no traces are exported
   std::string gateway_trace_ratio = "1";
   gateway::LimitsRedis limits_redis;
+  AuditFlags audit;
   bool demo = false;
   bool detach = false;
 

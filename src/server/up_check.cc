@@ -126,6 +126,7 @@ Result<> check_options(const UpOptions& options) {
   INSULA_TRY_VOID(check_pod_cidr(options.pod_cidr));
   INSULA_TRY_VOID(check_images(options));
   INSULA_TRY_VOID(check_observers(options));
+  INSULA_TRY_VOID(options.audit.check());
   if (options.simulate_gpus < 0 || options.simulate_gpus > kSimulatedGpusMax) {
     return fail(ErrorCode::kInvalid, fmt::format("--simulate-gpus: {} is not between 0 and {}",
                                                  options.simulate_gpus, kSimulatedGpusMax));

@@ -49,6 +49,18 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
        }},
       {"--gateway-access-log-size", [](UpOptions& o) { o.gateway_access_log_size = "1Mi"; }},
       {"--gateway-otlp-endpoint", [](UpOptions& o) { o.gateway_otlp_endpoint = "collector"; }},
+      {"--audit-policy", [](UpOptions& o) { o.audit.policy_file = "/nonexistent/policy"; }},
+      {"--audit-log", [](UpOptions& o) { o.audit.log_file = "/"; }},
+      {"--audit-log-maxsize",
+       [](UpOptions& o) {
+         o.audit.log_file = "/tmp/x";
+         o.audit.megabytes_max = 0;
+       }},
+      {"--audit-log-maxbackup",
+       [](UpOptions& o) {
+         o.audit.log_file = "/tmp/x";
+         o.audit.backups_max = -1;
+       }},
       {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "1.5"; }},
       {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "some"; }},
       {"--node-name", [](UpOptions& o) { o.node_name = "My_Node"; }},
