@@ -182,24 +182,25 @@ class IssuerKeys::Followed {
   TaskGroup tasks_;
 };
 
-IssuerKeys::Fetches IssuerKeys::register_fetches(MetricsRegistry& registry) {
+IssuerKeys::Fetches IssuerKeys::register_fetches(const std::string& prefix,
+                                                 MetricsRegistry& registry) {
   const auto fetches = [&](const char* outcome) -> Counter& {
-    return registry.counter("insula_gateway_issuer_key_fetches_total",
+    return registry.counter(prefix + "_issuer_key_fetches_total",
                             "Times that a token issuer's keys were fetched, by outcome. When some "
-                            "failed, the gateway's "
-                            "log says which issuer and why.",
+                            "failed, the log says which issuer and why.",
                             {{"outcome", outcome}});
   };
   return {fetches("changed"), fetches("unchanged"), fetches("failed")};
 }
 
 IssuerKeys::IssuerKeys(
-    std::filesystem::path directory, Loop& loop, Random& random, MetricsRegistry& registry, Log log)
+    IssuerKeysOptions options, Loop& loop, Random& random, MetricsRegistry& registry, Log log)
     : loop_(loop),
       random_(random),
       log_(std::move(log)),
-      fetches_(register_fetches(registry)),
-      files_(std::move(directory)),
+      metrics_prefix_(std::move(options.metrics_prefix)),
+      fetches_(register_fetches(metrics_prefix_, registry)),
+      files_(std::move(options.directory)),
       collector_(registry.on_collect([this](Exposition& out) { collect(out); })) {
   if (const auto made = files_.create_directory(); !made)
     log_.error("issuer keys will not be saved", "err", made.error());
@@ -207,15 +208,25 @@ IssuerKeys::IssuerKeys(
 
 IssuerKeys::~IssuerKeys() = default;
 
-IssuerKeys::Followed* IssuerKeys::follow(const KeySource& source) {
-  if (const auto known = followed_.find(source); known != followed_.end())
-    return known->second.get();
-  if (followed_.size() >= kKeySourcesMax) {
-    if (!std::exchange(said_too_many_, true))
-      log_.error("keys of further token issuers are not fetched", "most", kKeySourcesMax);
-    return nullptr;
+void IssuerKeys::follow(const std::set<KeySource>& wanted) {
+  const auto gone =
+      std::erase_if(followed_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  if (gone > 0)
+    files_.remove_older(loop_.clock().wall() - RefreshSchedule::kFreshMax - kKeysStaleMax);
+  for (const KeySource& source : wanted) {
+    if (followed_.contains(source)) continue;
+    if (followed_.size() >= kKeySourcesMax) {
+      if (!std::exchange(said_too_many_, true))
+        log_.error("keys of further token issuers are not fetched", "most", kKeySourcesMax);
+      return;
+    }
+    followed_.emplace(source, std::make_unique<Followed>(*this, source));
   }
-  return followed_.emplace(source, std::make_unique<Followed>(*this, source)).first->second.get();
+}
+
+std::shared_ptr<const FetchedKeys> IssuerKeys::fetched(const KeySource& source) const {
+  const auto known = followed_.find(source);
+  return known == followed_.end() ? nullptr : known->second->fetched();
 }
 
 void IssuerKeys::fill(GatewayConfig& config) {
@@ -225,15 +236,10 @@ void IssuerKeys::fill(GatewayConfig& config) {
       if (issuer.key_source) wanted.insert(*issuer.key_source);
     }
   }
-  const auto gone =
-      std::erase_if(followed_, [&](const auto& entry) { return !wanted.contains(entry.first); });
-  if (gone > 0)
-    files_.remove_older(loop_.clock().wall() - RefreshSchedule::kFreshMax - kKeysStaleMax);
+  follow(wanted);
   for (TenantConfig& tenant : config.tenants) {
-    for (IssuerConfig& issuer : tenant.issuers) {
-      const Followed* followed = issuer.key_source ? follow(*issuer.key_source) : nullptr;
-      issuer.fetched = followed == nullptr ? nullptr : followed->fetched();
-    }
+    for (IssuerConfig& issuer : tenant.issuers)
+      issuer.fetched = issuer.key_source ? fetched(*issuer.key_source) : nullptr;
   }
 }
 
@@ -244,22 +250,22 @@ void IssuerKeys::collect(Exposition& out) const {
     if (const auto& set = followed->fetched()->set; set) keys += set->keys.size();
     age = std::max(age, followed->age());
   }
+  const std::string keys_name = metrics_prefix_ + "_issuer_keys";
+  const std::string age_name = keys_name + "_age_seconds";
   out.family(
-      "insula_gateway_issuer_keys",
+      keys_name,
       "Keys known of a token issuer that publishes them. At 0 all of its tokens are refused.",
       "gauge");
   for (const auto& [issuer, known] : by_issuer) {
-    out.sample("insula_gateway_issuer_keys", {{"issuer", issuer}},
-               static_cast<double>(known.first));
+    out.sample(keys_name, {{"issuer", issuer}}, static_cast<double>(known.first));
   }
-  out.family("insula_gateway_issuer_keys_age_seconds",
+  out.family(age_name,
              "Since a token issuer's keys were last fetched. They are dropped a day after they "
              "should have been fetched again.",
              "gauge");
   for (const auto& [issuer, known] : by_issuer) {
     if (!known.second) continue;
-    out.sample("insula_gateway_issuer_keys_age_seconds", {{"issuer", issuer}},
-               static_cast<double>(known.second->count()));
+    out.sample(age_name, {{"issuer", issuer}}, static_cast<double>(known.second->count()));
   }
 }
 

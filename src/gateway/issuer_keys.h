@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "async/blocking_pool.h"
@@ -28,6 +30,13 @@ inline constexpr std::chrono::hours kKeysStaleMax{24};
 inline constexpr std::chrono::seconds kKeyFetchTime{10};
 inline constexpr std::size_t kKeyFetchesAtOnce = 4;
 
+struct IssuerKeysOptions {
+  /// Is made and written to.
+  std::filesystem::path directory;
+  /// What the names of its metrics begin with.
+  std::string metrics_prefix = "insula_gateway";
+};
+
 /// The keys of the token issuers that publish them: fetched, kept in memory and on disk, refreshed
 /// before they are stale, and dropped when they are too old.
 ///
@@ -38,12 +47,8 @@ inline constexpr std::size_t kKeyFetchesAtOnce = 4;
 /// gave out. Threads: the loop's.
 class IssuerKeys {
  public:
-  /// `directory` is made and written to.
-  IssuerKeys(std::filesystem::path directory,
-             Loop& loop,
-             Random& random,
-             MetricsRegistry& registry,
-             Log log);
+  IssuerKeys(
+      IssuerKeysOptions options, Loop& loop, Random& random, MetricsRegistry& registry, Log log);
   IssuerKeys(const IssuerKeys&) = delete;
   IssuerKeys& operator=(const IssuerKeys&) = delete;
   ~IssuerKeys();
@@ -51,6 +56,12 @@ class IssuerKeys {
   /// Follows the sources that `config` names and no others, and puts what is known of their keys
   /// into it. Reads a file for each new source.
   void fill(GatewayConfig& config);
+
+  /// Follows these sources and no others. Reads a file for each new one.
+  void follow(const std::set<KeySource>& wanted);
+
+  /// What is known of the keys of a source that is followed; null of others.
+  [[nodiscard]] std::shared_ptr<const FetchedKeys> fetched(const KeySource& source) const;
 
   /// Set when fill() would put something else into the last configuration. The caller resets it.
   [[nodiscard]] Event& changed() { return changed_; }
@@ -65,13 +76,13 @@ class IssuerKeys {
     Counter& failed;
   };
 
-  static Fetches register_fetches(MetricsRegistry& registry);
-  Followed* follow(const KeySource& source);
+  static Fetches register_fetches(const std::string& prefix, MetricsRegistry& registry);
   void collect(Exposition& out) const;
 
   Loop& loop_;
   Random& random_;
   Log log_;
+  std::string metrics_prefix_;
   Fetches fetches_;
   IssuerKeyFiles files_;
   Event changed_;

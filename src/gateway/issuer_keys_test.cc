@@ -33,7 +33,8 @@ class IssuerKeysTest : public ::testing::Test {
 
   void start() {
     keys_.reset();
-    keys_ = std::make_unique<IssuerKeys>(directory(), loop_, random_, registry_, Log());
+    keys_ = std::make_unique<IssuerKeys>(IssuerKeysOptions{.directory = directory()}, loop_,
+                                         random_, registry_, Log());
   }
 
   [[nodiscard]] std::filesystem::path directory() const { return directory_ / "issuer-keys"; }

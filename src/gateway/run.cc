@@ -138,8 +138,9 @@ class Process {
     INSULA_CO_TRY(AddressPolicy policy, provider_policy(options_));
     providers_ =
         std::make_unique<ProviderAddresses>(loop_, resolver_, std::move(policy), registry_, log_);
-    issuer_keys_ = std::make_unique<IssuerKeys>(directory() / "issuer-keys", loop_, system_random(),
-                                                registry_, log_);
+    issuer_keys_ =
+        std::make_unique<IssuerKeys>(IssuerKeysOptions{.directory = directory() / "issuer-keys"},
+                                     loop_, system_random(), registry_, log_);
     INSULA_CO_TRY_VOID(start_admin());
     const bool routes_known = co_await apply_saved();
     for (const Fd& socket : sockets)
