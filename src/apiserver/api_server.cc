@@ -142,6 +142,11 @@ ApiServer::ApiServer(Registry& registry,
   if (options_.tokens) {
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
+    tokens_ = &*verifier_;
+  }
+  if (options_.oidc) {
+    oidc_.emplace(*options_.oidc, options_.tokens ? options_.tokens->issuer : "insula", tokens_);
+    tokens_ = &*oidc_;
   }
   if (options_.audit) {
     for (const AuditLevel level : {AuditLevel::kNone, AuditLevel::kMetadata, AuditLevel::kRequest,
@@ -209,9 +214,10 @@ Task<Result<>> ApiServer::serve(Call& call) {
 Result<User> ApiServer::identify(const Call& call) {
   const net::Stream& stream = call.exchange.stream();
   const std::string_view authorization = call.exchange.request().headers.get("Authorization");
-  if (stream.tls() == nullptr && options_.plain_user && (authorization.empty() || !verifier_))
+  if (stream.tls() == nullptr && options_.plain_user &&
+      (authorization.empty() || tokens_ == nullptr))
     return *options_.plain_user;
-  return authenticate(stream.tls(), authorization, verifier(), registry_.clock().wall());
+  return authenticate(stream.tls(), authorization, tokens_, registry_.clock().wall());
 }
 
 void ApiServer::begin_audit(Call& call, const User* user) {

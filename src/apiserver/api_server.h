@@ -14,6 +14,7 @@
 #include "apiserver/documents.h"
 #include "apiserver/health.h"
 #include "apiserver/kind_index.h"
+#include "apiserver/oidc_verifier.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_audit.h"
@@ -44,6 +45,8 @@ struct ApiServerOptions {
   RequestLimits limits = {};
   /// Whose tokens ServiceAccounts have; nothing: they have none.
   std::optional<TokenAuthority> tokens = {};
+  /// Whose ID tokens are good; nothing: nobody's.
+  std::optional<OidcOptions> oidc = {};
   /// What is noted of requests; nothing: none are.
   std::optional<AuditOptions> audit = {};
   /// What is not ready yet, for /readyz; empty when everything is.
@@ -108,8 +111,6 @@ class ApiServer final : public http::Handler {
   void begin_audit(Call& call, const User* user);
   Task<Result<>> relay(Call& call);
 
-  [[nodiscard]] TokenVerifier* verifier() { return verifier_ ? &*verifier_ : nullptr; }
-
   [[nodiscard]] Target target_of(const Call& call) const;
   [[nodiscard]] Result<WriteContext> write_context(Call& call);
   Task<Result<Object>> read_object(Call& call, const api::TypeInfo& type);
@@ -132,6 +133,8 @@ class ApiServer final : public http::Handler {
   ApiDocuments documents_;
   HealthChecks health_;
   std::optional<TokenVerifier> verifier_;
+  std::optional<OidcVerifier> oidc_;
+  TokenAuthenticator* tokens_ = nullptr;  // null: no bearer token is good
   std::optional<TokenIssuer> issuer_;
   RequestGate gate_;
   TaskGroup tasks_;

@@ -28,7 +28,7 @@ std::unexpected<Error> unauthorized() {
 
 Result<User> authenticate(const net::TlsPeer* peer,
                           std::string_view authorization,
-                          TokenVerifier* verifier,
+                          TokenAuthenticator* tokens,
                           WallTime now) {
   if (peer != nullptr && !peer->common_name.empty()) {
     User user{peer->common_name, peer->organizations};
@@ -40,8 +40,8 @@ Result<User> authenticate(const net::TlsPeer* peer,
     return User{kAnonymous, {kUnauthenticated}};
   }
   const std::string_view token = bearer_token(authorization);
-  if (token.empty() || verifier == nullptr) return unauthorized();
-  Result<TokenUser> found = verifier->verify(token, {}, now);
+  if (token.empty() || tokens == nullptr) return unauthorized();
+  Result<TokenUser> found = tokens->verify(token, {}, now);
   if (!found) return unauthorized();
   return std::move(found->user);
 }

@@ -187,12 +187,12 @@ Result<> answer(Authorizer&, const Reviewer& reviewer, api::TokenReview& review)
     return fail(ErrorCode::kBadRequest, "token is required for TokenReview in authentication");
   review.status = {};
   constexpr std::string_view kRefusal = "invalid bearer token";
-  if (reviewer.verifier == nullptr) {
+  if (reviewer.tokens == nullptr) {
     review.status.error = kRefusal;
     return {};
   }
   const auto found =
-      reviewer.verifier->verify(review.spec.token, review.spec.audiences, reviewer.now);
+      reviewer.tokens->verify(review.spec.token, review.spec.audiences, reviewer.now);
   if (!found) {
     review.status.error = fmt::format("[{}, {}]", kRefusal, found.error().message());
     return {};

@@ -5,7 +5,7 @@
 #include "api/kind.h"
 #include "apiserver/authorizer.h"
 #include "apiserver/object.h"
-#include "apiserver/token_verifier.h"
+#include "apiserver/token_authenticator.h"
 #include "apiserver/user.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -17,7 +17,7 @@ struct Reviewer {
   const User& user;
   std::string name_space;  // of the URL; empty for kinds without one
   WallTime now;
-  TokenVerifier* verifier = nullptr;  // null: no token is good
+  TokenAuthenticator* tokens = nullptr;  // null: no token is good
 };
 
 /// Answers a question about rights or identities: fills the status of `object`, which is of one of

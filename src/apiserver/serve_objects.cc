@@ -211,7 +211,7 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
 
 Task<Result<>> ApiServer::serve_review(Call& call) {
   INSULA_CO_TRY(const Object object, co_await read_object(call, call.kind->type));
-  const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall(), verifier()};
+  const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall(), tokens_};
   INSULA_CO_TRY_VOID(answer_review(authorizer_, reviewer, *call.kind, object.get()));
   co_return co_await send(call, 201, encode(*call.kind, object.get()));
 }

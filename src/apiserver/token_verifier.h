@@ -4,22 +4,15 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
+#include "apiserver/token_authenticator.h"
 #include "apiserver/token_claims.h"
 #include "apiserver/token_keys.h"
-#include "apiserver/user.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "store/store.h"
 
 namespace insula::apiserver {
-
-/// Whose a token is, and for which of the audiences asked about.
-struct TokenUser {
-  User user;
-  std::vector<std::string> audiences;
-};
 
 /// Verifies the tokens of ServiceAccounts: signature, issuer, audience, times, and that the account
 /// and what the token is bound to are still there under the same uid.
@@ -29,16 +22,14 @@ struct TokenUser {
 ///
 /// Lifetime: the store and the authority outlive it. Threads: the store's loop.
 /// Spec: RFC 7519, RFC 8725; Kubernetes, "Managing Service Accounts".
-class TokenVerifier {
+class TokenVerifier final : public TokenAuthenticator {
  public:
   TokenVerifier(const store::Store& store, const TokenAuthority& authority)
       : store_(store), authority_(authority) {}
 
-  /// `audiences`: at least one of them must be the token's; none: the API server's own.
-  /// Errors: kUnauthenticated with why, for logs and TokenReviews.
   [[nodiscard]] Result<TokenUser> verify(std::string_view token,
                                          std::span<const std::string> audiences,
-                                         WallTime now);
+                                         WallTime now) override;
 
  private:
   /// Tokens remembered: two generations of this many at most.

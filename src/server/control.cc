@@ -31,6 +31,7 @@
 #include "server/control_loops.h"
 #include "server/credentials.h"
 #include "server/data_dir.h"
+#include "server/oidc_flags.h"
 #include "server/pki.h"
 #include "server/process_log.h"
 #include "server/supervisor.h"
@@ -49,6 +50,7 @@ struct ControlOptions {
   std::string api_url;
   std::string gateway_url;
   AuditFlags audit;
+  OidcFlags oidc;
   LogOptions log;
 };
 
@@ -157,6 +159,13 @@ class ControlPlane {
     api.git_commit = full.substr(std::min(plus + 1, full.size()));
     INSULA_TRY(api.node_socket, net::Address::unix_path(options_.layout.node_socket()));
     api.tokens = authority_;
+    if (options_.oidc.enabled()) {
+      INSULA_TRY(api.oidc, options_.oidc.options());
+      INSULA_TRY(gateway::KeySource source, options_.oidc.key_source());
+      oidc_keys_ =
+          std::make_unique<OidcKeys>(std::move(source), options_.layout, loop_, metrics_, log_);
+      api.oidc->keys = oidc_keys_.get();
+    }
     if (audit_log_ != nullptr) {
       INSULA_TRY(apiserver::AuditPolicy policy, options_.audit.policy());
       api.audit = apiserver::AuditOptions{std::move(policy), audit_log_.get()};
@@ -175,6 +184,7 @@ class ControlPlane {
   std::optional<apiserver::TokenAuthority> authority_;
   std::optional<apiserver::TokenIssuer> token_issuer_;
   std::unique_ptr<apiserver::AuditLog> audit_log_;
+  std::unique_ptr<OidcKeys> oidc_keys_;
   std::unique_ptr<apiserver::Registry> registry_;
   std::unique_ptr<apiserver::ApiServer> api_;
   std::unique_ptr<client::InProcessClient> client_;
@@ -205,6 +215,7 @@ int control(std::span<const std::string> arguments) {
                          .api_url = {},
                          .gateway_url = {},
                          .audit = {},
+                         .oidc = {},
                          .log = {}};
   cli::Options parser("control", "API server, controllers and scheduler; started by insula up.");
   parser.text("--data-dir", options.layout.root, "the platform's data directory")
@@ -212,6 +223,7 @@ int control(std::span<const std::string> arguments) {
       .text("--api-url", options.api_url, "where clients reach the API server")
       .text("--gateway-url", options.gateway_url, "where clients reach the gateway");
   options.audit.declare(parser);
+  options.oidc.declare(parser);
   options.log.declare(parser);
   if (const auto over = parser.parse(arguments)) return *over;
   const auto sink = open_log(options.log, system_clock());

@@ -123,6 +123,8 @@ ProcessSpec control_process(const UpOptions& options, const Platform& platform, 
   add_flag(spec, "--gateway-url", platform.state.gateway);
   for (const std::string& argument : options.audit.for_control(platform.layout))
     spec.arguments.push_back(argument);
+  for (const std::string& argument : options.oidc.for_control(platform.layout))
+    spec.arguments.push_back(argument);
   spec.descriptors = {api_fd};
   if (platform.accounts.separate()) spec.account = platform.accounts.control;
   return spec;
@@ -218,6 +220,7 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
                         clock));
 
   INSULA_TRY_VOID(options.audit.prepare(platform.layout, platform.accounts.control));
+  INSULA_TRY_VOID(options.oidc.prepare(platform.layout, platform.accounts.control));
 
   UpOptions resolved = options;
   resolved.gateway_metrics_address = metrics_address.text();

@@ -9,6 +9,7 @@
 #include "gateway/limits_redis.h"
 #include "server/accounts.h"
 #include "server/audit_flags.h"
+#include "server/oidc_flags.h"
 #include "server/platform_state.h"
 #include "server/supervisor.h"
 
@@ -28,6 +29,7 @@ struct UpOptions {
   std::string gateway_trace_ratio = "1";
   gateway::LimitsRedis limits_redis;
   AuditFlags audit;
+  OidcFlags oidc;
   bool demo = false;
   bool detach = false;
 

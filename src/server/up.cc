@@ -45,6 +45,7 @@ std::string host_name() {
 
 void declare(cli::Options& options, UpOptions& up) {
   up.audit.declare(options);
+  up.oidc.declare(options);
   options.text("--data-dir", up.data_dir, "where everything is kept")
       .toggle("--detach", up.detach, "run in the background; returns when ready")
       .toggle("--demo", up.demo, "make the tenants demo-a and demo-b, with simulated models")

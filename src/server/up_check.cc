@@ -127,6 +127,7 @@ Result<> check_options(const UpOptions& options) {
   INSULA_TRY_VOID(check_images(options));
   INSULA_TRY_VOID(check_observers(options));
   INSULA_TRY_VOID(options.audit.check());
+  INSULA_TRY_VOID(options.oidc.check());
   if (options.simulate_gpus < 0 || options.simulate_gpus > kSimulatedGpusMax) {
     return fail(ErrorCode::kInvalid, fmt::format("--simulate-gpus: {} is not between 0 and {}",
                                                  options.simulate_gpus, kSimulatedGpusMax));

@@ -49,6 +49,31 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
        }},
       {"--gateway-access-log-size", [](UpOptions& o) { o.gateway_access_log_size = "1Mi"; }},
       {"--gateway-otlp-endpoint", [](UpOptions& o) { o.gateway_otlp_endpoint = "collector"; }},
+      {"--oidc-client-id", [](UpOptions& o) { o.oidc.issuer_url = "https://id.example.com"; }},
+      {"--oidc-issuer-url", [](UpOptions& o) { o.oidc.client_id = "kubernetes"; }},
+      {"--oidc-issuer-url",
+       [](UpOptions& o) {
+         o.oidc.issuer_url = "http://id.example.com";
+         o.oidc.client_id = "kubernetes";
+       }},
+      {"--oidc-required-claim",
+       [](UpOptions& o) {
+         o.oidc.issuer_url = "https://id.example.com";
+         o.oidc.client_id = "kubernetes";
+         o.oidc.required_claims = {"hd"};
+       }},
+      {"--oidc-signing-algs",
+       [](UpOptions& o) {
+         o.oidc.issuer_url = "https://id.example.com";
+         o.oidc.client_id = "kubernetes";
+         o.oidc.signing_algorithms = "RS256,none";
+       }},
+      {"--oidc-ca-file",
+       [](UpOptions& o) {
+         o.oidc.issuer_url = "https://id.example.com";
+         o.oidc.client_id = "kubernetes";
+         o.oidc.ca_file = "/nonexistent/ca";
+       }},
       {"--audit-policy", [](UpOptions& o) { o.audit.policy_file = "/nonexistent/policy"; }},
       {"--audit-log", [](UpOptions& o) { o.audit.log_file = "/"; }},
       {"--audit-log-maxsize",
