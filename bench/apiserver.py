@@ -7,7 +7,8 @@
 Each round runs every operation against every server, in alternating order; medians are reported.
 Without a peer's binaries only Insula is measured, and the ratio is null. With --audit an Insula that
 notes every request at the level Metadata runs beside the other, and `audited` has its figures and
-what part of the other's rate that is. The last line is JSON.
+what part of the other's rate that is. cpu_us is what the process `control` takes for a request. The
+last line is JSON.
 """
 import argparse
 import json
@@ -58,9 +59,9 @@ def make_pki(directory):
 class Server:
     """What the load program needs to know, and how to end it."""
 
-    def __init__(self, name, url, ca, cert, key, processes):
+    def __init__(self, name, url, ca, cert, key, processes, data=None):
         self.name, self.url, self.ca, self.cert, self.key = name, url, str(ca), str(cert), str(key)
-        self.processes = processes
+        self.processes, self.data = processes, data
 
     def wait_ready(self):
         context = ssl.create_default_context(cafile=self.ca)
@@ -76,6 +77,15 @@ class Server:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
         raise SystemExit(f"{self.name}: not ready after {READY_SECONDS} s")
+
+    def cpu_seconds(self):
+        """Of Insula's process `control` so far; None of others."""
+        if self.data is None:
+            return None
+        state = json.loads((self.data / "run/state.json").read_text())
+        pid = next(p["pid"] for p in state["processes"] if p["name"] == "control")
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
         for process in reversed(self.processes):
@@ -128,7 +138,7 @@ def start_insula(args, directory, name="insula", flags=()):
     while not (data / "pki/admin.crt").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.02)
     return Server(name, f"https://{address}", data / "pki/ca.crt", data / "pki/admin.crt", data / "pki/admin.key",
-                  [process])
+                  [process], data)
 
 
 def start_audited(args, directory):
@@ -175,7 +185,11 @@ def main():
             for round_ in range(args.rounds):
                 for operation in OPERATIONS:
                     for server in servers if round_ % 2 == 0 else reversed(servers):
+                        before = server.cpu_seconds()
                         result = load(args, server, *operation, f"{os.getpid()}-{round_}-{operation[1]}")
+                        if before is not None:
+                            used = server.cpu_seconds() - before
+                            result["cpu_us"] = round(used / max(1, result["per_second"] * args.seconds) * 1e6, 1)
                         figures[server.name, operation].append(result)
                         print(f"round {round_} {server.name}: {result}", file=sys.stderr)
         finally:
@@ -187,12 +201,16 @@ def main():
         label = f"{operation[0]}_{operation[1]}"
         medians = {s.name: statistics.median(r["per_second"] for r in figures[s.name, operation]) for s in servers}
         p50 = {s.name: statistics.median(r["p50_ms"] for r in figures[s.name, operation]) for s in servers}
+        cpu = {s.name: statistics.median(r["cpu_us"] for r in figures[s.name, operation])
+               for s in servers if s.data is not None}
         peer = medians.get("kube-apiserver")
-        report[label] = {"per_second": medians["insula"], "p50_ms": p50["insula"], "peer_per_second": peer,
+        report[label] = {"per_second": medians["insula"], "p50_ms": p50["insula"], "cpu_us": cpu["insula"],
+                         "peer_per_second": peer,
                          "peer_p50_ms": p50.get("kube-apiserver"),
                          "ratio": round(medians["insula"] / peer, 2) if peer else None}
         if args.audit:
             report[label]["audited"] = {"per_second": medians["audited"], "p50_ms": p50["audited"],
+                                        "cpu_us": cpu["audited"],
                                         "ratio": round(medians["audited"] / medians["insula"], 2)}
     print(json.dumps(report))
 
