@@ -8,7 +8,7 @@
 namespace insula::gateway {
 namespace {
 
-std::string edited(const HeaderModifierConfig& config, std::string head) {
+std::string edited(const HeaderEditsConfig& config, std::string head) {
   HeaderEdits(config).apply(head);
   return head;
 }
