@@ -237,10 +237,10 @@ TEST_F(DescribedGatewayTest, AnswersAsItIsWritten) {
                    "/{tenant}/v1/chat/completions", "options");
   EXPECT_EQ(seen_,
             (std::set<std::string>{"headers_too_large", "invalid_api_key", "invalid_request",
-                                   "model_not_allowed", "model_not_found", "no_ready_endpoint",
-                                   "origin_not_allowed", "prompt_denied", "rate_limit_exceeded",
-                                   "request_too_large", "tenant_mismatch", "unknown_tenant",
-                                   "upstream_failed"}));
+                                   "model_not_allowed", "model_not_found",
+                                   "temporarily_unavailable", "origin_not_allowed", "prompt_denied",
+                                   "rate_limit_exceeded", "request_too_large", "tenant_mismatch",
+                                   "unknown_tenant", "upstream_failed"}));
 }
 
 }  // namespace

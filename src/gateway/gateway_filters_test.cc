@@ -61,7 +61,7 @@ TEST_F(GatewayFiltersTest, ChangeWhatEachOfSeveralBackendsIsSent) {
       HeaderModifierConfig{.side = MessageSide::kRequest,
                            .edits = {.set = {{"X-Team", "alpha"}}, .remove = {"Content-Type"}}}};
   // Its name is no filter's to change; nothing of it is served rather than served without.
-  start_with({{.name = "m", .backends = {at(broken_.address()), at(small_.address())}}});
+  start_with({{.name = "m", .backends = {at(broken_.address()), at(small_.address(), {}, 0)}}});
   EXPECT_EQ(ask("m").status, 404);
   EXPECT_EQ(small_.requests, 0);
   filters() = {
@@ -225,7 +225,6 @@ TEST_F(FilterPointsTest, AFilterIsCalledAtEachPointOfAStream) {
   EXPECT_THAT(reply.body, HasSubstr("data: [DONE]"));
   EXPECT_EQ(calls_.requests, 1);
   EXPECT_EQ(calls_.attempts, 1);
-  // As many as the client got, and the one with usage that it did not ask for.
   EXPECT_GT(calls_.events, 5);
   EXPECT_EQ(calls_.done, 1);
   EXPECT_EQ(calls_.status, 200);

@@ -13,7 +13,7 @@ namespace insula::gateway {
 namespace {
 
 /// Memory that the list of one tenant may take, compiled and at work.
-constexpr std::int64_t kMemoryBytesMax = 8 << 20;
+constexpr std::int64_t kMemoryBytesMax = 16 << 20;
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr std::string_view kMessageDefault =
     "the prompt has something that the tenant does not allow";

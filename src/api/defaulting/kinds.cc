@@ -7,6 +7,7 @@ namespace insula::api {
 namespace {
 
 constexpr std::int32_t kAffinitySeconds = 10800;  // three hours
+constexpr std::int32_t kCorsMaxAgeSeconds = 600;
 constexpr std::int64_t kRequestsPerHour = 1000;
 constexpr std::int32_t kTenantPort = 8000;
 
@@ -159,6 +160,7 @@ void set_defaults(Tenant& object) {
     }
   }
   set_if_absent(spec.gateway.rate_limit.requests_per_hour, kRequestsPerHour);
+  if (spec.gateway.cors) set_if_absent(spec.gateway.cors->max_age_seconds, kCorsMaxAgeSeconds);
   for (TenantJwt& jwt : spec.gateway.jwt) {
     // Shared and public keys take different algorithms, so that one cannot be passed off as the
     // other.

@@ -141,10 +141,24 @@ TEST(TenantFilters, ChangeNoHeaderThatIsNotTheirs) {
   EXPECT_TRUE(may_modify_header(MessageSide::kResponse, "Server"));
 }
 
+TEST(TenantFilters, HaveSoManyPhrasesAsThereIsMemoryFor) {
+  std::string phrases;
+  for (int i = 0; i < 64; ++i)
+    phrases += std::string(256, 'p') + ", ";
+  EXPECT_THAT(wrong(tenant("filters: [{promptDenyList: {phrases: [" + phrases + "]}}]")),
+              IsEmpty());
+  EXPECT_THAT(wrong(tenant("filters: [{promptDenyList: {phrases: [" + phrases + "q]}}]")),
+              ElementsAre(HasSubstr("promptDenyList.phrases: Too long")));
+}
+
 TEST(TenantFilters, DenyWhatCanBeLookedFor) {
+  std::string patterns;
+  for (int i = 0; i < 20; ++i)
+    patterns += "'x" + std::to_string(i) + ".{900}', ";
   EXPECT_THAT(wrong(tenant("filters: [{promptDenyList: {}}, {promptDenyList: {phrases: ['  '], "
                            "patterns: ['(', 'a*'], message: \"a\\nb\"}}, {promptDenyList: "
-                           "{patterns: ['(?P<a>x)', '(?P<a>y)']}}]")),
+                           "{patterns: [" +
+                           patterns + "]}}]")),
               ElementsAre("spec.gateway.filters[0].promptDenyList: Required value: must have at "
                           "least one of: `phrases`, `patterns`",
                           "spec.gateway.filters[1].promptDenyList.phrases[0]: Required value: must "

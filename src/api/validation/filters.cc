@@ -17,6 +17,8 @@ constexpr std::size_t kHeadersMax = 16;
 constexpr std::size_t kHeaderValueBytesMax = 1024;
 constexpr std::size_t kPhrasesMax = 256;
 constexpr std::size_t kPhraseBytesMax = 256;
+/// Of all phrases together: what the gateway has memory for, whatever their alphabet.
+constexpr std::size_t kPhrasesBytesMax = 16 << 10;
 constexpr std::size_t kPatternsMax = 64;
 constexpr std::size_t kPatternBytesMax = 512;
 constexpr std::size_t kMessageBytesMax = 512;
@@ -116,14 +118,17 @@ void validate_deny_list(const TenantPromptDenyList& list,
     errors.required(path, "must have at least one of: `phrases`, `patterns`");
   const FieldPath phrases = path.child("phrases");
   if (list.phrases.size() > kPhrasesMax) errors.too_many(phrases, list.phrases.size(), kPhrasesMax);
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < list.phrases.size(); ++i) {
     const std::string& phrase = list.phrases[i];
+    bytes += phrase.size();
     if (phrase.size() > kPhraseBytesMax) {
       errors.too_long(phrases.index(i), kPhraseBytesMax);
     } else if (phrase.find_first_not_of(" \t\r\n") == phrase.npos) {
       errors.required(phrases.index(i), "must be more than white space");
     }
   }
+  if (bytes > kPhrasesBytesMax) errors.too_long(phrases, kPhrasesBytesMax);
   validate_patterns(list.patterns, path.child("patterns"), errors);
   if (list.message.size() > kMessageBytesMax) {
     errors.too_long(path.child("message"), kMessageBytesMax);
