@@ -134,6 +134,12 @@ TEST_F(CustomResourcesTest, AppliesByOwnersOfFields) {
   const auto undeclared = apply("two", R"({"nothing":3})");
   EXPECT_EQ(undeclared.status, 400) << undeclared.body;
   EXPECT_THAT(message(undeclared), HasSubstr(".spec.nothing: field not declared in schema"));
+  const auto unknown = patch(
+      std::string(kWidget) + "?fieldManager=two",
+      R"({"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","nothing":3}})",
+      "application/apply-patch+yaml");
+  EXPECT_EQ(unknown.status, 400) << unknown.body;
+  EXPECT_THAT(message(unknown), HasSubstr(".metadata.nothing: field not declared in schema"));
 }
 
 TEST_F(CustomResourcesTest, ListsByLabelsFieldsAndInTables) {

@@ -247,7 +247,8 @@ Usage usage_of(const api::Kind& kind, const void* object) {
   } else if (is_kind<api::Service>(kind)) {
     count_services(*static_cast<const api::Service*>(object), usage);
   } else if (is_kind<api::ConfigMap>(kind) || is_kind<api::Secret>(kind) ||
-             is_kind<api::ResourceQuota>(kind)) {
+             is_kind<api::ResourceQuota>(kind) || is_kind<api::ReplicationController>(kind) ||
+             is_kind<api::PersistentVolumeClaim>(kind)) {
     usage[std::string(kind.plural)] = one;
   }
   usage["count/" + kind.group_resource()] = one;

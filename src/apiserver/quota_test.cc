@@ -120,6 +120,24 @@ TEST_F(QuotaTest, CountsObjectsOfAnyKind) {
       403);
 }
 
+TEST_F(QuotaTest, NamesSomeKindsWithoutTheWordCount) {
+  make_quota("q", R"({"replicationcontrollers":"1","persistentvolumeclaims":"1"})");
+  const auto made = [this](const char* plural, const char* object) {
+    return server.send("POST", std::string("/api/v1/namespaces/a/") + plural, object).status;
+  };
+  for (const int status : {201, 403}) {
+    EXPECT_EQ(made("replicationcontrollers",
+                   R"({"metadata":{"generateName":"r"},"spec":{"selector":{"a":"b"},"template":{
+                       "metadata":{"labels":{"a":"b"}},
+                       "spec":{"containers":[{"name":"c","image":"i"}]}}}})"),
+              status);
+    EXPECT_EQ(made("persistentvolumeclaims",
+                   R"({"metadata":{"generateName":"c"},"spec":{"accessModes":["ReadWriteOnce"],
+                       "resources":{"requests":{"storage":"1Gi"}}}})"),
+              status);
+  }
+}
+
 TEST_F(QuotaTest, ChargesNothingOnADryRun) {
   make_quota("q", R"({"pods":"1"})");
   EXPECT_EQ(server.send("POST", std::string(kPods) + "?dryRun=All", pod("x", "{}")).status, 201);

@@ -101,6 +101,14 @@ class YamlReader {
                                                     mark->line + 1, mark->column + 1));
   }
 
+  /// In the words of Kubernetes' reader, which clients look for.
+  std::unexpected<Error> refuse_repeated(const std::string& key) const {
+    const fy_mark* mark = event() != nullptr ? fy_event_start_mark(event()) : nullptr;
+    const std::string line = mark == nullptr ? "" : fmt::format("line {}: ", mark->line + 1);
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("yaml: {}key \"{}\" already set in map", line, key.substr(0, 128)));
+  }
+
   Result<Value> next_value(std::size_t depth) {
     INSULA_TRY(const bool more, next());
     if (!more) return refuse("unexpected end");
@@ -214,8 +222,7 @@ class YamlReader {
                        fy_token_scalar_style(event()->scalar.value) == FYSS_PLAIN;
     INSULA_TRY(std::string key, mapping_key());
     const bool merge = plain && key == "<<";
-    if (!merge && result.contains(key))
-      return refuse(fmt::format("key \"{}\" is already set in map", key.substr(0, 128)));
+    if (!merge && result.contains(key)) return refuse_repeated(key);
     INSULA_TRY(Value member, next_value(depth));
     if (depth + member.depth() > kYamlDepthMax) return refuse("nested too deep");
     if (merge) {
@@ -292,7 +299,7 @@ Result<std::vector<Value>> parse_yaml(std::string_view text) {
     auto json = parse(text, options);
     if (json && !duplicates.empty())
       return fail(ErrorCode::kBadRequest,
-                  fmt::format("yaml: key \"{}\" is already set in map", duplicates.front()));
+                  fmt::format("yaml: key \"{}\" already set in map", duplicates.front()));
     if (json) return std::vector<Value>{*std::move(json)};
   }
   INSULA_TRY_VOID(check_characters(text));

@@ -70,8 +70,8 @@ TEST(Yaml, ResolvesPlainScalarsAsKubernetesDoes) {
 }
 
 TEST(Yaml, RefusesRepeatedKeysWithTheirPlace) {
-  EXPECT_EQ(read("a: 1\nb: 2\na: 3\n"), "yaml: key \"a\" is already set in map (line 3, column 1)");
-  EXPECT_EQ(read("{\"a\": 1, \"a\": 2}"), "yaml: key \"a\" is already set in map");
+  EXPECT_EQ(read("a: 1\nb: 2\na: 3\n"), "yaml: line 3: key \"a\" already set in map");
+  EXPECT_EQ(read("{\"a\": 1, \"a\": 2}"), "yaml: key \"a\" already set in map");
 }
 
 TEST(Yaml, SaysWhereATextIsBroken) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "node/pod_facts.h"
+#include "node/pod_files.h"
 
 namespace insula::node {
 namespace {
@@ -125,6 +126,16 @@ TEST_F(PodEnvironment, FindsEveryObjectAPodRefersTo) {
   pod_.spec.volumes.emplace_back().volume_source.config_map.emplace().local_object_reference.name =
       "c2";
   EXPECT_EQ(references_of(pod_.spec), (References{{"c1", "c2"}, {"s1", "s2"}}));
+}
+
+TEST(PodHostname, IsAsMuchOfTheNameAsAHostNameMayHave) {
+  api::Pod pod;
+  pod.metadata.name = std::string(62, 'a') + "-bc";
+  EXPECT_EQ(pod_hostname(pod), std::string(62, 'a'));
+  pod.metadata.name = std::string(63, 'a');
+  EXPECT_EQ(pod_hostname(pod), pod.metadata.name);
+  pod.spec.hostname = "own";
+  EXPECT_EQ(pod_hostname(pod), "own");
 }
 
 TEST(QosClass, FollowsRequestsAndLimitsOfEveryContainer) {

@@ -7,6 +7,16 @@
 
 namespace insula::node {
 
+std::string pod_hostname(const api::Pod& pod) {
+  if (!pod.spec.hostname.empty()) return pod.spec.hostname;
+  // Linux takes no more than 64 bytes, names of the DNS no more than 63.
+  constexpr std::size_t kLongest = 63;
+  std::string name = pod.metadata.name.substr(0, kLongest);
+  // What is cut must not end in what no name may end in.
+  if (name.size() < pod.metadata.name.size()) name.erase(name.find_last_not_of("-.") + 1);
+  return name;
+}
+
 std::string hosts_file(const api::Pod& pod, const std::string& hostname, const std::string& ip) {
   std::string out =
       "# Written by insula for this pod.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "

@@ -7,6 +7,9 @@
 
 namespace insula::node {
 
+/// What a pod calls itself: spec.hostname, or as much of its name as a host name may have.
+[[nodiscard]] std::string pod_hostname(const api::Pod& pod);
+
 /// /etc/hosts of a pod: itself, loopback and its hostAliases.
 [[nodiscard]] std::string hosts_file(const api::Pod& pod,
                                      const std::string& hostname,

@@ -79,7 +79,7 @@ PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
   add(pod_.spec.init_containers, record_.init_containers, true);
   add(pod_.spec.containers, record_.containers, false);
   sandbox_.pod_uid = pod_.metadata.uid;
-  sandbox_.hostname = pod_.spec.hostname.empty() ? pod_.metadata.name : pod_.spec.hostname;
+  sandbox_.hostname = pod_hostname(pod_);
   sandbox_.host_network = pod_.spec.host_network;
   sandbox_.dir = dir();
 }

@@ -49,7 +49,11 @@ std::vector<api::EndpointSubset> wanted_subsets(const net::Address& api) {
 }  // namespace
 
 Task<Result<>> ensure_api_service(client::Client& client, net::Address api) {
-  INSULA_CO_TRY(api::Service service, co_await client::ensure(client, wanted_service(api)));
+  // Asked for first: making it again is refused for its address, which it holds itself.
+  Result<api::Service> found = co_await client::get<api::Service>(client, kNamespace, kName);
+  if (!found && found.error().code() == ErrorCode::kNotFound)
+    found = co_await client::ensure(client, wanted_service(api));
+  INSULA_CO_TRY(api::Service service, std::move(found));
   std::vector<api::ServicePort> ports = wanted_service(api).spec.ports;
   if (service.spec.ports != ports) {
     service.spec.ports = std::move(ports);

@@ -10,8 +10,18 @@ namespace {
 /// How the metadata of objects is owned. Spec: Kubernetes, ObjectMeta.
 constexpr std::string_view kMetadata = R"({
   "type": "object",
-  "x-kubernetes-preserve-unknown-fields": true,
   "properties": {
+    "name": {"type": "string"},
+    "generateName": {"type": "string"},
+    "namespace": {"type": "string"},
+    "selfLink": {"type": "string"},
+    "uid": {"type": "string"},
+    "resourceVersion": {"type": "string"},
+    "generation": {},
+    "creationTimestamp": {},
+    "deletionTimestamp": {},
+    "deletionGracePeriodSeconds": {},
+    "managedFields": {"type": "array"},
     "labels": {"type": "object", "additionalProperties": {"type": "string"}},
     "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
     "finalizers": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},

@@ -154,9 +154,9 @@ TEST(RuntimeClass, KeepsItsHandler) {
 TEST(IdleKinds, SayThatNothingActsOnThem) {
   // ControllerRevision and PodTemplate are kept for others to read, and that is all they are for.
   for (const char* plural :
-       {"statefulsets", "daemonsets", "replicationcontrollers", "cronjobs", "poddisruptionbudgets",
-        "persistentvolumes", "persistentvolumeclaims", "storageclasses", "csidrivers", "csinodes",
-        "csistoragecapacities", "volumeattachments", "priorityclasses", "runtimeclasses"}) {
+       {"statefulsets", "daemonsets", "persistentvolumes", "persistentvolumeclaims",
+        "storageclasses", "csidrivers", "csinodes", "csistoragecapacities", "volumeattachments",
+        "priorityclasses", "runtimeclasses"}) {
     bool found = false;
     for (const Kind* kind : stored_kinds()) {
       if (kind->plural != plural) continue;

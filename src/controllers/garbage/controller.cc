@@ -162,6 +162,10 @@ void GarbageCollector::follow_kinds() {
 void GarbageCollector::changed(const OwnedObject* before, const OwnedObject* after) {
   const OwnedObject& object = after != nullptr ? *after : *before;
   const std::string& uid = object.metadata.uid;
+  // An owner that waits for its dependents must notice the last one go.
+  if (before != nullptr &&
+      (after == nullptr || after->metadata.owner_references != before->metadata.owner_references))
+    tell_waiting_owners(*before);
   if (after != nullptr) {
     const bool concerns =
         !after->metadata.owner_references.empty() || after->metadata.deletion_timestamp;
@@ -172,7 +176,10 @@ void GarbageCollector::changed(const OwnedObject* before, const OwnedObject* aft
   }
   for (const std::string& dependent : graph_.dependents(uid))
     controller_.enqueue({{}, dependent});
-  // An owner that waits for its dependents must notice the last one go.
+  tell_waiting_owners(object);
+}
+
+void GarbageCollector::tell_waiting_owners(const OwnedObject& object) {
   for (const api::OwnerReference& owner : object.metadata.owner_references) {
     const OwnedObject* waiting = graph_.find(owner.uid);
     if (waiting != nullptr && waiting->waits_for_dependents()) controller_.enqueue({{}, owner.uid});
@@ -246,6 +253,10 @@ Task<Result<>> GarbageCollector::act(OwnedObject object,
     case GarbageAction::kDelete:
       co_return co_await remove(std::move(object), client::Propagation::kBackground);
     case GarbageAction::kDeleteForeground:
+      // Owners in a circle would wait for each other for ever.
+      if (has_waiting_dependent(uid)) {
+        INSULA_CO_TRY_VOID(co_await unblock_owners(object));
+      }
       co_return co_await remove(std::move(object), client::Propagation::kForeground);
     case GarbageAction::kRemoveFinalizer:
       co_return co_await remove_finalizer(std::move(object), kForegroundFinalizer);
@@ -322,6 +333,21 @@ Task<Result<>> GarbageCollector::drop_references(OwnedObject object,
   std::string list;
   for (const api::OwnerReference& owner : object.metadata.owner_references) {
     if (std::ranges::find(owner_uids, owner.uid) != owner_uids.end()) continue;
+    list += (list.empty() ? "" : ",") + api::encode_json(owner);
+  }
+  co_return co_await patch_metadata(std::move(object), "ownerReferences", "[" + list + "]");
+}
+
+bool GarbageCollector::has_waiting_dependent(const std::string& uid) const {
+  return std::ranges::any_of(graph_.dependents(uid), [this](const std::string& dependent) {
+    return graph_.find(dependent)->waits_for_dependents();
+  });
+}
+
+Task<Result<>> GarbageCollector::unblock_owners(OwnedObject object) {
+  std::string list;
+  for (api::OwnerReference owner : object.metadata.owner_references) {
+    owner.block_owner_deletion = false;
     list += (list.empty() ? "" : ",") + api::encode_json(owner);
   }
   co_return co_await patch_metadata(std::move(object), "ownerReferences", "[" + list + "]");

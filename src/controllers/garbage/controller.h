@@ -52,10 +52,14 @@ class GarbageCollector final : private controller::Reconciler {
   /// Rewrites the owner references (or finalizers) of the object that `uid` still names.
   Task<Result<>> patch_metadata(OwnedObject object, std::string member, std::string json_list);
   Task<Result<>> drop_references(OwnedObject object, std::vector<std::string> owner_uids);
+  /// Its owners no longer wait for it.
+  Task<Result<>> unblock_owners(OwnedObject object);
   Task<Result<>> remove_finalizer(OwnedObject object, std::string_view finalizer);
 
   [[nodiscard]] std::vector<OwnerView> view_owners(const OwnedObject& object) const;
   void tell_invalid(const OwnedObject& object, const std::vector<OwnerView>& owners);
+  [[nodiscard]] bool has_waiting_dependent(const std::string& uid) const;
+  void tell_waiting_owners(const OwnedObject& object);
   void changed(const OwnedObject* before, const OwnedObject* after);
   /// Mirrors what is stored now, and forgets what is not.
   void follow_kinds();

@@ -80,6 +80,27 @@ TEST_F(GarbageCollectorTest, RemovesDependentsBeforeTheirOwnerInTheForeground) {
   EXPECT_FALSE(has_deployment() || has_set() || has_pod());
 }
 
+TEST_F(GarbageCollectorTest, OwnersInACircleDoNotWaitForEachOther) {
+  std::vector<api::Pod> pods;
+  for (const char* name : {"a", "b", "c"}) {
+    api::Pod pod;
+    pod.metadata.namespace_ = "default";
+    pod.metadata.name = name;
+    pods.push_back(world_.create(pod));
+  }
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    pods[i].metadata.owner_references = {controller::controlled_by(pods[(i + 2) % 3])};
+    world_.update(pods[i]);
+  }
+  world_.settle();
+  client::DeleteOptions options;
+  options.propagation = client::Propagation::kForeground;
+  ASSERT_TRUE(world_.remove<api::Pod>("default", "a", options));
+  world_.settle();
+  for (const api::Pod& pod : pods)
+    EXPECT_FALSE(world_.get<api::Pod>("default", pod.metadata.name)) << pod.metadata.name;
+}
+
 TEST_F(GarbageCollectorTest, LeavesOrphansWithoutTheirOwner) {
   remove_deployment(client::Propagation::kOrphan);
   EXPECT_FALSE(has_deployment());

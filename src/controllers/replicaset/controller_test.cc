@@ -220,12 +220,14 @@ TEST_F(ReplicationControllerTest, KeepsItsPodsAndCountsThem) {
   EXPECT_EQ(set().status.observed_generation, set().metadata.generation);
 
   ASSERT_TRUE(world_.remove<api::Pod>("default", pods[0].metadata.name));
+  world_.settle();
+  EXPECT_EQ(set().status.replicas, 3);
   api::ReplicationController fewer = set();
   fewer.spec.replicas = 2;
   world_.update(fewer);
   world_.settle();
   EXPECT_EQ(set().status.replicas, 2);
-  EXPECT_THAT(world_.events("web", "SuccessfulCreate"), SizeIs(3));
+  EXPECT_THAT(world_.events("web", "SuccessfulCreate"), SizeIs(4));
 }
 
 TEST_F(ReplicationControllerTest, ReleasesAPodThatNoLongerMatchesAndMakesAnother) {
