@@ -72,7 +72,7 @@ class Kinds(unittest.TestCase):
                 self.assertTrue(lines[1].startswith(name), lines)
                 for cell in cells:
                     self.assertIn(cell, lines[1])
-                if minor >= DESCRIBED_SINCE.get(resource, 0):
+                if int(minor) >= DESCRIBED_SINCE.get(resource, 0):
                     self.assertIn(name, kubectl("describe", resource, name, *NAMESPACE).stdout)
                 self.assertIn(name, kubectl("get", resource, name, *NAMESPACE, "-o", "yaml").stdout)
                 self.assertIn("KIND:", kubectl("explain", resource).stdout)
