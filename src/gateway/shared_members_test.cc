@@ -32,7 +32,7 @@ using std::chrono::seconds;
 constexpr LimitConfig kMost{.requests_per_hour = 40,
                             .tokens_per_minute = 120,
                             .concurrent_requests = 5,
-                            .budget = {.tokens_per_day = 900}};
+                            .budget = {.tokens_per_day = 300}};
 
 /// A request that is running.
 struct Running {
@@ -203,8 +203,8 @@ class World {
     const std::uint64_t what = below(40);
     if (what < 2) return let_time_pass();
     if (what == 2) return fail_call(machine);
-    if (what == 3 && failures_.machines) return fail_machine(machine);
-    if (what == 4 && failures_.store) return fail_store();
+    if (what == 3 && failures_.machines && below(4) == 0) return fail_machine(machine);
+    if (what == 4 && failures_.store && below(8) == 0) return fail_store();
     if (what < 16) return ask(machine);
     if (what < 22) return end(machine);
     for (auto uses = below(6); uses > 0; --uses)
@@ -277,6 +277,8 @@ class World {
     if (below(60) == 0) by = hours(6);
     // A request that outlasts a lease is debt, as one that used more than it had reserved.
     if (by > seconds(30)) {
+      // No connection holds a message for so long; the store forgets who is silent for 75 minutes.
+      late_.clear();
       for (const auto& machine : machines_) {
         while (!machine->process().running.empty())
           end(*machine);
@@ -317,7 +319,7 @@ class World {
   }
 
   void fail_machine(Machine& machine) {
-    if (below(8) != 0) return machine.start();
+    if (below(16) != 0) return machine.start();
     for (auto& each : machines_) {
       if (each.get() != &machine) continue;
       // The old one goes on without a network.
@@ -346,7 +348,7 @@ Most run_in_any_order(int seeds, Failures failures) {
   Most most;
   for (int seed = 1; seed <= seeds; ++seed) {
     World world(static_cast<std::uint64_t>(seed), failures);
-    for (int step = 0; step < 3000; ++step) {
+    for (int step = 0; step < 4000; ++step) {
       world.step();
       world.expect_kept(most);
       if (::testing::Test::HasFatalFailure()) {
@@ -470,19 +472,19 @@ TEST_F(SteadyMembers, WhatAKilledGatewayHadInAdvanceComesBackWithItsStart) {
 
 TEST_F(SteadyMembers, ABudgetGoesOnAfterAStart) {
   for (int i = 0; i < 6; ++i) {
-    ASSERT_TRUE(serve(first_, "ann", 100)) << i;
+    ASSERT_TRUE(serve(first_, "ann", 30)) << i;
     turn(seconds(61));
   }
   first_.start();
   turn();
   turn();
-  EXPECT_EQ(lent("budget/"), 600);
+  EXPECT_EQ(lent("budget/"), 180);
   int served = 6;
   for (int i = 0; i < 6; ++i) {
-    served += serve(second_, "ann", 100) ? 1 : 0;
+    served += serve(second_, "ann", 30) ? 1 : 0;
     turn(seconds(61));
   }
-  EXPECT_EQ(served, 9);
+  EXPECT_EQ(served, 10);
   EXPECT_EQ(second_.process().met, (LimitMet{LimitKind::kBudget, LimitScope::kMember}));
 }
 
