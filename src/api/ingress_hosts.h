@@ -20,8 +20,9 @@ inline constexpr const char* kDefaultClassAnnotation =
 /// How clients named the class before there was `ingressClassName`.
 inline constexpr const char* kOldClassAnnotation = "kubernetes.io/ingress.class";
 
-/// Of an Ingress or an HTTPRoute: who may send it requests. `tenant`: who has a credential of the tenant that the
-/// namespace belongs to; `none`, or no annotation: everybody. Anything else is nobody.
+/// Of an Ingress or an HTTPRoute: who may send it requests. `tenant`: who has a credential of the
+/// tenant that the namespace belongs to; `none`, or no annotation: everybody. Anything else is
+/// nobody.
 inline constexpr const char* kIngressAuthAnnotation = "insula.dev/auth";
 
 /// Entries of a Secret with a certificate.

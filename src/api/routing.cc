@@ -312,6 +312,7 @@ class Decision {
 
   void grant() {
     std::vector<HostClaim> claims;
+    claims.reserve(routing_.ingresses.size() + routing_.routes.size());
     for (AdmittedIngress& one : routing_.ingresses)
       claims.push_back(
           {ClaimAge(one.ingress->metadata), one.tenant, std::exchange(one.hosts, {}), {}});

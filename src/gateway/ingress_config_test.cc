@@ -168,7 +168,7 @@ TEST_F(IngressConfigTest, ACertificateIsForTheHostsThatItsIngressHas) {
 
 TEST_F(IngressConfigTest, AHostOfTheGatewayIsASiteWithoutRoutes) {
   objects_.routing.ingresses.held = {{"gw.example.com", std::string(api::kNobodysHost)},
-                             {"gone.example.com", "a"}};
+                                     {"gone.example.com", "a"}};
   const GatewayConfig config = make_config(objects_);
   ASSERT_EQ(config.sites.size(), 1U);
   EXPECT_EQ(config.sites[0].host, "gw.example.com");

@@ -239,6 +239,7 @@ void validate_members(const HTTPRouteFilter& filter, const FieldPath& path, Fiel
        {"URLRewrite", "urlRewrite", filter.url_rewrite.has_value()}}};
   if (std::ranges::find(members, filter.type, &Member::type) == members.end()) {
     std::vector<std::string_view> types;
+    types.reserve(members.size());
     for (const Member& member : members)
       types.push_back(member.type);
     errors.not_supported(path.child("type"), filter.type, types);
