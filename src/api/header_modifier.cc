@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 14> kOfTheMessage = {
 constexpr std::array<std::string_view, 10> kOfRequests = {
     "accept-encoding", "api-key", "authorization", "cookie",    "expect",
     "forwarded",       "host",    "tracestate",    "x-api-key", "x-real-ip"};
-constexpr std::array<std::string_view, 2> kPrefixesOfRequests = {"x-forwarded-", "x-insula-"};
+constexpr std::array<std::string_view, 2> kPrefixesOfTheGateway = {"x-forwarded-", "x-insula-"};
 constexpr std::array<std::string_view, 5> kOfResponses = {"date", "retry-after", "set-cookie",
                                                           "www-authenticate", "x-should-retry"};
 /// Limits, and what the Tenant's `cors` says.
@@ -38,8 +38,8 @@ bool may_modify_header(MessageSide side, std::string_view name) {
     return std::ranges::any_of(prefixes,
                                [&](std::string_view prefix) { return read.starts_with(prefix); });
   };
-  if (is_in(kOfTheMessage)) return false;
-  if (side == MessageSide::kRequest) return !is_in(kOfRequests) && !begins_as(kPrefixesOfRequests);
+  if (is_in(kOfTheMessage) || begins_as(kPrefixesOfTheGateway)) return false;
+  if (side == MessageSide::kRequest) return !is_in(kOfRequests);
   return !is_in(kOfResponses) && !begins_as(kPrefixesOfResponses);
 }
 

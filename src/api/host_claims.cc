@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -75,16 +76,33 @@ class Holders {
   std::map<std::string, std::size_t> count_;  // by tenant
 };
 
-/// What of `held` is still asked for by who has it.
+/// The hosts that a tenant's objects ask for or name.
+struct Wanted {
+  std::set<std::string_view> hosts;
+  std::vector<std::string_view> wildcards;  // among those that are named
+
+  [[nodiscard]] bool contains(std::string_view host) const {
+    return hosts.contains(host) || std::ranges::any_of(wildcards, [&](std::string_view wildcard) {
+             return host.ends_with(wildcard.substr(1));
+           });
+  }
+};
+
+/// What of `held` is still asked for or named by who has it.
 HostHolders still_held(const HostHolders& held, const std::vector<HostClaim>& claims) {
-  HostHolders still;
-  std::ranges::copy_if(held, std::inserter(still, still.end()),
-                       [](const auto& entry) { return entry.second == kNobodysHost; });
+  std::map<std::string_view, Wanted> wanted;  // by tenant
   for (const HostClaim& claim : claims) {
-    for (const std::string& host : claim.hosts) {
-      const auto found = held.find(host);
-      if (found != held.end() && found->second == claim.tenant) still.insert(*found);
+    Wanted& of_tenant = wanted[claim.tenant];
+    of_tenant.hosts.insert(claim.hosts.begin(), claim.hosts.end());
+    for (const std::string& named : claim.named) {
+      of_tenant.hosts.insert(named);
+      if (named.starts_with("*.")) of_tenant.wildcards.push_back(named);
     }
+  }
+  HostHolders still;
+  for (const auto& [host, tenant] : held) {
+    const auto found = wanted.find(tenant);
+    if (found != wanted.end() && found->second.contains(host)) still.emplace(host, tenant);
   }
   return still;
 }
@@ -97,7 +115,7 @@ std::string swapped(std::string text, char from, char to) {
 
 }  // namespace
 
-void grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held) {
+HostHolders grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held) {
   std::vector<HostClaim*> in_order;
   in_order.reserve(claims.size());
   for (HostClaim& claim : claims)
@@ -105,7 +123,11 @@ void grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held) {
   // Of two of one age, the first: pointers are into one vector.
   std::ranges::sort(in_order, {},
                     [](const HostClaim* claim) { return std::pair(claim->age, claim); });
-  Holders holders(still_held(held, claims));
+  HostHolders kept = still_held(held, claims);
+  HostHolders taken = kept;
+  std::ranges::copy_if(held, std::inserter(taken, taken.end()),
+                       [](const auto& entry) { return entry.second == kNobodysHost; });
+  Holders holders(std::move(taken));
   for (HostClaim* claim : in_order) {
     for (std::string& host : std::exchange(claim->hosts, {})) {
       if (auto refusal = holders.take(*claim, host)) {
@@ -115,6 +137,7 @@ void grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held) {
       }
     }
   }
+  return kept;
 }
 
 HostHolders holders_in(const ConfigMap& record) {

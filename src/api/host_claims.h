@@ -54,7 +54,10 @@ struct HostClaim {
   ClaimAge age;
   std::string tenant;              // that its namespace belongs to; empty: none
   std::vector<std::string> hosts;  // that it asks for; empty text: all hosts. Then those it gets
-  std::vector<HostRefusal> refused;
+  std::vector<HostRefusal> refused = {};
+  /// Names hosts that it does not ask for at the moment, since nothing serves it; who has them
+  /// keeps them for it.
+  std::vector<std::string> named = {};
 };
 
 /// Leaves in each claim the hosts that it gets, and the reasons for the others.
@@ -68,7 +71,8 @@ struct HostClaim {
 /// Names of the cluster (`localhost`, `*.local`, `*.svc`) are nobody's. Hosts are in lower case.
 ///
 /// Cost: n log n in the hosts.
-void grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held);
+/// Returns what of `held` some object of the holder still asks for or names, beside nobody's.
+HostHolders grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held);
 
 [[nodiscard]] HostHolders holders_in(const ConfigMap& record);
 [[nodiscard]] ConfigMap record_of(const HostHolders& holders);

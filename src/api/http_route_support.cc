@@ -33,9 +33,12 @@ bool is_the_gateways(std::string_view name) {
                                                        "traceparent",
                                                        "tracestate",
                                                        "http2-settings"};
+  // `_` counts as `-`, as CGI and what came of it read names.
   std::string lower(name);
-  for (char& c : lower)
+  for (char& c : lower) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+    if (c == '_') c = '-';
+  }
   return std::ranges::find(kNames, lower) != kNames.end() || lower.starts_with("x-forwarded-") ||
          lower.starts_with("x-insula-");
 }

@@ -318,7 +318,16 @@ class Decision {
           {ClaimAge(one.ingress->metadata), one.tenant, std::exchange(one.hosts, {}), {}});
     for (const AttachedRoute& one : routing_.routes)
       claims.push_back({ClaimAge(one.route->metadata), one.tenant, asked(one), {}});
-    grant_hosts(claims, objects_.ingresses.held);
+    // A host stays with who has it while a route names it, also while that is not accepted.
+    for (const auto& route : objects_.routes) {
+      const auto owner = owners_.find(route->metadata.namespace_);
+      if (owner == owners_.end() || route->metadata.deletion_timestamp) continue;
+      claims.push_back({.age = ClaimAge(route->metadata),
+                        .tenant = std::string(owner->second),
+                        .hosts = {},
+                        .named = route->spec.hostnames});
+    }
+    routing_.kept = grant_hosts(claims, objects_.ingresses.held);
     std::size_t at = 0;
     for (AdmittedIngress& one : routing_.ingresses) {
       one.hosts = std::move(claims[at].hosts);
@@ -381,7 +390,8 @@ std::optional<std::string> common_host(std::string_view listener, std::string_vi
 }
 
 HostHolders Routing::holders() const {
-  HostHolders holders = holders_of(ingresses);
+  HostHolders holders = kept;
+  holders.merge(holders_of(ingresses));
   for (const AttachedRoute& one : routes) {
     for (const std::string& host : one.hosts) {
       if (!host.empty()) holders.emplace(host, one.tenant);

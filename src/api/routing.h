@@ -120,6 +120,8 @@ struct Routing {
   std::vector<AdmittedIngress> ingresses;  // the oldest first
   std::vector<ServedGateway> gateways;     // the oldest first
   std::vector<AttachedRoute> routes;       // the oldest first
+  /// Hosts that are kept for who had them, though they may not be served at the moment.
+  HostHolders kept = {};
 
   /// What is to be remembered of it, beside the hosts that are nobody's.
   [[nodiscard]] HostHolders holders() const;

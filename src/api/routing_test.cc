@@ -161,6 +161,26 @@ TEST_F(RoutingTest, AHostOfAnotherTenantIsNotGiven) {
   EXPECT_THAT(decided()[1], "young: Accepted www.example.com b.example.com");
 }
 
+TEST_F(RoutingTest, AHostStaysWithItsRouteWhileNothingServesIt) {
+  gateway("platform",
+          "{name: all, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}");
+  route("b", "older", "hostnames: [b.example.com]");
+  route("a", "web", "hostnames: [www.example.com]");
+  objects_.ingresses.held = decide_routing(objects_).holders();
+  const auto gateways = std::exchange(objects_.gateways, {});
+  const auto a_has_it = testing::Contains(testing::Pair("www.example.com", "a"));
+  EXPECT_THAT(decide_routing(objects_).holders(), a_has_it);
+  // Who comes first meanwhile does not get it.
+  objects_.gateways = gateways;
+  auto changed = std::make_shared<HTTPRoute>(*objects_.routes[0]);
+  changed->spec.hostnames = {"www.example.com"};
+  objects_.routes[0] = changed;
+  EXPECT_THAT(decided()[0], "older: HostTaken");
+  objects_.routes.pop_back();
+  EXPECT_THAT(decide_routing(objects_).holders(),
+              ElementsAre(testing::Pair("www.example.com", "b")));
+}
+
 TEST_F(RoutingTest, HostsOfIngressesAndRoutesAreGrantedTogether) {
   gateway("b", "{name: all, port: 8080, protocol: HTTP}");
   const TestObject read = created(

@@ -108,6 +108,17 @@ TEST_F(PodsTest, EvictsAPod) {
   EXPECT_EQ(evict("policy/v1alpha1").status, 400);
 }
 
+TEST_F(PodsTest, ADryEvictionLeavesThePod) {
+  server.send("POST", kPods, pod("x"));
+  const auto evicted = server.send("POST", std::string(kPods) + "/x/eviction",
+                                   R"({"metadata":{"name":"x"},"deleteOptions":{"dryRun":["All"],)"
+                                   R"("gracePeriodSeconds":0}})");
+  EXPECT_EQ(evicted.status, 201) << evicted.body;
+  const auto left = server.parsed(server.send("GET", std::string(kPods) + "/x"));
+  EXPECT_EQ(left["metadata"]["name"].text(), "x");
+  EXPECT_TRUE(left["metadata"].find("deletionTimestamp") == nullptr);
+}
+
 TEST_F(PodsTest, DeletesTheCollectionThatASelectorMatches) {
   for (const char* name : {"x", "y"})
     server.send("POST", kPods, pod(name));

@@ -411,6 +411,7 @@ Result<> Registry::review_body(const store::Transaction& transaction,
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &written_as(kind);
+  if (target.subresource == "eviction") context.dry_run |= is_dry_eviction(object);
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   Write write(std::move(target), kind, context, ownership, *admission_);

@@ -211,6 +211,11 @@ DeleteQuery eviction_query(const Object& eviction) {
   return query;
 }
 
+bool is_dry_eviction(const Object& eviction) {
+  const auto& asked = *static_cast<const api::Eviction*>(eviction.get());
+  return asked.delete_options && !asked.delete_options->dry_run.empty();
+}
+
 const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource) {
   if (subresource == "scale") return api::type_of<api::Scale>();
   if (subresource == "binding") return api::type_of<api::Binding>();

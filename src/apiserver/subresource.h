@@ -19,6 +19,9 @@ namespace insula::apiserver {
 /// `pods/x/eviction`: the delete that the Eviction asks for.
 [[nodiscard]] DeleteQuery eviction_query(const Object& eviction);
 
+/// Whether its delete options ask for a dry run, as kubectl says it.
+[[nodiscard]] bool is_dry_eviction(const Object& eviction);
+
 /// The struct that requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
 [[nodiscard]] const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource);
 

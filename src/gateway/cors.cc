@@ -102,9 +102,9 @@ bool CorsPolicy::allows(std::string_view origin) const {
     if (origin.size() <= wildcard.before.size() + wildcard.after.size() ||
         !origin.starts_with(wildcard.before) || !origin.ends_with(wildcard.after))
       return false;
-    origin.remove_prefix(wildcard.before.size());
-    origin.remove_suffix(wildcard.after.size());
-    return std::ranges::all_of(origin, is_host_character);
+    std::string_view between = origin.substr(wildcard.before.size());
+    between.remove_suffix(wildcard.after.size());
+    return std::ranges::all_of(between, is_host_character);
   });
 }
 
@@ -148,7 +148,8 @@ std::optional<CorsConfig> join(const std::vector<const CorsConfig*>& configs) {
     join_lists(all.allow_methods, config->allow_methods);
     join_lists(all.allow_headers, config->allow_headers);
     every_header = every_header || config->allow_headers.empty();
-    all.allow_credentials = all.allow_credentials || config->allow_credentials;
+    // Else the pages of one would have credentials by leave of another.
+    all.allow_credentials = all.allow_credentials && config->allow_credentials;
     all.max_age = std::min(all.max_age, config->max_age);
     if (config->allow_methods.empty()) join_lists(all.allow_methods, {std::string(kMethodDefault)});
   }

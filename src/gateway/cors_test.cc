@@ -105,11 +105,26 @@ TEST(CorsPolicy, OfAllTenantsAllowsWhatOneOfThemDoes) {
   const auto all = join({&one, &other, &closed});
   ASSERT_TRUE(all);
   const std::string lines = preflight_of(*all, {"https://c.test", "PUT", "x-b"});
-  EXPECT_THAT(lines, HasSubstr("Access-Control-Allow-Origin: https://c.test\r\n"));
-  EXPECT_THAT(lines, HasSubstr("Access-Control-Allow-Credentials: true\r\n"));
+  EXPECT_THAT(lines, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
+  // Those of one tenant's pages are not for the pages of all.
+  EXPECT_THAT(lines, Not(HasSubstr("Access-Control-Allow-Credentials")));
   EXPECT_THAT(lines, HasSubstr("Access-Control-Allow-Methods: GET, HEAD, POST, DELETE, PUT\r\n"));
   EXPECT_THAT(lines, HasSubstr("Access-Control-Allow-Headers: x-b\r\n"));
   EXPECT_THAT(lines, HasSubstr("Access-Control-Max-Age: 60\r\n"));
+}
+
+TEST(CorsPolicy, OfAllTenantsHasCredentialsWhereAllHave) {
+  const CorsConfig one{.allow_origins = {"https://a.test"}, .allow_credentials = true};
+  const CorsConfig other{.allow_origins = {"https://b.test"}, .allow_credentials = true};
+  EXPECT_THAT(preflight_of(*join({&one, &other}), {"https://b.test", "GET", ""}),
+              HasSubstr("Access-Control-Allow-Credentials: true\r\n"));
+}
+
+TEST(CorsPolicy, EachWildcardIsComparedWithTheWholeOrigin) {
+  const CorsPolicy policy(
+      {.allow_origins = {"https://*.x.test", "https://*.test"}, .allow_headers = {}});
+  EXPECT_TRUE(policy.allows("https://a.x.test"));
+  EXPECT_FALSE(policy.allows("https://https://a.x.test.x.test"));
 }
 
 }  // namespace

@@ -10,9 +10,11 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-std::string lower_case(std::string_view text) {
+/// As reads_as() compares names.
+std::string folded(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), [](char c) {
+    if (c == '_') return '-';
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   });
   return lower;
@@ -22,9 +24,9 @@ std::string lower_case(std::string_view text) {
 
 HeaderEdits::HeaderEdits(const HeaderEditsConfig& config) {
   for (const auto& [name, value] : config.set)
-    taken_.push_back(lower_case(name));
+    taken_.push_back(folded(name));
   for (const std::string& name : config.remove)
-    taken_.push_back(lower_case(name));
+    taken_.push_back(folded(name));
   for (const auto* headers : {&config.set, &config.add}) {
     for (const auto& [name, value] : *headers)
       lines_.append(name).append(": ").append(value).append(kLineEnd);

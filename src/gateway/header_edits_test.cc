@@ -20,6 +20,8 @@ TEST(HeaderEdits, SetsAddsAndRemovesLines) {
       edited({.set = {{"X-B", "set"}}, .add = {{"X-C", "5"}}, .remove = {"x-a", "X-Empty"}}, head),
       "POST /v1/x: y HTTP/1.1\r\nX-C: 4\r\nX-B: set\r\nX-C: 5\r\n");
   EXPECT_EQ(edited({.remove = {"X-Other"}}, head), head);
+  // `_` reads as `-`, on both sides.
+  EXPECT_EQ(edited({.set = {{"x_a", "2"}}}, "X-A: 1\r\nX_A: 1\r\n"), "x_a: 2\r\n");
   EXPECT_EQ(edited({.set = {{"X-A", "1"}}}, ""), "X-A: 1\r\n");
 }
 

@@ -32,25 +32,55 @@ std::unexpected<Error> invalid_json() {
   return fail(ErrorCode::kBadRequest, "the request body is not valid JSON");
 }
 
+/// Text of bytes rather than words: it has no character that base64 has not.
+bool is_base64(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/' || c == '=' || c == '-' || c == '_' || c == '\r' || c == '\n';
+  });
+}
+
 struct Walk {
   const std::function<bool(std::string_view)>& look;
   bool goes_on = true;
+  /// Levels of tools' inputs around, whose members have the tool's own names: all are read.
+  int inputs = 0;
 
   Result<> read(ondemand::value value, bool is_read, std::size_t levels);
   Result<> read_object(ondemand::object object, std::size_t levels);
   Result<> read_array(ondemand::array array, bool is_read, std::size_t levels);
+  Result<> read_data(ondemand::value value, std::size_t levels);
 };
 
 Result<> Walk::read_object(ondemand::object object, std::size_t levels) {
   for (auto field : object) {
     std::string_view key;
     if (field.unescaped_key().get(key) != simdjson::SUCCESS) return invalid_json();
-    const bool is_read = std::ranges::find(kUnreadMembers, key) == kUnreadMembers.end();
+    const bool is_known = std::ranges::find(kUnreadMembers, key) != kUnreadMembers.end();
+    const bool is_input = key == "input";
     ondemand::value value;
     if (field.value().get(value) != simdjson::SUCCESS) return invalid_json();
-    INSULA_TRY_VOID(read(value, is_read, levels));
+    if (key == "data" && inputs == 0) {
+      INSULA_TRY_VOID(read_data(value, levels));
+    } else {
+      inputs += is_input ? 1 : 0;
+      INSULA_TRY_VOID(read(value, inputs > 0 || !is_known, levels));
+      inputs -= is_input ? 1 : 0;
+    }
     if (!goes_on) return {};
   }
+  return {};
+}
+
+/// Of a source: bytes, or the words of a document.
+Result<> Walk::read_data(ondemand::value value, std::size_t levels) {
+  ondemand::json_type type{};
+  if (value.type().get(type) != simdjson::SUCCESS) return invalid_json();
+  if (type != ondemand::json_type::string) return read(value, false, levels);
+  std::string_view text;
+  if (value.get_string().get(text) != simdjson::SUCCESS)
+    return fail(ErrorCode::kBadRequest, "the request body has a text that is not Unicode");
+  goes_on = is_base64(text) || look(text);
   return {};
 }
 

@@ -73,6 +73,16 @@ TEST_F(PromptReaderTest, FindsTheTextsOfAnthropicsMessages) {
       ElementsAre("one", "two", "three", "four"));
 }
 
+TEST_F(PromptReaderTest, ReadsInputsOfToolsWholeAndDocumentsOfText) {
+  EXPECT_THAT(
+      texts(
+          R"({"messages":[{"content":[{"type":"tool_use","id":"t","name":"f","input":)"
+          R"({"data":"one","status":"two","nested":{"type":"three"}}},{"type":"document","source":)"
+          R"({"type":"text","media_type":"text/plain","data":"four five"}},{"type":"image",)"
+          R"("source":{"type":"base64","data":"aGVsbG8="}}]}]})"),
+      ElementsAre("f", "one", "two", "three", "four five"));
+}
+
 TEST_F(PromptReaderTest, IsNotEvadedByOtherLettersOrTwoMembers) {
   EXPECT_THAT(texts("{\"Messages\":[{\"Content\":\"one\"}],\"inſtructionſ\":\"two\"}"),
               ElementsAre("one", "two"));

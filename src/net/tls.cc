@@ -220,7 +220,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& o
     INSULA_TRY_VOID(trust(native, options.client_ca));
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
   }
-  // Each is a message of its own. They hold no state here, so one serves as often as a client likes.
+  // Each is a message of its own. They hold no state here, so one serves as often as a client
+  // likes.
   SSL_CTX_set_num_tickets(native, 1);
   // The chain is what was given; else OpenSSL looks for a longer one in each handshake.
   SSL_CTX_set_mode(native, SSL_MODE_NO_AUTO_CHAIN);

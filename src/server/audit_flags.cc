@@ -57,6 +57,13 @@ void AuditFlags::declare(cli::Options& options) {
 Result<> AuditFlags::check() const {
   INSULA_TRY_VOID(check_range("--audit-log-maxsize", megabytes_max, 1, kMegabytesMax));
   INSULA_TRY_VOID(check_range("--audit-log-maxbackup", backups_max, 0, kBackupsMax));
+  const AuditFlags standard;
+  if (!enabled() &&
+      (megabytes_max != standard.megabytes_max || backups_max != standard.backups_max)) {
+    return fail(ErrorCode::kInvalid,
+                "--audit-log-maxsize and --audit-log-maxbackup audit nothing by themselves: say "
+                "--audit-log or --audit-policy, too");
+  }
   INSULA_TRY_VOID(check_log_file(log_file));
   if (auto read = policy(); !read) return std::unexpected(std::move(read).error());
   return {};

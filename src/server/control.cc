@@ -14,8 +14,10 @@
 #include "apiserver/registry.h"
 #include "apiserver/token_keys.h"
 #include "apiserver/token_request.h"
+#include "async/deadline.h"
 #include "async/loop.h"
 #include "async/signals.h"
+#include "async/task_group.h"
 #include "base/random.h"
 #include "base/version.h"
 #include "cli/command.h"
@@ -44,6 +46,7 @@ namespace insula::server {
 namespace {
 
 /// Requests in flight get this long; watches end at once.
+constexpr std::chrono::seconds kApiServiceInterval{10};
 constexpr std::chrono::seconds kDrainTime{3};
 
 struct ControlOptions {
@@ -142,12 +145,14 @@ class ControlPlane {
     INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
     INSULA_CO_TRY(const http::Origin origin, http::Origin::parse(options_.api_url));
     INSULA_CO_TRY_VOID(co_await ensure_api_service(*client_, origin.address));
+    tasks_.spawn(keep_api_service(origin.address));
     loops_->start();
     server_->serve(std::make_unique<net::Listener>(loop_, options_.listen_fd));
     co_return Result<>{};
   }
 
   Task<> stop() {
+    tasks_.cancel();
     if (server_) co_await server_->drain(loop_.now() + kDrainTime);
     loops_.reset();
     client_.reset();
@@ -155,6 +160,15 @@ class ControlPlane {
   }
 
  private:
+  /// Makes it again when somebody has deleted it.
+  Task<> keep_api_service(net::Address api) {
+    for (;;) {
+      co_await sleep_for(kApiServiceInterval);
+      if (const auto kept = co_await ensure_api_service(*client_, api); !kept)
+        log_.error("service kubernetes not kept", "err", kept.error());
+    }
+  }
+
   Result<apiserver::ApiServerOptions> api_options() {
     apiserver::ApiServerOptions api;
     const std::string_view full = version();
@@ -194,6 +208,7 @@ class ControlPlane {
   std::unique_ptr<client::InProcessClient> client_;
   std::unique_ptr<ControlLoops> loops_;
   std::unique_ptr<http::Server> server_;
+  TaskGroup tasks_;
 };
 
 Task<> run_control(ControlOptions options, Loop& loop, Log log, int& exit_code) {

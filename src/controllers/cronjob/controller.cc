@@ -55,6 +55,12 @@ Task<Result<controller::Outcome>> CronJobController::reconcile(controller::Key k
   CronJobPlan plan =
       plan_cron_job(*cron, mirrors_.jobs.by_index(by_owner_, cron->metadata.uid), clock_.wall());
   tell(*cron, plan.notes);
+  // What is removed here does not go missing.
+  for (const auto& job : plan.replace) {
+    std::erase_if(plan.status.active, [&](const api::ObjectReference& active) {
+      return active.uid == job->metadata.uid;
+    });
+  }
   INSULA_CO_TRY_VOID(co_await remove(cron, std::move(plan.replace)));
   if (plan.create) INSULA_CO_TRY_VOID(co_await create_job(cron, *plan.create, plan.status));
   INSULA_CO_TRY_VOID(co_await write_status(cron, std::move(plan.status)));

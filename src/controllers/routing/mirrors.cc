@@ -19,6 +19,7 @@ template <class T>
 bool has_changed(const T* before, const T* after) {
   return before == nullptr || after == nullptr || before->spec != after->spec ||
          before->metadata.uid != after->metadata.uid ||
+         before->metadata.annotations != after->metadata.annotations ||
          before->metadata.deletion_timestamp != after->metadata.deletion_timestamp;
 }
 
