@@ -62,16 +62,16 @@ struct HostClaim {
 
 /// Leaves in each claim the hosts that it gets, and the reasons for the others.
 ///
-/// A host is the tenant's whose object asked for it first, for as long as one of its objects asks:
-/// who has it keeps it, whatever older objects are changed to ask for, and of several that ask for
-/// a free one the oldest gets it. With a wildcard a tenant has the hosts below it that nobody had
-/// before. All hosts are for namespaces that belong to no tenant: they get what nobody has, which
-/// may be meant for anybody.
+/// A host is the tenant's whose object asked for it first, for as long as one of its objects asks
+/// for it or names it: who has it keeps it, whatever older objects are changed to ask for, and of
+/// several that ask for a free one the oldest gets it. With a wildcard a tenant has the hosts below
+/// it that nobody had before. All hosts are for namespaces that belong to no tenant: they get what
+/// nobody has, which may be meant for anybody.
 ///
 /// Names of the cluster (`localhost`, `*.local`, `*.svc`) are nobody's. Hosts are in lower case.
 ///
-/// Cost: n log n in the hosts.
-/// Returns what of `held` some object of the holder still asks for or names, beside nobody's.
+/// Returns what of `held` some object of the holder still asks for or names. Cost: n log n in the
+/// hosts.
 HostHolders grant_hosts(std::vector<HostClaim>& claims, const HostHolders& held);
 
 [[nodiscard]] HostHolders holders_in(const ConfigMap& record);

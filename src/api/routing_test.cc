@@ -285,6 +285,13 @@ TEST_F(RoutingTest, WhatTheGatewayCannotDoIsNotAccepted) {
   EXPECT_THAT(reason("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "
                      "Host, value: h}]}}]"),
               HasSubstr("requestHeaderModifier.set[0]: the header Host is the gateway's own"));
+  for (const char* name : {"X_Forwarded_For", "content_length", "X_Insula_Tenant"}) {
+    EXPECT_THAT(reason("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: "
+                       "[{name: " +
+                       std::string(name) + ", value: h}]}}]"),
+                HasSubstr("is the gateway's own"))
+        << name;
+  }
   EXPECT_THAT(reason("filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: "
                      "[Transfer-Encoding]}}]"),
               HasSubstr("UnsupportedValue"));

@@ -165,6 +165,8 @@ class AuditFlags(unittest.TestCase):
             Platform(f"--audit-policy={policy}").start()
         with self.assertRaisesRegex(AssertionError, "--audit-log-maxsize 0: not between 1 and"):
             Platform("--audit-log=/tmp/audit.log", "--audit-log-maxsize=0").start()
+        with self.assertRaisesRegex(AssertionError, "say --audit-log or --audit-policy, too"):
+            Platform("--audit-log-maxbackup=3").start()
 
 
 if __name__ == "__main__":

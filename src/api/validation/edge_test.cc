@@ -133,9 +133,10 @@ TEST(TenantFilters, ChangeNoHeaderThatIsNotTheirs) {
         "Connection", "TE", "Upgrade", "X-Forwarded-For", "x_forwarded_for", "X-Insula-Tenant",
         "X-Request-Id", "traceparent", "Accept-Encoding", "Content-Type", "Expect"})
     EXPECT_FALSE(may_modify_header(MessageSide::kRequest, name)) << name;
-  for (const char* name : {"Content-Length", "Set-Cookie", "WWW-Authenticate",
-                           "X-RateLimit-Limit-A", "RateLimit", "Access-Control-Allow-Origin",
-                           "Retry-After", "Trailer", "X-Request-Id", "Content-Encoding"})
+  for (const char* name :
+       {"Content-Length", "Set-Cookie", "WWW-Authenticate", "X-RateLimit-Limit-A", "RateLimit",
+        "Access-Control-Allow-Origin", "Retry-After", "Trailer", "X-Request-Id", "Content-Encoding",
+        "X-Insula-Tenant", "x_forwarded_for"})
     EXPECT_FALSE(may_modify_header(MessageSide::kResponse, name)) << name;
   EXPECT_TRUE(may_modify_header(MessageSide::kRequest, "OpenAI-Beta"));
   EXPECT_TRUE(may_modify_header(MessageSide::kResponse, "Server"));

@@ -72,6 +72,9 @@ TEST_F(CronJobControllerTest, ReplacesAJobThatStillRuns) {
   EXPECT_NE(jobs()[0].metadata.name, first);
   ASSERT_THAT(status().active, SizeIs(1));
   EXPECT_EQ(status().active[0].name, jobs()[0].metadata.name);
+  world_.advance(60s);
+  EXPECT_THAT(world_.events("tick", "SuccessfulDelete"), SizeIs(2));
+  EXPECT_THAT(world_.events("tick", "MissingJob"), SizeIs(0));
 }
 
 // Killed between the Job and the status: the next start must not make the Job again.

@@ -198,6 +198,17 @@ TEST_F(RoutingControllerTest, ARouteSaysWhatItsBackendsLack) {
   EXPECT_GT(parent.conditions[1].last_transition_time, before);
 }
 
+TEST_F(RoutingControllerTest, ARouteIsLookedAtAgainWhenItsAnnotationsChange) {
+  world_.create(route("www.example.com"));
+  world_.settle();
+  EXPECT_THAT(route_conditions(), ::testing::Contains("Accepted=True Accepted"));
+  api::HTTPRoute changed = *world_.get<api::HTTPRoute>("a", "web");
+  changed.metadata.annotations["insula.dev/auth"] = "tenat";
+  world_.update(changed);
+  world_.settle();
+  EXPECT_THAT(route_conditions(), ::testing::Contains("Accepted=False UnsupportedValue"));
+}
+
 TEST_F(RoutingControllerTest, ARouteSaysWhichHostsItDoesNotGet) {
   api::ConfigMap record = api::record_of({{"www.example.com", "-"}});
   world_.create(record);
