@@ -1,51 +1,22 @@
 #include "api/http_route_support.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "api/field_errors.h"
+#include "api/header_modifier.h"
 #include "api/reference_grants.h"
 
 namespace insula::api {
 
 namespace {
 
-/// Headers on which the two connections rest, and those by which servers know who is asking: no
-/// route may say them.
-bool is_the_gateways(std::string_view name) {
-  constexpr std::array<std::string_view, 16> kNames = {"host",
-                                                       "content-length",
-                                                       "transfer-encoding",
-                                                       "connection",
-                                                       "keep-alive",
-                                                       "proxy-connection",
-                                                       "te",
-                                                       "trailer",
-                                                       "upgrade",
-                                                       "expect",
-                                                       "forwarded",
-                                                       "x-request-id",
-                                                       "x-real-ip",
-                                                       "traceparent",
-                                                       "tracestate",
-                                                       "http2-settings"};
-  // `_` counts as `-`, as CGI and what came of it read names.
-  std::string lower(name);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    if (c == '_') c = '-';
-  }
-  return std::ranges::find(kNames, lower) != kNames.end() || lower.starts_with("x-forwarded-") ||
-         lower.starts_with("x-insula-");
-}
-
 std::optional<Verdict> judge_headers(const HTTPHeaderFilter& filter, const FieldPath& path) {
   const auto look = [&](std::string_view name, const FieldPath& at) -> std::optional<Verdict> {
-    if (!is_the_gateways(name)) return std::nullopt;
+    if (!is_the_gateways_header(name)) return std::nullopt;
     return refused(
         "UnsupportedValue",
         fmt::format(
