@@ -11,7 +11,7 @@ packages_of() {
   case "$1" in
     build) echo clang-19 lld-19 cmake ninja-build ccache pkg-config python3 \
       libfmt-dev libsimdjson-dev libfyaml-dev libsqlite3-dev libssl-dev libcli11-dev \
-      libarchive-dev libnghttp2-dev libre2-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
+      libarchive-dev libnghttp2-dev libre2-dev liburing-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     run) echo crun curl ca-certificates ;;
     test) echo python3 curl openssl zstd redis-tools ;;
     bench) echo nginx-light wrk haproxy nghttp2-client openssl ;;

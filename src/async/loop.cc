@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "async/ring.h"
 #include "base/check.h"
 
 namespace insula {
@@ -27,14 +28,15 @@ std::uint64_t token_of(int fd, std::uint32_t generation) {
 
 }  // namespace
 
-FdWatch::FdWatch(Loop& loop, int fd) : loop_(loop), fd_(fd) {
+FdWatch::FdWatch(Loop& loop, int fd, FdEvents events) : loop_(loop), fd_(fd) {
   const auto index = static_cast<std::size_t>(fd);
   if (loop.slots_.size() <= index) loop.slots_.resize(index + 1);
   Loop::Slot& slot = loop.slots_[index];
   slot.watch = this;
   generation_ = ++slot.generation;
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (events == FdEvents::kAll) event.events |= EPOLLIN;
   event.data.u64 = token_of(fd, generation_);
   const int rc = ::epoll_ctl(loop.epoll_fd_, EPOLL_CTL_ADD, fd, &event);
   INSULA_CHECK(rc == 0, std::strerror(errno));
@@ -45,6 +47,23 @@ FdWatch::~FdWatch() {
   ::epoll_ctl(loop_.epoll_fd_, EPOLL_CTL_DEL, fd_, nullptr);
 }
 
+void FdWatch::wake(WaiterList& list) {
+  while (Waiter* waiter = list.pop_front())
+    loop_.make_ready(*waiter);
+}
+
+void FdWatch::wake_readers(bool end) {
+  wake(readers);
+  if (crossed) wake(writers);
+  hung_up = hung_up || end;
+  if (end) wake(hangup_waiters);
+}
+
+void FdWatch::wake_writers() {
+  wake(writers);
+  if (crossed) wake(readers);
+}
+
 void FdWatch::on_events(std::uint32_t events) {
   const bool broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
   const bool closed = broken || (events & EPOLLRDHUP) != 0;
@@ -53,10 +72,6 @@ void FdWatch::on_events(std::uint32_t events) {
   hung_up = hung_up || closed;
   readable = readable || in;
   writable = writable || out;
-  const auto wake = [this](WaiterList& list) {
-    while (Waiter* waiter = list.pop_front())
-      loop_.make_ready(*waiter);
-  };
   if (in || crossed) wake(readers);
   if (out || crossed) wake(writers);
   if (closed) wake(hangup_waiters);
@@ -100,7 +115,21 @@ Loop::Loop(const Clock& clock)
   INSULA_CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0, std::strerror(errno));
 }
 
+Result<std::unique_ptr<Loop>> Loop::make(const Clock& clock, IoEngine engine) {
+  auto loop = std::make_unique<Loop>(clock);
+  if (engine == IoEngine::kEpoll) return loop;
+  auto ring = Ring::make(clock);
+  if (ring) {
+    loop->ring_ = *std::move(ring);
+    loop->ring_->watch_epoll(loop->epoll_fd_);
+  } else if (engine == IoEngine::kIoUring) {
+    return std::unexpected(std::move(ring).error());
+  }
+  return loop;
+}
+
 Loop::~Loop() {
+  ring_.reset();
   current_loop = outer_;
   ::close(wake_fd_);
   ::close(epoll_fd_);
@@ -136,26 +165,40 @@ void Loop::post(std::move_only_function<void()> call) {
 }
 
 void Loop::turn() {
-  std::array<epoll_event, kEventsPerTurn> events;
-  const int count = ::epoll_wait(epoll_fd_, events.data(), kEventsPerTurn, wait_ms());
-  INSULA_CHECK(count >= 0 || errno == EINTR, std::strerror(errno));
-  for (int i = 0; i < count; ++i) {
-    const auto& event = events[static_cast<std::size_t>(i)];
-    const auto fd = static_cast<int>(event.data.u64 & 0xffffffff);
-    if (fd == wake_fd_) {
-      std::uint64_t count_unused = 0;
-      (void)!::read(wake_fd_, &count_unused, sizeof count_unused);
-      continue;
-    }
-    // on_events only fills lists; no watch can go away before this loop ends.
-    const Slot& slot = slots_[static_cast<std::size_t>(fd)];
-    if (slot.watch != nullptr && token_of(fd, slot.generation) == event.data.u64) {
-      slot.watch->on_events(event.events);
-    }
+  if (ring_ == nullptr) {
+    // Rounded up: waking a fraction early would spin until the deadline.
+    poll(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait()).count()));
+  } else if (ring_->turn(wait())) {
+    poll(0);
   }
   run_posted();
   fire_timers();
   run_ready();
+}
+
+void Loop::poll(int milliseconds) {
+  std::array<epoll_event, kEventsPerTurn> events;
+  int count = 0;
+  do {
+    count = ::epoll_wait(epoll_fd_, events.data(), kEventsPerTurn, milliseconds);
+    INSULA_CHECK(count >= 0 || errno == EINTR, std::strerror(errno));
+    for (int i = 0; i < count; ++i)
+      tell(events[static_cast<std::size_t>(i)]);
+    // The ring tells of new events only.
+  } while (count == kEventsPerTurn && ring_ != nullptr);
+}
+
+/// Only fills lists; no watch can go away before poll() ends.
+void Loop::tell(const epoll_event& event) {
+  const auto fd = static_cast<int>(event.data.u64 & 0xffffffff);
+  if (fd == wake_fd_) {
+    std::uint64_t count_unused = 0;
+    (void)!::read(wake_fd_, &count_unused, sizeof count_unused);
+    return;
+  }
+  const Slot& slot = slots_[static_cast<std::size_t>(fd)];
+  if (slot.watch != nullptr && token_of(fd, slot.generation) == event.data.u64)
+    slot.watch->on_events(event.events);
 }
 
 void Loop::run_posted() {
@@ -188,15 +231,11 @@ void Loop::fire_timers() {
   }
 }
 
-int Loop::wait_ms() const {
-  if (!ready_.empty()) return 0;
-  std::chrono::nanoseconds wait = kWaitMax;
-  if (!timers_.empty()) {
-    const auto until = timers_.front()->deadline_ - clock_.now();
-    wait = std::clamp<std::chrono::nanoseconds>(until, std::chrono::nanoseconds(0), kWaitMax);
-  }
-  // Rounded up: waking a fraction early would spin until the deadline.
-  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count());
+std::chrono::nanoseconds Loop::wait() const {
+  if (!ready_.empty()) return std::chrono::nanoseconds(0);
+  if (timers_.empty()) return kWaitMax;
+  const auto until = timers_.front()->deadline_ - clock_.now();
+  return std::clamp<std::chrono::nanoseconds>(until, std::chrono::nanoseconds(0), kWaitMax);
 }
 
 void Loop::place(std::size_t index, Timer* timer) {

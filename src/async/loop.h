@@ -12,17 +12,27 @@
 #include "async/task.h"
 #include "async/waiter.h"
 #include "base/clock.h"
+#include "base/error.h"
+
+struct epoll_event;
 
 namespace insula {
 
 class Loop;
+class Ring;
+
+/// What a watch is told of by epoll. kOutputAndEnd: of input its ring tells.
+enum class FdEvents : std::uint8_t { kAll, kOutputAndEnd };
+
+/// How a loop moves the bytes of its streams. kAuto: by io_uring where there is one for us.
+enum class IoEngine : std::uint8_t { kEpoll, kIoUring, kAuto };
 
 /// What epoll said about one file descriptor, and who waits for it. Edge-triggered: a flag stays
 /// set until the operation says "would block". Owned by the object that owns the descriptor.
 class FdWatch {
  public:
   /// Registers `fd`, which must be non-blocking and outlive the watch.
-  FdWatch(Loop& loop, int fd);
+  FdWatch(Loop& loop, int fd, FdEvents events = FdEvents::kAll);
   FdWatch(const FdWatch&) = delete;
   FdWatch& operator=(const FdWatch&) = delete;
   ~FdWatch();
@@ -40,8 +50,13 @@ class FdWatch {
   WaiterList writers;
   WaiterList hangup_waiters;
 
+  /// Has those who wait try again. `end`: there is no more to come.
+  void wake_readers(bool end);
+  void wake_writers();
+
  private:
   friend class Loop;
+  void wake(WaiterList& list);
   void on_events(std::uint32_t events);
 
   Loop& loop_;
@@ -78,6 +93,8 @@ class Timer {
 class Loop {
  public:
   explicit Loop(const Clock& clock = system_clock());
+  /// Errors: kUnavailable, when `engine` is kIoUring and this kernel or sandbox has none for us.
+  static Result<std::unique_ptr<Loop>> make(const Clock& clock, IoEngine engine);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   ~Loop();
@@ -99,6 +116,9 @@ class Loop {
 
   [[nodiscard]] SteadyTime now() const { return clock_.now(); }
 
+  /// Null when epoll does everything.
+  [[nodiscard]] Ring* ring() { return ring_.get(); }
+
   /// Queues a waiter to be resumed in this or the next turn.
   void make_ready(Waiter& waiter) { ready_.push_back(waiter); }
 
@@ -107,10 +127,12 @@ class Loop {
   friend class Timer;
 
   void turn();
+  void poll(int milliseconds);
+  void tell(const epoll_event& event);
   void run_ready();
   void run_posted();
   void fire_timers();
-  [[nodiscard]] int wait_ms() const;
+  [[nodiscard]] std::chrono::nanoseconds wait() const;
   void sift_up(std::size_t index);
   void sift_down(std::size_t index);
   void place(std::size_t index, Timer* timer);
@@ -124,6 +146,7 @@ class Loop {
   Loop* outer_;
   int epoll_fd_;
   int wake_fd_;
+  std::unique_ptr<Ring> ring_;
   WaiterList ready_;
   std::vector<Timer*> timers_;
   std::vector<Slot> slots_;  // by file descriptor

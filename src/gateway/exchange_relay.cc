@@ -44,22 +44,24 @@ Task<bool> write_rest(net::Stream& upstream, std::string_view head, std::string_
   co_return written.has_value();
 }
 
-/// The upstream has begun a reply that is no success, or has closed. A success that begins early
-/// still wants the rest of the request; so may one that cannot be told under TLS.
-bool has_refused(const net::Stream& upstream) {
+/// Whether the upstream has begun a reply that is no success, or has closed; nothing when neither
+/// is known. A success that begins early still wants the rest of the request; so may one that
+/// cannot be told under TLS.
+std::optional<std::monostate> has_refused(net::Stream& upstream) {
   constexpr std::string_view kBefore = "HTTP/1.1 ";
   std::array<char, kBefore.size() + 1> start{};
-  const ssize_t got = ::recv(upstream.fd(), start.data(), start.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (got <= 0) return got == 0 || errno != EAGAIN;
-  if (upstream.tls() != nullptr) return upstream.hung_up();
-  return static_cast<std::size_t>(got) == start.size() && start.back() >= '3';
+  const auto got = upstream.try_peek(start);
+  if (!got) return std::nullopt;
+  const bool closed = !*got || **got == 0;
+  const bool says_no = upstream.tls() != nullptr
+                           ? upstream.hung_up()
+                           : !closed && **got == start.size() && start.back() >= '3';
+  return closed || says_no ? std::optional<std::monostate>(std::in_place) : std::nullopt;
 }
 
 /// Returns once it has.
 Task<> refused(net::Stream& upstream) {
-  co_await upstream.read_with([&upstream] {
-    return has_refused(upstream) ? std::optional<std::monostate>(std::in_place) : std::nullopt;
-  });
+  co_await upstream.read_with([&upstream] { return has_refused(upstream); });
 }
 
 /// What Anthropic's API answers when it is overloaded.

@@ -46,7 +46,8 @@ class Gateway::Thread {
   Thread(const WorkerSettings& settings, UsageRecorder& usage, const ObserverSettings& observer) {
     std::promise<void> ready;
     thread_ = std::jthread([this, &settings, &usage, observer, &ready] {
-      Loop loop(settings.clock);
+      const auto made = Loop::make(settings.clock, IoEngine::kAuto);
+      Loop& loop = **made;
       const auto worker = std::make_unique<Worker>(loop, settings, usage, observer);
       TaskGroup draining;
       loop_ = &loop;

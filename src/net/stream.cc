@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,13 +33,21 @@ ssize_t send_now(int fd, std::string_view bytes) {
   return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
 }
 
-ssize_t send_now(int fd, const msghdr& message) {
+ssize_t send_now(int fd, std::string_view first, std::string_view second) {
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
+                             iovec{const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
 }  // namespace
 
-Stream::Stream(Loop& loop, int fd, Address peer) : watch_(loop, fd), peer_(peer) {
+Stream::Stream(Loop& loop, int fd, Address peer)
+    : watch_(loop, fd, loop.ring() == nullptr ? FdEvents::kAll : FdEvents::kOutputAndEnd),
+      ring_(loop.ring() == nullptr ? nullptr : loop.ring()->open(watch_, fd)),
+      peer_(peer) {
   if (peer_.family() == AF_INET || peer_.family() == AF_INET6) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -51,10 +58,15 @@ Stream::Stream(Loop& loop, int fd, Address peer) : watch_(loop, fd), peer_(peer)
 
 Stream::~Stream() {
   if (tls_ != nullptr && !aborted_) tls_->shutdown();
-  ::close(watch_.fd());
+  if (ring_ != nullptr) {
+    ring_->release(aborted_);
+  } else {
+    ::close(watch_.fd());
+  }
 }
 
 ssize_t Stream::receive(std::span<char> buffer) {
+  if (ring_ != nullptr) return ring_->receive(buffer);
   if (!watch_.readable) {
     errno = EAGAIN;
     return -1;
@@ -70,11 +82,17 @@ ssize_t Stream::receive(std::span<char> buffer) {
   return n;
 }
 
-ssize_t Stream::send(std::string_view bytes) {
+ssize_t Stream::send(std::string_view first, std::string_view second) {
+  if (ring_ != nullptr) return ring_->send(first, second);
+  if (!watch_.writable) {
+    errno = EAGAIN;
+    return -1;
+  }
   ssize_t n = 0;
   do {
-    n = send_now(watch_.fd(), bytes);
+    n = second.empty() ? send_now(watch_.fd(), first) : send_now(watch_.fd(), first, second);
   } while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) watch_.writable = false;
   return n;
 }
 
@@ -89,37 +107,33 @@ std::optional<Result<std::size_t>> Stream::try_read(std::span<char> buffer) {
 std::optional<Result<std::size_t>> Stream::try_write(std::string_view first,
                                                      std::string_view second) {
   if (tls_ != nullptr) return tls_->write(first, second);
-  if (!watch_.writable) return std::nullopt;
-  ssize_t n = 0;
-  do {
-    if (second.empty()) {
-      n = send_now(watch_.fd(), first);
-    } else {
-      std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
-                                 iovec{const_cast<char*>(second.data()), second.size()}};
-      msghdr message{};
-      message.msg_iov = parts.data();
-      message.msg_iovlen = parts.size();
-      n = send_now(watch_.fd(), message);
-    }
-  } while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == EAGAIN) {
-    watch_.writable = false;
-    return std::nullopt;
-  }
+  const ssize_t n = send(first, second);
+  if (n < 0 && errno == EAGAIN) return std::nullopt;
   if (n < 0) return broken("write", peer_, errno);
   return static_cast<std::size_t>(n);
 }
 
-bool Stream::has_unread() const {
+std::optional<Result<std::size_t>> Stream::try_peek(std::span<char> buffer) {
+  ssize_t n = 0;
+  if (ring_ != nullptr) {
+    n = ring_->peek(buffer);
+  } else {
+    n = ::recv(watch_.fd(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
+  }
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno == EAGAIN) return std::nullopt;
+  return broken("read", peer_, errno);
+}
+
+bool Stream::has_unread() {
   if (watch_.hung_up || (tls_ != nullptr && tls_->has_pending())) return true;
-  char byte = 0;
-  const ssize_t n = ::recv(watch_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n >= 0 || errno != EAGAIN;
+  std::array<char, 1> byte{};
+  return try_peek(byte).has_value();
 }
 
 void Stream::shutdown_write() {
   if (tls_ != nullptr) tls_->shutdown();
+  if (ring_ != nullptr) return ring_->shutdown_write();
   ::shutdown(watch_.fd(), SHUT_WR);
 }
 

@@ -13,6 +13,7 @@
 
 #include "async/loop.h"
 #include "async/retry.h"
+#include "async/ring.h"
 #include "async/task.h"
 #include "base/error.h"
 #include "net/address.h"
@@ -72,6 +73,10 @@ class Stream {
     });
   }
 
+  /// One look at what read() of a plain stream would give, without taking it; nullopt when it would
+  /// block. For read_with().
+  std::optional<Result<std::size_t>> try_peek(std::span<char> buffer);
+
   /// TLS only; for tls.cc. `co_await` gives Result<size_t> once hands are shaken.
   [[nodiscard]] auto handshake() {
     return retry_on(watch_.readers, [this] { return try_handshake(); });
@@ -82,7 +87,7 @@ class Stream {
 
   /// True when the socket holds bytes or an end that nobody has read: an idle pooled connection
   /// that says so is not fit for use.
-  [[nodiscard]] bool has_unread() const;
+  [[nodiscard]] bool has_unread();
 
   /// Sends the end of our side; reading goes on.
   void shutdown_write();
@@ -107,7 +112,7 @@ class Stream {
 
   /// For tls.cc: the socket itself. -1 and errno when that fails or would block.
   ssize_t receive(std::span<char> buffer);
-  ssize_t send(std::string_view bytes);
+  ssize_t send(std::string_view first, std::string_view second = {});
 
   /// One try; nullopt when it would block.
   std::optional<Result<std::size_t>> try_read(std::span<char> buffer);
@@ -119,6 +124,7 @@ class Stream {
   std::optional<Result<std::size_t>> try_handshake();
 
   FdWatch watch_;
+  RingSocket* ring_ = nullptr;  // who moves the bytes, if the loop has a ring
   Address peer_;
   std::unique_ptr<TlsSession> tls_;
   bool aborted_ = false;

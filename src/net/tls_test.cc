@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "async/deadline.h"
+#include "async/engine_test.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "net/listener.h"
@@ -24,7 +25,7 @@ testing::Certificate certificate_of(const char* common_name, const char* organiz
                                     .alternative_name = "IP:127.0.0.1,DNS:insula.test"});
 }
 
-class TlsTest : public ::testing::Test {
+class TlsTest : public EngineTest {
  protected:
   [[nodiscard]] std::shared_ptr<TlsContext> server() const {
     return TlsContext::server({.certificate_chain = server_pem_.pem,
@@ -45,7 +46,6 @@ class TlsTest : public ::testing::Test {
 
   testing::Certificate server_pem_ = certificate_of("server", "insula");
   testing::Certificate client_pem_ = certificate_of("system:node:n1", "system:nodes");
-  Loop loop_;
 };
 
 Task<> answer(std::shared_ptr<TlsContext> context,
@@ -95,16 +95,18 @@ Task<> converse(Talk& talk) {
   talk.reply = co_await ask(talk.client, std::move(pair[1]), talk.name);
 }
 
-TEST_F(TlsTest, CarriesBytesAndTheClientsVerifiedIdentity) {
+INSTANTIATE_TEST_SUITE_P(, TlsTest, io_engines(), engine_name);
+
+TEST_P(TlsTest, CarriesBytesAndTheClientsVerifiedIdentity) {
   Talk talk{server(), client(true), "127.0.0.1", {}, {}};
-  run_until_complete(loop_, converse(talk));
+  run_until_complete(loop(), converse(talk));
   EXPECT_EQ(talk.reply.value(), "you said hello");
   EXPECT_EQ(talk.peer, (TlsPeer{"system:node:n1", {"system:nodes"}}));
 }
 
-TEST_F(TlsTest, AClientWithoutACertificateHasNoIdentity) {
+TEST_P(TlsTest, AClientWithoutACertificateHasNoIdentity) {
   Talk talk{server(), client(false), "insula.test", {}, {}};
-  run_until_complete(loop_, converse(talk));
+  run_until_complete(loop(), converse(talk));
   EXPECT_EQ(talk.reply.value(), "you said hello");
   EXPECT_EQ(talk.peer, TlsPeer{});
 }
@@ -126,16 +128,16 @@ Task<> converse_again(std::shared_ptr<TlsContext> server,
   EXPECT_TRUE((co_await (*secured)->read(buffer)).has_value());
 }
 
-TEST_F(TlsTest, ASecondConnectionTakesUpTheSessionOfTheFirst) {
+TEST_P(TlsTest, ASecondConnectionTakesUpTheSessionOfTheFirst) {
   const auto one = server();
   const auto other = client(false);
   const auto resumption = std::make_shared<TlsResumption>();
-  run_until_complete(loop_, converse_again(one, other, resumption));
+  run_until_complete(loop(), converse_again(one, other, resumption));
   EXPECT_FALSE(resumption->resumed());
-  run_until_complete(loop_, converse_again(one, other, resumption));
+  run_until_complete(loop(), converse_again(one, other, resumption));
   EXPECT_TRUE(resumption->resumed());
   // Another server cannot read it: hands are shaken in full.
-  run_until_complete(loop_, converse_again(server(), other, resumption));
+  run_until_complete(loop(), converse_again(server(), other, resumption));
   EXPECT_FALSE(resumption->resumed());
 }
 
@@ -155,7 +157,7 @@ class OneName final : public TlsChooser {
   std::shared_ptr<TlsContext> context_;
 };
 
-TEST_F(TlsTest, ANameMayHaveACertificateOfItsOwn) {
+TEST_P(TlsTest, ANameMayHaveACertificateOfItsOwn) {
   const testing::Certificate other =
       testing::make_certificate({.common_name = "other", .alternative_name = "DNS:other.test"});
   const auto trusting = [](const testing::Certificate& one) {
@@ -169,17 +171,17 @@ TEST_F(TlsTest, ANameMayHaveACertificateOfItsOwn) {
   };
   OneName named = chooser();
   Talk talk{server(), trusting(other), "other.test", {}, {}, &named};
-  run_until_complete(loop_, converse(talk));
+  run_until_complete(loop(), converse(talk));
   EXPECT_EQ(talk.reply.value(), "you said hello");
 
   OneName unused = chooser();
   Talk default_one{server(), trusting(server_pem_), "insula.test", {}, {}, &unused};
-  run_until_complete(loop_, converse(default_one));
+  run_until_complete(loop(), converse(default_one));
   EXPECT_EQ(default_one.reply.value(), "you said hello");
 
   OneName wrong = chooser();
   Talk mistaken{server(), trusting(other), "insula.test", {}, {}, &wrong};
-  run_until_complete(loop_, converse(mistaken));
+  run_until_complete(loop(), converse(mistaken));
   EXPECT_FALSE(mistaken.reply);
 }
 
@@ -206,33 +208,33 @@ Task<> hear_half(std::shared_ptr<TlsContext> server,
   reply = co_await ask(std::move(client), *std::move(near), "127.0.0.1");
 }
 
-TEST_F(TlsTest, AnAbortedStreamDoesNotLookComplete) {
+TEST_P(TlsTest, AnAbortedStreamDoesNotLookComplete) {
   Result<std::string> reply;
-  run_until_complete(loop_, hear_half(server(), client(false), reply));
+  run_until_complete(loop(), hear_half(server(), client(false), reply));
   EXPECT_FALSE(reply.has_value());
 }
 
-TEST_F(TlsTest, RefusesAServerOfAnotherName) {
+TEST_P(TlsTest, RefusesAServerOfAnotherName) {
   Talk talk{server(), client(true), "other.test", {}, {}};
-  run_until_complete(loop_, converse(talk));
+  run_until_complete(loop(), converse(talk));
   ASSERT_FALSE(talk.reply.has_value());
   EXPECT_NE(talk.reply.error().message().find("hostname mismatch"), std::string::npos)
       << talk.reply.error().message();
 }
 
-TEST_F(TlsTest, RefusesAClientCertificateOfAnotherAuthority) {
+TEST_P(TlsTest, RefusesAClientCertificateOfAnotherAuthority) {
   const testing::Certificate stranger = certificate_of("insula-admin", "system:masters");
   auto context = TlsContext::client({.ca = server_pem_.pem,
                                      .certificate_chain = stranger.pem,
                                      .private_key = stranger.key,
                                      .alpn = {"http/1.1"}});
   Talk talk{server(), *context, "127.0.0.1", {}, {}};
-  run_until_complete(loop_, converse(talk));
+  run_until_complete(loop(), converse(talk));
   EXPECT_FALSE(talk.reply.has_value());
   EXPECT_EQ(talk.peer, TlsPeer{});
 }
 
-TEST_F(TlsTest, SaysWhichPemTextIsUnusable) {
+TEST_P(TlsTest, SaysWhichPemTextIsUnusable) {
   const auto context =
       TlsContext::server({.certificate_chain = "junk", .private_key = server_pem_.key});
   ASSERT_FALSE(context.has_value());

@@ -1,0 +1,439 @@
+#include "async/ring.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "async/loop.h"
+#include "base/check.h"
+
+namespace insula {
+namespace {
+
+constexpr unsigned kSubmissions = 1024;
+constexpr unsigned kCompletions = 8192;
+/// What one receive takes at most; more that has come is then read directly.
+constexpr std::size_t kBufferBytes = 4096;
+constexpr unsigned kBuffers = 256;
+/// A few sends are cheaper by themselves than by a turn that only learns of their end.
+constexpr std::size_t kFewSends = 2;
+constexpr std::size_t kTextsMax = 64;
+constexpr std::size_t kTextBytes = 2048;
+constexpr std::size_t kTextBytesMax = std::size_t{20} << 10U;
+
+/// What a completion is of: the low bits of its user data; the others are the socket's address.
+enum Operation : std::uint64_t { kEpoll = 0, kReceive = 1, kSend = 2, kCancel = 3 };
+
+constexpr std::uint64_t kOperationMask = 3;
+
+std::uint64_t tag(const RingSocket* socket, Operation operation) {
+  return reinterpret_cast<std::uint64_t>(socket) | operation;
+}
+
+}  // namespace
+
+// -------------------------------------------------------------------------------- RingSocket
+
+RingSocket::~RingSocket() {
+  ::close(fd_);
+}
+
+ssize_t RingSocket::receive_now(std::span<char> buffer, int flags) {
+  ssize_t n = 0;
+  do {
+    n = ::syscall(SYS_recvfrom, fd_, buffer.data(), buffer.size(), flags, nullptr, nullptr);
+  } while (n < 0 && errno == EINTR);
+  return n;
+}
+
+ssize_t RingSocket::receive(std::span<char> buffer) {
+  if (!input_.empty()) {
+    const std::size_t taken = std::min(input_.size(), buffer.size());
+    std::memcpy(buffer.data(), input_.data(), taken);
+    input_ = input_.subspan(taken);
+    if (input_.empty()) ring_.give_back(buffer_);
+    return static_cast<ssize_t>(taken);
+  }
+  if (ended_) return 0;
+  errno = receive_error_;
+  if (receive_error_ != 0) return -1;
+  if (!receiving_ && watch_->readable) {
+    const ssize_t n = receive_now(buffer, 0);
+    // A short read has emptied the socket.
+    const bool drained = n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_->hung_up;
+    if (drained || (n < 0 && errno == EAGAIN)) watch_->readable = false;
+    if (n >= 0 || errno != EAGAIN) return n;
+  }
+  wait_for_input();
+  errno = EAGAIN;
+  return -1;
+}
+
+ssize_t RingSocket::peek(std::span<char> buffer) {
+  if (!input_.empty()) {
+    const std::size_t seen = std::min(input_.size(), buffer.size());
+    std::memcpy(buffer.data(), input_.data(), seen);
+    return static_cast<ssize_t>(seen);
+  }
+  if (ended_) return 0;
+  const ssize_t n = receive_now(buffer, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && errno == EAGAIN) {
+    wait_for_input();
+    errno = EAGAIN;
+  }
+  return n;
+}
+
+void RingSocket::wait_for_input() {
+  if (!receiving_) ring_.start_receive(*this);
+}
+
+void RingSocket::end_receive(int result, std::uint32_t flags) {
+  receiving_ = false;
+  if ((flags & IORING_CQE_F_BUFFER) != 0) {
+    buffer_ = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    if (watch_ == nullptr || result <= 0) ring_.give_back(buffer_);
+  }
+  if (watch_ == nullptr) return;
+  FdWatch& watch = *watch_;
+  if (result > 0) {
+    input_ = ring_.buffer(buffer_).first(static_cast<std::size_t>(result));
+    watch.readable =
+        watch.hung_up || input_.size() == kBufferBytes || (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+  } else if (result == 0) {
+    ended_ = true;
+  } else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR) {
+    watch.readable = true;  // The reader asks the socket itself.
+  } else {
+    receive_error_ = -result;
+  }
+  watch.wake_readers(ended_ || receive_error_ != 0);
+}
+
+ssize_t RingSocket::send_now(std::string_view first, std::string_view second) {
+  std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
+                             iovec{const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  ssize_t n = 0;
+  do {
+    n = ::syscall(SYS_sendmsg, fd_, &message, MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  return n;
+}
+
+ssize_t RingSocket::send(std::string_view first, std::string_view second) {
+  errno = send_error_;
+  if (send_error_ != 0) return -1;
+  const std::size_t bytes = first.size() + second.size();
+  if (bytes > kKeptMax && output_.empty()) {
+    errno = EAGAIN;
+    if (!watch_->writable) return -1;
+    const ssize_t n = send_now(first, second);
+    if (n < 0 && errno == EAGAIN) watch_->writable = false;
+    return n;
+  }
+  std::string& output = sending_ ? more_ : output_;
+  if (bytes > kKeptMax || output.size() + bytes > kOutputMax) {
+    errno = EAGAIN;
+    return -1;
+  }
+  if (output.empty()) output = ring_.take_text(bytes);
+  output.append(first).append(second);
+  if (!sending_ && !queued_) ring_.queue(*this);
+  return static_cast<ssize_t>(bytes);
+}
+
+void RingSocket::end_send(int result) {
+  sending_ = false;
+  if (result < 0 && result != -EINTR) {
+    send_error_ = -result;
+    output_.clear();
+    more_.clear();
+  } else {
+    output_.erase(0, result > 0 ? static_cast<std::size_t>(result) : 0);
+  }
+  if (output_.empty()) return output_sent();
+  ring_.queue(*this);
+}
+
+/// output_ is with the kernel, or lost.
+void RingSocket::output_sent() {
+  ring_.keep_text(std::exchange(output_, std::exchange(more_, {})));
+  if (!output_.empty()) {
+    ring_.queue(*this);
+  } else if (shuts_) {
+    ::shutdown(fd_, SHUT_WR);
+  }
+  if (watch_ != nullptr) watch_->wake_writers();
+}
+
+void RingSocket::shutdown_write() {
+  shuts_ = true;
+  if (output_.empty()) ::shutdown(fd_, SHUT_WR);
+}
+
+void RingSocket::release(bool drop) {
+  watch_ = nullptr;
+  if (!input_.empty()) ring_.give_back(buffer_);
+  input_ = {};
+  if (drop) {
+    more_.clear();
+    if (sending_) {
+      ring_.cancel(*this, kSend);
+    } else {
+      output_.clear();
+    }
+  }
+  if (receiving_) ring_.cancel(*this, kReceive);
+  if (is_idle()) {
+    delete this;
+  } else {
+    ring_.linger(*this);
+  }
+}
+
+// -------------------------------------------------------------------------------- Ring
+
+/// What the kernel and we share.
+struct Ring::Native {
+  using Buffer = std::array<char, kBufferBytes>;
+
+  io_uring ring{};
+  bool made = false;
+  /// The ring of free buffers, on pages of its own as the kernel wants it.
+  std::unique_ptr<io_uring_buf_ring, decltype(&std::free)> free_buffers{nullptr, &std::free};
+  std::unique_ptr<std::array<Buffer, kBuffers>> buffers;
+
+  ~Native() {
+    if (made) io_uring_queue_exit(&ring);
+  }
+
+  int make_ring() {
+    io_uring_params parameters{};
+    parameters.flags =
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
+    parameters.cq_entries = kCompletions;
+    const int rc = io_uring_queue_init_params(kSubmissions, &ring, &parameters);
+    made = rc == 0;
+    return rc;
+  }
+
+  int share_buffers() {
+    constexpr std::size_t kPage = 4096;
+    static_assert(kBuffers * sizeof(io_uring_buf) % kPage == 0);
+    void* pages = std::aligned_alloc(kPage, kBuffers * sizeof(io_uring_buf));
+    INSULA_CHECK(pages != nullptr);
+    free_buffers.reset(static_cast<io_uring_buf_ring*>(pages));
+    buffers = std::make_unique_for_overwrite<std::array<Buffer, kBuffers>>();
+    io_uring_buf_ring_init(free_buffers.get());
+    for (std::size_t i = 0; i < kBuffers; ++i)
+      give(static_cast<std::uint16_t>(i));
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uint64_t>(pages);
+    registration.ring_entries = kBuffers;
+    return io_uring_register_buf_ring(&ring, &registration, 0);
+  }
+
+  void give(std::uint16_t buffer) {
+    io_uring_buf_ring_add(free_buffers.get(), (*buffers)[buffer].data(), kBufferBytes, buffer,
+                          io_uring_buf_ring_mask(kBuffers), 0);
+    io_uring_buf_ring_advance(free_buffers.get(), 1);
+  }
+
+  /// For `operation` of `socket`; what is in it is to be filled in.
+  io_uring_sqe& submission() {
+    io_uring_sqe* entry = io_uring_get_sqe(&ring);
+    while (entry == nullptr) {
+      io_uring_submit(&ring);
+      entry = io_uring_get_sqe(&ring);
+    }
+    return *entry;
+  }
+
+  /// Submits what is prepared and waits until something has completed.
+  void enter(std::chrono::nanoseconds wait) {
+    if (wait <= std::chrono::nanoseconds(0)) {
+      io_uring_submit_and_get_events(&ring);
+      return;
+    }
+    io_uring_cqe* first = nullptr;
+    __kernel_timespec timeout{.tv_sec = wait.count() / 1'000'000'000,
+                              .tv_nsec = wait.count() % 1'000'000'000};
+    io_uring_submit_and_wait_timeout(&ring, &first, 1, &timeout, nullptr);
+  }
+};
+
+Ring::Ring(const Clock& clock) : clock_(clock), native_(std::make_unique<Native>()) {}
+
+Result<std::unique_ptr<Ring>> Ring::make(const Clock& clock) {
+  std::unique_ptr<Ring> ring(new Ring(clock));
+  const auto refused = [](std::string_view what, int rc) {
+    return fail(ErrorCode::kUnavailable, fail_errno(what, -rc).error().message());
+  };
+  if (const int rc = ring->native_->make_ring(); rc != 0) return refused("io_uring_setup", rc);
+  if (const int rc = ring->native_->share_buffers(); rc != 0)
+    return refused("io_uring_register", rc);
+  return ring;
+}
+
+Ring::~Ring() {
+  // The kernel lets go of the sockets' memory first.
+  native_.reset();
+  for (RingSocket* socket : lingering_)
+    delete socket;
+}
+
+RingSocket* Ring::open(FdWatch& watch, int fd) {
+  return new RingSocket(*this, watch, fd);
+}
+
+void Ring::watch_epoll(int epoll_fd) {
+  epoll_fd_ = epoll_fd;
+  io_uring_sqe& entry = native_->submission();
+  io_uring_prep_poll_multishot(&entry, epoll_fd, POLLIN);
+  io_uring_sqe_set_data64(&entry, tag(nullptr, kEpoll));
+}
+
+void Ring::start_receive(RingSocket& socket) {
+  socket.receiving_ = true;
+  io_uring_sqe& entry = native_->submission();
+  io_uring_prep_recv(&entry, socket.fd_, nullptr, 0, 0);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = 0;
+  entry.ioprio |= IORING_RECVSEND_POLL_FIRST;  // It is known to be empty.
+  io_uring_sqe_set_data64(&entry, tag(&socket, kReceive));
+}
+
+void Ring::start_send(RingSocket& socket) {
+  socket.sending_ = true;
+  io_uring_sqe& entry = native_->submission();
+  io_uring_prep_send(&entry, socket.fd_, socket.output_.data(), socket.output_.size(),
+                     MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_sqe_set_data64(&entry, tag(&socket, kSend));
+}
+
+void Ring::cancel(RingSocket& socket, std::uint64_t operation) {
+  io_uring_sqe& entry = native_->submission();
+  io_uring_prep_cancel64(&entry, tag(&socket, static_cast<Operation>(operation)), 0);
+  io_uring_sqe_set_data64(&entry, tag(nullptr, kCancel));
+}
+
+void Ring::queue(RingSocket& socket) {
+  socket.queued_ = true;
+  with_output_.push_back(&socket);
+}
+
+void Ring::submit_output() {
+  // What becomes ready to send meanwhile is for the next turn.
+  sending_.swap(with_output_);
+  const bool few = sending_.size() <= kFewSends;
+  for (RingSocket* socket : sending_) {
+    socket->queued_ = false;
+    if (few && !socket->output_.empty()) {
+      const ssize_t n = socket->send_now(socket->output_, {});
+      if (n >= 0) socket->output_.erase(0, static_cast<std::size_t>(n));
+      if (socket->output_.empty()) socket->output_sent();
+    }
+    if (!socket->output_.empty() && !socket->queued_) {
+      start_send(*socket);
+    } else {
+      finish_if_released(*socket);
+    }
+  }
+  sending_.clear();
+}
+
+bool Ring::turn(std::chrono::nanoseconds wait) {
+  submit_output();
+  if (!lingering_.empty()) end_lingering();
+  native_->enter(wait);
+  bool epoll_has_events = false;
+  unsigned head = 0;
+  unsigned seen = 0;
+  io_uring_cqe* completion = nullptr;
+  io_uring_for_each_cqe(&native_->ring, head, completion) {
+    ++seen;
+    auto* socket = reinterpret_cast<RingSocket*>(completion->user_data & ~kOperationMask);
+    switch (completion->user_data & kOperationMask) {
+      case kEpoll:
+        epoll_has_events = true;
+        if ((completion->flags & IORING_CQE_F_MORE) == 0) watch_epoll(epoll_fd_);
+        break;
+      case kReceive:
+        socket->end_receive(completion->res, completion->flags);
+        finish_if_released(*socket);
+        break;
+      case kSend:
+        socket->end_send(completion->res);
+        finish_if_released(*socket);
+        break;
+      default:
+        break;  // What was cancelled says so itself.
+    }
+  }
+  io_uring_cq_advance(&native_->ring, seen);
+  return epoll_has_events;
+}
+
+void Ring::linger(RingSocket& socket) {
+  socket.linger_index_ = lingering_.size();
+  socket.linger_end_ = clock_.now() + RingSocket::kLingerTime;
+  lingering_.push_back(&socket);
+}
+
+/// Gives up on those whose peers take nothing. They are in order of their ends but for a few.
+void Ring::end_lingering() {
+  const SteadyTime now = clock_.now();
+  for (RingSocket* socket : lingering_) {
+    if (now < socket->linger_end_) continue;
+    socket->linger_end_ = SteadyTime::max();
+    ::shutdown(socket->fd_, SHUT_RDWR);
+  }
+}
+
+void Ring::finish_if_released(RingSocket& socket) {
+  if (socket.watch_ != nullptr || !socket.is_idle()) return;
+  RingSocket* last = lingering_.back();
+  lingering_[socket.linger_index_] = last;
+  last->linger_index_ = socket.linger_index_;
+  lingering_.pop_back();
+  delete &socket;
+}
+
+std::span<const char> Ring::buffer(std::uint16_t number) const {
+  return (*native_->buffers)[number];
+}
+
+void Ring::give_back(std::uint16_t buffer) {
+  native_->give(buffer);
+}
+
+std::string Ring::take_text(std::size_t bytes) {
+  std::string text;
+  if (!texts_.empty()) {
+    text = std::move(texts_.back());
+    texts_.pop_back();
+  }
+  text.reserve(std::max(bytes, kTextBytes));
+  return text;
+}
+
+void Ring::keep_text(std::string text) {
+  if (texts_.size() >= kTextsMax || text.capacity() > kTextBytesMax) return;
+  text.clear();
+  texts_.push_back(std::move(text));
+}
+
+}  // namespace insula
