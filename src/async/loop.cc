@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -27,6 +28,14 @@ std::uint64_t token_of(int fd, std::uint32_t generation) {
 }
 
 }  // namespace
+
+Result<IoEngine> parse_io_engine(std::string_view text) {
+  if (text == "auto") return IoEngine::kAuto;
+  if (text == "epoll") return IoEngine::kEpoll;
+  if (text == "io_uring") return IoEngine::kIoUring;
+  return fail(ErrorCode::kInvalid,
+              "there is no I/O engine \"" + std::string(text) + "\"; use auto, epoll or io_uring");
+}
 
 FdWatch::FdWatch(Loop& loop, int fd, FdEvents events) : loop_(loop), fd_(fd) {
   const auto index = static_cast<std::size_t>(fd);

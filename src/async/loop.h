@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "async/task.h"
@@ -26,6 +27,9 @@ enum class FdEvents : std::uint8_t { kAll, kOutputAndEnd };
 
 /// How a loop moves the bytes of its streams. kAuto: by io_uring where there is one for us.
 enum class IoEngine : std::uint8_t { kEpoll, kIoUring, kAuto };
+
+/// Reads `auto`, `epoll` or `io_uring`. Errors: kInvalid.
+Result<IoEngine> parse_io_engine(std::string_view text);
 
 /// What epoll said about one file descriptor, and who waits for it. Edge-triggered: a flag stays
 /// set until the operation says "would block". Owned by the object that owns the descriptor.

@@ -7,14 +7,13 @@
 #include <cstring>
 #include <utility>
 
-#include <fmt/format.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "async/loop.h"
+#include "async/ring_socket.h"
+#include "async/socket_calls.h"
 #include "base/check.h"
 
 namespace insula {
@@ -22,8 +21,6 @@ namespace {
 
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 8192;
-/// What one receive takes at most; more that has come is then read directly.
-constexpr std::size_t kBufferBytes = 4096;
 constexpr unsigned kBuffers = 256;
 /// A few sends are cheaper by themselves than by a turn that only learns of their end.
 constexpr std::size_t kFewSends = 2;
@@ -41,170 +38,6 @@ std::uint64_t tag(const RingSocket* socket, Operation operation) {
 }
 
 }  // namespace
-
-// -------------------------------------------------------------------------------- RingSocket
-
-RingSocket::~RingSocket() {
-  ::close(fd_);
-}
-
-ssize_t RingSocket::receive_now(std::span<char> buffer, int flags) {
-  ssize_t n = 0;
-  do {
-    n = ::syscall(SYS_recvfrom, fd_, buffer.data(), buffer.size(), flags, nullptr, nullptr);
-  } while (n < 0 && errno == EINTR);
-  return n;
-}
-
-ssize_t RingSocket::receive(std::span<char> buffer) {
-  if (!input_.empty()) {
-    const std::size_t taken = std::min(input_.size(), buffer.size());
-    std::memcpy(buffer.data(), input_.data(), taken);
-    input_ = input_.subspan(taken);
-    if (input_.empty()) ring_.give_back(buffer_);
-    return static_cast<ssize_t>(taken);
-  }
-  if (ended_) return 0;
-  errno = receive_error_;
-  if (receive_error_ != 0) return -1;
-  if (!receiving_ && watch_->readable) {
-    const ssize_t n = receive_now(buffer, 0);
-    // A short read has emptied the socket.
-    const bool drained = n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_->hung_up;
-    if (drained || (n < 0 && errno == EAGAIN)) watch_->readable = false;
-    if (n >= 0 || errno != EAGAIN) return n;
-  }
-  wait_for_input();
-  errno = EAGAIN;
-  return -1;
-}
-
-ssize_t RingSocket::peek(std::span<char> buffer) {
-  if (!input_.empty()) {
-    const std::size_t seen = std::min(input_.size(), buffer.size());
-    std::memcpy(buffer.data(), input_.data(), seen);
-    return static_cast<ssize_t>(seen);
-  }
-  if (ended_) return 0;
-  const ssize_t n = receive_now(buffer, MSG_PEEK | MSG_DONTWAIT);
-  if (n < 0 && errno == EAGAIN) {
-    wait_for_input();
-    errno = EAGAIN;
-  }
-  return n;
-}
-
-void RingSocket::wait_for_input() {
-  if (!receiving_) ring_.start_receive(*this);
-}
-
-void RingSocket::end_receive(int result, std::uint32_t flags) {
-  receiving_ = false;
-  if ((flags & IORING_CQE_F_BUFFER) != 0) {
-    buffer_ = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
-    if (watch_ == nullptr || result <= 0) ring_.give_back(buffer_);
-  }
-  if (watch_ == nullptr) return;
-  FdWatch& watch = *watch_;
-  if (result > 0) {
-    input_ = ring_.buffer(buffer_).first(static_cast<std::size_t>(result));
-    watch.readable =
-        watch.hung_up || input_.size() == kBufferBytes || (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
-  } else if (result == 0) {
-    ended_ = true;
-  } else if (result == -ENOBUFS || result == -EAGAIN || result == -EINTR) {
-    watch.readable = true;  // The reader asks the socket itself.
-  } else {
-    receive_error_ = -result;
-  }
-  watch.wake_readers(ended_ || receive_error_ != 0);
-}
-
-ssize_t RingSocket::send_now(std::string_view first, std::string_view second) {
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
-                             iovec{const_cast<char*>(second.data()), second.size()}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  ssize_t n = 0;
-  do {
-    n = ::syscall(SYS_sendmsg, fd_, &message, MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  return n;
-}
-
-ssize_t RingSocket::send(std::string_view first, std::string_view second) {
-  errno = send_error_;
-  if (send_error_ != 0) return -1;
-  const std::size_t bytes = first.size() + second.size();
-  if (bytes > kKeptMax && output_.empty()) {
-    errno = EAGAIN;
-    if (!watch_->writable) return -1;
-    const ssize_t n = send_now(first, second);
-    if (n < 0 && errno == EAGAIN) watch_->writable = false;
-    return n;
-  }
-  std::string& output = sending_ ? more_ : output_;
-  if (bytes > kKeptMax || output.size() + bytes > kOutputMax) {
-    errno = EAGAIN;
-    return -1;
-  }
-  if (output.empty()) output = ring_.take_text(bytes);
-  output.append(first).append(second);
-  if (!sending_ && !queued_) ring_.queue(*this);
-  return static_cast<ssize_t>(bytes);
-}
-
-void RingSocket::end_send(int result) {
-  sending_ = false;
-  if (result < 0 && result != -EINTR) {
-    send_error_ = -result;
-    output_.clear();
-    more_.clear();
-  } else {
-    output_.erase(0, result > 0 ? static_cast<std::size_t>(result) : 0);
-  }
-  if (output_.empty()) return output_sent();
-  ring_.queue(*this);
-}
-
-/// output_ is with the kernel, or lost.
-void RingSocket::output_sent() {
-  ring_.keep_text(std::exchange(output_, std::exchange(more_, {})));
-  if (!output_.empty()) {
-    ring_.queue(*this);
-  } else if (shuts_) {
-    ::shutdown(fd_, SHUT_WR);
-  }
-  if (watch_ != nullptr) watch_->wake_writers();
-}
-
-void RingSocket::shutdown_write() {
-  shuts_ = true;
-  if (output_.empty()) ::shutdown(fd_, SHUT_WR);
-}
-
-void RingSocket::release(bool drop) {
-  watch_ = nullptr;
-  if (!input_.empty()) ring_.give_back(buffer_);
-  input_ = {};
-  if (drop) {
-    more_.clear();
-    if (sending_) {
-      ring_.cancel(*this, kSend);
-    } else {
-      output_.clear();
-    }
-  }
-  if (receiving_) ring_.cancel(*this, kReceive);
-  if (is_idle()) {
-    delete this;
-  } else {
-    ring_.linger(*this);
-  }
-}
-
-// -------------------------------------------------------------------------------- Ring
 
 /// What the kernel and we share.
 struct Ring::Native {
@@ -252,7 +85,7 @@ struct Ring::Native {
     io_uring_buf_ring_advance(free_buffers.get(), 1);
   }
 
-  /// For `operation` of `socket`; what is in it is to be filled in.
+  /// To be filled in.
   io_uring_sqe& submission() {
     io_uring_sqe* entry = io_uring_get_sqe(&ring);
     while (entry == nullptr) {
@@ -260,6 +93,12 @@ struct Ring::Native {
       entry = io_uring_get_sqe(&ring);
     }
     return *entry;
+  }
+
+  void cancel(std::uint64_t operation) {
+    io_uring_sqe& entry = submission();
+    io_uring_prep_cancel64(&entry, operation, 0);
+    io_uring_sqe_set_data64(&entry, tag(nullptr, kCancel));
   }
 
   /// Submits what is prepared and waits until something has completed.
@@ -324,10 +163,12 @@ void Ring::start_send(RingSocket& socket) {
   io_uring_sqe_set_data64(&entry, tag(&socket, kSend));
 }
 
-void Ring::cancel(RingSocket& socket, std::uint64_t operation) {
-  io_uring_sqe& entry = native_->submission();
-  io_uring_prep_cancel64(&entry, tag(&socket, static_cast<Operation>(operation)), 0);
-  io_uring_sqe_set_data64(&entry, tag(nullptr, kCancel));
+void Ring::cancel_receive(RingSocket& socket) {
+  native_->cancel(tag(&socket, kReceive));
+}
+
+void Ring::cancel_send(RingSocket& socket) {
+  native_->cancel(tag(&socket, kSend));
 }
 
 void Ring::queue(RingSocket& socket) {
@@ -342,7 +183,7 @@ void Ring::submit_output() {
   for (RingSocket* socket : sending_) {
     socket->queued_ = false;
     if (few && !socket->output_.empty()) {
-      const ssize_t n = socket->send_now(socket->output_, {});
+      const ssize_t n = send_now(socket->fd_, socket->output_);
       if (n >= 0) socket->output_.erase(0, static_cast<std::size_t>(n));
       if (socket->output_.empty()) socket->output_sent();
     }

@@ -14,6 +14,7 @@
 
 #include "async/event.h"
 #include "async/loop.h"
+#include "base/check.h"
 #include "gateway/api_description.h"
 #include "gateway/shared_limits.h"
 #include "gateway/usage_dump.h"
@@ -43,10 +44,14 @@ Result<Fd> lock_directory(const std::filesystem::path& directory) {
 /// A thread with a loop and a worker. Members but the last are the thread's own once it runs.
 class Gateway::Thread {
  public:
-  Thread(const WorkerSettings& settings, UsageRecorder& usage, const ObserverSettings& observer) {
+  Thread(IoEngine engine,
+         const WorkerSettings& settings,
+         UsageRecorder& usage,
+         const ObserverSettings& observer) {
     std::promise<void> ready;
-    thread_ = std::jthread([this, &settings, &usage, observer, &ready] {
-      const auto made = Loop::make(settings.clock, IoEngine::kAuto);
+    thread_ = std::jthread([this, engine, &settings, &usage, observer, &ready] {
+      const auto made = Loop::make(settings.clock, engine);
+      INSULA_CHECK(made.has_value(), "no io_uring");
       Loop& loop = **made;
       const auto worker = std::make_unique<Worker>(loop, settings, usage, observer);
       TaskGroup draining;
@@ -152,8 +157,8 @@ Result<> Gateway::start(const GatewaySettings& settings) {
     UsageRecorder& recorder = usage_->recorder(i);
     recorder.on_records(
         [this] { writing_.post([this] { static_cast<void>(usage_->write_records()); }); });
-    threads_.push_back(
-        std::make_unique<Thread>(worker_settings_, recorder, observer_of(settings, i)));
+    threads_.push_back(std::make_unique<Thread>(settings.io_engine, worker_settings_, recorder,
+                                                observer_of(settings, i)));
   }
   return {};
 }

@@ -40,6 +40,7 @@ struct GatewaySettings {
   /// Gets limits/ and what UsageStore keeps. One gateway at a time uses it.
   std::filesystem::path directory;
   unsigned loops = 1;
+  IoEngine io_engine = IoEngine::kAuto;
   std::shared_ptr<net::TlsContext> tls;  // null: plain HTTP
   std::size_t body_bytes_max = 32U << 20U;
   /// Of bodies that are arriving or waiting, for each loop.

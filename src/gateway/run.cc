@@ -18,6 +18,7 @@
 #include "async/deadline.h"
 #include "async/event.h"
 #include "async/loop.h"
+#include "async/ring.h"
 #include "async/signals.h"
 #include "async/task_group.h"
 #include "base/random.h"
@@ -138,9 +139,11 @@ class Process {
     INSULA_CO_TRY(const auto tls, certificate_.load());
     INSULA_CO_TRY(std::vector<Fd> sockets, listening_sockets(options_));
     INSULA_CO_TRY(auto limit_store, limit_store_of(options_));
+    INSULA_CO_TRY(options_.io_engine, choose_engine());
     const GatewaySettings settings{
         .directory = directory(),
         .loops = options_.loops != 0 ? options_.loops : std::thread::hardware_concurrency(),
+        .io_engine = options_.io_engine,
         .tls = tls,
         .body_bytes_max = options_.body_bytes_max,
         .timeouts = {},
@@ -204,6 +207,21 @@ class Process {
     scraper_server_ = std::make_unique<http::Server>(*scraper_, http::ServerOptions{});
     scraper_server_->serve(std::move(scraper_listener));
     return {};
+  }
+
+  /// One that there is here. It may be missing for an old kernel, or a sandbox that does not allow
+  /// it.
+  [[nodiscard]] Result<IoEngine> choose_engine() const {
+    if (options_.io_engine == IoEngine::kEpoll) return IoEngine::kEpoll;
+    const auto probe = Ring::make(loop_.clock());
+    if (probe) return IoEngine::kIoUring;
+    if (options_.io_engine == IoEngine::kIoUring) {
+      return fail(
+          ErrorCode::kUnavailable,
+          fmt::format("--io-engine io_uring: {}; use auto or epoll", probe.error().message()));
+    }
+    log_.info("no io_uring, so epoll", "why", probe.error());
+    return IoEngine::kEpoll;
   }
 
   /// What was known when the last gateway stopped, so that this one serves without the API server.
@@ -280,7 +298,8 @@ class Process {
 
   void say_ready() {
     if (std::exchange(said_ready_, true)) return;
-    log_.info("gateway ready");
+    log_.info("gateway ready", "io",
+              options_.io_engine == IoEngine::kIoUring ? "io_uring" : "epoll");
     release_startup_pages();
     if (options_.on_ready) options_.on_ready();
   }

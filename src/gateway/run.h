@@ -39,6 +39,8 @@ struct GatewayOptions {
   std::filesystem::path tls_key;
   /// Event loops, one thread each. 0: one for each core that the process may use.
   unsigned loops = 0;
+  /// How they move the bytes of connections.
+  IoEngine io_engine = IoEngine::kAuto;
   /// A longer request body is answered 413. Held in memory while its request waits.
   std::size_t body_bytes_max = 32U << 20U;
   /// Kept when it has a path; SIGHUP has it go on in the file that has the path then.

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "async/deadline.h"
+#include "async/ring.h"
+#include "async/ring_socket.h"
+#include "async/socket_calls.h"
 #include "base/fd.h"
 #include "net/tls_session.h"
 
@@ -20,26 +22,6 @@ namespace {
 Result<std::size_t> broken(std::string_view what, const Address& peer, int error_number) {
   const Error cause = fail_errno(what, error_number).error();
   return fail(ErrorCode::kUpstream, fmt::format("{}: {}", peer.text(), cause.message()));
-}
-
-// Straight to the kernel: the C library's calls are points where a thread may be cancelled, which
-// costs a process with threads a tenth of a microsecond each. Ours do not block.
-
-ssize_t receive_now(int fd, std::span<char> buffer) {
-  return ::syscall(SYS_recvfrom, fd, buffer.data(), buffer.size(), 0, nullptr, nullptr);
-}
-
-ssize_t send_now(int fd, std::string_view bytes) {
-  return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
-}
-
-ssize_t send_now(int fd, std::string_view first, std::string_view second) {
-  std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
-                             iovec{const_cast<char*>(second.data()), second.size()}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -71,10 +53,7 @@ ssize_t Stream::receive(std::span<char> buffer) {
     errno = EAGAIN;
     return -1;
   }
-  ssize_t n = 0;
-  do {
-    n = receive_now(watch_.fd(), buffer);
-  } while (n < 0 && errno == EINTR);
+  const ssize_t n = receive_now(watch_.fd(), buffer);
   // A short read has emptied the socket; what comes later raises a new edge. Saves one recv a
   // message.
   const bool drained = n > 0 && static_cast<std::size_t>(n) < buffer.size() && !watch_.hung_up;
@@ -88,10 +67,7 @@ ssize_t Stream::send(std::string_view first, std::string_view second) {
     errno = EAGAIN;
     return -1;
   }
-  ssize_t n = 0;
-  do {
-    n = second.empty() ? send_now(watch_.fd(), first) : send_now(watch_.fd(), first, second);
-  } while (n < 0 && errno == EINTR);
+  const ssize_t n = send_now(watch_.fd(), first, second);
   if (n < 0 && errno == EAGAIN) watch_.writable = false;
   return n;
 }
@@ -114,12 +90,7 @@ std::optional<Result<std::size_t>> Stream::try_write(std::string_view first,
 }
 
 std::optional<Result<std::size_t>> Stream::try_peek(std::span<char> buffer) {
-  ssize_t n = 0;
-  if (ring_ != nullptr) {
-    n = ring_->peek(buffer);
-  } else {
-    n = ::recv(watch_.fd(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
-  }
+  const ssize_t n = ring_ != nullptr ? ring_->peek(buffer) : peek_now(watch_.fd(), buffer);
   if (n >= 0) return static_cast<std::size_t>(n);
   if (errno == EAGAIN) return std::nullopt;
   return broken("read", peer_, errno);

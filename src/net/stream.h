@@ -13,10 +13,13 @@
 
 #include "async/loop.h"
 #include "async/retry.h"
-#include "async/ring.h"
 #include "async/task.h"
 #include "base/error.h"
 #include "net/address.h"
+
+namespace insula {
+class RingSocket;
+}  // namespace insula
 
 namespace insula::net {
 

@@ -21,6 +21,7 @@ int gateway(std::span<const std::string> arguments) {
   bool tls = false;
   std::string access_log_size;
   std::string trace_ratio = "1";
+  std::string io_engine = "auto";
   cli::Options options("gateway", "The gateway; started by insula up.");
   options.text("--data-dir", layout.root, "the platform's data directory")
       .numbers("--listen-fd", gateway.listener_fds, "inherited listening socket")
@@ -29,6 +30,8 @@ int gateway(std::span<const std::string> arguments) {
              "network in which providers may be although it is not the internet")
       .text("--access-log", gateway.access_log.path, "file of the access log")
       .text("--access-log-size", access_log_size, "that it and its older files may have")
+      .text("--io-engine", io_engine,
+            "how connections are read and written: auto, epoll or io_uring")
       .text("--otlp-endpoint", gateway.tracing.endpoint, "collector of traces")
       .text("--trace-ratio", trace_ratio, "part of the traces that is exported")
       .text("--limits-redis", gateway.limits_redis.url,
@@ -43,6 +46,7 @@ int gateway(std::span<const std::string> arguments) {
   if (const auto size = api::Quantity::parse(access_log_size))
     gateway.access_log.bytes_max = static_cast<std::uint64_t>(size->value());
   gateway.tracing.ratio = parse_whole<double>(trace_ratio).value_or(1);
+  gateway.io_engine = parse_io_engine(io_engine).value_or(IoEngine::kAuto);
   gateway.kubeconfig = pki_path(layout, "gateway.kubeconfig");
   if (tls) {
     gateway.tls_certificate = pki_path(layout, "gateway.crt");

@@ -164,6 +164,7 @@ ProcessSpec gateway_process(const UpOptions& options,
   add_flag(spec, "--access-log-size", options.gateway_access_log_size);
   add_flag(spec, "--otlp-endpoint", options.gateway_otlp_endpoint);
   add_flag(spec, "--trace-ratio", options.gateway_trace_ratio);
+  add_flag(spec, "--io-engine", options.gateway_io_engine);
   if (!options.limits_redis.url.empty()) {
     add_flag(spec, "--limits-redis", options.limits_redis.url);
     add_flag(spec, "--limits-redis-password-file", options.limits_redis.password_file);

@@ -27,6 +27,7 @@ struct UpOptions {
   std::string gateway_access_log_size = "1Gi";
   std::string gateway_otlp_endpoint;  // empty: no traces are exported
   std::string gateway_trace_ratio = "1";
+  std::string gateway_io_engine = "auto";
   gateway::LimitsRedis limits_redis;
   AuditFlags audit;
   OidcFlags oidc;

@@ -66,6 +66,9 @@ void declare(cli::Options& options, UpOptions& up) {
             "export the gateway's traces to this collector, such as http://127.0.0.1:4318")
       .text("--gateway-trace-ratio", up.gateway_trace_ratio,
             "part of the traces begun at the gateway that is exported, 0 to 1")
+      .text("--gateway-io-engine", up.gateway_io_engine,
+            "how the gateway reads and writes its connections: io_uring or epoll; auto: io_uring "
+            "where kernel and sandbox allow it")
       .text("--limits-redis", up.limits_redis.url,
             "share limits and budgets with other gateways through this Redis or Valkey, such as "
             "rediss://limits.example:6379; by default they are this gateway's own")

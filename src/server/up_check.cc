@@ -5,6 +5,8 @@
 
 #include "api/quantity.h"
 #include "api/validation/names.h"
+#include "async/loop.h"
+#include "async/ring.h"
 #include "base/number.h"
 #include "gateway/access_log.h"
 #include "gateway/span_exporter.h"
@@ -94,10 +96,19 @@ Result<> check_observers(const UpOptions& options) {
       return std::unexpected(std::move(url).error().in("--gateway-otlp-endpoint"));
   }
   const auto ratio = parse_whole<double>(options.gateway_trace_ratio);
-  if (ratio && *ratio >= 0 && *ratio <= 1) return {};
-  return fail(ErrorCode::kInvalid,
-              fmt::format("--gateway-trace-ratio \"{}\": not a number from 0 to 1",
-                          options.gateway_trace_ratio));
+  if (!ratio || *ratio < 0 || *ratio > 1) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("--gateway-trace-ratio \"{}\": not a number from 0 to 1",
+                            options.gateway_trace_ratio));
+  }
+  const auto engine = parse_io_engine(options.gateway_io_engine);
+  if (!engine) return std::unexpected(Error(engine.error()).in("--gateway-io-engine"));
+  // Better now than as a gateway that is started again and again.
+  if (*engine == IoEngine::kIoUring) {
+    if (auto ring = Ring::make(system_clock()); !ring)
+      return std::unexpected(std::move(ring).error().in("--gateway-io-engine io_uring"));
+  }
+  return {};
 }
 
 // Whether it really works is found out by the node, which runs a container.

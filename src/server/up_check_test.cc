@@ -88,6 +88,7 @@ TEST(UpOptions, AWrongValueIsRefusedNamingItsFlag) {
        }},
       {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "1.5"; }},
       {"--gateway-trace-ratio", [](UpOptions& o) { o.gateway_trace_ratio = "some"; }},
+      {"--gateway-io-engine", [](UpOptions& o) { o.gateway_io_engine = "select"; }},
       {"--node-name", [](UpOptions& o) { o.node_name = "My_Node"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "many"; }},
       {"--node-cpu", [](UpOptions& o) { o.node_cpu = "0"; }},
