@@ -1,4 +1,4 @@
-#include "apiserver/request_gate.h"
+#include "apiserver/stream_gate.h"
 
 #include <fmt/format.h>
 
@@ -7,40 +7,34 @@ namespace insula::apiserver {
 namespace {
 
 bool is_exempt(const User& user) {
-  return user.in("system:masters") || user.in("system:nodes") || user.in("insula:gateway");
+  return user.in(kMasters) || user.in("system:nodes") || user.in("insula:gateway");
 }
 
 }  // namespace
 
-Result<RequestGate::Pass> RequestGate::enter(const User& user, Length length) {
-  if (is_exempt(user)) return Pass(nullptr, {}, length);
-  const bool is_short = length == Length::kShort;
-  const char* what = is_short ? "requests" : "watches and streams";
-  std::size_t& all = all_.of(length);
-  if (all >= (is_short ? limits_.requests : limits_.streams)) {
+Result<StreamGate::Pass> StreamGate::enter(const User& user) {
+  if (is_exempt(user)) return Pass(nullptr, {});
+  if (all_ >= limits_.all) {
     return fail(ErrorCode::kTooManyRequests,
-                fmt::format("the server has too many {} in flight, try again later", what));
+                "the server has too many watches and streams in flight, try again later");
   }
-  const auto it = by_user_.try_emplace(user.name).first;
-  std::size_t& own = it->second.of(length);
-  if (own >= (is_short ? limits_.requests_per_user : limits_.streams_per_user)) {
-    const std::size_t there = own;
-    if (it->second.requests + it->second.streams == 0) by_user_.erase(it);
-    return fail(
-        ErrorCode::kTooManyRequests,
-        fmt::format("user \"{}\" has {} {} in flight and may not have more, try again later",
-                    user.name, there, what));
+  const auto it = by_user_.find(user.name);
+  const std::size_t own = it == by_user_.end() ? 0 : it->second;
+  if (own >= limits_.per_user) {
+    return fail(ErrorCode::kTooManyRequests,
+                fmt::format("user \"{}\" has {} watches and streams in flight and may not have "
+                            "more, try again later",
+                            user.name, own));
   }
-  ++all;
-  ++own;
-  return Pass(this, user.name, length);
+  ++all_;
+  ++by_user_[user.name];
+  return Pass(this, user.name);
 }
 
-void RequestGate::leave(const std::string& user, Length length) {
-  --all_.of(length);
+void StreamGate::leave(const std::string& user) {
+  --all_;
   const auto it = by_user_.find(user);
-  --it->second.of(length);
-  if (it->second.requests + it->second.streams == 0) by_user_.erase(it);
+  if (--it->second == 0) by_user_.erase(it);
 }
 
 }  // namespace insula::apiserver

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -11,16 +10,15 @@
 
 namespace insula::apiserver {
 
-/// How much one caller, and all of them together, may have in flight.
-struct RequestLimits {
-  std::size_t requests_per_user = 100;
-  std::size_t requests = 400;
-  /// Watches, and what is relayed to a node: logs, exec and the like.
-  std::size_t streams_per_user = 500;
-  std::size_t streams = 4'000;
+/// How many watches, and relays to a node such as logs and terminals, one caller and all of them
+/// together may have open.
+struct StreamLimits {
+  std::size_t per_user = 500;
+  std::size_t all = 4'000;
 };
 
-/// Keeps callers from taking the server away from each other.
+/// Keeps callers from taking the server's connections and memory with requests that do not end.
+/// Those that do end are the RequestDispatcher's; a watch has seats there only until it has begun.
 ///
 /// Administrators, nodes and the gateway (the groups system:masters, system:nodes, insula:gateway)
 /// are let through and not counted: all others together stay well below what the HTTP server takes
@@ -29,55 +27,40 @@ struct RequestLimits {
 /// room.
 ///
 /// Threads: one loop.
-class RequestGate {
+class StreamGate {
  public:
-  enum class Length : std::uint8_t { kShort, kStream };
-
   /// A place, given back on destruction. Lifetime: the gate outlives it.
   class Pass {
    public:
     Pass(Pass&& other) noexcept
-        : gate_(std::exchange(other.gate_, nullptr)),
-          user_(std::move(other.user_)),
-          length_(other.length_) {}
+        : gate_(std::exchange(other.gate_, nullptr)), user_(std::move(other.user_)) {}
 
     Pass& operator=(Pass&&) = delete;
 
     ~Pass() {
-      if (gate_ != nullptr) gate_->leave(user_, length_);
+      if (gate_ != nullptr) gate_->leave(user_);
     }
 
    private:
-    friend class RequestGate;
+    friend class StreamGate;
 
-    Pass(RequestGate* gate, std::string user, Length length)
-        : gate_(gate), user_(std::move(user)), length_(length) {}
+    Pass(StreamGate* gate, std::string user) : gate_(gate), user_(std::move(user)) {}
 
-    RequestGate* gate_;  // null: not counted
+    StreamGate* gate_;  // null: not counted
     std::string user_;
-    Length length_;
   };
 
-  explicit RequestGate(RequestLimits limits) : limits_(limits) {}
+  explicit StreamGate(StreamLimits limits) : limits_(limits) {}
 
   /// Errors: kTooManyRequests.
-  Result<Pass> enter(const User& user, Length length);
+  Result<Pass> enter(const User& user);
 
  private:
-  struct Counts {
-    std::size_t requests = 0;
-    std::size_t streams = 0;
+  void leave(const std::string& user);
 
-    [[nodiscard]] std::size_t& of(Length length) {
-      return length == Length::kShort ? requests : streams;
-    }
-  };
-
-  void leave(const std::string& user, Length length);
-
-  RequestLimits limits_;
-  Counts all_;
-  std::map<std::string, Counts> by_user_;  // those with something in flight
+  StreamLimits limits_;
+  std::size_t all_ = 0;
+  std::map<std::string, std::size_t> by_user_;  // those with something open
 };
 
 }  // namespace insula::apiserver
