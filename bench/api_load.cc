@@ -1,6 +1,6 @@
-// Load on a Kubernetes API server: durable creates or reads of one ConfigMap, from N connections
-// with a client certificate, for a fixed time. bench/apiserver.py runs it against Insula and a
-// peer.
+// Load on a Kubernetes API server: durable creates, reads of one ConfigMap or lists of all, from N
+// connections with a client certificate, for a fixed time. bench/apiserver.py runs it against
+// Insula and a peer, bench/fairness.py several of it at a time.
 
 #include <algorithm>
 #include <chrono>
@@ -33,6 +33,7 @@ struct LoadOptions {
   std::string certificate_file;
   std::string key_file;
   std::string operation = "create";
+  std::string name_space = "default";
   std::string run = "0";  // keeps the names of two runs apart
   unsigned connections = 64;
   unsigned seconds = 5;
@@ -40,7 +41,8 @@ struct LoadOptions {
 
 struct Tally {
   std::vector<std::chrono::nanoseconds> latencies;
-  std::uint64_t failed = 0;
+  std::uint64_t refused = 0;  // with 429
+  std::uint64_t failed = 0;   // those that were refused, too
   std::string first_failure;
 };
 
@@ -52,18 +54,20 @@ std::string read_file(const std::string& path) {
 http::Request make_request(const LoadOptions& options, unsigned worker, std::uint64_t number) {
   http::Request request;
   request.headers.set("Accept", "application/json");
+  request.target = fmt::format("/api/v1/namespaces/{}/configmaps", options.name_space);
+  if (options.operation == "list") return request;
   if (options.operation == "get") {
-    request.target = "/api/v1/namespaces/default/configmaps/load-get";
+    request.target += "/load-get";
     return request;
   }
   request.method = "POST";
-  request.target = "/api/v1/namespaces/default/configmaps?fieldManager=load";
+  request.target += "?fieldManager=load";
   request.headers.set("Content-Type", "application/json");
   const std::string name = options.operation == "seed"
                                ? std::string("load-get")
                                : fmt::format("load-{}-{}-{}", options.run, worker, number);
   request.body = fmt::format(
-      R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}","namespace":"default"}},"data":{{"v":"{}"}}}})",
+      R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}"}},"data":{{"v":"{}"}}}})",
       name, std::string(kValueBytes, 'x'));
   return request;
 }
@@ -85,7 +89,10 @@ Task<> work(const Work& shared, unsigned worker) {
     auto answer = co_await shared.client.send(shared.origin, std::move(request), start + 30s);
     if (answer && answer->ok()) {
       shared.tally.latencies.push_back(loop.now() - start);
-    } else if (shared.tally.failed++ == 0) {
+      continue;
+    }
+    if (answer && answer->status == 429) ++shared.tally.refused;
+    if (shared.tally.failed++ == 0) {
       shared.tally.first_failure = answer ? answer->body : answer.error().message();
     }
   } while (loop.now() < shared.end);
@@ -122,10 +129,11 @@ Result<> run(const LoadOptions& options) {
   const double seconds = std::chrono::duration<double>(loop.now() - start).count();
   std::ranges::sort(tally.latencies);
   fmt::print(
-      R"({{"operation":"{}","connections":{},"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f},"failed":{}}})"
+      R"({{"operation":"{}","connections":{},"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f},"failed":{},"refused":{}}})"
       "\n",
       options.operation, options.connections, static_cast<double>(tally.latencies.size()) / seconds,
-      milliseconds(tally.latencies, 0.5), milliseconds(tally.latencies, 0.99), tally.failed);
+      milliseconds(tally.latencies, 0.5), milliseconds(tally.latencies, 0.99), tally.failed,
+      tally.refused);
   if (tally.failed != 0) fmt::print(stderr, "first failure: {}\n", tally.first_failure);
   if (tally.latencies.empty()) return fail(ErrorCode::kUpstream, "no request succeeded");
   return {};
@@ -141,7 +149,9 @@ int main(int argc, char** argv) {
   app.add_option("--ca", options.ca_file, "PEM of the server's authority")->required();
   app.add_option("--cert", options.certificate_file, "PEM of the client certificate")->required();
   app.add_option("--key", options.key_file, "PEM of its key")->required();
-  app.add_option("--operation", options.operation)->check(CLI::IsMember({"create", "get", "seed"}));
+  app.add_option("--operation", options.operation)
+      ->check(CLI::IsMember({"create", "get", "list", "seed"}));
+  app.add_option("--namespace", options.name_space);
   app.add_option("--run", options.run, "part of the names created");
   app.add_option("--connections", options.connections);
   app.add_option("--seconds", options.seconds);

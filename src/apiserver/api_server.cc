@@ -14,12 +14,14 @@
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/field_ownership.h"
+#include "apiserver/flowcontrol/flow_dump.h"
 #include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
 #include "apiserver/state_dump.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "base/number.h"
 #include "http/url.h"
 #include "jose/jwk_set.h"
 #include "json/value.h"
@@ -33,6 +35,8 @@ using namespace std::string_view_literals;
 
 /// For a request with an end of its own.
 constexpr std::chrono::seconds kRequestTimeout{60};
+/// Of it, what a request may wait for its seats.
+constexpr std::chrono::seconds kSeatTimeout = kRequestTimeout / 4;
 
 /// Those of a pod that its node answers, for as long as the client wants.
 constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv};
@@ -69,11 +73,6 @@ json::Value connect_options(const RequestInfo& info, const http::Request& reques
   }
   out["command"] = std::move(command);
   return out;
-}
-
-RequestGate::Length length_of(const RequestInfo& info) {
-  return info.verb == "watch" || is_relayed(info) ? RequestGate::Length::kStream
-                                                  : RequestGate::Length::kShort;
 }
 
 std::unexpected<Error> no_resource() {
@@ -138,7 +137,8 @@ ApiServer::ApiServer(Registry& registry,
       authorizer_(registry.store()),
       documents_(kinds_),
       health_(health_checks()),
-      gate_(options_.limits) {
+      dispatcher_(registry.store(), metrics, options_.seats),
+      streams_(options_.streams) {
   if (options_.tokens) {
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
@@ -176,10 +176,10 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
 Task<Result<>> ApiServer::serve(Call& call) {
   const http::Request& request = call.exchange.request();
   INSULA_CO_TRY(call.info, parse_request_info(request.method, request.target));
-  INSULA_CO_TRY(const std::optional<RequestGate::Pass> pass, admit(call));
+  if (call.info.is_resource)
+    call.kind = kinds_.find(call.info.group, call.info.version, call.info.resource);
+  INSULA_CO_TRY_VOID(co_await admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
-
-  call.kind = kinds_.find(call.info.group, call.info.version, call.info.resource);
   if (call.kind == nullptr) co_return no_resource();
   if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource))
     co_return no_resource();
@@ -192,6 +192,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   if (named_question || !is_served(*call.kind, call.info)) co_return method_not_allowed();
   if (is_relayed(call.info)) {
     if (!options_.node_socket) co_return no_node();
+    INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
     if (is_terminal(call.info)) {
       INSULA_CO_TRY(WriteContext context, write_context(call));
@@ -250,37 +251,57 @@ Result<> ApiServer::permit(Call& call, const RequestInfo& request) {
 Task<Result<>> ApiServer::relay(Call& call) {
   OnAnswer on_answer = [&call](int status, http::Headers& headers) {
     call.status = status;
-    if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+    describe(call, headers);
     if (call.audit && call.info.is_resource) call.audit->started(status);
   };
   co_return co_await relay_to_node(call.exchange, *options_.node_socket, std::move(on_answer));
 }
 
-Result<std::optional<RequestGate::Pass>> ApiServer::admit(Call& call) {
-  // What is public is small, and probes must not fail because users are many.
-  std::optional<RequestGate::Pass> pass;
+Result<> ApiServer::receive(Call& call) {
   if (is_public(call.info)) {
-    if (options_.audit) {
-      const User anonymous{kAnonymous, {kUnauthenticated}};
-      begin_audit(call, &anonymous);
-    }
-    return pass;
+    call.user = User{kAnonymous, {kUnauthenticated}};
+    call.caller = call.user;
+    begin_audit(call, &call.user);
+    return {};
   }
   const Result<User> user = identify(call);
   begin_audit(call, user ? &*user : nullptr);
   if (!user) return std::unexpected(user.error());
+  call.caller = *user;
   INSULA_TRY(call.user, impersonate(authorizer_, *user, call.exchange.request().headers));
   if (call.audit && call.user != *user) call.audit->impersonated(call.user);
-  INSULA_TRY_VOID(permit(call, call.info));
+  return {};
+}
+
+Task<Result<>> ApiServer::admit(Call& call) {
+  INSULA_CO_TRY_VOID(receive(call));
+  if (!is_relayed(call.info)) {
+    INSULA_CO_TRY_VOID(co_await take_seats(call));
+  }
+  if (is_public(call.info)) co_return Result<>{};
+  INSULA_CO_TRY_VOID(permit(call, call.info));
   if (call.info.verb == "get" && is_terminal(call.info)) {
     // A WebSocket begins with GET, and must not open what a POST would not.
     RequestInfo create = call.info;
     create.verb = "create";
-    INSULA_TRY_VOID(permit(call, create));
+    INSULA_CO_TRY_VOID(permit(call, create));
   }
-  INSULA_TRY(RequestGate::Pass entered, gate_.enter(*user, length_of(call.info)));
-  pass.emplace(std::move(entered));
-  return pass;
+  co_return Result<>{};
+}
+
+Task<Result<>> ApiServer::take_seats(Call& call) {
+  EstimatedRequest request{.info = call.info, .kind = call.kind};
+  request.limit = parse_whole<std::size_t>(call.query("limit")).value_or(0);
+  request.has_selectors =
+      !call.query("labelSelector").empty() || !call.query("fieldSelector").empty();
+  const std::string version = call.query("resourceVersion");
+  request.sends_initial_events =
+      version.empty() || version == "0" || !call.query("sendInitialEvents").empty();
+  call.ticket.emplace(dispatcher_, call.user, call.info);
+  dispatcher_.enter(*call.ticket, request);
+  if (call.ticket->is_executing()) co_return Result<>{};
+  co_return co_await dispatcher_.wait(*call.ticket, call.began + kSeatTimeout,
+                                      call.exchange.client_gone());
 }
 
 Task<Result<>> ApiServer::serve_object(Call& call) {
@@ -298,6 +319,14 @@ Target ApiServer::target_of(const Call& call) const {
           call.info.subresource};
 }
 
+void ApiServer::describe(const Call& call, http::Headers& headers) {
+  if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+  if (!call.ticket || !call.ticket->has_entered()) return;
+  const Flow& flow = call.ticket->flow();
+  headers.set("X-Kubernetes-PF-FlowSchema-UID", flow.schema->metadata.uid);
+  headers.set("X-Kubernetes-PF-PriorityLevel-UID", flow.level->object->metadata.uid);
+}
+
 Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
   if (call.audit && call.info.is_resource && type == "application/json")
     call.audit->answered(status, body);
@@ -307,9 +336,12 @@ Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::st
     if (http::is_field_value(header)) response.headers.add("Warning", header);
   }
   if (status == 401) response.headers.set("WWW-Authenticate", "Bearer");
-  if (status == 429 || status == 503) response.headers.set("Retry-After", "1");
+  if (status == 429 || status == 503) {
+    const std::int64_t seconds = call.ticket ? call.ticket->retry_after().value_or(1) : 1;
+    response.headers.set("Retry-After", std::to_string(seconds));
+  }
   response.headers.set("Cache-Control", "no-cache, private");
-  if (!call.audit_id.empty()) response.headers.set("Audit-Id", call.audit_id);
+  describe(call, response.headers);
   call.status = status;
   co_return co_await call.exchange.respond(std::move(response));
 }
@@ -336,6 +368,8 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
     co_return co_await serve_state_dump(call);
   INSULA_CO_TRY(const bool of_issuer, co_await serve_issuer(call));
   if (of_issuer) co_return Result<>{};
+  INSULA_CO_TRY(const bool of_flows, co_await serve_flow_dump(call));
+  if (of_flows) co_return Result<>{};
   auto document = documents_.find(call.info.path, call.exchange.request().headers.get("Accept"));
   if (!document) co_return no_resource();
   co_return co_await send(call, 200, std::move(document->body), document->content_type);
@@ -346,11 +380,25 @@ Task<Result<>> ApiServer::serve_state_dump(Call& call) {
   call.status = 200;
   http::Headers headers;
   headers.add("Content-Type", "application/jsonl");
-  if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+  describe(call, headers);
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
-  for (std::string piece = dump.next(); !piece.empty(); piece = dump.next())
+  for (std::string piece = dump.next(); !piece.empty(); piece = dump.next()) {
     INSULA_CO_TRY_VOID(co_await call.exchange.write(piece));
+    co_await call.ticket->give_way();
+  }
   co_return co_await call.exchange.finish();
+}
+
+Task<Result<bool>> ApiServer::serve_flow_dump(Call& call) {
+  std::string_view name = call.info.path;
+  if (!name.starts_with(kFlowDumpFolder)) co_return false;
+  name.remove_prefix(kFlowDumpFolder.size());
+  const DumpTime now{Loop::current().now(), registry_.clock().wall()};
+  auto text =
+      dump_flows(name, dispatcher_.levels(), now, !call.query("includeRequestDetails").empty());
+  if (!text) co_return false;
+  INSULA_CO_TRY_VOID(co_await send(call, 200, *std::move(text), "text/plain; charset=utf-8"));
+  co_return true;
 }
 
 Task<Result<bool>> ApiServer::serve_issuer(Call& call) {

@@ -12,15 +12,17 @@
 #include "apiserver/authorizer.h"
 #include "apiserver/body.h"
 #include "apiserver/documents.h"
+#include "apiserver/flowcontrol/flow_ticket.h"
+#include "apiserver/flowcontrol/request_dispatcher.h"
 #include "apiserver/health.h"
 #include "apiserver/kind_index.h"
 #include "apiserver/oidc_verifier.h"
 #include "apiserver/output.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_audit.h"
-#include "apiserver/request_gate.h"
 #include "apiserver/request_info.h"
 #include "apiserver/server_metrics.h"
+#include "apiserver/stream_gate.h"
 #include "apiserver/token_keys.h"
 #include "apiserver/token_request.h"
 #include "apiserver/token_verifier.h"
@@ -42,7 +44,9 @@ struct ApiServerOptions {
   std::optional<User> plain_user = {};
   /// Where logs, exec and the like of pods are answered; empty: nowhere.
   std::optional<net::Address> node_socket = {};
-  RequestLimits limits = {};
+  StreamLimits streams = {};
+  /// Requests in flight, of all priority levels together, in seats.
+  std::size_t seats = 200;
   /// Whose tokens ServiceAccounts have; nothing: they have none.
   std::optional<TokenAuthority> tokens = {};
   /// Whose ID tokens are good; nothing: nobody's.
@@ -59,6 +63,7 @@ struct Call {
   SteadyTime began;
   RequestInfo info = {};
   User user = {};
+  User caller = {};  // who was authenticated, if that is another
   const api::Kind* kind = nullptr;
   OutputOptions output = {};
   std::vector<std::string> warnings = {};
@@ -66,6 +71,8 @@ struct Call {
   std::string audit_id = {};  // empty: nothing is audited here
   /// Nothing when this request is not audited.
   std::optional<RequestAudit> audit = {};
+  /// Nothing for requests that have no flow: those to a node, and of callers that are not known.
+  std::optional<FlowTicket> ticket = {};
 
   [[nodiscard]] std::string query(std::string_view name) const {
     return exchange.request().query(name).value_or("");
@@ -99,12 +106,17 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_token(Call& call);
   /// Everything that is stored, for a backup.
   Task<Result<>> serve_state_dump(Call& call);
+  /// What the flows of requests do; false for other paths.
+  Task<Result<bool>> serve_flow_dump(Call& call);
   /// What verifiers of tokens ask for; false for other paths.
   Task<Result<bool>> serve_issuer(Call& call);
 
-  /// Authenticates, impersonates and authorises: fills `call.user`. Returns the place in the gate,
-  /// which is that of who was authenticated.
-  Result<std::optional<RequestGate::Pass>> admit(Call& call);
+  /// Authenticates, impersonates, waits for the request's seats and authorises: fills `call.user`
+  /// and `call.ticket`.
+  Task<Result<>> admit(Call& call);
+  /// Who asks. Fills `call.user`.
+  Result<> receive(Call& call);
+  Task<Result<>> take_seats(Call& call);
   Result<User> identify(const Call& call);
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);
@@ -119,6 +131,9 @@ class ApiServer final : public http::Handler {
                       std::string body,
                       std::string_view type = "application/json");
   Task<Result<>> send_written(Call& call, const Written& written);
+  Task<Result<>> send_list(Call& call, const ObjectList& list);
+  /// What every answer says of its request: how it is called in the audit log, and its flow.
+  static void describe(const Call& call, http::Headers& headers);
   [[nodiscard]] std::string version_document() const;
   [[nodiscard]] std::vector<HealthCheck> health_checks() const;
 
@@ -136,7 +151,8 @@ class ApiServer final : public http::Handler {
   std::optional<OidcVerifier> oidc_;
   TokenAuthenticator* tokens_ = nullptr;  // null: no bearer token is good
   std::optional<TokenIssuer> issuer_;
-  RequestGate gate_;
+  RequestDispatcher dispatcher_;
+  StreamGate streams_;
   TaskGroup tasks_;
 };
 

@@ -13,6 +13,10 @@ namespace insula::apiserver {
 
 namespace {
 
+constexpr std::size_t kPieceBytes = std::size_t{128} << 10;
+/// Objects of a piece of which something is made: rows, metadata.
+constexpr std::size_t kMadeItems = 50;
+
 std::string partial_metadata(const api::Kind& kind,
                              const store::EntryPtr& entry,
                              const OutputOptions& options) {
@@ -80,25 +84,13 @@ void append_list_metadata(const ObjectList& list, std::string& out) {
   out += '}';
 }
 
-std::string table(const api::Kind& kind, const ObjectList& list, const OutputOptions& options) {
-  std::string out = fmt::format(R"({{"kind":"Table","apiVersion":"{}",)", options.meta_version);
-  append_list_metadata(list, out);
-  out += R"(,"columnDefinitions":)" + column_definitions(kind) + R"(,"rows":[)";
-  bool first = true;
-  for (const store::EntryPtr& entry : list.entries) {
-    if (!std::exchange(first, false)) out += ',';
-    append_row(kind, entry, options, out);
-  }
-  return out + "]}";
-}
-
 std::string one_row_table(const api::Kind& kind,
                           const store::EntryPtr& entry,
                           const OutputOptions& options) {
   ObjectList list;
   list.revision = entry->revision;
   list.entries.push_back(entry);
-  return table(kind, list, options);
+  return ListOutput(kind, list, options).next();
 }
 
 std::string_view event_name(ObjectEvent::Type type) {
@@ -135,28 +127,64 @@ std::string object_output(const api::Kind& kind,
   return {};
 }
 
+std::string ListOutput::head() const {
+  std::string out;
+  switch (options_.form) {
+    case OutputForm::kObject:
+      out = fmt::format(R"({{"kind":"{}","apiVersion":"{}",)", api::list_kind_of(kind_),
+                        kind_.api_version());
+      break;
+    case OutputForm::kTable:
+      out = fmt::format(R"({{"kind":"Table","apiVersion":"{}",)", options_.meta_version);
+      break;
+    case OutputForm::kMetadata:
+      out = fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)",
+                        options_.meta_version);
+      break;
+  }
+  append_list_metadata(list_, out);
+  if (options_.form == OutputForm::kTable)
+    return out + R"(,"columnDefinitions":)" + column_definitions(kind_) + R"(,"rows":[)";
+  return out + R"(,"items":[)";
+}
+
+void ListOutput::append_item(const store::EntryPtr& entry, std::string& out) const {
+  switch (options_.form) {
+    case OutputForm::kObject:
+      out += entry->value;
+      break;
+    case OutputForm::kTable:
+      append_row(kind_, entry, options_, out);
+      break;
+    case OutputForm::kMetadata:
+      out += partial_metadata(kind_, entry, options_);
+      break;
+  }
+}
+
+std::string ListOutput::next() {
+  if (has_ended_) return {};
+  std::string out;
+  if (!std::exchange(has_begun_, true)) out = head();
+  // What is not sent as it is stored costs more than its bytes.
+  const std::size_t items_max = options_.form == OutputForm::kObject ? SIZE_MAX : kMadeItems;
+  for (std::size_t items = 0;
+       position_ < list_.entries.size() && items < items_max && out.size() < kPieceBytes; ++items) {
+    if (position_ > 0) out += ',';
+    append_item(list_.entries[position_++], out);
+  }
+  if (position_ < list_.entries.size()) return out;
+  has_ended_ = true;
+  return out + (options_.form == OutputForm::kTable ? "]}" : "]}\n");
+}
+
 std::string list_output(const api::Kind& kind,
                         const ObjectList& list,
                         const OutputOptions& options) {
-  if (options.form == OutputForm::kTable) return table(kind, list, options);
-  const bool whole = options.form == OutputForm::kObject;
-  std::size_t bytes = 256;
-  for (const store::EntryPtr& entry : list.entries)
-    bytes += entry->value.size() + 1;
-  std::string out;
-  out.reserve(bytes);
-  out += whole ? fmt::format(R"({{"kind":"{}","apiVersion":"{}",)", api::list_kind_of(kind),
-                             kind.api_version())
-               : fmt::format(R"({{"kind":"PartialObjectMetadataList","apiVersion":"{}",)",
-                             options.meta_version);
-  append_list_metadata(list, out);
-  out += R"(,"items":[)";
-  bool first = true;
-  for (const store::EntryPtr& entry : list.entries) {
-    if (!std::exchange(first, false)) out += ',';
-    out += whole ? entry->value : partial_metadata(kind, entry, options);
-  }
-  out += "]}\n";
+  ListOutput output(kind, list, options);
+  std::string out = output.next();
+  for (std::string piece = output.next(); !piece.empty(); piece = output.next())
+    out += piece;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,7 +26,30 @@ struct OutputOptions {
                                         const store::EntryPtr& entry,
                                         const OutputOptions& options);
 
-/// A `...List`, a Table or a PartialObjectMetadataList.
+/// A `...List`, a Table or a PartialObjectMetadataList, in pieces that are quickly made.
+///
+/// Lifetime: kind, list and options outlive it.
+class ListOutput {
+ public:
+  ListOutput(const api::Kind& kind, const ObjectList& list, const OutputOptions& options)
+      : kind_(kind), list_(list), options_(options) {}
+
+  /// The next piece; empty: that was all.
+  [[nodiscard]] std::string next();
+
+ private:
+  [[nodiscard]] std::string head() const;
+  void append_item(const store::EntryPtr& entry, std::string& out) const;
+
+  const api::Kind& kind_;
+  const ObjectList& list_;
+  const OutputOptions& options_;
+  std::size_t position_ = 0;
+  bool has_begun_ = false;
+  bool has_ended_ = false;
+};
+
+/// All of it.
 [[nodiscard]] std::string list_output(const api::Kind& kind,
                                       const ObjectList& list,
                                       const OutputOptions& options);

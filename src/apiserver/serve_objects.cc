@@ -169,6 +169,30 @@ Task<Result<>> ApiServer::send_written(Call& call, const Written& written) {
                           object_output(answer_kind(call), written.entry, call.output));
 }
 
+Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
+  ListOutput output(*call.kind, list, call.output);
+  std::string piece = output.next();
+  std::string next = output.next();
+  if (next.empty()) co_return co_await send(call, 200, std::move(piece));
+  if (call.audit && call.audit->wants_response()) {
+    for (; !next.empty(); next = output.next()) {
+      piece += next;
+      co_await call.ticket->give_way();
+    }
+    co_return co_await send(call, 200, std::move(piece));
+  }
+  http::Headers headers{{"Content-Type", "application/json"},
+                        {"Cache-Control", "no-cache, private"}};
+  describe(call, headers);
+  call.status = 200;
+  INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
+  for (; !piece.empty(); piece = std::exchange(next, output.next())) {
+    INSULA_CO_TRY_VOID(co_await call.exchange.write(piece));
+    co_await call.ticket->give_way();
+  }
+  co_return co_await call.exchange.finish();
+}
+
 Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
@@ -180,7 +204,7 @@ Task<Result<>> ApiServer::serve_read(Call& call) {
                                                   inconsistent_continue(query.continue_token)));
     }
     INSULA_CO_TRY(const ObjectList list, found);
-    co_return co_await send(call, 200, list_output(*call.kind, list, call.output));
+    co_return co_await send_list(call, list);
   }
   INSULA_CO_TRY(store::EntryPtr entry, registry_.get(target));
   co_return co_await send(call, 200, object_output(answer_kind(call), entry, call.output));
@@ -293,7 +317,7 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
                                     std::move(target), std::move(query),
                                     std::move(select.selectors), std::move(context)));
     list.revision = registry_.store().revision();
-    co_return co_await send(call, 200, list_output(*call.kind, list, call.output));
+    co_return co_await send_list(call, list);
   }
   if (!call.info.subresource.empty())
     co_return fail(ErrorCode::kMethodNotAllowed,

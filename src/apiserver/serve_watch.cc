@@ -25,7 +25,7 @@ constexpr std::chrono::seconds kWatchTimeoutMin{1800};
 constexpr std::chrono::seconds kWatchTimeoutMax{24 * 3600};
 /// What is written of a watch at a time, and how long the client may take to read it. The server's
 /// write timeout asks for some progress only; a client that drips would hold its piece for ever.
-constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr std::size_t kPieceBytes = std::size_t{128} << 10;
 constexpr std::chrono::seconds kPieceTimeout{60};
 
 /// What the query of a watch asks for.
@@ -155,6 +155,7 @@ Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan
     if (text.size() < kPieceBytes) continue;
     INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
     text.clear();
+    co_await call.ticket->give_way();
   }
   if (plan.initial_events_end)
     text += bookmark_output(*call.kind, list.revision, true, call.output);
@@ -194,6 +195,7 @@ Task<Result<>> stream_changes(Call& call,
 }  // namespace
 
 Task<Result<>> ApiServer::serve_watch(Call& call) {
+  INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
   INSULA_CO_TRY(
       WatchPlan plan,
       plan_watch(call, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
@@ -216,12 +218,15 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY(ObjectWatch watch, registry_.watch(target, std::move(selectors), plan.since));
   http::Headers headers{{"Content-Type", "application/json"},
                         {"Cache-Control", "no-cache, private"}};
-  if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+  describe(call, headers);
   INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));
   call.status = 200;
   if (call.audit) call.audit->started(call.status);
   const Counted counted(metrics_.long_running);
+  const WatchCounts::Entry entry(dispatcher_.watches(), *call.kind, target.name_space);
   Result<> outcome = co_await stream_initial(call, std::move(list), plan);
+  // Seats are for beginning; changes come at the pace of those who write.
+  call.ticket->release();
   if (outcome) outcome = co_await stream_changes(call, watch, definition, plan);
   if (!outcome) co_return outcome;
   co_return co_await call.exchange.finish();

@@ -11,6 +11,7 @@
 #include "apiserver/api_server.h"
 #include "apiserver/audit_log.h"
 #include "apiserver/bootstrap_policy.h"
+#include "apiserver/flowcontrol/flow_objects.h"
 #include "apiserver/registry.h"
 #include "apiserver/token_keys.h"
 #include "apiserver/token_request.h"
@@ -142,10 +143,12 @@ class ControlPlane {
     server_ = std::make_unique<http::Server>(
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
     INSULA_CO_TRY_VOID(co_await apiserver::reconcile_policy(*registry_));
+    INSULA_CO_TRY_VOID(co_await apiserver::reconcile_flow_objects(*registry_));
     INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
     INSULA_CO_TRY(const http::Origin origin, http::Origin::parse(options_.api_url));
     INSULA_CO_TRY_VOID(co_await ensure_api_service(*client_, origin.address));
     tasks_.spawn(keep_api_service(origin.address));
+    tasks_.spawn(apiserver::keep_flow_objects(*registry_, log_));
     loops_->start();
     server_->serve(std::make_unique<net::Listener>(loop_, options_.listen_fd));
     co_return Result<>{};

@@ -61,5 +61,7 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& validating_webhook_configuration_strategy();
 [[nodiscard]] const KindStrategy& validating_admission_policy_strategy();
 [[nodiscard]] const KindStrategy& validating_admission_policy_binding_strategy();
+[[nodiscard]] const KindStrategy& flow_schema_strategy();
+[[nodiscard]] const KindStrategy& priority_level_configuration_strategy();
 
 }  // namespace insula::api

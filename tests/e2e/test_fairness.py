@@ -1,0 +1,213 @@
+"""API priority and fairness: one client's flood, and everybody else."""
+
+import http.client
+import json
+import ssl
+import threading
+import time
+import unittest
+import urllib.parse
+
+from platform_under_test import Platform, eventually
+
+GROUP = "/apis/flowcontrol.apiserver.k8s.io/v1"
+NAMESPACE = "flooded"
+CONNECTIONS = 40
+# Of the small client beside the flood; on a machine that others use, too.
+P99_SECONDS = 1.0
+
+
+class Client:
+    """A caller with a bearer token, over one connection."""
+
+    def __init__(self, platform, token):
+        self.context = ssl.create_default_context(cafile=platform.authority)
+        parts = urllib.parse.urlsplit(platform.status["apiServer"])
+        self.token = token
+        self.connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=self.context, timeout=60)
+
+    def request(self, method, path, body=None):
+        data = None if body is None else json.dumps(body)
+        self.connection.request(method, path, data,
+                                {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"})
+        answer = self.connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+
+
+def config_map(name):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"v": "x" * 1000}}
+
+
+class Flood:
+    """Lists and creates from many connections, each as fast as it gets answers."""
+
+    def __init__(self, platform, token):
+        self.stopped = threading.Event()
+        self.served = [0] * CONNECTIONS
+        self.refused = []
+        self.broken = []
+        self.threads = [threading.Thread(target=self.run, args=(platform, token, i)) for i in range(CONNECTIONS)]
+
+    def run(self, platform, token, index):
+        client = Client(platform, token)
+        number = 0
+        while not self.stopped.is_set():
+            path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+            if index % 2 == 0:
+                status, headers, body = client.request("GET", path)
+            else:
+                status, headers, body = client.request("POST", path, config_map(f"f-{index}-{number}"))
+                number += 1
+            if status == 429:
+                self.refused.append((headers, body))
+            elif status >= 300:
+                self.broken.append((status, body))
+            else:
+                self.served[index] += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        eventually(lambda: all(self.served) or self.refused, message="a flood that runs")
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+class Fairness(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.platform = Platform("--runtime=process").start()
+        cls.addClassCleanup(cls.platform.stop)
+        kubectl = cls.platform.kubectl
+        kubectl("create", "namespace", NAMESPACE)
+        for name in ("flood", "small"):
+            kubectl("create", "serviceaccount", name, "-n", NAMESPACE)
+            kubectl("create", "rolebinding", name, "--clusterrole=edit", f"--serviceaccount={NAMESPACE}:{name}",
+                    "-n", NAMESPACE)
+        cls.tokens = {name: kubectl("create", "token", name, "-n", NAMESPACE, "--duration=1h").stdout.strip()
+                      for name in ("flood", "small")}
+        admin = cls.platform.api()
+        for number in range(500):
+            admin.request("POST", f"/api/v1/namespaces/{NAMESPACE}/configmaps", config_map(f"o-{number}"))
+        admin.close()
+
+    def metric(self, name, **labels):
+        text = self.platform.kubectl("get", "--raw", "/metrics").stdout
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines()
+                   if line.split("{")[0] == name and all(label in line for label in wanted))
+
+    def level(self, name, shares, response):
+        self.platform.kubectl("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration",
+            "metadata": {"name": name},
+            "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": shares, "borrowingLimitPercent": 0,
+                                                    "limitResponse": response}}}))
+
+    def schema(self, name, level, account):
+        self.platform.kubectl("apply", "-f", "-", input=json.dumps({
+            "apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": name},
+            "spec": {"matchingPrecedence": 500, "priorityLevelConfiguration": {"name": level},
+                     "rules": [{"subjects": [{"kind": "ServiceAccount",
+                                              "serviceAccount": {"namespace": NAMESPACE, "name": account}}],
+                                "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"],
+                                                   "clusterScope": True, "namespaces": ["*"]}]}]}}))
+
+    def test_a_flood_leaves_others_and_the_controllers_their_part(self):
+        small = Client(self.platform, self.tokens["small"])
+        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+        with Flood(self.platform, self.tokens["flood"]) as flood:
+            took = []
+            for number in range(150):
+                began = time.monotonic()
+                status, _, body = small.request("GET", f"{path}/o-{number}")
+                self.assertEqual(status, 200, body)
+                status, _, body = small.request("POST", path, config_map(f"s-{number}"))
+                self.assertEqual(status, 201, body)
+                took.append((time.monotonic() - began) / 2)
+            took.sort()
+            self.assertLess(took[int(len(took) * 0.99)], P99_SECONDS, took[-5:])
+            # Controllers: a namespace gets its account, and goes again.
+            self.platform.kubectl("create", "namespace", "beside")
+            eventually(lambda: self.platform.kubectl("get", "serviceaccount", "default", "-n", "beside",
+                                                     check=False).returncode == 0, message="an account beside the flood")
+            self.platform.kubectl("delete", "namespace", "beside", "--timeout=60s")
+            self.assertEqual(self.platform.kubectl("get", "--raw", "/readyz").stdout, "ok")
+            self.assertTrue(self.platform.read_status()["ready"])
+        self.assertEqual(flood.broken, [])
+        self.assertGreater(min(flood.served), 0)
+        self.assertGreater(self.metric("apiserver_flowcontrol_dispatched_requests_total", priority_level="workload-low",
+                                       flow_schema="service-accounts"), 300)
+        node = self.platform.get("nodes")["items"][0]
+        ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+        self.assertEqual(ready["status"], "True")
+
+    def test_refusals_say_when_to_try_again_and_kubectl_does(self):
+        self.level("narrow", 1, {"type": "Reject"})
+        self.addCleanup(self.platform.kubectl, "delete", "prioritylevelconfiguration", "narrow")
+        self.schema("narrow", "narrow", "flood")
+        self.addCleanup(self.platform.kubectl, "delete", "flowschema", "narrow")
+        with Flood(self.platform, self.tokens["flood"]) as flood:
+            eventually(lambda: len(flood.refused) > 20, message="refusals")
+            seen = self.platform.kubectl("get", "configmap", "o-1", "-n", NAMESPACE, "--request-timeout=120s",
+                                         f"--token={self.tokens['flood']}", "-o", "name",
+                                         f"--server={self.platform.status['apiServer']}",
+                                         f"--certificate-authority={self.platform.authority}",
+                                         "--kubeconfig=/dev/null", "-v=6", check=False)
+        headers, body = flood.refused[-1]
+        self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+        self.assertIn("too many requests, please try again later", json.loads(body)["message"].lower())
+        level = self.platform.get("prioritylevelconfiguration", "narrow")
+        schema = self.platform.get("flowschema", "narrow")
+        self.assertEqual(headers["X-Kubernetes-PF-PriorityLevel-UID"], level["metadata"]["uid"])
+        self.assertEqual(headers["X-Kubernetes-PF-FlowSchema-UID"], schema["metadata"]["uid"])
+        self.assertGreater(self.metric("apiserver_flowcontrol_rejected_requests_total", priority_level="narrow",
+                                       reason="concurrency-limit"), 20)
+        # It was refused at least once, or was lucky; either way it came through in the end.
+        self.assertEqual(seen.returncode, 0, seen.stderr)
+
+    def test_objects_of_the_start_are_made_again(self):
+        uids = {}
+        for kind, name in (("flowschema", "catch-all"), ("flowschema", "service-accounts"),
+                           ("prioritylevelconfiguration", "exempt"), ("prioritylevelconfiguration", "workload-high")):
+            uids[kind, name] = self.platform.get(kind, name)["metadata"]["uid"]
+            self.platform.kubectl("delete", kind, name)
+        for (kind, name), uid in uids.items():
+            made = eventually(lambda: self.platform.kubectl("get", kind, name, "-o", "jsonpath={.metadata.uid}",
+                                                            check=False).stdout, message=f"{kind} {name}")
+            self.assertNotEqual(made, uid)
+
+    def test_kubectl_shows_and_changes_them(self):
+        for kind in ("flowschemas", "prioritylevelconfigurations"):
+            rows = self.platform.kubectl("get", kind).stdout.splitlines()
+            self.assertGreater(len(rows), 8)
+        self.assertEqual(self.platform.kubectl("get", "flowschemas").stdout.split("\n")[0].split(),
+                         ["NAME", "PRIORITYLEVEL", "MATCHINGPRECEDENCE", "DISTINGUISHERMETHOD", "AGE", "MISSINGPL"])
+        self.schema("lost", "nowhere", "small")
+        self.addCleanup(self.platform.kubectl, "delete", "flowschema", "lost")
+
+        def missing():
+            row = self.platform.kubectl("get", "flowschema", "lost", "--no-headers").stdout.split()
+            return row[-1] == "True"
+        eventually(missing, message="a condition that says that the level is missing")
+        self.level("nowhere", 1, {"type": "Queue", "queuing": {"queues": 4, "handSize": 2, "queueLengthLimit": 5}})
+        self.addCleanup(self.platform.kubectl, "delete", "prioritylevelconfiguration", "nowhere")
+        eventually(lambda: not missing(), message="a condition that says that it is there")
+        dump = self.platform.kubectl("get", "--raw", "/debug/api_priority_and_fairness/dump_priority_levels").stdout
+        self.assertIn("nowhere,", dump)
+        queues = self.platform.kubectl("get", "--raw", "/debug/api_priority_and_fairness/dump_queues").stdout
+        self.assertEqual(sum(line.startswith("nowhere,") for line in queues.splitlines()), 4)
+        requests = self.platform.kubectl("get", "--raw", "/debug/api_priority_and_fairness/dump_requests?"
+                                         "includeRequestDetails=1").stdout
+        self.assertIn("insula-admin", requests)
+        refused = self.platform.kubectl("patch", "flowschema", "catch-all", "--type=merge",
+                                        "-p", '{"spec":{"matchingPrecedence":9999}}', check=False)
+        self.assertIn("spec of 'catch-all' must equal the fixed value", refused.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
