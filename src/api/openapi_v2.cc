@@ -1,7 +1,13 @@
 #include "api/openapi_v2.h"
 
+#include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "api/custom/custom_kind.h"
 #include "api/openapi.h"
 #include "base/check.h"
 #include "base/version.h"
@@ -17,29 +23,27 @@ using json::Value;
 constexpr std::string_view kSchemas = "#/components/schemas/";
 constexpr std::string_view kDefinitions = "#/definitions/";
 
-Value definition(const Value& schema);
-
 Value reference(const Value& name) {
   return std::string(kDefinitions).append(name.text().substr(kSchemas.size()));
 }
 
-Value definitions_of(const Value& schemas) {
+/// The schemas of a map by what makes one of v2 of each.
+template <typename Make>
+Value schemas_of(const Value& schemas, Make make) {
   Object out;
   for (const auto& [name, schema] : *schemas.as_object())
-    out.set(name, definition(schema));
+    out.set(name, make(schema));
   return out;
 }
 
-/// What v2 says of a schema's alternatives or conditions, as far as it has a word for them.
+/// What v2 says of a schema's alternatives, as far as it has a word for them.
 void set_combined(const Value& schema,
                   std::string_view key,
                   const Value& alternatives,
                   Value& out) {
-  if (alternatives.as_array()->empty()) return;
   const Value& first = (*alternatives.as_array())[0];
   if (key == "allOf") {
-    // Of a custom kind it is a condition.
-    if (first.find("$ref") != nullptr) out["$ref"] = reference(first["$ref"]);
+    out["$ref"] = reference(first["$ref"]);
   } else if (schema.find("type") == nullptr && first.find("type") != nullptr) {
     out["type"] = "string";
   }
@@ -47,32 +51,100 @@ void set_combined(const Value& schema,
 
 bool is_kept_as_it_is(std::string_view key) {
   return key == "type" || key == "format" || key == "description" || key == "required" ||
-         (key.starts_with("x-kubernetes-") && key != "x-kubernetes-validations");
+         key.starts_with("x-kubernetes-");
 }
 
-/// A schema in the words of OpenAPI v2, which has neither alternatives nor defaults that kubectl
-/// would read: a reference stands beside its description, and what may be a number or a text is a
-/// text, in whose place clients take numbers.
+/// The schema of a built-in type in the words of OpenAPI v2, which has neither alternatives nor
+/// defaults that kubectl would read: a reference stands beside its description, and what may be a
+/// number or a text is a text, in whose place clients take numbers.
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the schema
 Value definition(const Value& schema) {
   Value out = Object();
-  // What may be null, or have members that no schema knows, clients of this version would refuse.
-  const bool nullable = schema["nullable"].as_bool() == true;
-  const bool open = nullable || schema["x-kubernetes-preserve-unknown-fields"].as_bool() == true;
   for (const auto& [key, value] : *schema.as_object()) {
-    if (open && (key == "properties" || key == "items" || key == "required")) continue;
-    if (nullable && key == "type") continue;
     if (key == "$ref") {
       out["$ref"] = reference(value);
     } else if (key == "allOf" || key == "oneOf") {
       set_combined(schema, key, value, out);
     } else if (key == "properties") {
-      out[key] = definitions_of(value);
+      out[key] = schemas_of(value, definition);
     } else if (key == "items" || key == "additionalProperties") {
-      out[key] = value.as_object() == nullptr ? value : definition(value);
+      out[key] = definition(value);
     } else if (is_kept_as_it_is(key)) {
       out[key] = value;
     }
+  }
+  return out;
+}
+
+bool is_open(const Value& schema) {
+  return schema["x-kubernetes-preserve-unknown-fields"].as_bool() == true;
+}
+
+bool is_nullable(const Value& schema) {
+  return schema["nullable"].as_bool() == true;
+}
+
+/// Those that have to be there and may not be null: what may be null has no type in v2, and clients
+/// would miss it where it is null.
+Array required_of(const Value& schema) {
+  Array out;
+  if (is_nullable(schema["additionalProperties"])) return out;
+  const bool has_properties = !is_open(schema) && !is_nullable(schema);
+  for (const Value& name : *schema["required"].as_array()) {
+    if (!has_properties || !is_nullable(schema["properties"][name.text()])) out.push_back(name);
+  }
+  return out;
+}
+
+/// What the schemas of custom kinds say in v3 and v2 has no word for.
+bool is_of_v3_alone(std::string_view key) {
+  return key == "allOf" || key == "anyOf" || key == "oneOf" || key == "not" || key == "nullable";
+}
+
+/// The schema within a custom kind's in the words of OpenAPI v2. Clients of this version refuse
+/// what they have no type for, so that nothing is said of what may be null or have members that no
+/// schema knows.
+/// Spec: Kubernetes, "Publish validation schema in OpenAPI".
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the schema, which has kSchemaDepthMax
+Value custom_definition(const Value& schema) {
+  Value out = Object();
+  const bool untyped = is_nullable(schema) || is_open(schema);
+  const std::string_view type = schema["type"].text();
+  const bool has_items = !untyped && schema["items"].is_object();
+  for (const auto& [key, value] : *schema.as_object()) {
+    if (is_of_v3_alone(key)) continue;
+    if (untyped && (key == "properties" || key == "items")) continue;
+    if (key == "type") {
+      const bool dropped = is_nullable(schema) || (type == "array" && !has_items) ||
+                           (type == "object" && is_open(schema));
+      if (!dropped) out[key] = value;
+    } else if (key == "properties") {
+      out[key] = schemas_of(value, custom_definition);
+    } else if (key == "items" || key == "additionalProperties") {
+      out[key] = value.is_object() ? custom_definition(value) : value;
+    } else if (key == "required") {
+      if (Array names = required_of(schema); !names.empty()) out[key] = std::move(names);
+    } else {
+      out[key] = value;
+    }
+  }
+  return out;
+}
+
+/// The schema of a custom kind itself, with the members that all objects have.
+Value custom_kind_definition(const Value& schema) {
+  constexpr const char* kKinds = "x-kubernetes-group-version-kind";
+  if (is_open(schema)) return Object{{"type", "object"}, {kKinds, schema[kKinds]}};
+  Value out = custom_definition(schema);
+  out["properties"]["metadata"] = definition(schema["properties"]["metadata"]);
+  return out;
+}
+
+std::set<std::string> names_of_custom_kinds(KindList served) {
+  std::set<std::string> out;
+  for (const Kind* kind : served) {
+    if (custom_kind(*kind) != nullptr)
+      out.insert(fmt::format("{}.{}", kind->type.package, kind->type.name));
   }
   return out;
 }
@@ -109,6 +181,7 @@ Value patch_item(const Value& patch) {
 Value openapi_v2(KindList served) {
   Object paths;
   Object definitions;
+  const std::set<std::string> custom = names_of_custom_kinds(served);
   const Value index = json::parse(openapi_index(served)).value();
   for (const auto& entry : *index["paths"].as_object()) {
     const auto text = openapi_document(entry.key, served);
@@ -118,7 +191,9 @@ Value openapi_v2(KindList served) {
       if (const Value* patch = item.find("patch")) paths.set(path, patch_item(*patch));
     }
     for (const auto& [name, schema] : *document["components"]["schemas"].as_object()) {
-      if (!definitions.contains(name)) definitions.set(name, definition(schema));
+      if (definitions.contains(name)) continue;
+      definitions.set(name,
+                      custom.contains(name) ? custom_kind_definition(schema) : definition(schema));
     }
   }
   paths.sort();

@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "api/openapi_v2.h"
 #include "api/protobuf_wire.h"
 #include "json/write.h"
@@ -36,14 +38,28 @@ constexpr std::uint32_t kPathItemPatch = 8;
 
 namespace schema {
 constexpr std::uint32_t kRef = 1;
-constexpr std::uint32_t kFormat = 2;
-constexpr std::uint32_t kDescription = 4;
+constexpr std::uint32_t kDefault = 5;
 constexpr std::uint32_t kRequired = 19;
+constexpr std::uint32_t kEnum = 20;
 constexpr std::uint32_t kAdditionalPropertiesItem = 21;
 constexpr std::uint32_t kType = 22;
 constexpr std::uint32_t kItems = 23;
 constexpr std::uint32_t kProperties = 25;
 constexpr std::uint32_t kVendorExtension = 31;
+
+/// A field of the message whose value is one of JSON's plain ones, by its name there.
+struct Plain {
+  std::string_view name;
+  std::uint32_t number;
+};
+
+constexpr Plain kTexts[] = {
+    {"$ref", kRef}, {"format", 2}, {"title", 3}, {"description", 4}, {"pattern", 13}};
+constexpr Plain kDoubles[] = {{"multipleOf", 6}, {"maximum", 7}, {"minimum", 9}};
+constexpr Plain kTruths[] = {
+    {"exclusiveMaximum", 8}, {"exclusiveMinimum", 10}, {"uniqueItems", 16}};
+constexpr Plain kCounts[] = {{"maxLength", 11}, {"minLength", 12},     {"maxItems", 14},
+                             {"minItems", 15},  {"maxProperties", 17}, {"minProperties", 18}};
 }  // namespace schema
 
 /// A schema within AdditionalPropertiesItem and ItemsItem, a value of TypeItem.
@@ -89,14 +105,46 @@ void append_texts(std::string& out, std::uint32_t field, const Value& texts) {
     append_bytes_field(out, field, text.text());
 }
 
-/// Members that begin with `x-`, whose values travel as YAML; JSON is YAML.
+/// A value of any form travels as YAML; JSON is YAML.
+void append_any(std::string& out, std::uint32_t field, const Value& value) {
+  const MessageField any(out, field);
+  append_bytes_field(out, kAnyYaml, json::write(value));
+}
+
+/// Members that begin with `x-`.
 void append_extensions(std::string& out, std::uint32_t field, const Value& from) {
   for (const auto& [key, value] : *from.as_object()) {
     if (!key.starts_with("x-")) continue;
     const MessageField extension(out, field);
     append_bytes_field(out, named::kName, key);
-    const MessageField any(out, named::kValue);
-    append_bytes_field(out, kAnyYaml, json::write(value));
+    append_any(out, named::kValue, value);
+  }
+}
+
+double number_of(const Value& value) {
+  if (const auto number = value.as_double()) return *number;
+  return static_cast<double>(value.as_int64().value_or(0));
+}
+
+/// What bounds a value, and what it is unless it is given.
+void append_bounds(std::string& out, const Value& from) {
+  for (const schema::Plain& field : schema::kDoubles) {
+    if (const Value* value = from.find(field.name)) {
+      wire::append_fixed64_field(out, field.number,
+                                 std::bit_cast<std::uint64_t>(number_of(*value)));
+    }
+  }
+  for (const schema::Plain& field : schema::kTruths) {
+    if (from[field.name].as_bool() == true) wire::append_varint_field(out, field.number, 1);
+  }
+  for (const schema::Plain& field : schema::kCounts) {
+    if (const auto count = from[field.name].as_int64())
+      wire::append_varint_field(out, field.number, static_cast<std::uint64_t>(*count));
+  }
+  if (const Value* value = from.find("default")) append_any(out, schema::kDefault, *value);
+  if (const json::Array* values = from["enum"].as_array()) {
+    for (const Value& value : *values)
+      append_any(out, schema::kEnum, value);
   }
 }
 
@@ -114,9 +162,9 @@ void append_named_schemas(std::string& out, const Value& schemas) {
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the schema
 void append_schema(std::string& out, const Value& from) {
-  append_text(out, schema::kRef, from["$ref"]);
-  append_text(out, schema::kFormat, from["format"]);
-  append_text(out, schema::kDescription, from["description"]);
+  for (const schema::Plain& field : schema::kTexts)
+    append_text(out, field.number, from[field.name]);
+  append_bounds(out, from);
   append_texts(out, schema::kRequired, from["required"]);
   if (const Value* values = from.find("additionalProperties")) {
     const MessageField item(out, schema::kAdditionalPropertiesItem);

@@ -1,6 +1,8 @@
 #include "api/openapi_v2.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -8,12 +10,15 @@
 
 #include <gtest/gtest.h>
 
+#include "api/custom/custom_kinds.h"
 #include "api/protobuf_wire.h"
+#include "api/test_objects.h"
 #include "json/write.h"
 
 namespace insula::api {
 namespace {
 
+using json::Object;
 using json::Value;
 
 void collect_refs(const Value& value, std::vector<std::string>& refs) {
@@ -65,6 +70,36 @@ std::string entry(std::string_view message, std::uint32_t list, std::string_view
   return only(found->second, 2);
 }
 
+/// What the document of a custom kind with this schema, in flow style, says of it.
+Value custom_definition(const std::string& schema) {
+  auto definition = read_object(
+                        R"(
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: )" +
+                        schema + R"(}}]
+status:
+  acceptedNames: {plural: widgets, kind: Widget, listKind: WidgetList}
+  conditions: [{type: Established, status: 'True', reason: x, message: x}])")
+                        .as<CustomResourceDefinition>();
+  CustomKinds kinds;
+  kinds.put(definition);
+  const Kind* const widget = kinds.served().back();
+  const Value document = openapi_v2({&widget, 1});
+  return document["definitions"]["com.example.v1.Widget"];
+}
+
+/// What it says of the property `p` with this schema, as JSON.
+std::string custom_property(const std::string& schema) {
+  const Value widget = custom_definition("{type: object, properties: {p: " + schema + "}}");
+  return json::write(widget["properties"]["p"]);
+}
+
 TEST(OpenApiV2, EveryReferenceHasItsDefinition) {
   const Value document = openapi_v2();
   EXPECT_EQ(document["swagger"].text(), "2.0");
@@ -110,6 +145,52 @@ TEST(OpenApiV2, PatchesTellThatDryRunsAreKnown) {
   }));
 }
 
+TEST(OpenApiV2, CustomKindsKeepTheirBoundsAndLoseTheirAlternatives) {
+  EXPECT_EQ(custom_property("{type: string, enum: [a, b], pattern: a|b, default: a, minLength: 1}"),
+            R"({"type":"string","enum":["a","b"],"pattern":"a|b","default":"a","minLength":1})");
+  EXPECT_EQ(custom_property("{type: integer, format: int32, minimum: 1, exclusiveMinimum: true, "
+                            "not: {enum: [3]}, anyOf: [{maximum: 5}, {minimum: 7}]}"),
+            R"({"type":"integer","format":"int32","minimum":1,"exclusiveMinimum":true})");
+  EXPECT_EQ(custom_property("{x-kubernetes-int-or-string: true, "
+                            "anyOf: [{type: integer}, {type: string}]}"),
+            R"({"x-kubernetes-int-or-string":true})");
+  EXPECT_EQ(custom_property("{type: array, maxItems: 2, items: {type: object, required: [n], "
+                            "properties: {n: {type: string}}}}"),
+            R"({"type":"array","maxItems":2,"items":{"type":"object","required":["n"],)"
+            R"("properties":{"n":{"type":"string"}}}})");
+}
+
+TEST(OpenApiV2, CustomKindsSayNothingOfWhatClientsWouldRefuse) {
+  EXPECT_EQ(custom_property("{type: object, description: d, "
+                            "x-kubernetes-preserve-unknown-fields: true, "
+                            "properties: {a: {type: string}}}"),
+            R"({"description":"d","x-kubernetes-preserve-unknown-fields":true})");
+  EXPECT_EQ(custom_property("{type: array, x-kubernetes-preserve-unknown-fields: true, "
+                            "items: {type: string}}"),
+            R"({"x-kubernetes-preserve-unknown-fields":true})");
+  EXPECT_EQ(custom_property("{type: string, nullable: true, maxLength: 3}"), R"({"maxLength":3})");
+  EXPECT_EQ(custom_property("{type: object, required: [a, b], properties: "
+                            "{a: {type: string, nullable: true}, b: {type: string}}}"),
+            R"({"type":"object","required":["b"],)"
+            R"("properties":{"a":{},"b":{"type":"string"}}})");
+}
+
+TEST(OpenApiV2, CustomKindsHaveTheMembersOfAllObjects) {
+  const Value widget =
+      custom_definition("{type: object, description: A widget., properties: {p: {type: string}}}");
+  EXPECT_EQ(widget["description"].text(), "A widget.");
+  EXPECT_EQ(widget["properties"]["metadata"]["$ref"].text(),
+            "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+  EXPECT_EQ(widget["properties"]["kind"]["type"].text(), "string");
+  constexpr const char* kKind = R"([{"group":"example.com","version":"v1","kind":"Widget"}])";
+  EXPECT_EQ(json::write(widget["x-kubernetes-group-version-kind"]), kKind);
+  // Of what may have any members nothing is known, not even that it has metadata.
+  EXPECT_EQ(json::write(custom_definition("{type: object, description: A widget., "
+                                          "x-kubernetes-preserve-unknown-fields: true, "
+                                          "properties: {p: {type: string}}}")),
+            std::string(R"({"type":"object","x-kubernetes-group-version-kind":)") + kKind + "}");
+}
+
 TEST(OpenApiV2, ProtobufSaysTheSame) {
   const std::string document = openapi_v2_protobuf(openapi_v2());
   EXPECT_EQ(only(document, 1), "2.0");
@@ -138,6 +219,30 @@ TEST(OpenApiV2, ProtobufSaysTheSame) {
   EXPECT_TRUE(std::any_of(begin, end, [](const auto& parameter) {
     return only(only(only(only(parameter.second, 1), 2), 3), 4) == "dryRun";
   }));
+}
+
+TEST(OpenApiV2, ProtobufHasTheBounds) {
+  const Value document =
+      Object{{"swagger", "2.0"},
+             {"paths", Object()},
+             {"definitions", Object{{"w", Object{{"type", "integer"},
+                                                 {"minimum", 1},
+                                                 {"exclusiveMinimum", true},
+                                                 {"maxLength", 7},
+                                                 {"pattern", "a|b"},
+                                                 {"default", Object{{"a", 1}}},
+                                                 {"enum", json::Array{1, "b"}}}}}}};
+  const std::string schema = entry(only(openapi_v2_protobuf(document), 9), 1, "w");
+  EXPECT_EQ(only(schema, 9), std::to_string(std::bit_cast<std::uint64_t>(1.0)));
+  EXPECT_EQ(only(schema, 10), "1");
+  EXPECT_EQ(only(schema, 11), "7");
+  EXPECT_EQ(only(schema, 13), "a|b");
+  EXPECT_EQ(only(only(schema, 5), 2), R"({"a":1})");
+  std::vector<std::string> values;
+  for (const auto& [number, content] : fields_of(schema)) {
+    if (number == 20) values.push_back(only(content, 2));
+  }
+  EXPECT_EQ(values, (std::vector<std::string>{"1", R"("b")"}));
 }
 
 }  // namespace

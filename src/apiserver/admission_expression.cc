@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/expression_functions.h"
 #include "cel/checker.h"
 #include "cel/type.h"
 
@@ -76,7 +77,7 @@ AdmissionExpression AdmissionCompiler::compile_any(const std::string& source,
   // The rules on required fields speak of those.
   if (source.find_first_not_of(" \t\r\n") == std::string::npos) return out;
   Result<cel::Program> program = cel::Program::compile(
-      source, {.functions = cel::standard_functions(), .variables = std::move(known)});
+      source, {.functions = api::expression_functions(), .variables = std::move(known)});
   if (program) {
     out.program = *std::move(program);
   } else {

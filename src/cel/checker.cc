@@ -19,7 +19,7 @@ constexpr std::size_t kIssuesMax = 100;
 
 /// The types that an expression can name.
 TypePtr named_type(std::string_view name) {
-  static const std::array<std::pair<std::string_view, TypePtr>, 12> named{{
+  static const std::array<std::pair<std::string_view, TypePtr>, 16> named{{
       {"bool", Type::boolean()},
       {"int", Type::integer()},
       {"uint", Type::uint()},
@@ -32,6 +32,10 @@ TypePtr named_type(std::string_view name) {
       {"type", Type::type()},
       {"google.protobuf.Timestamp", Type::opaque("google.protobuf.Timestamp")},
       {"google.protobuf.Duration", Type::opaque("google.protobuf.Duration")},
+      {"net.IP", Type::opaque("net.IP")},
+      {"net.CIDR", Type::opaque("net.CIDR")},
+      {"kubernetes.Quantity", Type::opaque("kubernetes.Quantity")},
+      {"kubernetes.Semver", Type::opaque("kubernetes.Semver")},
   }};
   const auto* found = std::ranges::find(named, name, [](const auto& entry) { return entry.first; });
   return found == named.end() ? nullptr : found->second;

@@ -233,6 +233,79 @@ TEST(Evaluation, EndsWithItsBudget) {
   }
 }
 
+TEST(Addresses, AreWhatKubernetesTakesThemFor) {
+  static constexpr std::string_view kTrue[] = {
+      "isIP('127.0.0.1') && isIP('::1') && isIP('2001:db8::1.2.3.4')",
+      "!isIP('127.0.0.256') && !isIP('127.0.0.01') && !isIP('1.2.3') && !isIP('') && !isIP(':::1')",
+      "!isIP('::ffff:1.2.3.4') && !isIP('fe80::1%eth0') && !isIP('10.0.0.0/8')",
+      "ip('::1') == ip('0:0:0:0:0:0:0:1') && ip('127.0.0.1') != ip('::1')",
+      "type(ip('::1')) == net.IP && string(ip('10.0.0.1')) == '10.0.0.1'",
+      // The canonical form is that of RFC 5952.
+      "string(ip('2001:DB8:0:0:1:0:0:1')) == '2001:db8::1:0:0:1'",
+      "string(ip('1:0:2:0:0:0:3:4')) == '1:0:2::3:4' && string(ip('0::')) == '::'",
+      "string(ip('1:2:3:4:5:6:7:0')) == '1:2:3:4:5:6:7:0' && string(ip('1::0:0')) == '1::'",
+      "string(ip('::1.2.3.4')) == '::102:304'",
+      "ip.isCanonical('2001:db8::abcd') && ip.isCanonical('127.0.0.1')",
+      "!ip.isCanonical('2001:DB8::ABCD') && !ip.isCanonical('2001:db8::0:0:0:abcd')",
+      "ip('127.0.0.1').family() == 4 && ip('::1').family() == 6",
+      "ip('0.0.0.0').isUnspecified() && ip('::').isUnspecified() && !ip('::1').isUnspecified()",
+      "ip('127.9.0.1').isLoopback() && ip('::1').isLoopback() && !ip('10.0.0.1').isLoopback()",
+      "ip('224.0.0.1').isLinkLocalMulticast() && !ip('224.0.1.1').isLinkLocalMulticast()",
+      "ip('ff02::1').isLinkLocalMulticast() && !ip('fd00::1').isLinkLocalMulticast()",
+      "ip('169.254.169.254').isLinkLocalUnicast() && ip('fe80::1').isLinkLocalUnicast()",
+      "!ip('192.168.0.1').isLinkLocalUnicast() && !ip('fd80::1').isLinkLocalUnicast()",
+      "ip('192.168.0.1').isGlobalUnicast() && ip('2001:db8::abcd').isGlobalUnicast()",
+      "!ip('255.255.255.255').isGlobalUnicast() && !ip('ff00::1').isGlobalUnicast() && "
+      "!ip('0.0.0.0').isGlobalUnicast()",
+      // Networks.
+      "isCIDR('192.168.0.0/16') && isCIDR('192.168.0.1/16') && isCIDR('::1/128') && isCIDR('::/0')",
+      "!isCIDR('192.168.0.0/33') && !isCIDR('::1/129') && !isCIDR('10.0.0.0') && !isCIDR('10/8')",
+      "!isCIDR('10.0.0.0/08') && !isCIDR('10.0.0.0/+8') && !isCIDR('10.0.0.0/')",
+      "!isCIDR('::ffff:1.2.3.4/24')",
+      "cidr('192.168.0.0/24').containsIP(ip('192.168.0.1')) && "
+      "!cidr('192.168.0.0/24').containsIP('192.168.1.1')",
+      "!cidr('0.0.0.0/0').containsIP('::1') && cidr('::/0').containsIP('::1')",
+      "cidr('192.168.0.0/16').containsCIDR(cidr('192.168.10.0/24')) && "
+      "!cidr('192.168.1.0/24').containsCIDR('192.168.2.0/24')",
+      "!cidr('192.168.1.0/24').containsCIDR('192.168.0.0/16')",
+      "cidr('192.168.0.1/24').ip() == ip('192.168.0.1') && cidr('::1/128').ip().family() == 6",
+      "cidr('192.168.0.1/24').masked() == cidr('192.168.0.0/24')",
+      "cidr('192.168.0.1/24') != cidr('192.168.0.1/24').masked()",
+      "string(cidr('10.255.0.0/9').masked()) == '10.128.0.0/9'",
+      "cidr('192.168.0.0/16').prefixLength() == 16 && type(cidr('::/0')) == net.CIDR",
+  };
+  for (const std::string_view source : kTrue) {
+    EXPECT_EQ(outcome(source), "true") << source;
+  }
+  EXPECT_TRUE(outcome("ip('x').family() == 4").starts_with("error: IP Address \"x\" parse error"));
+  EXPECT_TRUE(outcome("cidr('x').ip() == ip('::')").starts_with("error: network address parse"));
+}
+
+TEST(SemanticVersions, AreComparedByTheirRules) {
+  static constexpr std::string_view kTrue[] = {
+      "isSemver('1.0.0') && isSemver('1.2.3-rc.1+build.5') && isSemver('0.0.0-0')",
+      "!isSemver('1.0') && !isSemver('v1.0.0') && !isSemver('01.0.0') && !isSemver('1.0.0-01')",
+      "!isSemver('1.0.0-') && !isSemver('1.0.0+') && !isSemver('1.0.0-a..b') && !isSemver('')",
+      "isSemver('v1.0', true) && isSemver('01.00.0', true) && !isSemver('1-rc', true)",
+      "semver('v01.2', true) == semver('1.2.0') && semver('1.2.3', false).patch() == 3",
+      "semver('1.2.3').major() == 1 && semver('1.2.3').minor() == 2",
+      "semver('1.2.3').compareTo(semver('0.1.2')) == 1 && "
+      "semver('1.2.3').compareTo(semver('1.2.3')) == 0",
+      "semver('1.0.0-alpha').isLessThan(semver('1.0.0-alpha.1')) && "
+      "semver('1.0.0-alpha.1').isLessThan(semver('1.0.0-alpha.beta')) && "
+      "semver('1.0.0-beta.2').isLessThan(semver('1.0.0-beta.11')) && "
+      "semver('1.0.0-rc.1').isLessThan(semver('1.0.0'))",
+      "semver('1.10.0').isGreaterThan(semver('1.9.9'))",
+      // The build counts for nothing.
+      "semver('1.0.0+a') == semver('1.0.0+b')",
+      "type(semver('1.0.0')) == kubernetes.Semver",
+  };
+  for (const std::string_view source : kTrue) {
+    EXPECT_EQ(outcome(source), "true") << source;
+  }
+  EXPECT_EQ(outcome("semver('1').major() == 1"), "error: \"1\" is no semantic version");
+}
+
 /// A program over `self` of this type and content.
 std::string about(std::string_view source, const TypePtr& type, std::string_view content) {
   const Environment environment{standard_functions(), {{"self", type}}};

@@ -34,6 +34,8 @@ const FunctionTable& standard_functions() {
     library::add_times(table);
     library::add_texts(table);
     library::add_regular_expressions(table);
+    library::add_addresses(table);
+    library::add_versions(table);
     library::add_optionals(table);
     return table;
   }();

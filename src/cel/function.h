@@ -49,8 +49,8 @@ class FunctionTable {
 };
 
 /// Everything that library/ offers: the standard definitions of the specification, and of the
-/// libraries that Kubernetes adds those for strings, lists, regular expressions, sets and optional
-/// values. See README.md for what is missing.
+/// libraries that Kubernetes adds those for strings, lists, regular expressions, sets, addresses,
+/// semantic versions and optional values. See README.md for what is missing.
 [[nodiscard]] const FunctionTable& standard_functions();
 
 }  // namespace insula::cel

@@ -69,7 +69,7 @@ Result<Revision> Store::scan(std::string_view prefix,
     return fail(ErrorCode::kTimeout,
                 fmt::format("Too large resource version: {}, current: {}", at, committed_));
   }
-  const Revision floor = floor_of(prefix);
+  const Revision floor = std::max(floor_of(prefix), listed_floor_);
   if (at < floor)
     return fail(ErrorCode::kExpired, fmt::format("too old resource version: {} ({})", at, floor));
   history_.scan(prefix, after, at, visit);
@@ -132,7 +132,17 @@ std::shared_ptr<Store::Batch> Store::stage(const std::vector<EntryPtr>& written)
   return next_;
 }
 
+// Watches go on from older states as long as the history has what changed since.
+void Store::age() {
+  const SteadyTime now = Loop::current().now();
+  if (marked_at_ && now - *marked_at_ < options_.history_age_max) return;
+  listed_floor_ = marked_;
+  marked_ = committed_;
+  marked_at_ = now;
+}
+
 void Store::compact() {
+  age();
   for (const EntryPtr& gone :
        history_.compact(committed_, options_.history_changes_max, options_.history_bytes_max)) {
     if (!is_ephemeral(gone->key)) erase_later_.push_back(gone->revision);

@@ -31,6 +31,8 @@ struct StoreOptions {
   /// Bounds of the history that lists at an old revision and resumed watches can use.
   std::size_t history_changes_max = 20'000;
   std::size_t history_bytes_max = std::size_t{24} << 20;
+  /// How long a state can be listed at least after it was replaced; twice as long at most.
+  std::chrono::seconds history_age_max{300};
   /// Live changes that a watch may be behind.
   std::size_t watch_backlog_max = 4'000;
   /// Bytes of them, per watch beyond what it began with, and of all watches together; a version
@@ -127,7 +129,8 @@ class Store {
   /// visitor returns false. `at` is a past revision, or 0 for the newest. Returns the revision that
   /// was read.
   ///
-  /// Errors: kExpired when `at` is compacted; kTimeout when it lies in the future.
+  /// Errors: kExpired when `at` is compacted or older than history_age_max allows; kTimeout when it
+  /// lies in the future.
   Result<Revision> scan(std::string_view prefix,
                         std::string_view after,
                         Revision at,
@@ -187,6 +190,7 @@ class Store {
   std::shared_ptr<Batch> stage(const std::vector<EntryPtr>& written);
   Task<> commit_batches();
   void compact();
+  void age();
   void complete_journal_batch(Batch& batch);
   void collect_ephemeral(Batch& batch);
   void mark_dirty(const std::string& key);
@@ -204,6 +208,9 @@ class Store {
   Revision reserved_ = 0;  // durably reserved
   Revision ephemeral_floor_ = 0;
   Revision durable_floor_ = 0;
+  Revision listed_floor_ = 0;  // states before it can no longer be listed
+  Revision marked_ = 0;        // the next listed_floor_, history_age_max after marked_at_
+  std::optional<SteadyTime> marked_at_;
   std::vector<Revision> erase_later_;  // rows of compacted versions, for the next commit
   bool committing_ = false;
   bool stopping_ = false;

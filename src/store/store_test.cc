@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "async/loop.h"
 #include "store/memory_journal.h"
+#include "testing/fake_clock.h"
 
 namespace insula::store {
 namespace {
@@ -74,7 +76,8 @@ class StoreTest : public ::testing::Test {
     return out;
   }
 
-  Loop loop_;
+  insula::testing::FakeClock clock_;
+  Loop loop_{clock_};
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Store> store_;
 };
@@ -244,6 +247,32 @@ TEST_F(StoreTest, AnswersExpiredBelowTheCompactionFloor) {
   EXPECT_EQ(store_->watch("a/", first).error().code(), ErrorCode::kExpired);
   EXPECT_THAT(keys("a/", first), ElementsAre(HasSubstr("too old resource version")));
   EXPECT_THAT(keys("a/"), ElementsAre("a/x=19"));
+}
+
+TEST_F(StoreTest, ListsStatesThatWereReplacedForAWhile) {
+  reopen({.history_age_max = std::chrono::seconds(300)});
+  const Revision first = *put("a/x", "0");
+  const auto later = [&](std::chrono::seconds by) {
+    clock_.advance(by);
+    ASSERT_TRUE(put("a/x", "1"));
+  };
+  later(std::chrono::seconds(299));
+  later(std::chrono::seconds(2));
+  EXPECT_THAT(keys("a/", first), ElementsAre("a/x=0"));
+  later(std::chrono::seconds(298));
+  EXPECT_THAT(keys("a/", first), ElementsAre("a/x=0"));
+  later(std::chrono::seconds(2));
+  EXPECT_THAT(keys("a/", first), ElementsAre(HasSubstr("too old resource version")));
+  EXPECT_THAT(keys("a/"), ElementsAre("a/x=1"));
+  // What changed since is still known.
+  EXPECT_TRUE(store_->watch("a/", first));
+}
+
+TEST_F(StoreTest, ListsAnOldStateThatNothingReplaced) {
+  reopen({.history_age_max = std::chrono::seconds(300)});
+  const Revision only = *put("a/x", "0");
+  clock_.advance(std::chrono::hours(5));
+  EXPECT_THAT(keys("a/", only), ElementsAre("a/x=0"));
 }
 
 TEST_F(StoreTest, CompactionRemovesRowsAndKeepsWhatIsLive) {

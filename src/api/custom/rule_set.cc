@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "api/custom/json_path.h"
+#include "api/expression_functions.h"
 #include "cel/budget.h"
-#include "cel/function.h"
 #include "cel/program.h"
 #include "cel/type.h"
 #include "cel/value.h"
@@ -80,7 +80,7 @@ TypePtr type_of(const SchemaNode& node, const std::string& name, bool has_meta) 
 }
 
 cel::Environment environment(const TypePtr& self, bool optional_old) {
-  return {cel::standard_functions(),
+  return {expression_functions(),
           {{"self", self}, {"oldSelf", optional_old ? Type::optional(self) : self}}};
 }
 
@@ -365,6 +365,10 @@ class RuleChecker {
 
 void check_rules(const SchemaNode& root, const FieldPath& path, FieldErrors& errors) {
   RuleChecker(errors).check(root, path, true, std::nullopt);
+}
+
+cel::TypePtr expression_type(const SchemaNode& root) {
+  return type_of(root, "self", true);
 }
 
 std::string escaped_property(std::string_view name) {

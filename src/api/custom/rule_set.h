@@ -10,6 +10,7 @@
 #include "api/custom/schema_node.h"
 #include "api/custom/value_check.h"
 #include "api/field_errors.h"
+#include "cel/type.h"
 #include "json/value.h"
 
 namespace insula::api {
@@ -48,6 +49,9 @@ class RuleSet {
 
 /// Whether the rules of a schema can be compiled. Requires: check_schema() takes the schema.
 void check_rules(const SchemaNode& root, const FieldPath& path, FieldErrors& errors);
+
+/// What expressions know of an object with this schema, as rules at its root do.
+[[nodiscard]] cel::TypePtr expression_type(const SchemaNode& root);
 
 /// The name by which rules know a property: `a-b` is `a__dash__b`, `in` is `__in__`. Empty for one
 /// that they cannot name.

@@ -59,6 +59,30 @@ bool fits_type(const Value& value, std::string_view type) {
   return type_of_value(value) == type;
 }
 
+template <class T>
+bool is_within(const Value& value) {
+  if (const auto whole = value.as_int64()) return std::in_range<T>(*whole);
+  const auto number = value.as_double();
+  // The powers of two at the ends are exact.
+  const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+  return number && *number >= -end && *number < end;
+}
+
+/// Whether a number is one of those that its type and format have. Integers are of 64 bits unless
+/// the format says otherwise; formats of other types say nothing.
+bool fits_range(const Value& value, const SchemaNode& node) {
+  if (node.type == "integer")
+    return node.format == "int32" ? is_within<std::int32_t>(value) : is_within<std::int64_t>(value);
+  if (node.type != "number" || node.format != "float") return true;
+  const auto number = value.as_double();
+  return !number || std::abs(*number) <= std::numeric_limits<float>::max();
+}
+
+bool is_format_of(std::string_view format, std::string_view type) {
+  if (type == "integer") return format == "int32" || format == "int64";
+  return type == "number" && (format == "float" || format == "double");
+}
+
 std::string shown(const Value& value) {
   return value.is_string() ? ShownValue(value.text()).text() : json::write(value);
 }
@@ -147,6 +171,15 @@ class Checker {
       errors_.invalid(path, value,
                       fmt::format("{} {} should be {} {}", path, kIn, rule, shown_number(bound)));
     };
+    if (!fits_range(value, node)) {
+      const std::string format = is_format_of(node.format, node.type)
+                                     ? fmt::format("with format {}", node.format)
+                                     : "(default format)";
+      // Without a field of its own, as in Kubernetes.
+      errors_.add("", "FieldValueInvalid",
+                  fmt::format("Invalid value: \"\": Checked value must be of type {} {} in {}",
+                              node.type, format, path));
+    }
     if (node.multiple_of && *node.multiple_of > 0) {
       const double times = number / *node.multiple_of;
       if (std::abs(times - std::round(times)) > 1e-9 * std::max(1.0, std::abs(times)))

@@ -19,6 +19,10 @@ void add_times(FunctionTable& table);
 void add_texts(FunctionTable& table);
 /// `matches`, `find`, `findAll`, in RE2's syntax, whose time is linear.
 void add_regular_expressions(FunctionTable& table);
+/// Kubernetes' functions of addresses and networks: `ip`, `isIP`, `cidr`, `isCIDR`, ...
+void add_addresses(FunctionTable& table);
+/// Kubernetes' functions of semantic versions: `semver`, `isSemver`, ...
+void add_versions(FunctionTable& table);
 /// `optional.of`, `orValue`, ...
 void add_optionals(FunctionTable& table);
 
