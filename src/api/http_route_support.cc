@@ -38,15 +38,19 @@ std::optional<Verdict> judge_headers(const HTTPHeaderFilter& filter, const Field
 std::optional<Verdict> judge_filters(const std::vector<HTTPRouteFilter>& filters,
                                      const FieldPath& path,
                                      bool of_backend) {
+  std::size_t mirrors = 0;
   for (std::size_t i = 0; i < filters.size(); ++i) {
     const HTTPRouteFilter& filter = filters[i];
     const FieldPath at = path.index(i);
-    const bool redirects = filter.type == "RequestRedirect";
-    if (filter.type == "RequestMirror" || filter.type == "ExtensionRef" ||
-        (redirects && of_backend)) {
+    const bool of_rule = filter.type == "RequestRedirect" || filter.type == "RequestMirror";
+    if (filter.type == "ExtensionRef" || (of_rule && of_backend)) {
       return refused("UnsupportedValue",
                      fmt::format("{}: the gateway has no filter {}{}", at.text(), filter.type,
-                                 redirects ? " of a backend" : ""));
+                                 of_rule ? " of a backend" : ""));
+    }
+    if (filter.type == "RequestMirror" && ++mirrors > kMirrorsOfRuleMax) {
+      return refused("UnsupportedValue", fmt::format("{}: a rule may have {} filters RequestMirror",
+                                                     path.text(), kMirrorsOfRuleMax));
     }
     if (filter.request_header_modifier) {
       if (auto found =
@@ -65,11 +69,6 @@ std::optional<Verdict> judge_filters(const std::vector<HTTPRouteFilter>& filters
 }  // namespace
 
 Verdict judge_support(const HTTPRoute& route) {
-  const auto access = route.metadata.annotations.find(kIngressAuthAnnotation);
-  if (access != route.metadata.annotations.end() && access->second != "none" &&
-      access->second != "tenant")
-    return refused("UnsupportedValue",
-                   fmt::format("the annotation {} must be tenant or none", kIngressAuthAnnotation));
   const FieldPath rules("spec.rules");
   for (std::size_t i = 0; i < route.spec.rules.size(); ++i) {
     const HTTPRouteRule& rule = route.spec.rules[i];
@@ -82,6 +81,16 @@ Verdict judge_support(const HTTPRoute& route) {
     }
   }
   return {true, "Accepted", "the route is accepted"};
+}
+
+HTTPBackendRef backend_of(const HTTPRequestMirrorFilter& mirror) {
+  HTTPBackendRef ref;
+  ref.group = mirror.backend_ref.group;
+  ref.kind = mirror.backend_ref.kind;
+  ref.name = mirror.backend_ref.name;
+  ref.namespace_ = mirror.backend_ref.namespace_;
+  ref.port = mirror.backend_ref.port;
+  return ref;
 }
 
 Verdict judge_backend(const HTTPRoute& route,
@@ -125,6 +134,11 @@ Verdict judge_backends(const HTTPRoute& route,
                        const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
                        const FindService& find) {
   for (const HTTPRouteRule& rule : route.spec.rules) {
+    for (const HTTPRouteFilter& filter : rule.filters) {
+      if (!filter.request_mirror) continue;
+      Verdict verdict = judge_backend(route, backend_of(*filter.request_mirror), grants, find);
+      if (!verdict) return verdict;
+    }
     for (const HTTPBackendRef& backend : rule.backend_refs) {
       Verdict verdict = judge_backend(route, backend, grants, find);
       if (!verdict) return verdict;

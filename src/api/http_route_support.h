@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -11,9 +12,12 @@
 
 namespace insula::api {
 
-/// Whether the gateway can do what the route asks for: filters that it has, headers that a filter
-/// may change, and who may send requests.
+/// Whether the gateway can do what the route asks for: filters that it has, and headers that a
+/// filter may change.
 [[nodiscard]] Verdict judge_support(const HTTPRoute& route);
+
+/// Mirrors that a rule may have: each costs the gateway as much as the request itself.
+inline constexpr std::size_t kMirrorsOfRuleMax = 4;
 
 /// Finds a Service by namespace and name; nullptr: there is none.
 using FindService = std::function<const Service*(std::string_view, std::string_view)>;
@@ -26,7 +30,10 @@ using FindService = std::function<const Service*(std::string_view, std::string_v
     const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,
     const FindService& find);
 
-/// The same of all its backends: the first thing that is wrong.
+/// Where a mirror sends copies, as a backend.
+[[nodiscard]] HTTPBackendRef backend_of(const HTTPRequestMirrorFilter& mirror);
+
+/// The same of all its backends, mirrors included: the first thing that is wrong.
 [[nodiscard]] Verdict judge_backends(
     const HTTPRoute& route,
     const std::vector<std::shared_ptr<const ReferenceGrant>>& grants,

@@ -24,6 +24,8 @@ inline constexpr const char* kOldClassAnnotation = "kubernetes.io/ingress.class"
 /// tenant that the namespace belongs to; `none`, or no annotation: everybody. Anything else is
 /// nobody.
 inline constexpr const char* kIngressAuthAnnotation = "insula.dev/auth";
+/// Of an Ingress or an HTTPRoute: which of the tenant's `bounds` and `cors` hold for it.
+inline constexpr const char* kRouteEdgeAnnotation = "insula.dev/edge";
 
 /// Entries of a Secret with a certificate.
 inline constexpr const char* kTlsSecretType = "kubernetes.io/tls";

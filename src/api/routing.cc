@@ -161,11 +161,29 @@ RouteLoad load_of(const HTTPRoute& route) {
   return load;
 }
 
+bool is_accepted(const std::vector<RouteParent>& parents) {
+  return std::ranges::any_of(parents, [](const RouteParent& one) { return one.accepted.good; });
+}
+
+/// Listeners by which requests come in.
+std::ptrdiff_t served_listeners(const ServedGateway& gateway) {
+  return std::ranges::count_if(gateway.listeners,
+                               [&](const ServedListener& one) { return gateway.serves(one); });
+}
+
+/// Routes that are looked at as they were accepted last, by what they are now.
+using EarlierRoutes = std::map<const HTTPRoute*, std::shared_ptr<const HTTPRoute>>;
+
 /// Puts the parts together.
 class Decision {
  public:
-  explicit Decision(const RoutingObjects& objects)
-      : objects_(objects), owners_(owners_of(objects.ingresses.namespaces)) {
+  Decision(const RoutingObjects& objects,
+           const AcceptedSpecs& specs,
+           const EarlierRoutes& earlier = {})
+      : objects_(objects),
+        specs_(specs),
+        earlier_(earlier),
+        owners_(owners_of(objects.ingresses.namespaces)) {
     for (const auto& name_space : objects.ingresses.namespaces)
       labels_.emplace(name_space->metadata.name, &name_space->metadata.labels);
   }
@@ -192,17 +210,8 @@ class Decision {
       const auto found = ours.find(gateway->spec.gateway_class_name);
       if (found == ours.end() || gateway->metadata.deletion_timestamp) continue;
       if (!owners_.contains(gateway->metadata.namespace_)) continue;
-      ServedGateway served{.gateway = gateway, .accepted = judge_gateway(*gateway, *found->second)};
-      for (const Listener& listener : gateway->spec.listeners) {
-        ServedListener one{.listener = &listener,
-                           .accepted = judge_entrance(listener, objects_.entrance),
-                           .conflicted = judge_conflict(listener, gateway->spec.listeners)};
-        resolve(*gateway, objects_.grants, one);
-        if (one.accepted.reason == "UnsupportedProtocol" && listener.protocol != "HTTP" &&
-            listener.protocol != "HTTPS")
-          one.takes_routes = false;
-        served.listeners.push_back(std::move(one));
-      }
+      ServedGateway served = judge(gateway, *found->second);
+      keep_earlier_listeners(served, *found->second);
       routing_.gateways.push_back(std::move(served));
     }
     std::ranges::sort(routing_.gateways, {},
@@ -213,13 +222,52 @@ class Decision {
     }
   }
 
+  ServedGateway judge(std::shared_ptr<const Gateway> gateway, const GatewayClass& of) {
+    ServedGateway served{.gateway = std::move(gateway)};
+    const Gateway& object = *served.gateway;
+    served.accepted = judge_gateway(object, of);
+    for (const Listener& listener : object.spec.listeners) {
+      ServedListener one{.listener = &listener,
+                         .accepted = judge_entrance(listener, objects_.entrance),
+                         .conflicted = judge_conflict(listener, object.spec.listeners)};
+      resolve(object, objects_.grants, one);
+      if (one.accepted.reason == "UnsupportedProtocol" && listener.protocol != "HTTP" &&
+          listener.protocol != "HTTPS")
+        one.takes_routes = false;
+      served.listeners.push_back(std::move(one));
+    }
+    return served;
+  }
+
+  /// Puts what was accepted last in place of what is not served, if that serves more.
+  void keep_earlier_listeners(ServedGateway& served, const GatewayClass& of) {
+    if (served_listeners(served) == std::ssize(served.listeners)) return;
+    const auto earlier = specs_.earlier(*served.gateway);
+    if (earlier == nullptr) return;
+    auto kept = std::make_shared<Gateway>(*served.gateway);
+    kept->metadata.generation = earlier->metadata.generation;
+    if (!served.accepted) kept->spec = earlier->spec;
+    for (std::size_t i = 0; served.accepted && i < served.listeners.size(); ++i) {
+      if (served.serves(served.listeners[i])) continue;
+      Listener& listener = kept->spec.listeners[i];
+      const auto known = std::ranges::find(earlier->spec.listeners, listener.name, &Listener::name);
+      if (known != earlier->spec.listeners.end()) listener = *known;
+    }
+    ServedGateway again = judge(std::move(kept), of);
+    if (served_listeners(again) <= served_listeners(served)) return;
+    again.wanted = std::make_shared<const ServedGateway>(std::move(served));
+    served = std::move(again);
+  }
+
   void add_routes() {
     for (const auto& route : objects_.routes) {
       const auto owner = owners_.find(route->metadata.namespace_);
       if (owner == owners_.end() || route->metadata.deletion_timestamp) continue;
-      AttachedRoute attached{.route = route, .tenant = std::string(owner->second)};
-      const Verdict supported = judge_support(*route);
-      for (const ParentReference& parent : route->spec.parent_refs) {
+      const auto earlier = earlier_.find(route.get());
+      AttachedRoute attached{.route = earlier == earlier_.end() ? route : earlier->second,
+                             .tenant = std::string(owner->second)};
+      const Verdict supported = judge_support(*attached.route);
+      for (const ParentReference& parent : attached.route->spec.parent_refs) {
         if (parent.group.value_or(std::string(kGatewayGroup)) != kGatewayGroup ||
             parent.kind.value_or("Gateway") != "Gateway")
           continue;
@@ -227,7 +275,7 @@ class Decision {
             by_name_.find({parent.namespace_.value_or(route->metadata.namespace_), parent.name});
         if (found == by_name_.end()) continue;
         RouteParent one{.reference = &parent, .gateway = found->second};
-        attach(*route, one);
+        attach(*attached.route, one);
         if (one.accepted && !supported) one.accepted = supported;
         attached.parents.push_back(std::move(one));
       }
@@ -243,9 +291,7 @@ class Decision {
 
   /// Refuses the route when it is too much beside what is served of its tenant.
   static void bound(AttachedRoute& route, RouteLoad& load) {
-    if (std::ranges::none_of(route.parents,
-                             [](const RouteParent& one) { return one.accepted.good; }))
-      return;
+    if (!is_accepted(route.parents)) return;
     const RouteLoad together = load + load_of(*route.route);
     if (!together.is_too_much()) {
       load = together;
@@ -365,11 +411,39 @@ class Decision {
   }
 
   const RoutingObjects& objects_;
+  const AcceptedSpecs& specs_;
+  const EarlierRoutes& earlier_;
   NamespaceOwners owners_;
   std::map<std::string_view, const Labels*> labels_;  // by namespace
   std::map<std::pair<std::string, std::string>, std::size_t> by_name_;
   Routing routing_;
 };
+
+/// Says of each route that was looked at as it was accepted last what it is now; and puts it back
+/// as it is where that has not helped.
+void show_wanted(Routing first, const EarlierRoutes& earlier, Routing& second) {
+  std::map<const HTTPRoute*, AttachedRoute*> as_they_are;  // by what they were
+  for (AttachedRoute& one : first.routes) {
+    if (const auto found = earlier.find(one.route.get()); found != earlier.end())
+      as_they_are.emplace(found->second.get(), &one);
+  }
+  for (AttachedRoute& one : second.routes) {
+    const auto found = as_they_are.find(one.route.get());
+    if (found == as_they_are.end()) continue;
+    AttachedRoute& now = *found->second;
+    as_they_are.erase(found);
+    if (is_accepted(one.parents)) {
+      one.wanted = {.route = now.route, .parents = std::move(now.parents)};
+    } else {
+      one = std::move(now);
+    }
+  }
+  // What it was accepted as named other Gateways only.
+  for (const auto& [was, now] : as_they_are)
+    second.routes.push_back(std::move(*now));
+  std::ranges::sort(second.routes, {},
+                    [](const AttachedRoute& one) { return ClaimAge(one.route->metadata); });
+}
 
 }  // namespace
 
@@ -401,7 +475,17 @@ HostHolders Routing::holders() const {
 }
 
 Routing decide_routing(const RoutingObjects& objects) {
-  return Decision(objects).take();
+  const AcceptedSpecs specs(objects.accepted);
+  Routing routing = Decision(objects, specs).take();
+  EarlierRoutes earlier;
+  for (const AttachedRoute& one : routing.routes) {
+    if (is_accepted(one.parents)) continue;
+    if (auto known = specs.earlier(*one.route)) earlier.emplace(one.route.get(), std::move(known));
+  }
+  if (earlier.empty()) return routing;
+  Routing with_earlier = Decision(objects, specs, earlier).take();
+  show_wanted(std::move(routing), earlier, with_earlier);
+  return with_earlier;
 }
 
 }  // namespace insula::api

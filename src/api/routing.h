@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/accepted_specs.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/gateway_v1.h"
 #include "api/host_claims.h"
@@ -60,6 +61,7 @@ struct RoutingObjects {
   std::vector<std::shared_ptr<const Gateway>> gateways = {};
   std::vector<std::shared_ptr<const HTTPRoute>> routes = {};
   std::vector<std::shared_ptr<const ReferenceGrant>> grants = {};
+  AcceptedRecords accepted = {};
   GatewayEntrance entrance = {};
 };
 
@@ -81,6 +83,9 @@ struct ServedGateway {
   std::shared_ptr<const Gateway> gateway;
   Verdict accepted = {};  // but for its listeners
   std::vector<ServedListener> listeners = {};
+  /// The Gateway as it is, and what is wrong with that, while `gateway` has listeners that were
+  /// accepted earlier; null: it is `gateway`.
+  std::shared_ptr<const ServedGateway> wanted = nullptr;
 
   /// Whether requests come in by this listener.
   [[nodiscard]] bool serves(const ServedListener& listener) const {
@@ -112,6 +117,14 @@ struct AttachedRoute {
   std::vector<std::string> hosts = {};
   std::vector<HostRefusal> refused = {};
 
+  /// The route as it is, and why it is not accepted, while `route` is what was accepted last.
+  struct Wanted {
+    std::shared_ptr<const HTTPRoute> route;
+    std::vector<RouteParent> parents;
+  };
+
+  std::optional<Wanted> wanted = std::nullopt;
+
   /// Whether something of it is served.
   [[nodiscard]] bool is_served() const { return !hosts.empty(); }
 };
@@ -128,6 +141,10 @@ struct Routing {
 };
 
 /// Decides all of it. Hosts of Ingresses and HTTPRoutes are granted together: see grant_hosts().
+///
+/// An HTTPRoute that is attached nowhere as it is, and a listener that is not served as it is, are
+/// served as they were accepted last, if that would be accepted now: by the Gateways, grants and
+/// namespaces, and with the hosts and annotations, of today.
 ///
 /// Lifetime: of the objects. Cost: routes by Gateways that they name, and n log n in the hosts.
 /// Spec: Gateway API 1.4.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/http_route_support.h"
+#include "api/route_annotations.h"
 #include "api/test_objects.h"
 
 namespace insula::api {
@@ -15,6 +16,9 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 const std::string kHead = "apiVersion: gateway.networking.k8s.io/v1\nkind: ";
+
+const std::string kOpen =
+    "{name: x, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}";
 
 /// Namespaces `a` and `b` of tenants of these names, `platform` of nobody, and a gateway that
 /// listens at 8080 in plain HTTP.
@@ -81,6 +85,15 @@ class RoutingTest : public testing::Test {
         "ReferenceGrant\nspec: {from: [{group: gateway.networking.k8s.io, "
         "kind: " +
             from + ", namespace: " + of + "}], to: [{group: '', kind: " + to + "}]}"));
+  }
+
+  /// Notes that the object was accepted as it is.
+  template <class T>
+  void remember(T& object) {
+    object.metadata.uid = object.metadata.name + "-uid";
+    object.metadata.generation = 1;
+    objects_.accepted.push_back(
+        std::make_shared<const ControllerRevision>(accepted_record(object)));
   }
 
   /// `name: Reason host host` for each parent of each route.
@@ -279,9 +292,16 @@ TEST_F(RoutingTest, WhatTheGatewayCannotDoIsNotAccepted) {
     const Verdict verdict = decide_routing(objects_).routes.at(0).parents.at(0).accepted;
     return verdict ? std::string() : verdict.reason + " " + verdict.message;
   };
-  EXPECT_THAT(reason("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: "
-                     "1}}}]"),
-              "UnsupportedValue spec.rules[0].filters[0]: the gateway has no filter RequestMirror");
+  const std::string mirror =
+      "{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 1}}}";
+  EXPECT_THAT(reason("filters: [" + mirror + "]"), "");
+  EXPECT_THAT(reason("filters: [" + mirror + ", " + mirror + ", " + mirror + ", " + mirror + ", " +
+                     mirror + "]"),
+              "UnsupportedValue spec.rules[0].filters: a rule may have 4 filters RequestMirror");
+  EXPECT_THAT(reason("backendRefs: [{name: w, port: 1, filters: [" + mirror + "]}]"),
+              HasSubstr("the gateway has no filter RequestMirror of a backend"));
+  EXPECT_THAT(reason("filters: [{type: ExtensionRef, extensionRef: {group: g, kind: K, name: n}}]"),
+              "UnsupportedValue spec.rules[0].filters[0]: the gateway has no filter ExtensionRef");
   EXPECT_THAT(reason("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "
                      "Host, value: h}]}}]"),
               HasSubstr("requestHeaderModifier.set[0]: the header Host is the gateway's own"));
@@ -302,8 +322,126 @@ TEST_F(RoutingTest, WhatTheGatewayCannotDoIsNotAccepted) {
   objects_.routes.clear();
   route("a", "web", "hostnames: [www.example.com]", "{name: gw}")
       .metadata.annotations[kIngressAuthAnnotation] = "members";
-  EXPECT_THAT(decided(), ElementsAre("web: UnsupportedValue www.example.com"));
-  EXPECT_FALSE(decide_routing(objects_).routes[0].is_served());
+  // Served, so that everybody is told that nobody is let in.
+  EXPECT_THAT(decided(), ElementsAre("web: Accepted www.example.com"));
+  EXPECT_TRUE(decide_routing(objects_).routes[0].is_served());
+  const Verdict access = judge_access(objects_.routes[0]->metadata);
+  EXPECT_EQ(access.reason, "UnsupportedValue");
+  EXPECT_THAT(access.message, HasSubstr("must be tenant or none"));
+}
+
+TEST_F(RoutingTest, ARouteThatIsNotAcceptedIsServedAsItWasLast) {
+  gateway("platform", kOpen);
+  HTTPRoute& web = route("a", "web", "hostnames: [www.example.com]");
+  remember(web);
+  web.spec.hostnames = {"new.example.com"};
+  web.spec.rules[0].filters.emplace_back().type = "ExtensionRef";
+  web.metadata.generation = 2;
+  Routing routing = decide_routing(objects_);
+  ASSERT_EQ(routing.routes.size(), 1);
+  AttachedRoute& one = routing.routes[0];
+  ASSERT_TRUE(one.wanted);
+  EXPECT_EQ(one.wanted->route.get(), &web);
+  EXPECT_EQ(one.wanted->parents[0].accepted.reason, "UnsupportedValue");
+  EXPECT_EQ(one.route->metadata.generation, 1);
+  EXPECT_THAT(one.hosts, ElementsAre("www.example.com"));
+  EXPECT_EQ(routing.gateways[0].listeners[0].routes, 1);
+  // Who may send requests is asked of the route as it is.
+  web.metadata.annotations[kIngressAuthAnnotation] = "tenant";
+  EXPECT_EQ(decide_routing(objects_).routes[0].route->metadata.annotations.size(), 1);
+  // Good again.
+  web.spec.rules[0].filters.clear();
+  routing = decide_routing(objects_);
+  EXPECT_FALSE(routing.routes[0].wanted);
+  EXPECT_THAT(routing.routes[0].hosts, ElementsAre("new.example.com"));
+}
+
+TEST_F(RoutingTest, WhatWasAcceptedMustBeAcceptedNow) {
+  Gateway& gw = gateway("platform", kOpen);
+  HTTPRoute& web = route("a", "web", "hostnames: [www.example.com]");
+  remember(web);
+  web.spec.rules[0].filters.emplace_back().type = "ExtensionRef";
+  EXPECT_THAT(decided(), ElementsAre("web: Accepted www.example.com"));
+  // The Gateway does not let this namespace in any more.
+  gw.spec.listeners[0].allowed_routes->namespaces->from = "Same";
+  EXPECT_THAT(decided(), ElementsAre("web: NotAllowedByListeners"));
+  EXPECT_FALSE(decide_routing(objects_).routes[0].wanted);
+  gw.spec.listeners[0].allowed_routes->namespaces->from = "All";
+  // The host is another tenant's.
+  objects_.ingresses.held = {{"www.example.com", "b"}};
+  route("b", "theirs", "hostnames: [www.example.com]");
+  Routing routing = decide_routing(objects_);
+  EXPECT_FALSE(routing.routes[0].is_served());
+  EXPECT_FALSE(routing.routes[0].wanted);
+  EXPECT_EQ(routing.routes[0].parents[0].accepted.reason, "UnsupportedValue");
+  EXPECT_THAT(routing.routes[1].hosts, ElementsAre("www.example.com"));
+  objects_.ingresses.held.clear();
+  objects_.routes.pop_back();
+  // It is being deleted, or its namespace is gone.
+  web.metadata.deletion_timestamp = Time{};
+  EXPECT_THAT(decide_routing(objects_).routes, IsEmpty());
+  web.metadata.deletion_timestamp.reset();
+  std::erase_if(objects_.ingresses.namespaces,
+                [](const auto& one) { return one->metadata.name == "a"; });
+  EXPECT_THAT(decide_routing(objects_).routes, IsEmpty());
+}
+
+TEST_F(RoutingTest, NothingEarlierIsServedOfWhatIsForOtherGateways) {
+  gateway("platform", kOpen);
+  HTTPRoute& web = route("a", "web", "hostnames: [www.example.com]");
+  remember(web);
+  web.spec.parent_refs[0].name = "others";
+  EXPECT_THAT(decide_routing(objects_).routes, IsEmpty());
+  // What it was accepted as was for others only.
+  HTTPRoute& moved = route("a", "moved", "hostnames: [m.example.com]");
+  moved.spec.parent_refs[0].name = "others";
+  remember(moved);
+  moved.spec.parent_refs[0].name = "gw";
+  moved.spec.rules[0].filters.emplace_back().type = "ExtensionRef";
+  EXPECT_THAT(decided(), ElementsAre("moved: UnsupportedValue m.example.com"));
+}
+
+TEST_F(RoutingTest, AHostThatIsTakenLeavesARouteItsEarlierOnes) {
+  gateway("platform", kOpen);
+  objects_.ingresses.held = {{"www.example.com", "a"}, {"b.example.com", "b"}};
+  route("b", "theirs", "hostnames: [b.example.com]");
+  HTTPRoute& web = route("a", "web", "hostnames: [www.example.com]");
+  remember(web);
+  web.spec.hostnames = {"b.example.com"};
+  const Routing routing = decide_routing(objects_);
+  ASSERT_TRUE(routing.routes[1].wanted);
+  EXPECT_EQ(routing.routes[1].wanted->parents[0].accepted.reason, "HostTaken");
+  EXPECT_THAT(routing.routes[1].hosts, ElementsAre("www.example.com"));
+  EXPECT_THAT(routing.routes[0].hosts, ElementsAre("b.example.com"));
+}
+
+TEST_F(RoutingTest, AListenerThatIsNotServedIsServedAsItWasLast) {
+  Gateway& gw = gateway("platform", kOpen +
+                                        ", {name: other, port: 8080, protocol: HTTP, "
+                                        "hostname: '*.example.com'}");
+  remember(gw);
+  route("a", "web", "hostnames: [www.example.com]");
+  gw.spec.listeners[0].port = 9;
+  gw.spec.listeners[1].hostname = "*.example.org";
+  gw.metadata.generation = 2;
+  Routing routing = decide_routing(objects_);
+  ASSERT_TRUE(routing.gateways[0].wanted);
+  EXPECT_EQ(routing.gateways[0].wanted->listeners[0].accepted.reason, "PortUnavailable");
+  EXPECT_EQ(routing.gateways[0].gateway->metadata.generation, 1);
+  // The other one is good as it is.
+  EXPECT_EQ(routing.gateways[0].gateway->spec.listeners[1].hostname, "*.example.org");
+  EXPECT_THAT(routing.routes[0].hosts, ElementsAre("www.example.com"));
+  // All of it is wrong.
+  gw.spec.addresses.emplace_back().value = "192.0.2.1";
+  routing = decide_routing(objects_);
+  ASSERT_TRUE(routing.gateways[0].wanted);
+  EXPECT_EQ(routing.gateways[0].wanted->accepted.reason, "UnsupportedAddress");
+  EXPECT_EQ(routing.gateways[0].gateway->spec.listeners[1].hostname, "*.example.com");
+  EXPECT_THAT(routing.routes[0].hosts, ElementsAre("www.example.com"));
+  // A listener that is gone is gone.
+  gw.spec.addresses.clear();
+  gw.spec.listeners.erase(gw.spec.listeners.begin());
+  EXPECT_FALSE(decide_routing(objects_).gateways[0].wanted);
 }
 
 TEST_F(RoutingTest, ATenantHasSoManyRoutesAndExpressions) {

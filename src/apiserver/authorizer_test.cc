@@ -182,6 +182,11 @@ TEST_F(AuthorizerTest, ShowsTheGatewayTheCertificatesOfIngresses) {
           {"GET", "/api/v1/secrets?fieldSelector=metadata.name%3Dcert", false},
           {"GET", "/api/v1/namespaces/insula-system/secrets/cert", false},
           {"GET", "/api/v1/namespaces/insula-system/configmaps/ingress-hosts", true},
+          {"GET", "/apis/apps/v1/namespaces/insula-system/controllerrevisions?watch=1", true},
+          {"GET", "/apis/apps/v1/controllerrevisions", false},
+          {"GET", "/apis/apps/v1/namespaces/a/controllerrevisions", false},
+          {"POST", "/apis/apps/v1/namespaces/insula-system/controllerrevisions", false},
+          {"GET", "/apis/apps/v1/namespaces/insula-system/deployments", false},
           {"PUT", "/apis/networking.k8s.io/v1/namespaces/t-home/ingresses/web", false}});
 }
 

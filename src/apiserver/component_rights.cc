@@ -187,8 +187,10 @@ bool gateway_may_read_secret(const RequestInfo& request, const store::Store& sto
 }
 
 bool gateway_may(const RequestInfo& request, const store::Store& store) {
-  if (!is_read(request.verb) || !request.subresource.empty() || !request.group.empty())
-    return false;
+  if (!is_read(request.verb) || !request.subresource.empty()) return false;
+  if (request.group == "apps" && request.resource == "controllerrevisions")
+    return request.name_space == api::kSystemNamespace;
+  if (!request.group.empty()) return false;
   if (request.resource == "configmaps") {
     const std::string name = name_read(request);
     return request.name_space == api::kSystemNamespace &&

@@ -15,7 +15,8 @@ namespace insula::apiserver {
 ///   insula:gateway   of Secrets only API keys, the public key of the token issuer, and those that
 ///                    a Tenant's `jwt` names in the Tenant's namespaces, an Ingress's `tls` in
 ///                    its own, or a listener of a Gateway that may refer to it; of ConfigMaps only
-///                    the prices of models and whose each host is
+///                    the prices of models and whose each host is; of ControllerRevisions those
+///                    that remember what routes were accepted as
 ///
 /// Whose a namespace is, its controlling owner says, never a label.
 [[nodiscard]] bool component_may(const User& user,

@@ -30,4 +30,8 @@ const std::string& Pattern::text() const {
   return compiled_->pattern();
 }
 
+std::size_t Pattern::instructions() const {
+  return static_cast<std::size_t>(compiled_->ProgramSize());
+}
+
 }  // namespace insula::cel

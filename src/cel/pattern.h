@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ class Pattern {
   [[nodiscard]] bool found_in(std::string_view text) const;
 
   [[nodiscard]] const std::string& text() const;
+
+  /// Of the program to which it compiles. Without endless repeats it has no loop, so that no match
+  /// has more bytes than it instructions.
+  [[nodiscard]] std::size_t instructions() const;
 
  private:
   explicit Pattern(std::shared_ptr<const re2::RE2> compiled) : compiled_(std::move(compiled)) {}

@@ -194,10 +194,12 @@ json::Value to_value(const ApiKeyConfig& key) {
 json::Value to_value(const SiteConfig& site) {
   json::Array paths;
   for (const PathConfig& path : site.paths) {
-    paths.emplace_back(json::Object{{"path", path.path},
-                                    {"exact", path.exact},
-                                    {"access", std::string(word_of(path.access))},
-                                    {"backend", to_value(path.backend)}});
+    json::Object object{{"path", path.path},
+                        {"exact", path.exact},
+                        {"access", std::string(word_of(path.access))},
+                        {"backend", to_value(path.backend)}};
+    set_route_edge(object, path.edge);
+    paths.emplace_back(std::move(object));
   }
   json::Object object{{"host", site.host}, {"tenant", site.tenant}, {"paths", std::move(paths)}};
   json::Array matches;
@@ -247,6 +249,7 @@ SiteConfig site_from(const json::Object& object) {
     site.paths.push_back({.path = string_in(path, "path"),
                           .exact = exact != nullptr && exact->as_bool().value_or(false),
                           .access = access_from(string_in(path, "access")),
+                          .edge = route_edge_in(path),
                           .backend = {}});
     if (backend != nullptr && backend->as_object() != nullptr)
       site.paths.back().backend = backend_from(*backend->as_object());

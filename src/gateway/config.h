@@ -137,6 +137,7 @@ struct PathConfig {
   std::string path;  // begins with `/`
   bool exact = false;
   RouteAccess access = RouteAccess::kEverybody;
+  api::RouteEdge edge = {};
   BackendConfig backend;
 
   bool operator==(const PathConfig&) const = default;

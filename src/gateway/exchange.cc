@@ -233,6 +233,7 @@ void Exchange::clear() {
   body_.drop();
   payload_ = {};
   reply_edits_.clear();
+  mirrors_.clear();
 }
 
 void Exchange::shrink(std::size_t bytes_max) {
@@ -271,8 +272,8 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   }
   if (auto inspected = inspect(request); !inspected)
     co_return co_await refuse(request, std::move(inspected).error());
-  if (request.filters != nullptr) {
-    if (auto passed = filter_request(request); !passed)
+  if (request.filters != nullptr && request.filters->runs_at(FilterPoint::kRequest)) {
+    if (auto passed = co_await filter_request(request); !passed)
       co_return co_await refuse(request, std::move(passed).error());
   }
   if (auto planned = plan(request); !planned)
@@ -282,6 +283,7 @@ Task<bool> Exchange::answer(const http::RequestHead& head) {
   if (auto admitted = co_await admit_in_turn(request); !admitted)
     co_return co_await refuse(request, std::move(admitted).error());
   if (candidates_.empty()) co_return co_await answer_list(request);
+  if (!mirrors_.empty()) send_mirrors(request);
   const bool keep_alive = co_await route_while_lent(request);
   charge_for(request);
   co_return keep_alive;

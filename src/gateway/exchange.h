@@ -121,6 +121,10 @@ class Exchange {
   void name(Request& request, const http::RequestHead* head);
   Result<> accept(Request& request, const http::RequestHead& head);
   Result<> accept_for_site(Request& request, const http::RequestHead& head, const Site& site);
+  Result<> accept_preflight(Request& request,
+                            const http::RequestHead& head,
+                            const Site& site,
+                            std::string_view path);
   Result<> accept_without_tenant(Request& request, const http::RequestHead& head, const Error& why);
   Result<> apply_cors(Request& request, const http::RequestHead& head, const Tenant& tenant);
   void note_for_routing(const Tenant& tenant,
@@ -128,11 +132,13 @@ class Exchange {
                         const TenantTarget& target);
   Result<> check_bounds(Request& request, const http::RequestHead& head);
   Task<bool> answer_here(Request& request);
-  Result<> filter_request(Request& request);
+  Task<Result<>> filter_request(Request& request);
   void filter_attempt(const Request& request, std::string& head);
   Task<Attempt> end_refused_stream(Request& request, BodyRelay& body);
   bool is_misdirected(const Request& request, const http::RequestHead& head) const;
   const Site* find_site(const Request& request, const http::RequestHead& head);
+  void note_mirrors(const Request& request, const http::RequestHead& head, const SiteRoute& route);
+  void send_mirrors(const Request& request);
   void write_head_for(Request& request, const http::RequestHead& head, const SiteMatch& match);
   [[nodiscard]] std::string_view scheme() const;
   void redirect(Request& request, const http::RequestHead& head, const SiteMatch& match);
@@ -217,6 +223,10 @@ class Exchange {
   std::string own_headers_;
   std::string trace_lines_;
   std::string host_;  // what a site's servers see as Host
+  /// Where copies of the request go; empty: nowhere. And what they begin with.
+  std::vector<const SiteMirror*> mirrors_;
+  std::string mirror_head_;
+  std::string mirror_host_;
 
   /// Of the wait for the upstream; none while the exchange waits for the client.
   std::optional<SteadyTime> deadline_;

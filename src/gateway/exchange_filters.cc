@@ -11,17 +11,25 @@
 namespace insula::gateway {
 
 /// Shows the request to the tenant's filters, now that all of it is there.
-Result<> Exchange::filter_request(Request& request) {
-  const FilterChain& filters = *request.filters;
-  if (!filters.runs_at(FilterPoint::kRequest)) return {};
+Task<Result<>> Exchange::filter_request(Request& request) {
   const bool has_body = request.has_body && !request.is_head;
-  auto refusal = filters.on_request({.operation = request.operation,
-                                     .body = has_body ? payload_ : std::string_view(),
-                                     .prompts = worker_.prompts()});
-  if (!refusal) return {};
+  // What came with its head is in a buffer of the loop, which others use while this waits.
+  if (has_body && payload_.data() != body_.text().data()) {
+    body_.copy(payload_);
+    payload_ = body_.text();
+  }
+  auto refusal =
+      co_await request.filters->on_request({.operation = request.operation,
+                                            .tenant = request.tenant->name,
+                                            .body = has_body ? payload_ : std::string_view(),
+                                            .client_gone = client_gone_,
+                                            .prompts = worker_.prompts(),
+                                            .memory = worker_.body_memory(),
+                                            .pool = worker_.pool_for_filters()});
+  if (!refusal) co_return Result<>();
   request.tenant->metrics->filter_refused->add();
   request.refusal_code = refusal->error;
-  return fail(refusal->code, std::move(refusal->message));
+  co_return fail(refusal->code, std::move(refusal->message));
 }
 
 /// Lets the tenant's filters change what this server is sent.

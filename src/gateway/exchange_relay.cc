@@ -423,7 +423,8 @@ RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& b
           .keep_alive = request.keep_alive,
           .own_headers = own_headers_,
           .tells_limits = of_site,
-          .tells_cors = !of_site && request.tenant->edge.cors != nullptr,
+          .tells_cors =
+              (!of_site || request.site_route->edge.cors) && request.tenant->edge.cors != nullptr,
           .edits = edits};
 }
 

@@ -74,6 +74,10 @@ Result<> Exchange::accept_for_site(Request& request,
   const std::string_view path = http::target_path(head.target);
   if (!http::is_unambiguous_path(path))
     return fail(ErrorCode::kBadRequest, "servers could read this path differently");
+  if (head.method == "OPTIONS") {
+    INSULA_TRY_VOID(accept_preflight(request, head, site, path));
+    if (request.own_answer != OwnAnswer::kNone) return {};
+  }
   const auto match = site.find({.method = head.method,
                                 .path = path,
                                 .query = http::target_query(head.target),
@@ -85,6 +89,10 @@ Result<> Exchange::accept_for_site(Request& request,
   const SiteRoute& route = *match->route;
   request.site_route = &route;
   session_ = 0;
+  if (route.edge.cors) {
+    INSULA_TRY_VOID(apply_cors(request, head, tenant));
+    if (request.own_answer != OwnAnswer::kNone) return {};
+  }
   if (route.access == RouteAccess::kNobody) {
     return fail(ErrorCode::kForbidden,
                 "nobody may use this route: it does not say understandably who may");
@@ -104,12 +112,29 @@ Result<> Exchange::accept_for_site(Request& request,
                                           ? "the route has no backend"
                                           : request.site_backend->problem);
   }
+  if (route.edge.bounds) INSULA_TRY_VOID(check_bounds(request, head));
   const std::size_t body_bytes_max = worker_.settings().body_bytes_max;
   if (head.content_length.value_or(0) > body_bytes_max) return body_too_large(body_bytes_max);
   request.has_body = client_.has_body();
   request.is_idempotent = is_idempotent(head.method);
   write_head_for(request, head, *match);
+  if (!route.mirrors.empty()) note_mirrors(request, head, route);
   return {};
+}
+
+/// Answers a preflight of a page, if the route of the request that it is about is for the tenant's
+/// pages. What is no preflight, or about another route, is the server's to answer.
+Result<> Exchange::accept_preflight(Request& request,
+                                    const http::RequestHead& head,
+                                    const Site& site,
+                                    std::string_view path) {
+  const auto method = head.find("access-control-request-method");
+  if (!method || !head.find("origin")) return {};
+  const auto match = site.find(
+      {.method = *method, .path = path, .query = http::target_query(head.target), .head = &head});
+  if (!match || !match->route->edge.cors) return {};
+  request.site_route = match->route;
+  return apply_cors(request, head, site.owner());
 }
 
 /// Writes the head for the backend that was chosen.
@@ -135,10 +160,48 @@ void Exchange::write_head_for(Request& request,
                    .request_id = request.id,
                    .trace_lines = trace_lines_,
                    .edits = &request.site_backend->request},
-                  match.route->access == RouteAccess::kTenant);
+                  match.route->access == RouteAccess::kTenant ? WithheldCredentials::kChecked
+                                                              : WithheldCredentials::kNone);
   request.wants_websocket = wants_websocket(head);
   if (request.wants_websocket) ask_for_websocket(upstream_head_);
   head_bytes_ = upstream_head_.size();
+}
+
+/// Chooses who gets a copy, and writes what it begins with. Tunnels have no copies.
+void Exchange::note_mirrors(const Request& request,
+                            const http::RequestHead& head,
+                            const SiteRoute& route) {
+  mirrors_.clear();
+  if (request.wants_websocket) return;
+  for (const SiteMirror& mirror : route.mirrors) {
+    if (worker_.balancer().draw() < mirror.share) mirrors_.push_back(&mirror);
+  }
+  if (mirrors_.empty()) return;
+  mirror_host_.assign(head.host);
+  mirror_head_.clear();
+  write_site_head(
+      mirror_head_,
+      {.head = head,
+       .target = {.tenant = {}, .path = http::target_path(head.target), .target = head.target},
+       .tenant = request.tenant->name,
+       .client_address = client_.client_address(),
+       .scheme = scheme(),
+       .request_id = request.id,
+       .trace_lines = trace_lines_},
+      WithheldCredentials::kAll);
+}
+
+void Exchange::send_mirrors(const Request& request) {
+  for (const SiteMirror* mirror : mirrors_) {
+    worker_.mirror().send({.snapshot = request.snapshot,
+                           .tenant = *request.tenant,
+                           .backend = mirror->backend,
+                           .head = mirror_head_,
+                           .host = mirror_host_,
+                           .has_body = request.has_body,
+                           .body = payload_});
+  }
+  mirrors_.clear();
 }
 
 std::string_view Exchange::scheme() const {

@@ -6,8 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "async/blocking_pool.h"
+#include "async/task.h"
 #include "base/error.h"
 #include "gateway/api_error.h"
+#include "gateway/body_memory.h"
 #include "llm/prompt_reader.h"
 #include "llm/request.h"
 #include "llm/usage.h"
@@ -31,12 +34,18 @@ struct FilterRefusal {
   std::string message;
 };
 
-/// A request as on_request() sees it. Views are valid during the call.
+/// A request as on_request() sees it. Views are valid until that returns.
 struct FilterRequest {
   llm::Operation operation = llm::Operation::kOther;
+  std::string_view tenant;
   /// Empty: the request has none. With the padding that readers want.
   std::string_view body;
+  /// Nobody waits for the answer any more.
+  const bool& client_gone;
+  // What it may use of the loop that it is called on.
   llm::PromptReader& prompts;
+  BodyMemory& memory;
+  BlockingPool& pool;  // for what takes more than a few milliseconds
 };
 
 /// A request on its way to a backend.
@@ -56,7 +65,7 @@ struct FilterResult {
 /// A policy of a tenant for its requests: goes on, or answers in place of a model server. What it
 /// does at a point is in the call of that name; the others do nothing.
 ///
-/// Threads: deeply const, and called on all loops at once. Nothing of a call may block.
+/// Threads: deeply const, and called on all loops at once. Nothing of a call may block the loop.
 class Filter {
  public:
   Filter() = default;
@@ -67,9 +76,9 @@ class Filter {
   /// Whether it is called there. Nothing is done at points where no filter is.
   [[nodiscard]] virtual bool runs_at(FilterPoint point) const = 0;
 
-  [[nodiscard]] virtual std::optional<FilterRefusal> on_request(
-      const FilterRequest& /*request*/) const {
-    return std::nullopt;
+  [[nodiscard]] virtual Task<std::optional<FilterRefusal>> on_request(
+      FilterRequest /*request*/) const {
+    co_return std::nullopt;
   }
 
   virtual void on_attempt(FilterAttempt& /*attempt*/) const {}

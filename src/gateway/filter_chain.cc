@@ -34,11 +34,11 @@ FilterChain::FilterChain(std::vector<std::unique_ptr<const Filter>> filters)
   }
 }
 
-std::optional<FilterRefusal> FilterChain::on_request(const FilterRequest& request) const {
+Task<std::optional<FilterRefusal>> FilterChain::on_request(FilterRequest request) const {
   for (const Filter* filter : at(FilterPoint::kRequest)) {
-    if (auto refusal = filter->on_request(request)) return refusal;
+    if (auto refusal = co_await filter->on_request(request)) co_return refusal;
   }
-  return std::nullopt;
+  co_return std::nullopt;
 }
 
 void FilterChain::on_attempt(FilterAttempt& attempt) const {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/task.h"
 #include "base/error.h"
 #include "gateway/edge_config.h"
 #include "gateway/filter.h"
@@ -23,7 +24,7 @@ class FilterChain {
 
   [[nodiscard]] bool runs_at(FilterPoint point) const { return !at(point).empty(); }
 
-  [[nodiscard]] std::optional<FilterRefusal> on_request(const FilterRequest& request) const;
+  [[nodiscard]] Task<std::optional<FilterRefusal>> on_request(FilterRequest request) const;
   void on_attempt(FilterAttempt& attempt) const;
   [[nodiscard]] std::optional<FilterRefusal> on_event(std::string_view event) const;
   void on_done(const FilterResult& result) const noexcept;

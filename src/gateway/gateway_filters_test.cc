@@ -136,6 +136,20 @@ TEST_F(GatewayFiltersTest, ADeniedPromptIsRefusedAndCostsNothing) {
   EXPECT_EQ(chat(R"({"model":"m","messages":[{"role":"user","content":"one"}]})").status, 200);
 }
 
+TEST_F(GatewayFiltersTest, ALongPromptIsSearchedToItsEnd) {
+  filters() = {PromptDenyListConfig{.phrases = {"two three"}, .patterns = {R"(\b\d{3}-\d{2}\b)"}}};
+  start_with({}, small_.address());
+  const auto prompt = [](std::string_view end) {
+    return fmt::format(R"({{"model":"m","messages":[{{"role":"user","content":"{} {}"}}]}})",
+                       std::string(300'000, 'a'), end);
+  };
+  EXPECT_EQ(chat(prompt("two, three, 1234-56")).status, 200);
+  EXPECT_THAT(small_.last, HasSubstr("two, three"));
+  EXPECT_EQ(chat(prompt("two \\n three")).status, 400);
+  EXPECT_EQ(chat(prompt("123-45")).status, 400);
+  EXPECT_EQ(refused(), 2U);
+}
+
 /// What a filter was called for.
 struct Calls {
   std::atomic<int> requests{0};
@@ -153,12 +167,16 @@ class Witness final : public Filter {
 
   [[nodiscard]] bool runs_at(FilterPoint /*point*/) const override { return true; }
 
-  [[nodiscard]] std::optional<FilterRefusal> on_request(
-      const FilterRequest& request) const override {
+  [[nodiscard]] Task<std::optional<FilterRefusal>> on_request(
+      FilterRequest request) const override {
     ++calls_.requests;
     EXPECT_EQ(request.operation, llm::Operation::kChatCompletions);
-    EXPECT_EQ(request.body.front(), '{');
-    return std::nullopt;
+    // Another request of the loop may be read meanwhile.
+    const std::string before(request.body);
+    co_await request.pool.run([] { return true; });
+    EXPECT_EQ(request.body, before);
+    EXPECT_EQ(request.tenant, "alpha");
+    co_return std::nullopt;
   }
 
   void on_attempt(FilterAttempt& attempt) const override {

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "async/loop.h"
+#include "gateway/request_mirror.h"
 #include "gateway/testing/test_models.h"
 
 namespace insula::gateway {
@@ -209,6 +211,98 @@ TEST_F(GatewayHttpRoutesTest, RulesSurviveARestart) {
   ASSERT_TRUE(read);
   EXPECT_EQ(read->rules, config_.rules);
   EXPECT_EQ(read->sites, config_.sites);
+}
+
+/// A rule whose requests are copied to the large server.
+class GatewayMirrorTest : public GatewayHttpRoutesTest {
+ public:
+  RuleConfig mirrored(std::int64_t numerator = 1, std::int64_t denominator = 1) {
+    RuleConfig made = rule();
+    made.mirrors.push_back({at(large_.address()), numerator, denominator});
+    return made;
+  }
+
+  std::uint64_t count(const char* result) {
+    return registry_
+        .counter("insula_gateway_mirrored_requests_total", "",
+                 {{"tenant", "alpha"}, {"result", result}})
+        .value();
+  }
+
+  /// Once so many copies came to that.
+  Task<bool> counted(const char* result, std::uint64_t times) {
+    while (count(result) < times)
+      co_await yield();
+    co_return true;
+  }
+
+  http::Response post(const std::string& body, http::Headers headers = {}) {
+    headers.set("Host", "www.example.com");
+    return send("POST", "/a?b=1", std::move(headers), body);
+  }
+};
+
+TEST_F(GatewayMirrorTest, ACopyHasTheBodyAndNoCredentials) {
+  RuleConfig changed = mirrored();
+  changed.request = {.set = {{"X-Set", "new"}}};
+  changed.rewrite = {.host = "inner.example.com", .path = PathChangeConfig{false, "/inner"}};
+  start_rules({changed});
+  const auto reply = post(R"({"a":1})", {{"Authorization", "Bearer secret"},
+                                         {"Cookie", "session=secret"},
+                                         {"X-API-Key", "secret"},
+                                         {"X-Kept", "1"}});
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_TRUE(wait(counted("answered", 1)));
+  EXPECT_TRUE(large_.last.starts_with("POST /a?b=1 HTTP/1.1\r\n")) << large_.last;
+  EXPECT_TRUE(large_.last.ends_with("\r\n\r\n{\"a\":1}")) << large_.last;
+  for (const char* line : {"Host: www.example.com\r\n", "X-Kept: 1\r\n", "Connection: close\r\n",
+                           "Content-Length: 7\r\n", "X-Forwarded-For: 127.0.0.1\r\n"})
+    EXPECT_THAT(large_.last, HasSubstr(line));
+  EXPECT_THAT(large_.last, Not(HasSubstr("secret")));
+  EXPECT_THAT(small_.last, HasSubstr("Bearer secret"));
+  EXPECT_EQ(usage().requests, 0);
+}
+
+TEST_F(GatewayMirrorTest, ACopyThatFailsOrWaitsIsNothingToTheClient) {
+  start_rules({mirrored()});
+  large_.answer_with(500);
+  EXPECT_EQ(post("x").status, 200);
+  EXPECT_TRUE(wait(counted("failed", 1)));
+  large_.answer_with(0);
+  EXPECT_EQ(post("x").status, 200);
+  EXPECT_TRUE(wait(counted("failed", 2)));
+  large_.hold();
+  EXPECT_EQ(post("x").status, 200);
+  EXPECT_EQ(post("x").status, 200);
+  large_.answer_with(200);
+  large_.go_on();
+  EXPECT_TRUE(wait(counted("answered", 2)));
+  config_.rules[0].mirrors[0].backend = at("");
+  apply();
+  EXPECT_EQ(post("x").status, 200);
+  EXPECT_EQ(count("failed"), 3U);
+}
+
+TEST_F(GatewayMirrorTest, APartOfTheRequestsIsCopied) {
+  RuleConfig part = mirrored(1, 4);
+  part.mirrors.push_back({at(broken_.address()), 0, 100});
+  start_rules({part});
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(post("x").status, 200);
+  EXPECT_TRUE(wait(counted("answered", 9)));
+  EXPECT_LE(large_.requests, 11);
+  EXPECT_EQ(broken_.requests, 0);
+}
+
+TEST_F(GatewayMirrorTest, WhatIsTooMuchIsLeftOut) {
+  start_rules({mirrored()});
+  EXPECT_EQ(post(std::string(RequestMirror::kBodyBytesMax + 1, 'x')).status, 200);
+  EXPECT_EQ(count("left_out"), 1U);
+  // Refused by the gateway: nobody gets it.
+  config_.rules[0].access = RouteAccess::kTenant;
+  apply();
+  EXPECT_EQ(post("x").status, 401);
+  EXPECT_EQ(large_.requests, 0);
 }
 
 }  // namespace

@@ -168,5 +168,48 @@ TEST_F(GatewaySitesTest, SitesSurviveARestart) {
   EXPECT_EQ(read->certificates, config_.certificates);
 }
 
+TEST_F(GatewaySitesTest, ARouteMayHaveTheBoundsOfItsTenant) {
+  config_.tenants[0].edge.bounds = {.body_bytes = 4, .header_bytes = 1024};
+  PathConfig bounded = path("/bounded", small_.address());
+  bounded.edge.bounds = true;
+  start_sites({{"www.example.com", "alpha", {bounded, path("/", small_.address())}}});
+  EXPECT_EQ(send_as("POST", "www.example.com", "/bounded", {}, "1234").status, 200);
+  EXPECT_EQ(send_as("POST", "www.example.com", "/bounded", {}, "12345").status, 413);
+  const http::Headers large = {{"X-Large", std::string(1100, 'x')}};
+  EXPECT_EQ(get("www.example.com", "/bounded", large).status, 431);
+  EXPECT_EQ(get("www.example.com", "/free", large).status, 200);
+  EXPECT_EQ(send_as("POST", "www.example.com", "/free", {}, "12345").status, 200);
+}
+
+TEST_F(GatewaySitesTest, ARouteMayBeForThePagesOfItsTenant) {
+  config_.tenants[0].edge.cors = {.allow_origins = {"https://app.example.com"}};
+  small_.headers = "Access-Control-Allow-Origin: *\r\n";
+  PathConfig shared = path("/shared", small_.address());
+  shared.edge.cors = true;
+  shared.access = RouteAccess::kTenant;
+  start_sites({{"www.example.com", "alpha", {shared, path("/", small_.address())}}});
+  const http::Headers preflight = {{"Origin", "https://app.example.com"},
+                                   {"Access-Control-Request-Method", "GET"}};
+  const auto allowed = send_as("OPTIONS", "www.example.com", "/shared", preflight);
+  EXPECT_EQ(allowed.status, 204);
+  EXPECT_EQ(allowed.headers.get("Access-Control-Allow-Origin"), "https://app.example.com");
+  EXPECT_EQ(small_.requests, 0);
+  http::Headers foreign = preflight;
+  foreign.set("Origin", "https://other.example.com");
+  EXPECT_EQ(send_as("OPTIONS", "www.example.com", "/shared", foreign).status, 403);
+  // Pages can read that a credential is missing.
+  const auto refused = get("www.example.com", "/shared", {{"Origin", "https://app.example.com"}});
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_EQ(refused.headers.get("Access-Control-Allow-Origin"), "https://app.example.com");
+  http::Headers known = bearer(key_of("alphaalpha"));
+  known.set("Origin", "https://app.example.com");
+  EXPECT_EQ(get("www.example.com", "/shared", known).headers.get("Access-Control-Allow-Origin"),
+            "https://app.example.com");
+  // What is not the tenant's to say is the server's.
+  EXPECT_EQ(send_as("OPTIONS", "www.example.com", "/own", foreign).status, 200);
+  EXPECT_EQ(get("www.example.com", "/own", foreign).headers.get("Access-Control-Allow-Origin"),
+            "*");
+}
+
 }  // namespace
 }  // namespace insula::gateway

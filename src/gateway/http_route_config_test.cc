@@ -237,5 +237,37 @@ TEST_F(HttpRouteConfigTest, AHostOfAnotherTenantIsNoSite) {
   EXPECT_EQ(refused_routes(routing), 1);
 }
 
+TEST_F(HttpRouteConfigTest, CopiesGoWhereTheyMay) {
+  api::HTTPRoute one = route("a", "one", {"www.example.com"});
+  const auto mirror = [&](const std::string& name) -> api::HTTPRequestMirrorFilter& {
+    api::HTTPRouteFilter& filter = one.spec.rules[0].filters.emplace_back();
+    filter.type = "RequestMirror";
+    api::HTTPRequestMirrorFilter& made = filter.request_mirror.emplace();
+    made.backend_ref.name = name;
+    made.backend_ref.port = 80;
+    return made;
+  };
+  mirror("web").percent = 5;
+  mirror("web").fraction.emplace().numerator = 1;
+  one.spec.rules[0].filters.back().request_mirror->fraction->denominator = 3;
+  mirror("web");
+  mirror("nowhere");
+  mirror("web").backend_ref.namespace_ = "b";
+  one.metadata.annotations[api::kRouteEdgeAnnotation] = "cors, bounds";
+  one.spec.rules[0].filters.resize(4);
+  add(one);
+  const GatewayConfig config = make_config(objects_);
+  ASSERT_THAT(config.rules, SizeIs(1));
+  const auto& mirrors = config.rules[0].mirrors;
+  ASSERT_THAT(mirrors, SizeIs(3));
+  EXPECT_EQ(mirrors[0].backend, config.rules[0].backends[0].backend);
+  EXPECT_EQ(mirrors[0].numerator * 20, mirrors[0].denominator);
+  EXPECT_EQ(mirrors[1].numerator * 3, mirrors[1].denominator);
+  EXPECT_EQ(mirrors[2].numerator, mirrors[2].denominator);
+  EXPECT_EQ(config.rules[0].edge, (api::RouteEdge{.bounds = true, .cors = true}));
+  // It is what is written down.
+  EXPECT_EQ(config_from_json(to_json(config)).value(), config);
+}
+
 }  // namespace
 }  // namespace insula::gateway

@@ -145,6 +145,28 @@ TEST_F(IngressConfigTest, TheAnnotationSaysWhoMaySend) {
   }
 }
 
+TEST_F(IngressConfigTest, TheAnnotationSaysWhatOfTheEdgeHolds) {
+  using api::RouteEdge;
+  for (const auto& [value, edge] : std::vector<std::pair<std::string, RouteEdge>>{
+           {"bounds", {.bounds = true}},
+           {" cors ", {.cors = true}},
+           {"cors,bounds", {.bounds = true, .cors = true}},
+           // Of what is not understood all holds.
+           {"bound", {.bounds = true, .cors = true}},
+           {"cors,", {.bounds = true, .cors = true}},
+           {"", {.bounds = true, .cors = true}}}) {
+    api::Ingress one = ingress("one", 1);
+    one.metadata.annotations[api::kRouteEdgeAnnotation] = value;
+    add_path(one, "www.example.com", "/", "Prefix", backend("web", {.number = 80}));
+    objects_.routing.ingresses.ingresses = {shared(one)};
+    const GatewayConfig config = make_config(objects_);
+    EXPECT_EQ(config.sites.at(0).paths.at(0).edge, edge) << value;
+    EXPECT_EQ(config_from_json(to_json(config)).value(), config);
+    const bool known = value != "bound" && value != "cors," && !value.empty();
+    EXPECT_EQ(api::judge_edge(one.metadata).good, known) << value;
+  }
+}
+
 TEST_F(IngressConfigTest, ACertificateIsForTheHostsThatItsIngressHas) {
   api::Secret secret;
   secret.metadata.namespace_ = "a";

@@ -258,12 +258,14 @@ void write_upstream_head(std::string& out, const UpstreamHead& parts) {
   out.append(parts.trace_lines);
 }
 
-void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials) {
+void write_site_head(std::string& out, const UpstreamHead& parts, WithheldCredentials withheld) {
   out.append(parts.head.method).append(" ").append(parts.target.target).append(" HTTP/1.1\r\n");
   for (const Field& field : parts.head.fields()) {
     const bool ours = is_ours_upstream(field) && !reads_as(field.name, "accept-encoding");
-    const bool withheld = without_credentials && is_checked_credential(field);
-    if (ours || withheld || http::is_hop_by_hop(parts.head, field)) continue;
+    const bool is_withheld =
+        (withheld == WithheldCredentials::kChecked && is_checked_credential(field)) ||
+        (withheld == WithheldCredentials::kAll && is_credential(field));
+    if (ours || is_withheld || http::is_hop_by_hop(parts.head, field)) continue;
     if (parts.edits != nullptr && parts.edits->takes_away(field.name)) continue;
     append_header(out, field.name, field.value);
   }

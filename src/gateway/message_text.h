@@ -50,10 +50,17 @@ struct UpstreamHead {
 /// (X-Forwarded-*, Forwarded, X-Insula-*, the trace's context); ours take their place. No
 /// compression is asked for: usage is read from the reply, event by event.
 void write_upstream_head(std::string& out, const UpstreamHead& parts);
+
+/// Credentials that a site's server does not see.
+enum class WithheldCredentials : std::uint8_t {
+  kNone,
+  kChecked,  // those that the gateway has checked
+  kAll,      // cookies, too
+};
+
 /// The same for a site, whose servers are asked as if there were no gateway, but for hop-by-hop
-/// headers and what the client may not claim. `without_credentials`: those that the gateway has
-/// checked are not for them.
-void write_site_head(std::string& out, const UpstreamHead& parts, bool without_credentials);
+/// headers and what the client may not claim.
+void write_site_head(std::string& out, const UpstreamHead& parts, WithheldCredentials withheld);
 /// Has such a head ask for the WebSocket protocol. Spec: RFC 6455 section 4.1.
 void ask_for_websocket(std::string& out);
 /// Ends it. `body_bytes`: nothing when the request has no body.

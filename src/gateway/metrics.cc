@@ -102,6 +102,20 @@ void add_edge(TenantMetrics& metrics, MetricsRegistry& registry, const std::stri
       {{"tenant", name}});
 }
 
+/// Copies of requests.
+void add_mirrored(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
+  const auto mirrored = [&](const char* result) {
+    return &registry.counter(
+        "insula_gateway_mirrored_requests_total",
+        "Copies of requests that routes send to further servers. `failed`: the server did not "
+        "answer, or with 5xx. `left_out`: the body was too large, or too many were on their way.",
+        {{"tenant", name}, {"result", result}});
+  };
+  metrics.mirrored_answered = mirrored("answered");
+  metrics.mirrored_failed = mirrored("failed");
+  metrics.mirrored_left_out = mirrored("left_out");
+}
+
 /// What passes without being read.
 void add_tunnels(TenantMetrics& metrics, MetricsRegistry& registry, const std::string& name) {
   metrics.tunnels = &registry.gauge("insula_gateway_tunnels",
@@ -134,6 +148,7 @@ TenantMetrics make_tenant_metrics(MetricsRegistry& registry, std::string_view te
   add_usage(metrics, registry, name);
   add_tunnels(metrics, registry, name);
   add_edge(metrics, registry, name);
+  add_mirrored(metrics, registry, name);
   constexpr std::array<const char*, 4> kLimits = {"concurrency", "tokens", "requests", "budget"};
   for (const LimitScope scope : kLimitScopes) {
     for (std::size_t i = 0; i < kLimits.size(); ++i) {

@@ -28,6 +28,9 @@ struct TenantMetrics {
   Counter* preflights_allowed = nullptr;
   Counter* preflights_refused = nullptr;
   Counter* filter_refused = nullptr;
+  Counter* mirrored_answered = nullptr;
+  Counter* mirrored_failed = nullptr;
+  Counter* mirrored_left_out = nullptr;
   Gauge* queued = nullptr;
   Histogram* queue_time = nullptr;
   std::array<Counter*, 3> queue_refused{};  // the tenant's queue full, all full, waited too long

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "api/http_route_support.h"
+#include "api/route_annotations.h"
 #include "api/validation/gateway.h"
 #include "gateway/platform_lookup.h"
 
@@ -18,6 +19,8 @@ namespace insula::gateway {
 namespace {
 
 using Sites = std::map<std::string, SiteConfig>;  // by host
+
+constexpr std::int32_t kPercent = 100;
 
 RouteAccess access_of(const api::ObjectMeta& metadata) {
   const auto found = metadata.annotations.find(api::kIngressAuthAnnotation);
@@ -29,8 +32,11 @@ RouteAccess access_of(const api::ObjectMeta& metadata) {
 PathConfig path_to(const PlatformObjects& objects,
                    const api::Ingress& ingress,
                    const api::IngressBackend& backend) {
-  PathConfig path{
-      .path = "/", .exact = false, .access = access_of(ingress.metadata), .backend = {}};
+  PathConfig path{.path = "/",
+                  .exact = false,
+                  .access = access_of(ingress.metadata),
+                  .edge = api::route_edge(ingress.metadata),
+                  .backend = {}};
   if (!backend.service) return path;
   path.backend = backend_at(objects, ingress.metadata.namespace_, backend.service->name,
                             backend.service->port);
@@ -154,12 +160,33 @@ RouteBackendConfig backend_of(const PlatformObjects& objects,
   return config;
 }
 
+/// Adds where copies go. One that may not be sent is left out, as the route's status says.
+void add_mirror(const PlatformObjects& objects,
+                const api::HTTPRoute& route,
+                const api::HTTPRequestMirrorFilter& filter,
+                const api::FindService& find,
+                RuleConfig& rule) {
+  const api::HTTPBackendRef ref = api::backend_of(filter);
+  if (!api::judge_backend(route, ref, objects.routing.grants, find)) return;
+  MirrorConfig& mirror = rule.mirrors.emplace_back();
+  mirror.backend = backend_at(objects, ref.namespace_.value_or(route.metadata.namespace_), ref.name,
+                              {.number = ref.port.value_or(0)});
+  if (filter.percent) {
+    mirror.numerator = *filter.percent;
+    mirror.denominator = kPercent;
+  } else if (filter.fraction) {
+    mirror.numerator = filter.fraction->numerator;
+    mirror.denominator = filter.fraction->denominator.value_or(kPercent);
+  }
+}
+
 /// What a rule says, but for its name.
 RuleConfig rule_of(const PlatformObjects& objects,
                    const api::HTTPRoute& route,
                    const api::HTTPRouteRule& rule,
                    const api::FindService& find) {
-  RuleConfig config{.name = {}, .access = access_of(route.metadata)};
+  RuleConfig config{
+      .name = {}, .access = access_of(route.metadata), .edge = api::route_edge(route.metadata)};
   for (const api::HTTPRouteMatch& match : rule.matches)
     config.matches.push_back(match_of(match));
   for (const api::HTTPRouteFilter& filter : rule.filters) {
@@ -167,6 +194,7 @@ RuleConfig rule_of(const PlatformObjects& objects,
     if (filter.response_header_modifier) config.reply = edits_of(filter.response_header_modifier);
     if (filter.request_redirect) config.redirect = redirect_of(*filter.request_redirect);
     if (filter.url_rewrite) config.rewrite = rewrite_of(*filter.url_rewrite);
+    if (filter.request_mirror) add_mirror(objects, route, *filter.request_mirror, find, config);
   }
   for (const api::HTTPBackendRef& backend : rule.backend_refs)
     config.backends.push_back(backend_of(objects, route, backend, find));
@@ -338,10 +366,25 @@ void add_routes(const PlatformObjects& objects,
 std::size_t refused_routes(const api::Routing& routing) {
   return static_cast<std::size_t>(
       std::ranges::count_if(routing.routes, [](const api::AttachedRoute& route) {
-        return !route.refused.empty() ||
+        return !route.refused.empty() || route.wanted ||
+               !api::judge_annotations(route.route->metadata) ||
                std::ranges::any_of(route.parents,
                                    [](const api::RouteParent& parent) { return !parent.accepted; });
       }));
+}
+
+std::vector<Labels> stale_routes(const api::Routing& routing) {
+  std::vector<Labels> stale;
+  const auto add = [&](const char* kind, const api::ObjectMeta& metadata) {
+    stale.push_back({{"kind", kind}, {"namespace", metadata.namespace_}, {"name", metadata.name}});
+  };
+  for (const api::ServedGateway& one : routing.gateways) {
+    if (one.wanted) add("Gateway", one.gateway->metadata);
+  }
+  for (const api::AttachedRoute& one : routing.routes) {
+    if (one.wanted) add("HTTPRoute", one.route->metadata);
+  }
+  return stale;
 }
 
 }  // namespace insula::gateway

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include "api/routing.h"
 #include "gateway/config.h"
 #include "gateway/platform_config.h"
+#include "telemetry/metrics.h"
 
 namespace insula::gateway {
 
@@ -18,5 +22,9 @@ void add_routes(const PlatformObjects& objects, const api::Routing& routing, Gat
 
 /// HTTPRoutes that some Gateway of ours does not serve as they ask.
 [[nodiscard]] std::size_t refused_routes(const api::Routing& routing);
+
+/// The labels of each HTTPRoute and Gateway of which something is served as it was accepted
+/// earlier.
+[[nodiscard]] std::vector<Labels> stale_routes(const api::Routing& routing);
 
 }  // namespace insula::gateway

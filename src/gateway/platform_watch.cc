@@ -90,7 +90,9 @@ PlatformWatch::PlatformWatch(client::Client& client,
       gateway_classes_(client, {}, log),
       gateways_(client, {}, log),
       http_routes_(client, {}, log),
-      grants_(client, {}, log) {
+      grants_(client, {}, log),
+      accepted_(client, {.name_space = api::kSystemNamespace}, log),
+      collector_(registry.on_collect([this](Exposition& out) { collect(out); })) {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
   services_.on_change(wake);
@@ -105,6 +107,7 @@ PlatformWatch::PlatformWatch(client::Client& client,
   accounts_.on_change(wake);
   gateway_classes_.on_change(wake);
   grants_.on_change(wake);
+  accepted_.on_change(wake);
   // Statuses are written often, and say nothing new.
   gateways_.on_change([this](const api::Gateway* before, const api::Gateway* after) {
     if (has_changed(before, after)) changed_.set();
@@ -123,10 +126,10 @@ PlatformWatch::PlatformWatch(client::Client& client,
 }
 
 std::vector<controller::Mirror*> PlatformWatch::mirrors() {
-  return {&tenants_,         &services_,     &slices_,        &api_keys_,
-          &provider_keys_,   &token_issuer_, &model_prices_,  &ingresses_,
-          &ingress_classes_, &namespaces_,   &ingress_hosts_, &accounts_,
-          &gateway_classes_, &gateways_,     &http_routes_,   &grants_};
+  return {&tenants_,       &services_,     &slices_,          &api_keys_,        &provider_keys_,
+          &token_issuer_,  &model_prices_, &ingresses_,       &ingress_classes_, &namespaces_,
+          &ingress_hosts_, &accounts_,     &gateway_classes_, &gateways_,        &http_routes_,
+          &grants_,        &accepted_};
 }
 
 void PlatformWatch::start() {
@@ -183,6 +186,15 @@ void PlatformWatch::read_prices() {
   prices_problem_ = problem;
 }
 
+void PlatformWatch::collect(Exposition& out) const {
+  out.family("insula_gateway_route_stale",
+             "1 for each HTTPRoute and Gateway of which something is served as it was accepted "
+             "earlier, since it is not accepted as it is. The conditions in its status say why.",
+             "gauge");
+  for (const Labels& labels : stale_)
+    out.sample("insula_gateway_route_stale", labels, 1);
+}
+
 api::RoutingObjects PlatformWatch::routing_objects() const {
   api::RoutingObjects routing;
   api::IngressObjects& objects = routing.ingresses;
@@ -202,6 +214,8 @@ api::RoutingObjects PlatformWatch::routing_objects() const {
     routing.routes.push_back(route);
   for (const auto& [key, grant] : grants_.all())
     routing.grants.push_back(grant);
+  for (const auto& [key, record] : accepted_.all())
+    routing.accepted.push_back(record);
   routing.entrance = entrance_;
   return routing;
 }
@@ -233,6 +247,7 @@ GatewayConfig PlatformWatch::config() {
   GatewayConfig config = make_config(objects, routing);
   config.prices = prices_;
   routes_refused_.set(static_cast<double>(refused_routes(routing)));
+  stale_ = stale_routes(routing);
   certificates_.settle(config.certificates);
   return config;
 }

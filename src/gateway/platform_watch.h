@@ -45,6 +45,7 @@ class PlatformWatch {
  private:
   [[nodiscard]] GatewayConfig config();
   void read_prices();
+  void collect(Exposition& out) const;
   Task<> follow_references();
   Task<> wait_for_sync();
   [[nodiscard]] api::RoutingObjects routing_objects() const;
@@ -77,7 +78,10 @@ class PlatformWatch {
   controller::Informer<api::Gateway> gateways_;
   controller::Informer<api::HTTPRoute> http_routes_;
   controller::Informer<api::ReferenceGrant> grants_;
+  controller::Informer<api::ControllerRevision> accepted_;
   std::map<SecretRef, std::unique_ptr<controller::Informer<api::Secret>>> referenced_;
+  std::vector<Labels> stale_;
+  MetricsRegistry::Registration collector_;
 };
 
 }  // namespace insula::gateway

@@ -1,35 +1,16 @@
 #include "gateway/prompt_deny_list.h"
 
-#include <algorithm>
-#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
-#include <re2/set.h>
 
 namespace insula::gateway {
 namespace {
 
-/// Memory that the list of one tenant may take, compiled and at work.
-constexpr std::int64_t kMemoryBytesMax = 16 << 20;
-constexpr std::string_view kSpace = " \t\r\n";
 constexpr std::string_view kMessageDefault =
     "the prompt has something that the tenant does not allow";
-
-/// Its words in letters of either case, with any white space between them.
-std::string pattern_of(std::string_view phrase) {
-  std::string pattern = "(?i)";
-  for (bool first = true;; first = false) {
-    phrase.remove_prefix(std::min(phrase.find_first_not_of(kSpace), phrase.size()));
-    if (phrase.empty()) return pattern;
-    const std::string_view word = phrase.substr(0, phrase.find_first_of(kSpace));
-    if (!first) pattern += "\\s+";
-    pattern += RE2::QuoteMeta(re2::StringPiece(word.data(), word.size()));
-    phrase.remove_prefix(word.size());
-  }
-}
 
 /// Those whose prompts go to a model as they are.
 bool has_prompt(llm::Operation operation) {
@@ -44,83 +25,119 @@ bool has_prompt(llm::Operation operation) {
   }
 }
 
-}  // namespace
-
-class PromptDenyList::Patterns {
- public:
-  Patterns() : set_(options(), RE2::UNANCHORED) {}
-
-  Result<> add(const std::string& pattern) {
-    std::string error;
-    if (set_.Add(pattern, &error) < 0) return fail(ErrorCode::kInvalid, error);
-    return {};
-  }
-
-  Result<> compile() {
-    if (set_.Compile()) return {};
-    return fail(ErrorCode::kInvalid, "the phrases and patterns need too much memory");
-  }
-
-  enum class Found : std::uint8_t { kNo, kYes, kUnknown };
-
-  [[nodiscard]] Found look_in(std::string_view text) const {
-    RE2::Set::ErrorInfo error{};
-    if (set_.Match(re2::StringPiece(text.data(), text.size()), nullptr, &error)) return Found::kYes;
-    return error.kind == RE2::Set::kNoError ? Found::kNo : Found::kUnknown;
-  }
-
- private:
-  static RE2::Options options() {
-    RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(kMemoryBytesMax);
-    return options;
-  }
-
-  RE2::Set set_;
-};
-
-PromptDenyList::PromptDenyList(std::unique_ptr<const Patterns> patterns, std::string message)
-    : patterns_(std::move(patterns)), message_(std::move(message)) {}
-
-PromptDenyList::~PromptDenyList() = default;
-
-Result<std::unique_ptr<const Filter>> PromptDenyList::make(const PromptDenyListConfig& config) {
-  auto patterns = std::make_unique<Patterns>();
-  for (const std::string& phrase : config.phrases)
-    INSULA_TRY_VOID(patterns->add(pattern_of(phrase)));
-  for (const std::string& pattern : config.patterns)
-    INSULA_TRY_VOID(patterns->add(pattern));
-  INSULA_TRY_VOID(patterns->compile());
-  return std::unique_ptr<const Filter>(new PromptDenyList(
-      std::move(patterns), config.message.empty() ? std::string(kMessageDefault) : config.message));
+FilterRefusal too_large(std::string message) {
+  return {.error = ApiError::kPromptTooLarge,
+          .code = ErrorCode::kTooLarge,
+          .message = std::move(message)};
 }
 
-std::optional<FilterRefusal> PromptDenyList::on_request(const FilterRequest& request) const {
-  if (!has_prompt(request.operation) || request.body.empty()) return std::nullopt;
-  std::size_t bytes = 0;
-  auto found = Patterns::Found::kNo;
-  const auto look = [&](std::string_view text) {
-    bytes += text.size();
-    if (bytes <= kTextBytesMax) found = patterns_->look_in(text);
-    return bytes <= kTextBytesMax && found == Patterns::Found::kNo;
+/// One of so many, for as long as it lives.
+class Place {
+ public:
+  explicit Place(std::atomic<int>& taken) : taken_(taken), count_(++taken_) {}
+
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  ~Place() { --taken_; }
+
+  [[nodiscard]] int count() const { return count_; }
+
+ private:
+  std::atomic<int>& taken_;
+  int count_;
+};
+
+/// Takes the texts out of the body, and the memory that they need. What keeps it from that is an
+/// answer.
+std::optional<FilterRefusal> read_texts(const FilterRequest& request,
+                                        BodyMemory::Share& memory,
+                                        PromptTexts& texts) {
+  std::optional<FilterRefusal> refusal;
+  const auto take = [&](std::string_view text) {
+    if (texts.bytes() + text.size() > PromptDenyList::kTextBytesMax) {
+      refusal = too_large(
+          fmt::format("the tenant's list of what a prompt may not have is looked for in at most {} "
+                      "bytes of text",
+                      PromptDenyList::kTextBytesMax));
+    } else if (auto held = memory.take(text.size()); !held) {
+      refusal = {.error = ApiError::kTemporarilyUnavailable,
+                 .code = held.error().code(),
+                 .message = held.error().message()};
+    } else if (!text.empty()) {
+      texts.add(text);
+    }
+    return !refusal;
   };
-  if (const auto read = request.prompts.read(request.body, look); !read)
-    return FilterRefusal{.error = ApiError::kInvalidRequest,
-                         .code = read.error().code(),
-                         .message = read.error().message()};
-  if (found == Patterns::Found::kYes)
-    return FilterRefusal{.error = ApiError::kPromptDenied, .message = message_};
-  if (bytes <= kTextBytesMax && found == Patterns::Found::kNo) return std::nullopt;
-  return FilterRefusal{
-      .error = ApiError::kPromptTooLarge,
-      .code = ErrorCode::kTooLarge,
-      .message = bytes > kTextBytesMax
-                     ? fmt::format("the tenant's list of what a prompt may not have is looked for "
-                                   "in at most {} bytes of text",
-                                   kTextBytesMax)
-                     : std::string("the prompt cannot be compared with the tenant's list of what "
-                                   "it may not have")};
+  if (const auto read = request.prompts.read(request.body, take); !read) {
+    refusal = {.error = ApiError::kInvalidRequest,
+               .code = read.error().code(),
+               .message = read.error().message()};
+  }
+  return refusal;
+}
+
+}  // namespace
+
+PromptDenyList::PromptDenyList(std::shared_ptr<const PromptPatterns> patterns,
+                               std::string message,
+                               std::chrono::nanoseconds search_time_max)
+    : patterns_(std::move(patterns)),
+      message_(std::move(message)),
+      search_time_max_(search_time_max) {}
+
+Result<std::unique_ptr<const Filter>> PromptDenyList::make(
+    const PromptDenyListConfig& config, std::chrono::nanoseconds search_time_max) {
+  INSULA_TRY(auto patterns, PromptPatterns::make(config));
+  return std::unique_ptr<const Filter>(new PromptDenyList(
+      std::move(patterns), config.message.empty() ? std::string(kMessageDefault) : config.message,
+      search_time_max));
+}
+
+Task<std::optional<FilterRefusal>> PromptDenyList::on_request(FilterRequest request) const {
+  if (!has_prompt(request.operation) || request.body.empty()) co_return std::nullopt;
+  BodyMemory::Share memory(request.memory);
+  memory.belong_to(request.tenant);
+  PromptTexts texts;
+  if (auto refusal = read_texts(request, memory, texts)) co_return refusal;
+  if (texts.bytes() > kHereBytesMax) co_return co_await search_on_pool(request, std::move(texts));
+  PromptSearch search(patterns_, std::move(texts));
+  search.go_on(std::chrono::nanoseconds::max());
+  co_return verdict_of(search);
+}
+
+Task<std::optional<FilterRefusal>> PromptDenyList::search_on_pool(const FilterRequest& request,
+                                                                  PromptTexts texts) const {
+  const auto search = std::make_shared<PromptSearch>(patterns_, std::move(texts));
+  std::optional<Place> place;  // among the long ones
+  for (;;) {
+    // Who waits is behind others that began meanwhile, and those behind it.
+    co_await request.pool.run([search] {
+      search->go_on(kSliceTime);
+      return true;
+    });
+    if (search->is_over()) co_return verdict_of(*search);
+    if (request.client_gone) {
+      co_return FilterRefusal{.error = ApiError::kInvalidRequest, .message = "the client has left"};
+    }
+    if (search->spent() >= search_time_max_) {
+      co_return too_large(
+          "it takes too long to compare the prompt with the tenant's list of what it may not have");
+    }
+    if (!place && place.emplace(long_searches_).count() > kLongSearchesMax) {
+      co_return FilterRefusal{
+          .error = ApiError::kOverloaded,
+          .code = ErrorCode::kUnavailable,
+          .message =
+              "other prompts of the tenant are being compared with its list of what a "
+              "prompt may not have"};
+    }
+  }
+}
+
+std::optional<FilterRefusal> PromptDenyList::verdict_of(const PromptSearch& search) const {
+  if (!search.has_found()) return std::nullopt;
+  return FilterRefusal{.error = ApiError::kPromptDenied, .message = message_};
 }
 
 }  // namespace insula::gateway

@@ -98,6 +98,21 @@ json::Value to_value(const RouteBackendConfig& backend) {
   return object;
 }
 
+json::Value to_value(const MirrorConfig& mirror) {
+  return json::Object{{"backend", to_value(mirror.backend)},
+                      {"numerator", mirror.numerator},
+                      {"denominator", mirror.denominator}};
+}
+
+MirrorConfig mirror_from(const json::Object& object) {
+  MirrorConfig mirror{.backend = {},
+                      .numerator = number_in(object, "numerator").value_or(0),
+                      .denominator = number_in(object, "denominator").value_or(1)};
+  if (const json::Object* found = object_in(object, "backend"); found != nullptr)
+    mirror.backend = backend_from(*found);
+  return mirror;
+}
+
 RouteBackendConfig route_backend_from(const json::Object& object) {
   RouteBackendConfig backend{.backend = {},
                              .problem = string_in(object, "problem"),
@@ -134,11 +149,25 @@ json::Value to_value(const RuleConfig& rule) {
                       {"backends", std::move(backends)},
                       {"requestMillis", static_cast<std::int64_t>(rule.request_time.count())},
                       {"backendMillis", static_cast<std::int64_t>(rule.backend_time.count())}};
+  set_route_edge(object, rule.edge);
   set_edits(object, "request", rule.request);
   set_edits(object, "reply", rule.reply);
   set_rewrite(object, rule.rewrite);
   if (rule.redirect) object.set("redirect", to_value(*rule.redirect));
+  json::Array mirrors;
+  for (const MirrorConfig& mirror : rule.mirrors)
+    mirrors.push_back(to_value(mirror));
+  if (!mirrors.empty()) object.set("mirrors", std::move(mirrors));
   return object;
+}
+
+void set_route_edge(json::Object& object, const api::RouteEdge& edge) {
+  if (edge.bounds) object.set("bounded", true);
+  if (edge.cors) object.set("cors", true);
+}
+
+api::RouteEdge route_edge_in(const json::Object& object) {
+  return {.bounds = flag_in(object, "bounded"), .cors = flag_in(object, "cors")};
 }
 
 RuleConfig rule_from(const json::Object& object) {
@@ -147,6 +176,7 @@ RuleConfig rule_from(const json::Object& object) {
   };
   RuleConfig rule{.name = string_in(object, "name"),
                   .access = access_from(string_in(object, "access")),
+                  .edge = route_edge_in(object),
                   .request = edits_in(object, "request"),
                   .reply = edits_in(object, "reply"),
                   .rewrite = rewrite_in(object),
@@ -157,6 +187,8 @@ RuleConfig rule_from(const json::Object& object) {
   for_each_object(object, "backends", [&](const json::Object& backend) {
     rule.backends.push_back(route_backend_from(backend));
   });
+  for_each_object(object, "mirrors",
+                  [&](const json::Object& mirror) { rule.mirrors.push_back(mirror_from(mirror)); });
   if (const json::Object* found = object_in(object, "redirect"); found != nullptr) {
     constexpr int kFound = 302;
     rule.redirect =

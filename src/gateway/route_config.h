@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/route_annotations.h"
 #include "gateway/backend_config.h"
 #include "gateway/header_edits_config.h"
 #include "json/value.h"
@@ -25,6 +26,10 @@ enum class RouteAccess : std::uint8_t {
 [[nodiscard]] std::string_view word_of(RouteAccess access);
 /// kNobody for what is no such word.
 [[nodiscard]] RouteAccess access_from(std::string_view word);
+
+/// Writes what holds of the tenant's edge; nothing when nothing does.
+void set_route_edge(json::Object& object, const api::RouteEdge& edge);
+[[nodiscard]] api::RouteEdge route_edge_in(const json::Object& object);
 
 /// How a path is compared: its beginning by segments, all of it, or with a regular expression.
 enum class PathKind : std::uint8_t { kPrefix, kExact, kPattern };
@@ -88,16 +93,27 @@ struct RouteBackendConfig {
   bool operator==(const RouteBackendConfig&) const = default;
 };
 
+/// Where copies of a rule's requests go, and of which part of them.
+struct MirrorConfig {
+  BackendConfig backend;
+  std::int64_t numerator = 1;
+  std::int64_t denominator = 1;
+
+  bool operator==(const MirrorConfig&) const = default;
+};
+
 /// A rule of an HTTPRoute.
 struct RuleConfig {
   std::string name;  // `namespace/route/0`
   RouteAccess access = RouteAccess::kEverybody;
+  api::RouteEdge edge = {};
   std::vector<MatchConfig> matches = {};
   HeaderEditsConfig request = {};
   HeaderEditsConfig reply = {};
   std::optional<RedirectConfig> redirect = std::nullopt;
   std::optional<RewriteConfig> rewrite = std::nullopt;
   std::vector<RouteBackendConfig> backends = {};
+  std::vector<MirrorConfig> mirrors = {};
   /// Of a whole request, and of each time that a backend is asked; 0: no end.
   std::chrono::milliseconds request_time{0};
   std::chrono::milliseconds backend_time{0};

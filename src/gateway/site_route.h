@@ -73,11 +73,19 @@ struct SiteBackend {
   RewriteConfig rewrite = {};
 };
 
+/// Where copies of requests go, and of which part of them, in [0, 1].
+struct SiteMirror {
+  Backend backend;
+  double share = 1;
+};
+
 /// Where requests for some paths of a site go.
 struct SiteRoute {
   /// Their weights are theirs of the requests. Without any nothing can be asked.
   std::vector<SiteBackend> backends;
+  std::vector<SiteMirror> mirrors = {};
   RouteAccess access = RouteAccess::kEverybody;
+  api::RouteEdge edge = {};
   std::optional<RedirectConfig> redirect = std::nullopt;
   HeaderEdits redirect_reply = {};
   /// Of a whole request, and of each time that a backend is asked; 0: no end of their own.

@@ -144,7 +144,7 @@ std::shared_ptr<net::TlsContext> SnapshotBuilder::context_of(const CertificateCo
 }
 
 Site::RoutePtr SnapshotBuilder::route_of(const PathConfig& path) {
-  SiteRoute route{.backends = {}, .access = path.access};
+  SiteRoute route{.backends = {}, .access = path.access, .edge = path.edge};
   route.backends.push_back({.backend = backend_of(path.backend)});
   return std::make_shared<const SiteRoute>(std::move(route));
 }
@@ -152,6 +152,7 @@ Site::RoutePtr SnapshotBuilder::route_of(const PathConfig& path) {
 Site::RoutePtr SnapshotBuilder::route_of(const RuleConfig& rule) {
   SiteRoute route{.backends = {},
                   .access = rule.access,
+                  .edge = rule.edge,
                   .redirect = rule.redirect,
                   .redirect_reply = HeaderEdits(rule.reply),
                   .request_time = rule.request_time,
@@ -168,6 +169,11 @@ Site::RoutePtr SnapshotBuilder::route_of(const RuleConfig& rule) {
     }
     route.backends.push_back(std::move(backend));
   }
+  for (const MirrorConfig& mirror : rule.mirrors)
+    route.mirrors.push_back(
+        {.backend = backend_of(mirror.backend),
+         .share = static_cast<double>(mirror.numerator) /
+                  static_cast<double>(std::max<std::int64_t>(mirror.denominator, 1))});
   return std::make_shared<const SiteRoute>(std::move(route));
 }
 

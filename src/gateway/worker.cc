@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "async/deadline.h"
 #include "base/random.h"
@@ -17,6 +18,8 @@ namespace {
 constexpr std::chrono::seconds kHandshakeTime{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kWarnInterval{60};
+/// Of a thread, as Linux has it.
+constexpr int kFilterNiceness = 10;
 constexpr std::uint64_t kDescriptorsReserved = 128;
 constexpr std::size_t kConnectionsMin = 16;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
@@ -84,6 +87,15 @@ Worker::Worker(Loop& loop,
 }
 
 Worker::~Worker() = default;
+
+BlockingPool& Worker::pool_for_filters() {
+  if (!pool_for_filters_) {
+    pool_for_filters_.emplace(1U);
+    pool_for_filters_->post(
+        [] { static_cast<void>(::setpriority(PRIO_PROCESS, 0, kFilterNiceness)); });
+  }
+  return *pool_for_filters_;
+}
 
 void Worker::serve(std::unique_ptr<net::Listener> listener) {
   accepting_.spawn(accept_all(std::move(listener)));

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "async/blocking_pool.h"
 #include "async/event.h"
 #include "async/loop.h"
 #include "async/task.h"
@@ -20,6 +21,7 @@
 #include "gateway/buffer_pool.h"
 #include "gateway/connection_list.h"
 #include "gateway/metrics.h"
+#include "gateway/request_mirror.h"
 #include "gateway/request_observer.h"
 #include "gateway/snapshot.h"
 #include "gateway/token_cache.h"
@@ -153,6 +155,11 @@ class Worker {
 
   [[nodiscard]] BodyMemory& body_memory() { return body_memory_; }
 
+  [[nodiscard]] RequestMirror& mirror() { return mirror_; }
+
+  /// One thread for what filters may not do on the loop. It leaves processors to the loops.
+  [[nodiscard]] BlockingPool& pool_for_filters();
+
   /// Writes a line about a request that was answered 5xx, unless there were kFailureLinesMax in
   /// this second; the next line that is written says how many were left out.
   void log_failure(const Request& request, std::string_view reason);
@@ -208,6 +215,8 @@ class Worker {
   BufferPool buffers_;
   ConnectionList connections_;
   std::size_t streams_ = 0;
+  std::optional<BlockingPool> pool_for_filters_;  // once a filter has asked for it
+  RequestMirror mirror_{*this};
   TaskGroup running_;
   TaskGroup accepting_;
 };

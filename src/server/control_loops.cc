@@ -88,6 +88,7 @@ struct ControlLoops::Parts {
         gateways(client, {}, runtime.log),
         http_routes(client, {}, runtime.log),
         reference_grants(client, {}, runtime.log),
+        accepted_routes(client, {.name_space = api::kSystemNamespace}, runtime.log),
         definitions(client, {}, runtime.log),
         deployment_events(client, runtime, "deployment-controller"),
         set_events(client, runtime, "replicaset-controller"),
@@ -145,7 +146,7 @@ struct ControlLoops::Parts {
                       services,
                       certificates,
                       config_maps,
-                      {gateway_classes, gateways, http_routes, reference_grants}},
+                      {gateway_classes, gateways, http_routes, reference_grants, accepted_routes}},
                      ingress_events,
                      options.gateway_url),
         routing_loop(client,
@@ -156,7 +157,7 @@ struct ControlLoops::Parts {
                       services,
                       certificates,
                       config_maps,
-                      {gateway_classes, gateways, http_routes, reference_grants}},
+                      {gateway_classes, gateways, http_routes, reference_grants, accepted_routes}},
                      options.gateway_url),
         scheduler_loop(client, runtime, {pods, nodes}, scheduler_events) {}
 
@@ -193,6 +194,7 @@ struct ControlLoops::Parts {
             {"gateways", &gateways},
             {"httproutes", &http_routes},
             {"referencegrants", &reference_grants},
+            {"controllerrevisions", &accepted_routes},
             {"customresourcedefinitions", &definitions}};
   }
 
@@ -228,6 +230,7 @@ struct ControlLoops::Parts {
   Informer<api::Gateway> gateways;
   Informer<api::HTTPRoute> http_routes;
   Informer<api::ReferenceGrant> reference_grants;
+  Informer<api::ControllerRevision> accepted_routes;
   Informer<api::CustomResourceDefinition> definitions;
 
   EventRecorder deployment_events;

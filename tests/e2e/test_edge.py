@@ -1,6 +1,8 @@
 """The edge of a tenant's path, as kubectl writes it: bounds, web pages, filters, and what the gateway says of its API."""
 
+import concurrent.futures
 import json
+import random
 import unittest
 
 from platform_under_test import Platform, eventually
@@ -82,10 +84,62 @@ class Edge(unittest.TestCase):
         bad = self.patch({"filters": [{"requestHeaderModifier": {"remove": ["Authorization"]}}]}, check=False)
         self.assertIn("spec.gateway.filters[0].requestHeaderModifier.remove[0]: Forbidden", bad.stderr)
 
+        for pattern, why in (("a.*b", "has *, + or {n,}"), ("[^x]{400}", "instructions, and may have 512")):
+            bad = self.patch({"filters": [{"promptDenyList": {"patterns": [pattern]}}]}, check=False)
+            self.assertIn(f'spec.gateway.filters[0].promptDenyList.patterns[0]: Invalid value: "{pattern}"', bad.stderr)
+            self.assertIn(why, bad.stderr)
+
         with self.subTest("a gateway that starts anew goes on with them"):
             before = platform.kill("gateway")
             platform.wait_restarted("gateway", before)
             self.assertEqual(self.chat("project condor").status, 400)
+
+    def test_a_prompt_that_is_made_to_be_slow_holds_up_nobody(self):
+        self.patch({"filters": [{"promptDenyList": {"phrases": ["condor"],
+                                                    "patterns": ["a[ab]{400}c", "b[ab]{350}d"]}}]})
+        eventually(lambda: self.chat("condor").status == 400, message="the list is there")
+        letters = random.Random(1)
+        slow = "".join(letters.choice("ab") for _ in range(4_000_000))
+        ended = []
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            search = beside.submit(self.chat, slow)
+            search.add_done_callback(ended.append)
+            self.assertEqual(self.chat().status, 200)
+            self.assertEqual(self.platform.request("/openapi.json").status, 200)
+            meanwhile = not ended
+            answer = search.result()
+        self.assertEqual((answer.status, self.code(answer)), (413, "prompt_too_large"))
+        self.assertTrue(meanwhile, "others were answered before the search was over")
+        # Long ones that are not slow are searched to their end.
+        self.assertEqual(self.chat("eagle " * 100_000).status, 200)
+        self.assertEqual(self.chat("eagle " * 100_000 + "condor").status, 400)
+
+    def test_hosts_of_ingresses_may_have_the_same_bounds_and_pages(self):
+        platform = self.platform
+        self.patch({"bounds": {"bodyBytes": 1000}, "cors": {"allowOrigins": [PAGE]}})
+        made = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+                "metadata": {"name": "web", "namespace": "team-a"},
+                "spec": {"rules": [{"host": "www.example.com", "http": {"paths": [
+                    {"path": "/", "pathType": "Prefix",
+                     "backend": {"service": {"name": "llm-service", "port": {"number": 8000}}}}]}}]}}
+        platform.kubectl("apply", "-f", "-", input=json.dumps(made))
+        self.addCleanup(platform.kubectl, "delete", "ingress", "web", "-n", "team-a")
+
+        def ask(method="GET", body=None, **headers):
+            return platform.request("/v1/completions" if body else "/v1/models", None, body, method=method,
+                                    headers={"Host": "www.example.com", **headers})
+
+        eventually(lambda: ask().status == 200, message="the host leads to the Service")
+        large = {"model": "llm-sim", "prompt": "x" * 1000}
+        self.assertEqual(ask("POST", large).status, 200)
+        platform.kubectl("annotate", "ingress", "web", "-n", "team-a", "insula.dev/edge=bounds, cors")
+        eventually(lambda: ask("POST", large).status == 413, message="the bound of bodies")
+        preflight = ask("OPTIONS", Origin=PAGE, **{"Access-Control-Request-Method": "GET"})
+        self.assertEqual((preflight.status, preflight.headers["access-control-allow-origin"]), (204, PAGE))
+        self.assertEqual(ask(Origin=PAGE).headers["access-control-allow-origin"], PAGE)
+        platform.kubectl("annotate", "ingress", "web", "-n", "team-a", "--overwrite", "insula.dev/edge=pages")
+        eventually(lambda: "EdgeNotUnderstood" in platform.kubectl("get", "events", "-n", "team-a").stdout,
+                   message="an event says so")
 
     def test_the_api_is_described(self):
         answer = self.platform.request("/openapi.json")

@@ -44,6 +44,9 @@ def grant(name_space, kind, of, to):
             "spec": {"from": [{"group": GROUP, "kind": kind, "namespace": of}], "to": [{"group": "", "kind": to}]}}
 
 
+UNSUPPORTED = {"type": "ExtensionRef", "extensionRef": {"group": "example.com", "kind": "X", "name": "x"}}
+
+
 class GatewayApi(unittest.TestCase):
     def start(self, *flags):
         platform = Platform(*flags).start()
@@ -131,12 +134,25 @@ class Routes(GatewayApi):
                           refused.stderr)
 
         with self.subTest("what the gateway cannot do is named in status and metrics"):
-            mirror = {"type": "RequestMirror", "requestMirror": {"backendRef": service()}}
-            self.apply(route("team-a", "mirror", ["mirror.example.com"],
-                             [{"filters": [mirror], "backendRefs": [service()]}]))
-            self.wait_for("httproute", "mirror", {"Accepted": "UnsupportedValue"})
+            self.apply(route("team-a", "other", ["other.example.com"],
+                             [{"filters": [UNSUPPORTED], "backendRefs": [service()]}]))
+            self.wait_for("httproute", "other", {"Accepted": "UnsupportedValue"})
             eventually(lambda: platform.metric("insula_gateway_http_routes_refused") == 1, message="a metric")
-            self.assertEqual(self.status_of("mirror.example.com"), 401)
+            self.assertEqual(self.status_of("other.example.com"), 401)
+
+        with self.subTest("copies of requests"):
+            mirror = {"type": "RequestMirror", "requestMirror": {"backendRef": service()}}
+            self.apply(route("team-a", "other", ["other.example.com"],
+                             [{"filters": [mirror], "backendRefs": [service()]}]))
+            eventually(lambda: self.status_of("other.example.com") == 200, message="the host leads to the Service")
+            self.wait_for("httproute", "other", {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"})
+            eventually(lambda: platform.metric("insula_gateway_mirrored_requests_total", tenant="team-a",
+                                               result="answered") >= 1, message="a copy is answered")
+            mirror["requestMirror"]["backendRef"] = service("gone")
+            self.apply(route("team-a", "other", ["other.example.com"],
+                             [{"filters": [mirror], "backendRefs": [service()]}]))
+            self.wait_for("httproute", "other", {"Accepted": "Accepted", "ResolvedRefs": "BackendNotFound"})
+            self.assertEqual(self.status_of("other.example.com"), 200)
 
         with self.subTest("it outlives a killed gateway and goes with its object"):
             before = platform.kill("gateway")
@@ -144,6 +160,69 @@ class Routes(GatewayApi):
             self.assertEqual(self.status_of("www.example.com", "/shop/models"), 200)
             platform.kubectl("delete", "httproute", "web", "-n", "team-a")
             eventually(lambda: self.status_of("www.example.com") == 401, message="nobody's host again")
+
+    def test_what_was_accepted_last_stays_in_service(self):
+        platform = self.start()
+        platform.tenant("team-b")
+        stale = {"kind": "HTTPRoute", "namespace": "team-a", "name": "web"}
+        good = [{"backendRefs": [service(namespace="team-b")]}]
+        bad = [{"filters": [UNSUPPORTED], "backendRefs": [service()]}]
+        allowed = grant("team-b", "HTTPRoute", "team-a", "Service")
+        self.apply(gateway("default", self.port), allowed, route("team-a", "web", ["www.example.com"], good))
+        eventually(lambda: self.status_of("www.example.com") == 200, message="the host leads to the Service")
+        self.wait_for("httproute", "web", {"Accepted": "Accepted"})
+        eventually(lambda: platform.kubectl("get", "controllerrevisions", "-n", "insula-system", "-l",
+                                            "insula.dev/accepted=HTTPRoute", "-o", "name").stdout.split(),
+                   message="what was accepted is remembered")
+        self.apply(route("team-a", "web", ["new.example.com"], bad))
+        self.wait_for("httproute", "web", {"Accepted": "UnsupportedValue", "insula.dev/Stale": "LastAcceptedServed"})
+        eventually(lambda: platform.metric("insula_gateway_route_stale", **stale) == 1, message="a metric names it")
+        self.assertEqual(self.status_of("www.example.com"), 200)
+        self.assertEqual(self.status_of("new.example.com"), 401)
+
+        with self.subTest("over restarts of both sides"):
+            for process in ("gateway", "control"):
+                before = platform.kill(process)
+                platform.wait_restarted(process, before)
+            eventually(lambda: platform.metric("insula_gateway_route_stale", **stale) == 1, message="still named")
+            self.assertEqual(self.status_of("www.example.com"), 200)
+            self.wait_for("httproute", "web", {"insula.dev/Stale": "LastAcceptedServed"})
+
+        with self.subTest("what is said of access counts at once"):
+            annotate = ("annotate", "httproute", "web", "-n", "team-a", "--overwrite")
+            platform.kubectl(*annotate, "insula.dev/auth=members")
+            eventually(lambda: self.status_of("www.example.com") == 403, message="nobody is let in")
+            platform.kubectl(*annotate, "insula.dev/auth=none")
+            eventually(lambda: self.status_of("www.example.com") == 200, message="everybody is let in")
+
+        with self.subTest("a revoked grant ends it"):
+            platform.kubectl("delete", "referencegrant", "allow", "-n", "team-b")
+            eventually(lambda: self.status_of("www.example.com") == 500, message="the backend may not be asked")
+            self.apply(allowed)
+            eventually(lambda: self.status_of("www.example.com") == 200, message="it may again")
+
+        with self.subTest("a Gateway, too"):
+            self.apply(gateway("default", self.port + 1))
+            self.wait_for("gateway", "gw", {"Accepted": "ListenersNotValid",
+                                            "insula.dev/Stale": "LastAcceptedServed"}, "default")
+            self.assertEqual(self.status_of("www.example.com"), 200)
+            self.apply(gateway("default", self.port))
+            self.wait_for("gateway", "gw", {"Accepted": "Accepted", "insula.dev/Stale": None}, "default")
+
+        with self.subTest("until it is good again"):
+            self.apply(route("team-a", "web", ["new.example.com"], good))
+            eventually(lambda: self.status_of("new.example.com") == 200, message="the new host")
+            self.wait_for("httproute", "web", {"Accepted": "Accepted", "insula.dev/Stale": None})
+            self.assertEqual(self.status_of("www.example.com"), 401)
+
+        with self.subTest("or deleted"):
+            self.apply(route("team-a", "web", ["new.example.com"], bad))
+            self.wait_for("httproute", "web", {"insula.dev/Stale": "LastAcceptedServed"})
+            platform.kubectl("delete", "httproute", "web", "-n", "team-a")
+            eventually(lambda: self.status_of("new.example.com") == 401, message="nobody's host again")
+            eventually(lambda: not platform.kubectl("get", "controllerrevisions", "-n", "insula-system", "-l",
+                                                    "insula.dev/accepted=HTTPRoute", "-o", "name").stdout.split(),
+                       message="and forgotten")
 
     def test_listeners_say_what_they_serve(self):
         platform = self.start()

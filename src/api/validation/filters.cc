@@ -5,7 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "api/header_modifier.h"
+#include "api/prompt_pattern.h"
 #include "api/validation/names.h"
 #include "cel/pattern.h"
 
@@ -88,6 +91,7 @@ void validate_patterns(const std::vector<std::string>& patterns,
                        FieldErrors& errors) {
   if (patterns.size() > kPatternsMax) return errors.too_many(path, patterns.size(), kPatternsMax);
   std::string all;
+  std::size_t instructions = 0;
   bool good = true;
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     const FieldPath at = path.index(i);
@@ -97,18 +101,24 @@ void validate_patterns(const std::vector<std::string>& patterns,
       good = false;
       continue;
     }
-    const auto pattern = cel::Pattern::compile(text);
-    if (!pattern) {
-      errors.invalid(at, text, pattern.error().message());
+    const auto checked = check_prompt_pattern(text);
+    if (!checked) {
+      errors.invalid(at, text, checked.error().message());
       good = false;
-    } else if (pattern->found_in("")) {
-      errors.invalid(at, text, "is found in every text");
+      continue;
     }
+    instructions += *checked;
+    if (cel::Pattern::compile(text)->found_in(""))
+      errors.invalid(at, text, "is found in every text");
     all += (i == 0 ? "(?:" : "|(?:") + text + ")";
   }
   if (!good) return;
-  if (const auto together = cel::Pattern::compile(all); !together)
+  if (instructions > kPromptPatternsInstructionsMax) {
+    errors.invalid(path, fmt::format("compile to {} instructions together, and may have {}",
+                                     instructions, kPromptPatternsInstructionsMax));
+  } else if (const auto together = cel::Pattern::compile(all); !together) {
     errors.invalid(path, "cannot be looked for together: " + together.error().message());
+  }
 }
 
 void validate_deny_list(const TenantPromptDenyList& list,
@@ -124,7 +134,7 @@ void validate_deny_list(const TenantPromptDenyList& list,
     bytes += phrase.size();
     if (phrase.size() > kPhraseBytesMax) {
       errors.too_long(phrases.index(i), kPhraseBytesMax);
-    } else if (phrase.find_first_not_of(" \t\r\n") == phrase.npos) {
+    } else if (phrase.find_first_not_of(" \t\f\r\n") == phrase.npos) {
       errors.required(phrases.index(i), "must be more than white space");
     }
   }

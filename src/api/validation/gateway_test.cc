@@ -126,6 +126,20 @@ TEST(HTTPRoute, IsRefusedWhereItIsWrong) {
       {rule("filters: [{type: RequestRedirect, requestRedirect: {}}, {type: URLRewrite, "
             "urlRewrite: {}}]"),
        "but not both"},
+      {rule("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m}}}]"),
+       "requestMirror.backendRef.port: Required value: must have port for Service reference"},
+      {rule("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 1}, "
+            "percent: 101}}]"),
+       "requestMirror.percent: Invalid value: 101: must be between 0 and 100"},
+      {rule("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 1}, "
+            "percent: 1, fraction: {numerator: 1}}}]"),
+       "Only one of percent or fraction may be specified"},
+      {rule("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 1}, "
+            "fraction: {numerator: 3, denominator: 2}}}]"),
+       "numerator must be less than or equal to denominator"},
+      {rule("filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 1}, "
+            "fraction: {numerator: 0, denominator: 0}}}]"),
+       "requestMirror.fraction.denominator: Invalid value: 0: must be greater than 0"},
       {rule("filters: [{type: RequestRedirect, requestRedirect: {statusCode: 200}}]"),
        "Unsupported value: 200"},
       {rule("filters: [{type: RequestRedirect, requestRedirect: {}}], backendRefs: [{name: a, "

@@ -255,6 +255,45 @@ void validate_members(const HTTPRouteFilter& filter, const FieldPath& path, Fiel
   }
 }
 
+/// Of a backend or a mirror.
+template <class Ref>
+void validate_service(const Ref& backend, const FieldPath& path, FieldErrors& errors) {
+  validate_reference({.group = backend.group.value_or(""),
+                      .kind = backend.kind.value_or(""),
+                      .name = backend.name,
+                      .name_space = backend.namespace_},
+                     path, errors);
+  if (backend.name.empty()) errors.required(path.child("name"));
+  if (backend.port) {
+    errors.invalid_each(path.child("port"), *backend.port, check_port_number(*backend.port));
+  } else if (backend.kind == "Service" && backend.group == "") {
+    errors.required(path.child("port"), "must have port for Service reference");
+  }
+}
+
+void validate_mirror(const HTTPRequestMirrorFilter& mirror,
+                     const FieldPath& path,
+                     FieldErrors& errors) {
+  constexpr std::int32_t kPercent = 100;
+  validate_service(mirror.backend_ref, path.child("backendRef"), errors);
+  if (mirror.percent && mirror.fraction)
+    errors.invalid(path,
+                   "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter");
+  if (mirror.percent && (*mirror.percent < 0 || *mirror.percent > kPercent))
+    errors.invalid(path.child("percent"), *mirror.percent, "must be between 0 and 100");
+  if (!mirror.fraction) return;
+  const FieldPath fraction = path.child("fraction");
+  const std::int32_t denominator = mirror.fraction->denominator.value_or(kPercent);
+  if (mirror.fraction->numerator < 0)
+    errors.invalid(fraction.child("numerator"), mirror.fraction->numerator,
+                   "must be greater than or equal to 0");
+  if (denominator < 1) {
+    errors.invalid(fraction.child("denominator"), denominator, "must be greater than 0");
+  } else if (mirror.fraction->numerator > denominator) {
+    errors.invalid(fraction, "numerator must be less than or equal to denominator");
+  }
+}
+
 void validate_filter(const HTTPRouteFilter& filter, const FieldPath& path, FieldErrors& errors) {
   validate_members(filter, path, errors);
   if (filter.request_header_modifier)
@@ -263,6 +302,8 @@ void validate_filter(const HTTPRouteFilter& filter, const FieldPath& path, Field
   if (filter.response_header_modifier)
     validate_header_filter(*filter.response_header_modifier, path.child("responseHeaderModifier"),
                            errors);
+  if (filter.request_mirror)
+    validate_mirror(*filter.request_mirror, path.child("requestMirror"), errors);
   if (filter.request_redirect)
     validate_redirect(*filter.request_redirect, path.child("requestRedirect"), errors);
   if (filter.url_rewrite) {
@@ -295,17 +336,7 @@ void validate_filters(const std::vector<HTTPRouteFilter>& filters,
 }
 
 void validate_backend(const HTTPBackendRef& backend, const FieldPath& path, FieldErrors& errors) {
-  validate_reference({.group = backend.group.value_or(""),
-                      .kind = backend.kind.value_or(""),
-                      .name = backend.name,
-                      .name_space = backend.namespace_},
-                     path, errors);
-  if (backend.name.empty()) errors.required(path.child("name"));
-  if (backend.port) {
-    errors.invalid_each(path.child("port"), *backend.port, check_port_number(*backend.port));
-  } else if (backend.kind == "Service" && backend.group == "") {
-    errors.required(path.child("port"), "must have port for Service reference");
-  }
+  validate_service(backend, path, errors);
   const std::int32_t weight = backend.weight.value_or(1);
   if (weight < 0 || weight > kWeightMax)
     errors.invalid(path.child("weight"), weight, range_complaint(0, kWeightMax));

@@ -62,7 +62,8 @@ void IngressController::start() {
   controller_.start({&mirrors_.ingresses, &mirrors_.classes, &mirrors_.namespaces,
                      &mirrors_.services, &mirrors_.certificates, &mirrors_.config_maps,
                      &mirrors_.gateway.classes, &mirrors_.gateway.gateways,
-                     &mirrors_.gateway.routes, &mirrors_.gateway.grants});
+                     &mirrors_.gateway.routes, &mirrors_.gateway.grants,
+                     &mirrors_.gateway.accepted});
 }
 
 api::RoutingObjects IngressController::objects() const {

@@ -21,7 +21,7 @@ class IngressControllerTest : public ::testing::Test {
     events_.start();
     for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
              &ingresses_, &classes_, &namespaces_, &services_, &certificates_, &config_maps_,
-             &gateway_classes_, &gateways_, &routes_, &grants_}) {
+             &gateway_classes_, &gateways_, &routes_, &grants_, &accepted_}) {
       mirror->start();
     }
     controller_.start();
@@ -93,6 +93,7 @@ class IngressControllerTest : public ::testing::Test {
   controller::Informer<api::Gateway> gateways_{world_.api};
   controller::Informer<api::HTTPRoute> routes_{world_.api};
   controller::Informer<api::ReferenceGrant> grants_{world_.api};
+  controller::Informer<api::ControllerRevision> accepted_{world_.api};
   controller::EventRecorder events_{world_.api, world_.runtime, "ingress-controller"};
   IngressController controller_{world_.api,
                                 world_.runtime,
@@ -102,7 +103,7 @@ class IngressControllerTest : public ::testing::Test {
                                  services_,
                                  certificates_,
                                  config_maps_,
-                                 {gateway_classes_, gateways_, routes_, grants_}},
+                                 {gateway_classes_, gateways_, routes_, grants_, accepted_}},
                                 events_,
                                 "https://gw.example.net:8443"};
 };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/route_annotations.h"
 #include "http/url.h"
 #include "net/address.h"
 #include "net/tls.h"
@@ -99,14 +100,10 @@ std::vector<IngressProblem> problems_of(const api::AdmittedIngress& admitted,
   Problems problems(ingress, world);
   for (const api::HostRefusal& refusal : admitted.refused)
     problems.add(refusal.reason, refusal.message);
-  const auto access = ingress.metadata.annotations.find(api::kIngressAuthAnnotation);
-  if (access != ingress.metadata.annotations.end() && access->second != "none" &&
-      access->second != "tenant") {
-    problems.add("AuthNotUnderstood",
-                 fmt::format("the annotation {} must be tenant or none; until then every request "
-                             "is refused",
-                             api::kIngressAuthAnnotation));
-  }
+  if (const auto access = api::judge_access(ingress.metadata); !access)
+    problems.add("AuthNotUnderstood", access.message);
+  if (const auto edge = api::judge_edge(ingress.metadata); !edge)
+    problems.add("EdgeNotUnderstood", edge.message);
   if (ingress.spec.default_backend) problems.look_at(*ingress.spec.default_backend);
   for (const api::IngressTLS& tls : ingress.spec.tls)
     problems.look_at(tls);

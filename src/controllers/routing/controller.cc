@@ -6,6 +6,7 @@
 #include "api/platform_objects.h"
 #include "client/typed.h"
 #include "controllers/ingress/plan.h"
+#include "controllers/routing/records.h"
 
 namespace insula::controllers {
 
@@ -51,7 +52,8 @@ void RoutingController::start() {
   controller_.start({&mirrors_.ingresses, &mirrors_.ingress_classes, &mirrors_.namespaces,
                      &mirrors_.services, &mirrors_.certificates, &mirrors_.config_maps,
                      &mirrors_.gateway.classes, &mirrors_.gateway.gateways,
-                     &mirrors_.gateway.routes, &mirrors_.gateway.grants});
+                     &mirrors_.gateway.routes, &mirrors_.gateway.grants,
+                     &mirrors_.gateway.accepted});
 }
 
 Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /*key*/) {
@@ -62,6 +64,7 @@ Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /
                                                   .gateway = mirrors_.gateway},
                                                  entrance_);
   const api::Routing routing = api::decide_routing(objects);
+  INSULA_CO_TRY_VOID(co_await remember(routing, objects));
   const RoutingWorld world{.services = mirrors_.services,
                            .certificates = mirrors_.certificates,
                            .grants = objects.grants,
@@ -73,12 +76,13 @@ Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /
           co_await write(mirrors_.gateway.classes, one, class_status(*one, world.now)));
   }
   for (const api::ServedGateway& served : routing.gateways) {
-    INSULA_CO_TRY_VOID(
-        co_await write(mirrors_.gateway.gateways, served.gateway, gateway_status(served, world)));
+    INSULA_CO_TRY_VOID(co_await write(mirrors_.gateway.gateways,
+                                      served.wanted ? served.wanted->gateway : served.gateway,
+                                      gateway_status(served, world)));
   }
   std::map<const api::HTTPRoute*, const api::AttachedRoute*> attached;
   for (const api::AttachedRoute& one : routing.routes)
-    attached.emplace(one.route.get(), &one);
+    attached.emplace(one.wanted ? one.wanted->route.get() : one.route.get(), &one);
   for (const auto& route : objects.routes) {
     const auto found = attached.find(route.get());
     INSULA_CO_TRY_VOID(co_await write(
@@ -86,6 +90,29 @@ Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /
         route_status(*route, found == attached.end() ? nullptr : found->second, world)));
   }
   co_return controller::kDone;
+}
+
+/// Remembers what is served as it is, and forgets what that replaces and whose object is gone.
+Task<Result<>> RoutingController::remember(const api::Routing& routing,
+                                           const api::RoutingObjects& objects) {
+  const api::AcceptedSpecs known(objects.accepted);
+  for (api::ControllerRevision& record : fresh_records(routing, known)) {
+    auto stored = co_await client::create(client_, std::move(record));
+    // It is there already when the mirror is behind.
+    if (stored) {
+      mirrors_.gateway.accepted.observe(*stored);
+    } else if (stored.error().code() != ErrorCode::kConflict) {
+      co_return std::unexpected(std::move(stored).error());
+    }
+  }
+  for (const auto& record : outlived_records(objects)) {
+    const auto& metadata = record->metadata;
+    auto removed = co_await client::remove<api::ControllerRevision>(client_, metadata.namespace_,
+                                                                    metadata.name);
+    if (!removed && removed.error().code() != ErrorCode::kNotFound)
+      co_return std::unexpected(std::move(removed).error());
+  }
+  co_return Result<>{};
 }
 
 template <class T>

@@ -13,7 +13,8 @@
 
 namespace insula::controllers {
 
-/// Says in the statuses of GatewayClasses, Gateways and HTTPRoutes what the gateway makes of them.
+/// Says in the statuses of GatewayClasses, Gateways and HTTPRoutes what the gateway makes of them,
+/// and remembers what was accepted last of each.
 /// Whose each host is, IngressController decides and remembers.
 ///
 /// All of them are looked at together: one route may take from another what it asks for.
@@ -41,6 +42,7 @@ class RoutingController final : private controller::Reconciler {
 
  private:
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  Task<Result<>> remember(const api::Routing& routing, const api::RoutingObjects& objects);
   template <class T>
   Task<Result<>> write(controller::Informer<T>& mirror,
                        std::shared_ptr<const T> object,

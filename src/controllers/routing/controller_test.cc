@@ -21,7 +21,7 @@ class RoutingControllerTest : public ::testing::Test {
   void SetUp() override {
     for (controller::Mirror* mirror : std::initializer_list<controller::Mirror*>{
              &ingresses_, &classes_, &namespaces_, &services_, &certificates_, &config_maps_,
-             &gateway_classes_, &gateways_, &routes_, &grants_}) {
+             &gateway_classes_, &gateways_, &routes_, &grants_, &accepted_}) {
       mirror->start();
     }
     controller_.start();
@@ -109,6 +109,7 @@ class RoutingControllerTest : public ::testing::Test {
   controller::Informer<api::Gateway> gateways_{world_.api};
   controller::Informer<api::HTTPRoute> routes_{world_.api};
   controller::Informer<api::ReferenceGrant> grants_{world_.api};
+  controller::Informer<api::ControllerRevision> accepted_{world_.api};
   RoutingController controller_{world_.api,
                                 world_.runtime,
                                 {ingresses_,
@@ -117,7 +118,7 @@ class RoutingControllerTest : public ::testing::Test {
                                  services_,
                                  certificates_,
                                  config_maps_,
-                                 {gateway_classes_, gateways_, routes_, grants_}},
+                                 {gateway_classes_, gateways_, routes_, grants_, accepted_}},
                                 "https://10.1.2.3:8443"};
 };
 
@@ -253,9 +254,65 @@ TEST_F(RoutingControllerTest, AGatewayWithAnAddressOfItsOwnIsNotAccepted) {
   world_.settle();
   const api::GatewayStatus status = gateway_status();
   EXPECT_THAT(texts(status.conditions),
-              ElementsAre("Accepted=False UnsupportedAddress", "Programmed=False Invalid"));
+              ElementsAre("Accepted=False UnsupportedAddress", "Programmed=False Invalid",
+                          "insula.dev/Stale=True LastAcceptedServed"));
   EXPECT_THAT(status.addresses, IsEmpty());
   EXPECT_THAT(status.conditions[0].message, HasSubstr("leave spec.addresses out"));
+}
+
+TEST_F(RoutingControllerTest, RemembersWhatWasAcceptedAndSaysThatItIsServed) {
+  world_.create(route("www.example.com"));
+  world_.settle();
+  const auto records = [&] {
+    std::vector<std::string> names;
+    for (const auto& [key, record] : accepted_.all())
+      names.push_back(record->metadata.labels.at(api::kAcceptedLabel) + " " +
+                      std::to_string(record->revision));
+    std::ranges::sort(names);
+    return names;
+  };
+  EXPECT_THAT(records(), ElementsAre("Gateway 1", "HTTPRoute 1"));
+  api::HTTPRoute changed = *world_.get<api::HTTPRoute>("a", "web");
+  changed.spec.hostnames = {"other.example.com"};
+  world_.update(changed);
+  world_.settle();
+  EXPECT_THAT(records(), ElementsAre("Gateway 1", "HTTPRoute 2"));
+  changed = *world_.get<api::HTTPRoute>("a", "web");
+  changed.spec.hostnames = {"third.example.com"};
+  api::HTTPRouteFilter& filter = changed.spec.rules[0].filters.emplace_back();
+  filter.type = "ExtensionRef";
+  filter.extension_ref.emplace() = {.group = "example.com", .kind = "X", .name = "x"};
+  world_.update(changed);
+  world_.settle();
+  EXPECT_THAT(records(), ElementsAre("Gateway 1", "HTTPRoute 2"));
+  EXPECT_THAT(route_conditions(),
+              ElementsAre("Accepted=False UnsupportedValue", "ResolvedRefs=True ResolvedRefs",
+                          "insula.dev/Stale=True LastAcceptedServed"));
+  const auto conditions = world_.get<api::HTTPRoute>("a", "web")->status.parents[0].conditions;
+  EXPECT_EQ(conditions[0].observed_generation, 3);
+  EXPECT_THAT(conditions[2].message, HasSubstr("generation 3 is not accepted: what was accepted of "
+                                               "generation 2 goes on"));
+  // A Gateway, too.
+  api::Gateway moved = *world_.get<api::Gateway>("a", "gw");
+  moved.spec.listeners[0].port = 9;
+  world_.update(moved);
+  world_.settle();
+  EXPECT_EQ(gateway_status().listeners[0].attached_routes, 1);
+  EXPECT_THAT(texts(gateway_status().conditions),
+              ElementsAre("Accepted=False ListenersNotValid", "Programmed=False Invalid",
+                          "insula.dev/Stale=True LastAcceptedServed"));
+  ASSERT_TRUE(world_.remove<api::HTTPRoute>("a", "web"));
+  world_.settle();
+  EXPECT_THAT(records(), ElementsAre("Gateway 1"));
+}
+
+TEST_F(RoutingControllerTest, SaysThatNobodyIsLetIn) {
+  api::HTTPRoute one = route("www.example.com");
+  one.metadata.annotations[api::kIngressAuthAnnotation] = "members";
+  world_.create(one);
+  world_.settle();
+  EXPECT_THAT(route_conditions(),
+              ElementsAre("Accepted=False UnsupportedValue", "ResolvedRefs=True ResolvedRefs"));
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ void GatewayMirrors::on_change(std::function<void()> f) const {
   follow(gateways, f);
   follow(routes, f);
   follow(grants, f);
+  accepted.on_change([f](const auto*, const auto*) { f(); });
 }
 
 api::RoutingObjects objects_of(const RoutingMirrors& mirrors,
@@ -51,6 +52,7 @@ api::RoutingObjects objects_of(const RoutingMirrors& mirrors,
   put_all(mirrors.gateway.gateways, objects.gateways);
   put_all(mirrors.gateway.routes, objects.routes);
   put_all(mirrors.gateway.grants, objects.grants);
+  put_all(mirrors.gateway.accepted, objects.accepted);
   objects.entrance = entrance;
   return objects;
 }

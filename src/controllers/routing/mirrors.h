@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "api/gen/apps_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/gateway_v1.h"
 #include "api/gen/networking_v1.h"
@@ -17,6 +18,8 @@ struct GatewayMirrors {
   controller::Informer<api::Gateway>& gateways;
   controller::Informer<api::HTTPRoute>& routes;
   controller::Informer<api::ReferenceGrant>& grants;
+  /// Those of kSystemNamespace, which remember what was accepted last.
+  controller::Informer<api::ControllerRevision>& accepted;
 
   /// Calls `f` when something changes beside a status.
   void on_change(std::function<void()> f) const;

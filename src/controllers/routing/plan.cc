@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "api/route_annotations.h"
 #include "controllers/ingress/plan.h"
 
 namespace insula::controllers {
@@ -15,7 +16,7 @@ namespace insula::controllers {
 namespace {
 
 /// What the gateway can do beyond the core, in alphabetical order as the Gateway API wants it.
-constexpr std::array<const char*, 21> kFeatures = {"Gateway",
+constexpr std::array<const char*, 24> kFeatures = {"Gateway",
                                                    "HTTPRoute",
                                                    "HTTPRoute303RedirectStatusCode",
                                                    "HTTPRoute307RedirectStatusCode",
@@ -32,6 +33,9 @@ constexpr std::array<const char*, 21> kFeatures = {"Gateway",
                                                    "HTTPRoutePathRewrite",
                                                    "HTTPRoutePortRedirect",
                                                    "HTTPRouteQueryParamMatching",
+                                                   "HTTPRouteRequestMirror",
+                                                   "HTTPRouteRequestMultipleMirrors",
+                                                   "HTTPRouteRequestPercentageMirror",
                                                    "HTTPRouteRequestTimeout",
                                                    "HTTPRouteResponseHeaderModification",
                                                    "HTTPRouteSchemeRedirect",
@@ -86,6 +90,22 @@ api::Verdict programmed_of(const api::ServedGateway& gateway,
   if (!gateway.serves(served) || without_certificate)
     return api::refused("Invalid", "the other conditions say what is wrong");
   return {true, "Programmed", "the gateway serves the listener"};
+}
+
+/// Says that an earlier generation is served.
+api::Verdict stale_verdict(const api::ObjectMeta& now, const api::ObjectMeta& served) {
+  return {true, "LastAcceptedServed",
+          fmt::format("generation {} is not accepted: what was accepted of generation {} goes on "
+                      "being served",
+                      now.generation, served.generation)};
+}
+
+/// HTTPRoutes that are attached to what is served of the listener.
+std::int32_t routes_at(const api::ServedGateway& gateway, const std::string& name) {
+  const auto found = std::ranges::find_if(gateway.listeners, [&](const api::ServedListener& one) {
+    return one.listener->name == name;
+  });
+  return found == gateway.listeners.end() ? 0 : found->routes;
 }
 
 api::ListenerStatus listener_status(const api::ServedGateway& gateway,
@@ -172,11 +192,14 @@ api::GatewayClassStatus class_status(const api::GatewayClass& one, api::Time now
   return status;
 }
 
-api::GatewayStatus gateway_status(const api::ServedGateway& served, const RoutingWorld& world) {
+api::GatewayStatus gateway_status(const api::ServedGateway& effective, const RoutingWorld& world) {
+  const api::ServedGateway& served = effective.wanted ? *effective.wanted : effective;
   const api::Gateway& object = *served.gateway;
   api::GatewayStatus status;
-  for (const api::ServedListener& listener : served.listeners)
+  for (const api::ServedListener& listener : served.listeners) {
     status.listeners.push_back(listener_status(served, listener, world));
+    status.listeners.back().attached_routes = routes_at(effective, listener.listener->name);
+  }
   if (served.accepted) {
     for (const api::IngressLoadBalancerIngress& at : world.balancer.ingress) {
       api::GatewayStatusAddress& address = status.addresses.emplace_back();
@@ -189,6 +212,8 @@ api::GatewayStatus gateway_status(const api::ServedGateway& served, const Routin
   conditions.add("Programmed", served.accepted
                                    ? programmed_of(status)
                                    : api::refused("Invalid", "the Gateway is not accepted"));
+  if (effective.wanted)
+    conditions.add(kStale, stale_verdict(object.metadata, effective.gateway->metadata));
   status.conditions = conditions.take();
   return status;
 }
@@ -208,15 +233,19 @@ api::HTTPRouteStatus route_status(const api::HTTPRoute& route,
   };
   const api::Verdict resolved = api::judge_backends(route, world.grants, find);
   const auto hosts = hosts_verdict(*attached);
-  for (const api::RouteParent& parent : attached->parents) {
+  const api::Verdict annotations = api::judge_annotations(route.metadata);
+  for (const api::RouteParent& parent :
+       attached->wanted ? attached->wanted->parents : attached->parents) {
     const auto known = std::ranges::find_if(before, [&](const api::RouteParentStatus& one) {
       return one.controller_name == api::kGatewayController && one.parent_ref == *parent.reference;
     });
     const std::vector<api::Condition> none;
     Conditions conditions(known == before.end() ? none : known->conditions,
                           route.metadata.generation, world.now);
-    conditions.add("Accepted", parent.accepted);
+    conditions.add("Accepted", parent.accepted && !annotations ? annotations : parent.accepted);
     conditions.add("ResolvedRefs", resolved);
+    if (attached->wanted)
+      conditions.add(kStale, stale_verdict(route.metadata, attached->route->metadata));
     if (hosts) conditions.add(kHostsGranted, *hosts);
     api::RouteParentStatus& one = status.parents.emplace_back();
     one.parent_ref = *parent.reference;
