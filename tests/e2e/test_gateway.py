@@ -228,6 +228,30 @@ class Protocols(unittest.TestCase):
         self.assertEqual(self.curl(platform, key, *trust, "--no-alpn"), "1.1 200")
 
 
+class Engines(unittest.TestCase):
+    def said(self, platform):
+        """What the gateway's log says of the engine that it has."""
+        log = Path(platform.data_dir, "logs", "gateway.log").read_text()
+        return next(line for line in log.splitlines() if "gateway ready" in line)
+
+    def test_epoll_does_the_same_where_it_is_asked_for(self):
+        platform = Platform("--gateway-io-engine=epoll").start()
+        self.addCleanup(platform.stop)
+        self.assertIn("io=epoll", self.said(platform))
+        key = platform.tenant("team")
+        self.assertEqual(platform.chat("team", key).status, 200)
+        events = platform.chat("team", key, stream=True).body
+        self.assertTrue(events.rstrip().endswith(b"data: [DONE]"), events)
+
+    def test_what_is_no_engine_is_refused(self):
+        platform = Platform("--gateway-io-engine=select")
+        self.addCleanup(platform.stop)
+        with self.assertRaises(AssertionError) as refused:
+            platform.start()
+        self.assertIn('--gateway-io-engine: there is no I/O engine "select"; use auto, epoll or io_uring',
+                      str(refused.exception))
+
+
 class Models(unittest.TestCase):
     """The examples of docs/models.md."""
 

@@ -1,0 +1,104 @@
+#include "async/ring.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "async/loop.h"
+#include "async/ring_socket.h"
+#include "base/fd.h"
+#include "testing/fake_clock.h"
+
+namespace insula {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(IoEngine, HasThreeNames) {
+  EXPECT_EQ(parse_io_engine("auto").value(), IoEngine::kAuto);
+  EXPECT_EQ(parse_io_engine("epoll").value(), IoEngine::kEpoll);
+  EXPECT_EQ(parse_io_engine("io_uring").value(), IoEngine::kIoUring);
+  const auto unknown = parse_io_engine("select");
+  EXPECT_EQ(unknown.error().code(), ErrorCode::kInvalid);
+  EXPECT_EQ(unknown.error().message(),
+            "there is no I/O engine \"select\"; use auto, epoll or io_uring");
+}
+
+/// Lets the process open as many more descriptors as a loop without a ring needs.
+class TwoDescriptors {
+ public:
+  TwoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const Fd first(::dup(0));
+    const Fd second(::dup(0));
+    const rlimit little{.rlim_cur = static_cast<rlim_t>(std::max(first.get(), second.get())) + 1,
+                        .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &little);
+  }
+
+  TwoDescriptors(const TwoDescriptors&) = delete;
+  TwoDescriptors& operator=(const TwoDescriptors&) = delete;
+
+  ~TwoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(IoEngine, AutoIsEpollWhereThereIsNoRing) {
+  const TwoDescriptors limit;
+  EXPECT_EQ(Loop::make(system_clock(), IoEngine::kAuto).value()->ring(), nullptr);
+  const auto asked = Loop::make(system_clock(), IoEngine::kIoUring);
+  ASSERT_FALSE(asked.has_value());
+  EXPECT_EQ(asked.error().code(), ErrorCode::kUnavailable);
+  EXPECT_TRUE(asked.error().message().starts_with("io_uring_setup: ")) << asked.error().message();
+}
+
+/// A peer that takes nothing of what a socket had when it was released.
+Task<> linger(Loop& loop, testing::FakeClock& clock, std::size_t& arrived) {
+  std::array<int, 2> fds{};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), 0);
+  const Fd peer(fds[1]);
+  const int least = 1;
+  ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+  {
+    FdWatch watch(loop, fds[0], FdEvents::kOutputAndEnd);
+    RingSocket* socket = loop.ring()->open(watch, fds[0]);
+    const std::string text(10'000, 'x');
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(socket->send(text, {}), 10'000);
+    socket->release(false);
+  }
+  co_await yield();
+  clock.advance(RingSocket::kLingerTime - 1s);
+  co_await yield();
+  std::array<char, 1000> buffer{};
+  EXPECT_GT(::recv(peer.get(), buffer.data(), 1, 0), 0);
+  clock.advance(1s);
+  for (int i = 0; i < 3; ++i)
+    co_await yield();
+  arrived = 1;
+  ssize_t n = 0;
+  while ((n = ::recv(peer.get(), buffer.data(), buffer.size(), 0)) > 0)
+    arrived += static_cast<std::size_t>(n);
+  EXPECT_EQ(n, 0) << "the connection has ended";
+}
+
+TEST(RingSocket, GivesUpOnAPeerThatTakesNothing) {
+  testing::FakeClock clock;
+  auto loop = Loop::make(clock, IoEngine::kIoUring);
+  if (!loop) GTEST_SKIP() << loop.error().message();
+  std::size_t arrived = 0;
+  run_until_complete(**loop, linger(**loop, clock, arrived));
+  EXPECT_GT(arrived, 0U);
+  EXPECT_LT(arrived, 30'000U);
+}
+
+}  // namespace
+}  // namespace insula
