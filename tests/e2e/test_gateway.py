@@ -9,6 +9,7 @@ import os
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from platform_under_test import ROOT, Platform, eventually
 
