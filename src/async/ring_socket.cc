@@ -129,9 +129,22 @@ void RingSocket::output_sent() {
   if (watch_ != nullptr) watch_->wake_writers();
 }
 
+/// Hands over what the kernel takes at once, for those who cannot wait for the end of the turn.
+void RingSocket::flush() {
+  if (sending_ || output_.empty()) return;
+  const ssize_t n = send_now(fd_, output_);
+  if (n > 0) output_.erase(0, static_cast<std::size_t>(n));
+}
+
 void RingSocket::shutdown_write() {
+  flush();
   shuts_ = true;
   if (output_.empty()) ::shutdown(fd_, SHUT_WR);
+}
+
+void RingSocket::shutdown() {
+  flush();
+  ::shutdown(fd_, SHUT_RDWR);
 }
 
 void RingSocket::release(bool drop) {
@@ -139,6 +152,7 @@ void RingSocket::release(bool drop) {
   if (!input_.empty()) ring_.give_back(buffer_);
   input_ = {};
   if (drop) {
+    flush();
     more_.clear();
     if (sending_) {
       ring_.cancel_send(*this);

@@ -45,6 +45,9 @@ class RingSocket {
   /// Ends our side once all output is with the kernel.
   void shutdown_write();
 
+  /// Ends both sides at once, after the output that the kernel takes at once.
+  void shutdown();
+
   /// Gives the socket up; it is closed once its operations have ended. `drop`: what the kernel has
   /// not got is of no use any more.
   void release(bool drop);
@@ -61,6 +64,7 @@ class RingSocket {
   ~RingSocket();
 
   void wait_for_input();
+  void flush();
   void end_receive(int result, std::uint32_t flags);
   void end_send(int result);
   void output_sent();

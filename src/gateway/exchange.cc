@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/socket.h>
 
 #include "api/time.h"
 #include "async/deadline.h"
@@ -218,13 +217,13 @@ void Exchange::check_deadline(SteadyTime now) {
   if (!deadline_ || now < *deadline_ || upstream_ == nullptr) return;
   // The relay finds its upstream closed, and that it was us.
   expired_ = true;
-  ::shutdown(upstream_->fd(), SHUT_RDWR);
+  upstream_->shutdown();
 }
 
 void Exchange::client_left() {
   client_gone_ = true;
   if (ticket_ != nullptr) ticket_->event().set();
-  if (upstream_ != nullptr) ::shutdown(upstream_->fd(), SHUT_RDWR);
+  if (upstream_ != nullptr) upstream_->shutdown();
 }
 
 void Exchange::clear() {

@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include "async/deadline.h"
 #include "gateway/exchange.h"

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <sys/socket.h>
-
 #include "gateway/pace.h"
 #include "gateway/worker.h"
 #include "http/http2_session.h"
@@ -38,7 +36,7 @@ void Http1Connection::wait_for(std::chrono::nanoseconds patience) {
 
 void Http1Connection::check_deadline(SteadyTime now) {
   exchange_.check_deadline(now);
-  if (deadline_ && now >= *deadline_ && client_ != nullptr) ::shutdown(client_->fd(), SHUT_RDWR);
+  if (deadline_ && now >= *deadline_ && client_ != nullptr) client_->shutdown();
 }
 
 void Http1Connection::begin_drain(SteadyTime now) {

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <sys/socket.h>
-
 #include "gateway/worker.h"
 
 namespace insula::gateway {
@@ -103,7 +101,7 @@ Task<> Http2Connection::write_out() {
     writing_since_.reset();
     if (!written) break;
   }
-  ::shutdown(client_->fd(), SHUT_RDWR);
+  client_->shutdown();
 }
 
 void Http2Connection::check_deadline(SteadyTime now) {
@@ -123,7 +121,7 @@ void Http2Connection::check_deadline(SteadyTime now) {
   }
   const bool stuck = (head_since_ && now >= *head_since_ + timeouts.head) ||
                      (writing_since_ && now >= *writing_since_ + timeouts.client_write);
-  if (stuck) ::shutdown(client_->fd(), SHUT_RDWR);
+  if (stuck) client_->shutdown();
 }
 
 void Http2Connection::begin_drain(SteadyTime now) {

@@ -108,6 +108,11 @@ void Stream::shutdown_write() {
   ::shutdown(watch_.fd(), SHUT_WR);
 }
 
+void Stream::shutdown() {
+  if (ring_ != nullptr) return ring_->shutdown();
+  ::shutdown(watch_.fd(), SHUT_RDWR);
+}
+
 void Stream::abort() {
   aborted_ = true;
   const ::linger reset{.l_onoff = 1, .l_linger = 0};

@@ -95,6 +95,9 @@ class Stream {
   /// Sends the end of our side; reading goes on.
   void shutdown_write();
 
+  /// Ends both sides at once, after what was written: whoever waits sees the end.
+  void shutdown();
+
   /// Makes the destructor end the connection with a reset and, under TLS, without the message that
   /// says that all was sent: the peer sees that something is missing.
   void abort();

@@ -221,6 +221,33 @@ TEST_P(StreamTest, AnAbortedStreamEndsWithAReset) {
   run_until_complete(loop(), abort_one(**listener));
 }
 
+Task<> abort_after_writing(Listener& listener) {
+  auto client = co_await dial(listener.address(), soon());
+  auto server = co_await listener.accept();
+  EXPECT_TRUE((*server)->try_write("half", {}).has_value());
+  (*server)->abort();
+  server->reset();
+  std::array<char, 10> buffer{};
+  EXPECT_EQ((co_await (*client)->read(buffer)).value(), 4U);
+}
+
+TEST_P(StreamTest, WhatWasWrittenJustBeforeAnAbortIsNotHeldBack) {
+  auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
+  run_until_complete(loop(), abort_after_writing(**listener));
+}
+
+Task<> shut_down_after_writing(Loop& loop) {
+  auto pair = stream_pair(loop).value();
+  EXPECT_TRUE(pair[0]->try_write("goodbye", {}).has_value());
+  pair[0]->shutdown();
+  EXPECT_EQ((co_await with_deadline(soon(), read_to_end(*pair[1]))).value(), "goodbye");
+  EXPECT_EQ((co_await with_deadline(soon(), read_to_end(*pair[0]))).value(), "");
+}
+
+TEST_P(StreamTest, AShutdownComesAfterWhatWasWritten) {
+  run_until_complete(loop(), shut_down_after_writing(loop()));
+}
+
 Task<> write_to_nobody(Loop& loop) {
   auto pair = stream_pair(loop).value();
   pair[1].reset();
