@@ -185,6 +185,9 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
                         {"Cache-Control", "no-cache, private"}};
   describe(call, headers);
   call.status = 200;
+  // It is sent at the client's pace, which nobody should wait for; turns are for its pieces.
+  const auto place = streams_.enter(call.caller);
+  if (place) call.ticket->release();
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
   for (; !piece.empty(); piece = std::exchange(next, output.next())) {
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(piece)));
