@@ -289,6 +289,15 @@ Task<Result<>> ApiServer::admit(Call& call) {
   co_return Result<>{};
 }
 
+Task<Result<std::string>> ApiServer::read_body(Call& call) {
+  INSULA_CO_TRY(std::string body,
+                co_await call.ticket->with_client(call.exchange.body(kBodyBytesMax)));
+  if (!call.ticket->is_executing()) {
+    INSULA_CO_TRY_VOID(co_await take_seats(call));
+  }
+  co_return body;
+}
+
 Task<Result<>> ApiServer::take_seats(Call& call) {
   EstimatedRequest request{.info = call.info, .kind = call.kind};
   request.limit = parse_whole<std::size_t>(call.query("limit")).value_or(0);
@@ -343,7 +352,9 @@ Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::st
   response.headers.set("Cache-Control", "no-cache, private");
   describe(call, response.headers);
   call.status = status;
-  co_return co_await call.exchange.respond(std::move(response));
+  Task<Result<>> respond = call.exchange.respond(std::move(response));
+  if (call.ticket) co_return co_await call.ticket->with_client(std::move(respond));
+  co_return co_await std::move(respond);
 }
 
 Task<Result<>> ApiServer::serve_document(Call& call) {

@@ -117,6 +117,8 @@ class ApiServer final : public http::Handler {
   /// Who asks. Fills `call.user`.
   Result<> receive(Call& call);
   Task<Result<>> take_seats(Call& call);
+  /// The request's body. Who is slow to send it takes seats anew then.
+  Task<Result<std::string>> read_body(Call& call);
   Result<User> identify(const Call& call);
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);

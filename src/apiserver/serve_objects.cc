@@ -149,7 +149,7 @@ Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& typ
   INSULA_CO_TRY(const BodyFormat format,
                 body_format(call.exchange.request().headers.get("Content-Type")));
   INSULA_CO_TRY(const api::Strictness strictness, strictness_of(call.query("fieldValidation")));
-  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  INSULA_CO_TRY(const std::string body, co_await read_body(call));
   api::DecodeReport report;
   INSULA_CO_TRY(Object object, decode_body(type, format, body, strictness, report));
   for (std::string& text : report.warnings)
@@ -185,9 +185,12 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
                         {"Cache-Control", "no-cache, private"}};
   describe(call, headers);
   call.status = 200;
+  // It is sent at the client's pace, which nobody should wait for; turns are for its pieces.
+  const auto place = streams_.enter(call.caller);
+  if (place) call.ticket->release();
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
   for (; !piece.empty(); piece = std::exchange(next, output.next())) {
-    INSULA_CO_TRY_VOID(co_await call.exchange.write(piece));
+    INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(piece)));
     co_await call.ticket->give_way();
   }
   co_return co_await call.exchange.finish();
@@ -266,7 +269,7 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   INSULA_CO_TRY(patch.strictness, strictness_of(call.query("fieldValidation")));
   INSULA_CO_TRY(WriteContext context, write_context(call));
   INSULA_CO_TRY(const bool force, parse_force(call.query("force"), patch.format));
-  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  INSULA_CO_TRY(const std::string body, co_await read_body(call));
   note_document(call, body);
   if (patch.format == PatchFormat::kApply) {
     Application application{.force = force};
@@ -290,7 +293,7 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
 }
 
 Task<Result<>> ApiServer::serve_delete(Call& call) {
-  INSULA_CO_TRY(const std::string body, co_await call.exchange.body(kBodyBytesMax));
+  INSULA_CO_TRY(const std::string body, co_await read_body(call));
   api::DeleteOptions options;
   if (!body.empty()) {
     INSULA_CO_TRY(const BodyFormat format,

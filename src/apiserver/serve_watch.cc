@@ -153,13 +153,13 @@ Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan
     text += event_output(*call.kind, {ObjectEvent::Type::kAdded, std::exchange(entry, nullptr)},
                          call.output);
     if (text.size() < kPieceBytes) continue;
-    INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
+    INSULA_CO_TRY_VOID(co_await call.ticket->with_client(write_piece(call.exchange, text)));
     text.clear();
     co_await call.ticket->give_way();
   }
   if (plan.initial_events_end)
     text += bookmark_output(*call.kind, list.revision, true, call.output);
-  co_return co_await write_piece(call.exchange, text);
+  co_return co_await call.ticket->with_client(write_piece(call.exchange, text));
 }
 
 Task<Result<>> stream_changes(Call& call,

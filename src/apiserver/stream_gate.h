@@ -10,15 +10,16 @@
 
 namespace insula::apiserver {
 
-/// How many watches, and relays to a node such as logs and terminals, one caller and all of them
-/// together may have open.
+/// How many watches, relays to a node such as logs and terminals, and lists that are sent in pieces
+/// one caller and all of them together may have open.
 struct StreamLimits {
   std::size_t per_user = 500;
   std::size_t all = 4'000;
 };
 
-/// Keeps callers from taking the server's connections and memory with requests that do not end.
-/// Those that do end are the RequestDispatcher's; a watch has seats there only until it has begun.
+/// Keeps callers from taking the server's connections and memory with requests that go on at the
+/// client's pace. The others are the RequestDispatcher's; watches and long lists have seats there
+/// only until they have begun, but a list keeps them when there is no place here.
 ///
 /// Administrators, nodes and the gateway (the groups system:masters, system:nodes, insula:gateway)
 /// are let through and not counted: all others together stay well below what the HTTP server takes

@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import multiprocessing
 import ssl
+import statistics
 import threading
 import time
 import unittest
@@ -14,7 +16,7 @@ GROUP = "/apis/flowcontrol.apiserver.k8s.io/v1"
 NAMESPACE = "flooded"
 CONNECTIONS = 40
 # Of the small client beside the flood; on a machine that others use, too.
-P99_SECONDS = 1.0
+P99_SECONDS = 2.0
 
 
 class Client:
@@ -39,42 +41,57 @@ def config_map(name):
 
 
 class Flood:
-    """Lists and creates from many connections, each as fast as it gets answers."""
+    """Lists and writes from many connections, each as fast as it gets answers; a process of its own, so that the
+    small client shares nothing with it but the server."""
 
     def __init__(self, platform, token):
-        self.stopped = threading.Event()
-        self.served = [0] * CONNECTIONS
-        self.refused = []
-        self.broken = []
-        self.threads = [threading.Thread(target=self.run, args=(platform, token, i)) for i in range(CONNECTIONS)]
+        fork = multiprocessing.get_context("fork")
+        self.stopped = fork.Event()
+        self.answers = fork.SimpleQueue()
+        self.began = fork.Event()
+        self.process = fork.Process(target=self.run, args=(platform, token), daemon=True)
+        self.served, self.refused, self.broken = [], [], []
 
-    def run(self, platform, token, index):
+    def run(self, platform, token):
+        seen = []
+        threads = [threading.Thread(target=self.ask, args=(platform, token, i, seen)) for i in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.answers.put(seen)
+
+    def ask(self, platform, token, index, seen):
         client = Client(platform, token)
-        number = 0
+        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
         while not self.stopped.is_set():
-            path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+            began = time.monotonic()
             if index % 2 == 0:
                 status, headers, body = client.request("GET", path)
             else:
-                status, headers, body = client.request("POST", path, config_map(f"f-{index}-{number}"))
-                number += 1
+                status, headers, body = client.request("PUT", f"{path}/o-{index}", config_map(f"o-{index}"))
+            took = time.monotonic() - began
+            seen.append((index, status, took, headers if status >= 300 else None, body if status >= 300 else None))
+            if len(seen) > 20:
+                self.began.set()
+        client.connection.close()
+
+    def __enter__(self):
+        self.process.start()
+        if not self.began.wait(60):
+            raise AssertionError("the flood does not run")
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for index, status, took, headers, body in self.answers.get():
             if status == 429:
                 self.refused.append((headers, body))
             elif status >= 300:
                 self.broken.append((status, body))
             else:
-                self.served[index] += 1
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        eventually(lambda: all(self.served) or self.refused, message="a flood that runs")
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join(60)
+                self.served.append((index, took))
+        self.process.join(60)
 
 
 class Fairness(unittest.TestCase):
@@ -138,8 +155,11 @@ class Fairness(unittest.TestCase):
             self.platform.kubectl("delete", "namespace", "beside", "--timeout=60s")
             self.assertEqual(self.platform.kubectl("get", "--raw", "/readyz").stdout, "ok")
             self.assertTrue(self.platform.read_status()["ready"])
+        small.connection.close()
         self.assertEqual(flood.broken, [])
-        self.assertGreater(min(flood.served), 0)
+        self.assertEqual({index for index, _ in flood.served}, set(range(CONNECTIONS)))
+        # Each of the flood's requests waits for the others of the flood.
+        self.assertLess(statistics.median(took), statistics.median(took for _, took in flood.served))
         self.assertGreater(self.metric("apiserver_flowcontrol_dispatched_requests_total", priority_level="workload-low",
                                        flow_schema="service-accounts"), 300)
         node = self.platform.get("nodes")["items"][0]
@@ -152,12 +172,14 @@ class Fairness(unittest.TestCase):
         self.schema("narrow", "narrow", "flood")
         self.addCleanup(self.platform.kubectl, "delete", "flowschema", "narrow")
         with Flood(self.platform, self.tokens["flood"]) as flood:
-            eventually(lambda: len(flood.refused) > 20, message="refusals")
+            eventually(lambda: self.metric("apiserver_flowcontrol_rejected_requests_total", priority_level="narrow",
+                                           reason="concurrency-limit") > 20, message="refusals")
             seen = self.platform.kubectl("get", "configmap", "o-1", "-n", NAMESPACE, "--request-timeout=120s",
                                          f"--token={self.tokens['flood']}", "-o", "name",
                                          f"--server={self.platform.status['apiServer']}",
                                          f"--certificate-authority={self.platform.authority}",
                                          "--kubeconfig=/dev/null", "-v=6", check=False)
+        self.assertEqual(flood.broken, [])
         headers, body = flood.refused[-1]
         self.assertGreaterEqual(int(headers["Retry-After"]), 1)
         self.assertIn("too many requests, please try again later", json.loads(body)["message"].lower())
@@ -165,9 +187,7 @@ class Fairness(unittest.TestCase):
         schema = self.platform.get("flowschema", "narrow")
         self.assertEqual(headers["X-Kubernetes-PF-PriorityLevel-UID"], level["metadata"]["uid"])
         self.assertEqual(headers["X-Kubernetes-PF-FlowSchema-UID"], schema["metadata"]["uid"])
-        self.assertGreater(self.metric("apiserver_flowcontrol_rejected_requests_total", priority_level="narrow",
-                                       reason="concurrency-limit"), 20)
-        # It was refused at least once, or was lucky; either way it came through in the end.
+        # Refused at least once, or lucky: it came through in the end.
         self.assertEqual(seen.returncode, 0, seen.stderr)
 
     def test_objects_of_the_start_are_made_again(self):

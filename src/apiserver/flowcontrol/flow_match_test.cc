@@ -34,10 +34,10 @@ RequestInfo info(std::string_view line) {
 TEST(FlowMatch, RequestsOfTheStartHaveTheFlowsOfKubernetes) {
   struct Row {
     User user;
-    const char* request;
-    const char* schema;
-    const char* level;
-    const char* distinguisher;
+    const char* request = nullptr;
+    const char* schema = nullptr;
+    const char* level = nullptr;
+    const char* distinguisher = nullptr;
   };
 
   const User anonymous{kAnonymous, {kUnauthenticated}};

@@ -1,18 +1,23 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "apiserver/flowcontrol/flow_metrics.h"
 #include "apiserver/flowcontrol/priority_level.h"
 #include "apiserver/flowcontrol/queue_set.h"
 #include "apiserver/request_info.h"
 #include "apiserver/user.h"
+#include "async/deadline.h"
 #include "async/event.h"
 #include "async/task.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace insula::apiserver {
 
@@ -52,11 +57,24 @@ class FlowTicket final : public QueueSet::Request {
   /// do the same, unless this turn has been short so far.
   Task<> give_way();
 
+  /// Reads from the client or writes to it. One that is slower than kClientPatience does not keep
+  /// the seats: they are given back, and the request goes on without.
+  template <class T>
+  Task<Result<T>> with_client(Task<Result<T>> operation) {
+    auto first = co_await race(std::move(operation), release_slowly());
+    co_return std::get<0>(std::move(first));
+  }
+
+  static constexpr std::chrono::milliseconds kClientPatience{100};
+
   /// Gives the seats back before the request is over.
   void release();
 
  private:
   friend class RequestDispatcher;
+
+  /// Does not return.
+  Task<> release_slowly();
 
   enum class State : std::uint8_t { kNew, kWaiting, kExecuting, kRefused, kDone };
 

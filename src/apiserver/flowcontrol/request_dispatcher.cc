@@ -71,8 +71,14 @@ void FlowTicket::release() {
   if (state_ == State::kExecuting) dispatcher_.end(*this);
 }
 
+Task<> FlowTicket::release_slowly() {
+  co_await sleep_for(kClientPatience);
+  release();
+  Event never;
+  co_await never.wait();
+}
+
 Task<> FlowTicket::give_way() {
-  if (state_ != State::kExecuting) co_return;
   if (dispatcher_.turn_has_room() && dispatcher_.paused_.empty()) co_return;
   if (flow_->level->is_exempt()) {
     co_await yield();
