@@ -118,8 +118,9 @@ void add_extensions(const FieldInfo& field, Value& property) {
 }
 
 void add_type_meta(Value& properties) {
-  properties["apiVersion"] =
-      Object{{"description", "Group and version of this form of the object."}, {"type", "string"}};
+  properties["apiVersion"] = Object{
+      {"description", "APIVersion defines the group and version of this form of the object."},
+      {"type", "string"}};
   properties["kind"] = Object{{"description", "What kind of object this is."}, {"type", "string"}};
 }
 

@@ -96,36 +96,35 @@ Array required_of(const Value& schema) {
   return out;
 }
 
-/// What the schemas of custom kinds say in v3 and v2 has no word for.
-bool is_of_v3_alone(std::string_view key) {
-  return key == "allOf" || key == "anyOf" || key == "oneOf" || key == "not" || key == "nullable";
+/// Whether v2 says nothing of this member of a custom kind's schema: it has no word for it, or
+/// clients of this version refuse what they have no type for, so that nothing is said of what may
+/// be null or have members that no schema knows.
+bool is_left_out(const Value& schema, std::string_view key) {
+  if (key == "allOf" || key == "anyOf" || key == "oneOf" || key == "not" || key == "nullable")
+    return true;
+  const bool untyped = is_nullable(schema) || is_open(schema);
+  if (key == "properties" || key == "items") return untyped;
+  if (key != "type") return false;
+  if (is_nullable(schema)) return true;
+  if (schema["type"].text() == "array") return is_open(schema) || !schema["items"].is_object();
+  return schema["type"].text() == "object" && is_open(schema);
 }
 
-/// The schema within a custom kind's in the words of OpenAPI v2. Clients of this version refuse
-/// what they have no type for, so that nothing is said of what may be null or have members that no
-/// schema knows.
+/// The schema within a custom kind's in the words of OpenAPI v2.
 /// Spec: Kubernetes, "Publish validation schema in OpenAPI".
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the schema, which has kSchemaDepthMax
 Value custom_definition(const Value& schema) {
   Value out = Object();
-  const bool untyped = is_nullable(schema) || is_open(schema);
-  const std::string_view type = schema["type"].text();
-  const bool has_items = !untyped && schema["items"].is_object();
   for (const auto& [key, value] : *schema.as_object()) {
-    if (is_of_v3_alone(key)) continue;
-    if (untyped && (key == "properties" || key == "items")) continue;
-    if (key == "type") {
-      const bool dropped = is_nullable(schema) || (type == "array" && !has_items) ||
-                           (type == "object" && is_open(schema));
-      if (!dropped) out[key] = value;
-    } else if (key == "properties") {
+    if (is_left_out(schema, key)) continue;
+    if (key == "properties") {
       out[key] = schemas_of(value, custom_definition);
     } else if (key == "items" || key == "additionalProperties") {
       out[key] = value.is_object() ? custom_definition(value) : value;
-    } else if (key == "required") {
-      if (Array names = required_of(schema); !names.empty()) out[key] = std::move(names);
-    } else {
+    } else if (key != "required") {
       out[key] = value;
+    } else if (Array names = required_of(schema); !names.empty()) {
+      out[key] = std::move(names);
     }
   }
   return out;

@@ -25,16 +25,11 @@ class Complaints {
 void check_probe(const Box<Probe>& probe, const FieldPath& path, Complaints& out) {
   if (!probe) return;
   if (probe->handler.grpc) out.add(path.child("grpc"), "gRPC probes always fail");
-  const auto& http = probe->handler.http_get;
-  if (http && http->scheme == "HTTPS")
-    out.add(path.child("httpGet").child("scheme"), "HTTPS probes always fail");
 }
 
 void check_hook(const Box<LifecycleHandler>& hook, const FieldPath& path, Complaints& out) {
   if (!hook) return;
   if (hook->tcp_socket) out.add(path.child("tcpSocket"), "the hook does nothing");
-  if (hook->http_get && hook->http_get->scheme == "HTTPS")
-    out.add(path.child("httpGet").child("scheme"), "HTTPS hooks always fail");
 }
 
 void check_container(const Container& container,

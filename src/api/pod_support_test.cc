@@ -19,7 +19,6 @@ TEST(UnsupportedFields, AreNamedWithTheirPaths) {
   container.resources.limits["ephemeral-storage"] = Quantity::of(1);
   container.volume_mounts.emplace_back().mount_propagation = "HostToContainer";
   container.liveness_probe.emplace().handler.grpc.emplace();
-  container.readiness_probe.emplace().handler.http_get.emplace().scheme = "HTTPS";
   container.lifecycle.emplace().pre_stop.emplace().tcp_socket.emplace();
   EXPECT_THAT(
       unsupported_fields(spec, FieldPath("spec")),
@@ -29,7 +28,6 @@ TEST(UnsupportedFields, AreNamedWithTheirPaths) {
                   StartsWith("spec.containers[0].resources.limits[ephemeral-storage]: "),
                   StartsWith("spec.containers[0].volumeMounts[0].mountPropagation: "),
                   StartsWith("spec.containers[0].livenessProbe.grpc: "),
-                  StartsWith("spec.containers[0].readinessProbe.httpGet.scheme: "),
                   StartsWith("spec.containers[0].lifecycle.preStop.tcpSocket: ")));
 }
 

@@ -45,6 +45,12 @@ void tolerate(api::Pod& pod, std::string_view key) {
   pod.spec.tolerations.push_back(std::move(toleration));
 }
 
+/// A pod tolerates for a while that its node is in trouble.
+void tolerate_trouble(api::Pod& pod) {
+  tolerate(pod, "node.kubernetes.io/not-ready");
+  tolerate(pod, "node.kubernetes.io/unreachable");
+}
+
 /// What a PriorityClass gives to a pod.
 struct Priority {
   std::string class_name;
@@ -133,8 +139,7 @@ Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind,
   INSULA_TRY_VOID(admit_runtime(transaction, kind, pod));
   INSULA_TRY_VOID(admit_priority(transaction, kind, pod));
   INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
-  tolerate(pod, "node.kubernetes.io/not-ready");
-  tolerate(pod, "node.kubernetes.io/unreachable");
+  tolerate_trouble(pod);
   std::vector<std::shared_ptr<const api::LimitRange>> ranges;
   const std::string prefix =
       store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");
@@ -186,6 +191,10 @@ Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind,
   if (&kind == &api::kind_of<api::Pod>())
     return admit_pod(transaction, kind, *static_cast<api::Pod*>(object));
   return {};
+}
+
+void admit_changed(const api::Kind& kind, void* object) {
+  if (&kind == &api::kind_of<api::Pod>()) tolerate_trouble(*static_cast<api::Pod*>(object));
 }
 
 }  // namespace insula::apiserver

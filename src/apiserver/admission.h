@@ -25,6 +25,9 @@ Result<> namespace_lifecycle(const store::Transaction& transaction,
 /// default ServiceAccount and the tolerations of pods, and LimitRanges. Errors: kForbidden.
 Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object);
 
+/// Completes a changed object: the tolerations of a pod that were left out come back.
+void admit_changed(const api::Kind& kind, void* object);
+
 /// `pods "x" is forbidden: why`.
 [[nodiscard]] std::unexpected<Error> forbidden(const api::Kind& kind,
                                                std::string_view name,

@@ -52,14 +52,16 @@ bool any_fits(const std::vector<api::NamedRuleWithOperations>& rules,
 }
 
 /// The version of the resource that one of the rules is about: the one asked for, if possible.
+/// `others` are the kinds to look for other versions in; null when only that one will do.
 const api::Kind* find_version(const std::vector<api::NamedRuleWithOperations>& rules,
                               const AdmissionRequest& request,
-                              bool equivalent) {
+                              api::KindCatalog* others) {
   if (any_fits(rules, request, request.requested)) return &request.requested;
-  if (!equivalent) return nullptr;
+  if (others == nullptr) return nullptr;
   if (any_fits(rules, request, request.resource)) return &request.resource;
-  for (const api::Kind* kind : api::kinds()) {
-    if (&kind->storage() == &request.resource && any_fits(rules, request, *kind)) return kind;
+  for (const api::Kind* kind : others->served()) {
+    if (&kind->storage() == &request.resource.storage() && any_fits(rules, request, *kind))
+      return kind;
   }
   return nullptr;
 }
@@ -102,12 +104,13 @@ AdmissionMatch AdmissionMatch::of(const api::MatchResources& match) {
 }
 
 const api::Kind* AdmissionMatch::find(const store::Transaction& transaction,
-                                      const AdmissionRequest& request) const {
+                                      const AdmissionRequest& request,
+                                      api::KindCatalog& kinds) const {
+  api::KindCatalog* others = equivalent ? &kinds : nullptr;
   const api::Kind* version =
-      rules == nullptr ? &request.requested : find_version(*rules, request, equivalent);
+      rules == nullptr ? &request.requested : find_version(*rules, request, others);
   if (version == nullptr) return nullptr;
-  if (excluded != nullptr && find_version(*excluded, request, equivalent) != nullptr)
-    return nullptr;
+  if (excluded != nullptr && find_version(*excluded, request, others) != nullptr) return nullptr;
   if (objects != nullptr && !fits_object(*objects, request)) return nullptr;
   if (namespaces != nullptr && !fits_namespace(*namespaces, transaction, request)) return nullptr;
   return version;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/box.h"
+#include "api/custom/kind_catalog.h"
 #include "api/gen/admissionregistration_v1.h"
 #include "api/kind.h"
 #include "apiserver/admission_request.h"
@@ -30,9 +31,11 @@ struct AdmissionMatch {
   [[nodiscard]] static AdmissionMatch of(const api::MatchResources& match);
 
   /// The version of the resource that a rule is about and everything else fits; null when the
-  /// request does not match. Without rules every request does, as what it is.
+  /// request does not match. Without rules every request does, as what it is. `kinds` are those
+  /// that there are, for other versions.
   [[nodiscard]] const api::Kind* find(const store::Transaction& transaction,
-                                      const AdmissionRequest& request) const;
+                                      const AdmissionRequest& request,
+                                      api::KindCatalog& kinds) const;
 };
 
 }  // namespace insula::apiserver

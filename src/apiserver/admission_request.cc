@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "api/gen/meta_v1.h"
 #include "api/subresources.h"
 #include "api/version.h"
@@ -48,7 +49,9 @@ const json::Value& AdmissionObject::as(const api::Kind& kind) const {
   const auto [it, fresh] = shown_.try_emplace(&kind);
   if (!fresh) return it->second;
   std::string text;
-  if (&kind == kind_ || &kind.storage() != kind_) {
+  if (api::custom_kind(kind) != nullptr && &kind.storage() == &kind_->storage()) {
+    text = encode(kind, object_);
+  } else if (&kind == kind_ || &kind.storage() != kind_) {
     text = encode(*kind_, object_);
   } else {
     const Object shown = new_object(kind.type);

@@ -47,6 +47,20 @@ TEST_F(PodsTest, BindsAPodToANodeOnce) {
   EXPECT_THAT(again.body, HasSubstr(R"(pod x is already assigned to node \"n1\")"));
 }
 
+TEST_F(PodsTest, KeepsTheTolerationsThatEveryPodHas) {
+  server.send("POST", kPods, pod("x"));
+  const auto put = server.send("PATCH", std::string(kPods) + "/x",
+                               R"({"spec":{"tolerations":[{"key":"k","operator":"Exists"}]}})",
+                               "application/merge-patch+json");
+  ASSERT_EQ(put.status, 200) << put.body;
+  const json::Value changed = server.parsed(put);
+  const json::Array& tolerations = *changed["spec"]["tolerations"].as_array();
+  ASSERT_EQ(tolerations.size(), 3U);
+  EXPECT_EQ(tolerations[0]["key"].text(), "k");
+  EXPECT_EQ(tolerations[1]["key"].text(), "node.kubernetes.io/not-ready");
+  EXPECT_EQ(changed["metadata"]["generation"].as_int64(), 2);
+}
+
 TEST_F(PodsTest, SubresourcesHaveTheirOwnVerbsOnly) {
   server.send("POST", kPods, pod("x"));
   const std::string x = std::string(kPods) + "/x/";

@@ -276,12 +276,12 @@ Result<> run_all(const store::Transaction& transaction,
     const api::ValidatingAdmissionPolicy& object = *policy.compiled.policy;
     if (!object.spec.match_constraints) continue;
     const api::Kind* version =
-        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request);
+        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request, kinds);
     if (version == nullptr) continue;
     PolicyRun run(transaction, request, policy.compiled, kinds);
     for (const auto& [key, binding] : *policy.bindings) {
       const auto& also = binding->spec.match_resources;
-      if (also && AdmissionMatch::of(*also).find(transaction, request) == nullptr) continue;
+      if (also && AdmissionMatch::of(*also).find(transaction, request, kinds) == nullptr) continue;
       for (const Failure& failure : run.run(*binding, *version, findings.notes)) {
         if (note(object.metadata.name, *binding, failure, findings))
           return denied(request, object.metadata.name, binding->metadata.name, failure);

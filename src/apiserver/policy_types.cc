@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
+#include "api/custom/rule_set.h"
 #include "api/field_errors.h"
 #include "api/gen/admissionregistration_v1.h"
 #include "api/gen/meta_v1.h"
@@ -27,7 +29,15 @@ constexpr std::string_view kCompilation = "compilation failed: ";
 /// The types of CEL for those of the field tables. What has several forms in JSON is dyn.
 class TypeMaker {
  public:
-  cel::TypePtr object(const api::Kind& kind) { return made_of(kind.type); }
+  cel::TypePtr object(const api::Kind& kind) {
+    const api::CustomKind* custom = api::custom_kind(kind);
+    if (custom == nullptr) return made_of(kind.type);
+    const cel::TypePtr own = api::expression_type(custom->schema());
+    cel::Type::Fields fields = own->fields();
+    fields["metadata"] = {.json_name = "metadata",
+                          .type = made_of(api::type_of<api::ObjectMeta>())};
+    return cel::Type::object(std::string(kind.kind), std::move(fields));
+  }
 
  private:
   cel::TypePtr made_of(const api::TypeInfo& info) {
@@ -77,14 +87,14 @@ class TypeMaker {
 };
 
 /// The kinds that rules name without wildcards.
-std::vector<const api::Kind*> kinds_of(const api::MatchResources& match) {
+std::vector<const api::Kind*> kinds_of(const api::MatchResources& match, api::KindCatalog& kinds) {
   std::vector<const api::Kind*> out;
   for (const api::NamedRuleWithOperations& named : match.resource_rules) {
     const api::Rule& rule = named.rule_with_operations.rule;
     for (const std::string& group : rule.api_groups) {
       for (const std::string& version : rule.api_versions) {
         for (const std::string& resource : rule.resources) {
-          const api::Kind* kind = api::find_kind(group, version, resource);
+          const api::Kind* kind = kinds.find(group, version, resource);
           const bool fresh = std::ranges::find(out, kind) == out.end();
           if (kind != nullptr && fresh && out.size() < kKindsMax) out.push_back(kind);
         }
@@ -144,7 +154,7 @@ class PolicyTypes {
 
 }  // namespace
 
-void note_types(const api::Kind& kind, void* policy) {
+void note_types(const api::Kind& kind, void* policy, api::KindCatalog& kinds) {
   if (&kind != &api::kind_of<api::ValidatingAdmissionPolicy>()) return;
   auto& object = *static_cast<api::ValidatingAdmissionPolicy*>(policy);
   if (!object.spec.match_constraints ||
@@ -152,7 +162,7 @@ void note_types(const api::Kind& kind, void* policy) {
     return;
   Warnings warnings;
   TypeMaker types;
-  for (const api::Kind* each : kinds_of(*object.spec.match_constraints))
+  for (const api::Kind* each : kinds_of(*object.spec.match_constraints, kinds))
     PolicyTypes(object.spec, *each).check(types.object(*each), warnings);
   object.status.observed_generation = object.metadata.generation;
   object.status.type_checking.emplace();

@@ -232,7 +232,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());
-  note_types(kind, object.get());
+  note_types(kind, object.get(), kinds_);
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   name_definition(transaction, kind, object.get(), clock_.wall());
   INSULA_TRY_VOID(api::check_create(kind, object.get()));
@@ -271,12 +271,13 @@ Result<Object> Registry::make_change(store::Transaction& transaction,
   kind.metadata(object.get()).resource_version = before.resource_version;
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
   if (!write.has_own_rules()) {
+    if (target.subresource.empty()) admit_changed(kind, object.get());
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
     if (anew) write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
     date_decisions(kind, object.get(), present.get(), clock_.wall());
     name_definition(transaction, kind, object.get(), clock_.wall());
-    if (target.subresource.empty()) note_types(kind, object.get());
+    if (target.subresource.empty()) note_types(kind, object.get(), kinds_);
   }
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), false);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "api/gen/meta_v1.h"
 #include "api/patch.h"
 #include "api/version.h"
@@ -113,13 +114,17 @@ Result<Object> patched(const WebhookQuestion& question,
   };
   Result<json::Value> document = api::apply_json_patch(question.request.object.as(version), patch);
   if (!document) return broken(document.error());
-  Object shown = new_object(version.type);
-  const Result<> read = api::decode_json(version.type, shown.get(), *document);
+  // Of a custom kind the versions differ in that alone.
+  const bool custom = api::custom_kind(stored) != nullptr;
+  if (custom && &version != &stored) (*document)["apiVersion"] = stored.api_version();
+  const api::Kind& read_as = custom ? stored : version;
+  Object shown = new_object(read_as.type);
+  const Result<> read = api::decode_json(read_as.type, shown.get(), *document);
   if (!read) return broken(read.error());
   Object next = shown;
-  if (&version != &stored) {
+  if (&read_as != &stored) {
     next = copy_object(stored.type, question.object.get());
-    api::version_of(version).store(shown.get(), next.get());
+    api::version_of(read_as).store(shown.get(), next.get());
   }
   const api::ObjectMeta& before = stored.metadata(question.object.get());
   const api::ObjectMeta& after = stored.metadata(next.get());

@@ -35,12 +35,12 @@ struct WebhookQuestion {
 /// Asks webhooks whether a write may be done.
 ///
 /// One that cannot be asked refuses it, or counts for nothing, as its failurePolicy says.
-/// Lifetime: the store outlives it, it outlives its tasks. Threads: the store's loop.
+/// Lifetime: store and catalog outlive it, it outlives its tasks. Threads: the store's loop.
 /// Spec: Kubernetes, "Dynamic Admission Control"; admission.k8s.io/v1 AdmissionReview.
 class WebhookAdmission {
  public:
-  WebhookAdmission(store::Store& store, Random& random)
-      : index_(store), client_(store), random_(random) {}
+  WebhookAdmission(store::Store& store, Random& random, api::KindCatalog& kinds)
+      : index_(store, kinds), client_(store), random_(random) {}
 
   void measure(MetricsRegistry& metrics) { metrics_.emplace(metrics); }
 

@@ -17,11 +17,10 @@
 #include "api/gen/discovery_v1.h"
 #include "api/gen/meta_v1.h"
 #include "apiserver/object.h"
+#include "apiserver/test_hook.h"
 #include "apiserver/test_server.h"
-#include "async/event.h"
 #include "async/task_group.h"
 #include "json/write.h"
-#include "net/tls.h"
 #include "testing/certificate.h"
 
 namespace insula::apiserver {
@@ -35,63 +34,6 @@ using ::testing::SizeIs;
 constexpr std::string_view kGroup = "/apis/admissionregistration.k8s.io/v1/";
 constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
 
-/// A webhook's server. What it answers is up to the test: the response for a request, or bytes.
-class Hook final : public http::Handler {
- public:
-  using Respond = std::function<json::Object(const json::Value& request)>;
-
-  Hook(Loop& loop, const testing::Certificate& certificate) {
-    auto listener = *net::Listener::bind(loop, *net::Address::parse("127.0.0.1:0"));
-    port = listener->address().port();
-    http::ServerOptions options;
-    options.tls = net::TlsContext::server(
-                      {.certificate_chain = certificate.pem, .private_key = certificate.key})
-                      .value();
-    server = std::make_unique<http::Server>(*this, options);
-    server->serve(std::move(listener));
-  }
-
-  Task<> handle(http::Exchange& exchange) override {
-    targets.push_back(exchange.request().target);
-    const std::string body = *co_await exchange.body(1 << 20);
-    const json::Value review = *json::parse(body);
-    requests.push_back(review["request"]);
-    if (hangs) co_await never.wait();
-    std::string answer;
-    if (raw) {
-      answer = *raw;
-    } else {
-      json::Object response = respond(review["request"]);
-      if (!response.contains("uid")) response["uid"] = review["request"]["uid"];
-      answer = json::write(json::Object{{"apiVersion", "admission.k8s.io/v1"},
-                                        {"kind", "AdmissionReview"},
-                                        {"response", std::move(response)}});
-    }
-    (void)co_await exchange.respond(
-        http::make_response(status, "application/json", std::move(answer)));
-  }
-
-  static json::Object allow(const json::Value&) { return {{"allowed", true}}; }
-
-  static json::Object with_patch(std::string_view patch) {
-    return {{"allowed", true}, {"patchType", "JSONPatch"}, {"patch", api::base64_encode(patch)}};
-  }
-
-  void patch(std::string text) {
-    respond = [text](const json::Value&) { return with_patch(text); };
-  }
-
-  Respond respond = allow;
-  std::optional<std::string> raw;
-  int status = 200;
-  bool hangs = false;
-  Event never;
-  std::vector<json::Value> requests;
-  std::vector<std::string> targets;
-  std::uint16_t port = 0;
-  std::unique_ptr<http::Server> server;
-};
-
 class WebhookAdmissionTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -99,8 +41,7 @@ class WebhookAdmissionTest : public ::testing::Test {
   }
 
   [[nodiscard]] std::string client_of(const Hook& asked) const {
-    return fmt::format(R"({{"url":"https://127.0.0.1:{}/review","caBundle":"{}"}})", asked.port,
-                       api::base64_encode(certificate.pem));
+    return asked.client(certificate.pem);
   }
 
   static std::string webhook(std::string_view name,
@@ -162,7 +103,7 @@ class WebhookAdmissionTest : public ::testing::Test {
 
   TestServer server;
   testing::Certificate certificate = testing::make_certificate({});
-  Hook hook{server.loop, certificate};
+  Hook hook{server.loop, certificate.pem, certificate.key};
   TaskGroup interloper;
 };
 
@@ -231,8 +172,8 @@ TEST_F(WebhookAdmissionTest, RefusesInTheWordsOfTheWebhook) {
 }
 
 TEST_F(WebhookAdmissionTest, AppliesPatchesInTurn) {
-  Hook second(server.loop, certificate);
-  Hook checker(server.loop, certificate);
+  Hook second(server.loop, certificate.pem, certificate.key);
+  Hook checker(server.loop, certificate.pem, certificate.key);
   install("Mutating", "m",
           webhook("one", client_of(hook)) + "," + webhook("two", client_of(second)));
   install("Validating", "v", webhook("v", client_of(checker)));
@@ -250,7 +191,7 @@ TEST_F(WebhookAdmissionTest, AppliesPatchesInTurn) {
 }
 
 TEST_F(WebhookAdmissionTest, AsksAgainWhenAnotherHasChangedTheObject) {
-  Hook second(server.loop, certificate);
+  Hook second(server.loop, certificate.pem, certificate.key);
   install("Mutating", "m",
           webhook("one", client_of(hook), R"(,"reinvocationPolicy":"IfNeeded")") + "," +
               webhook("two", client_of(second), R"(,"reinvocationPolicy":"IfNeeded")"));
@@ -337,7 +278,7 @@ TEST_F(WebhookAdmissionTest, RefusesAnswersThatAreNone) {
 
 TEST_F(WebhookAdmissionTest, VerifiesWhoAnswers) {
   const testing::Certificate stranger = testing::make_certificate({});
-  Hook other(server.loop, stranger);
+  Hook other(server.loop, stranger.pem, stranger.key);
   install("Validating", "v", webhook("v", client_of(other)));
   const auto refused = create();
   EXPECT_EQ(refused.status, 500);
@@ -457,7 +398,7 @@ TEST_F(WebhookAdmissionTest, IsAskedOnlyAboutWhatItWants) {
 TEST_F(WebhookAdmissionTest, IsFoundByItsService) {
   const testing::Certificate named = testing::make_certificate(
       {.common_name = "hook", .organization = {}, .alternative_name = "DNS:hook.a.svc"});
-  Hook behind(server.loop, named);
+  Hook behind(server.loop, named.pem, named.key);
   const auto client = [&](std::string_view service) {
     return fmt::format(
         R"({{"service":{{"namespace":"a","name":"{}","path":"/p"}},"caBundle":"{}"}})", service,

@@ -52,8 +52,9 @@ std::vector<WebhookPtr> webhooks_of(const store::Entry& entry, bool mutating) {
 
 }  // namespace
 
-WebhookIndex::WebhookIndex(store::Store& store)
-    : mirror_(store,
+WebhookIndex::WebhookIndex(store::Store& store, api::KindCatalog& kinds)
+    : kinds_(kinds),
+      mirror_(store,
               {&api::kind_of<api::MutatingWebhookConfiguration>(),
                &api::kind_of<api::ValidatingWebhookConfiguration>()},
               *this) {}
@@ -72,7 +73,7 @@ std::vector<WebhookCall> WebhookIndex::find(const store::Transaction& transactio
           .rules = &webhook->rules,
           .namespaces = webhook->namespaces ? &*webhook->namespaces : nullptr,
           .equivalent = webhook->equivalent};
-      if (const api::Kind* version = match.find(transaction, request))
+      if (const api::Kind* version = match.find(transaction, request, kinds_))
         out.push_back({webhook, version});
     }
   }

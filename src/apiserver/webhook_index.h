@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/custom/kind_catalog.h"
 #include "api/gen/admissionregistration_v1.h"
 #include "api/kind.h"
 #include "apiserver/admission_expression.h"
@@ -43,10 +44,10 @@ struct WebhookCall {
 
 /// The webhooks there are, by the names of their configurations and then as these list them.
 ///
-/// Mirrors the stored objects. Lifetime: the store outlives it. Threads: the store's loop.
+/// Mirrors the stored objects. Lifetime: store and catalog outlive it. Threads: the store's loop.
 class WebhookIndex final : private StoreMirror::Index {
  public:
-  explicit WebhookIndex(store::Store& store);
+  WebhookIndex(store::Store& store, api::KindCatalog& kinds);
 
   /// Those whose rules and selectors the request meets; their conditions are left to be asked.
   [[nodiscard]] std::vector<WebhookCall> find(const store::Transaction& transaction,
@@ -60,6 +61,7 @@ class WebhookIndex final : private StoreMirror::Index {
 
   void apply(const api::Kind& kind, const store::Entry& entry) override;
 
+  api::KindCatalog& kinds_;
   StoreMirror mirror_;
   std::map<std::string, std::vector<WebhookPtr>> by_configuration_;  // by store key
 };

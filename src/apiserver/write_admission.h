@@ -13,7 +13,7 @@ namespace insula::apiserver {
 class WriteAdmission {
  public:
   WriteAdmission(store::Store& store, Random& random, api::KindCatalog& kinds)
-      : policies_(store, kinds), webhooks_(store, random) {}
+      : policies_(store, kinds), webhooks_(store, random, kinds) {}
 
   [[nodiscard]] PolicyAdmission& policies() { return policies_; }
 

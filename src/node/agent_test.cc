@@ -11,8 +11,12 @@
 #include "client/testing/fake_api.h"
 #include "client/typed.h"
 #include "gpu/device.h"
+#include "http/server.h"
+#include "net/listener.h"
+#include "net/tls.h"
 #include "node/files.h"
 #include "node/testing/test_node.h"
+#include "testing/certificate.h"
 
 namespace insula::node {
 namespace {
@@ -382,6 +386,36 @@ TEST_F(AgentTest, ReadinessFollowsItsProbeAndLivenessRestarts) {
              p.status.container_statuses[0].restart_count > 0;
     });
     EXPECT_THAT(co_await node.event_reasons("sick"), Contains("Unhealthy"));
+  });
+}
+
+/// Says yes to everybody.
+class Healthy final : public http::Handler {
+ public:
+  Task<> handle(http::Exchange& exchange) override {
+    (void)co_await exchange.respond(http::make_response(200, "text/plain", "ok"));
+  }
+};
+
+TEST_F(AgentTest, AsksProbesOverTlsWhateverTheCertificate) {
+  with_node([](TestNode& node) -> Task<> {
+    const insula::testing::Certificate certificate = insula::testing::make_certificate({});
+    net::TlsServerOptions keys;
+    keys.certificate_chain = certificate.pem;
+    keys.private_key = certificate.key;
+    http::ServerOptions options;
+    options.tls = net::TlsContext::server(keys).value();
+    Healthy healthy;
+    http::Server server(healthy, options);
+    auto listener = *net::Listener::bind(node.loop, *net::Address::parse("127.0.0.1:0"));
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    auto& action = pod.spec.containers[0].readiness_probe.emplace().handler.http_get.emplace();
+    action.scheme = "HTTPS";
+    action.host = "127.0.0.1";
+    action.port = listener->address().port();
+    server.serve(std::move(listener));
+    co_await node.create(pod);
+    co_await node.until("web", [](const api::Pod& p) { return TestNode::is_ready(p); });
   });
 }
 

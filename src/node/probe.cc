@@ -8,6 +8,7 @@
 #include "async/deadline.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "net/unverified_tls.h"
 
 namespace insula::node {
 namespace {
@@ -37,9 +38,8 @@ Task<Result<>> check_http(const api::HTTPGetAction& action,
   INSULA_CO_TRY(const std::uint16_t port, port_number(action.port, target.spec));
   const std::string host = action.host.empty() ? target.ip : action.host;
   INSULA_CO_TRY(const net::Address address, net::Address::ip(host, port));
-  if (action.scheme == "HTTPS")
-    co_return fail(ErrorCode::kNotImplemented, "this node does not support HTTPS probes");
-  http::Origin origin{address, fmt::format("{}:{}", host, port), false};
+  const bool secure = action.scheme == "HTTPS";
+  http::Origin origin{address, fmt::format("{}:{}", host, port), secure};
   http::Request request;
   request.method = "GET";
   request.target = action.path.empty() ? "/" : action.path;
@@ -59,8 +59,9 @@ Task<Result<>> check_http(const api::HTTPGetAction& action,
   // Only the head counts, so a body of any size is not waited for.
   const auto answer = co_await target.http.open(std::move(origin), std::move(request), deadline);
   if (!answer) {
-    co_return fail(answer.error().code(), fmt::format("Get \"http://{}:{}{}\": {}", host, port,
-                                                      action.path, answer.error().message()));
+    co_return fail(answer.error().code(),
+                   fmt::format("Get \"{}://{}:{}{}\": {}", secure ? "https" : "http", host, port,
+                               action.path, answer.error().message()));
   }
   const int status = (*answer)->status();
   if (status >= 200 && status < 400) co_return Result<>{};
@@ -100,6 +101,12 @@ Task<Result<>> sleep_hook(std::int64_t seconds) {
 }
 
 }  // namespace
+
+http::ClientOptions probe_client_options() {
+  http::ClientOptions options;
+  options.tls = net::unverified_tls_client();
+  return options;
+}
 
 Task<Result<>> check(const api::ProbeHandler& handler,
                      const ProbeTarget& target,

@@ -23,6 +23,9 @@ struct ProbeTarget {
   std::string cwd;
 };
 
+/// Of the client that asks containers: over TLS any certificate will do, as for the kubelet.
+[[nodiscard]] http::ClientOptions probe_client_options();
+
 /// One check. Success, or an error whose message is the kubelet's (`HTTP probe failed with
 /// statuscode: 500`, ...), for the event.
 Task<Result<>> check(const api::ProbeHandler& handler,

@@ -29,6 +29,7 @@
 #include "node/node_reporter.h"
 #include "node/pod_network.h"
 #include "node/pod_server.h"
+#include "node/probe.h"
 #include "node/runtime_choice.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -153,7 +154,7 @@ class NodeProcess {
   Log log_;
   MetricsRegistry metrics_;
   BlockingPool pool_{kBlockingThreads};
-  http::Client http_{{}};
+  http::Client http_{probe_client_options()};
   ImageMap images_;
   ImageStore store_{options_.data_dir + "/images"};
   ImageResolver resolver_{images_, store_};

@@ -2,10 +2,11 @@
 """Makes the images that Kubernetes' conformance tests ask for, from programs that were built or installed here, as an OCI
 archive for `insula image import`.
 
-  tests/conformance/images.py --source KUBERNETES --agnhost BIN --pause BIN --nonewprivs BIN --busybox BIN OUT.tar
+  tests/conformance/images.py --source KUBERNETES --agnhost BIN --pause BIN --nonewprivs BIN --busybox BIN --shell BIN OUT.tar
 
 KUBERNETES is its source tree: test/images says what is in each. The images have the names and tags of 1.36.2. What the
-originals have beside it from Alpine (curl, dig, iperf, CoreDNS) is not in these; nginx is that of the machine.
+originals have beside it from Alpine (curl, dig, nc, bash, ...) and nginx are those of the machine, with their libraries;
+CoreDNS is not in these. The shell is one that passes on variables whose names it cannot write, as bash does.
 """
 import argparse
 import gzip
@@ -20,6 +21,7 @@ import tarfile
 TESTS = "registry.k8s.io/e2e-test-images/"
 PASSWD = ("root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\n"
           "user-defined-in-image:x:1000:1000::/home/user-defined-in-image:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+TOOLS = ["/usr/bin/curl", "/usr/bin/dig", "/usr/bin/nc", "/usr/bin/ip", "/usr/bin/ss", "/usr/bin/iperf", "/usr/bin/bash"]
 GROUP = ("root:x:0:\ndaemon:x:1:\nuser-defined-in-image:x:1000:\n"
          "group-defined-in-image:x:50000:user-defined-in-image\nnogroup:x:65534:\n")
 
@@ -70,8 +72,9 @@ def base(options):
     layer = Layer()
     layer.file("bin/busybox", read(options.busybox), 0o755)
     for applet in subprocess.run([options.busybox, "--list"], check=True, capture_output=True, text=True).stdout.split():
-        if applet != "busybox":
+        if applet not in ("busybox", "sh"):
             layer.link("bin/" + applet, "busybox")
+    layer.file("bin/sh", read(options.shell), 0o755)
     layer.file("etc/passwd", PASSWD.encode())
     layer.file("etc/group", GROUP.encode())
     layer.directory("tmp", 0o1777)
@@ -85,6 +88,7 @@ def agnhost(options):
     layer.file("agnhost", read(options.agnhost), 0o755)
     layer.link("agnhost-2", "agnhost")
     layer.directory("uploads")
+    add_programs(layer, options.tools)
     for name in ("localhost.crt", "localhost.key"):
         layer.file(name, read(f"{options.source}/test/images/agnhost/porter/{name}"))
     return layer.done()
@@ -104,12 +108,19 @@ def one_program(path, program, mode=0o755):
     return layer.done()
 
 
+def add_programs(layer, programs):
+    """Programs of this machine at the paths that they have here, with the libraries that they need."""
+    for program in programs:
+        needs = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        libraries = [word for line in needs.splitlines() for word in line.split() if word.startswith("/")]
+        for path in [program, *libraries]:
+            if path.lstrip("/") not in layer.known:
+                layer.file(path.lstrip("/"), read(path), stat.S_IMODE(pathlib.Path(path).stat().st_mode))
+
+
 def nginx(options):
     layer = Layer()
-    needs = subprocess.run(["ldd", options.nginx], check=True, capture_output=True, text=True).stdout
-    libraries = [word for line in needs.splitlines() for word in line.split() if word.startswith("/")]
-    for path in [options.nginx, *dict.fromkeys(libraries)]:
-        layer.file(path.lstrip("/"), read(path), stat.S_IMODE(pathlib.Path(path).stat().st_mode))
+    add_programs(layer, [options.nginx])
     layer.file("etc/nginx/nginx.conf", b"worker_processes 1; user root; events {} http { server { listen 80; root /usr/share/nginx/html; } }\n")
     layer.file("usr/share/nginx/html/index.html", b"<!DOCTYPE html><title>Welcome to nginx!</title>\n")
     for folder in ("var/log/nginx", "var/lib/nginx", "run"):
@@ -157,8 +168,9 @@ class Archive:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("source", "agnhost", "pause", "nonewprivs", "busybox"):
+    for name in ("source", "agnhost", "pause", "nonewprivs", "busybox", "shell"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--tools", nargs="*", default=TOOLS, help="programs of the machine that agnhost's image has")
     parser.add_argument("--nginx", default="/usr/sbin/nginx")
     parser.add_argument("out")
     options = parser.parse_args()

@@ -68,6 +68,48 @@ class Jobs(unittest.TestCase):
         self.assertTrue(all(p["metadata"]["name"].startswith(f"indexed-{p['metadata']['annotations']['batch.kubernetes.io/job-completion-index']}-")
                             for p in self.pods(name)))
 
+    def test_an_exit_code_fails_it_at_once(self):
+        rules = [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}]
+        name = self.create(job("policy", "test $JOB_COMPLETION_INDEX = 1 && exit 42; sleep 1000", completions=2, parallelism=2,
+                               completionMode="Indexed", podFailurePolicy={"rules": rules}))
+        status = self.wait(name, "Failed")
+        self.assertEqual([(c["type"], c["reason"]) for c in status["conditions"]],
+                         [("FailureTarget", "PodFailurePolicy"), ("Failed", "PodFailurePolicy")])
+        self.assertRegex(status["conditions"][0]["message"], "Container main for pod .*failed with exit code 42 matching FailJob rule at index 0")
+
+    def test_an_eviction_does_not_count_when_it_is_ignored(self):
+        rules = [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+        name = self.create(job("evicted", "sleep 1000", backoffLimit=0, podFailurePolicy={"rules": rules}))
+        first = eventually(lambda: [p["metadata"]["name"] for p in self.pods(name) if p["status"]["phase"] == "Running"], message="running")[0]
+        self.platform.kubectl("create", "--raw", f"/api/v1/namespaces/default/pods/{first}/eviction", "-f", "-", input=json.dumps(
+            {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}))
+        eventually(lambda: [p for p in self.pods(name) if p["metadata"]["name"] != first], 60, message="another pod")
+        status = self.platform.get("job", name)["status"]
+        self.assertEqual((status.get("failed", 0), status.get("conditions")), (0, None))
+
+    def test_indexes_fail_by_themselves(self):
+        name = self.create(job("lost", "test $JOB_COMPLETION_INDEX = 0", completions=3, parallelism=3, completionMode="Indexed",
+                               backoffLimitPerIndex=0))
+        status = self.wait(name, "Failed")
+        self.assertEqual((status["conditions"][-1]["reason"], status["failedIndexes"], status["completedIndexes"], status["failed"]),
+                         ("FailedIndexes", "1,2", "0", 2))
+
+    def test_an_index_is_tried_again_and_told_how_often(self):
+        name = self.create(job("again", "test $JOB_COMPLETION_INDEX = 0 || exit 1", completions=2, parallelism=2, completionMode="Indexed",
+                               backoffLimitPerIndex=1))
+        status = self.wait(name, "Failed")
+        self.assertEqual((status["failedIndexes"], status["failed"]), ("1", 2))
+        counts = [p["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"] for p in self.pods(name)]
+        self.assertEqual(sorted(counts), ["0", "0", "1"])
+
+    def test_it_succeeds_with_the_indexes_that_it_needs(self):
+        name = self.create(job("enough", "test $JOB_COMPLETION_INDEX = 0 || sleep 1000", completions=3, parallelism=3, completionMode="Indexed",
+                               successPolicy={"rules": [{"succeededIndexes": "0"}]}))
+        status = self.wait(name, "Complete")
+        self.assertEqual([(c["type"], c["reason"]) for c in status["conditions"]],
+                         [("SuccessCriteriaMet", "SuccessPolicy"), ("Complete", "SuccessPolicy")])
+        self.assertEqual((status["completedIndexes"], status["succeeded"], status.get("failed", 0)), ("0", 1, 0))
+
     def test_suspended_it_waits(self):
         name = self.create(job("held", "sleep 1000", suspend=True))
         eventually(lambda: self.platform.get("job", name)["status"].get("conditions"), message="said to be suspended")

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "api/columns/batch.h"
 #include "api/defaulting/batch.h"
 #include "api/pod_support.h"
@@ -34,18 +32,7 @@ void prepare_for_create(Job& object) {
 
 std::vector<std::string> warnings(const void* object) {
   const JobSpec& spec = static_cast<const Job*>(object)->spec;
-  std::vector<std::string> out =
-      unsupported_fields(spec.template_.spec, FieldPath("spec.template.spec"));
-  const auto warn = [&out](bool is_set, std::string_view field, std::string_view consequence) {
-    if (is_set)
-      out.push_back(
-          fmt::format("spec.{}: not enforced by this server yet: {}", field, consequence));
-  };
-  warn(spec.pod_failure_policy.has_value(), "podFailurePolicy", "every failed pod counts");
-  warn(spec.success_policy.has_value(), "successPolicy", "all completions are waited for");
-  warn(spec.backoff_limit_per_index.has_value(), "backoffLimitPerIndex",
-       "failures count for the whole Job, against backoffLimit");
-  return out;
+  return unsupported_fields(spec.template_.spec, FieldPath("spec.template.spec"));
 }
 
 constexpr KindStrategy kStrategy{

@@ -83,7 +83,7 @@ Task<Result<controller::Outcome>> JobController::reconcile(controller::Key key) 
   }
   for (const PodPtr& pod : plan.remove)
     INSULA_CO_TRY_VOID(co_await remove(job, pod));
-  INSULA_CO_TRY_VOID(co_await create_pods(job, std::move(plan.create)));
+  INSULA_CO_TRY_VOID(co_await create_pods(job, plan));
   if (plan.expired) INSULA_CO_TRY_VOID(co_await expire(job));
   if (plan.again_after) co_return controller::again_after(*plan.again_after);
   co_return controller::kDone;
@@ -155,21 +155,25 @@ Task<Result<>> JobController::remove(JobPtr job, PodPtr pod) {
 }
 
 // In batches of 1, 2, 4, ...: when the server refuses the first, the others are not even asked for.
-Task<Result<>> JobController::create_pods(JobPtr job,
-                                          std::vector<std::optional<std::int32_t>> indexes) {
+Task<Result<>> JobController::create_pods(JobPtr job, const JobPlan& plan) {
   std::size_t begun = 0;
-  for (std::size_t batch = 1; begun < indexes.size(); batch *= 2) {
+  for (std::size_t batch = 1; begun < plan.create.size(); batch *= 2) {
     std::vector<Task<Result<>>> creates;
-    for (; creates.size() < batch && begun < indexes.size(); ++begun)
-      creates.push_back(create_pod(job, indexes[begun]));
+    for (; creates.size() < batch && begun < plan.create.size(); ++begun) {
+      const std::optional<std::int32_t> index = plan.create[begun];
+      const auto failed = index ? plan.failures.find(*index) : plan.failures.end();
+      const IndexFailures failures =
+          failed == plan.failures.end() ? IndexFailures{} : failed->second;
+      creates.push_back(create_pod(job, pod_from_template(*job, index, failures)));
+    }
     for (Result<>& created : co_await all(std::move(creates)))
       INSULA_CO_TRY_VOID(std::move(created));
   }
   co_return Result<>{};
 }
 
-Task<Result<>> JobController::create_pod(JobPtr job, std::optional<std::int32_t> index) {
-  const Result<api::Pod> pod = co_await client::create(client_, pod_from_template(*job, index));
+Task<Result<>> JobController::create_pod(JobPtr job, api::Pod wanted) {
+  const Result<api::Pod> pod = co_await client::create(client_, std::move(wanted));
   if (pod) {
     mirrors_.pods.observe(*pod);
     events_.record(*job, controller::EventType::kNormal, "SuccessfulCreate",

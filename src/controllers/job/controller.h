@@ -44,8 +44,8 @@ class JobController final : private controller::Reconciler {
   Task<Result<>> forget(PodPtr pod);
   Task<Result<>> remove(JobPtr job, PodPtr pod);
   /// The first failure, after which no further batch is started.
-  Task<Result<>> create_pods(JobPtr job, std::vector<std::optional<std::int32_t>> indexes);
-  Task<Result<>> create_pod(JobPtr job, std::optional<std::int32_t> index);
+  Task<Result<>> create_pods(JobPtr job, const JobPlan& plan);
+  Task<Result<>> create_pod(JobPtr job, api::Pod wanted);
   Task<Result<>> expire(JobPtr job);
 
   client::Client& client_;

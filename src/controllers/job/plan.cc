@@ -1,6 +1,7 @@
 #include "controllers/job/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <tuple>
@@ -11,6 +12,7 @@
 #include "base/number.h"
 #include "controller/owner.h"
 #include "controllers/job/indexes.h"
+#include "controllers/job/policies.h"
 #include "controllers/pods.h"
 
 namespace insula::controllers {
@@ -84,8 +86,20 @@ class JobPlanner {
 
   [[nodiscard]] bool indexed() const { return spec_.completion_mode == "Indexed"; }
 
+  /// Whether failures are counted for each index by itself.
+  [[nodiscard]] bool per_index() const {
+    return indexed() && spec_.backoff_limit_per_index.has_value();
+  }
+
+  /// A policy wants to know how a pod ended.
   [[nodiscard]] bool replaces_ended_only() const {
-    return spec_.pod_replacement_policy == "Failed";
+    return spec_.pod_replacement_policy == "Failed" || spec_.pod_failure_policy.has_value();
+  }
+
+  /// The index of a pod if it is one of the Job's.
+  [[nodiscard]] std::optional<std::int32_t> own_index(const api::Pod& pod) const {
+    const auto index = index_of(pod);
+    return index && *index >= 0 && *index < spec_.completions.value_or(0) ? index : std::nullopt;
   }
 
   [[nodiscard]] std::int32_t parallelism() const { return spec_.parallelism.value_or(1); }
@@ -178,30 +192,76 @@ class JobPlanner {
     };
     status_.succeeded += settle(uncounted.succeeded);
     status_.failed += settle(uncounted.failed);
-    if (indexed()) done_ = parse_indexes(status_.completed_indexes, spec_.completions.value_or(0));
+    if (indexed()) account_indexes(uncounted);
     for (const PodPtr& pod : pods_) {
       if (is_tracked(*pod)) take_down(pod, uncounted);
     }
-    if (indexed()) {
-      status_.completed_indexes = format_indexes(done_);
-      status_.succeeded = static_cast<std::int32_t>(done_.size());
-    }
     succeeded_ = status_.succeeded + static_cast<std::int32_t>(uncounted.succeeded.size());
-    failed_ = status_.failed + static_cast<std::int32_t>(uncounted.failed.size());
+    failed_ += status_.failed + static_cast<std::int32_t>(uncounted.failed.size());
+  }
+
+  /// A set of indexes counts nothing twice by itself.
+  void account_indexes(const api::UncountedTerminatedPods& uncounted) {
+    const std::int32_t completions = spec_.completions.value_or(0);
+    done_ = parse_indexes(status_.completed_indexes, completions);
+    if (per_index()) lost_ = parse_indexes(status_.failed_indexes.value_or(""), completions);
+    for (const PodPtr& pod : pods_) {
+      const auto index = own_index(*pod);
+      if (!index || !is_tracked(*pod) || listed(uncounted.failed, *pod)) continue;
+      if (pod->status.phase == "Succeeded")
+        done_.insert(*index);
+      else if (per_index() && has_failed(*pod) && is_last_failure(*pod))
+        lost_.insert(*index);
+    }
+    status_.completed_indexes = format_indexes(done_);
+    status_.succeeded = static_cast<std::int32_t>(done_.size());
+    if (!per_index()) return;
+    status_.failed_indexes = format_indexes(lost_);
+    if (target() == nullptr) keep_last_failures(uncounted);
+  }
+
+  /// Whether the index fails with this pod.
+  [[nodiscard]] bool is_last_failure(const api::Pod& pod) const {
+    const FailureVerdict verdict = judge_failure(spec_, pod);
+    if (verdict.action == FailureVerdict::Action::kFailIndex) return true;
+    return verdict.action != FailureVerdict::Action::kIgnore &&
+           failures_before(pod).counted >= *spec_.backoff_limit_per_index;
+  }
+
+  /// The pod that failed last of each index that waits for another: that one has to be told how
+  /// often it has failed, and nothing else knows.
+  void keep_last_failures(const api::UncountedTerminatedPods& uncounted) {
+    Indexes settled = done_;
+    settled.insert(lost_.begin(), lost_.end());
+    for (const PodPtr& pod : active_) {
+      if (const auto index = own_index(*pod)) settled.insert(*index);
+    }
+    const auto order = [](const api::Pod& pod) {
+      return std::pair(failures_before(pod).all(), finished_at(pod));
+    };
+    for (const PodPtr& pod : pods_) {
+      const auto index = own_index(*pod);
+      if (!index || !is_tracked(*pod) || !has_failed(*pod) || settled.contains(*index) ||
+          listed(uncounted.failed, *pod))
+        continue;
+      PodPtr& last = waiting_[*index];
+      if (last == nullptr || order(*last) <= order(*pod)) last = pod;
+    }
   }
 
   void take_down(const PodPtr& pod, api::UncountedTerminatedPods& uncounted) {
     const bool written = listed(uncounted.succeeded, *pod) || listed(uncounted.failed, *pod);
     if (!written && pod->status.phase == "Succeeded") {
-      // A set of indexes counts nothing twice by itself.
-      const auto index = index_of(*pod);
-      if (!indexed()) {
-        uncounted.succeeded.push_back(pod->metadata.uid);
-      } else if (index && *index >= 0 && *index < spec_.completions.value_or(0)) {
-        done_.insert(*index);
-      }
+      if (!indexed()) uncounted.succeeded.push_back(pod->metadata.uid);
     } else if (!written && has_failed(*pod)) {
-      uncounted.failed.push_back(pod->metadata.uid);
+      const bool counts = judge_failure(spec_, *pod).action != FailureVerdict::Action::kIgnore;
+      const auto index = own_index(*pod);
+      const auto kept = index ? waiting_.find(*index) : waiting_.end();
+      if (kept != waiting_.end() && kept->second == pod) {
+        failed_ += counts ? 1 : 0;
+        return;
+      }
+      if (counts) uncounted.failed.push_back(pod->metadata.uid);
     } else if (!written) {
       return;
     }
@@ -230,14 +290,44 @@ class JobPlanner {
     return succeeded_ > 0 && active_.empty();
   }
 
+  /// Why the podFailurePolicy ends the Job; none when it does not.
+  [[nodiscard]] std::optional<std::string> failed_by_policy() const {
+    if (!spec_.pod_failure_policy) return std::nullopt;
+    for (const PodPtr& pod : pods_) {
+      if (!has_failed(*pod)) continue;
+      FailureVerdict verdict = judge_failure(spec_, *pod);
+      if (verdict.action == FailureVerdict::Action::kFailJob) return std::move(verdict.message);
+    }
+    return std::nullopt;
+  }
+
+  /// Whether enough indexes are lost for the Job to be.
+  bool is_failed_by_indexes() {
+    if (lost_.empty()) return false;
+    const auto lost = static_cast<std::int32_t>(lost_.size());
+    if (spec_.max_failed_indexes && lost > *spec_.max_failed_indexes) {
+      set_condition("FailureTarget", "True", "MaxFailedIndexesExceeded",
+                    "Job has exceeded the specified maximal number of failed indexes");
+    } else if (lost + status_.succeeded >= spec_.completions.value_or(0)) {
+      set_condition("FailureTarget", "True", "FailedIndexes", "Job has failed indexes");
+    }
+    return target() != nullptr;
+  }
+
   void decide() {
     if (target() != nullptr) return;
-    if (is_beyond_backoff_limit()) {
+    if (const auto why = failed_by_policy()) {
+      set_condition("FailureTarget", "True", "PodFailurePolicy", *why);
+    } else if (is_beyond_backoff_limit()) {
       set_condition("FailureTarget", "True", "BackoffLimitExceeded",
                     "Job has reached the specified backoff limit");
     } else if (is_past_deadline()) {
       set_condition("FailureTarget", "True", "DeadlineExceeded",
                     "Job was active longer than specified deadline");
+    } else if (is_failed_by_indexes()) {
+      return;
+    } else if (const auto rule = met_success_rule(spec_, done_)) {
+      set_condition("SuccessCriteriaMet", "True", "SuccessPolicy", *rule);
     } else if (has_succeeded()) {
       set_condition("SuccessCriteriaMet", "True", "CompletionsReached",
                     "Reached expected number of succeeded pods");
@@ -246,15 +336,16 @@ class JobPlanner {
 
   /// The Job has ended when none of its pods runs and all are counted.
   void end_job() {
-    plan_.remove = active_;
+    // What still runs when the Job succeeds has not failed.
+    const bool success = target()->type == "SuccessCriteriaMet";
+    (success ? plan_.withdraw : plan_.remove) = active_;
     plan_.again_after.reset();
     const auto& uncounted = *status_.uncounted_terminated_pods;
-    if (status_.active > 0 || status_.terminating > 0 || !plan_.forget.empty() ||
-        !uncounted.succeeded.empty() || !uncounted.failed.empty()) {
+    if (!waiting_.empty() || status_.active > 0 || status_.terminating > 0 ||
+        !plan_.forget.empty() || !uncounted.succeeded.empty() || !uncounted.failed.empty()) {
       return;
     }
     const api::JobCondition reached = *target();
-    const bool success = reached.type == "SuccessCriteriaMet";
     set_condition(success ? "Complete" : "Failed", "True", reached.reason, reached.message);
     if (success) status_.completion_time = api::Time::from(now_);
     if (spec_.ttl_seconds_after_finished) wait(seconds(*spec_.ttl_seconds_after_finished));
@@ -274,7 +365,9 @@ class JobPlanner {
     std::int32_t missing = wanted - have;
     if (replaces_ended_only()) missing -= status_.terminating.value_or(0);
     if (missing <= 0) return;
-    if (const seconds left = until_retry(); left > seconds(0)) return wait(left);
+    if (!per_index()) {
+      if (const seconds left = until_retry(); left > seconds(0)) return wait(left);
+    }
     const std::size_t count = std::min(static_cast<std::size_t>(missing), kJobBurstMax);
     if (indexed()) {
       create_indexes(running, count);
@@ -288,9 +381,8 @@ class JobPlanner {
     std::vector<PodPtr> fit;
     Indexes taken;
     for (const PodPtr& pod : active_) {
-      const auto index = index_of(*pod);
-      const bool ours = index && *index >= 0 && *index < spec_.completions.value_or(0);
-      const bool keep = ours && !done_.contains(*index) && taken.insert(*index).second;
+      const auto index = own_index(*pod);
+      const bool keep = index && !done_.contains(*index) && taken.insert(*index).second;
       (keep ? fit : plan_.withdraw).push_back(pod);
     }
     return fit;
@@ -308,6 +400,7 @@ class JobPlanner {
 
   void create_indexes(const std::vector<PodPtr>& running, std::size_t count) {
     Indexes taken = done_;
+    taken.insert(lost_.begin(), lost_.end());
     const auto take = [&taken](const api::Pod& pod) {
       if (const auto index = index_of(pod)) taken.insert(*index);
     };
@@ -319,8 +412,30 @@ class JobPlanner {
     }
     for (std::int32_t i = 0; i < spec_.completions.value_or(0); ++i) {
       if (plan_.create.size() == count) return;
-      if (!taken.contains(i)) plan_.create.emplace_back(i);
+      if (!taken.contains(i) && may_follow(i)) plan_.create.emplace_back(i);
     }
+  }
+
+  /// Whether a pod of this index may follow on one that failed. It is told of the failures.
+  bool may_follow(std::int32_t index) {
+    const auto failed = waiting_.find(index);
+    if (failed == waiting_.end()) return true;
+    const api::Pod& pod = *failed->second;
+    const seconds left = until(finished_at(pod), delay_after(failures_before(pod).all() + 1));
+    if (left > seconds(0)) {
+      wait(left);
+      return false;
+    }
+    plan_.failures[index] = failures_with(spec_, pod);
+    return true;
+  }
+
+  /// Of the first pod after so many failures.
+  static seconds delay_after(int failures) {
+    seconds delay = kJobBackoffFirst;
+    for (int i = 1; i < failures && delay < kJobBackoffMax; ++i)
+      delay *= 2;
+    return std::min(delay, kJobBackoffMax);
   }
 
   /// Until a pod may follow on the last failure; zero when it may now.
@@ -339,11 +454,7 @@ class JobPlanner {
       ++failures;
       last = std::max(last, at);
     }
-    if (failures == 0) return seconds(0);
-    seconds delay = kJobBackoffFirst;
-    for (int i = 1; i < failures && delay < kJobBackoffMax; ++i)
-      delay *= 2;
-    return until(last, std::min(delay, kJobBackoffMax));
+    return failures == 0 ? seconds(0) : until(last, delay_after(failures));
   }
 
   const api::Job& job_;
@@ -353,10 +464,19 @@ class JobPlanner {
   JobPlan plan_;
   api::JobStatus& status_;
   std::vector<PodPtr> active_;
-  Indexes done_;                // of an Indexed Job
-  std::int32_t succeeded_ = 0;  // with those that are not counted yet
+  Indexes done_;                            // of an Indexed Job
+  Indexes lost_;                            // those that have failed for good
+  std::map<std::int32_t, PodPtr> waiting_;  // the last failures of indexes that begin anew
+  std::int32_t succeeded_ = 0;              // with those that are not counted yet
   std::int32_t failed_ = 0;
 };
+
+void tell_failures(api::Pod& pod, const IndexFailures& failures) {
+  auto& annotations = pod.metadata.annotations;
+  annotations[std::string(kIndexFailures)] = std::to_string(failures.counted);
+  if (failures.ignored > 0)
+    annotations[std::string(kIndexIgnoredFailures)] = std::to_string(failures.ignored);
+}
 
 void give_index(api::Pod& pod, const api::Job& job, std::int32_t index) {
   const std::string key(kCompletionIndex);
@@ -386,7 +506,9 @@ JobPlan plan_job(const api::Job& job, const std::vector<PodPtr>& pods, WallTime 
   return JobPlanner(job, pods, now).plan();
 }
 
-api::Pod pod_from_template(const api::Job& job, std::optional<std::int32_t> index) {
+api::Pod pod_from_template(const api::Job& job,
+                           std::optional<std::int32_t> index,
+                           const IndexFailures& failures) {
   api::Pod pod;
   pod.metadata.namespace_ = job.metadata.namespace_;
   pod.metadata.generate_name = job.metadata.name + "-";
@@ -397,6 +519,7 @@ api::Pod pod_from_template(const api::Job& job, std::optional<std::int32_t> inde
   pod.metadata.owner_references.push_back(controller::controlled_by(job));
   pod.spec = job.spec.template_.spec;
   if (index) give_index(pod, job, *index);
+  if (index && job.spec.backoff_limit_per_index) tell_failures(pod, failures);
   return pod;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "api/gen/batch_v1.h"
 #include "api/gen/core_v1.h"
 #include "base/clock.h"
+#include "controllers/job/policies.h"
 
 namespace insula::controllers {
 
@@ -35,12 +37,15 @@ struct JobPlan {
   api::JobStatus status;
   /// Have ended and stand in the status: their finalizer goes.
   std::vector<PodPtr> forget;
-  /// Run and are not wanted: the finalizer goes, then the pod; it counts as neither.
+  /// Run and are not wanted, or not any more: the finalizer goes, then the pod; it counts as
+  /// neither.
   std::vector<PodPtr> withdraw;
-  /// Run while the Job has ended: deleted, and counted as failed.
+  /// Run while the Job has failed: deleted, and counted as failed.
   std::vector<PodPtr> remove;
   /// One entry for each pod to be made: its index, or nothing for a NonIndexed Job.
   std::vector<std::optional<std::int32_t>> create;
+  /// The failures before the pods to be made, of those indexes that had any.
+  std::map<std::int32_t, IndexFailures> failures;
   /// When time alone changes something.
   std::optional<std::chrono::seconds> again_after;
   /// ttlSecondsAfterFinished has passed: the Job is to be deleted.
@@ -50,8 +55,11 @@ struct JobPlan {
 /// `pods`: those that the Job controls.
 [[nodiscard]] JobPlan plan_job(const api::Job& job, const std::vector<PodPtr>& pods, WallTime now);
 
-/// The pod that the template asks for, owned by the Job, with a name to be generated.
-[[nodiscard]] api::Pod pod_from_template(const api::Job& job, std::optional<std::int32_t> index);
+/// The pod that the template asks for, owned by the Job, with a name to be generated. `failures`
+/// are those of its index before it, which a Job with backoffLimitPerIndex tells its pods.
+[[nodiscard]] api::Pod pod_from_template(const api::Job& job,
+                                         std::optional<std::int32_t> index,
+                                         const IndexFailures& failures = {});
 
 [[nodiscard]] bool is_tracked(const api::Pod& pod);
 

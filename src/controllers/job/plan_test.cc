@@ -137,19 +137,20 @@ TEST_F(JobPlanTest, IsCompleteWhenAllPodsAreCountedAndGone) {
   api::Pod& other = add("two");
   const JobPlan first = plan();
   EXPECT_THAT(conditions(), ElementsAre("SuccessCriteriaMet=True CompletionsReached"));
-  EXPECT_THAT(names(first.remove), ElementsAre("two"));
+  // The other is not needed any more, and counts as neither.
+  EXPECT_THAT(names(first.withdraw), ElementsAre("two"));
   forget(first);
+  std::erase(other.metadata.finalizers, kJobTracking);
   other.metadata.deletion_timestamp = api::Time::from(clock_.wall());
-  const JobPlan second = plan();
+  static_cast<void>(plan());
   EXPECT_EQ(job_.status.terminating, 1);
   EXPECT_THAT(conditions(), SizeIs(1));
-  forget(second);
   pods_.pop_back();
   static_cast<void>(plan());
   EXPECT_THAT(conditions(), ElementsAre("SuccessCriteriaMet=True CompletionsReached",
                                         "Complete=True CompletionsReached"));
   EXPECT_EQ(job_.status.succeeded, 1);
-  EXPECT_EQ(job_.status.failed, 1);
+  EXPECT_EQ(job_.status.failed, 0);
   EXPECT_EQ(job_.status.completion_time, api::Time::from(clock_.wall()));
 }
 
@@ -298,6 +299,174 @@ TEST_F(JobPlanTest, BeingDeletedItLetsItsPodsGo) {
   const JobPlan plan = this->plan();
   EXPECT_THAT(names(plan.forget), ElementsAre("one"));
   EXPECT_THAT(plan.create, IsEmpty());
+}
+
+/// Jobs whose failures are looked at one by one.
+class JobPolicyTest : public JobPlanTest {
+ protected:
+  JobPolicyTest() {
+    index_job();
+    job_.spec.parallelism = 3;
+    job_.spec.backoff_limit = 100;
+  }
+
+  /// A pod of an index that has ended with this exit code.
+  api::Pod& add_failed(const std::string& name, std::int32_t index, std::int32_t exit_code = 1) {
+    api::Pod& pod = add_index(name, index, "Failed");
+    api::ContainerStatus& status = pod.status.container_statuses.emplace_back();
+    status.name = "main";
+    status.state.terminated.emplace().exit_code = exit_code;
+    status.state.terminated->finished_at = api::Time::from(clock_.wall());
+    return pod;
+  }
+
+  api::PodFailurePolicyRule& add_rule(const std::string& action) {
+    if (!job_.spec.pod_failure_policy) job_.spec.pod_failure_policy.emplace();
+    job_.spec.pod_replacement_policy = "Failed";
+    api::PodFailurePolicyRule& rule = job_.spec.pod_failure_policy->rules.emplace_back();
+    rule.action = action;
+    return rule;
+  }
+
+  void add_exit_rule(const std::string& action, std::int32_t code) {
+    auto& exit = add_rule(action).on_exit_codes.emplace();
+    exit.operator_ = "In";
+    exit.values = {code};
+  }
+};
+
+TEST_F(JobPolicyTest, FailsAtOnceForAnExitCode) {
+  add_exit_rule("FailJob", 42);
+  add_failed("one", 0, 1);
+  plan();
+  EXPECT_THAT(conditions(), IsEmpty());
+  add_failed("two", 1, 42);
+  add_index("three", 2, "Running");
+  const JobPlan plan = this->plan();
+  EXPECT_THAT(conditions(), ElementsAre("FailureTarget=True PodFailurePolicy"));
+  EXPECT_EQ(job_.status.conditions[0].message,
+            "Container main for pod a/two failed with exit code 42 matching FailJob rule at index "
+            "0");
+  EXPECT_THAT(names(plan.remove), ElementsAre("three"));
+}
+
+TEST_F(JobPolicyTest, RulesAboutOtherCodesAndContainersDoNotMatch) {
+  auto& exit = add_rule("FailJob").on_exit_codes.emplace();
+  exit.operator_ = "NotIn";
+  exit.values = {1, 2};
+  exit.container_name = "main";
+  add_failed("one", 0, 2);
+  add_failed("two", 1, 9).status.container_statuses[0].name = "side";
+  plan();
+  EXPECT_THAT(conditions(), IsEmpty());
+  add_failed("three", 2, 9);
+  plan();
+  EXPECT_THAT(conditions(), ElementsAre("FailureTarget=True PodFailurePolicy"));
+}
+
+TEST_F(JobPolicyTest, DoesNotCountWhatItIgnores) {
+  job_.spec.backoff_limit = 0;
+  auto& pattern = add_rule("Ignore").on_pod_conditions.emplace_back();
+  pattern.type = "DisruptionTarget";
+  pattern.status = "True";
+  api::PodCondition& condition = add_failed("one", 0).status.conditions.emplace_back();
+  condition.type = "DisruptionTarget";
+  condition.status = "True";
+  const JobPlan ended = plan();
+  EXPECT_THAT(names(ended.forget), ElementsAre("one"));
+  forget(ended);
+  clock_.advance(10s);
+  EXPECT_THAT(indexes(plan()), ElementsAre(0, 1, 2));
+  EXPECT_THAT(conditions(), IsEmpty());
+  EXPECT_EQ(job_.status.failed, 0);
+}
+
+TEST_F(JobPolicyTest, CountsTheFailuresOfEachIndex) {
+  job_.spec.backoff_limit_per_index = 1;
+  add_failed("zero", 0);
+  add_index("one", 1, "Running");
+  add_index("two", 2, "Running");
+  const JobPlan early = plan();
+  // The pod is kept until another one has its count.
+  EXPECT_THAT(early.forget, IsEmpty());
+  EXPECT_THAT(early.create, IsEmpty());
+  EXPECT_EQ(early.again_after, kJobBackoffFirst);
+  clock_.advance(10s);
+  const JobPlan again = plan();
+  ASSERT_THAT(indexes(again), ElementsAre(0));
+  EXPECT_EQ(again.failures.at(0).counted, 1);
+  const api::Pod next = pod_from_template(job_, 0, again.failures.at(0));
+  EXPECT_EQ(next.metadata.annotations.at(std::string(kIndexFailures)), "1");
+
+  api::Pod& second = add_failed("zero-again", 0);
+  second.metadata.annotations[std::string(kIndexFailures)] = "1";
+  const JobPlan lost = plan();
+  EXPECT_EQ(job_.status.failed_indexes, "0");
+  EXPECT_THAT(names(lost.forget), ElementsAre("zero", "zero-again"));
+  EXPECT_THAT(lost.create, IsEmpty());
+  EXPECT_THAT(conditions(), IsEmpty());
+}
+
+TEST_F(JobPolicyTest, FailsWhenEveryIndexHasEndedAndOneFailed) {
+  job_.spec.backoff_limit_per_index = 0;
+  add_failed("zero", 0);
+  add_index("one", 1, "Succeeded");
+  add_index("two", 2, "Succeeded");
+  forget(plan());
+  EXPECT_THAT(conditions(), ElementsAre("FailureTarget=True FailedIndexes"));
+  plan();
+  EXPECT_THAT(conditions(),
+              ElementsAre("FailureTarget=True FailedIndexes", "Failed=True FailedIndexes"));
+  EXPECT_EQ(job_.status.failed, 1);
+  EXPECT_EQ(job_.status.completed_indexes, "1,2");
+}
+
+TEST_F(JobPolicyTest, FailsWithTooManyFailedIndexes) {
+  job_.spec.backoff_limit_per_index = 0;
+  job_.spec.max_failed_indexes = 0;
+  add_failed("zero", 0);
+  add_index("one", 1, "Running");
+  const JobPlan plan = this->plan();
+  EXPECT_THAT(conditions(), ElementsAre("FailureTarget=True MaxFailedIndexesExceeded"));
+  EXPECT_THAT(names(plan.remove), ElementsAre("one"));
+}
+
+TEST_F(JobPolicyTest, LosesAnIndexByARule) {
+  job_.spec.backoff_limit_per_index = 5;
+  add_exit_rule("FailIndex", 42);
+  add_failed("zero", 0, 42);
+  add_failed("one", 1, 1);
+  plan();
+  EXPECT_EQ(job_.status.failed_indexes, "0");
+}
+
+TEST_F(JobPolicyTest, SucceedsWithTheIndexesThatItNeeds) {
+  api::SuccessPolicyRule& rule = job_.spec.success_policy.emplace().rules.emplace_back();
+  rule.succeeded_indexes = "0-1";
+  rule.succeeded_count = 1;
+  add_index("two", 2, "Succeeded");
+  plan();
+  EXPECT_THAT(conditions(), IsEmpty());
+  add_index("one", 1, "Succeeded");
+  add_index("zero", 0, "Running");
+  const JobPlan met = plan();
+  EXPECT_THAT(conditions(), ElementsAre("SuccessCriteriaMet=True SuccessPolicy"));
+  EXPECT_EQ(job_.status.conditions[0].message, "Matched rules at index 0");
+  // It is not needed any more, and has not failed.
+  EXPECT_THAT(names(met.withdraw), ElementsAre("zero"));
+  EXPECT_EQ(job_.status.completed_indexes, "1,2");
+}
+
+TEST_F(JobPolicyTest, SucceedsWithAnyIndexesByTheirNumber) {
+  job_.spec.success_policy.emplace().rules.emplace_back().succeeded_count = 2;
+  add_index("two", 2, "Succeeded");
+  plan();
+  EXPECT_THAT(conditions(), IsEmpty());
+  add_index("zero", 0, "Succeeded");
+  forget(plan());
+  plan();
+  EXPECT_THAT(conditions(),
+              ElementsAre("SuccessCriteriaMet=True SuccessPolicy", "Complete=True SuccessPolicy"));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "http/client.h"
 #include "node/agent.h"
 #include "node/log_reader.h"
+#include "node/probe.h"
 #include "node/runtime_choice.h"
 #include "telemetry/metrics.h"
 #include "testing/temp_dir.h"
@@ -229,7 +230,7 @@ class TestNode {
   controller::Runtime controllers{system_clock(), metrics, {}};
   controller::EventRecorder events{api, controllers, "kubelet"};
   BlockingPool pool{2};
-  http::Client http{{}};
+  http::Client http{probe_client_options()};
   std::unique_ptr<Runtime> runtime;
   std::optional<NodeServices> services;
   /// Why the chosen runtime does not work here; empty when it does.
