@@ -15,6 +15,7 @@
 #include "api/gen/networking_v1.h"
 #include "api/gen/policy_v1.h"
 #include "api/gen/rbac_v1.h"
+#include "api/platform_objects.h"
 #include "controller/event_recorder.h"
 #include "controller/informer.h"
 #include "controllers/certificates/controller.h"
