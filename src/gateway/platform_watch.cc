@@ -93,6 +93,10 @@ PlatformWatch::PlatformWatch(client::Client& client,
       grants_(client, {}, log),
       accepted_(client, {.name_space = api::kSystemNamespace}, log),
       collector_(registry.on_collect([this](Exposition& out) { collect(out); })) {
+  listen_to_changes();
+}
+
+void PlatformWatch::listen_to_changes() {
   const auto wake = [this](const auto*, const auto*) { changed_.set(); };
   tenants_.on_change(wake);
   services_.on_change(wake);

@@ -43,6 +43,7 @@ class PlatformWatch {
   Task<GatewayConfig> next();
 
  private:
+  void listen_to_changes();
   [[nodiscard]] GatewayConfig config();
   void read_prices();
   void collect(Exposition& out) const;

@@ -24,7 +24,7 @@ class PromptDenyList final : public Filter {
   /// Text of one prompt that is looked at; more is refused.
   static constexpr std::size_t kTextBytesMax = std::size_t{4} << 20U;
   /// Text that is searched on the loop. With the slowest patterns it takes some milliseconds.
-  static constexpr std::size_t kHereBytesMax = 512;
+  static constexpr std::size_t kHereBytesMax = 256;
   static constexpr std::chrono::milliseconds kSliceTime{10};
   /// The processor's time that a prompt may take; one that takes more is refused.
   static constexpr std::chrono::nanoseconds kSearchTimeMax = std::chrono::seconds(1);

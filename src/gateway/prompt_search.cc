@@ -1,6 +1,7 @@
 #include "gateway/prompt_search.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -18,6 +19,12 @@ namespace {
 constexpr std::int64_t kMemoryBytesMax = 8 << 20;
 /// What RE2's \s finds.
 constexpr std::string_view kSpace = " \t\n\f\r";
+constexpr auto kIsSpace = [] {
+  std::array<bool, 256> table{};
+  for (const char c : kSpace)
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 /// In UTF-8 a letter and its other cases differ in length by no more than this.
 constexpr std::size_t kCaseGrowth = 3;
 
@@ -157,15 +164,17 @@ void PromptSearch::look_at_piece() {
 void PromptSearch::even_out(std::string_view piece) {
   if (even_.size() > patterns_->phrase_bytes_max())
     even_.erase(0, even_.size() - patterns_->phrase_bytes_max());
+  const std::size_t before = even_.size();
+  even_.resize(before + piece.size());
+  char* out = even_.data() + before;
   for (const char c : piece) {
-    const bool is_space = kSpace.contains(c);
-    if (!is_space) {
-      even_ += c;
-    } else if (!ends_with_space_) {
-      even_ += ' ';
-    }
+    const bool is_space = kIsSpace[static_cast<unsigned char>(c)];
+    // The next letter is written over a space that is one too many.
+    *out = is_space ? ' ' : c;
+    out += is_space && ends_with_space_ ? 0 : 1;
     ends_with_space_ = is_space;
   }
+  even_.resize(static_cast<std::size_t>(out - even_.data()));
 }
 
 }  // namespace insula::gateway
