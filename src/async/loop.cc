@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -22,6 +21,10 @@ constexpr int kEventsPerTurn = 256;
 constexpr auto kWaitMax = std::chrono::seconds(60);
 
 thread_local Loop* current_loop = nullptr;
+
+std::string last_error() {
+  return fail_errno("event loop").error().message();
+}
 
 std::uint64_t token_of(int fd, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(fd);
@@ -48,7 +51,7 @@ FdWatch::FdWatch(Loop& loop, int fd, FdEvents events) : loop_(loop), fd_(fd) {
   if (events == FdEvents::kAll) event.events |= EPOLLIN;
   event.data.u64 = token_of(fd, generation_);
   const int rc = ::epoll_ctl(loop.epoll_fd_, EPOLL_CTL_ADD, fd, &event);
-  INSULA_CHECK(rc == 0, std::strerror(errno));
+  INSULA_CHECK(rc == 0, last_error());
 }
 
 FdWatch::~FdWatch() {
@@ -117,11 +120,11 @@ Loop::Loop(const Clock& clock)
       outer_(std::exchange(current_loop, this)),
       epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  INSULA_CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0, std::strerror(errno));
+  INSULA_CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0, last_error());
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = token_of(wake_fd_, 0);
-  INSULA_CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0, std::strerror(errno));
+  INSULA_CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0, last_error());
 }
 
 Result<std::unique_ptr<Loop>> Loop::make(const Clock& clock, IoEngine engine) {
@@ -186,11 +189,11 @@ void Loop::turn() {
 }
 
 void Loop::poll(int milliseconds) {
-  std::array<epoll_event, kEventsPerTurn> events;
+  std::array<epoll_event, kEventsPerTurn> events;  // NOLINT(*-member-init): the kernel fills it
   int count = 0;
   do {
     count = ::epoll_wait(epoll_fd_, events.data(), kEventsPerTurn, milliseconds);
-    INSULA_CHECK(count >= 0 || errno == EINTR, std::strerror(errno));
+    INSULA_CHECK(count >= 0 || errno == EINTR, last_error());
     for (int i = 0; i < count; ++i)
       tell(events[static_cast<std::size_t>(i)]);
     // The ring tells of new events only.

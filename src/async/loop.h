@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-struct epoll_event;
+struct epoll_event;  // NOLINT(readability-identifier-naming): the kernel's
 
 namespace insula {
 

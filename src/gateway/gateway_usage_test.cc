@@ -101,7 +101,11 @@ TEST_F(GatewayUsageTest, RecordsSayHowRequestsEnded) {
   ASSERT_EQ(send("POST", "/alpha/v1/no/such/thing", bearer(key_of("alphaalpha")), "{}").status,
             404);
   config_.tenants[0].limits.tokens_per_minute = 20;
-  apply();
+  // An answer that comes all at once is over before it can be ended.
+  simulator::SimulatorOptions in_time = Model::quick();
+  in_time.tokens_per_second = 50;
+  const Model slower(loop_, in_time);
+  route_to({slower.address});
   const auto ended = chat(R"({"model":"m","stream":true,"messages":[{"content":"x"}]})");
   ASSERT_THAT(ended.body, HasSubstr("rate_limit_exceeded"));
   std::vector<std::string> outcomes;
