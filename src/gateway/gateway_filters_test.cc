@@ -144,7 +144,6 @@ TEST_F(GatewayFiltersTest, ALongPromptIsSearchedToItsEnd) {
                        std::string(300'000, 'a'), end);
   };
   EXPECT_EQ(chat(prompt("two, three, 1234-56")).status, 200);
-  EXPECT_THAT(small_.last, HasSubstr("two, three"));
   EXPECT_EQ(chat(prompt("two \\n three")).status, 400);
   EXPECT_EQ(chat(prompt("123-45")).status, 400);
   EXPECT_EQ(refused(), 2U);
