@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 
 #include "async/loop.h"
 #include "async/ring_socket.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "testing/fake_clock.h"
 
@@ -52,6 +54,8 @@ class TwoDescriptors {
 };
 
 TEST(IoEngine, AutoIsEpollWhereThereIsNoRing) {
+  // UBSan needs a descriptor when it looks at a class for the first time.
+  static_cast<void>(fail_errno("nothing", EPERM));
   const TwoDescriptors limit;
   EXPECT_EQ(Loop::make(system_clock(), IoEngine::kAuto).value()->ring(), nullptr);
   const auto asked = Loop::make(system_clock(), IoEngine::kIoUring);

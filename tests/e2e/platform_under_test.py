@@ -181,7 +181,7 @@ class Platform:
         finally:
             connection.close()
 
-    def metric(self, name, **labels):
+    def metric(self, name, /, **labels):
         """The value of one of the gateway's series; None when there is none."""
         url = next(process["metrics"] for process in self.read_status()["processes"] if process["name"] == "gateway")
         with urllib.request.urlopen(url, timeout=10) as answer:
