@@ -232,7 +232,7 @@ class Protocols(unittest.TestCase):
 class Engines(unittest.TestCase):
     def said(self, platform):
         """What the gateway's log says of the engine that it has."""
-        log = Path(platform.data_dir, "logs", "gateway.log").read_text()
+        log = Path(platform.data_dir, "logs/gateway/gateway.log").read_text()
         return next(line for line in log.splitlines() if "gateway ready" in line)
 
     def test_epoll_does_the_same_where_it_is_asked_for(self):
