@@ -128,6 +128,8 @@ Result<std::unique_ptr<Ring>> Ring::make(const Clock& clock) {
 }
 
 Ring::~Ring() {
+  for (RingSocket* socket : lingering_)
+    socket->flush();
   // The kernel lets go of the sockets' memory first.
   native_.reset();
   for (RingSocket* socket : lingering_)

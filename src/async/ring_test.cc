@@ -104,5 +104,24 @@ TEST(RingSocket, GivesUpOnAPeerThatTakesNothing) {
   EXPECT_LT(arrived, 30'000U);
 }
 
+/// Writes into a socket and releases it; no turn of the loop comes after that.
+TEST(RingSocket, WhatWasWrittenLastIsNotLostWithTheLoop) {
+  auto loop = Loop::make(system_clock(), IoEngine::kIoUring);
+  if (!loop) GTEST_SKIP() << loop.error().message();
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), 0);
+  const Fd peer(fds[1]);
+  {
+    FdWatch watch(**loop, fds[0], FdEvents::kOutputAndEnd);
+    RingSocket* socket = (*loop)->ring()->open(watch, fds[0]);
+    EXPECT_EQ(socket->send("good", "bye"), 7);
+    socket->release(false);
+  }
+  loop->reset();
+  std::array<char, 10> buffer{};
+  EXPECT_EQ(::recv(peer.get(), buffer.data(), buffer.size(), 0), 7);
+  EXPECT_EQ(::recv(peer.get(), buffer.data(), buffer.size(), 0), 0);
+}
+
 }  // namespace
 }  // namespace insula
