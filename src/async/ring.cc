@@ -24,6 +24,9 @@ constexpr unsigned kCompletions = 8192;
 constexpr unsigned kBuffers = 256;
 /// A few sends are cheaper by themselves than by a turn that only learns of their end.
 constexpr std::size_t kFewSends = 2;
+constexpr std::size_t kLingeringMax = 256;
+/// A loop that ends waits so long at once for what is on its way.
+constexpr std::chrono::milliseconds kEndWait{100};
 constexpr std::size_t kTextsMax = 64;
 constexpr std::size_t kTextBytes = 2048;
 constexpr std::size_t kTextBytesMax = std::size_t{20} << 10U;
@@ -89,7 +92,7 @@ struct Ring::Native {
   io_uring_sqe& submission() {
     io_uring_sqe* entry = io_uring_get_sqe(&ring);
     while (entry == nullptr) {
-      io_uring_submit(&ring);
+      check(io_uring_submit(&ring));
       entry = io_uring_get_sqe(&ring);
     }
     return *entry;
@@ -103,14 +106,17 @@ struct Ring::Native {
 
   /// Submits what is prepared and waits until something has completed.
   void enter(std::chrono::nanoseconds wait) {
-    if (wait <= std::chrono::nanoseconds(0)) {
-      io_uring_submit_and_get_events(&ring);
-      return;
-    }
+    if (wait <= std::chrono::nanoseconds(0)) return check(io_uring_submit_and_get_events(&ring));
     io_uring_cqe* first = nullptr;
     __kernel_timespec timeout{.tv_sec = wait.count() / 1'000'000'000,
                               .tv_nsec = wait.count() % 1'000'000'000};
-    io_uring_submit_and_wait_timeout(&ring, &first, 1, &timeout, nullptr);
+    check(io_uring_submit_and_wait_timeout(&ring, &first, 1, &timeout, nullptr));
+  }
+
+  /// What passes is tried again in the next turn; a loop that the kernel refuses for good is lost.
+  static void check(int rc) {
+    const bool passes = rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY;
+    INSULA_CHECK(rc >= 0 || passes, fail_errno("io_uring_enter", -rc).error().message());
   }
 };
 
@@ -128,12 +134,18 @@ Result<std::unique_ptr<Ring>> Ring::make(const Clock& clock) {
 }
 
 Ring::~Ring() {
-  for (RingSocket* socket : lingering_)
+  for (RingSocket* socket : lingering_) {
     socket->flush();
-  // The kernel lets go of the sockets' memory first.
-  native_.reset();
-  for (RingSocket* socket : lingering_)
-    delete socket;
+    ::shutdown(socket->fd_, SHUT_RDWR);
+  }
+  // What is on its way has ended then, and tells so.
+  with_output_.swap(sending_);
+  for (RingSocket* socket : std::exchange(sending_, {})) {
+    socket->queued_ = false;
+    finish_if_released(*socket);
+  }
+  while (!lingering_.empty())
+    complete(kEndWait);
 }
 
 RingSocket* Ring::open(FdWatch& watch, int fd) {
@@ -184,11 +196,7 @@ void Ring::submit_output() {
   const bool few = sending_.size() <= kFewSends;
   for (RingSocket* socket : sending_) {
     socket->queued_ = false;
-    if (few && !socket->output_.empty()) {
-      const ssize_t n = send_now(socket->fd_, socket->output_);
-      if (n >= 0) socket->output_.erase(0, static_cast<std::size_t>(n));
-      if (socket->output_.empty()) socket->output_sent();
-    }
+    if (few) socket->flush();
     if (!socket->output_.empty() && !socket->queued_) {
       start_send(*socket);
     } else {
@@ -200,7 +208,16 @@ void Ring::submit_output() {
 
 bool Ring::turn(std::chrono::nanoseconds wait) {
   submit_output();
-  if (!lingering_.empty()) end_lingering();
+  if (!lingering_.empty()) {
+    end_lingering();
+    const std::chrono::nanoseconds left = lingering_.front()->linger_end_ - clock_.now();
+    wait = std::clamp(left, std::chrono::nanoseconds(0), wait);
+  }
+  return complete(wait);
+}
+
+/// Waits until something has completed, and tells the sockets. Returns whether epoll has events.
+bool Ring::complete(std::chrono::nanoseconds wait) {
   native_->enter(wait);
   bool epoll_has_events = false;
   unsigned head = 0;
@@ -232,27 +249,30 @@ bool Ring::turn(std::chrono::nanoseconds wait) {
 }
 
 void Ring::linger(RingSocket& socket) {
-  socket.linger_index_ = lingering_.size();
   socket.linger_end_ = clock_.now() + RingSocket::kLingerTime;
-  lingering_.push_back(&socket);
+  socket.lingering_ = lingering_.insert(lingering_.end(), &socket);
+  // Each has a descriptor that nobody counts.
+  if (lingering_.size() > kLingeringMax) stop_lingering(*lingering_.front());
 }
 
-/// Gives up on those whose peers take nothing. They are in order of their ends but for a few.
+/// Gives up on those whose peers take nothing.
 void Ring::end_lingering() {
   const SteadyTime now = clock_.now();
-  for (RingSocket* socket : lingering_) {
-    if (now < socket->linger_end_) continue;
-    socket->linger_end_ = SteadyTime::max();
-    ::shutdown(socket->fd_, SHUT_RDWR);
-  }
+  while (now >= lingering_.front()->linger_end_)
+    stop_lingering(*lingering_.front());
+}
+
+/// Its operations end soon after.
+void Ring::stop_lingering(RingSocket& socket) {
+  socket.dropped_ = true;
+  socket.linger_end_ = SteadyTime::max();
+  lingering_.splice(lingering_.end(), lingering_, socket.lingering_);
+  ::shutdown(socket.fd_, SHUT_RDWR);
 }
 
 void Ring::finish_if_released(RingSocket& socket) {
   if (socket.watch_ != nullptr || !socket.is_idle()) return;
-  RingSocket* last = lingering_.back();
-  lingering_[socket.linger_index_] = last;
-  last->linger_index_ = socket.linger_index_;
-  lingering_.pop_back();
+  lingering_.erase(socket.lingering_);
   delete &socket;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,6 +59,8 @@ class Ring {
   void cancel_receive(RingSocket& socket);
   void cancel_send(RingSocket& socket);
   void end_lingering();
+  void stop_lingering(RingSocket& socket);
+  bool complete(std::chrono::nanoseconds wait);
   void linger(RingSocket& socket);
   void finish_if_released(RingSocket& socket);
   [[nodiscard]] std::span<const char> buffer(std::uint16_t number) const;
@@ -69,9 +72,9 @@ class Ring {
   std::unique_ptr<Native> native_;
   int epoll_fd_ = -1;
   std::vector<RingSocket*> with_output_;
-  std::vector<RingSocket*> sending_;    // of those, this turn's
-  std::vector<RingSocket*> lingering_;  // released, and not yet closed
-  std::vector<std::string> texts_;      // memory for output
+  std::vector<RingSocket*> sending_;  // of those, this turn's
+  std::list<RingSocket*> lingering_;  // released and not yet closed, by their ends
+  std::vector<std::string> texts_;    // memory for output
 };
 
 }  // namespace insula

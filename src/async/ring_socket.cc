@@ -20,6 +20,11 @@ RingSocket::~RingSocket() {
 }
 
 ssize_t RingSocket::receive(std::span<char> buffer) {
+  if (!looked_at_.empty()) {
+    const std::size_t taken = looked_at_.copy(buffer.data(), buffer.size());
+    looked_at_.erase(0, taken);
+    return static_cast<ssize_t>(taken);
+  }
   if (!input_.empty()) {
     const std::size_t taken = std::min(input_.size(), buffer.size());
     std::memcpy(buffer.data(), input_.data(), taken);
@@ -43,18 +48,28 @@ ssize_t RingSocket::receive(std::span<char> buffer) {
 }
 
 ssize_t RingSocket::peek(std::span<char> buffer) {
+  // Aside, so that more can be waited for.
   if (!input_.empty()) {
-    const std::size_t seen = std::min(input_.size(), buffer.size());
-    std::memcpy(buffer.data(), input_.data(), seen);
-    return static_cast<ssize_t>(seen);
+    looked_at_.append(input_.data(), input_.size());
+    input_ = {};
+    ring_.give_back(buffer_);
   }
-  if (ended_) return 0;
-  const ssize_t n = peek_now(fd_, buffer);
-  if (n < 0 && errno == EAGAIN) {
-    wait_for_input();
-    errno = EAGAIN;
+  while (looked_at_.size() < buffer.size() && !receiving_ && !ended_ && receive_error_ == 0) {
+    const ssize_t n = receive_now(fd_, buffer.subspan(looked_at_.size()));
+    if (n > 0) {
+      looked_at_.append(buffer.data() + looked_at_.size(), static_cast<std::size_t>(n));
+    } else if (n == 0) {
+      ended_ = true;
+    } else if (errno == EAGAIN) {
+      wait_for_input();
+    } else {
+      receive_error_ = errno;
+    }
   }
-  return n;
+  const std::size_t seen = looked_at_.copy(buffer.data(), buffer.size());
+  if (seen > 0 || ended_) return static_cast<ssize_t>(seen);
+  errno = receive_error_ != 0 ? receive_error_ : EAGAIN;
+  return -1;
 }
 
 void RingSocket::wait_for_input() {
@@ -87,6 +102,7 @@ ssize_t RingSocket::send(std::string_view first, std::string_view second) {
   errno = send_error_;
   if (send_error_ != 0) return -1;
   const std::size_t bytes = first.size() + second.size();
+  if (bytes == 0) return 0;
   if (bytes > kKeptMax && output_.empty()) {
     errno = EAGAIN;
     if (!watch_->writable) return -1;
@@ -95,7 +111,7 @@ ssize_t RingSocket::send(std::string_view first, std::string_view second) {
     return n;
   }
   std::string& output = sending_ ? more_ : output_;
-  if (bytes > kKeptMax || output.size() + bytes > kOutputMax) {
+  if (bytes > kKeptMax || output_.size() + more_.size() + bytes > kOutputMax) {
     errno = EAGAIN;
     return -1;
   }
@@ -107,7 +123,7 @@ ssize_t RingSocket::send(std::string_view first, std::string_view second) {
 
 void RingSocket::end_send(int result) {
   sending_ = false;
-  if (result < 0 && result != -EINTR) {
+  if (dropped_ || (result < 0 && result != -EINTR)) {
     send_error_ = -result;
     output_.clear();
     more_.clear();
@@ -133,7 +149,10 @@ void RingSocket::output_sent() {
 void RingSocket::flush() {
   if (sending_ || output_.empty()) return;
   const ssize_t n = send_now(fd_, output_);
+  if (n < 0 && errno != EAGAIN) send_error_ = errno;
   if (n > 0) output_.erase(0, static_cast<std::size_t>(n));
+  if (send_error_ != 0) output_.clear();
+  if (output_.empty()) output_sent();
 }
 
 void RingSocket::shutdown_write() {
@@ -153,6 +172,7 @@ void RingSocket::release(bool drop) {
   input_ = {};
   if (drop) {
     flush();
+    dropped_ = true;
     more_.clear();
     if (sending_) {
       ring_.cancel_send(*this);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ class Ring;
 /// and received in one step.
 ///
 /// What was taken for output reaches the kernel also when the owner has released the socket since,
-/// unless the peer takes nothing for kLingerTime.
+/// unless the peer has not taken it after kLingerTime, or many others are in the same state.
 ///
 /// Threads: the loop's own. Lifetime: from Ring::open() to release(); the watch outlives that.
 class RingSocket {
@@ -81,14 +82,17 @@ class RingSocket {
   std::span<const char> input_;  // within the ring's buffer number buffer_
   std::uint16_t buffer_ = 0;
 
+  std::string looked_at_;  // input that peek() has taken out, before all other
+
   bool queued_ = false;   // in the ring's list of those with output
   bool sending_ = false;  // an operation of the ring sends output_
   bool shuts_ = false;
+  bool dropped_ = false;  // nothing more is to be sent
   int send_error_ = 0;
   std::string output_;
   std::string more_;  // what came while output_ is being sent
 
-  std::size_t linger_index_ = 0;  // once released: where the ring has it
+  std::list<RingSocket*>::iterator lingering_;  // once released: where the ring has it
   SteadyTime linger_end_;
 };
 

@@ -104,6 +104,42 @@ TEST(RingSocket, GivesUpOnAPeerThatTakesNothing) {
   EXPECT_LT(arrived, 30'000U);
 }
 
+/// Of more than the kernel takes, 64 KiB wait and no more; dropped, they end with the socket.
+Task<> drop(Loop& loop) {
+  std::array<int, 2> fds{};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), 0);
+  const Fd peer(fds[1]);
+  const int little = 20'000;
+  ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+  FdWatch watch(loop, fds[0], FdEvents::kOutputAndEnd);
+  RingSocket* socket = loop.ring()->open(watch, fds[0]);
+  const std::string text(8'000, 'x');
+  std::size_t taken = 0;
+  for (int turn = 0; turn < 3; ++turn) {
+    for (ssize_t n = 0; (n = socket->send(text, {})) > 0;)
+      taken += static_cast<std::size_t>(n);
+    co_await yield();
+  }
+  std::array<char, 1000> buffer{};
+  const ssize_t first = ::recv(peer.get(), buffer.data(), buffer.size(), 0);
+  socket->release(true);
+  for (int i = 0; i < 3; ++i)
+    co_await yield();
+  auto arrived = static_cast<std::size_t>(first);
+  ssize_t n = 0;
+  while ((n = ::recv(peer.get(), buffer.data(), buffer.size(), 0)) > 0)
+    arrived += static_cast<std::size_t>(n);
+  EXPECT_EQ(n, 0) << "the connection has ended";
+  EXPECT_GT(taken, arrived);
+  EXPECT_LE(taken - arrived, std::size_t{64} << 10U);
+}
+
+TEST(RingSocket, KeepsLittleAndNothingOfWhatIsDropped) {
+  auto loop = Loop::make(system_clock(), IoEngine::kIoUring);
+  if (!loop) GTEST_SKIP() << loop.error().message();
+  run_until_complete(**loop, drop(**loop));
+}
+
 /// Writes into a socket and releases it; no turn of the loop comes after that.
 TEST(RingSocket, WhatWasWrittenLastIsNotLostWithTheLoop) {
   auto loop = Loop::make(system_clock(), IoEngine::kIoUring);

@@ -61,8 +61,8 @@ class Stream {
     return retry_on(watch_.readers, std::move(attempt));
   }
 
-  /// `co_await` gives Result<>: everything was handed to the kernel. The bytes must stay alive
-  /// until then. The second part follows the first (head and body, without joining them).
+  /// `co_await` gives Result<>: all was taken; an error of it may come with the next call. The
+  /// bytes must stay alive until then. The second part follows the first, without joining them.
   [[nodiscard]] auto write(std::string_view first, std::string_view second = {}) {
     return retry_on(watch_.writers,
                     [this, first, second]() mutable { return write_rest(first, second); });

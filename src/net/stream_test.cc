@@ -2,8 +2,10 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -277,6 +279,30 @@ Task<> look_first(Loop& loop) {
 
 TEST_P(StreamTest, ALookTakesNothing) {
   run_until_complete(loop(), look_first(loop()));
+}
+
+Task<> look_for_more(Loop& loop) {
+  auto pair = stream_pair(loop).value();
+  EXPECT_TRUE((co_await pair[1]->write("abc")).has_value());
+  std::array<char, 6> buffer{};
+  int looks = 0;
+  const auto whole = [&]() -> std::optional<std::monostate> {
+    const auto seen = pair[0]->try_peek(buffer);
+    // The rest is sent when the first part has been seen.
+    if (seen && **seen == 3 && looks++ == 0) EXPECT_TRUE(pair[1]->try_write("def", {}).has_value());
+    return seen && **seen == 6 ? std::optional<std::monostate>(std::in_place) : std::nullopt;
+  };
+  const auto wait = [](Stream& stream, auto attempt) -> Task<Result<int>> {
+    co_await stream.read_with(attempt);
+    co_return 0;
+  };
+  EXPECT_TRUE((co_await with_deadline(soon(), wait(*pair[0], whole))).has_value());
+  EXPECT_EQ((co_await pair[0]->read(buffer)).value(), 6U);
+  EXPECT_EQ(std::string_view(buffer.data(), 6), "abcdef");
+}
+
+TEST_P(StreamTest, WhoHasSeenTooLittleIsWokenForMore) {
+  run_until_complete(loop(), look_for_more(loop()));
 }
 
 Task<> write_much_and_little(Loop& loop) {

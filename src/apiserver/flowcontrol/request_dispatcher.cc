@@ -85,7 +85,7 @@ Task<> FlowTicket::give_way() {
     co_return;
   }
   dispatcher_.wake_.set();
-  co_await InList(dispatcher_.paused_);
+  co_await InList(dispatcher_.paused_.list_of(flow_->schema->metadata.name + "/" + distinguisher_));
 }
 
 RequestDispatcher::RequestDispatcher(store::Store& store,
@@ -316,7 +316,7 @@ Task<> RequestDispatcher::run_turns() {
     // What runs now counts for the turn in which it does.
     if (ticket != nullptr || !paused_.empty()) turn_began_ = Loop::current().now();
     if (ticket != nullptr) begin(*ticket);
-    resume_first(paused_);
+    paused_.resume_next();
     resume_first(refused_);
   }
 }

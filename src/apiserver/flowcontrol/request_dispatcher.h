@@ -9,6 +9,7 @@
 #include "apiserver/flowcontrol/flow_index.h"
 #include "apiserver/flowcontrol/flow_metrics.h"
 #include "apiserver/flowcontrol/flow_ticket.h"
+#include "apiserver/flowcontrol/paused_answers.h"
 #include "apiserver/flowcontrol/priority_level.h"
 #include "apiserver/flowcontrol/seat_limits.h"
 #include "apiserver/flowcontrol/work_estimate.h"
@@ -31,10 +32,10 @@ namespace insula::apiserver {
 /// however many come: so seats alone protect nobody. Therefore a turn of the loop begins requests
 /// only for kTurnBudget; what comes later waits in its queue, also while seats are free. As long as
 /// somebody waits, each turn begins one request, goes on with one long answer
-/// (FlowTicket::give_way()) and lets one refusal out. Between two turns everything else on the loop
-/// has its own, so that controllers, watches, timers and new requests wait for a few requests at
-/// most, and a client that repeats what is refused gets its refusals no faster than others get
-/// served.
+/// (FlowTicket::give_way(), flow by flow) and lets one refusal out. Between two turns everything
+/// else on the loop has its own, so that controllers, watches, timers and new requests wait for a
+/// few requests at most, and a client that repeats what is refused gets its refusals no faster than
+/// others get served.
 ///
 /// The level whose request is next is found as QueueSet finds a queue, by seats begun for nominal
 /// seats.
@@ -96,8 +97,8 @@ class RequestDispatcher {
   double virtual_time_ = 0;               // of the levels
   std::optional<SteadyTime> turn_began_;  // nothing: this turn has begun no request yet
   Event wake_;                            // there is something to do in the next turn
-  WaiterList paused_;                     // long answers between two pieces
-  WaiterList refused_;                    // requests that are to be told so
+  PausedAnswers paused_;
+  WaiterList refused_;  // requests that are to be told so
   MetricsRegistry::Registration limits_;
   TaskGroup tasks_;
 };

@@ -320,6 +320,26 @@ TEST_F(RequestDispatcherTest, LongAnswersAlternate) {
   EXPECT_GE(std::count(begun_.begin(), first, "bob"), 8);
 }
 
+TEST_F(RequestDispatcherTest, LongAnswersOfOneFlowDoNotOutnumberThoseOfAnother) {
+  start(1000);
+  for (int i = 0; i < 50; ++i) {
+    Request& request = add(member("eve"));
+    request.work = 1s;
+    request.pieces = 1000;
+    send(request);
+  }
+  turn(200);
+  Request& bob = add(member("bob"));
+  bob.work = 100ms;
+  bob.pieces = 20;
+  send(bob);
+  const std::size_t before = begun_.size();
+  while (bob.outcome.empty())
+    turn(1);
+  EXPECT_LE(begun_.size() - before, 50U) << "about every second piece is bob's";
+  clients_->cancel();
+}
+
 TEST_F(RequestDispatcherTest, AShortRequestPassesLongAnswers) {
   start(1000);
   for (int i = 0; i < 20; ++i) {
