@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 
 #include "async/deadline.h"
-#include "async/engine_test.h"
 #include "async/loop.h"
 #include "async/task_group.h"
+#include "async/test_engine.h"
 #include "net/address.h"
 #include "net/listener.h"
 

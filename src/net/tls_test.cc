@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "async/deadline.h"
-#include "async/engine_test.h"
 #include "async/loop.h"
 #include "async/task_group.h"
+#include "async/test_engine.h"
 #include "net/listener.h"
 #include "testing/certificate.h"
 
