@@ -25,6 +25,7 @@
 #include "gateway/header_edits.h"
 #include "gateway/prompt_deny_list.h"
 #include "gateway/prompt_search.h"
+#include "gateway/testing/restless_text.h"
 
 namespace insula::gateway {
 namespace {
@@ -51,17 +52,6 @@ std::string usual_text(std::size_t bytes) {
   while (text.size() < bytes)
     text += kWords;
   text.resize(bytes);
-  return text;
-}
-
-/// Letters of which no longer sequence comes again.
-std::string hostile_text(std::size_t bytes) {
-  std::string text;
-  std::uint64_t state = 1;
-  while (text.size() < bytes) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    text += (state >> 40U & 1U) == 0 ? 'a' : 'b';
-  }
   return text;
 }
 
@@ -163,12 +153,12 @@ void deny_list_4m(benchmark::State& state) {
 }
 
 void deny_list_hostile_400k(benchmark::State& state) {
-  look(state, slow_list(), hostile_text(400'000));
+  look(state, slow_list(), insula::gateway::restless_text(400'000));
 }
 
 void deny_list_hostile_here(benchmark::State& state) {
   FilterBench bench(slowest_list());
-  const std::string text = hostile_text(std::size_t{1} << 20U);
+  const std::string text = insula::gateway::restless_text(std::size_t{1} << 20U);
   std::size_t at = 0;
   for (auto _ : state) {
     // Never the same: what was thought of is remembered.
@@ -205,7 +195,7 @@ BENCHMARK(edit_headers);
 int main(int argc, char** argv) {
   using namespace insula::gateway;
   const insula::bench::FastestRuns fastest = insula::bench::run_benchmarks(argc, argv);
-  const std::string longest = hostile_text(PromptDenyList::kTextBytesMax);
+  const std::string longest = insula::gateway::restless_text(PromptDenyList::kTextBytesMax);
   FilterBench hostile(slowest_list());
   hostile.take(longest);
   const double turn_ns = hostile.longest_turn_ns();

@@ -9,23 +9,13 @@
 
 #include "async/deadline.h"
 #include "async/loop.h"
+#include "gateway/testing/restless_text.h"
 
 namespace insula::gateway {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-/// Letters of which no longer sequence comes again.
-std::string restless_text(std::size_t bytes) {
-  std::string text;
-  std::uint64_t state = 1;
-  while (text.size() < bytes) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    text += (state >> 40U & 1U) == 0 ? 'a' : 'b';
-  }
-  return text;
-}
 
 Task<> at_once() {
   co_return;
