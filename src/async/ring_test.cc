@@ -214,6 +214,7 @@ class FourConnections {
 
 Task<> write_under_loads(Loop& loop, testing::FakeClock& clock) {
   FourConnections connections(loop);
+  co_await yield();
   connections.write(3);
   EXPECT_EQ(connections.arrived(), 0U) << "few wait for the end of the turn";
   co_await yield();
@@ -221,8 +222,8 @@ Task<> write_under_loads(Loop& loop, testing::FakeClock& clock) {
   connections.write();
   EXPECT_EQ(connections.arrived(), 4U) << "four do not, while there is little to do";
   for (int turn = 0; turn < 600; ++turn) {
-    connections.write();
     co_await yield();
+    connections.write();
     EXPECT_EQ(connections.arrived(), 4U);
   }
   clock.advance(50ms);
