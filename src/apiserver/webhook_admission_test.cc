@@ -399,10 +399,10 @@ TEST_F(WebhookAdmissionTest, IsFoundByItsService) {
   const testing::Certificate named = testing::make_certificate(
       {.common_name = "hook", .organization = {}, .alternative_name = "DNS:hook.a.svc"});
   Hook behind(server.loop, named.pem, named.key);
-  const auto client = [&](std::string_view service) {
+  const auto client = [&](std::string_view service, std::string_view path = "/p") {
     return fmt::format(
-        R"({{"service":{{"namespace":"a","name":"{}","path":"/p"}},"caBundle":"{}"}})", service,
-        api::base64_encode(named.pem));
+        R"({{"service":{{"namespace":"a","name":"{}","path":"{}"}},"caBundle":"{}"}})", service,
+        path, api::base64_encode(named.pem));
   };
   for (const char* name : {"hook", "other"}) {
     server.send(
@@ -433,6 +433,10 @@ TEST_F(WebhookAdmissionTest, IsFoundByItsService) {
   EXPECT_EQ(made.status, 201) << made.body;
   EXPECT_THAT(behind.targets, ElementsAre("/p?timeout=10s"));
   server.send("DELETE", std::string(kGroup) + "validatingwebhookconfigurations/v");
+  install("Validating", "root", webhook("root", client("hook", "")));
+  EXPECT_EQ(create("{}", "?dryRun=All").status, 201);
+  EXPECT_THAT(behind.targets, ElementsAre("/p?timeout=10s", "/?timeout=10s"));
+  server.send("DELETE", std::string(kGroup) + "validatingwebhookconfigurations/root");
   install("Validating", "w", webhook("w", client("other")));
   const auto refused = create("{}", "?dryRun=All");
   EXPECT_EQ(refused.status, 500) << "the certificate is for another name";

@@ -207,7 +207,7 @@ void validate_service(const ServiceReference& service, const FieldPath& path, Fi
     errors.invalid(path.child("port"), port,
                    "port is not valid: must be between 1 and 65535, inclusive");
   }
-  if (!service.path) return;
+  if (!service.path || service.path->empty()) return;
   const FieldPath at = path.child("path");
   const std::string& text = *service.path;
   if (!text.starts_with('/')) return errors.invalid(at, text, "must start with a '/'");

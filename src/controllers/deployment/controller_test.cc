@@ -143,6 +143,30 @@ TEST_F(DeploymentControllerTest, GoesBackToAnEarlierTemplateWithANewRevision) {
   EXPECT_EQ(now().metadata.annotations.at("deployment.kubernetes.io/revision"), "3");
 }
 
+TEST_F(DeploymentControllerTest, CountsOnFromTheRevisionOfASetThatItAdopts) {
+  const auto deploy_beside = [&](const std::string& revision) {
+    api::ReplicaSet old;
+    old.metadata.namespace_ = "default";
+    old.metadata.name = "old";
+    old.metadata.labels["app"] = "web";
+    old.metadata.annotations["deployment.kubernetes.io/revision"] = revision;
+    old.spec.selector.emplace().match_labels["app"] = "web";
+    old.spec.template_.metadata.labels["app"] = "web";
+    old.spec.template_.spec.containers.emplace_back().image = "v0";
+    world_.create(old);
+    world_.create(web(1));
+    roll_out();
+    const std::string counted = now().metadata.annotations.at("deployment.kubernetes.io/revision");
+    (void)world_.remove<api::Deployment>("default", "web", {});
+    for (const api::ReplicaSet& set : world_.list<api::ReplicaSet>("default"))
+      (void)world_.remove<api::ReplicaSet>("default", set.metadata.name, {});
+    world_.settle();
+    return counted;
+  };
+  EXPECT_EQ(deploy_beside("3546343826724305832"), "3546343826724305833");
+  EXPECT_EQ(deploy_beside("9223372036854775807"), "9223372036854775807") << "there is no next one";
+}
+
 TEST_F(DeploymentControllerTest, KeepsServingWhileTheNewPodsDoNotComeUp) {
   world_.create(web(4));
   roll_out();

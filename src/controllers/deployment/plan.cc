@@ -1,6 +1,7 @@
 #include "controllers/deployment/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <string_view>
@@ -93,6 +94,8 @@ class Planner {
     std::int64_t highest = 0;
     for (const SetPtr& set : old_)
       highest = std::max(highest, revision_annotation(set->metadata));
+    // Anybody may write them; the highest there is has no successor.
+    highest = std::min(highest, std::numeric_limits<std::int64_t>::max() - 1);
     revision_ = std::max(highest + 1, new_ ? revision_annotation(new_->metadata) : 0);
     if (!new_) return;
     api::ReplicaSet& next = edit(new_);

@@ -32,11 +32,11 @@ std::int32_t resolve(const std::optional<api::IntOrString>& value,
   return value ? scaled(*value, of, rounding) : fallback;
 }
 
-std::optional<std::int32_t> number_annotation(const api::ObjectMeta& metadata,
-                                              std::string_view name) {
+template <class Number>
+std::optional<Number> number_annotation(const api::ObjectMeta& metadata, std::string_view name) {
   const auto it = metadata.annotations.find(std::string(name));
   if (it == metadata.annotations.end()) return std::nullopt;
-  return parse_whole<std::int32_t>(it->second);
+  return parse_whole<Number>(it->second);
 }
 
 std::vector<SetPtr> active(const std::vector<SetPtr>& sets) {
@@ -103,7 +103,7 @@ void shrink_old(const api::Deployment& deployment,
 bool is_saturated(const api::Deployment& deployment, const SetPtr& new_set) {
   const std::int32_t wanted = wanted_replicas(deployment);
   return new_set && size_of(new_set) == wanted && new_set->status.available_replicas == wanted &&
-         number_annotation(new_set->metadata, kDesiredAnnotation) == wanted;
+         number_annotation<std::int32_t>(new_set->metadata, kDesiredAnnotation) == wanted;
 }
 
 // The one set that has pods, or that would get them; null when there are several.
@@ -119,7 +119,7 @@ SetPtr only_active(const SetPtr& new_set, const std::vector<SetPtr>& old_sets) {
 std::int32_t share(const api::Deployment& deployment, const SetPtr& set, std::int32_t left) {
   if (size_of(set) == 0 || left == 0) return 0;
   const double full = wanted_replicas(deployment) + bounds_of(deployment).surge;
-  const std::int32_t before = number_annotation(set->metadata, kMaxAnnotation)
+  const std::int32_t before = number_annotation<std::int32_t>(set->metadata, kMaxAnnotation)
                                   .value_or(std::max(deployment.status.replicas, 1));
   const auto fair =
       static_cast<std::int32_t>(std::lround(size_of(set) * full / std::max(before, 1))) -
@@ -200,7 +200,7 @@ bool same_template(const api::PodTemplateSpec& a, const api::PodTemplateSpec& b)
 }
 
 std::int64_t revision_annotation(const api::ObjectMeta& metadata) {
-  return number_annotation(metadata, kRevisionAnnotation).value_or(0);
+  return number_annotation<std::int64_t>(metadata, kRevisionAnnotation).value_or(0);
 }
 
 std::int32_t first_size(const api::Deployment& deployment, const std::vector<SetPtr>& old_sets) {
@@ -233,7 +233,7 @@ std::vector<SetSize> roll(const api::Deployment& deployment,
 
 bool needs_rescale(const api::Deployment& deployment, const std::vector<SetPtr>& sets) {
   return std::ranges::any_of(active(sets), [&deployment](const SetPtr& set) {
-    const auto desired = number_annotation(set->metadata, kDesiredAnnotation);
+    const auto desired = number_annotation<std::int32_t>(set->metadata, kDesiredAnnotation);
     return desired && *desired != wanted_replicas(deployment);
   });
 }
