@@ -118,6 +118,44 @@ TEST_F(CustomAdmissionTest, ExactWebhooksAreNotAskedAboutOtherVersions) {
   EXPECT_THAT(hook.requests, SizeIs(0));
 }
 
+TEST_F(CustomAdmissionTest, MutatingPoliciesGoByTheSchemaOfTheirVersion) {
+  const auto make = [&](std::string_view expression) {
+    const auto made = server.send(
+        "POST", std::string(kGroup) + "mutatingadmissionpolicies",
+        fmt::format(
+            R"({{"metadata":{{"name":"p"}},"spec":{{"reinvocationPolicy":"Never","matchConstraints":
+               {{"resourceRules":[{{"apiGroups":["example.com"],"apiVersions":["v1"],
+               "operations":["CREATE","UPDATE"],"resources":["caps"]}}]}},
+               "mutations":[{{"patchType":"ApplyConfiguration","applyConfiguration":
+               {{"expression":"{}"}}}}]}}}})",
+            expression));
+    ASSERT_EQ(made.status, 201) << made.body;
+  };
+  make(
+      "Object{spec: Object.spec{max: object.spec.max + 1}, metadata: Object.metadata{labels: "
+      "{'version': object.apiVersion.split('/')[1]}, finalizers: ['example.com/f']}}");
+  ASSERT_EQ(server
+                .send("POST", std::string(kGroup) + "mutatingadmissionpolicybindings",
+                      R"({"metadata":{"name":"b"},"spec":{"policyName":"p"}})")
+                .status,
+            201);
+  const auto made = create(kNew, "v2", R"({"max":3,"note":"kept"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::Value object = server.parsed(made);
+  EXPECT_EQ(object["apiVersion"].text(), "example.com/v2");
+  EXPECT_EQ(object["spec"]["max"].as_int64(), 4);
+  EXPECT_EQ(object["spec"]["note"].text(), "kept");
+  EXPECT_EQ(object["metadata"]["labels"]["version"].text(), "v1");
+  EXPECT_EQ(object["metadata"]["finalizers"].as_array()->at(0).text(), "example.com/f");
+  server.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicies/p");
+  make("Object{spec: Object.spec{note: 'x'}}");
+  const auto refused = create(kNew, "v2", R"({"max":3})");
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_EQ(server.parsed(refused)["message"].text(),
+            "policy 'p' with binding 'b' denied request: error applying patch: failed to convert "
+            "patch object to typed object: .spec.note: field not declared in schema");
+}
+
 TEST_F(CustomAdmissionTest, ExpressionsAreCheckedAgainstTheSchema) {
   const json::Value policy =
       make_policy("Exact",

@@ -417,14 +417,16 @@ TEST_F(PolicyAdmissionTest, RefusesExpressionsThatCannotBeCompiled) {
        "undeclared reference to 'params' (in container '')"},
       {policy(R"({"expression":"variables.nothing == 1"})"), "undefined field 'nothing'"},
       {policy(R"({"expression":"1 + 1"})"),
-       "spec.validations[0].expression: Invalid value: \"1 + 1\": must evaluate to bool"},
+       "spec.validations[0].expression: Invalid value: \"1 + 1\": must evaluate to bool but got "
+       "int"},
       {policy(R"({"expression":"true","messageExpression":"1"})"),
-       "spec.validations[0].messageExpression: Invalid value: \"1\": must evaluate to string"},
+       "spec.validations[0].messageExpression: Invalid value: \"1\": must evaluate to string but "
+       "got int"},
       {policy(R"({"expression":"true"})",
               R"(,"matchConditions":[{"name":"c","expression":"request.what"}])"),
        "undefined field 'what'"},
       {policy(R"({"expression":"true"})", R"(,"variables":[{"name":"for","expression":"1"}])"),
-       "spec.variables[0].name: Invalid value: \"for\": name is not a valid CEL identifier"},
+       "spec.variables[0].name: Invalid value: \"for\": must be a valid CEL identifier"},
       {policy(""),
        "spec.validations: Required value: validations or auditAnnotations must contain at "
        "least one item"},
