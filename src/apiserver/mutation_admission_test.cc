@@ -1,5 +1,3 @@
-#include <cstddef>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -8,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "apiserver/test_hook.h"
-#include "apiserver/test_server.h"
+#include "apiserver/test_mutating_policies.h"
 #include "json/parse.h"
 #include "json/write.h"
 #include "testing/certificate.h"
@@ -20,89 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr std::string_view kGroup = "/apis/admissionregistration.k8s.io/v1/";
-constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
-constexpr const char* kDeployments = "/apis/apps/v1/namespaces/a/deployments";
-constexpr const char* kMergePatch = "application/merge-patch+json";
-
-/// A mutation that applies the fields of an expression.
-json::Value apply(std::string_view expression) {
-  return json::Object{{"patchType", "ApplyConfiguration"},
-                      {"applyConfiguration", json::Object{{"expression", expression}}}};
-}
-
-/// A mutation by a JSON patch.
-json::Value patch(std::string_view expression) {
-  return json::Object{{"patchType", "JSONPatch"},
-                      {"jsonPatch", json::Object{{"expression", expression}}}};
-}
-
-/// The i-th element of a list.
-const json::Value& item(const json::Value& list, std::size_t i) {
-  return list.as_array()->at(i);
-}
-
-/// Policies on ConfigMaps and Deployments of the namespace `a`.
-class MutationAdmissionTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a","labels":{"team":"x"}}})");
-  }
-
-  static json::Value policy(std::string_view name, std::initializer_list<json::Value> mutations) {
-    const json::Object rule{{"apiGroups", json::Array{"", "apps"}},
-                            {"apiVersions", json::Array{"v1"}},
-                            {"operations", json::Array{"CREATE", "UPDATE"}},
-                            {"resources", json::Array{"configmaps", "deployments"}}};
-    return json::Object{
-        {"metadata", json::Object{{"name", name}}},
-        {"spec", json::Object{{"matchConstraints",
-                               json::Object{{"resourceRules", json::Array{json::Value(rule)}}}},
-                              {"reinvocationPolicy", "Never"},
-                              {"mutations", json::Array(mutations)}}}};
-  }
-
-  http::Response post(std::string_view plural, const json::Value& body) {
-    return server.send("POST", std::string(kGroup).append(plural), json::write(body));
-  }
-
-  /// Makes the policy and a binding of the same name; `more` are members of that one's spec.
-  void put_in_force(const json::Value& policy, json::Object more = {}) {
-    const auto made = post("mutatingadmissionpolicies", policy);
-    ASSERT_EQ(made.status, 201) << made.body;
-    more["policyName"] = policy["metadata"]["name"];
-    const auto bound = post(
-        "mutatingadmissionpolicybindings",
-        json::Object{{"metadata", policy["metadata"]}, {"spec", json::Value(std::move(more))}});
-    ASSERT_EQ(bound.status, 201) << bound.body;
-  }
-
-  http::Response create_map(std::string_view data, std::string_view labels = "{}") {
-    return server.send(
-        "POST", kMaps,
-        fmt::format(R"({{"metadata":{{"name":"c","labels":{}}},"data":{}}})", labels, data));
-  }
-
-  http::Response create_deployment() {
-    return server.send("POST", kDeployments, R"({"metadata":{"name":"d"},"spec":{"replicas":1,
-        "selector":{"matchLabels":{"app":"d"}},"template":{"metadata":{"labels":{"app":"d"}},
-        "spec":{"containers":[{"name":"main","image":"main:1"}]}}}})");
-  }
-
-  /// The data of a ConfigMap as it is stored, or why it is not.
-  std::string data_of(std::string_view data, std::string_view labels = "{}") {
-    const auto made = create_map(data, labels);
-    if (made.status != 201) return message(made);
-    server.send("DELETE", std::string(kMaps) + "/c");
-    return json::write(server.parsed(made)["data"]);
-  }
-
-  std::string message(const http::Response& answer) {
-    return std::string(server.parsed(answer)["message"].text());
-  }
-
-  TestServer server;
-};
+/// What policies make of writes.
+using MutationAdmissionTest = MutatingPolicies;
 
 TEST_F(MutationAdmissionTest, SetsFieldsOfWhatIsWritten) {
   put_in_force(policy("p", {apply("Object{metadata: Object.metadata{annotations: {'seen-by': "
@@ -406,6 +323,61 @@ TEST_F(MutationAdmissionTest, ChangesWhatServerSideApplySends) {
       "application/apply-patch+yaml");
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(json::write(server.parsed(made)["data"]), R"({"added":"x","own":"y"})");
+  const auto again = server.send(
+      "PATCH", std::string(kMaps) + "/c?fieldManager=me",
+      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"other":"z"}})",
+      "application/apply-patch+yaml");
+  ASSERT_EQ(again.status, 200) << again.body;
+  EXPECT_EQ(json::write(server.parsed(again)["data"]), R"({"added":"x","other":"z"})");
+}
+
+TEST_F(MutationAdmissionTest, ShowsADryRunWhatItWouldChange) {
+  put_in_force(policy("p", {apply("Object{data: {'dry': string(request.dryRun)}}")}));
+  const auto made = server.send("POST", std::string(kMaps) + "?dryRun=All",
+                                R"({"metadata":{"generateName":"c-"},"data":{}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(server.parsed(made)["data"]["dry"].text(), "true");
+  EXPECT_THAT(*server.parsed(server.send("GET", kMaps))["items"].as_array(), SizeIs(0));
+}
+
+TEST_F(MutationAdmissionTest, TheServersOwnAdmissionSeesWhatPoliciesMade) {
+  server.send("POST", "/api/v1/namespaces/a/limitranges", R"({"metadata":{"name":"l"},
+      "spec":{"limits":[{"type":"Container","default":{"memory":"64Mi"},"max":{"memory":"1Gi"}}]}})");
+  json::Value pods =
+      policy("p", {apply("Object{spec: Object.spec{containers: "
+                         "[Object.spec.containers{name: 'mesh', image: 'mesh:1'}]}}")});
+  (*pods["spec"]["matchConstraints"]["resourceRules"].as_array())[0]["resources"] =
+      json::Array{"pods"};
+  put_in_force(pods);
+  const auto made = server.send("POST", "/api/v1/namespaces/a/pods", R"({"metadata":{"name":"d"},
+      "spec":{"containers":[{"name":"main","image":"main:1"}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::Value object = server.parsed(made);
+  const json::Value& mesh = item(object["spec"]["containers"], 1);
+  EXPECT_EQ(mesh["name"].text(), "mesh");
+  EXPECT_EQ(mesh["resources"]["limits"]["memory"].text(), "64Mi");
+  EXPECT_EQ(mesh["imagePullPolicy"].text(), "IfNotPresent");
+}
+
+TEST_F(MutationAdmissionTest, SeesOtherVersionsAsTheOneOfItsRules) {
+  json::Value scalers = policy(
+      "p", {apply("Object{spec: Object.spec{targetCPUUtilizationPercentage: 70, maxReplicas: "
+                  "object.spec.maxReplicas + 1}}")});
+  json::Value& rule = (*scalers["spec"]["matchConstraints"]["resourceRules"].as_array())[0];
+  rule["apiGroups"] = json::Array{"autoscaling"};
+  rule["apiVersions"] = json::Array{"v1"};
+  rule["resources"] = json::Array{"horizontalpodautoscalers"};
+  put_in_force(scalers);
+  const auto made = server.send(
+      "POST", "/apis/autoscaling/v2/namespaces/a/horizontalpodautoscalers",
+      R"({"metadata":{"name":"h"},"spec":{"maxReplicas":3,"scaleTargetRef":{"apiVersion":"apps/v1",
+          "kind":"Deployment","name":"d"},"behavior":{"scaleDown":{"stabilizationWindowSeconds":7}}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::Value spec = server.parsed(made)["spec"];
+  EXPECT_EQ(spec["maxReplicas"].as_int64(), 4);
+  EXPECT_EQ(item(spec["metrics"], 0)["resource"]["target"]["averageUtilization"].as_int64(), 70);
+  EXPECT_EQ(spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"].as_int64(), 7)
+      << "what the older version does not show stays";
 }
 
 TEST_F(MutationAdmissionTest, IsAskedBeforeValidatingPolicies) {
@@ -434,115 +406,6 @@ TEST_F(MutationAdmissionTest, MayRefuseButNotChangeScales) {
                                    R"({"spec":{"replicas":2}})", kMergePatch);
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(message(refused), HasSubstr("can be refused by policies but not changed"));
-}
-
-TEST_F(MutationAdmissionTest, RefusesPoliciesThatAreWrong) {
-  const auto with = [](std::string_view member, json::Value value) {
-    json::Value out = policy("p", {apply("Object{}")});
-    out["spec"][member] = std::move(value);
-    return out;
-  };
-  const auto mutating = [](json::Value mutation) { return policy("p", {std::move(mutation)}); };
-  json::Value deleting = policy("p", {apply("Object{}")});
-  (*deleting["spec"]["matchConstraints"]["resourceRules"].as_array())[0]["operations"] =
-      json::Array{"DELETE"};
-  json::Value both = apply("Object{}");
-  both["jsonPatch"] = json::Object{{"expression", "[]"}};
-
-  const struct {
-    json::Value policy;
-    std::string_view why;
-  } cases[] = {
-      {mutating(apply("Object{a:")),
-       "spec.mutations[0].applyConfiguration.expression: Invalid value: \"Object{a:\": compilation "
-       "failed: ERROR: <input>:1:"},
-      {mutating(apply("[JSONPatch{}]")), "must evaluate to Object but got list(JSONPatch)"},
-      {mutating(apply("object")), "must evaluate to Object but got dyn"},
-      {mutating(apply("Object.spec{}")), "must evaluate to Object but got Object.spec"},
-      {mutating(apply("Objects{}")), "undeclared reference to 'Objects' (in container '')"},
-      {mutating(apply("Object{a: params.x}")), "undeclared reference to 'params'"},
-      {mutating(apply("  ")), "spec.mutations[0].applyConfiguration.expression: Required value"},
-      {mutating(patch("Object{}")),
-       "spec.mutations[0].jsonPatch.expression: Invalid value: \"Object{}\": must evaluate to "
-       "list(JSONPatch) but got Object"},
-      {mutating(patch("[]")), "must evaluate to list(JSONPatch) but got list(dyn)"},
-      {mutating(patch("[JSONPatch{op: 1}]")),
-       "expected type of field 'op' is 'string' but provided type is 'int'"},
-      {mutating(both),
-       "spec.mutations[0].jsonPatch: Invalid value: \"{jsonPatch}\": must not be specified when "
-       "patchType is ApplyConfiguration"},
-      {mutating(json::Object{{"patchType", "JSONPatch"}}),
-       "spec.mutations[0].jsonPatch: Required value: must be specified when patchType is "
-       "JSONPatch"},
-      {mutating(json::Object{{"patchType", ""}}), "spec.mutations[0].patchType: Required value"},
-      {mutating(json::Object{{"patchType", "Merge"}}),
-       "spec.mutations[0].patchType: Unsupported value: \"Merge\": supported values: "
-       "\"ApplyConfiguration\", \"JSONPatch\""},
-      {with("mutations", json::Array{}),
-       "spec.mutations: Required value: mutations must contain at least one item"},
-      {with("reinvocationPolicy", ""), "spec.reinvocationPolicy: Required value"},
-      {with("reinvocationPolicy", "Always"),
-       "spec.reinvocationPolicy: Unsupported value: \"Always\": supported values: \"IfNeeded\", "
-       "\"Never\""},
-      {with("matchConstraints", json::Object{}),
-       "spec.matchConstraints.resourceRules: Required value"},
-      {with("variables", json::Array{json::Object{{"name", "v"}, {"expression", "Object{}"}}}),
-       "undeclared reference to 'Object' (in container '')"},
-      {with("paramKind", json::Object{{"apiVersion", "a/b/c"}, {"kind", "K"}}),
-       "spec.paramKind.apiVersion: Invalid value: \"a/b/c\": unexpected GroupVersion string"},
-      {with("paramKind", json::Object{{"apiVersion", "v1"}, {"kind", "9"}}),
-       "spec.paramKind.kind: Invalid value: \"9\": may have mixed case, but should otherwise "
-       "match: a DNS-1035 label"},
-      {deleting,
-       "spec.matchConstraints.resourceRules.operations: Unsupported value: \"DELETE\": supported "
-       "values: \"*\", \"CONNECT\", \"CREATE\", \"UPDATE\""},
-  };
-
-  for (const auto& each : cases) {
-    const auto refused = post("mutatingadmissionpolicies", each.policy);
-    EXPECT_EQ(refused.status, 422) << json::write(each.policy) << refused.body;
-    EXPECT_THAT(message(refused), HasSubstr(each.why));
-  }
-}
-
-TEST_F(MutationAdmissionTest, RefusesBindingsThatAreWrong) {
-  const struct {
-    std::string_view spec;
-    std::string_view why;
-  } cases[] = {
-      {R"({})", "spec.policyName: Required value"},
-      {R"({"policyName":"P"})", "spec.policyName: Invalid value: \"P\": a lowercase RFC 1123"},
-      {R"({"policyName":"p","paramRef":{"name":"n"}})",
-       "spec.paramRef.parameterNotFoundAction: Required value"},
-      {R"({"policyName":"p","matchResources":{"resourceRules":[{"apiGroups":["*"],
-           "apiVersions":["*"],"operations":["DELETE"],"resources":["*"]}]}})",
-       "spec.matchResources.resourceRules.operations: Unsupported value: \"DELETE\""},
-  };
-
-  for (const auto& each : cases) {
-    const auto refused =
-        server.send("POST", std::string(kGroup) + "mutatingadmissionpolicybindings",
-                    fmt::format(R"({{"metadata":{{"name":"b"}},"spec":{}}})", each.spec));
-    EXPECT_EQ(refused.status, 422) << refused.body;
-    EXPECT_THAT(message(refused), HasSubstr(each.why));
-  }
-}
-
-TEST_F(MutationAdmissionTest, ShowsPoliciesAndBindingsInTables) {
-  json::Value shown = policy("p", {apply("Object{}"), patch("[JSONPatch{}]")});
-  shown["spec"]["paramKind"] = json::Object{{"apiVersion", "v1"}, {"kind", "ConfigMap"}};
-  put_in_force(
-      shown, {{"paramRef", json::Object{{"name", "limits"}, {"parameterNotFoundAction", "Deny"}}}});
-  const auto row = [&](std::string_view plural) {
-    auto request = server.request("GET", std::string(kGroup).append(plural), "", "");
-    request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
-    const json::Value table = server.parsed(server.send(std::move(request)));
-    const json::Value& cells = item(table["rows"], 0)["cells"];
-    return fmt::format("{} {} {}", item(cells, 0).text(), json::write(item(cells, 1)),
-                       item(cells, 2).text());
-  };
-  EXPECT_EQ(row("mutatingadmissionpolicies"), "p 2 v1/ConfigMap");
-  EXPECT_EQ(row("mutatingadmissionpolicybindings"), R"(p "p" */limits)");
 }
 
 /// Policies beside webhooks.

@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from platform_under_test import MINORS, Platform, eventually, missing
+from platform_under_test import MINORS, ROOT, Platform, eventually, missing
 
 POLICY = """
 apiVersion: admissionregistration.k8s.io/v1
@@ -275,6 +276,14 @@ class Admission(unittest.TestCase):
                 refused = kubectl("apply", "-f", "-", input=wrong, minor=minor, check=False)
                 self.assertIn("spec.mutations[0].jsonPatch.expression: Invalid value", refused.stderr)
                 kubectl("delete", "-f", "-", input=MUTATIONS, minor=minor)
+
+    def test_the_examples_of_the_documents(self):
+        for page in ("admission.md", "admission.zh-TW.md"):
+            with self.subTest(page):
+                examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.S)
+                self.assertEqual(len(examples), 2)
+                for example in examples:
+                    self.kubectl("apply", "--dry-run=server", "-f", "-", input=example)
 
     def hook(self):
         certificate, key = self.folder / "hook.crt", self.folder / "hook.key"
