@@ -36,23 +36,23 @@ TEST_F(MutatingPolicyTest, TakesAllVerbs) {
 
   for (const auto& [plural, object, change] : cases) {
     const std::string all = std::string(kGroup).append(plural);
-    json::Value made = server.parsed(post(plural, object));
+    json::Value made = server_.parsed(post(plural, object));
     ASSERT_EQ(post(plural, object).status, 201);
     const std::string one = all + "/" + std::string(made["metadata"]["name"].text());
-    const auto patched = server.send("PATCH", one, std::string(change), kMergePatch);
+    const auto patched = server_.send("PATCH", one, std::string(change), kMergePatch);
     ASSERT_EQ(patched.status, 200) << patched.body;
-    made = server.parsed(patched);
+    made = server_.parsed(patched);
     EXPECT_EQ(made["metadata"]["generation"].as_int64(), 2);
     made["metadata"]["annotations"] = json::Object{{"a", "b"}};
-    EXPECT_EQ(server.send("PUT", one, json::write(made)).status, 200);
-    EXPECT_EQ(server.parsed(server.send("GET", one))["metadata"]["annotations"]["a"].text(), "b");
+    EXPECT_EQ(server_.send("PUT", one, json::write(made)).status, 200);
+    EXPECT_EQ(server_.parsed(server_.send("GET", one))["metadata"]["annotations"]["a"].text(), "b");
     const auto list = [&] {
-      return server.parsed(server.send("GET", all + "?labelSelector=test%3Dverbs"))["items"];
+      return server_.parsed(server_.send("GET", all + "?labelSelector=test%3Dverbs"))["items"];
     };
     EXPECT_THAT(*list().as_array(), SizeIs(2));
-    EXPECT_EQ(server.send("DELETE", one).status, 200);
+    EXPECT_EQ(server_.send("DELETE", one).status, 200);
     EXPECT_THAT(*list().as_array(), SizeIs(1));
-    EXPECT_EQ(server.send("DELETE", all + "?labelSelector=test%3Dverbs").status, 200);
+    EXPECT_EQ(server_.send("DELETE", all + "?labelSelector=test%3Dverbs").status, 200);
     EXPECT_THAT(*list().as_array(), SizeIs(0));
   }
 }
@@ -142,8 +142,8 @@ TEST_F(MutatingPolicyTest, ItsBindingIsRefusedWhenItIsWrong) {
 
   for (const auto& each : cases) {
     const auto refused =
-        server.send("POST", std::string(kGroup) + "mutatingadmissionpolicybindings",
-                    fmt::format(R"({{"metadata":{{"name":"b"}},"spec":{}}})", each.spec));
+        server_.send("POST", std::string(kGroup) + "mutatingadmissionpolicybindings",
+                     fmt::format(R"({{"metadata":{{"name":"b"}},"spec":{}}})", each.spec));
     EXPECT_EQ(refused.status, 422) << refused.body;
     EXPECT_THAT(message(refused), HasSubstr(each.why));
   }
@@ -155,9 +155,9 @@ TEST_F(MutatingPolicyTest, IsShownInTables) {
   put_in_force(
       shown, {{"paramRef", json::Object{{"name", "limits"}, {"parameterNotFoundAction", "Deny"}}}});
   const auto row = [&](std::string_view plural) {
-    auto request = server.request("GET", std::string(kGroup).append(plural), "", "");
+    auto request = server_.request("GET", std::string(kGroup).append(plural), "", "");
     request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
-    const json::Value table = server.parsed(server.send(std::move(request)));
+    const json::Value table = server_.parsed(server_.send(std::move(request)));
     const json::Value& cells = item(table["rows"], 0)["cells"];
     return fmt::format("{} {} {}", item(cells, 0).text(), json::write(item(cells, 1)),
                        item(cells, 2).text());

@@ -27,24 +27,24 @@ TEST_F(MutationAdmissionTest, SetsFieldsOfWhatIsWritten) {
                                   "object.spec.replicas + 2}}")}));
   const auto made = create_deployment();
   ASSERT_EQ(made.status, 201) << made.body;
-  const json::Value object = server.parsed(made);
+  const json::Value object = server_.parsed(made);
   EXPECT_EQ(object["spec"]["replicas"].as_int64(), 3);
   EXPECT_TRUE(object["metadata"]["annotations"]["seen-by"].text().starts_with("system:"));
   EXPECT_EQ(object["metadata"]["generation"].as_int64(), 1);
   // Of a change, too: the policy sees what is asked for.
-  const auto changed = server.send("PATCH", std::string(kDeployments) + "/d",
-                                   R"({"spec":{"replicas":5}})", kMergePatch);
+  const auto changed = server_.send("PATCH", std::string(kDeployments) + "/d",
+                                    R"({"spec":{"replicas":5}})", kMergePatch);
   ASSERT_EQ(changed.status, 200) << changed.body;
-  EXPECT_EQ(server.parsed(changed)["spec"]["replicas"].as_int64(), 7);
-  EXPECT_EQ(server.parsed(changed)["metadata"]["generation"].as_int64(), 2);
+  EXPECT_EQ(server_.parsed(changed)["spec"]["replicas"].as_int64(), 7);
+  EXPECT_EQ(server_.parsed(changed)["metadata"]["generation"].as_int64(), 2);
 }
 
 TEST_F(MutationAdmissionTest, WhatAPolicySetsIsNobodysField) {
   put_in_force(policy("p", {apply("Object{data: {'added': 'x'}}")}));
   const auto made = create_map(R"({"own":"y"})");
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(json::write(server.parsed(made)["data"]), R"({"added":"x","own":"y"})");
-  const std::string managers = json::write(server.parsed(made)["metadata"]["managedFields"]);
+  EXPECT_EQ(json::write(server_.parsed(made)["data"]), R"({"added":"x","own":"y"})");
+  const std::string managers = json::write(server_.parsed(made)["metadata"]["managedFields"]);
   EXPECT_THAT(managers, HasSubstr("f:own"));
   EXPECT_THAT(managers, Not(HasSubstr("f:added")));
 }
@@ -60,7 +60,7 @@ TEST_F(MutationAdmissionTest, MergesListsByTheirKeysAndFillsInDefaults) {
              "object.spec.template.spec.containers.map(c, c.imagePullPolicy).join('-')}}}")}));
   const auto made = create_deployment();
   ASSERT_EQ(made.status, 201) << made.body;
-  const json::Value object = server.parsed(made);
+  const json::Value object = server_.parsed(made);
   const json::Value& containers = object["spec"]["template"]["spec"]["containers"];
   ASSERT_THAT(*containers.as_array(), SizeIs(2));
   EXPECT_EQ(item(containers, 0)["image"].text(), "main:1");
@@ -105,7 +105,7 @@ TEST_F(MutationAdmissionTest, RefusesConfigurationsThatCannotBeMerged) {
     EXPECT_THAT(message(refused),
                 HasSubstr(fmt::format("policy 'p' with binding 'p' denied request: {}", each.why)));
     for (const char* plural : {"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"})
-      server.send("DELETE", fmt::format("{}{}/p", kGroup, plural));
+      server_.send("DELETE", fmt::format("{}{}/p", kGroup, plural));
   }
 }
 
@@ -128,8 +128,8 @@ TEST_F(MutationAdmissionTest, AppliesTheOperationsOfAJsonPatch) {
   const auto made = create_map(R"({"n":"1","gone":"2","more":""})");
   ASSERT_EQ(made.status, 422) << "a label's key is no path";
   EXPECT_THAT(message(made), HasSubstr("metadata.labels: Invalid value: \"c/d~e\""));
-  server.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/p");
-  server.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicies/p");
+  server_.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/p");
+  server_.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicies/p");
 
   put_in_force(policy(
       "p", {patch("[JSONPatch{op: 'add', path: '/metadata/annotations', value: {}}, "
@@ -141,7 +141,7 @@ TEST_F(MutationAdmissionTest, AppliesTheOperationsOfAJsonPatch) {
                   " : [])")}));
   const auto again = create_map(R"({"n":"1","gone":"2","more":""})");
   ASSERT_EQ(again.status, 201) << again.body;
-  const json::Value object = server.parsed(again);
+  const json::Value object = server_.parsed(again);
   EXPECT_EQ(object["metadata"]["annotations"]["c.d/e"].text(), "1");
   EXPECT_EQ(json::write(object["data"]), R"({"m":"1","more":"3"})");
 }
@@ -179,7 +179,7 @@ TEST_F(MutationAdmissionTest, RefusesJsonPatchesThatDoNotApply) {
     EXPECT_EQ(refused.status, each.status) << refused.body;
     EXPECT_THAT(message(refused), HasSubstr(each.why));
     for (const char* plural : {"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"})
-      server.send("DELETE", fmt::format("{}{}/p", kGroup, plural));
+      server_.send("DELETE", fmt::format("{}{}/p", kGroup, plural));
   }
 }
 
@@ -191,7 +191,7 @@ TEST_F(MutationAdmissionTest, IsNotInForceWithoutABinding) {
                            {"spec", json::Object{{"policyName", "p"}}}};
   ASSERT_EQ(post("mutatingadmissionpolicybindings", bound).status, 201);
   EXPECT_EQ(data_of(R"({"n":"1"})"), R"({"n":"1","x":"y"})");
-  server.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/b");
+  server_.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/b");
   EXPECT_EQ(data_of(R"({"n":"1"})"), R"({"n":"1"})");
 }
 
@@ -215,10 +215,10 @@ TEST_F(MutationAdmissionTest, ChoosesByConditionsVariablesAndBindings) {
 
 TEST_F(MutationAdmissionTest, TakesEveryParameterInTurn) {
   for (const char* name : {"one", "two"}) {
-    server.send("POST", kMaps,
-                fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"param":"yes"}}}},
+    server_.send("POST", kMaps,
+                 fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"param":"yes"}}}},
                                "data":{{"key":"{}"}}}})",
-                            name, name));
+                             name, name));
   }
   json::Value with =
       policy("p", {apply("Object{data: {params.data.key: string(size(object.data))}}")});
@@ -229,11 +229,11 @@ TEST_F(MutationAdmissionTest, TakesEveryParameterInTurn) {
   put_in_force(with, {{"paramRef",
                        json::Object{{"selector", selector}, {"parameterNotFoundAction", "Deny"}}}});
   EXPECT_EQ(data_of(R"({"n":"1"})"), R"({"n":"1","one":"1","two":"2"})");
-  server.send("DELETE", std::string(kMaps) + "?labelSelector=param");
+  server_.send("DELETE", std::string(kMaps) + "?labelSelector=param");
   EXPECT_EQ(data_of(R"({"n":"1"})"),
             "policy 'p' with binding 'p' denied request: failed to configure binding: no params "
             "found for policy binding with `Deny` parameterNotFoundAction");
-  const auto allowed = server.send(
+  const auto allowed = server_.send(
       "PATCH", std::string(kGroup) + "mutatingadmissionpolicybindings/p",
       R"({"spec":{"paramRef":{"selector":null,"name":"gone","parameterNotFoundAction":"Allow"}}})",
       kMergePatch);
@@ -254,7 +254,7 @@ TEST_F(MutationAdmissionTest, TellsAllThatFailUnlessTheyAreToBeIgnored) {
   put_in_force(broken("two", "Fail"));
   const auto refused = create_map(R"({"n":"1"})");
   EXPECT_EQ(refused.status, 422);
-  const json::Value status = server.parsed(refused);
+  const json::Value status = server_.parsed(refused);
   EXPECT_EQ(status["reason"].text(), "Invalid");
   const std::string_view why =
       "expression 'Object{data: {'x': object.data.missing}}' resulted in error: no such key: "
@@ -273,7 +273,7 @@ TEST_F(MutationAdmissionTest, BoundsWhatExpressionsCostAndMake) {
     nested = fmt::format("{}.all({}, {})", ten, variable, nested);
   put_in_force(policy("p", {apply(fmt::format("Object{{data: {{'x': string({})}}}}", nested))}));
   EXPECT_THAT(data_of("{}"), HasSubstr("resulted in error: "));
-  server.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/p");
+  server_.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicybindings/p");
   put_in_force(policy(
       "q", {patch(fmt::format("[JSONPatch{{op: 'add', path: '/data', value: {0}.map(i, {0}.map(j, "
                               "object.data.text))}}]",
@@ -308,40 +308,40 @@ TEST_F(MutationAdmissionTest, HasTheLastWordOnChangesAndNoneOnDeletions) {
   put_in_force(policy("p", {apply("Object{data: {'n': '1'}}")}));
   ASSERT_EQ(create_map(R"({"n":"1"})").status, 201);
   const auto changed =
-      server.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"n":"2"}})", kMergePatch);
+      server_.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"n":"2"}})", kMergePatch);
   ASSERT_EQ(changed.status, 200) << changed.body;
-  EXPECT_EQ(server.parsed(changed)["data"]["n"].text(), "1");
-  const auto gone = server.send("DELETE", std::string(kMaps) + "/c");
+  EXPECT_EQ(server_.parsed(changed)["data"]["n"].text(), "1");
+  const auto gone = server_.send("DELETE", std::string(kMaps) + "/c");
   EXPECT_EQ(gone.status, 200) << gone.body;
 }
 
 TEST_F(MutationAdmissionTest, ChangesWhatServerSideApplySends) {
   put_in_force(policy("p", {apply("Object{data: {'added': 'x'}}")}));
-  const auto made = server.send(
+  const auto made = server_.send(
       "PATCH", std::string(kMaps) + "/c?fieldManager=me",
       R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"own":"y"}})",
       "application/apply-patch+yaml");
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(json::write(server.parsed(made)["data"]), R"({"added":"x","own":"y"})");
-  const auto again = server.send(
+  EXPECT_EQ(json::write(server_.parsed(made)["data"]), R"({"added":"x","own":"y"})");
+  const auto again = server_.send(
       "PATCH", std::string(kMaps) + "/c?fieldManager=me",
       R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"other":"z"}})",
       "application/apply-patch+yaml");
   ASSERT_EQ(again.status, 200) << again.body;
-  EXPECT_EQ(json::write(server.parsed(again)["data"]), R"({"added":"x","other":"z"})");
+  EXPECT_EQ(json::write(server_.parsed(again)["data"]), R"({"added":"x","other":"z"})");
 }
 
 TEST_F(MutationAdmissionTest, ShowsADryRunWhatItWouldChange) {
   put_in_force(policy("p", {apply("Object{data: {'dry': string(request.dryRun)}}")}));
-  const auto made = server.send("POST", std::string(kMaps) + "?dryRun=All",
-                                R"({"metadata":{"generateName":"c-"},"data":{}})");
+  const auto made = server_.send("POST", std::string(kMaps) + "?dryRun=All",
+                                 R"({"metadata":{"generateName":"c-"},"data":{}})");
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(server.parsed(made)["data"]["dry"].text(), "true");
-  EXPECT_THAT(*server.parsed(server.send("GET", kMaps))["items"].as_array(), SizeIs(0));
+  EXPECT_EQ(server_.parsed(made)["data"]["dry"].text(), "true");
+  EXPECT_THAT(*server_.parsed(server_.send("GET", kMaps))["items"].as_array(), SizeIs(0));
 }
 
 TEST_F(MutationAdmissionTest, TheServersOwnAdmissionSeesWhatPoliciesMade) {
-  server.send("POST", "/api/v1/namespaces/a/limitranges", R"({"metadata":{"name":"l"},
+  server_.send("POST", "/api/v1/namespaces/a/limitranges", R"({"metadata":{"name":"l"},
       "spec":{"limits":[{"type":"Container","default":{"memory":"64Mi"},"max":{"memory":"1Gi"}}]}})");
   json::Value pods =
       policy("p", {apply("Object{spec: Object.spec{containers: "
@@ -349,10 +349,10 @@ TEST_F(MutationAdmissionTest, TheServersOwnAdmissionSeesWhatPoliciesMade) {
   (*pods["spec"]["matchConstraints"]["resourceRules"].as_array())[0]["resources"] =
       json::Array{"pods"};
   put_in_force(pods);
-  const auto made = server.send("POST", "/api/v1/namespaces/a/pods", R"({"metadata":{"name":"d"},
+  const auto made = server_.send("POST", "/api/v1/namespaces/a/pods", R"({"metadata":{"name":"d"},
       "spec":{"containers":[{"name":"main","image":"main:1"}]}})");
   ASSERT_EQ(made.status, 201) << made.body;
-  const json::Value object = server.parsed(made);
+  const json::Value object = server_.parsed(made);
   const json::Value& mesh = item(object["spec"]["containers"], 1);
   EXPECT_EQ(mesh["name"].text(), "mesh");
   EXPECT_EQ(mesh["resources"]["limits"]["memory"].text(), "64Mi");
@@ -368,12 +368,12 @@ TEST_F(MutationAdmissionTest, SeesOtherVersionsAsTheOneOfItsRules) {
   rule["apiVersions"] = json::Array{"v1"};
   rule["resources"] = json::Array{"horizontalpodautoscalers"};
   put_in_force(scalers);
-  const auto made = server.send(
+  const auto made = server_.send(
       "POST", "/apis/autoscaling/v2/namespaces/a/horizontalpodautoscalers",
       R"({"metadata":{"name":"h"},"spec":{"maxReplicas":3,"scaleTargetRef":{"apiVersion":"apps/v1",
           "kind":"Deployment","name":"d"},"behavior":{"scaleDown":{"stabilizationWindowSeconds":7}}}})");
   ASSERT_EQ(made.status, 201) << made.body;
-  const json::Value spec = server.parsed(made)["spec"];
+  const json::Value spec = server_.parsed(made)["spec"];
   EXPECT_EQ(spec["maxReplicas"].as_int64(), 4);
   EXPECT_EQ(item(spec["metrics"], 0)["resource"]["target"]["averageUtilization"].as_int64(), 70);
   EXPECT_EQ(spec["behavior"]["scaleDown"]["stabilizationWindowSeconds"].as_int64(), 7)
@@ -402,8 +402,8 @@ TEST_F(MutationAdmissionTest, MayRefuseButNotChangeScales) {
   (*scales["spec"]["matchConstraints"]["resourceRules"].as_array())[0]["resources"] =
       json::Array{"deployments/scale"};
   put_in_force(scales);
-  const auto refused = server.send("PATCH", std::string(kDeployments) + "/d/scale",
-                                   R"({"spec":{"replicas":2}})", kMergePatch);
+  const auto refused = server_.send("PATCH", std::string(kDeployments) + "/d/scale",
+                                    R"({"spec":{"replicas":2}})", kMergePatch);
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(message(refused), HasSubstr("can be refused by policies but not changed"));
 }
@@ -412,18 +412,18 @@ TEST_F(MutationAdmissionTest, MayRefuseButNotChangeScales) {
 class MutationAndWebhookTest : public MutationAdmissionTest {
  protected:
   void install(std::string_view more) {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", std::string(kGroup) + "mutatingwebhookconfigurations",
         fmt::format(
             R"({{"metadata":{{"name":"m"}},"webhooks":[{{"name":"m.hooks.test","clientConfig":{},
                "sideEffects":"None","admissionReviewVersions":["v1"],"rules":[{{"apiGroups":["*"],
                "apiVersions":["*"],"operations":["*"],"resources":["configmaps"]}}]{}}}]}})",
-            hook.client(certificate.pem), more));
+            hook_.client(certificate_.pem), more));
     ASSERT_EQ(made.status, 201) << made.body;
   }
 
-  testing::Certificate certificate = testing::make_certificate({});
-  Hook hook{server.loop, certificate.pem, certificate.key};
+  testing::Certificate certificate_ = testing::make_certificate({});
+  Hook hook_{server_.loop, certificate_.pem, certificate_.key};
 };
 
 TEST_F(MutationAndWebhookTest, PoliciesGoFirst) {
@@ -431,8 +431,8 @@ TEST_F(MutationAndWebhookTest, PoliciesGoFirst) {
   put_in_force(policy("p", {apply("Object{data: {'log': object.data.log + 'p'}}")}));
   const auto made = create_map(R"({"log":""})");
   ASSERT_EQ(made.status, 201) << made.body;
-  ASSERT_THAT(hook.requests, SizeIs(1));
-  EXPECT_EQ(hook.requests[0]["object"]["data"]["log"].text(), "p");
+  ASSERT_THAT(hook_.requests, SizeIs(1));
+  EXPECT_EQ(hook_.requests[0]["object"]["data"]["log"].text(), "p");
 }
 
 TEST_F(MutationAndWebhookTest, BothGoAgainAfterOneAnother) {
@@ -440,19 +440,19 @@ TEST_F(MutationAndWebhookTest, BothGoAgainAfterOneAnother) {
   json::Value again = policy("p", {apply("Object{data: {'log': object.data.log + 'p'}}")});
   again["spec"]["reinvocationPolicy"] = "IfNeeded";
   put_in_force(again);
-  hook.respond = [](const json::Value& request) {
+  hook_.respond = [](const json::Value& request) {
     const std::string log(request["object"]["data"]["log"].text());
     return Hook::with_patch(
         fmt::format(R"([{{"op":"replace","path":"/data/log","value":"{}w"}}])", log));
   };
   const auto made = create_map(R"({"log":""})");
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(server.parsed(made)["data"]["log"].text(), "pwpw");
-  EXPECT_THAT(hook.requests, SizeIs(2));
+  EXPECT_EQ(server_.parsed(made)["data"]["log"].text(), "pwpw");
+  EXPECT_THAT(hook_.requests, SizeIs(2));
   const auto changed =
-      server.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"log":""}})", kMergePatch);
+      server_.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"log":""}})", kMergePatch);
   ASSERT_EQ(changed.status, 200) << changed.body;
-  EXPECT_EQ(server.parsed(changed)["data"]["log"].text(), "pwpw");
+  EXPECT_EQ(server_.parsed(changed)["data"]["log"].text(), "pwpw");
 }
 
 TEST_F(MutationAndWebhookTest, AWebhookThatChangesNothingBringsNobodyBack) {
@@ -462,8 +462,8 @@ TEST_F(MutationAndWebhookTest, AWebhookThatChangesNothingBringsNobodyBack) {
   put_in_force(again);
   const auto made = create_map(R"({"log":""})");
   ASSERT_EQ(made.status, 201) << made.body;
-  EXPECT_EQ(server.parsed(made)["data"]["log"].text(), "p");
-  EXPECT_THAT(hook.requests, SizeIs(1));
+  EXPECT_EQ(server_.parsed(made)["data"]["log"].text(), "p");
+  EXPECT_THAT(hook_.requests, SizeIs(1));
 }
 
 }  // namespace

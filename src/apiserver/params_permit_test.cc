@@ -25,7 +25,7 @@ class ParamsPermitTest : public ::testing::TestWithParam<const char*> {
   }
 
   void make(const std::string& target, const std::string& yaml) {
-    const auto made = server.send("POST", target, yaml, "application/yaml");
+    const auto made = server_.send("POST", target, yaml, "application/yaml");
     EXPECT_EQ(made.status, 201) << target << yaml << made.body;
   }
 
@@ -74,15 +74,15 @@ class ParamsPermitTest : public ::testing::TestWithParam<const char*> {
                       const std::string& target,
                       const std::string& body,
                       const char* type = "application/json") {
-    auto request = server.request(method, target, body, type);
+    auto request = server_.request(method, target, body, type);
     request.headers.set("Impersonate-User", "ann");
-    const auto answer = server.send(std::move(request));
+    const auto answer = server_.send(std::move(request));
     if (answer.status < 300) return "";
     EXPECT_EQ(answer.status, 422) << answer.body;
-    return std::string(server.parsed(answer)["message"].text());
+    return std::string(server_.parsed(answer)["message"].text());
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_P(ParamsPermitTest, WhoNamesAKindMustReadAllOfIt) {
@@ -96,11 +96,11 @@ TEST_P(ParamsPermitTest, WhoNamesAKindMustReadAllOfIt) {
   EXPECT_EQ(why_not("POST", where, policy("null")), "");
   const std::string change = fmt::format(R"({{"spec":{{"paramKind":{}}}}})", secrets);
   EXPECT_NE(why_not("PATCH", where + "/p", change, kMergePatch), "");
-  server.send("PATCH", where + "/p", change, kMergePatch);
+  server_.send("PATCH", where + "/p", change, kMergePatch);
   EXPECT_EQ(why_not("PATCH", where + "/p", R"({"spec":{"failurePolicy":"Ignore"}})", kMergePatch),
             "")
       << "what was there before is not asked about";
-  server.send("DELETE", where + "/p");
+  server_.send("DELETE", where + "/p");
   give("all", "get", "", "secrets");
   EXPECT_EQ(why_not("POST", where, policy(secrets)), "");
 }
@@ -113,13 +113,13 @@ TEST_P(ParamsPermitTest, WhoNamesAnObjectMustReadIt) {
   EXPECT_THAT(why_not("POST", where, named),
               HasSubstr("spec.paramRef: Forbidden: unable to get policy p to determine minimum "
                         "required permissions and user ann does not have \"get\" permission"));
-  server.send("POST", plural("policies"), policy(R"({"apiVersion":"v1","kind":"Secret"})"));
+  server_.send("POST", plural("policies"), policy(R"({"apiVersion":"v1","kind":"Secret"})"));
   EXPECT_THAT(why_not("POST", where, named),
               HasSubstr("spec.paramRef: Forbidden: user ann does not have \"get\" permission on "
                         "the object referenced by paramRef"));
   give("one", "get", "", "secrets", false);
   EXPECT_EQ(why_not("POST", where, named), "");
-  server.send("DELETE", where + "/b");
+  server_.send("DELETE", where + "/b");
   EXPECT_THAT(why_not("POST", where, selected), HasSubstr("does not have \"list\" permission"));
   give("list", "list", "", "secrets");
   EXPECT_EQ(why_not("POST", where, selected), "");

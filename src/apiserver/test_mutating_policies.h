@@ -41,7 +41,8 @@ inline const json::Value& item(const json::Value& list, std::size_t i) {
 class MutatingPolicies : public ::testing::Test {
  protected:
   void SetUp() override {
-    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a","labels":{"team":"x"}}})");
+    server_.send("POST", "/api/v1/namespaces",
+                 R"({"metadata":{"name":"a","labels":{"team":"x"}}})");
   }
 
   static json::Value policy(std::string_view name, std::initializer_list<json::Value> mutations) {
@@ -58,7 +59,7 @@ class MutatingPolicies : public ::testing::Test {
   }
 
   http::Response post(std::string_view plural, const json::Value& body) {
-    return server.send("POST", std::string(kGroup).append(plural), json::write(body));
+    return server_.send("POST", std::string(kGroup).append(plural), json::write(body));
   }
 
   /// Makes the policy and a binding of the same name; `more` are members of that one's spec.
@@ -73,13 +74,13 @@ class MutatingPolicies : public ::testing::Test {
   }
 
   http::Response create_map(std::string_view data, std::string_view labels = "{}") {
-    return server.send(
+    return server_.send(
         "POST", kMaps,
         fmt::format(R"({{"metadata":{{"name":"c","labels":{}}},"data":{}}})", labels, data));
   }
 
   http::Response create_deployment() {
-    return server.send("POST", kDeployments, R"({"metadata":{"name":"d"},"spec":{"replicas":1,
+    return server_.send("POST", kDeployments, R"({"metadata":{"name":"d"},"spec":{"replicas":1,
         "selector":{"matchLabels":{"app":"d"}},"template":{"metadata":{"labels":{"app":"d"}},
         "spec":{"containers":[{"name":"main","image":"main:1"}]}}}})");
   }
@@ -88,15 +89,15 @@ class MutatingPolicies : public ::testing::Test {
   std::string data_of(std::string_view data, std::string_view labels = "{}") {
     const auto made = create_map(data, labels);
     if (made.status != 201) return message(made);
-    server.send("DELETE", std::string(kMaps) + "/c");
-    return json::write(server.parsed(made)["data"]);
+    server_.send("DELETE", std::string(kMaps) + "/c");
+    return json::write(server_.parsed(made)["data"]);
   }
 
   std::string message(const http::Response& answer) {
-    return std::string(server.parsed(answer)["message"].text());
+    return std::string(server_.parsed(answer)["message"].text());
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 }  // namespace insula::apiserver
