@@ -1,6 +1,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -20,6 +21,11 @@ insula::cel::TypePtr widget() {
                                  {"any", {"any", Type::dyn()}}});
 }
 
+/// What expressions may make: objects of any fields.
+insula::cel::TypePtr object_type(std::string_view name) {
+  return name.starts_with("Object") ? Type::open_object(std::string(name)) : nullptr;
+}
+
 }  // namespace
 
 /// An expression over an object: it compiles or not, and ends within its budget; twice alike.
@@ -27,8 +33,8 @@ insula::cel::TypePtr widget() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using insula::cel::Value;
   const std::string_view source(reinterpret_cast<const char*>(data), size);
-  const insula::cel::Environment environment{insula::cel::standard_functions(),
-                                             {{"self", widget()}}};
+  const insula::cel::Environment environment{
+      insula::cel::standard_functions(), {{"self", widget()}}, object_type};
   const auto program = insula::cel::Program::compile(source, environment);
   if (!program) {
     INSULA_CHECK(program.error().message().starts_with("ERROR: <input>:"));

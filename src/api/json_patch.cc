@@ -13,6 +13,10 @@ using json::Object;
 using json::Pointer;
 using json::Value;
 
+constexpr std::string_view kTest = "test";
+constexpr std::string_view kDiffers = "the value differs";
+constexpr std::string_view kMissing = "missing value";
+
 class Patcher {
  public:
   explicit Patcher(Value document) : document_(std::move(document)) {}
@@ -119,9 +123,11 @@ class Patcher {
   }
 
   Result<> test(const Pointer& path, const Value& value) {
+    if (!path.is_root() && path.parent().in(document_) == nullptr)
+      return refuse(kTest, path, "missing path");
     const Value* target = path.in(document_);
-    if (target == nullptr) return refuse("test", path, "missing value");
-    if (*target != value) return refuse("test", path, "the value differs");
+    if (target == nullptr) return refuse(kTest, path, kMissing);
+    if (*target != value) return refuse(kTest, path, kDiffers);
     return {};
   }
 
@@ -163,6 +169,11 @@ Result<Value> apply_json_patch(Value document, const Value& patch) {
   for (const Value& operation : *operations)
     INSULA_TRY_VOID(patcher.apply(operation));
   return patcher.take();
+}
+
+bool is_failed_test(const Error& error) {
+  const std::string& message = error.message();
+  return message.starts_with(kTest) && (message.ends_with(kDiffers) || message.ends_with(kMissing));
 }
 
 Value apply_merge_patch(Value document, const Value& patch) {

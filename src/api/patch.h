@@ -23,6 +23,9 @@ inline constexpr std::size_t kJsonPatchMovedMax = 20'000'000;
 /// operation does not apply or a test fails. No part of a failed patch is kept.
 [[nodiscard]] Result<json::Value> apply_json_patch(json::Value document, const json::Value& patch);
 
+/// Whether apply_json_patch() found that the value of a `test` is another one, or not there.
+[[nodiscard]] bool is_failed_test(const Error& error);
+
 /// Applies a JSON merge patch: objects are merged, null removes, anything else replaces. Spec: RFC
 /// 7386.
 [[nodiscard]] json::Value apply_merge_patch(json::Value document, const json::Value& patch);

@@ -87,6 +87,18 @@ TEST(JsonPatch, TellsPatchesThatDoNotApplyFromTextsThatAreNone) {
             "400 JSON patch operation copy needs from");
 }
 
+TEST(JsonPatch, TellsAFailedTestFromWhatDoesNotApply) {
+  const auto is_test = [](std::string_view document, std::string_view patch) {
+    const auto out = apply_json_patch(*json::parse(document), *json::parse(patch));
+    return !out && is_failed_test(out.error());
+  };
+  EXPECT_TRUE(is_test(R"({"a":1})", R"([{"op":"test","path":"/a","value":2}])"));
+  EXPECT_TRUE(is_test(R"({"a":1})", R"([{"op":"test","path":"/b","value":2}])"));
+  EXPECT_FALSE(is_test(R"({"a":1})", R"([{"op":"test","path":"/b/c","value":2}])"));
+  EXPECT_FALSE(is_test(R"({"a":1})", R"([{"op":"replace","path":"/b","value":2}])"));
+  EXPECT_FALSE(is_test(R"({"a":1})", R"([{"op":"test","path":"/a","value":1}])"));
+}
+
 TEST(JsonPatch, BoundsOperationsDepthAndGrowth) {
   json::Array many(kJsonPatchOpsMax + 1, read(R"({"op":"add","path":"/a","value":1})"));
   EXPECT_EQ(shown(apply_json_patch(read("{}"), many)),

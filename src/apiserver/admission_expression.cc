@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/expression_functions.h"
+#include "apiserver/patch_types.h"
 #include "cel/checker.h"
 #include "cel/type.h"
 
@@ -71,13 +72,17 @@ std::vector<std::pair<std::string, TypePtr>> names(const TypePtr& object,
 }  // namespace
 
 AdmissionExpression AdmissionCompiler::compile_any(const std::string& source,
+                                                   Library library,
                                                    const api::FieldPath& path) {
   std::vector<std::pair<std::string, TypePtr>> known = names(object_, variables_, with_params_);
   AdmissionExpression out{.source = source, .program = {}, .problem = {}, .names = known.size()};
   // The rules on required fields speak of those.
   if (source.find_first_not_of(" \t\r\n") == std::string::npos) return out;
-  Result<cel::Program> program = cel::Program::compile(
-      source, {.functions = api::expression_functions(), .variables = std::move(known)});
+  const bool plain = library == Library::kPlain;
+  cel::Environment environment{.functions = plain ? api::expression_functions() : patch_functions(),
+                               .variables = std::move(known)};
+  if (!plain) environment.constructible = patch_type;
+  Result<cel::Program> program = cel::Program::compile(source, environment);
   if (program) {
     out.program = *std::move(program);
   } else {
@@ -87,28 +92,47 @@ AdmissionExpression AdmissionCompiler::compile_any(const std::string& source,
   return out;
 }
 
-AdmissionExpression AdmissionCompiler::compile(const std::string& source,
-                                               const std::vector<TypePtr>& types,
-                                               const api::FieldPath& path) {
-  AdmissionExpression out = compile_any(source, path);
-  if (!out.program) return out;
-  const bool fits = std::ranges::any_of(
-      types, [&](const TypePtr& type) { return type->is(out.program->type()->kind()); });
-  if (fits) return out;
+void AdmissionCompiler::expect(AdmissionExpression& expression,
+                               const std::vector<TypePtr>& types,
+                               const api::FieldPath& path) {
+  if (!expression.program) return;
+  const auto shown = [](const TypePtr& type) {
+    return type->is(Type::Kind::kNull) ? "null_type" : type->text();
+  };
+  const std::string found = shown(expression.program->type());
   std::vector<std::string> wanted;
   wanted.reserve(types.size());
   for (const TypePtr& type : types)
-    wanted.push_back(type->text());
-  out.program.reset();
-  out.problem = fmt::format("must evaluate to {}", fmt::join(wanted, " or "));
-  errors_.invalid(path, source, out.problem);
+    wanted.push_back(shown(type));
+  if (std::ranges::find(wanted, found) != wanted.end()) return;
+  expression.program.reset();
+  expression.problem =
+      wanted.size() == 1
+          ? fmt::format("must evaluate to {} but got {}", wanted.front(), found)
+          : fmt::format("must evaluate to one of [{}] but got {}", fmt::join(wanted, " "), found);
+  errors_.invalid(path, expression.source, expression.problem);
+}
+
+AdmissionExpression AdmissionCompiler::compile(const std::string& source,
+                                               const std::vector<TypePtr>& types,
+                                               const api::FieldPath& path) {
+  AdmissionExpression out = compile_any(source, Library::kPlain, path);
+  expect(out, types, path);
+  return out;
+}
+
+AdmissionExpression AdmissionCompiler::compile_patch(const std::string& source,
+                                                     const TypePtr& type,
+                                                     const api::FieldPath& path) {
+  AdmissionExpression out = compile_any(source, Library::kPatches, path);
+  expect(out, {type}, path);
   return out;
 }
 
 AdmissionExpression AdmissionCompiler::compile_variable(const std::string& name,
                                                         const std::string& source,
                                                         const api::FieldPath& path) {
-  AdmissionExpression out = compile_any(source, path);
+  AdmissionExpression out = compile_any(source, Library::kPlain, path);
   variables_.insert_or_assign(
       name,
       Type::Field{.json_name = name, .type = out.program ? out.program->type() : Type::dyn()});
@@ -194,6 +218,12 @@ void AdmissionEvaluation::set_params(json::Value params) {
   variables_->forget();
   params_ = std::move(params);
   values_.back() = cel::Value::from_json(params_, Type::dyn());
+}
+
+void AdmissionEvaluation::set_object(json::Value object) {
+  variables_->forget();
+  object_ = std::move(object);
+  values_.front() = cel::Value::from_json(object_, Type::dyn());
 }
 
 Result<cel::Value> AdmissionEvaluation::run(const AdmissionExpression& expression) {

@@ -48,13 +48,25 @@ class AdmissionCompiler {
   AdmissionExpression compile(const std::string& source,
                               const std::vector<cel::TypePtr>& types,
                               const api::FieldPath& path);
+  /// One that makes a patch of this type (patch_types.h), of objects that it constructs.
+  AdmissionExpression compile_patch(const std::string& source,
+                                    const cel::TypePtr& type,
+                                    const api::FieldPath& path);
   /// Of any type.
   AdmissionExpression compile_variable(const std::string& name,
                                        const std::string& source,
                                        const api::FieldPath& path);
 
  private:
-  AdmissionExpression compile_any(const std::string& source, const api::FieldPath& path);
+  /// What an expression can call and construct.
+  enum class Library : std::uint8_t { kPlain, kPatches };
+
+  AdmissionExpression compile_any(const std::string& source,
+                                  Library library,
+                                  const api::FieldPath& path);
+  void expect(AdmissionExpression& expression,
+              const std::vector<cel::TypePtr>& types,
+              const api::FieldPath& path);
 
   bool with_params_;
   api::FieldErrors& errors_;
@@ -85,6 +97,11 @@ class AdmissionEvaluation {
 
   /// Sets params, null for none, and forgets the variables' values.
   void set_params(json::Value params);
+  /// Sets the object as it is by now, and forgets the variables' values. What evaluate() returned
+  /// before must not be used any more.
+  void set_object(json::Value object);
+
+  [[nodiscard]] const json::Value& object() const { return object_; }
 
   /// Errors: kInvalid, `expression '...' resulted in error: ...`.
   [[nodiscard]] Result<cel::Value> evaluate(const AdmissionExpression& expression);

@@ -11,8 +11,6 @@ namespace insula::apiserver {
 
 namespace {
 
-constexpr std::string_view kGroup = "admissionregistration.k8s.io";
-
 bool is_in(const std::vector<std::string>& words, std::string_view word) {
   return std::ranges::any_of(
       words, [word](const std::string& each) { return each == "*" || each == word; });
@@ -92,7 +90,7 @@ bool fits_object(const api::LabelSelector& selector, const AdmissionRequest& req
 }  // namespace
 
 bool is_admitted(const api::Kind& resource) {
-  return resource.group != kGroup;
+  return resource.group != kAdmissionGroup;
 }
 
 AdmissionMatch AdmissionMatch::of(const api::MatchResources& match) {

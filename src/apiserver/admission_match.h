@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/box.h"
@@ -12,6 +13,9 @@
 #include "store/store.h"
 
 namespace insula::apiserver {
+
+/// Of webhooks and policies themselves.
+inline constexpr std::string_view kAdmissionGroup = "admissionregistration.k8s.io";
 
 /// Whether policies and webhooks are asked about a resource at all: those of the group that they
 /// are of themselves are not, for a broken one could not be mended any more.

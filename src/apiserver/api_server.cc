@@ -10,6 +10,7 @@
 #include "api/certificates.h"
 #include "api/rbac.h"
 #include "api/subresources.h"
+#include "apiserver/admission_match.h"
 #include "apiserver/certificate_admission.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
@@ -17,6 +18,7 @@
 #include "apiserver/flowcontrol/flow_dump.h"
 #include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
+#include "apiserver/params_permit.h"
 #include "apiserver/state_dump.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
@@ -460,6 +462,8 @@ Result<WriteContext> ApiServer::write_context(Call& call) {
     context.permit = escalation_permit(authorizer_, call.user, call.info);
   if (call.info.group == api::kCertificatesGroup)
     context.permit = signer_permit(authorizer_, call.user, call.info);
+  if (call.info.group == kAdmissionGroup)
+    context.permit = params_permit(authorizer_, kinds_, call.user);
   INSULA_TRY(context.field_manager,
              field_manager_of(call.info.verb, call.query("fieldManager"),
                               call.exchange.request().headers.get("User-Agent")));

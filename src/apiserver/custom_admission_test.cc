@@ -35,13 +35,13 @@ class CustomAdmissionTest : public ::testing::Test {
             "type": "object", "properties": {"spec": {"type": "object", "properties": {
               "max": {"type": "integer"}}}}}}}]}})";
     ASSERT_EQ(
-        server.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kDefinition)
+        server_.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kDefinition)
             .status,
         201);
   }
 
   json::Value make_policy(std::string_view match_policy, std::string_view expression) {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", std::string(kGroup) + "validatingadmissionpolicies",
         fmt::format(
             R"({{"metadata":{{"name":"p"}},"spec":{{"matchConstraints":{{"matchPolicy":"{}",
@@ -51,35 +51,35 @@ class CustomAdmissionTest : public ::testing::Test {
             match_policy, expression));
     EXPECT_EQ(made.status, 201) << made.body;
     const auto bound =
-        server.send("POST", std::string(kGroup) + "validatingadmissionpolicybindings",
-                    R"({"metadata":{"name":"b"},"spec":{"policyName":"p",
+        server_.send("POST", std::string(kGroup) + "validatingadmissionpolicybindings",
+                     R"({"metadata":{"name":"b"},"spec":{"policyName":"p",
                         "validationActions":["Deny"]}})");
     EXPECT_EQ(bound.status, 201) << bound.body;
-    return server.parsed(made);
+    return server_.parsed(made);
   }
 
   void make_webhook(std::string_view match_policy) {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", std::string(kGroup) + "mutatingwebhookconfigurations",
         fmt::format(
             R"({{"metadata":{{"name":"m"}},"webhooks":[{{"name":"m.hooks.test","clientConfig":{},
                "sideEffects":"None","admissionReviewVersions":["v1"],"matchPolicy":"{}",
                "rules":[{{"apiGroups":["example.com"],"apiVersions":["v1"],"operations":["CREATE"],
                "resources":["caps"]}}]}}]}})",
-            hook.client(certificate.pem), match_policy));
+            hook_.client(certificate_.pem), match_policy));
     ASSERT_EQ(made.status, 201) << made.body;
   }
 
   http::Response create(const char* where, std::string_view version, std::string_view spec) {
-    return server.send("POST", where,
-                       fmt::format(R"({{"apiVersion":"example.com/{}","kind":"Cap",
+    return server_.send("POST", where,
+                        fmt::format(R"({{"apiVersion":"example.com/{}","kind":"Cap",
                                        "metadata":{{"name":"c"}},"spec":{}}})",
-                                   version, spec));
+                                    version, spec));
   }
 
-  TestServer server;
-  testing::Certificate certificate = testing::make_certificate({});
-  Hook hook{server.loop, certificate.pem, certificate.key};
+  TestServer server_;
+  testing::Certificate certificate_ = testing::make_certificate({});
+  Hook hook_{server_.loop, certificate_.pem, certificate_.key};
 };
 
 TEST_F(CustomAdmissionTest, PoliciesOfOneVersionSeeTheOthersAsThatOne) {
@@ -100,14 +100,14 @@ TEST_F(CustomAdmissionTest, ExactPoliciesAreAboutTheirVersionAlone) {
 
 TEST_F(CustomAdmissionTest, WebhooksOfOneVersionPatchTheOthers) {
   make_webhook("Equivalent");
-  hook.patch(R"([{"op":"replace","path":"/spec/max","value":4}])");
+  hook_.patch(R"([{"op":"replace","path":"/spec/max","value":4}])");
   const auto made = create(kNew, "v2", R"({"max":7,"note":"kept"})");
   ASSERT_EQ(made.status, 201) << made.body;
-  ASSERT_THAT(hook.requests, SizeIs(1));
-  EXPECT_EQ(hook.requests[0]["object"]["apiVersion"].text(), "example.com/v1");
-  EXPECT_EQ(hook.requests[0]["kind"]["version"].text(), "v1");
-  EXPECT_EQ(hook.requests[0]["requestKind"]["version"].text(), "v2");
-  const json::Value stored = server.parsed(server.send("GET", std::string(kNew) + "/c"));
+  ASSERT_THAT(hook_.requests, SizeIs(1));
+  EXPECT_EQ(hook_.requests[0]["object"]["apiVersion"].text(), "example.com/v1");
+  EXPECT_EQ(hook_.requests[0]["kind"]["version"].text(), "v1");
+  EXPECT_EQ(hook_.requests[0]["requestKind"]["version"].text(), "v2");
+  const json::Value stored = server_.parsed(server_.send("GET", std::string(kNew) + "/c"));
   EXPECT_EQ(stored["spec"]["max"].as_int64(), 4);
   EXPECT_EQ(stored["spec"]["note"].text(), "kept");
 }
@@ -115,7 +115,45 @@ TEST_F(CustomAdmissionTest, WebhooksOfOneVersionPatchTheOthers) {
 TEST_F(CustomAdmissionTest, ExactWebhooksAreNotAskedAboutOtherVersions) {
   make_webhook("Exact");
   EXPECT_EQ(create(kNew, "v2", R"({"max":7})").status, 201);
-  EXPECT_THAT(hook.requests, SizeIs(0));
+  EXPECT_THAT(hook_.requests, SizeIs(0));
+}
+
+TEST_F(CustomAdmissionTest, MutatingPoliciesGoByTheSchemaOfTheirVersion) {
+  const auto make = [&](std::string_view expression) {
+    const auto made = server_.send(
+        "POST", std::string(kGroup) + "mutatingadmissionpolicies",
+        fmt::format(
+            R"({{"metadata":{{"name":"p"}},"spec":{{"reinvocationPolicy":"Never","matchConstraints":
+               {{"resourceRules":[{{"apiGroups":["example.com"],"apiVersions":["v1"],
+               "operations":["CREATE","UPDATE"],"resources":["caps"]}}]}},
+               "mutations":[{{"patchType":"ApplyConfiguration","applyConfiguration":
+               {{"expression":"{}"}}}}]}}}})",
+            expression));
+    ASSERT_EQ(made.status, 201) << made.body;
+  };
+  make(
+      "Object{spec: Object.spec{max: object.spec.max + 1}, metadata: Object.metadata{labels: "
+      "{'version': object.apiVersion.split('/')[1]}, finalizers: ['example.com/f']}}");
+  ASSERT_EQ(server_
+                .send("POST", std::string(kGroup) + "mutatingadmissionpolicybindings",
+                      R"({"metadata":{"name":"b"},"spec":{"policyName":"p"}})")
+                .status,
+            201);
+  const auto made = create(kNew, "v2", R"({"max":3,"note":"kept"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const json::Value object = server_.parsed(made);
+  EXPECT_EQ(object["apiVersion"].text(), "example.com/v2");
+  EXPECT_EQ(object["spec"]["max"].as_int64(), 4);
+  EXPECT_EQ(object["spec"]["note"].text(), "kept");
+  EXPECT_EQ(object["metadata"]["labels"]["version"].text(), "v1");
+  EXPECT_EQ(object["metadata"]["finalizers"].as_array()->at(0).text(), "example.com/f");
+  server_.send("DELETE", std::string(kGroup) + "mutatingadmissionpolicies/p");
+  make("Object{spec: Object.spec{note: 'x'}}");
+  const auto refused = create(kNew, "v2", R"({"max":3})");
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_EQ(server_.parsed(refused)["message"].text(),
+            "policy 'p' with binding 'b' denied request: error applying patch: failed to convert "
+            "patch object to typed object: .spec.note: field not declared in schema");
 }
 
 TEST_F(CustomAdmissionTest, ExpressionsAreCheckedAgainstTheSchema) {

@@ -10,13 +10,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
-#include "api/validation/metadata.h"
 #include "apiserver/admission_match.h"
-#include "apiserver/object.h"
-#include "json/parse.h"
+#include "apiserver/policy_scope.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -52,43 +49,29 @@ ErrorCode code_of(std::string_view reason) {
   return ErrorCode::kInvalid;
 }
 
-json::Value stored_json(const store::EntryPtr& entry) {
-  return entry ? json::parse(entry->value).value_or(json::Value()) : json::Value();
-}
-
-/// The namespace as expressions see it; null for what is in none.
-json::Value namespace_of(const store::Transaction& transaction, const AdmissionRequest& request) {
-  if (!request.resource.namespaced) return {};
-  return stored_json(
-      transaction.find(store_key(api::kind_of<api::Namespace>(), "", request.name_space)));
-}
-
 /// One policy on one request.
 class PolicyRun {
  public:
-  PolicyRun(const store::Transaction& transaction,
-            const AdmissionRequest& request,
-            const CompiledPolicy& compiled,
-            api::KindCatalog& kinds)
-      : transaction_(transaction),
-        request_(request),
-        kinds_(kinds),
-        compiled_(compiled),
-        fails_(compiled.policy->spec.failure_policy.value_or("Fail") == "Fail") {}
+  PolicyRun(const PolicyScope& scope, const ValidatingPolicy& policy)
+      : scope_(scope),
+        policy_(policy),
+        fails_(policy.object->spec.failure_policy.value_or("Fail") == "Fail") {}
 
   /// What the binding finds wrong, and what it notes.
   std::vector<Failure> run(const api::ValidatingAdmissionPolicyBinding& binding,
                            const api::Kind& version,
                            Notes& notes) {
     std::vector<Failure> failures;
-    Result<std::vector<json::Value>> params = params_of(binding);
+    Result<std::vector<json::Value>> params =
+        scope_.params(policy_.object->spec.param_kind, binding.spec.param_ref);
     if (!params) {
       fail_with(fmt::format("failed to configure binding: {}", params.error().message()), failures);
       return failures;
     }
     for (json::Value& each : *params) {
-      AdmissionEvaluation evaluation(request_, version, namespace_of(transaction_, request_),
-                                     &compiled_.variables);
+      AdmissionEvaluation evaluation(scope_.request, version,
+                                     namespace_of(scope_.transaction, scope_.request),
+                                     &policy_.variables);
       evaluation.set_params(std::move(each));
       evaluate(evaluation, failures, notes);
     }
@@ -104,16 +87,16 @@ class PolicyRun {
   void evaluate(AdmissionEvaluation& evaluation,
                 std::vector<Failure>& failures,
                 Notes& notes) const {
-    const Result<bool> matches = evaluation.all_true(compiled_.conditions);
+    const Result<bool> matches = evaluation.all_true(policy_.conditions);
     if (!matches) return fail_with(matches.error().message(), failures);
     if (!*matches) return;
-    for (std::size_t i = 0; i < compiled_.checks.size(); ++i) {
-      const CompiledPolicy::Check& check = compiled_.checks[i];
+    for (std::size_t i = 0; i < policy_.checks.size(); ++i) {
+      const ValidatingPolicy::Check& check = policy_.checks[i];
       const Result<cel::Value> value = evaluation.evaluate(check.expression);
       if (!value) {
         fail_with(value.error().message(), failures);
       } else if (!value->is_true()) {
-        const api::Validation& validation = compiled_.policy->spec.validations[i];
+        const api::Validation& validation = policy_.object->spec.validations[i];
         failures.push_back(
             {message_of(evaluation, check, validation), validation.reason.value_or(""), i});
       }
@@ -124,8 +107,8 @@ class PolicyRun {
   void take_notes(AdmissionEvaluation& evaluation,
                   std::vector<Failure>& failures,
                   Notes& notes) const {
-    for (std::size_t i = 0; i < compiled_.notes.size(); ++i) {
-      const Result<cel::Value> value = evaluation.evaluate(compiled_.notes[i]);
+    for (std::size_t i = 0; i < policy_.notes.size(); ++i) {
+      const Result<cel::Value> value = evaluation.evaluate(policy_.notes[i]);
       if (!value) {
         fail_with(value.error().message(), failures);
         continue;
@@ -133,15 +116,15 @@ class PolicyRun {
       if (value->kind() != cel::Type::Kind::kString) continue;
       const std::string_view text = trimmed(value->text()).substr(0, kNoteBytesMax);
       if (text.empty()) continue;
-      const std::string& key = compiled_.policy->spec.audit_annotations[i].key;
+      const std::string& key = policy_.object->spec.audit_annotations[i].key;
       std::vector<std::string>& values =
-          notes[fmt::format("{}/{}", compiled_.policy->metadata.name, key)];
+          notes[fmt::format("{}/{}", policy_.object->metadata.name, key)];
       if (std::ranges::find(values, text) == values.end()) values.emplace_back(text);
     }
   }
 
   static std::string message_of(AdmissionEvaluation& evaluation,
-                                const CompiledPolicy::Check& check,
+                                const ValidatingPolicy::Check& check,
                                 const api::Validation& validation) {
     if (check.message) {
       const Result<cel::Value> value = evaluation.evaluate(*check.message);
@@ -156,59 +139,8 @@ class PolicyRun {
     return fmt::format("failed expression: {}", trimmed(validation.expression));
   }
 
-  /// The objects that are the policy's params for this binding: one null when it has none.
-  Result<std::vector<json::Value>> params_of(
-      const api::ValidatingAdmissionPolicyBinding& binding) const {
-    const auto& param_kind = compiled_.policy->spec.param_kind;
-    if (!param_kind || !binding.spec.param_ref) return std::vector<json::Value>(1);
-    const api::ParamRef& params = *binding.spec.param_ref;
-    const api::Kind* kind = kinds_.find(param_kind->api_version, param_kind->kind);
-    if (kind == nullptr || !kind->is_stored()) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("failed to find resource referenced by paramKind: '{}, Kind={}'",
-                              param_kind->api_version, param_kind->kind));
-    }
-    INSULA_TRY(const std::string name_space, namespace_of_params(*kind, params));
-    std::vector<json::Value> found;
-    if (!params.name.empty()) {
-      const store::EntryPtr entry =
-          transaction_.find(store_key(kind->storage(), name_space, params.name));
-      if (entry) found.push_back(stored_json(entry));
-    } else if (params.selector) {
-      transaction_.scan(store_key(kind->storage(), name_space, ""),
-                        [&](const store::EntryPtr& entry) {
-                          const auto object = object_of(kind->storage(), *entry);
-                          const auto& labels = kind->storage().metadata(object.get()).labels;
-                          if (api::matches(*params.selector, labels))
-                            found.push_back(stored_json(entry));
-                          return true;
-                        });
-    }
-    if (found.empty() && params.parameter_not_found_action.value_or("Deny") == "Deny") {
-      return fail(ErrorCode::kInvalid,
-                  "no params found for policy binding with `Deny` parameterNotFoundAction");
-    }
-    return found;
-  }
-
-  Result<std::string> namespace_of_params(const api::Kind& kind,
-                                          const api::ParamRef& params) const {
-    if (!kind.namespaced) {
-      if (params.namespace_.empty()) return std::string();
-      return fail(ErrorCode::kInvalid,
-                  "paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
-    }
-    if (!params.namespace_.empty()) return params.namespace_;
-    if (request_.resource.namespaced) return request_.name_space;
-    return fail(ErrorCode::kInvalid,
-                "cannot use namespaced paramRef in policy binding that matches cluster-scoped "
-                "resources");
-  }
-
-  const store::Transaction& transaction_;
-  const AdmissionRequest& request_;
-  api::KindCatalog& kinds_;
-  const CompiledPolicy& compiled_;
+  const PolicyScope& scope_;
+  const ValidatingPolicy& policy_;
   bool fails_;
 };
 
@@ -267,28 +199,30 @@ bool note(const std::string& policy,
 }
 
 /// Evaluates the policies in force. Errors: of the first failure that denies.
-Result<> run_all(const store::Transaction& transaction,
-                 const AdmissionRequest& request,
+Result<> run_all(const PolicyScope& scope,
                  const Findings& findings,
-                 PolicyIndex& index,
-                 api::KindCatalog& kinds) {
-  for (const PolicyIndex::Policy& policy : index.in_force()) {
-    const api::ValidatingAdmissionPolicy& object = *policy.compiled.policy;
-    if (!object.spec.match_constraints) continue;
-    const api::Kind* version =
-        AdmissionMatch::of(*object.spec.match_constraints).find(transaction, request, kinds);
-    if (version == nullptr) continue;
-    PolicyRun run(transaction, request, policy.compiled, kinds);
+                 PolicyIndex<ValidatingPolicy>& index) {
+  for (const auto& policy : index.in_force()) {
+    const api::ValidatingAdmissionPolicy& object = *policy.compiled->object;
+    PolicyRun run(scope, *policy.compiled);
     for (const auto& [key, binding] : *policy.bindings) {
-      const auto& also = binding->spec.match_resources;
-      if (also && AdmissionMatch::of(*also).find(transaction, request, kinds) == nullptr) continue;
+      const api::Kind* version =
+          scope.version(object.spec.match_constraints, binding->spec.match_resources);
+      if (version == nullptr) continue;
       for (const Failure& failure : run.run(*binding, *version, findings.notes)) {
         if (note(object.metadata.name, *binding, failure, findings))
-          return denied(request, object.metadata.name, binding->metadata.name, failure);
+          return denied(scope.request, object.metadata.name, binding->metadata.name, failure);
       }
     }
   }
   return {};
+}
+
+template <class Policy>
+void compile_policy(const void* object, api::FieldErrors& errors) {
+  using Object = typename Policy::Object;
+  const auto& policy = *static_cast<const Object*>(object);
+  (void)Policy::compile(std::make_shared<Object>(policy), errors);
 }
 
 template <class Configuration>
@@ -310,7 +244,7 @@ Result<> PolicyAdmission::validate(const store::Transaction& transaction,
   Notes notes;
   json::Array failures;
   const Result<> outcome =
-      run_all(transaction, request, {remarks, notes, failures}, index_, kinds_);
+      run_all({transaction, request, kinds_}, {remarks, notes, failures}, index_);
   for (const auto& [key, values] : notes)
     remarks.annotate(key, fmt::format("{}", fmt::join(values, ", ")));
   if (!failures.empty()) remarks.annotate(kFailureKey, json::write(std::move(failures)));
@@ -320,8 +254,9 @@ Result<> PolicyAdmission::validate(const store::Transaction& transaction,
 Result<> check_expressions(const api::Kind& kind, const void* object) {
   api::FieldErrors errors;
   if (&kind == &api::kind_of<api::ValidatingAdmissionPolicy>()) {
-    const auto& policy = *static_cast<const api::ValidatingAdmissionPolicy*>(object);
-    (void)CompiledPolicy::compile(std::make_shared<api::ValidatingAdmissionPolicy>(policy), errors);
+    compile_policy<ValidatingPolicy>(object, errors);
+  } else if (&kind == &api::kind_of<api::MutatingAdmissionPolicy>()) {
+    compile_policy<MutatingPolicy>(object, errors);
   } else if (&kind == &api::kind_of<api::MutatingWebhookConfiguration>()) {
     compile_webhooks(*static_cast<const api::MutatingWebhookConfiguration*>(object), errors);
   } else if (&kind == &api::kind_of<api::ValidatingWebhookConfiguration>()) {

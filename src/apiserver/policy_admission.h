@@ -4,6 +4,7 @@
 #include "api/kind.h"
 #include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
+#include "apiserver/compiled_policy.h"
 #include "apiserver/policy_index.h"
 #include "base/error.h"
 #include "store/store.h"
@@ -27,7 +28,7 @@ class PolicyAdmission {
                     const AdmissionRemarks& remarks);
 
  private:
-  PolicyIndex index_;
+  PolicyIndex<ValidatingPolicy> index_;
   api::KindCatalog& kinds_;
 };
 

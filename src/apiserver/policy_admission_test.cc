@@ -41,11 +41,12 @@ std::string config(std::string_view name, std::string_view data, std::string_vie
 class PolicyAdmissionTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    server.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a","labels":{"team":"x"}}})");
+    server_.send("POST", "/api/v1/namespaces",
+                 R"({"metadata":{"name":"a","labels":{"team":"x"}}})");
   }
 
   http::Response post(std::string_view plural, const std::string& body) {
-    return server.send("POST", std::string(kGroup).append(plural), body);
+    return server_.send("POST", std::string(kGroup).append(plural), body);
   }
 
   void put_in_force(const std::string& policy, const std::string& binding) {
@@ -56,13 +57,13 @@ class PolicyAdmissionTest : public ::testing::Test {
   }
 
   std::string message(const http::Response& answer) {
-    return std::string(server.parsed(answer)["message"].text());
+    return std::string(server_.parsed(answer)["message"].text());
   }
 
   /// What a ConfigMap is refused for; empty when it would be stored.
   std::string why_not(std::string_view data, std::string_view labels = "{}") {
     const auto answer =
-        server.send("POST", std::string(kMaps) + "?dryRun=All", config("c", data, labels));
+        server_.send("POST", std::string(kMaps) + "?dryRun=All", config("c", data, labels));
     return answer.status == 201 ? "" : message(answer);
   }
 
@@ -82,15 +83,15 @@ class PolicyAdmissionTest : public ::testing::Test {
     return out;
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(PolicyAdmissionTest, DeniesWhatAValidationIsFalseFor) {
   put_in_force(policy(R"({"expression":"object.data.size == 'small'"})"), binding());
-  const auto refused = server.send("POST", kMaps, config("c", R"({"size":"large"})"));
+  const auto refused = server_.send("POST", kMaps, config("c", R"({"size":"large"})"));
   EXPECT_EQ(refused.status, 422);
   EXPECT_EQ(message(refused), denial("failed expression: object.data.size == 'small'"));
-  EXPECT_EQ(server.parsed(refused)["reason"].text(), "Invalid");
+  EXPECT_EQ(server_.parsed(refused)["reason"].text(), "Invalid");
   EXPECT_EQ(why_not(R"({"size":"small"})"), "");
   EXPECT_EQ(
       why_not("{}"),
@@ -102,7 +103,7 @@ TEST_F(PolicyAdmissionTest, IsNotInForceWithoutABinding) {
   EXPECT_EQ(why_not("{}"), "");
   ASSERT_EQ(post("validatingadmissionpolicybindings", binding()).status, 201);
   EXPECT_NE(why_not("{}"), "");
-  server.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
+  server_.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
   EXPECT_EQ(why_not("{}"), "");
 }
 
@@ -129,11 +130,11 @@ TEST_F(PolicyAdmissionTest, SaysWhatTheValidationSays) {
   for (const auto& each : cases) {
     // A merge patch of the list: what was there goes.
     const auto patched =
-        server.send("PATCH", std::string(kGroup) + "validatingadmissionpolicies/p",
-                    fmt::format(R"({{"spec":{{"validations":[{}]}}}})", each.validation),
-                    "application/merge-patch+json");
+        server_.send("PATCH", std::string(kGroup) + "validatingadmissionpolicies/p",
+                     fmt::format(R"({{"spec":{{"validations":[{}]}}}})", each.validation),
+                     "application/merge-patch+json");
     ASSERT_EQ(patched.status, 200) << patched.body;
-    const auto refused = server.send("POST", kMaps, config("c", R"({"size":"large"})"));
+    const auto refused = server_.send("POST", kMaps, config("c", R"({"size":"large"})"));
     EXPECT_EQ(refused.status, each.status) << refused.body;
     EXPECT_EQ(message(refused), denial(each.why));
   }
@@ -148,12 +149,12 @@ TEST_F(PolicyAdmissionTest, ShowsTheRequestAndTheObjectBefore) {
       R"(oldObject.data.n == '1' && object.data.n == '2' && !request.dryRun : )"
       R"(oldObject.data.n == '2' && object == null"})";
   put_in_force(policy(validation), binding());
-  const auto made = server.send("POST", kMaps, config("c", R"({"n":"1"})"));
+  const auto made = server_.send("POST", kMaps, config("c", R"({"n":"1"})"));
   ASSERT_EQ(made.status, 201) << made.body;
-  const auto changed = server.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"n":"2"}})",
-                                   "application/merge-patch+json");
+  const auto changed = server_.send("PATCH", std::string(kMaps) + "/c", R"({"data":{"n":"2"}})",
+                                    "application/merge-patch+json");
   ASSERT_EQ(changed.status, 200) << changed.body;
-  const auto gone = server.send("DELETE", std::string(kMaps) + "/c");
+  const auto gone = server_.send("DELETE", std::string(kMaps) + "/c");
   EXPECT_EQ(gone.status, 200) << gone.body;
 }
 
@@ -203,7 +204,7 @@ TEST_F(PolicyAdmissionTest, IgnoresWhatCannotBeEvaluatedIfThePolicySaysSo) {
 TEST_F(PolicyAdmissionTest, WarnsInsteadOfDenying) {
   put_in_force(policy(R"({"expression":"false","message":"rather not"})"),
                binding(R"(["Warn","Audit"])"));
-  const auto made = server.send("POST", kMaps, config("c", "{}"));
+  const auto made = server_.send("POST", kMaps, config("c", "{}"));
   EXPECT_EQ(made.status, 201) << made.body;
   EXPECT_THAT(
       warnings(made),
@@ -239,7 +240,7 @@ TEST_F(PolicyAdmissionTest, ChoosesByNamespaceObjectAndExclusion) {
     const auto bound = post("validatingadmissionpolicybindings", with(each.match));
     ASSERT_EQ(bound.status, 201) << bound.body;
     EXPECT_EQ(!why_not("{}", R"({"l":"1"})").empty(), each.denies) << each.match;
-    server.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
+    server_.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
   }
 }
 
@@ -260,10 +261,10 @@ TEST_F(PolicyAdmissionTest, TakesParamsFromCustomObjectsAndAppliesToThem) {
       "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
         "type": "object", "properties": {"max": {"type": "integer"}}}}}]}})";
   ASSERT_EQ(
-      server.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kDefinition)
+      server_.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kDefinition)
           .status,
       201);
-  const auto made = server.send("POST", kCaps, cap("c", 5));
+  const auto made = server_.send("POST", kCaps, cap("c", 5));
   ASSERT_EQ(made.status, 201) << made.body;
   put_in_force(
       policy(R"x({"expression":"int(object.data.n) <= params.max"})x",
@@ -281,14 +282,14 @@ TEST_F(PolicyAdmissionTest, TakesParamsFromCustomObjectsAndAppliesToThem) {
       "spec":{"policyName":"caps","validationActions":["Deny"]}})")
                 .status,
             201);
-  EXPECT_EQ(server.send("POST", kCaps, cap("small", 99)).status, 201);
-  const auto refused = server.send("POST", kCaps, cap("large", 100));
+  EXPECT_EQ(server_.send("POST", kCaps, cap("small", 99)).status, 201);
+  const auto refused = server_.send("POST", kCaps, cap("large", 100));
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(message(refused), HasSubstr("caps.example.com \"large\" is forbidden"));
-  auto patch = server.request("PATCH", std::string(kCaps) + "/small");
+  auto patch = server_.request("PATCH", std::string(kCaps) + "/small");
   patch.headers.set("Content-Type", "application/merge-patch+json");
   patch.body = R"({"max":101})";
-  EXPECT_EQ(server.send(std::move(patch)).status, 422);
+  EXPECT_EQ(server_.send(std::move(patch)).status, 422);
 }
 
 TEST_F(PolicyAdmissionTest, TakesParamsFromObjects) {
@@ -303,12 +304,12 @@ TEST_F(PolicyAdmissionTest, TakesParamsFromObjects) {
   EXPECT_EQ(why_not(R"({"n":"1"})"),
             denial("failed to configure binding: no params found for policy binding with `Deny` "
                    "parameterNotFoundAction"));
-  server.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
+  server_.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
   ASSERT_EQ(
-      server.send("POST", kMaps, config("limit", R"({"max":"5"})", R"({"use":"yes"})")).status,
+      server_.send("POST", kMaps, config("limit", R"({"max":"5"})", R"({"use":"yes"})")).status,
       201);
   ASSERT_EQ(
-      server.send("POST", kMaps, config("limit-2", R"({"max":"3"})", R"({"use":"yes"})")).status,
+      server_.send("POST", kMaps, config("limit-2", R"({"max":"3"})", R"({"use":"yes"})")).status,
       201);
   ASSERT_EQ(post("validatingadmissionpolicybindings",
                  binding(R"(["Deny"])",
@@ -317,7 +318,7 @@ TEST_F(PolicyAdmissionTest, TakesParamsFromObjects) {
             201);
   EXPECT_EQ(why_not(R"({"n":"5"})"), "");
   EXPECT_NE(why_not(R"({"n":"6"})"), "");
-  server.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
+  server_.send("DELETE", std::string(kGroup) + "validatingadmissionpolicybindings/b");
   ASSERT_EQ(
       post(
           "validatingadmissionpolicybindings",
@@ -338,13 +339,13 @@ TEST_F(PolicyAdmissionTest, IsAskedAboutScalesEvictionsAndConnections) {
           "validations":[{"expression":"object.kind == 'Scale' ? object.spec.replicas < 3 : object.kind != 'Eviction'"}]}})";
   put_in_force(rules, binding());
   const std::string deployments = "/apis/apps/v1/namespaces/a/deployments";
-  const auto made = server.send(
+  const auto made = server_.send(
       "POST", deployments,
       R"({"metadata":{"name":"d"},"spec":{"replicas":5,"selector":{"matchLabels":{"a":"b"}},
     "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}})");
   ASSERT_EQ(made.status, 201) << made.body;
   const auto scale = [&](int replicas) {
-    return server
+    return server_
         .send("PATCH", deployments + "/d/scale",
               fmt::format(R"({{"spec":{{"replicas":{}}}}})", replicas),
               "application/merge-patch+json")
@@ -352,13 +353,13 @@ TEST_F(PolicyAdmissionTest, IsAskedAboutScalesEvictionsAndConnections) {
   };
   EXPECT_EQ(scale(2), 200);
   EXPECT_EQ(scale(4), 422);
-  server.send("POST", "/api/v1/namespaces/a/pods",
-              R"({"metadata":{"name":"x"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  server_.send("POST", "/api/v1/namespaces/a/pods",
+               R"({"metadata":{"name":"x"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
   EXPECT_EQ(
-      server.send("POST", "/api/v1/namespaces/a/pods/x/eviction", R"({"metadata":{"name":"x"}})")
+      server_.send("POST", "/api/v1/namespaces/a/pods/x/eviction", R"({"metadata":{"name":"x"}})")
           .status,
       422);
-  EXPECT_EQ(server.send("DELETE", "/api/v1/namespaces/a/pods/x").status, 200);
+  EXPECT_EQ(server_.send("DELETE", "/api/v1/namespaces/a/pods/x").status, 200);
 }
 
 TEST_F(PolicyAdmissionTest, IsAskedAboutConnections) {
@@ -369,7 +370,7 @@ TEST_F(PolicyAdmissionTest, IsAskedAboutConnections) {
   put_in_force(rules, binding());
   const Target exec{api::find_kind("", "v1", "pods"), "a", "x", "exec"};
   const auto connect = [&](const char* command) {
-    return server.run(server.registry->connect(
+    return server_.run(server_.registry->connect(
         exec,
         json::Object{
             {"apiVersion", "v1"}, {"kind", "PodExecOptions"}, {"command", json::Array{command}}},
@@ -397,7 +398,7 @@ TEST_F(PolicyAdmissionTest, CannotShutItselfIn) {
           "resources":["*/*"]}]},"validations":[{"expression":"false"}]}})";
   put_in_force(all, binding());
   EXPECT_NE(why_not("{}"), "");
-  EXPECT_EQ(server.send("DELETE", std::string(kGroup) + "validatingadmissionpolicies/p").status,
+  EXPECT_EQ(server_.send("DELETE", std::string(kGroup) + "validatingadmissionpolicies/p").status,
             200);
   EXPECT_EQ(why_not("{}"), "");
 }
@@ -417,14 +418,16 @@ TEST_F(PolicyAdmissionTest, RefusesExpressionsThatCannotBeCompiled) {
        "undeclared reference to 'params' (in container '')"},
       {policy(R"({"expression":"variables.nothing == 1"})"), "undefined field 'nothing'"},
       {policy(R"({"expression":"1 + 1"})"),
-       "spec.validations[0].expression: Invalid value: \"1 + 1\": must evaluate to bool"},
+       "spec.validations[0].expression: Invalid value: \"1 + 1\": must evaluate to bool but got "
+       "int"},
       {policy(R"({"expression":"true","messageExpression":"1"})"),
-       "spec.validations[0].messageExpression: Invalid value: \"1\": must evaluate to string"},
+       "spec.validations[0].messageExpression: Invalid value: \"1\": must evaluate to string but "
+       "got int"},
       {policy(R"({"expression":"true"})",
               R"(,"matchConditions":[{"name":"c","expression":"request.what"}])"),
        "undefined field 'what'"},
       {policy(R"({"expression":"true"})", R"(,"variables":[{"name":"for","expression":"1"}])"),
-       "spec.variables[0].name: Invalid value: \"for\": name is not a valid CEL identifier"},
+       "spec.variables[0].name: Invalid value: \"for\": must be a valid CEL identifier"},
       {policy(""),
        "spec.validations: Required value: validations or auditAnnotations must contain at "
        "least one item"},
@@ -452,7 +455,7 @@ TEST_F(PolicyAdmissionTest, NotesWhereExpressionsDoNotFitTheirKinds) {
            "messageExpression":"'' + object.spec.pausd"}]}})";
   const auto made = post("validatingadmissionpolicies", on_deployments);
   ASSERT_EQ(made.status, 201) << made.body;
-  const json::Value status = server.parsed(made)["status"];
+  const json::Value status = server_.parsed(made)["status"];
   EXPECT_EQ(status["observedGeneration"].as_int64(), 1);
   const json::Array& warnings = *status["typeChecking"]["expressionWarnings"].as_array();
   ASSERT_EQ(warnings.size(), 2U) << made.body;
@@ -462,12 +465,12 @@ TEST_F(PolicyAdmissionTest, NotesWhereExpressionsDoNotFitTheirKinds) {
             " | object.replicas > 1\n | ......^");
   EXPECT_EQ(warnings[1]["fieldRef"].text(), "spec.validations[1].messageExpression");
   const auto mended =
-      server.send("PATCH", std::string(kGroup) + "validatingadmissionpolicies/p",
-                  R"({"spec":{"validations":[{"expression":"object.spec.replicas > 1"}]}})",
-                  "application/merge-patch+json");
+      server_.send("PATCH", std::string(kGroup) + "validatingadmissionpolicies/p",
+                   R"({"spec":{"validations":[{"expression":"object.spec.replicas > 1"}]}})",
+                   "application/merge-patch+json");
   ASSERT_EQ(mended.status, 200) << mended.body;
-  EXPECT_EQ(server.parsed(mended)["status"]["observedGeneration"].as_int64(), 2);
-  EXPECT_EQ(server.parsed(mended)["status"]["typeChecking"]["expressionWarnings"].as_array(),
+  EXPECT_EQ(server_.parsed(mended)["status"]["observedGeneration"].as_int64(), 2);
+  EXPECT_EQ(server_.parsed(mended)["status"]["typeChecking"]["expressionWarnings"].as_array(),
             nullptr);
 }
 

@@ -36,9 +36,9 @@ constexpr std::string_view kNameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 constexpr std::size_t kGeneratedSuffix = 5;
 constexpr std::size_t kGeneratedBaseMax = 58;
 constexpr int kGenerateAttempts = 8;
-/// Transactions of one write. Each time that webhooks are asked takes one, and so does each change
-/// by another writer meanwhile.
-constexpr int kTransactionsMax = 12;
+/// Transactions of one write. Each time that webhooks are asked or policies change the object takes
+/// one, up to five, and after each change by another writer meanwhile they begin again.
+constexpr int kTransactionsMax = 24;
 
 std::unexpected<Error> not_found(const Target& target) {
   return fail(ErrorCode::kNotFound,
@@ -213,22 +213,21 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   Object object = write.review.admitted(kind.type);
   const bool anew = object == nullptr;
   if (anew) {
-    // A write that has to begin anew must find it as it came; only webhooks make it do so.
-    const bool once = admission_->webhooks().index().empty();
+    // A write that has to begin anew must find it as it came.
+    const bool once = admission_->writes_at_once();
     object = once ? given : copy_object(kind.type, given.get());
     INSULA_TRY_VOID(prepare_new(transaction, write, object));
+  } else {
+    const api::ObjectMeta& meta = kind.metadata(object.get());
+    INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+    api::prepare_create(kind, object.get());
+    INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
   }
   api::ObjectMeta& meta = kind.metadata(object.get());
   AdmissionRequest request = write.request(AdmissionOperation::kCreate, meta.name);
   request.object = AdmissionObject(kind, object.get());
   const WriteReview::Subject subject{request, object, nullptr, true};
-  if (anew) {
-    INSULA_TRY_VOID(write.review.mutate(transaction, subject));
-  } else {
-    INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
-    api::prepare_create(kind, object.get());
-    INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
-  }
+  INSULA_TRY_VOID(write.review.mutate(transaction, subject));
   if (context.permit) INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), nullptr));
   // Admission fills in resources, and the quality of service follows from them.
   api::prepare_create(kind, object.get());

@@ -8,11 +8,9 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
-#include "api/custom/custom_kind.h"
-#include "api/gen/meta_v1.h"
 #include "api/patch.h"
-#include "api/version.h"
 #include "apiserver/admission.h"
+#include "apiserver/object_change.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "json/parse.h"
@@ -114,22 +112,10 @@ Result<Object> patched(const WebhookQuestion& question,
   };
   Result<json::Value> document = api::apply_json_patch(question.request.object.as(version), patch);
   if (!document) return broken(document.error());
-  // Of a custom kind the versions differ in that alone.
-  const bool custom = api::custom_kind(stored) != nullptr;
-  if (custom && &version != &stored) (*document)["apiVersion"] = stored.api_version();
-  const api::Kind& read_as = custom ? stored : version;
-  Object shown = new_object(read_as.type);
-  const Result<> read = api::decode_json(read_as.type, shown.get(), *document);
-  if (!read) return broken(read.error());
-  Object next = shown;
-  if (&read_as != &stored) {
-    next = copy_object(stored.type, question.object.get());
-    api::version_of(read_as).store(shown.get(), next.get());
-  }
-  const api::ObjectMeta& before = stored.metadata(question.object.get());
-  const api::ObjectMeta& after = stored.metadata(next.get());
-  if (before.name != after.name || before.namespace_ != after.namespace_ ||
-      before.uid != after.uid) {
+  Result<Object> next = changed_object(stored, version, question.object.get(), *std::move(document),
+                                       api::Strictness::kIgnore);
+  if (!next) return broken(next.error());
+  if (!is_same_object(stored, question.object.get(), next->get())) {
     return fail(ErrorCode::kInternal,
                 fmt::format("Internal error occurred: admission webhook \"{}\" attempted to change "
                             "the object's name, namespace or uid",
@@ -161,34 +147,27 @@ void annotate(const WebhookQuestion& question,
 
 }  // namespace
 
-Task<Result<ConstObject>> WebhookAdmission::mutate(WebhookQuestion& question) {
-  constexpr int kRounds = 2;
-  const std::size_t count = question.calls.size();
-  std::size_t changes = 0;
-  /// How many changes there had been when each was asked last; none: it was not.
-  std::vector<std::optional<std::size_t>> seen(count);
-  for (int round = 0; round < kRounds; ++round) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const WebhookCall& call = question.calls[i];
-      const bool again = call.webhook->again_if_changed && seen[i] && *seen[i] != changes;
-      if (round > 0 && !again) continue;
-      INSULA_CO_TRY(const Verdict verdict, co_await ask(question, call));
-      tell(question, verdict.warnings);
-      if (verdict.patch && !question.may_patch) {
-        co_return fail(ErrorCode::kInternal,
-                       fmt::format("Internal error occurred: admission webhook \"{}\" attempted to "
-                                   "modify the object, which is not supported for this operation",
-                                   call.webhook->name));
-      }
-      if (verdict.patch) {
-        INSULA_CO_TRY(const Object next, patched(question, call, *verdict.patch));
-        const api::Kind& kind = question.request.resource;
-        if (!kind.type.ops.equal(next.get(), question.object.get())) ++changes;
-        question.object = next;
-        question.request.object = AdmissionObject(kind, next.get());
-      }
-      if (verdict.asked) seen[i] = changes;
+Task<Result<ConstObject>> WebhookAdmission::mutate(WebhookQuestion& question,
+                                                   Reinvocation& reinvocation) {
+  const api::Kind& kind = question.request.resource;
+  for (const WebhookCall& call : question.calls) {
+    const std::string who = call.webhook->key();
+    if (!reinvocation.wants(who)) continue;
+    INSULA_CO_TRY(const Verdict verdict, co_await ask(question, call));
+    tell(question, verdict.warnings);
+    if (verdict.patch && !question.may_patch) {
+      co_return fail(ErrorCode::kInternal,
+                     fmt::format("Internal error occurred: admission webhook \"{}\" attempted to "
+                                 "modify the object, which is not supported for this operation",
+                                 call.webhook->name));
     }
+    if (verdict.patch) {
+      INSULA_CO_TRY(const Object next, patched(question, call, *verdict.patch));
+      if (!kind.type.ops.equal(next.get(), question.object.get())) reinvocation.changed();
+      question.object = next;
+      question.request.object = AdmissionObject(kind, next.get());
+    }
+    if (verdict.asked) reinvocation.was_asked(who, call.webhook->again_if_changed);
   }
   co_return question.object;
 }

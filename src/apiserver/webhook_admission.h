@@ -7,6 +7,7 @@
 #include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/object.h"
+#include "apiserver/reinvocation.h"
 #include "apiserver/webhook_client.h"
 #include "apiserver/webhook_index.h"
 #include "apiserver/webhook_metrics.h"
@@ -46,10 +47,10 @@ class WebhookAdmission {
 
   [[nodiscard]] WebhookIndex& index() { return index_; }
 
-  /// Asks one after the other; each sees what those before it made of the object. Returns the
-  /// object as the last leaves it: of the stored kind, and a new one if any has changed it.
-  /// Errors: in Kubernetes' words.
-  Task<Result<ConstObject>> mutate(WebhookQuestion& question);
+  /// Asks those who are to be asked now, one after the other; each sees what those before it made
+  /// of the object. Returns the object as the last leaves it: of the stored kind, and a new one if
+  /// any has changed it. Errors: in Kubernetes' words.
+  Task<Result<ConstObject>> mutate(WebhookQuestion& question, Reinvocation& reinvocation);
 
   /// Asks all at once. Errors: as mutate(); of the first one in their order that refuses.
   Task<Result<>> validate(const WebhookQuestion& question);

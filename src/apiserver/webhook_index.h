@@ -32,6 +32,9 @@ struct Webhook {
   bool again_if_changed = false;
   std::chrono::seconds timeout{};
   NamedExpressions conditions;
+
+  /// Tells it from all others, and from policies.
+  [[nodiscard]] std::string key() const { return "webhook/" + configuration + "/" + name; }
 };
 
 using WebhookPtr = std::shared_ptr<const Webhook>;

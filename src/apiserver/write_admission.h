@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apiserver/mutation_admission.h"
 #include "apiserver/policy_admission.h"
 #include "apiserver/webhook_admission.h"
 #include "base/random.h"
@@ -13,13 +14,20 @@ namespace insula::apiserver {
 class WriteAdmission {
  public:
   WriteAdmission(store::Store& store, Random& random, api::KindCatalog& kinds)
-      : policies_(store, kinds), webhooks_(store, random, kinds) {}
+      : mutations_(store, kinds), policies_(store, kinds), webhooks_(store, random, kinds) {}
+
+  /// Policies that change what is written.
+  [[nodiscard]] MutationAdmission& mutations() { return mutations_; }
 
   [[nodiscard]] PolicyAdmission& policies() { return policies_; }
 
   [[nodiscard]] WebhookAdmission& webhooks() { return webhooks_; }
 
+  /// Whether there is nobody for whom a write may have to begin anew.
+  [[nodiscard]] bool writes_at_once() { return webhooks_.index().empty() && mutations_.empty(); }
+
  private:
+  MutationAdmission mutations_;
   PolicyAdmission policies_;
   WebhookAdmission webhooks_;
 };

@@ -1,16 +1,30 @@
 #include "apiserver/write_review.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "api/gen/core_v1.h"
-#include "json/parse.h"
+#include "api/gen/meta_v1.h"
+#include "apiserver/policy_scope.h"
 
 namespace insula::apiserver {
+
+namespace {
+
+/// Whether the server's own admission has made something else of an object. Its generation is
+/// counted once all have had their say.
+bool is_changed(const api::Kind& kind, const void* before, const void* after) {
+  const Object copy = copy_object(kind.type, after);
+  kind.metadata(copy.get()).generation = kind.metadata(before).generation;
+  return !kind.type.ops.equal(before, copy.get());
+}
+
+}  // namespace
 
 void WriteReview::begin(store::Revision present) {
   if (present == present_) return;
   present_ = present;
-  stage_ = Stage::kNew;
+  stage_ = Stage::kPolicies;
+  reinvocation_ = {};
   object_ = nullptr;
 }
 
@@ -19,50 +33,77 @@ Object WriteReview::admitted(const api::TypeInfo& type) const {
 }
 
 Result<> WriteReview::mutate(const store::Transaction& transaction, const Subject& subject) {
-  if (stage_ != Stage::kNew) return {};
-  return wait_for(admission_.webhooks().index().find(transaction, subject.request, true),
-                  transaction, subject, Stage::kMutated);
+  while (stage_ < Stage::kMutated) {
+    if (stage_ == Stage::kPolicies) {
+      stage_ = Stage::kWebhooks;
+      INSULA_TRY_VOID(apply_policies(transaction, subject));
+    }
+    if (stage_ == Stage::kWebhooks) {
+      stage_ = Stage::kAsked;
+      std::vector<WebhookCall> calls =
+          admission_.webhooks().index().find(transaction, subject.request, true);
+      const bool any = std::ranges::any_of(calls, [this](const WebhookCall& call) {
+        return reinvocation_.wants(call.webhook->key());
+      });
+      if (any) return wait_for(std::move(calls), transaction, subject, true);
+    }
+    stage_ = reinvocation_.begin_again() ? Stage::kPolicies : Stage::kMutated;
+  }
+  return {};
+}
+
+Result<> WriteReview::apply_policies(const store::Transaction& transaction,
+                                     const Subject& subject) {
+  const api::Kind& kind = subject.request.resource;
+  if (object_ != nullptr && is_changed(kind, object_.get(), subject.object.get()))
+    reinvocation_.changed();
+  INSULA_TRY(ConstObject object,
+             admission_.mutations().mutate(
+                 transaction, {subject.request, subject.may_patch ? subject.object : nullptr},
+                 reinvocation_));
+  if (!subject.may_patch || object == subject.object) return {};
+  object_ = std::move(object);
+  begins_anew_ = true;
+  return fail(ErrorCode::kInternal, "the write begins anew with what policies have made of it");
 }
 
 Result<> WriteReview::validate(const store::Transaction& transaction, const Subject& subject) {
   INSULA_TRY_VOID(admission_.policies().validate(transaction, subject.request, remarks_));
   if (stage_ == Stage::kValidated) return {};
-  return wait_for(admission_.webhooks().index().find(transaction, subject.request, false),
-                  transaction, subject, Stage::kValidated);
+  std::vector<WebhookCall> calls =
+      admission_.webhooks().index().find(transaction, subject.request, false);
+  if (calls.empty()) return {};
+  return wait_for(std::move(calls), transaction, subject, false);
 }
 
 Result<> WriteReview::wait_for(std::vector<WebhookCall> calls,
                                const store::Transaction& transaction,
                                const Subject& subject,
-                               Stage next) {
-  if (calls.empty()) return {};
-  const AdmissionRequest& request = subject.request;
-  json::Value name_space;
-  if (request.resource.namespaced) {
-    const store::EntryPtr entry =
-        transaction.find(store_key(api::kind_of<api::Namespace>(), "", request.name_space));
-    if (entry) name_space = json::parse(entry->value).value_or(json::Value());
-  }
-  question_ = std::make_unique<WebhookQuestion>(WebhookQuestion{.request = request,
-                                                                .object = subject.object,
-                                                                .old = subject.old,
-                                                                .name_space = std::move(name_space),
-                                                                .calls = std::move(calls),
-                                                                .may_patch = subject.may_patch,
-                                                                .remarks = remarks_});
-  next_ = next;
+                               bool mutating) {
+  question_ = std::make_unique<WebhookQuestion>(
+      WebhookQuestion{.request = subject.request,
+                      .object = subject.object,
+                      .old = subject.old,
+                      .name_space = namespace_of(transaction, subject.request),
+                      .calls = std::move(calls),
+                      .may_patch = subject.may_patch,
+                      .remarks = remarks_});
+  asks_mutating_ = mutating;
   return fail(ErrorCode::kInternal, "webhooks are to be asked first");
 }
 
 Task<Result<>> WriteReview::ask() {
+  begins_anew_ = false;
   const std::unique_ptr<WebhookQuestion> question = std::move(question_);
-  if (next_ == Stage::kMutated) {
-    INSULA_CO_TRY(const ConstObject object, co_await admission_.webhooks().mutate(*question));
+  if (question == nullptr) co_return Result<>{};
+  if (asks_mutating_) {
+    INSULA_CO_TRY(const ConstObject object,
+                  co_await admission_.webhooks().mutate(*question, reinvocation_));
     question->object = object;
   } else {
     INSULA_CO_TRY_VOID(co_await admission_.webhooks().validate(*question));
+    stage_ = Stage::kValidated;
   }
-  stage_ = next_;
   if (question->may_patch) object_ = question->object;
   co_return Result<>{};
 }

@@ -6,6 +6,7 @@
 #include "apiserver/admission_remarks.h"
 #include "apiserver/admission_request.h"
 #include "apiserver/object.h"
+#include "apiserver/reinvocation.h"
 #include "apiserver/write_admission.h"
 #include "async/task.h"
 #include "base/error.h"
@@ -17,11 +18,15 @@ namespace insula::apiserver {
 ///
 /// Policies are evaluated within the write's transaction. Webhooks take time, in which nobody else
 /// may have to wait: when some are to be asked the transaction is given up, they are asked, and the
-/// write begins anew with what they have made of the object. Their answers hold as long as the
-/// object that is there is the same.
+/// write begins anew with what they have made of the object. So it does with what policies have
+/// made of it, for which the server's own admission has to come again. What they have said holds as
+/// long as the object that is there is the same.
+///
+/// Who changes objects goes first: policies, then webhooks, and both once more where somebody else
+/// has changed the object after them and they want that.
 ///
 /// Lifetime: the admission outlives it.
-/// Why: docs/decisions/0042-webhooks.md.
+/// Why: docs/decisions/0042-webhooks.md, docs/decisions/0025-mutating-policies.md.
 class WriteReview {
  public:
   WriteReview(WriteAdmission& admission, AdmissionRemarks remarks)
@@ -30,8 +35,8 @@ class WriteReview {
   /// At the beginning of a transaction: the object that is there has this revision, 0 for none.
   void begin(store::Revision present);
 
-  /// A copy of the object as it was when webhooks were last asked, with their changes; null when
-  /// the write has to make it from what was sent.
+  /// A copy of the object as policies and webhooks have left it last; null when the write has to
+  /// make it from what was sent.
   [[nodiscard]] Object admitted(const api::TypeInfo& type) const;
 
   /// What `request` is about, kept alive while webhooks are asked. `may_patch`: its object is of
@@ -43,31 +48,36 @@ class WriteReview {
     bool may_patch = false;
   };
 
-  /// Errors: any, when mutating webhooks must be asked first; then is_waiting().
+  /// Errors: of policies; any, when the write must begin anew or mutating webhooks must be asked
+  /// first; then is_waiting().
   Result<> mutate(const store::Transaction& transaction, const Subject& subject);
   /// Errors: of policies; any, when validating webhooks must be asked first; then is_waiting().
   Result<> validate(const store::Transaction& transaction, const Subject& subject);
 
-  [[nodiscard]] bool is_waiting() const { return question_ != nullptr; }
+  [[nodiscard]] bool is_waiting() const { return question_ != nullptr || begins_anew_; }
 
-  /// Asks whom the transaction waits for. Errors: of webhooks. Requires: is_waiting().
+  /// Asks whom the transaction waits for, if anybody. Errors: of webhooks. Requires: is_waiting().
   Task<Result<>> ask();
 
  private:
-  /// Nobody was asked, mutating webhooks were, all were.
-  enum class Stage : std::uint8_t { kNew, kMutated, kValidated };
+  /// How far it is. In each of two rounds it is the turn of policies, then of webhooks that change
+  /// the object, until these were asked; then of webhooks that check it.
+  enum class Stage : std::uint8_t { kPolicies, kWebhooks, kAsked, kMutated, kValidated };
 
+  Result<> apply_policies(const store::Transaction& transaction, const Subject& subject);
   Result<> wait_for(std::vector<WebhookCall> calls,
                     const store::Transaction& transaction,
                     const Subject& subject,
-                    Stage next);
+                    bool mutating);
 
   WriteAdmission& admission_;
   AdmissionRemarks remarks_;
-  Stage stage_ = Stage::kNew;
-  Stage next_ = Stage::kNew;
+  Stage stage_ = Stage::kPolicies;
+  Reinvocation reinvocation_;
+  bool begins_anew_ = false;
+  bool asks_mutating_ = false;  // the question is about changes
   store::Revision present_ = 0;
-  ConstObject object_;  // null before webhooks were asked, and when it cannot be changed
+  ConstObject object_;  // null before anybody was asked, and when it cannot be changed
   std::unique_ptr<WebhookQuestion> question_;
 };
 

@@ -41,15 +41,6 @@ TypePtr named_type(std::string_view name) {
   return found == named.end() ? nullptr : found->second;
 }
 
-/// `a.b.c` when the expression is nothing but names, else empty.
-std::string dotted_name(const Expression& expression) {
-  if (const auto* identifier = std::get_if<Identifier>(&expression.form)) return identifier->name;
-  const auto* select = std::get_if<Select>(&expression.form);
-  if (select == nullptr || select->form != Select::Form::kField) return {};
-  const std::string operand = dotted_name(*select->operand);
-  return operand.empty() ? operand : operand + "." + select->field;
-}
-
 class Checker {
  public:
   explicit Checker(const Environment& environment) : environment_(environment) {
@@ -156,9 +147,8 @@ class Checker {
       case Kind::kMap:
         return operand.second();
       case Kind::kObject: {
-        const auto found = operand.fields().find(field);
-        if (found != operand.fields().end()) return found->second.type;
-        return wrong(offset, fmt::format("undefined field '{}'", field));
+        TypePtr type = operand.field(field);
+        return type ? type : wrong(offset, fmt::format("undefined field '{}'", field));
       }
       default:
         return wrong(offset,
@@ -220,7 +210,8 @@ class Checker {
   /// The type of an aggregate's elements so far and of one more. All have one type, but in the
   /// arguments of `format`.
   TypePtr together(const TypePtr& so_far, const TypePtr& type, std::size_t offset) {
-    if (!so_far) return type;
+    if (!so_far || so_far == Type::unknown()) return type;
+    if (type == Type::unknown()) return so_far;
     Substitution none;
     const bool alike = so_far->is(Kind::kDyn) == type->is(Kind::kDyn) && none.assign(so_far, type);
     if (alike || mixed_ > 0) return joined(so_far, type);
@@ -287,27 +278,58 @@ class Checker {
                              yes->text(), no->text()));
   }
 
+  /// The type of a part of a literal; of the content when the part is written `?x`.
+  TypePtr part_type(Expression& part, bool optional) {
+    TypePtr type = type_of(part);
+    if (!optional || type->is(Kind::kDyn)) return type;
+    if (type->is(Kind::kOptional)) return type->first();
+    return wrong(part.offset,
+                 fmt::format("expected type 'optional_type(dyn)' but found '{}'", type->text()));
+  }
+
   TypePtr check_form(ListLiteral& list, Expression&) {
     TypePtr element;
-    for (const ExpressionPtr& expression : list.elements) {
-      element = together(element, type_of(*expression), expression->offset);
+    for (std::size_t i = 0; i < list.elements.size(); ++i) {
+      Expression& expression = *list.elements[i];
+      element = together(element, part_type(expression, list.optional[i]), expression.offset);
     }
-    return Type::list(element ? element : Type::dyn());
+    return Type::list(element ? element : Type::unknown());
   }
 
   TypePtr check_form(MapLiteral& map, Expression&) {
     TypePtr key;
     TypePtr value;
-    for (const auto& [key_expression, value_expression] : map.entries) {
+    for (std::size_t i = 0; i < map.entries.size(); ++i) {
+      const auto& [key_expression, value_expression] = map.entries[i];
       const TypePtr key_type = type_of(*key_expression);
       if (!is_key(key_type->kind())) {
         static_cast<void>(wrong(key_expression->offset,
                                 fmt::format("unsupported key type '{}'", key_type->text())));
       }
       key = together(key, key_type, key_expression->offset);
-      value = together(value, type_of(*value_expression), value_expression->offset);
+      value =
+          together(value, part_type(*value_expression, map.optional[i]), value_expression->offset);
     }
-    return Type::map(key ? key : Type::dyn(), value ? value : Type::dyn());
+    return Type::map(key ? key : Type::unknown(), value ? value : Type::unknown());
+  }
+
+  TypePtr check_form(ObjectLiteral& object, Expression& expression) {
+    if (environment_.constructible) object.type = environment_.constructible(object.name);
+    for (const ObjectLiteral::Field& field : object.fields) {
+      const TypePtr given = part_type(*field.value, field.optional);
+      if (!object.type) continue;
+      const TypePtr declared = object.type->field(field.name);
+      Substitution none;
+      if (!declared) {
+        static_cast<void>(wrong(field.offset, fmt::format("undefined field '{}'", field.name)));
+      } else if (!none.assign(declared, given)) {
+        static_cast<void>(wrong(
+            field.offset, fmt::format("expected type of field '{}' is '{}' but provided type is "
+                                      "'{}'",
+                                      field.name, declared->text(), given->text())));
+      }
+    }
+    return object.type ? object.type : undeclared(expression.offset, object.name);
   }
 
   static bool is_key(Kind kind) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,8 @@ struct Environment {
   const FunctionTable& functions;
   /// Names and types; their values are given to an evaluation in this order.
   std::vector<std::pair<std::string, TypePtr>> variables;
+  /// The type of that name, if expressions may make objects of it; else null.
+  std::function<TypePtr(std::string_view)> constructible = {};
 };
 
 /// What a checker found out about an expression.

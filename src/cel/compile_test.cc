@@ -15,7 +15,13 @@ Environment environment() {
                                             {"count", {"count", Type::integer()}},
                                             {"tags", {"tags", Type::list(Type::string())}},
                                             {"note", {"note", Type::optional(Type::string())}}})},
-           {"any", Type::dyn()}}};
+           {"any", Type::dyn()}},
+          [](std::string_view name) -> TypePtr {
+            if (name == "Step")
+              return Type::object(
+                  "Step", {{"op", {"op", Type::string()}}, {"value", {"value", Type::dyn()}}});
+            return name.starts_with("Object") ? Type::open_object(std::string(name)) : nullptr;
+          }};
 }
 
 /// The type of an expression, or the first line of what is wrong with it.
@@ -33,7 +39,13 @@ TEST(Compile, FindsTheType) {
       {"self.tags.map(t, t.size())", "list(int)"},
       {"self.tags[0] + 'x'", "string"},
       {"{'a': [1]}", "map(string, list(int))"},
-      {"[[], [1]]", "list(list(dyn))"},
+      {"[[], [1]]", "list(list(int))"},
+      {"true ? [] : [1]", "list(int)"},
+      {"true ? [1] : []", "list(int)"},
+      {"[] + [1]", "list(int)"},
+      {"[1] + []", "list(int)"},
+      {"true ? {} : {'a': 1}", "map(string, int)"},
+      {"true ? [any] : [1]", "list(dyn)"},
       {"[]", "list(dyn)"},
       {"any.what.ever", "dyn"},
       {"any + 1", "int"},
@@ -48,6 +60,14 @@ TEST(Compile, FindsTheType) {
       {"type(self)", "type"},
       {"int", "type"},
       {"[1, 2].max()", "int"},
+      {"[?self.note, 'x']", "list(string)"},
+      {"{?'a': self.note}", "map(string, string)"},
+      {"Object.spec{replicas: 3, ?note: self.note, `a-b`: Object{}}", "Object.spec"},
+      {"Object{a: 1}.a", "dyn"},
+      {"[Step{op: 'add', value: 1}, Step{op: any, value: {'a': []}}]", "list(Step)"},
+      {"self.tags.map(t, Step{op: t})", "list(Step)"},
+      {"true ? [] : [Step{}]", "list(Step)"},
+      {"Step{op: 'add'}.op", "string"},
   };
   for (const auto& [source, type] : kTypes)
     EXPECT_EQ(compiled(source), type) << source;
@@ -115,8 +135,20 @@ TEST(Compile, SaysWhatIsWrongAndWhere) {
       {"1e999", "ERROR: <input>:1:1: invalid double literal"},
       {"if == 1", "ERROR: <input>:1:1: reserved identifier: if"},
       {"self.in", "ERROR: <input>:1:6: Syntax error: unexpected 'in'"},
-      {"Foo{a: 1}",
-       "ERROR: <input>:1:4: messages cannot be constructed here; a map is written {'key': value}"},
+      {"Foo.bar{a: 1}", "ERROR: <input>:1:8: undeclared reference to 'Foo.bar' (in container '')"},
+      {"self.tags[0]{a: 1}",
+       "ERROR: <input>:1:13: objects are made of named types; a map is written {'key': value}"},
+      {"Step{nop: 'a'}", "ERROR: <input>:1:6: undefined field 'nop'"},
+      {"Step{value: 1, op: 2}",
+       "ERROR: <input>:1:16: expected type of field 'op' is 'string' but provided type is 'int'"},
+      {"Step{?op: 'a'}",
+       "ERROR: <input>:1:11: expected type 'optional_type(dyn)' but found 'string'"},
+      {"[?'a']", "ERROR: <input>:1:3: expected type 'optional_type(dyn)' but found 'string'"},
+      {"Step{'op': 'a'}", "ERROR: <input>:1:6: Syntax error: unexpected ''op''"},
+      {"Step{op}", "ERROR: <input>:1:8: Syntax error: unexpected '}'"},
+      {"Object{a: 1", "ERROR: <input>:1:12: Syntax error: the expression ends too early"},
+      {"[Object{}, Object.spec{}]",
+       "ERROR: <input>:1:23: expected type 'Object' but found 'Object.spec'"},
       {"self.`a\nb`",
        "ERROR: <input>:1:6: Syntax error: a quoted name has letters, digits and _.-/ between two "
        "`"},

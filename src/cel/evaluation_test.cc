@@ -369,6 +369,45 @@ TEST(JsonValues, ThatDoNotFitTheirTypeFailWhereTheyAreUsed) {
             "error: no such overload");
 }
 
+/// The outcome of an expression that may make objects: of any fields, and Steps.
+std::string made(std::string_view source) {
+  const Environment environment{
+      standard_functions(), {{"any", Type::dyn()}}, [](std::string_view name) -> TypePtr {
+        if (name == "Step") return Type::object("Step", {{"op", {"op", Type::string()}}});
+        return name.starts_with("Object") ? Type::open_object(std::string(name)) : nullptr;
+      }};
+  const auto program = Program::compile(source, environment);
+  if (!program) return program.error().message();
+  Budget budget(kSteps);
+  const std::array<Value, 1> variables{Value::integer(7)};
+  const auto value = program->evaluate(variables, budget);
+  if (!value) return "error: " + value.error().message();
+  return value->kind() == Type::Kind::kBool ? (value->is_true() ? "true" : "false")
+                                            : "a " + value->type_name();
+}
+
+TEST(Objects, AreMadeOfTheTypesOfTheEnvironment) {
+  static constexpr std::string_view kTrue[] = {
+      "Object{a: 1, b: Object.b{c: [2]}}.b.c[0] == 2",
+      "Object{a: 1} == Object{a: 1} && Object{a: 1} != Object{a: 2}",
+      "dyn(Object{a: 1}) != dyn(Object.b{a: 1}) && dyn(Object{a: 1}) != dyn({'a': 1})",
+      "has(Object{a: 1}.a) && !has(Object{a: 1}.b)",
+      "!has(Object{?a: optional.none()}.a) && Object{?a: optional.of(1)}.a == 1",
+      "Step{op: 'add'}.op == 'add' && !has(Step{}.op)",
+      "[?optional.none(), ?optional.of(2), 3] == [2, 3]",
+      "{?'a': optional.none(), ?'b': optional.of(2)} == {'b': 2}",
+  };
+  for (const std::string_view source : kTrue)
+    EXPECT_EQ(made(source), "true") << source;
+  EXPECT_EQ(made("Object.spec{}"), "a Object.spec");
+}
+
+TEST(Objects, TakeOnlyWhatTheirFieldsAre) {
+  EXPECT_EQ(made("Step{op: any}"), "error: unexpected type int for Step 'op' field");
+  EXPECT_EQ(made("Object{?a: any}"), "error: no such overload");
+  EXPECT_EQ(made("Object{a: 1}.b"), "error: no such key: b");
+}
+
 TEST(Programs, KnowWhichVariablesTheyUse) {
   const Environment environment{standard_functions(),
                                 {{"self", Type::integer()}, {"oldSelf", Type::integer()}}};

@@ -116,6 +116,14 @@ Result<Value> Evaluator::value_of(const Call& call) {
   return overload->implementation(arguments, budget_);
 }
 
+Result<std::optional<Value>> Evaluator::part_of(const Expression& part, bool optional) {
+  INSULA_TRY(Value value, evaluate(part));
+  if (!optional) return std::optional(std::move(value));
+  const auto* held = value.as<Value::Optional>();
+  if (held == nullptr) return no_such_overload();
+  return held->content == nullptr ? std::optional<Value>() : std::optional(*held->content);
+}
+
 Result<bool> Evaluator::truth_of(const Expression& expression) {
   INSULA_TRY(const Value value, evaluate(expression));
   const auto* truth = value.as<bool>();
@@ -144,9 +152,9 @@ Result<Value> Evaluator::value_of(const Conditional& conditional) {
 Result<Value> Evaluator::value_of(const ListLiteral& list) {
   std::vector<Value> elements;
   elements.reserve(list.elements.size());
-  for (const ExpressionPtr& element : list.elements) {
-    INSULA_TRY(Value value, evaluate(*element));
-    elements.push_back(std::move(value));
+  for (std::size_t i = 0; i < list.elements.size(); ++i) {
+    INSULA_TRY(std::optional<Value> value, part_of(*list.elements[i], list.optional[i]));
+    if (value) elements.push_back(*std::move(value));
   }
   return Value::list(std::move(elements));
 }
@@ -154,17 +162,33 @@ Result<Value> Evaluator::value_of(const ListLiteral& list) {
 Result<Value> Evaluator::value_of(const MapLiteral& map) {
   std::vector<std::pair<Value, Value>> entries;
   entries.reserve(map.entries.size());
-  for (const auto& [key_expression, value_expression] : map.entries) {
-    INSULA_TRY(Value key, evaluate(*key_expression));
-    INSULA_TRY(Value value, evaluate(*value_expression));
+  for (std::size_t i = 0; i < map.entries.size(); ++i) {
+    INSULA_TRY(Value key, evaluate(*map.entries[i].first));
+    INSULA_TRY(std::optional<Value> value, part_of(*map.entries[i].second, map.optional[i]));
     const Type::Kind kind = key.kind();
     if (kind != Type::Kind::kString && kind != Type::Kind::kInt && kind != Type::Kind::kUint &&
         kind != Type::Kind::kBool) {
       return fail(ErrorCode::kInvalid, fmt::format("unsupported key type: {}", key.type_name()));
     }
-    entries.emplace_back(std::move(key), std::move(value));
+    if (value) entries.emplace_back(std::move(key), *std::move(value));
   }
   return Value::map(std::move(entries));
+}
+
+Result<Value> Evaluator::value_of(const ObjectLiteral& object) {
+  std::vector<std::pair<std::string, Value>> fields;
+  fields.reserve(object.fields.size());
+  for (const ObjectLiteral::Field& field : object.fields) {
+    INSULA_TRY(std::optional<Value> value, part_of(*field.value, field.optional));
+    if (!value) continue;
+    // The checker has let pass what it did not know the type of.
+    if (!is_taken(*object.type->field(field.name), *value)) {
+      return fail(ErrorCode::kInvalid, fmt::format("unexpected type {} for {} '{}' field",
+                                                   value->type_name(), object.name, field.name));
+    }
+    fields.emplace_back(field.name, *std::move(value));
+  }
+  return Value::object(object.type, std::move(fields));
 }
 
 Result<Value> Evaluator::value_of(const Comprehension& node) {

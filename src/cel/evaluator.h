@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -32,8 +33,11 @@ class Evaluator {
   Result<Value> value_of(const Conditional& conditional);
   Result<Value> value_of(const ListLiteral& list);
   Result<Value> value_of(const MapLiteral& map);
+  Result<Value> value_of(const ObjectLiteral& object);
   Result<Value> value_of(const Comprehension& node);
 
+  /// nullopt for one written `?x` that has no content.
+  Result<std::optional<Value>> part_of(const Expression& part, bool optional);
   Result<bool> truth_of(const Expression& expression);
   Result<Value> quantified(const Comprehension& node, const class Range& range);
   Result<Value> exists_one(const Comprehension& node, const class Range& range);

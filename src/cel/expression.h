@@ -61,12 +61,29 @@ struct Conditional {
   ExpressionPtr no;
 };
 
+/// `optional` of lists and maps: which are written `?x`, and are there if that has a content.
 struct ListLiteral {
   std::vector<ExpressionPtr> elements;
+  std::vector<bool> optional;
 };
 
 struct MapLiteral {
   std::vector<std::pair<ExpressionPtr, ExpressionPtr>> entries;
+  std::vector<bool> optional;
+};
+
+/// `Name.of.a.type{field: value, ?other: value}`.
+struct ObjectLiteral {
+  struct Field {
+    std::string name;
+    ExpressionPtr value;
+    bool optional = false;
+    std::size_t offset = 0;
+  };
+
+  std::string name;
+  std::vector<Field> fields;
+  TypePtr type;  // (checker)
 };
 
 /// A macro that evaluates `step` for each element of `range`, or for the content of an optional.
@@ -102,6 +119,7 @@ struct Expression {
                             Conditional,
                             ListLiteral,
                             MapLiteral,
+                            ObjectLiteral,
                             Comprehension>;
 
   Form form;
@@ -135,11 +153,23 @@ void for_each_child(const Expression::Form& form, const F& visit) {
       one(key);
       one(value);
     }
+  } else if (const auto* object = std::get_if<ObjectLiteral>(&form)) {
+    for (const ObjectLiteral::Field& field : object->fields)
+      one(field.value);
   } else if (const auto* comprehension = std::get_if<Comprehension>(&form)) {
     one(comprehension->range);
     one(comprehension->filter);
     one(comprehension->step);
   }
+}
+
+/// `a.b.c` when the expression is nothing but names, else empty.
+[[nodiscard]] inline std::string dotted_name(const Expression& expression) {
+  if (const auto* identifier = std::get_if<Identifier>(&expression.form)) return identifier->name;
+  const auto* select = std::get_if<Select>(&expression.form);
+  if (select == nullptr || select->form != Select::Form::kField) return {};
+  const std::string operand = dotted_name(*select->operand);
+  return operand.empty() ? operand : operand + "." + select->field;
 }
 
 }  // namespace insula::cel

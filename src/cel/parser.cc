@@ -266,7 +266,7 @@ class Parser {
         if (!index || !expect("]")) return nullptr;
         operand = call(function, offset, both(std::move(operand), std::move(index)));
       } else if (at("{")) {
-        return stop(offset, "messages cannot be constructed here; a map is written {'key': value}");
+        operand = object(std::move(operand), offset);
       } else {
         return operand;
       }
@@ -369,7 +369,7 @@ class Parser {
       if (!inner || !expect(")")) return nullptr;
       return inner;
     }
-    if (at("[")) return list();
+    if (at("[") || at("[?")) return list();
     if (at("{")) return map();
     return unexpected();
   }
@@ -398,12 +398,15 @@ class Parser {
 
   Parsed list() {
     const std::size_t offset = peek().offset;
+    bool optional = at("[?");
     ++at_;
     ListLiteral list;
     while (!at("]")) {
+      optional |= take("?");
       Parsed element = conditional();
       if (!element) return nullptr;
       list.elements.push_back(std::move(element));
+      list.optional.push_back(std::exchange(optional, false));
       if (!at("]") && !expect(",")) return nullptr;
     }
     ++at_;
@@ -415,6 +418,7 @@ class Parser {
     ++at_;
     MapLiteral map;
     while (!at("}")) {
+      map.optional.push_back(take("?"));
       Parsed key = conditional();
       if (!key || !expect(":")) return nullptr;
       Parsed value = conditional();
@@ -424,6 +428,30 @@ class Parser {
     }
     ++at_;
     return make(std::move(map), offset);
+  }
+
+  /// From the brace behind the name of a type.
+  Parsed object(ExpressionPtr type, std::size_t offset) {
+    ObjectLiteral object{.name = dotted_name(*type), .fields = {}, .type = nullptr};
+    if (object.name.empty()) {
+      return stop(offset, "objects are made of named types; a map is written {'key': value}");
+    }
+    ++at_;
+    while (!at("}")) {
+      const bool optional = take("?");
+      const Token& field = peek();
+      const bool named =
+          field.kind == Token::Kind::kIdentifier || field.kind == Token::Kind::kQuotedName;
+      if (!named || field.text == "in") return unexpected();
+      ++at_;
+      if (!expect(":")) return nullptr;
+      Parsed value = conditional();
+      if (!value) return nullptr;
+      object.fields.push_back({field.text, std::move(value), optional, field.offset});
+      if (!at("}") && !expect(",")) return nullptr;
+    }
+    ++at_;
+    return make(std::move(object), offset);
   }
 
   std::vector<Token> tokens_;

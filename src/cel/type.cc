@@ -19,6 +19,11 @@ TypePtr Type::dyn() {
   return type;
 }
 
+TypePtr Type::unknown() {
+  static const TypePtr type = make(Kind::kDyn, "dyn");
+  return type;
+}
+
 TypePtr Type::null() {
   static const TypePtr type = make(Kind::kNull, "null");
   return type;
@@ -93,6 +98,18 @@ TypePtr Type::object(std::string name, Fields fields) {
   return make(Kind::kObject, std::move(name), {}, std::move(fields));
 }
 
+TypePtr Type::open_object(std::string name) {
+  Type type(Kind::kObject, std::move(name), {}, {});
+  type.open_ = true;
+  return std::make_shared<const Type>(std::move(type));
+}
+
+TypePtr Type::field(std::string_view name) const {
+  const auto found = fields_.find(name);
+  if (found != fields_.end()) return found->second.type;
+  return open_ ? dyn() : nullptr;
+}
+
 std::string Type::text() const {
   std::string text = name_;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -109,6 +126,7 @@ bool Substitution::assign(const TypePtr& to, const TypePtr& from) {
     if (added || from->is(Type::Kind::kDyn)) return true;
     // A copy: what it is bound to may be bound anew below.
     const TypePtr known = found->second;
+    if (known == Type::unknown()) found->second = from;
     if (known->is(Type::Kind::kDyn)) return true;
     Substitution unbound;
     if (unbound.assign(known, from)) return true;
@@ -144,10 +162,15 @@ TypePtr Substitution::apply(const TypePtr& type) const {
 }
 
 TypePtr joined(const TypePtr& a, const TypePtr& b) {
-  if (a == b) return a;
+  if (a == b || b == Type::unknown()) return a;
+  if (a == Type::unknown()) return b;
   if (a->is(Type::Kind::kDyn) || b->is(Type::Kind::kDyn)) return Type::dyn();
   Substitution none;
-  return none.assign(a, b) ? a : Type::dyn();
+  if (!none.assign(a, b)) return Type::dyn();
+  if (a->is(Type::Kind::kList)) return Type::list(joined(a->first(), b->first()));
+  if (a->is(Type::Kind::kMap))
+    return Type::map(joined(a->first(), b->first()), joined(a->second(), b->second()));
+  return a->is(Type::Kind::kOptional) ? Type::optional(joined(a->first(), b->first())) : a;
 }
 
 }  // namespace insula::cel

@@ -50,6 +50,8 @@ class Type {
   using Fields = std::map<std::string, Field, std::less<>>;
 
   static TypePtr dyn();
+  /// dyn, until it is known what else: the element of an empty list, the content of none.
+  static TypePtr unknown();
   static TypePtr null();
   static TypePtr boolean();
   static TypePtr integer();
@@ -67,6 +69,8 @@ class Type {
   /// A placeholder in a signature: all that have one name stand for one type.
   static TypePtr parameter(std::string name);
   static TypePtr object(std::string name, Fields fields);
+  /// An object that may have any field, of any type.
+  static TypePtr open_object(std::string name);
 
   [[nodiscard]] Kind kind() const { return kind_; }
 
@@ -75,6 +79,9 @@ class Type {
   [[nodiscard]] const std::string& name() const { return name_; }
 
   [[nodiscard]] const Fields& fields() const { return fields_; }
+
+  /// Of an object: the type of a field; null when it has none of that name.
+  [[nodiscard]] TypePtr field(std::string_view name) const;
 
   /// The element of a list, the content of an optional, the key of a map.
   [[nodiscard]] const TypePtr& first() const { return parameters_[0]; }
@@ -99,6 +106,7 @@ class Type {
   std::string name_;
   std::vector<TypePtr> parameters_;
   Fields fields_;
+  bool open_ = false;
 };
 
 /// What the parameters of one call's signature stand for.

@@ -79,6 +79,17 @@ class MadeMap : public Map {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
+class MadeObject final : public MadeMap {
+ public:
+  MadeObject(TypePtr type, std::vector<std::pair<Value, Value>> fields)
+      : MadeMap(std::move(fields)), type_(std::move(type)) {}
+
+  [[nodiscard]] const Type* object_type() const override { return type_.get(); }
+
+ private:
+  TypePtr type_;
+};
+
 /// A JSON object whose members have one type.
 class JsonMap : public Map {
  public:
@@ -156,6 +167,10 @@ bool lists_equal(const List& a, const List& b) {
 }
 
 bool maps_equal(const Map& a, const Map& b) {
+  const Type* type = a.object_type();
+  const Type* other_type = b.object_type();
+  if ((type == nullptr) != (other_type == nullptr)) return false;
+  if (type != nullptr && type->name() != other_type->name()) return false;
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const Value key = a.key(i);
@@ -201,6 +216,14 @@ Value Value::list(std::vector<Value> elements) {
 
 Value Value::map(std::vector<std::pair<Value, Value>> entries) {
   return map(MapPtr(std::make_shared<MadeMap>(std::move(entries))));
+}
+
+Value Value::object(TypePtr type, std::vector<std::pair<std::string, Value>> fields) {
+  std::vector<std::pair<Value, Value>> entries;
+  entries.reserve(fields.size());
+  for (auto& [name, value] : fields)
+    entries.emplace_back(string(std::move(name)), std::move(value));
+  return map(std::make_shared<MadeObject>(std::move(type), std::move(entries)));
 }
 
 Value Value::optional(Value content) {
@@ -275,8 +298,10 @@ std::string Value::type_name() const {
       return "google.protobuf.Duration";
     case Type::Kind::kList:
       return "list";
-    case Type::Kind::kMap:
-      return "map";
+    case Type::Kind::kMap: {
+      const Type* type = (*as<MapPtr>())->object_type();
+      return type == nullptr ? "map" : type->name();
+    }
     case Type::Kind::kType:
       return "type";
     case Type::Kind::kOptional:

@@ -38,6 +38,9 @@ class Map {
   [[nodiscard]] virtual std::optional<Value> find(const Value& key) const = 0;
   /// Requires: i < size().
   [[nodiscard]] virtual Value key(std::size_t i) const = 0;
+
+  /// Of an object that an expression made; null for all others.
+  [[nodiscard]] virtual const Type* object_type() const { return nullptr; }
 };
 
 /// A value of a function library (a quantity, an address), known by its type's name.
@@ -102,6 +105,8 @@ class Value {
 
   /// The last of equal keys is kept. Requires: keys are bool, int, uint or string.
   static Value map(std::vector<std::pair<Value, Value>> entries);
+  /// Of a type of objects. The last of equal names is kept.
+  static Value object(TypePtr type, std::vector<std::pair<std::string, Value>> fields);
   static Value optional(Value content);
   static Value none();
 

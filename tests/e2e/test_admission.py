@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from platform_under_test import MINORS, Platform, eventually, missing
+from platform_under_test import MINORS, ROOT, Platform, eventually, missing
 
 POLICY = """
 apiVersion: admissionregistration.k8s.io/v1
@@ -33,6 +34,119 @@ spec:
   validationActions: [Deny]
   matchResources:
     namespaceSelector: {matchLabels: {policy: few}}
+"""
+
+# Changes of Deployments by fields, of ConfigMaps by a parameter and a JSON patch, of a custom kind by its schema.
+MUTATIONS = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: deployments}
+spec:
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
+  reinvocationPolicy: Never
+  mutations:
+    - patchType: ApplyConfiguration
+      applyConfiguration:
+        expression: >-
+          Object{
+            metadata: Object.metadata{annotations: {"changed-by": "a policy"}},
+            spec: Object.spec{replicas: 2, template: Object.spec.template{spec: Object.spec.template.spec{
+              containers: [Object.spec.template.spec.containers{name: "mesh", image: "example.com/mesh:1"}]
+            }}}
+          }
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: deployments}
+spec:
+  policyName: deployments
+  matchResources: {namespaceSelector: {matchLabels: {policy: changing}}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: configmaps}
+spec:
+  paramKind: {apiVersion: v1, kind: ConfigMap}
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}
+  matchConditions:
+    - {name: wanted, expression: "has(object.data) && 'size' in object.data"}
+  variables:
+    - {name: size, expression: int(object.data.size)}
+  failurePolicy: Fail
+  reinvocationPolicy: IfNeeded
+  mutations:
+    - patchType: JSONPatch
+      jsonPatch:
+        expression: >-
+          variables.size <= int(params.data.max) ? [] : [
+            JSONPatch{op: "test", path: "/data/size", value: object.data.size},
+            JSONPatch{op: "replace", path: "/data/size", value: params.data.max},
+            JSONPatch{op: "add", path: "/metadata/labels", value: {}},
+            JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/was"), value: object.data.size}
+          ]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: configmaps}
+spec:
+  policyName: configmaps
+  paramRef: {name: limits, parameterNotFoundAction: Allow}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: caps}
+spec:
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [example.com], apiVersions: [v1], operations: [CREATE], resources: [caps]}
+  reinvocationPolicy: Never
+  mutations:
+    - patchType: ApplyConfiguration
+      applyConfiguration:
+        expression: "Object{spec: Object.spec{hosts: [Object.spec.hosts{name: 'a', port: 80}]}}"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: caps}
+spec: {policyName: caps}
+"""
+DEFINITION = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: caps.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: caps, singular: cap, kind: Cap}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                hosts:
+                  type: array
+                  x-kubernetes-list-type: map
+                  x-kubernetes-list-map-keys: [name]
+                  items:
+                    type: object
+                    required: [name]
+                    properties: {name: {type: string}, port: {type: integer}, path: {type: string, default: /}}
+"""
+CAP = """
+apiVersion: example.com/v1
+kind: Cap
+metadata: {name: c}
+spec: {hosts: [{name: b, port: 1}, {name: a, port: 2, path: /x}]}
 """
 
 
@@ -118,6 +232,58 @@ class Admission(unittest.TestCase):
                     kubectl("create", "deployment", "d", "--image=example.com/a:1", f"--replicas={replicas}", "-n", name, minor=minor)
                     kubectl("delete", "deployment", "d", "-n", name, minor=minor)
                 kubectl("delete", "-f", "-", input=POLICY, minor=minor)
+
+    def test_a_policy_that_changes(self):
+        kubectl, get = self.kubectl, self.platform.get
+        kubectl("create", "namespace", "changing")
+        kubectl("create", "namespace", "unchanged")
+        kubectl("label", "namespace", "changing", "policy=changing")
+        kubectl("create", "configmap", "limits", "--from-literal=max=5", "-n", "changing")
+        kubectl("apply", "-f", "-", input=DEFINITION)
+        kubectl("wait", "--for=condition=Established", "crd/caps.example.com", "--timeout=20s")
+        for minor in MINORS:
+            with self.subTest(minor):
+                kubectl("apply", "-f", "-", input=MUTATIONS, minor=minor)
+                shown = kubectl("get", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", minor=minor).stdout
+                self.assertRegex(shown, r"mutatingadmissionpolicy.admissionregistration.k8s.io/configmaps +1 +v1/ConfigMap")
+                self.assertRegex(shown, r"mutatingadmissionpolicybinding.admissionregistration.k8s.io/configmaps +configmaps +\*/limits")
+                self.assertIn("JSONPatch", kubectl("describe", "mutatingadmissionpolicy", "configmaps", minor=minor).stdout)
+                for name in ("changing", "unchanged"):
+                    kubectl("create", "deployment", "d", "--image=example.com/a:1", "--replicas=1", "-n", name, minor=minor)
+                changed, unchanged = get("deployment", "d", "-n", "changing"), get("deployment", "d", "-n", "unchanged")
+                self.assertEqual(changed["spec"]["replicas"], 2)
+                self.assertEqual(changed["metadata"]["annotations"]["changed-by"], "a policy")
+                self.assertEqual([c["image"] for c in changed["spec"]["template"]["spec"]["containers"]],
+                                 ["example.com/a:1", "example.com/mesh:1"])
+                self.assertEqual(unchanged["spec"]["replicas"], 1)
+                for name in ("changing", "unchanged"):
+                    kubectl("delete", "deployment", "d", "-n", name, minor=minor)
+
+                for size, kept in (("3", "3"), ("7", "5")):
+                    kubectl("create", "configmap", f"size-{size}", f"--from-literal=size={size}", "-n", "changing", minor=minor)
+                    self.assertEqual(get("configmap", f"size-{size}", "-n", "changing")["data"]["size"], kept)
+                self.assertEqual(get("configmap", "size-7", "-n", "changing")["metadata"]["labels"], {"example.com/was": "7"})
+                kubectl("delete", "configmap", "size-3", "size-7", "-n", "changing", minor=minor)
+                refused = kubectl("create", "configmap", "size-x", "--from-literal=size=x", "-n", "changing", minor=minor, check=False)
+                self.assertIn("policy 'configmaps' with binding 'configmaps' denied request: expression '", refused.stderr)
+
+                kubectl("apply", "-f", "-", "-n", "changing", input=CAP, minor=minor)
+                self.assertEqual(get("cap", "c", "-n", "changing")["spec"]["hosts"],
+                                 [{"name": "b", "port": 1, "path": "/"}, {"name": "a", "port": 80, "path": "/x"}])
+                kubectl("delete", "cap", "c", "-n", "changing", minor=minor)
+
+                wrong = MUTATIONS.replace('max) ? []', 'max) ? 1')
+                refused = kubectl("apply", "-f", "-", input=wrong, minor=minor, check=False)
+                self.assertIn("spec.mutations[0].jsonPatch.expression: Invalid value", refused.stderr)
+                kubectl("delete", "-f", "-", input=MUTATIONS, minor=minor)
+
+    def test_the_examples_of_the_documents(self):
+        for page in ("admission.md", "admission.zh-TW.md"):
+            with self.subTest(page):
+                examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.S)
+                self.assertEqual(len(examples), 2)
+                for example in examples:
+                    self.kubectl("apply", "--dry-run=server", "-f", "-", input=example)
 
     def hook(self):
         certificate, key = self.folder / "hook.crt", self.folder / "hook.key"

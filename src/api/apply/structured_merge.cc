@@ -336,6 +336,26 @@ class Remover {
   const MergeSchema& schema_;
 };
 
+void add_atomic_fields(const MergeSchema& schema,
+                       const MergeType& type,
+                       const Value& value,
+                       const std::string& path,
+                       std::vector<std::string>& out) {
+  const bool composite = value.is_object() || value.is_array();
+  if (composite && shape_of(type, value) == MergeShape::kAtomic) out.push_back(path);
+  if (const json::Object* object = value.as_object()) {
+    for (const auto& [name, member] : *object) {
+      add_atomic_fields(schema, member_or_any(schema, type, name), member,
+                        fmt::format("{}.{}", path, name), out);
+    }
+  } else if (const json::Array* list = value.as_array()) {
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      add_atomic_fields(schema, schema.element(type), (*list)[i], fmt::format("{}[{}]", path, i),
+                        out);
+    }
+  }
+}
+
 FieldSet with_parents(const MergeSchema& schema, const MergeType& type, const FieldSet& set) {
   FieldSet out;
   out.set_member(set.is_member());
@@ -360,6 +380,12 @@ Result<FieldSet> field_set_of(const MergeSchema& schema, const Value& value) {
   if (faults.empty()) return out;
   if (faults.size() == 1) return fail(ErrorCode::kBadRequest, faults.front());
   return fail(ErrorCode::kBadRequest, fmt::format("errors:\n  {}", fmt::join(faults, "\n  ")));
+}
+
+std::vector<std::string> atomic_fields(const MergeSchema& schema, const Value& value) {
+  std::vector<std::string> out;
+  add_atomic_fields(schema, schema.root(), value, {}, out);
+  return out;
 }
 
 Comparison compare(const MergeSchema& schema, const Value& before, const Value& after) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "api/apply/field_set.h"
 #include "api/apply/merge_schema.h"
 #include "base/error.h"
@@ -25,6 +28,11 @@ struct Comparison {
 /// Errors: kBadRequest for members that are not declared, values of another shape, elements of a
 /// list without their keys or twice with the same; all of them, with their paths.
 [[nodiscard]] Result<FieldSet> field_set_of(const MergeSchema& schema, const json::Value& value);
+
+/// Objects and lists within a value that have one owner, whole: `.spec.selector`,
+/// `.spec.containers[0].args`.
+[[nodiscard]] std::vector<std::string> atomic_fields(const MergeSchema& schema,
+                                                     const json::Value& value);
 
 [[nodiscard]] Comparison compare(const MergeSchema& schema,
                                  const json::Value& before,

@@ -1,6 +1,7 @@
 #include "api/apply/structured_merge.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,6 +79,20 @@ TEST(FieldSetOf, TellsEveryFault) {
   EXPECT_EQ(fields(R"({"metadata":{"finalizers":["a","a"]}})"),
             R"(.metadata.finalizers: duplicate entries for key [="a"])");
   EXPECT_THAT(fields(R"({"foo":1,"bar":1})"), HasSubstr("errors:\n  .foo: field not declared"));
+}
+
+TEST(AtomicFields, AreWhatHasOneOwnerAsAWhole) {
+  const auto atomics = [](std::string_view text) {
+    return fmt::format("{}", fmt::join(atomic_fields(pods(), value(text)), " "));
+  };
+  EXPECT_EQ(atomics(R"({"metadata":{"labels":{"a":"b"},"finalizers":["f"]},"spec":{
+                "containers":[{"name":"c","env":[{"name":"A"}]}],"nodeName":"n"}})"),
+            "");
+  EXPECT_EQ(atomics(R"({"spec":{"nodeSelector":{},"tolerations":[],"containers":[{"name":"a"},
+                {"name":"b","args":["x"],"env":[{"name":"A","valueFrom":{"configMapKeyRef":
+                {"name":"m","key":"k"}}}]}],"affinity":null}})"),
+            ".spec.nodeSelector .spec.tolerations .spec.containers[1].args "
+            ".spec.containers[1].env[0].valueFrom.configMapKeyRef");
 }
 
 TEST(Compare, TellsWhatIsNewChangedAndGone) {

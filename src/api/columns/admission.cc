@@ -23,6 +23,13 @@ constexpr Column kPolicyColumns[] = {
     kAgeColumn,
 };
 
+constexpr Column kMutatingPolicyColumns[] = {
+    kNameColumn,
+    {"Mutations", "integer", "", "Changes that the policy makes."},
+    {"ParamKind", "string", "", "Kind of the policy's parameters."},
+    kAgeColumn,
+};
+
 constexpr Column kBindingColumns[] = {
     kNameColumn,
     {"PolicyName", "string", "", "The policy that is in force."},
@@ -42,8 +49,30 @@ std::vector<Cell> webhook_cells(const Configuration& object, WallTime now) {
 std::string reference_text(const Box<ParamRef>& params) {
   if (!params) return kUnset;
   if (!params->name.empty())
-    return params->namespace_.empty() ? params->name : params->namespace_ + "/" + params->name;
+    return (params->namespace_.empty() ? "*" : params->namespace_) + "/" + params->name;
   return params->selector ? selector_text(*params->selector) : kUnset;
+}
+
+/// `rules` is how many of them the policy has.
+template <class Policy>
+std::vector<Cell> policy_cells(const Policy& object, std::size_t rules, WallTime now) {
+  const auto& kind = object.spec.param_kind;
+  return {
+      object.metadata.name,
+      static_cast<std::int64_t>(rules),
+      kind ? kind->api_version + "/" + kind->kind : std::string(kUnset),
+      age(object.metadata.creation_timestamp, now),
+  };
+}
+
+template <class Binding>
+std::vector<Cell> binding_cells(const Binding& object, WallTime now) {
+  return {
+      object.metadata.name,
+      object.spec.policy_name,
+      reference_text(object.spec.param_ref),
+      age(object.metadata.creation_timestamp, now),
+  };
 }
 
 }  // namespace
@@ -65,13 +94,7 @@ std::span<const Column> validating_admission_policy_columns() {
 }
 
 std::vector<Cell> cells(const ValidatingAdmissionPolicy& object, WallTime now) {
-  const auto& kind = object.spec.param_kind;
-  return {
-      object.metadata.name,
-      static_cast<std::int64_t>(object.spec.validations.size()),
-      kind ? kind->api_version + "/" + kind->kind : std::string(kUnset),
-      age(object.metadata.creation_timestamp, now),
-  };
+  return policy_cells(object, object.spec.validations.size(), now);
 }
 
 std::span<const Column> validating_admission_policy_binding_columns() {
@@ -79,12 +102,23 @@ std::span<const Column> validating_admission_policy_binding_columns() {
 }
 
 std::vector<Cell> cells(const ValidatingAdmissionPolicyBinding& object, WallTime now) {
-  return {
-      object.metadata.name,
-      object.spec.policy_name,
-      reference_text(object.spec.param_ref),
-      age(object.metadata.creation_timestamp, now),
-  };
+  return binding_cells(object, now);
+}
+
+std::span<const Column> mutating_admission_policy_columns() {
+  return kMutatingPolicyColumns;
+}
+
+std::vector<Cell> cells(const MutatingAdmissionPolicy& object, WallTime now) {
+  return policy_cells(object, object.spec.mutations.size(), now);
+}
+
+std::span<const Column> mutating_admission_policy_binding_columns() {
+  return kBindingColumns;
+}
+
+std::vector<Cell> cells(const MutatingAdmissionPolicyBinding& object, WallTime now) {
+  return binding_cells(object, now);
 }
 
 }  // namespace insula::api

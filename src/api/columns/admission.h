@@ -16,5 +16,9 @@ namespace insula::api {
 [[nodiscard]] std::vector<Cell> cells(const ValidatingAdmissionPolicy& object, WallTime now);
 [[nodiscard]] std::span<const Column> validating_admission_policy_binding_columns();
 [[nodiscard]] std::vector<Cell> cells(const ValidatingAdmissionPolicyBinding& object, WallTime now);
+[[nodiscard]] std::span<const Column> mutating_admission_policy_columns();
+[[nodiscard]] std::vector<Cell> cells(const MutatingAdmissionPolicy& object, WallTime now);
+[[nodiscard]] std::span<const Column> mutating_admission_policy_binding_columns();
+[[nodiscard]] std::vector<Cell> cells(const MutatingAdmissionPolicyBinding& object, WallTime now);
 
 }  // namespace insula::api

@@ -59,4 +59,13 @@ void set_defaults(ValidatingAdmissionPolicyBinding& object) {
   if (object.spec.match_resources) set_match_defaults(*object.spec.match_resources);
 }
 
+void set_defaults(MutatingAdmissionPolicy& object) {
+  set_if_absent(object.spec.failure_policy, "Fail");
+  if (object.spec.match_constraints) set_match_defaults(*object.spec.match_constraints);
+}
+
+void set_defaults(MutatingAdmissionPolicyBinding& object) {
+  if (object.spec.match_resources) set_match_defaults(*object.spec.match_resources);
+}
+
 }  // namespace insula::api

@@ -53,6 +53,24 @@ constexpr KindStrategy kValidatingAdmissionPolicyBinding{
     .cells = erased::row<ValidatingAdmissionPolicyBinding, cells>,
 };
 
+constexpr KindStrategy kMutatingAdmissionPolicy{
+    .kind = kind_of<MutatingAdmissionPolicy>,
+    .set_defaults = erased::change<MutatingAdmissionPolicy, set_defaults>,
+    .spec_changed = erased::spec_changed<MutatingAdmissionPolicy>,
+    .validate = erased::check<MutatingAdmissionPolicy, validate>,
+    .columns = mutating_admission_policy_columns,
+    .cells = erased::row<MutatingAdmissionPolicy, cells>,
+};
+
+constexpr KindStrategy kMutatingAdmissionPolicyBinding{
+    .kind = kind_of<MutatingAdmissionPolicyBinding>,
+    .set_defaults = erased::change<MutatingAdmissionPolicyBinding, set_defaults>,
+    .spec_changed = erased::spec_changed<MutatingAdmissionPolicyBinding>,
+    .validate = erased::check<MutatingAdmissionPolicyBinding, validate>,
+    .columns = mutating_admission_policy_binding_columns,
+    .cells = erased::row<MutatingAdmissionPolicyBinding, cells>,
+};
+
 }  // namespace
 
 const KindStrategy& mutating_webhook_configuration_strategy() {
@@ -69,6 +87,14 @@ const KindStrategy& validating_admission_policy_strategy() {
 
 const KindStrategy& validating_admission_policy_binding_strategy() {
   return kValidatingAdmissionPolicyBinding;
+}
+
+const KindStrategy& mutating_admission_policy_strategy() {
+  return kMutatingAdmissionPolicy;
+}
+
+const KindStrategy& mutating_admission_policy_binding_strategy() {
+  return kMutatingAdmissionPolicyBinding;
 }
 
 }  // namespace insula::api

@@ -70,6 +70,8 @@ constexpr const KindStrategy& (*kAll[])() = {
     validating_webhook_configuration_strategy,
     validating_admission_policy_strategy,
     validating_admission_policy_binding_strategy,
+    mutating_admission_policy_strategy,
+    mutating_admission_policy_binding_strategy,
     flow_schema_strategy,
     priority_level_configuration_strategy,
 };

@@ -61,6 +61,8 @@ namespace insula::api {
 [[nodiscard]] const KindStrategy& validating_webhook_configuration_strategy();
 [[nodiscard]] const KindStrategy& validating_admission_policy_strategy();
 [[nodiscard]] const KindStrategy& validating_admission_policy_binding_strategy();
+[[nodiscard]] const KindStrategy& mutating_admission_policy_strategy();
+[[nodiscard]] const KindStrategy& mutating_admission_policy_binding_strategy();
 [[nodiscard]] const KindStrategy& flow_schema_strategy();
 [[nodiscard]] const KindStrategy& priority_level_configuration_strategy();
 

@@ -12,5 +12,7 @@ void validate(const MutatingWebhookConfiguration& object, FieldErrors& errors);
 void validate(const ValidatingWebhookConfiguration& object, FieldErrors& errors);
 void validate(const ValidatingAdmissionPolicy& object, FieldErrors& errors);
 void validate(const ValidatingAdmissionPolicyBinding& object, FieldErrors& errors);
+void validate(const MutatingAdmissionPolicy& object, FieldErrors& errors);
+void validate(const MutatingAdmissionPolicyBinding& object, FieldErrors& errors);
 
 }  // namespace insula::api

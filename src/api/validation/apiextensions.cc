@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "api/custom/definition.h"
 #include "api/custom/json_path.h"
@@ -39,17 +40,7 @@ std::string lower(std::string text) {
 
 /// What is wrong with a name that is a DNS label which begins with a letter.
 std::string label_complaint(std::string_view value) {
-  const bool begins = !value.empty() && value.front() >= 'a' && value.front() <= 'z';
-  std::string out;
-  if (value.size() > kLabelMax) out = "must be no more than 63 bytes";
-  if (!begins || !check_dns1123_label(value.substr(0, kLabelMax)).empty()) {
-    out += out.empty() ? "" : ",";
-    out +=
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-        "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
-        "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-  }
-  return out;
+  return fmt::format("{}", fmt::join(check_dns1035_label(value), ","));
 }
 
 bool is_protected(std::string_view group) {

@@ -113,6 +113,18 @@ Complaints check_dns1123_label(std::string_view value) {
   return out;
 }
 
+Complaints check_dns1035_label(std::string_view value) {
+  Complaints out;
+  if (value.size() > kLabelMax) out.push_back(name_length_complaint(kLabelMax));
+  const bool begins = !value.empty() && value.front() >= 'a' && value.front() <= 'z';
+  if (begins && matches_dns_label(value.substr(0, kLabelMax))) return out;
+  out.emplace_back(
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+      "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
+      "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')");
+  return out;
+}
+
 Complaints check_dns1123_subdomain(std::string_view value) {
   Complaints out;
   if (value.size() > kSubdomainMax) out.push_back(name_length_complaint(kSubdomainMax));

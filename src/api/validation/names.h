@@ -15,6 +15,8 @@ inline constexpr std::size_t kLabelMax = 63;       // bytes of a DNS label and o
 inline constexpr std::size_t kSubdomainMax = 253;  // bytes of a DNS subdomain
 
 [[nodiscard]] Complaints check_dns1123_label(std::string_view value);
+/// A label that begins with a letter.
+[[nodiscard]] Complaints check_dns1035_label(std::string_view value);
 [[nodiscard]] Complaints check_dns1123_subdomain(std::string_view value);
 /// `*.` before a subdomain.
 [[nodiscard]] Complaints check_wildcard_subdomain(std::string_view value);

@@ -48,7 +48,7 @@ void add_optionals(FunctionTable& table) {
                               return Value::optional(a[0]);
                             }});
   table.add("optional.none", {{},
-                              Type::optional(Type::dyn()),
+                              Type::optional(Type::unknown()),
                               [](Arguments, Budget&) -> Result<Value> { return Value::none(); }});
   table.add("optional.ofNonZeroValue", {{any}, optional, [](Arguments a, Budget&) -> Result<Value> {
                                           return is_zero(a[0]) ? Value::none()
