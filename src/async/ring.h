@@ -53,7 +53,9 @@ class Ring {
   explicit Ring(const Clock& clock);
 
   void queue(RingSocket& socket);
+  void queue_written(RingSocket& socket);
   void submit_output();
+  void note_load(unsigned completions);
   void start_send(RingSocket& socket);
   void start_receive(RingSocket& socket);
   void cancel_receive(RingSocket& socket);
@@ -73,6 +75,9 @@ class Ring {
   int epoll_fd_ = -1;
   std::vector<RingSocket*> with_output_;
   std::vector<RingSocket*> sending_;  // of those, this turn's
+  bool light_load_ = true;
+  SteadyTime load_since_;
+  unsigned completions_ = 0;          // since then
   std::list<RingSocket*> lingering_;  // released and not yet closed, by their ends
   std::vector<std::string> texts_;    // memory for output
 };

@@ -117,7 +117,7 @@ ssize_t RingSocket::send(std::string_view first, std::string_view second) {
   }
   if (output.empty()) output = ring_.take_text(bytes);
   output.append(first).append(second);
-  if (!sending_ && !queued_) ring_.queue(*this);
+  if (!sending_ && !queued_) ring_.queue_written(*this);
   return static_cast<ssize_t>(bytes);
 }
 

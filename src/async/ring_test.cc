@@ -165,6 +165,86 @@ TEST(RingSocket, KeepsLittleAndNothingOfWhatIsDropped) {
   run_until_complete(**loop, drop(**loop));
 }
 
+/// Four connections, all written to in one turn of the loop.
+class FourConnections {
+ public:
+  explicit FourConnections(Loop& loop) {
+    for (End& end : ends_) {
+      std::array<int, 2> fds{};
+      EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), 0);
+      end.watch = std::make_unique<FdWatch>(loop, fds[0], FdEvents::kOutputAndEnd);
+      end.socket = loop.ring()->open(*end.watch, fds[0]);
+      end.peer = Fd(fds[1]);
+    }
+  }
+
+  FourConnections(const FourConnections&) = delete;
+  FourConnections& operator=(const FourConnections&) = delete;
+
+  ~FourConnections() {
+    for (const End& end : ends_)
+      end.socket->release(false);
+  }
+
+  void write(std::size_t connections = 4) {
+    for (std::size_t i = 0; i < connections; ++i)
+      EXPECT_EQ(ends_[i].socket->send("x", {}), 1);
+  }
+
+  /// How many bytes have come since the last time.
+  [[nodiscard]] std::size_t arrived() const {
+    std::size_t bytes = 0;
+    std::array<char, 100> buffer{};
+    for (const End& end : ends_) {
+      const ssize_t n = ::recv(end.peer.get(), buffer.data(), buffer.size(), 0);
+      if (n > 0) bytes += static_cast<std::size_t>(n);
+    }
+    return bytes;
+  }
+
+ private:
+  struct End {
+    std::unique_ptr<FdWatch> watch;
+    RingSocket* socket = nullptr;
+    Fd peer;
+  };
+
+  std::array<End, 4> ends_;
+};
+
+Task<> write_under_loads(Loop& loop, testing::FakeClock& clock) {
+  FourConnections connections(loop);
+  co_await yield();
+  connections.write(3);
+  EXPECT_EQ(connections.arrived(), 0U) << "few wait for the end of the turn";
+  co_await yield();
+  EXPECT_EQ(connections.arrived(), 3U);
+  connections.write();
+  EXPECT_EQ(connections.arrived(), 4U) << "four do not, while there is little to do";
+  for (int turn = 0; turn < 600; ++turn) {
+    co_await yield();
+    connections.write();
+    EXPECT_EQ(connections.arrived(), 4U);
+  }
+  clock.advance(50ms);
+  co_await yield();
+  connections.write();
+  EXPECT_EQ(connections.arrived(), 0U) << "under load they are handed over together";
+  co_await yield();
+  EXPECT_EQ(connections.arrived(), 4U);
+  clock.advance(50ms);
+  co_await yield();
+  connections.write();
+  EXPECT_EQ(connections.arrived(), 4U) << "that is over";
+}
+
+TEST(RingSocket, HandsOverEarlyWhileThereIsLittleToDo) {
+  testing::FakeClock clock;
+  auto loop = Loop::make(clock, IoEngine::kIoUring);
+  if (!loop) GTEST_SKIP() << loop.error().message();
+  run_until_complete(**loop, write_under_loads(**loop, clock));
+}
+
 /// Writes into a socket and releases it; no turn of the loop comes after that.
 TEST(RingSocket, WhatWasWrittenLastIsNotLostWithTheLoop) {
   auto loop = Loop::make(system_clock(), IoEngine::kIoUring);

@@ -468,6 +468,7 @@ Task<Exchange::Attempt> Exchange::relay(Request& request, const Visit& visit, Di
   if (const auto met = co_await reserve_in_turn(request, body))
     co_return co_await end_stream(request, body, *met);
 
+  if (body.is_stream()) upstream_->expect_small_pieces();
   const Attempt ended = co_await relay_body(request, body);
   if (ended == Attempt::kDone && reusable && upstream_ != nullptr && body.done() &&
       !body.has_surplus()) {

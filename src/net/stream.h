@@ -92,6 +92,10 @@ class Stream {
   /// that says so is not fit for use.
   [[nodiscard]] bool has_unread();
 
+  /// Has the kernel confirm every other piece that comes instead of each. For a stream of small
+  /// ones, where confirming costs more than receiving; the kernel may fall back.
+  void expect_small_pieces();
+
   /// Sends the end of our side; reading goes on.
   void shutdown_write();
 

@@ -8,6 +8,8 @@
 #include <variant>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -221,6 +223,26 @@ Task<> abort_one(Listener& listener) {
 TEST_P(StreamTest, AnAbortedStreamEndsWithAReset) {
   auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
   run_until_complete(loop(), abort_one(**listener));
+}
+
+bool confirms_each_piece(const Stream& stream) {
+  int quick = 0;
+  socklen_t size = sizeof quick;
+  EXPECT_EQ(::getsockopt(stream.fd(), IPPROTO_TCP, TCP_QUICKACK, &quick, &size), 0);
+  return quick != 0;
+}
+
+Task<> expect_small_pieces_of(Listener& listener) {
+  auto client = co_await dial(listener.address(), soon());
+  auto server = co_await listener.accept();
+  EXPECT_TRUE(confirms_each_piece(**client));
+  (*client)->expect_small_pieces();
+  EXPECT_FALSE(confirms_each_piece(**client));
+}
+
+TEST_P(StreamTest, SmallPiecesNeedNotEachBeConfirmed) {
+  auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
+  run_until_complete(loop(), expect_small_pieces_of(**listener));
 }
 
 Task<> abort_after_writing(Listener& listener) {
