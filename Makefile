@@ -56,9 +56,9 @@ asan: ## Unit tests and fuzz corpora under AddressSanitizer and UBSan
 	@ctest --test-dir build/asan --output-on-failure -L 'unit|fuzz'
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser of untrusted bytes; FUZZ_SECONDS=60 each
+fuzz: ## Fuzz every parser of untrusted bytes; FUZZ="--seconds 60" or "--runs 5000000" each
 	@tools/deps.sh build lint
-	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
+	@tools/fuzz.sh --jobs $(JOBS) $(FUZZ)
 
 .PHONY: interop
 interop: ## Official client libraries, and LiteLLM and llama.cpp as backends; skipped where they cannot be had
