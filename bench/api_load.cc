@@ -1,12 +1,11 @@
 // Load on a Kubernetes API server: durable creates, reads of one ConfigMap or lists of all, from N
-// connections with a client certificate, for a fixed time. bench/apiserver.py runs it against
-// Insula and a peer, bench/fairness.py several of it at a time.
+// connections with a client certificate, for a fixed time or number. bench/apiserver.py runs it
+// against Insula and a peer, bench/fairness.py several of it at a time.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "api_target.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "base/error.h"
@@ -28,15 +28,13 @@ using namespace std::chrono_literals;
 constexpr std::size_t kValueBytes = 1000;  // with its metadata an object of about 1.2 KB
 
 struct LoadOptions {
-  std::string server;
-  std::string ca_file;
-  std::string certificate_file;
-  std::string key_file;
+  ApiTarget target;
   std::string operation = "create";
   std::string name_space = "default";
   std::string run = "0";  // keeps the names of two runs apart
   unsigned connections = 64;
   unsigned seconds = 5;
+  std::uint64_t count = 0;  // 0: as many as there is time for
 };
 
 struct Tally {
@@ -45,11 +43,6 @@ struct Tally {
   std::uint64_t failed = 0;   // those that were refused, too
   std::string first_failure;
 };
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 http::Request make_request(const LoadOptions& options, unsigned worker, std::uint64_t number) {
   http::Request request;
@@ -77,25 +70,27 @@ struct Work {
   http::Client& client;
   http::Origin origin;
   Deadline end;
+  std::uint64_t& left;
   Tally& tally;
 };
 
 Task<> work(const Work& shared, unsigned worker) {
   Loop& loop = Loop::current();
   std::uint64_t number = 0;
-  do {
+  while (shared.left > 0) {
+    --shared.left;
     auto request = make_request(shared.options, worker, number++);
     const SteadyTime start = loop.now();
     auto answer = co_await shared.client.send(shared.origin, std::move(request), start + 30s);
     if (answer && answer->ok()) {
       shared.tally.latencies.push_back(loop.now() - start);
-      continue;
+    } else {
+      if (answer && answer->status == 429) ++shared.tally.refused;
+      if (shared.tally.failed++ == 0)
+        shared.tally.first_failure = answer ? answer->body : answer.error().message();
     }
-    if (answer && answer->status == 429) ++shared.tally.refused;
-    if (shared.tally.failed++ == 0) {
-      shared.tally.first_failure = answer ? answer->body : answer.error().message();
-    }
-  } while (loop.now() < shared.end);
+    if (loop.now() >= shared.end) break;
+  }
 }
 
 Task<> work_all(const Work& shared) {
@@ -112,28 +107,24 @@ double milliseconds(const std::vector<std::chrono::nanoseconds>& sorted, double 
 }
 
 Result<> run(const LoadOptions& options) {
-  INSULA_TRY(auto tls,
-             net::TlsContext::client({.ca = read_file(options.ca_file),
-                                      .certificate_chain = read_file(options.certificate_file),
-                                      .private_key = read_file(options.key_file)}));
-  INSULA_TRY(auto origin, http::Origin::parse(options.server));
+  INSULA_TRY(const auto origin, options.target.origin());
   Loop loop;
-  http::Client client({.tls = tls,
-                       .connections_per_origin = options.connections,
-                       .idle_per_origin = options.connections});
+  INSULA_TRY(const auto client, options.target.client(options.connections));
   Tally tally;
   const SteadyTime start = loop.now();
-  const Deadline end =
-      start + std::chrono::seconds(options.operation == "seed" ? 0 : options.seconds);
-  run_until_complete(loop, work_all({options, client, origin, end, tally}));
+  const bool counted = options.count > 0 || options.operation == "seed";
+  std::uint64_t left = counted ? std::max<std::uint64_t>(options.count, 1)
+                               : std::numeric_limits<std::uint64_t>::max();
+  const Deadline end = counted ? Deadline::max() : start + std::chrono::seconds(options.seconds);
+  run_until_complete(loop, work_all({options, *client, origin, end, left, tally}));
   const double seconds = std::chrono::duration<double>(loop.now() - start).count();
   std::ranges::sort(tally.latencies);
   fmt::print(
-      R"({{"operation":"{}","connections":{},"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f},"failed":{},"refused":{}}})"
+      R"({{"operation":"{}","connections":{},"done":{},"per_second":{:.2f},"p50_ms":{:.3f},"p99_ms":{:.3f},"failed":{},"refused":{}}})"
       "\n",
-      options.operation, options.connections, static_cast<double>(tally.latencies.size()) / seconds,
-      milliseconds(tally.latencies, 0.5), milliseconds(tally.latencies, 0.99), tally.failed,
-      tally.refused);
+      options.operation, options.connections, tally.latencies.size(),
+      static_cast<double>(tally.latencies.size()) / seconds, milliseconds(tally.latencies, 0.5),
+      milliseconds(tally.latencies, 0.99), tally.failed, tally.refused);
   if (tally.failed != 0) fmt::print(stderr, "first failure: {}\n", tally.first_failure);
   if (tally.latencies.empty()) return fail(ErrorCode::kUpstream, "no request succeeded");
   return {};
@@ -145,16 +136,14 @@ Result<> run(const LoadOptions& options) {
 int main(int argc, char** argv) {
   insula::LoadOptions options;
   CLI::App app("load on a Kubernetes API server");
-  app.add_option("--server", options.server, "https://IP:PORT")->required();
-  app.add_option("--ca", options.ca_file, "PEM of the server's authority")->required();
-  app.add_option("--cert", options.certificate_file, "PEM of the client certificate")->required();
-  app.add_option("--key", options.key_file, "PEM of its key")->required();
+  options.target.add_options(app);
   app.add_option("--operation", options.operation)
       ->check(CLI::IsMember({"create", "get", "list", "seed"}));
   app.add_option("--namespace", options.name_space);
   app.add_option("--run", options.run, "part of the names created");
   app.add_option("--connections", options.connections);
   app.add_option("--seconds", options.seconds);
+  app.add_option("--count", options.count, "so many requests, however long they take");
   CLI11_PARSE(app, argc, argv);
   const auto done = insula::run(options);
   if (!done) fmt::print(stderr, "{}\n", done.error().message());

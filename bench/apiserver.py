@@ -1,163 +1,160 @@
 #!/usr/bin/env python3
-"""Durable writes and reads per second of Insula's API server, beside kube-apiserver with etcd.
+"""Insula's API server with RBAC, audit log, managedFields and quota, beside kube-apiserver with etcd and the same.
 
-  bench/apiserver.py [--build build/release] [--rounds 5] [--seconds 5]
-                     [--audit] [--kube-apiserver PATH --etcd PATH]
+  bench/apiserver.py [--build build/release] [--rounds 5] [--seconds 5] [--only create_1,list]
+                     [--plain] [--kube-apiserver PATH --etcd PATH]
 
-Each round runs every operation against every server, in alternating order; medians are reported.
-Without a peer's binaries only Insula is measured, and the ratio is null. With --audit an Insula that
-notes every request at the level Metadata runs beside the other, and `audited` has its figures and
-what part of the other's rate that is. cpu_us is what the process `control` takes for a request. The
-last line is JSON.
+A user asks who may only what a ClusterRole allows; every request is noted at the level Metadata, every ConfigMap counted by
+a ResourceQuota. Each round runs every operation against every server, in alternating order; medians are reported:
+  create_1, create_64   durable creates of ConfigMaps of some 1.2 KB over so many connections
+  get_64                reads of one over 64
+  list                  all of 27,000, in JSON, one after the other
+  watch                 how late 1,000 watchers, each of one of 100 namespaces, hear of 500 writes a second
+  start                 of Insula with 10,000 objects, to /readyz
+Without a peer's binaries only Insula is measured, and the ratio is null. With --plain an Insula that an administrator asks,
+without audit and quota, runs beside the others. cpu_us is what the process `control` takes for a request. The last line is
+JSON; ratios are how many times better than the peer.
 """
 import argparse
 import json
 import os
 import pathlib
 import shutil
-import socket
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-OPERATIONS = [("create", 1), ("create", 64), ("get", 64)]
-READY_SECONDS = 120
+from apiserver_suite.servers import Api, Server, start_audited, start_insula, start_kubernetes
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+LOADED, LISTED, WATCHED = "bench", "bench-listed", "bench-watched-{}"
+WATCHED_NAMESPACES, WATCHERS, WRITES = 100, 1000, 500
+LISTED_OBJECTS, START_OBJECTS = 27_000, 10_000
+RBAC = "rbac.authorization.k8s.io"
+FLOWS = "flowcontrol.apiserver.k8s.io"
 
 
-def openssl(*args, **kwargs):
-    subprocess.run(["openssl", *args], check=True, capture_output=True, **kwargs)
+class Bench:
+    """A server, prepared for the load."""
+
+    def __init__(self, args, server, folder, plain=False):
+        self.args, self.server = args, server
+        server.wait_ready()
+        api = Api(server)
+        for name in (LOADED, LISTED, *(WATCHED.format(n) for n in range(WATCHED_NAMESPACES))):
+            api.send("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        self.user = server
+        if not plain:
+            self.user = server.as_user(folder, "load")
+            self.restrict(api)
+        self.load("seed", 1)
+
+    def restrict(self, api):
+        """What the user may, and a quota that counts what it makes."""
+        api.send("POST", f"/apis/{RBAC}/v1/clusterroles", {
+            "apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": "load"},
+            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]})
+        api.send("POST", f"/apis/{RBAC}/v1/clusterrolebindings", {
+            "apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "load"},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "load"},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "load"}]})
+        hard = {"count/configmaps": "100000000"}
+        path = f"/api/v1/namespaces/{LOADED}/resourcequotas"
+        quota = api.send("POST", path, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "load"},
+                                        "spec": {"hard": hard}})
+        if self.server.data is None:
+            # No controller there begins the count.
+            quota["status"] = {"hard": hard, "used": {"count/configmaps": "0"}}
+            api.send("PUT", f"{path}/load/status", quota)
+        else:
+            # As the peer, without a share of its own for the user.
+            api.send("POST", f"/apis/{FLOWS}/v1/flowschemas", {
+                "apiVersion": f"{FLOWS}/v1", "kind": "FlowSchema", "metadata": {"name": "load"},
+                "spec": {"matchingPrecedence": 100, "priorityLevelConfiguration": {"name": "exempt"}, "rules": [
+                    {"subjects": [{"kind": "User", "user": {"name": "load"}}], "resourceRules": [
+                        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"]}]}]}})
+
+    def run(self, user, program, *options):
+        """What the program prints last, and the CPU time of `control` meanwhile."""
+        before = self.server.cpu_seconds()
+        done = subprocess.run(
+            [pathlib.Path(self.args.build) / "bench" / program, "--server", user.url, "--ca", user.ca,
+             "--cert", user.cert, "--key", user.key, *map(str, options)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{self.server.name}: {program} {options}: {done.stderr.strip()}")
+        if done.stderr:
+            print(f"{self.server.name}: {done.stderr.strip()}", file=sys.stderr)
+        result = json.loads(done.stdout.strip().splitlines()[-1])
+        if before is not None:
+            used = self.server.cpu_seconds() - before
+            result["cpu_us"] = round(used / max(1, result["done"]) * 1e6, 1)
+        return result
+
+    def load(self, operation, connections, *options, namespace=LOADED, run="0"):
+        return self.run(self.user, "api_load", "--operation", operation, "--connections", connections, "--namespace", namespace,
+                        "--seconds", self.args.seconds, "--run", run, *options)
 
 
-def make_pki(directory):
-    """A CA, a server certificate for 127.0.0.1 and an administrator's certificate, for the peer."""
-    d = pathlib.Path(directory)
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", d / "ca.key", "-out", d / "ca.crt", "-subj", "/CN=ca", "-days", "2")
-    for name, subject, extra in [
-        ("server", "/CN=server", "subjectAltName=IP:127.0.0.1"),
-        ("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth"),
-    ]:
-        openssl("req", *key, "-keyout", d / f"{name}.key", "-out", d / f"{name}.csr", "-subj", subject)
-        (d / f"{name}.ext").write_text(extra + "\n")
-        openssl("x509", "-req", "-in", d / f"{name}.csr", "-CA", d / "ca.crt", "-CAkey", d / "ca.key",
-                "-CAcreateserial", "-out", d / f"{name}.crt", "-days", "2", "-extfile", d / f"{name}.ext")
-    openssl("genrsa", "-out", d / "sa.key", "2048")
-    return d
+def prepare_list(bench):
+    bench.load("create", 64, "--count", LISTED_OBJECTS, namespace=LISTED)
 
 
-class Server:
-    """What the load program needs to know, and how to end it."""
-
-    def __init__(self, name, url, ca, cert, key, processes, data=None):
-        self.name, self.url, self.ca, self.cert, self.key = name, url, str(ca), str(cert), str(key)
-        self.processes, self.data = processes, data
-
-    def wait_ready(self):
-        context = ssl.create_default_context(cafile=self.ca)
-        context.load_cert_chain(self.cert, self.key)
-        end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end:
-            for process in self.processes:
-                if process.poll() is not None:
-                    raise SystemExit(f"{self.name}: {process.args[0]} ended with {process.returncode}")
-            try:
-                with urllib.request.urlopen(self.url + "/api/v1/namespaces/default", context=context, timeout=2):
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        raise SystemExit(f"{self.name}: not ready after {READY_SECONDS} s")
-
-    def cpu_seconds(self):
-        """Of Insula's process `control` so far; None of others."""
-        if self.data is None:
-            return None
-        state = json.loads((self.data / "run/state.json").read_text())
-        pid = next(p["pid"] for p in state["processes"] if p["name"] == "control")
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def watch(bench, _):
+    # The administrator: Insula lets nobody else have so many.
+    return bench.run(bench.server, "watch_load", "--watchers", WATCHERS, "--namespaces", WATCHED_NAMESPACES, "--prefix",
+                     WATCHED.format(""), "--writes", WRITES, "--seconds", bench.args.seconds)
 
 
-def start_kubernetes(args, directory):
-    pki = make_pki(directory)
-    etcd_port, peer_port, api_port = free_port(), free_port(), free_port()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": open(pki / "peer.log", "w")}
-    etcd_url = f"http://127.0.0.1:{etcd_port}"
-    etcd = subprocess.Popen(
-        [args.etcd, "--data-dir", pki / "etcd", "--listen-client-urls", etcd_url, "--advertise-client-urls", etcd_url,
-         "--listen-peer-urls", f"http://127.0.0.1:{peer_port}"], **quiet)
-    api = subprocess.Popen(
-        [args.kube_apiserver, "--etcd-servers", etcd_url, "--secure-port", str(api_port), "--bind-address", "127.0.0.1",
-         "--tls-cert-file", pki / "server.crt", "--tls-private-key-file", pki / "server.key",
-         "--client-ca-file", pki / "ca.crt", "--service-account-issuer", "https://kubernetes.default.svc",
-         "--service-account-key-file", pki / "sa.key", "--service-account-signing-key-file", pki / "sa.key",
-         "--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC",
-         # Its default limits turn one busy client away; the peer is measured without them.
-         "--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0"],
-        **quiet)
-    return Server("kube-apiserver", f"https://127.0.0.1:{api_port}", pki / "ca.crt", pki / "admin.crt",
-                  pki / "admin.key", [etcd, api])
+OPERATIONS = {
+    "create_1": lambda bench, run: bench.load("create", 1, run=run),
+    "create_64": lambda bench, run: bench.load("create", 64, run=run),
+    "get_64": lambda bench, run: bench.load("get", 64),
+    "list": lambda bench, run: bench.load("list", 1, namespace=LISTED),
+    "watch": watch,
+}
 
 
-AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules: [{level: Metadata}]
-"""
+def start_with_objects(args):
+    """Seconds from the command to /readyz, of rounds."""
+    with tempfile.TemporaryDirectory() as directory:
+        server = start_insula(args, directory)
+        server.wait_ready()
+        Bench(args, server, directory, plain=True).load("create", 64, "--count", START_OBJECTS)
+        seconds = []
+        for _ in range(args.rounds):
+            server.stop()
+            begin = time.monotonic()
+            server = start_insula(args, directory)
+            server.wait_ready()
+            seconds.append(round(time.monotonic() - begin, 3))
+        server.stop()
+    return {"objects": START_OBJECTS, "seconds": statistics.median(seconds)}
 
 
-def start_insula(args, directory, name="insula", flags=()):
-    os.chmod(directory, 0o755)  # its processes run as users of their own
-    data = pathlib.Path(directory) / "data"
-    address = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [pathlib.Path(args.build) / "src/server/insula", "up", "--data-dir", data, "--api-address", address,
-         "--gateway-address", f"127.0.0.1:{free_port()}", "--gateway-metrics-address", f"127.0.0.1:{free_port()}",
-         *flags],
-        stdout=subprocess.DEVNULL, stderr=open(pathlib.Path(directory) / "insula.log", "w"))
-    end = time.monotonic() + READY_SECONDS
-    while not (data / "pki/admin.crt").exists() and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.02)
-    return Server(name, f"https://{address}", data / "pki/ca.crt", data / "pki/admin.crt", data / "pki/admin.key",
-                  [process], data)
+def compare(name, rows):
+    """Medians of one operation's figures for each server; ratios to the peer's."""
+    medians = {server: {key: statistics.median(row[key] for row in figures) for key in figures[0]}
+               for server, figures in rows.items()}
+    peer = medians.get("kube-apiserver")
+    for server, figures in medians.items():
+        if peer is not None and server != "kube-apiserver":
+            figures["ratio"] = round(peer["p99_ms"] / figures["p99_ms"] if name == "watch"
+                                     else figures["per_second"] / peer["per_second"], 2)
+    return medians
 
 
-def start_audited(args, directory):
-    policy = pathlib.Path(directory) / "audit-policy.yaml"
-    policy.write_text(AUDIT_POLICY)
-    # No pods run; but two platforms may not share their addresses.
-    return start_insula(args, directory, "audited", ["--audit-policy", policy, "--pod-cidr", "10.213.0.0/24"])
-
-
-def load(args, server, operation, connections, run):
-    done = subprocess.run(
-        [pathlib.Path(args.build) / "bench/api_load", "--server", server.url, "--ca", server.ca, "--cert", server.cert,
-         "--key", server.key, "--operation", operation, "--connections", str(connections), "--seconds",
-         str(args.seconds), "--run", run], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{server.name}: {operation}: {done.stderr.strip()}")
-    if done.stderr:
-        print(f"{server.name}: {operation}: {done.stderr.strip()}", file=sys.stderr)
-    return json.loads(done.stdout.strip().splitlines()[-1])
+def measure(args, benches):
+    figures = {name: {bench.server.name: [] for bench in benches} for name in args.only}
+    for round_ in range(args.rounds):
+        for name in args.only:
+            for bench in benches if round_ % 2 == 0 else reversed(benches):
+                result = OPERATIONS[name](bench, f"{os.getpid()}-{round_}-{name.replace('_', '-')}")
+                if result.pop("failed"):
+                    raise SystemExit(f"{bench.server.name}: requests of {name} failed")
+                figures[name][bench.server.name].append(result)
+                print(f"round {round_} {name} {bench.server.name}: {result}", file=sys.stderr)
+    return {name: compare(name, rows) for name, rows in figures.items()}
 
 
 def main():
@@ -165,53 +162,36 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--audit", action="store_true")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[*OPERATIONS, "start"])
+    parser.add_argument("--plain", action="store_true", help="beside an Insula without RBAC, audit and quota")
     parser.add_argument("--kube-apiserver", default=shutil.which("kube-apiserver"))
     parser.add_argument("--etcd", default=shutil.which("etcd"))
     args = parser.parse_args()
-
-    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as audited, \
-            tempfile.TemporaryDirectory() as theirs:
-        servers = [start_insula(args, ours)]
-        if args.audit:
-            servers.append(start_audited(args, audited))
-        if args.kube_apiserver and args.etcd:
-            servers.append(start_kubernetes(args, theirs))
-        figures = {(s.name, op): [] for s in servers for op in OPERATIONS}
-        try:
-            for server in servers:
-                server.wait_ready()
-                load(args, server, "seed", 1, "0")
-            for round_ in range(args.rounds):
-                for operation in OPERATIONS:
-                    for server in servers if round_ % 2 == 0 else reversed(servers):
-                        before = server.cpu_seconds()
-                        result = load(args, server, *operation, f"{os.getpid()}-{round_}-{operation[1]}")
-                        if before is not None:
-                            used = server.cpu_seconds() - before
-                            result["cpu_us"] = round(used / max(1, result["per_second"] * args.seconds) * 1e6, 1)
-                        figures[server.name, operation].append(result)
-                        print(f"round {round_} {server.name}: {result}", file=sys.stderr)
-        finally:
-            for server in servers:
-                server.stop()
+    unknown = set(args.only) - {*OPERATIONS, "start"}
+    if unknown:
+        parser.error(f"--only: {', '.join(sorted(unknown))}: use {', '.join([*OPERATIONS, 'start'])}")
 
     report = {"bench": "apiserver", "rounds": args.rounds, "seconds": args.seconds}
-    for operation in OPERATIONS:
-        label = f"{operation[0]}_{operation[1]}"
-        medians = {s.name: statistics.median(r["per_second"] for r in figures[s.name, operation]) for s in servers}
-        p50 = {s.name: statistics.median(r["p50_ms"] for r in figures[s.name, operation]) for s in servers}
-        cpu = {s.name: statistics.median(r["cpu_us"] for r in figures[s.name, operation])
-               for s in servers if s.data is not None}
-        peer = medians.get("kube-apiserver")
-        report[label] = {"per_second": medians["insula"], "p50_ms": p50["insula"], "cpu_us": cpu["insula"],
-                         "peer_per_second": peer,
-                         "peer_p50_ms": p50.get("kube-apiserver"),
-                         "ratio": round(medians["insula"] / peer, 2) if peer else None}
-        if args.audit:
-            report[label]["audited"] = {"per_second": medians["audited"], "p50_ms": p50["audited"],
-                                        "cpu_us": cpu["audited"],
-                                        "ratio": round(medians["audited"] / medians["insula"], 2)}
+    if "start" in args.only:
+        report["start"] = start_with_objects(args)
+        args.only = [name for name in args.only if name != "start"]
+    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as plain, \
+            tempfile.TemporaryDirectory() as theirs:
+        servers: list[tuple[Server, str]] = [(start_audited(args, ours), ours)]
+        if args.plain:
+            # No pods run; but two platforms may not share their addresses.
+            servers.append((start_insula(args, plain, "plain", ["--pod-cidr", "10.213.0.0/24"]), plain))
+        if args.kube_apiserver and args.etcd:
+            servers.append((start_kubernetes(args, theirs), theirs))
+        try:
+            benches = [Bench(args, server, folder, plain=server.name == "plain") for server, folder in servers]
+            if "list" in args.only:
+                for bench in benches:
+                    prepare_list(bench)
+            report |= measure(args, benches)
+        finally:
+            for server, _ in servers:
+                server.stop()
     print(json.dumps(report))
 
 
