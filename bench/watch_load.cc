@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "api_target.h"
+#include "async/event.h"
 #include "async/loop.h"
 #include "async/task_group.h"
 #include "base/error.h"
@@ -28,9 +29,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kMark = R"("sentAt":")";
-/// What of each watch comes before the first write: its own connection and the object's present
-/// state.
-constexpr auto kSettling = 2s;
 
 struct WatchOptions {
   ApiTarget target;
@@ -67,7 +65,7 @@ class WatchLoad {
       INSULA_CO_TRY_VOID(co_await make_object(i));
     for (unsigned i = 0; i < options_.watchers; ++i)
       watches_.spawn(watch(i % options_.namespaces));
-    co_await sleep_for(kSettling);
+    co_await all_began_.wait();
     figures_.counting = true;
     co_await write_all();
     // The last ones are on their way.
@@ -117,7 +115,7 @@ class WatchLoad {
     }
     std::string text;
     std::array<char, 16 * 1024> buffer{};
-    for (;;) {
+    for (bool began = false;; began = true) {
       const auto got = co_await (*opened)->read(buffer, Deadline::max());
       if (!got || *got == 0) {
         figures_.fail(got ? "a watch ended" : got.error().message());
@@ -127,6 +125,8 @@ class WatchLoad {
       const std::size_t whole = text.rfind('\n') + 1;
       note(std::string_view(text).substr(0, whole));
       text.erase(0, whole);
+      // The object as it is comes first.
+      if (!began && ++began_ == options_.watchers) all_began_.set();
     }
   }
 
@@ -168,6 +168,8 @@ class WatchLoad {
   http::Client& client_;
   http::Origin origin_;
   Figures figures_;
+  unsigned began_ = 0;
+  Event all_began_;
   TaskGroup watches_;
 };
 

@@ -138,6 +138,21 @@ TEST(PodHostname, IsAsMuchOfTheNameAsAHostNameMayHave) {
   EXPECT_EQ(pod_hostname(pod), "own");
 }
 
+TEST(HostsFile, NamesThePodOrIsTheMachines) {
+  api::Pod pod;
+  pod.metadata.namespace_ = "a";
+  pod.spec.subdomain = "web";
+  pod.spec.host_aliases.push_back({.ip = "192.0.2.9", .hostnames = {"x.test", "y.test"}});
+  EXPECT_EQ(hosts_file(pod, "web-0", "10.1.0.2", "127.0.0.1 machine"),
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"
+            "::1\tlocalhost ip6-localhost ip6-loopback\n"
+            "10.1.0.2\tweb-0.web.a.svc.cluster.local web-0\n192.0.2.9\tx.test\ty.test\n");
+  pod.spec.host_network = true;
+  EXPECT_EQ(hosts_file(pod, "machine", "192.0.2.1", "127.0.0.1 machine"),
+            "# Kubernetes-managed hosts file (host network).\n127.0.0.1 machine\n"
+            "192.0.2.9\tx.test\ty.test\n");
+}
+
 TEST(QosClass, FollowsRequestsAndLimitsOfEveryContainer) {
   api::PodSpec spec;
   api::Container& c = spec.containers.emplace_back();

@@ -17,15 +17,24 @@ std::string pod_hostname(const api::Pod& pod) {
   return name;
 }
 
-std::string hosts_file(const api::Pod& pod, const std::string& hostname, const std::string& ip) {
-  std::string out =
-      "# Written by insula for this pod.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "
-      "ip6-loopback\n";
-  const std::string domain = pod.spec.subdomain.empty()
-                                 ? ""
-                                 : fmt::format("{}.{}.{}.svc.cluster.local ", hostname,
-                                               pod.spec.subdomain, pod.metadata.namespace_);
-  out += fmt::format("{}\t{}{}\n", ip, domain, hostname);
+std::string hosts_file(const api::Pod& pod,
+                       const std::string& hostname,
+                       const std::string& ip,
+                       const std::string& host) {
+  std::string out;
+  if (pod.spec.host_network) {
+    out = fmt::format("# Kubernetes-managed hosts file (host network).\n{}", host);
+    if (!out.ends_with('\n')) out += '\n';
+  } else {
+    const std::string domain = pod.spec.subdomain.empty()
+                                   ? ""
+                                   : fmt::format("{}.{}.{}.svc.cluster.local ", hostname,
+                                                 pod.spec.subdomain, pod.metadata.namespace_);
+    out = fmt::format(
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"
+        "::1\tlocalhost ip6-localhost ip6-loopback\n{}\t{}{}\n",
+        ip, domain, hostname);
+  }
   for (const api::HostAlias& alias : pod.spec.host_aliases) {
     out += fmt::format("{}\t{}\n", alias.ip, fmt::join(alias.hostnames, "\t"));
   }
@@ -63,7 +72,8 @@ Result<> write_pod_files(const std::string& dir,
                          const std::string& hostname,
                          const std::string& ip) {
   INSULA_TRY_VOID(make_dirs(dir, 0755));
-  INSULA_TRY_VOID(write_file(dir + "/hosts", hosts_file(pod, hostname, ip), 0644));
+  INSULA_TRY_VOID(write_file(
+      dir + "/hosts", hosts_file(pod, hostname, ip, read_file("/etc/hosts").value_or("")), 0644));
   INSULA_TRY_VOID(write_file(dir + "/hostname", hostname + "\n", 0644));
   return write_file(dir + "/resolv.conf",
                     resolver_file(pod, read_file("/etc/resolv.conf").value_or("")), 0644);

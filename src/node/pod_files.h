@@ -10,10 +10,13 @@ namespace insula::node {
 /// What a pod calls itself: spec.hostname, or as much of its name as a host name may have.
 [[nodiscard]] std::string pod_hostname(const api::Pod& pod);
 
-/// /etc/hosts of a pod: itself, loopback and its hostAliases.
+/// /etc/hosts of a pod: itself, loopback and its hostAliases; in the host's network what the
+/// machine has, `host`, and the hostAliases. Its first line is the one by which programs know the
+/// kubelet's.
 [[nodiscard]] std::string hosts_file(const api::Pod& pod,
                                      const std::string& hostname,
-                                     const std::string& ip);
+                                     const std::string& ip,
+                                     const std::string& host);
 
 /// /etc/resolv.conf of a pod. There is no cluster DNS yet, so ClusterFirst names no server: a
 /// lookup then fails at once instead of after a timeout. `host`: the machine's own file, for
