@@ -8,7 +8,8 @@ tests.tsv lists all conformance tests of the release: its class, then its name. 
 does, `later` needs a part that this platform does not have. `reasons.tsv` says why tests fail that do.
 
 Tests run in batches of one file of Kubernetes' source, several batches at once; those marked [Serial] and [Disruptive]
-run alone, at the end. Results are added to those that the file has. --table writes Markdown of them.
+run alone, at the end. Results are added to those that results.tsv has: state, then name; what those say that fail is
+printed. --table writes Markdown of them.
 """
 import argparse
 import collections
@@ -19,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
 ALONE = ("[Serial]", "[Disruptive]")
@@ -38,6 +40,19 @@ def read_reasons():
     lines = path.read_text().splitlines() if path.exists() else []
     rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
     return {row[0]: row[1:] for row in rows}
+
+
+def read_results(path):
+    """{name: state}"""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {name: state for state, name in (line.split("\t") for line in lines if line and not line.startswith("#"))}
+
+
+def write_results(path, results):
+    """In the order of tests.tsv."""
+    known = [name for _, _, name in read_tests() if name in results]
+    path.write_text("# What came of each conformance test when it was run last: state, name. Written by run.py.\n" +
+                    "".join(f"{results[name]}\t{name}\n" for name in known))
 
 
 def pattern(names):
@@ -90,24 +105,26 @@ def batches(tests):
 
 
 def run(options, tests):
-    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    results = read_results(options.results)
     logs = pathlib.Path(options.logs)
     logs.mkdir(parents=True, exist_ok=True)
     beside, alone = batches(tests)
 
     def keep(label, names):
         found = run_batch(options, label, names, options.timeout)
-        results.update(found)
-        options.results.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        results.update({name: result["state"] for name, result in found.items()})
+        write_results(options.results, results)
         for name, result in sorted(found.items()):
             print(f"{result['state']:8} {name}", flush=True)
+            if result["state"] == FAILED:
+                print(textwrap.indent(result["message"], " " * 9), flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for done in [pool.submit(keep, label, names) for label, names in beside]:
             done.result()
     for label, names in alone:
         keep(label + "_alone", names)
-    states = collections.Counter(results[name]["state"] for _, _, name in tests)
+    states = collections.Counter(results[name] for _, _, name in tests)
     print(f"{states[PASSED]} passed, {states[FAILED]} failed, {states[SKIPPED]} skipped of {len(tests)}")
     return 1 if states[FAILED] else 0
 
@@ -116,7 +133,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--e2e-test", help="Kubernetes' e2e.test")
     parser.add_argument("--kubeconfig")
-    parser.add_argument("--results", type=pathlib.Path, default=HERE / "results.json")
+    parser.add_argument("--results", type=pathlib.Path, default=HERE / "results.tsv")
     parser.add_argument("--logs", default="build/conformance", help="folder for the output of each batch")
     parser.add_argument("--class", dest="wanted", action="append", help="api, pods or later; all unless given")
     parser.add_argument("--only", default="", help="a regular expression that the names must match")
@@ -130,7 +147,7 @@ def main():
              if (not options.wanted or test[0] in options.wanted) and re.search(options.only, test[2])]
     if options.table:
         from table import table
-        print(table(tests, json.loads(options.results.read_text()), read_reasons(), options.language))
+        print(table(tests, read_results(options.results), read_reasons(), options.language))
         return 0
     if not options.e2e_test or not options.kubeconfig:
         parser.error("--e2e-test and --kubeconfig say what to run against what")

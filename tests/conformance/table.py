@@ -38,10 +38,10 @@ def table(tests, results, reasons, language):
     for file, listed in files.items():
         names = [short(name) for _, name in listed]
         start = common_start(names)
-        passed = sum(results.get(name, {}).get("state") == "passed" for _, name in listed)
+        passed = sum(results.get(name) == "passed" for _, name in listed)
         by_reason = collections.OrderedDict()
         for kind, name in listed:
-            if results.get(name, {}).get("state") == "passed":
+            if results.get(name) == "passed":
                 continue
             reason = reasons.get(name) or reasons.get(f"class:{kind}", ())
             why = reason[column] if len(reason) > column else words["unknown"]
@@ -51,7 +51,7 @@ def table(tests, results, reasons, language):
         lines.append(f"| {file.removesuffix('.go')} | {count} | {text} |")
 
     def is_passed(test):
-        return results.get(test[2], {}).get("state") == "passed"
+        return results.get(test[2]) == "passed"
 
     api = [test for test in tests if test[0] == "api"]
     return words["sum"].format(passed=sum(map(is_passed, tests)), all=len(tests), api=len(api),
