@@ -8,6 +8,8 @@
 #include "async/task_group.h"
 #include "client/typed.h"
 #include "controller/owner.h"
+#include "controller/selector.h"
+#include "controllers/pods.h"
 
 namespace insula::controllers {
 
@@ -24,6 +26,15 @@ std::optional<controller::Key> job_of(const api::Pod& pod) {
 std::vector<std::string> owner_values(const api::Pod& pod) {
   const auto key = job_of(pod);
   return key ? std::vector{key->text()} : std::vector<std::string>{};
+}
+
+std::vector<std::string> orphan_values(const api::Pod& pod) {
+  return controller::controller_of(pod.metadata) == nullptr ? std::vector{pod.metadata.namespace_}
+                                                            : std::vector<std::string>{};
+}
+
+bool selects(const api::Job& job, const api::Pod& pod) {
+  return job.spec.selector && controller::matches(*job.spec.selector, pod.metadata.labels);
 }
 
 bool is_terminating_namespace(const Error& error) {
@@ -43,16 +54,31 @@ JobController::JobController(client::Client& client,
       mirrors_(mirrors),
       events_(events),
       by_owner_(mirrors.pods.add_index(owner_values)),
+      orphans_(mirrors.pods.add_index(orphan_values)),
       controller_({.name = "job"}, runtime, *this) {
   mirrors_.jobs.on_change([this](const api::Job* before, const api::Job* after) {
     controller_.enqueue(controller::key_of(after != nullptr ? *after : *before));
   });
   mirrors_.pods.on_change([this](const api::Pod* before, const api::Pod* after) {
     for (const api::Pod* pod : {before, after}) {
-      if (pod == nullptr) continue;
-      if (const auto key = job_of(*pod)) controller_.enqueue(*key);
+      if (pod != nullptr) enqueue_jobs_of(*pod);
     }
   });
+}
+
+void JobController::enqueue_jobs_of(const api::Pod& pod) {
+  if (const auto key = job_of(pod)) return controller_.enqueue(*key);
+  if (controller::controller_of(pod.metadata) != nullptr) return;
+  for (const JobPtr& job : mirrors_.jobs.list(pod.metadata.namespace_)) {
+    if (selects(*job, pod)) controller_.enqueue(controller::key_of(*job));
+  }
+  // Of a Job that is gone: its name is free, and looked at for what it has left behind.
+  if (is_tracked(pod)) controller_.enqueue({pod.metadata.namespace_, ""});
+}
+
+bool JobController::is_claimed(const api::Pod& orphan) const {
+  return std::ranges::any_of(mirrors_.jobs.list(orphan.metadata.namespace_),
+                             [&orphan](const JobPtr& job) { return selects(*job, orphan); });
 }
 
 void JobController::start() {
@@ -61,15 +87,7 @@ void JobController::start() {
 
 Task<Result<controller::Outcome>> JobController::reconcile(controller::Key key) {
   const JobPtr job = mirrors_.jobs.get(key);
-  std::vector<PodPtr> pods;
-  for (PodPtr& pod : mirrors_.pods.by_index(by_owner_, key.text())) {
-    const std::string uid = controller::controller_uid(pod->metadata);
-    if (job && uid == job->metadata.uid) {
-      pods.push_back(std::move(pod));
-    } else if (is_tracked(*pod)) {
-      INSULA_CO_TRY_VOID(co_await forget(std::move(pod)));
-    }
-  }
+  INSULA_CO_TRY(const std::vector<PodPtr> pods, co_await claim(std::move(key), job));
   if (!job || job->spec.managed_by.value_or(std::string(kThisController)) != kThisController)
     co_return controller::kDone;
   JobPlan plan = plan_job(*job, pods, clock_.wall());
@@ -87,6 +105,56 @@ Task<Result<controller::Outcome>> JobController::reconcile(controller::Key key) 
   if (plan.expired) INSULA_CO_TRY_VOID(co_await expire(job));
   if (plan.again_after) co_return controller::again_after(*plan.again_after);
   co_return controller::kDone;
+}
+
+Task<Result<std::vector<PodPtr>>> JobController::claim(controller::Key key, JobPtr job) {
+  std::vector<PodPtr> pods;
+  for (PodPtr& pod : mirrors_.pods.by_index(by_owner_, key.text())) {
+    const std::string uid = controller::controller_uid(pod->metadata);
+    const bool is_own = job && uid == job->metadata.uid;
+    if (is_own &&
+        (!job->spec.selector || selects(*job, *pod) || job->metadata.deletion_timestamp)) {
+      pods.push_back(std::move(pod));
+    } else if (is_own) {
+      INSULA_CO_TRY_VOID(co_await release(job, std::move(pod)));
+    } else if (is_tracked(*pod)) {
+      INSULA_CO_TRY_VOID(co_await forget(std::move(pod)));
+    }
+  }
+  for (PodPtr& pod : mirrors_.pods.by_index(orphans_, key.name_space)) {
+    // What is over and not tracked may have been counted before it was orphaned.
+    const bool adoptable = job && !job->metadata.deletion_timestamp &&
+                           !pod->metadata.deletion_timestamp &&
+                           (is_tracked(*pod) || !is_finished(*pod));
+    if (adoptable && selects(*job, *pod)) {
+      INSULA_CO_TRY(pods.emplace_back(), co_await adopt(job, std::move(pod)));
+    } else if (is_tracked(*pod) && (!is_claimed(*pod) || pod->metadata.deletion_timestamp)) {
+      INSULA_CO_TRY_VOID(co_await forget(std::move(pod)));
+    }
+  }
+  co_return pods;
+}
+
+Task<Result<PodPtr>> JobController::adopt(JobPtr job, PodPtr pod) {
+  api::Pod adopted = *pod;
+  adopted.metadata.owner_references.push_back(controller::controlled_by(*job));
+  if (!is_tracked(adopted)) adopted.metadata.finalizers.emplace_back(kJobTracking);
+  INSULA_CO_TRY(api::Pod stored, co_await client::update(client_, std::move(adopted)));
+  mirrors_.pods.observe(stored);
+  co_return std::make_shared<const api::Pod>(std::move(stored));
+}
+
+Task<Result<>> JobController::release(JobPtr job, PodPtr pod) {
+  api::Pod released = *pod;
+  std::erase_if(released.metadata.owner_references, [&job](const api::OwnerReference& owner) {
+    return owner.uid == job->metadata.uid;
+  });
+  std::erase(released.metadata.finalizers, kJobTracking);
+  const Result<api::Pod> stored = co_await client::update(client_, std::move(released));
+  if (!stored && stored.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(stored.error());
+  if (stored) mirrors_.pods.observe(*stored);
+  co_return Result<>{};
 }
 
 // With the resourceVersion that was read: an older view of the Job cannot count again what a newer

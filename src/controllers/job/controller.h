@@ -38,6 +38,15 @@ class JobController final : private controller::Reconciler {
   using JobPtr = controller::Informer<api::Job>::Object;
 
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  /// Has the Jobs looked at that a pod belongs to, or may belong to.
+  void enqueue_jobs_of(const api::Pod& pod);
+  [[nodiscard]] bool is_claimed(const api::Pod& orphan) const;
+  /// The pods that the Job controls, after adopting those that are its own and belong to nobody,
+  /// and giving up those whose labels have become others. Pods that no Job counts any more are let
+  /// go.
+  Task<Result<std::vector<PodPtr>>> claim(controller::Key key, JobPtr job);
+  Task<Result<PodPtr>> adopt(JobPtr job, PodPtr pod);
+  Task<Result<>> release(JobPtr job, PodPtr pod);
   Task<Result<>> write_status(JobPtr job, api::JobStatus status);
   void tell(const api::Job& job, const api::JobStatus& before);
   /// Takes the finalizer off a pod.
@@ -53,6 +62,7 @@ class JobController final : private controller::Reconciler {
   Mirrors mirrors_;
   controller::EventRecorder& events_;
   controller::Informer<api::Pod>::IndexId by_owner_;
+  controller::Informer<api::Pod>::IndexId orphans_;  // by namespace
   controller::Controller controller_;
 };
 

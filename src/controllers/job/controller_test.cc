@@ -36,6 +36,13 @@ class JobControllerTest : public ::testing::Test {
     return job;
   }
 
+  static api::Job labelled_job() {
+    api::Job own = job(1, 1);
+    own.spec.selector.emplace().match_labels["job"] = "count";
+    own.spec.template_.metadata.labels["job"] = "count";
+    return own;
+  }
+
   std::vector<api::Pod> pods() { return world_.list<api::Pod>("default"); }
 
   void end(api::Pod pod, const std::string& phase) {
@@ -105,6 +112,43 @@ TEST_F(JobControllerTest, SuspendedItTakesItsPodsAwayUncounted) {
     EXPECT_TRUE(pod.metadata.deletion_timestamp);
   EXPECT_EQ(status().failed, 0);
   EXPECT_THAT(world_.events("count", "Suspended"), ElementsAre("Job suspended"));
+}
+
+TEST_F(JobControllerTest, TakesInItsOrphansAndLetsStraysGo) {
+  world_.create(labelled_job());
+  world_.settle();
+  api::Pod orphan = pods().at(0);
+  const std::string uid = orphan.metadata.uid;
+  orphan.metadata.owner_references.clear();
+  world_.update(orphan);
+  world_.settle();
+  ASSERT_THAT(pods(), SizeIs(1)) << "no other pod is made in its place";
+  EXPECT_NE(controller::controller_of(pods()[0].metadata), nullptr);
+  EXPECT_TRUE(is_tracked(pods()[0]));
+
+  api::Pod stray = pods()[0];
+  stray.metadata.labels.clear();
+  world_.update(stray);
+  world_.settle();
+  ASSERT_THAT(pods(), SizeIs(2));
+  for (const api::Pod& pod : pods()) {
+    const bool is_stray = pod.metadata.uid == uid;
+    EXPECT_EQ(controller::controller_of(pod.metadata) == nullptr, is_stray);
+    EXPECT_EQ(is_tracked(pod), !is_stray);
+  }
+}
+
+TEST_F(JobControllerTest, PodsThatOutliveTheirJobAreNotHeld) {
+  world_.create(labelled_job());
+  world_.settle();
+  ASSERT_TRUE(is_tracked(pods().at(0)));
+  (void)world_.remove<api::Job>("default", "count", {});
+  api::Pod orphan = pods().at(0);
+  orphan.metadata.owner_references.clear();
+  world_.update(orphan);
+  world_.settle();
+  ASSERT_THAT(pods(), SizeIs(1));
+  EXPECT_FALSE(is_tracked(pods()[0]));
 }
 
 TEST_F(JobControllerTest, AJobThatIsGoneHoldsNoPod) {
