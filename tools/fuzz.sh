@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tools/fuzz.sh [--runs N | --seconds N] [--jobs N] [TARGET...]: runs each libFuzzer target (all, or those named as
 # in fuzz/CMakeLists.txt) for so many executions or so long (60 s), some at once, on its corpus in fuzz/corpus.
-# New inputs stay in build/fuzz/corpus; what broke a target is left beside them, and fails.
+# Inputs have up to 1 KiB: it is their shape that breaks a parser, and long ones cost executions. New ones stay in
+# build/fuzz/corpus; what broke a target is left beside them, and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 usage() { sed -n '2s/^# \([^:]*\):.*/usage: \1/p' "$0" >&2; exit 2; }
@@ -27,7 +28,7 @@ cmake --build build/fuzz --parallel "$(nproc)" --target "${targets[@]/%/_fuzz}" 
 run_one() {
   local target=$1 limit=$2 grown=build/fuzz/corpus/$1 log=build/fuzz/$1.log findings=0
   mkdir -p "$grown" "fuzz/corpus/$target"
-  local options=("$limit" -print_final_stats=1 "-artifact_prefix=$grown/")
+  local options=("$limit" -max_len=1024 -print_final_stats=1 "-artifact_prefix=$grown/")
   SECONDS=0
   "build/fuzz/fuzz/${target}_fuzz" "${options[@]}" "$grown" "fuzz/corpus/$target" >"$log" 2>&1 || findings=1
   printf '%-16s %12s %8s %8s\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" $SECONDS $findings
