@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "api_target.h"
+#include "async/deadline.h"
 #include "async/event.h"
 #include "async/loop.h"
 #include "async/task_group.h"
@@ -28,6 +29,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Within which all watches are open.
+constexpr auto kBeginTime = 60s;
 constexpr std::string_view kMark = R"("sentAt":")";
 
 struct WatchOptions {
@@ -46,7 +49,7 @@ struct Figures {
   std::uint64_t failed = 0;
   std::string first_failure;
 
-  void fail(std::string why) {
+  void note_failure(std::string why) {
     if (failed++ == 0) first_failure = std::move(why);
   }
 };
@@ -65,7 +68,7 @@ class WatchLoad {
       INSULA_CO_TRY_VOID(co_await make_object(i));
     for (unsigned i = 0; i < options_.watchers; ++i)
       watches_.spawn(watch(i % options_.namespaces));
-    co_await all_began_.wait();
+    INSULA_CO_TRY_VOID(co_await with_deadline(Loop::current().now() + kBeginTime, all_begin()));
     figures_.counting = true;
     co_await write_all();
     // The last ones are on their way.
@@ -104,13 +107,19 @@ class WatchLoad {
     co_return Result<>();
   }
 
+  Task<Result<>> all_begin() {
+    co_await all_began_.wait();
+    co_return figures_.failed == 0 ? Result<>()
+                                   : fail(ErrorCode::kUpstream, figures_.first_failure);
+  }
+
   Task<> watch(unsigned number) {
     http::Request request;
     request.target = maps_of(number) + "?watch=true";
     request.headers.set("Accept", "application/json");
     auto opened = co_await client_.open(origin_, std::move(request), Loop::current().now() + 30s);
     if (!opened || (*opened)->status() != 200) {
-      figures_.fail(opened ? "a watch was refused" : opened.error().message());
+      figures_.note_failure(opened ? "a watch was refused" : opened.error().message());
       co_return;
     }
     std::string text;
@@ -118,7 +127,7 @@ class WatchLoad {
     for (bool began = false;; began = true) {
       const auto got = co_await (*opened)->read(buffer, Deadline::max());
       if (!got || *got == 0) {
-        figures_.fail(got ? "a watch ended" : got.error().message());
+        figures_.note_failure(got ? "a watch ended" : got.error().message());
         co_return;
       }
       text.append(buffer.data(), *got);
@@ -158,7 +167,7 @@ class WatchLoad {
     const auto answer =
         co_await client_.send(origin_, std::move(request), Loop::current().now() + 30s);
     if (!answer || !answer->ok()) {
-      figures_.fail(answer ? answer->body : answer.error().message());
+      figures_.note_failure(answer ? answer->body : answer.error().message());
     } else {
       ++figures_.written;
     }
