@@ -16,6 +16,12 @@ namespace insula::api {
 [[nodiscard]] std::map<std::string, Quantity> pod_requests(const PodSpec& spec);
 [[nodiscard]] std::map<std::string, Quantity> pod_limits(const PodSpec& spec);
 
+/// The same of a pod whose resources may be changing: of what is asked for, what its node holds for
+/// each container and what the container has, the most; a change that the node says is infeasible
+/// is not counted.
+[[nodiscard]] std::map<std::string, Quantity> pod_requests(const Pod& pod);
+[[nodiscard]] std::map<std::string, Quantity> pod_limits(const Pod& pod);
+
 /// Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory.
 [[nodiscard]] std::string_view qos_class(const PodSpec& spec);
 
