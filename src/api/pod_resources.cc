@@ -64,11 +64,11 @@ bool differs(const Container& container, const ContainerStatus& status) {
 
 void take_status(std::vector<Container>& containers,
                  const std::vector<ContainerStatus>& statuses,
-                 bool infeasible) {
+                 bool only_status) {
   for (Container& container : containers) {
     const auto status = std::ranges::find(statuses, container.name, &ContainerStatus::name);
     if (status == statuses.end() || !status->resources) continue;
-    if (infeasible) container.resources = *status->resources;
+    if (only_status) container.resources = *status->resources;
     raise(container.resources.requests, status->resources->requests);
     raise(container.resources.requests, status->allocated_resources);
     raise(container.resources.limits, status->resources->limits);
@@ -84,15 +84,15 @@ bool is_changing(const std::vector<Container>& containers,
 }
 
 /// The specification by which a pod is counted; nothing when it is its own.
-std::optional<PodSpec> counted_spec(const Pod& pod) {
+std::optional<PodSpec> counted_spec(const Pod& pod, InfeasibleResize infeasible) {
   const PodStatus& status = pod.status;
   if (!is_changing(pod.spec.containers, status.container_statuses) &&
       !is_changing(pod.spec.init_containers, status.init_container_statuses))
     return std::nullopt;
-  const bool infeasible = is_infeasible(status);
+  const bool only_status = infeasible == InfeasibleResize::kLeftOut && is_infeasible(status);
   PodSpec out = pod.spec;
-  take_status(out.containers, status.container_statuses, infeasible);
-  take_status(out.init_containers, status.init_container_statuses, infeasible);
+  take_status(out.containers, status.container_statuses, only_status);
+  take_status(out.init_containers, status.init_container_statuses, only_status);
   return out;
 }
 
@@ -113,13 +113,13 @@ std::map<std::string, Quantity> pod_limits(const PodSpec& spec) {
   return sum;
 }
 
-std::map<std::string, Quantity> pod_requests(const Pod& pod) {
-  const std::optional<PodSpec> changing = counted_spec(pod);
+std::map<std::string, Quantity> pod_requests(const Pod& pod, InfeasibleResize infeasible) {
+  const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
   return pod_requests(changing ? *changing : pod.spec);
 }
 
-std::map<std::string, Quantity> pod_limits(const Pod& pod) {
-  const std::optional<PodSpec> changing = counted_spec(pod);
+std::map<std::string, Quantity> pod_limits(const Pod& pod, InfeasibleResize infeasible) {
+  const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
   return pod_limits(changing ? *changing : pod.spec);
 }
 

@@ -21,12 +21,12 @@ class PodSubresourcesTest : public ::testing::Test {
   void SetUp() override { make_namespace("{}"); }
 
   void make_namespace(const std::string& labels) {
-    server.send("POST", "/api/v1/namespaces",
-                fmt::format(R"({{"metadata":{{"name":"a","labels":{}}}}})", labels));
+    server_.send("POST", "/api/v1/namespaces",
+                 fmt::format(R"({{"metadata":{{"name":"a","labels":{}}}}})", labels));
   }
 
   void make_pod(const std::string& resources = "{}") {
-    const auto made = server.send(
+    const auto made = server_.send(
         "POST", "/api/v1/namespaces/a/pods",
         fmt::format(R"({{"metadata":{{"name":"x"}},"spec":{{"nodeName":"n","containers":)"
                     R"([{{"name":"c","image":"i","resources":{}}}]}}}})",
@@ -35,32 +35,32 @@ class PodSubresourcesTest : public ::testing::Test {
   }
 
   void make(const std::string& path, const std::string& body) {
-    const auto made = server.send("POST", path, body);
+    const auto made = server_.send("POST", path, body);
     ASSERT_EQ(made.status, 201) << made.body;
   }
 
   http::Response debug(const std::string& more = "") {
-    return server.send("PATCH", std::string(kPod) + "/ephemeralcontainers",
-                       R"({"spec":{"ephemeralContainers":[{"name":"e","image":"i","resources":{},)"
-                       R"("targetContainerName":"c")" +
-                           more + "}]}}",
-                       kStrategic);
+    return server_.send("PATCH", std::string(kPod) + "/ephemeralcontainers",
+                        R"({"spec":{"ephemeralContainers":[{"name":"e","image":"i","resources":{},)"
+                        R"("targetContainerName":"c")" +
+                            more + "}]}}",
+                        kStrategic);
   }
 
   http::Response resize(const std::string& resources) {
-    return server.send(
+    return server_.send(
         "PATCH", std::string(kPod) + "/resize",
         fmt::format(R"({{"spec":{{"containers":[{{"name":"c","resources":{}}}]}}}})", resources),
         kStrategic);
   }
 
-  json::Value get(const std::string& path) { return server.parsed(server.send("GET", path)); }
+  json::Value get(const std::string& path) { return server_.parsed(server_.send("GET", path)); }
 
   std::string used(const std::string& key) {
     return std::string(get("/api/v1/namespaces/a/resourcequotas/q")["status"]["used"][key].text());
   }
 
-  TestServer server;
+  TestServer server_;
 };
 
 TEST_F(PodSubresourcesTest, AddsAnEphemeralContainerAsKubectlDebugDoes) {
@@ -84,24 +84,25 @@ TEST_F(PodSubresourcesTest, ReplacesNothingButEphemeralContainers) {
   container["name"] = "e";
   container["image"] = "i";
   pod["spec"]["ephemeralContainers"] = json::Array{container};
-  const auto put = server.send("PUT", std::string(kPod) + "/ephemeralcontainers", json::write(pod));
+  const auto put =
+      server_.send("PUT", std::string(kPod) + "/ephemeralcontainers", json::write(pod));
   ASSERT_EQ(put.status, 200) << put.body;
   const json::Value now = get(kPod);
   EXPECT_EQ(now["spec"]["ephemeralContainers"].as_array()->size(), 1U);
   EXPECT_EQ(now["metadata"].find("labels"), nullptr);
   EXPECT_EQ(now["spec"].find("hostname"), nullptr);
-  const auto gone = server.send("PATCH", std::string(kPod) + "/ephemeralcontainers",
-                                R"([{"op":"remove","path":"/spec/ephemeralContainers"}])",
-                                "application/json-patch+json");
+  const auto gone = server_.send("PATCH", std::string(kPod) + "/ephemeralcontainers",
+                                 R"([{"op":"remove","path":"/spec/ephemeralContainers"}])",
+                                 "application/json-patch+json");
   EXPECT_EQ(gone.status, 422);
   EXPECT_THAT(gone.body, HasSubstr(R"(existing ephemeral containers \"e\" may not be removed)"));
 }
 
 TEST_F(PodSubresourcesTest, HoldsEphemeralContainersToTheLevelOfTheNamespace) {
   make_pod();
-  server.send("PATCH", "/api/v1/namespaces/a",
-              R"({"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}})",
-              kMerge);
+  server_.send("PATCH", "/api/v1/namespaces/a",
+               R"({"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}})",
+               kMerge);
   const auto refused = debug(R"(,"securityContext":{"privileged":true})");
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, HasSubstr(R"(violates PodSecurity \"baseline:latest\": privileged)"));
@@ -131,7 +132,7 @@ void make_node(TestServer& server, const std::string& cpu) {
 }
 
 TEST_F(PodSubresourcesTest, ChangesCpuAndMemoryOfAPod) {
-  make_node(server, "4");
+  make_node(server_, "4");
   make_pod(R"({"requests":{"cpu":"1","memory":"1Gi"}})");
   const auto resized = resize(R"({"requests":{"cpu":"2"},"limits":{"memory":"2Gi"}})");
   ASSERT_EQ(resized.status, 200) << resized.body;
@@ -142,11 +143,11 @@ TEST_F(PodSubresourcesTest, ChangesCpuAndMemoryOfAPod) {
 }
 
 TEST_F(PodSubresourcesTest, RefusesAResizeThatTheWholeNodeCouldNotHold) {
-  make_node(server, "4");
+  make_node(server_, "4");
   make_pod(R"({"requests":{"cpu":"1"}})");
   const auto refused = resize(R"({"requests":{"cpu":"5"}})");
   EXPECT_EQ(refused.status, 403);
-  const json::Value status = server.parsed(refused);
+  const json::Value status = server_.parsed(refused);
   EXPECT_EQ(status["message"].text(),
             "pods \"x\" is forbidden: node didn't have enough allocatable resources: cpu, "
             "requested: 5000, allocatable: 4000");
@@ -154,7 +155,7 @@ TEST_F(PodSubresourcesTest, RefusesAResizeThatTheWholeNodeCouldNotHold) {
 }
 
 TEST_F(PodSubresourcesTest, HoldsAResizeToTheLimitRangesOfTheNamespace) {
-  make_node(server, "4");
+  make_node(server_, "4");
   make("/api/v1/namespaces/a/limitranges",
        R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container","max":{"cpu":"2"}}]}})");
   make_pod(R"({"requests":{"cpu":"1"},"limits":{"cpu":"1"}})");
@@ -165,7 +166,7 @@ TEST_F(PodSubresourcesTest, HoldsAResizeToTheLimitRangesOfTheNamespace) {
 }
 
 TEST_F(PodSubresourcesTest, ChargesAResizeToTheQuotaAndGivesBackWhatTheNodeGaveBack) {
-  make_node(server, "4");
+  make_node(server_, "4");
   make("/api/v1/namespaces/a/resourcequotas",
        R"({"metadata":{"name":"q"},"spec":{"hard":{"requests.cpu":"3"}}})");
   make_pod(R"({"requests":{"cpu":"1"}})");
@@ -177,7 +178,7 @@ TEST_F(PodSubresourcesTest, ChargesAResizeToTheQuotaAndGivesBackWhatTheNodeGaveB
   ASSERT_EQ(resize(R"({"requests":{"cpu":"3"}})").status, 200);
   EXPECT_EQ(used("requests.cpu"), "3");
   const auto report = [&](const std::string& cpu) {
-    const auto done = server.send(
+    const auto done = server_.send(
         "PATCH", std::string(kPod) + "/status",
         fmt::format(R"({{"status":{{"containerStatuses":[{{"name":"c","image":"i","imageID":"i",)"
                     R"("ready":true,"restartCount":0,"state":{{"running":{{}}}},)"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "api/pod_resources.h"
 #include "node/files.h"
 #include "node/node_room.h"
 #include "node/pod_release.h"
@@ -31,6 +33,20 @@ std::string pods_dir(const NodeServices& services) {
 
 NodeRoom room_of(const NodeServices& services) {
   return {services.cpu, services.memory, services.options.max_pods};
+}
+
+// By quality of service, the surest first.
+int service_rank(const api::Pod& pod) {
+  const std::string_view service = api::qos_class(pod.spec);
+  return service == "Guaranteed" ? 0 : service == "Burstable" ? 1 : 2;
+}
+
+// Since when a pod waits for other resources, in seconds as its status says; last, if it does not.
+std::int64_t waits_since(const api::Pod& pod) {
+  const auto pending =
+      std::ranges::find(pod.status.conditions, "PodResizePending", &api::PodCondition::type);
+  return pending == pod.status.conditions.end() ? std::numeric_limits<std::int64_t>::max()
+                                                : pending->last_transition_time.seconds;
 }
 
 }  // namespace
@@ -104,7 +120,7 @@ RoomTaken Agent::room_taken(const PodWorker* but) const {
 }
 
 // Of pods that wait for other resources those first that give something back, then the more
-// important ones.
+// important ones, then those that wait longest.
 void Agent::grant_resizes() {
   std::vector<PodWorker*> waiting;
   for (const auto& [uid, worker] : workers_) {
@@ -113,8 +129,8 @@ void Agent::grant_resizes() {
   std::ranges::sort(waiting, {}, [](const PodWorker* worker) {
     const api::Pod& pod = worker->pod();
     return std::tuple(asks_for_more(pod.spec, worker->granted_spec()),
-                      -std::int64_t{pod.spec.priority.value_or(0)},
-                      std::string_view(pod.metadata.uid));
+                      -std::int64_t{pod.spec.priority.value_or(0)}, service_rank(pod),
+                      waits_since(pod), std::string_view(pod.metadata.uid));
   });
   const NodeRoom room = room_of(services_);
   for (PodWorker* worker : waiting) {
@@ -167,7 +183,8 @@ Task<> Agent::remove_orphan(std::string uid) {
   for (const std::string& name : names_in(dir + "/containers")) {
     const std::string path = fmt::format("{}/containers/{}", dir, name);
     for (const std::string& run : names_in(path)) {
-      Container container{fmt::format("{}-{}-{}", uid, name, run), path + "/" + run, {}};
+      Container container{
+          fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run), {}};
       co_await launch_settled(container.dir);
       if (Result<Container> found = find_container(container.id, container.dir); found) {
         services_.runtime.signal(*found, SIGKILL);

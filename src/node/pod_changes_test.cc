@@ -1,4 +1,5 @@
 #include <csignal>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -250,6 +251,36 @@ TEST_F(PodChangesTest, AResizeWaitsUntilThereIsRoom) {
              p.status.container_statuses[0].allocated_resources.at("cpu").text() == "3";
     });
     EXPECT_EQ(resized.status.container_statuses[0].restart_count, 0);
+  });
+}
+
+TEST_F(PodChangesTest, RoomGoesToTheMoreImportantOfThePodsThatWait) {
+  with_node([](TestNode& node) -> Task<> {
+    for (const auto& [name, cpu, priority] :
+         {std::tuple("big", 2, 0), std::tuple("low", 1, 0), std::tuple("high", 1, 10)}) {
+      api::Pod pod = node.shell_pod(name, "sleep 1000");
+      pod.spec.termination_grace_period_seconds = 0;
+      pod.spec.priority = priority;
+      pod.spec.containers[0].resources.requests["cpu"] = api::Quantity::of(cpu);
+      co_await node.create(pod);
+      co_await node.until(name, TestNode::is_ready);
+    }
+    const auto waits = [](const api::Pod& p) {
+      return condition(p, "PodResizePending") != nullptr;
+    };
+    for (const char* name : {"low", "high"}) {
+      co_await resize(node, name, {{"cpu", api::Quantity::of(2)}}, {});
+      co_await node.until(name, waits);
+    }
+    co_await resize(node, "big", {{"cpu", api::Quantity::of(1)}}, {});
+    co_await node.until("high", [](const api::Pod& p) {
+      return is_resized(p) &&
+             p.status.container_statuses[0].allocated_resources.at("cpu").text() == "2";
+    });
+    co_await node.until("low", waits);
+    // The end of a pod gives room, too.
+    EXPECT_TRUE(co_await client::remove<api::Pod>(node.api, "default", "big"));
+    co_await node.until("low", is_resized);
   });
 }
 

@@ -52,7 +52,7 @@ void remove_old_logs(const std::string& dir, int attempt) {
     int of = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), of);
     const bool is_log = error == std::errc() && std::string_view(end).starts_with(".log");
-    if (is_log && of <= attempt - kLogsKept) unlink((dir + "/" + name).c_str());
+    if (is_log && of <= attempt - kLogsKept) unlink(fmt::format("{}/{}", dir, name).c_str());
   }
 }
 
@@ -179,8 +179,8 @@ Task<bool> PodWorker::start_once(Slot& slot) {
                    fmt::format("Back-off pulling image \"{}\": {}", slot.spec.image, message));
     co_return false;
   }
-  const api::ResourceRequirements resources = slot.spec.resources;
   Result<ContainerPlan> planned = co_await plan(slot);
+  const api::ResourceRequirements resources = slot.spec.resources;
   if (!planned) {
     event(slot, EventType::kWarning, "Failed", "Error: " + planned.error().message());
     // What is missing may be there at any moment; nothing has crashed, so this pause does not grow.

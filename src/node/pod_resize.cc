@@ -89,7 +89,7 @@ Task<> PodWorker::apply_resizes() {
   while (true) {
     co_await resize_.wait();
     resize_.reset();
-    if (!record_.resize.in_progress) continue;
+    if (!record_.resize.in_progress || stopping()) continue;
     if (const Result<> done = co_await apply_resize(); !done) {
       resize_failed(done.error());
       // What is granted meanwhile is tried at once.

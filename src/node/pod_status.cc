@@ -39,6 +39,15 @@ bool all_initialized(const api::PodSpec& spec, const PodRecord& record) {
   return true;
 }
 
+// Whether an init container failed that is not started again.
+bool any_init_failed(const api::PodSpec& spec, const PodRecord& record) {
+  if (spec.restart_policy != "Never") return false;
+  for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
+    if (!is_sidecar(spec.init_containers[i]) && failed(record.init_containers[i])) return true;
+  }
+  return false;
+}
+
 api::ContainerStateTerminated terminated_state(const Termination& termination) {
   api::ContainerStateTerminated out;
   out.exit_code = termination.exit_code;
@@ -301,13 +310,8 @@ PodRecord record_of(const api::Pod& pod) {
 
 std::string pod_phase(const api::PodSpec& spec, const PodRecord& record) {
   if (!record.failure_reason.empty()) return std::string(kFailed);
-  if (!all_initialized(spec, record)) {
-    for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
-      const bool final = spec.restart_policy == "Never" && !is_sidecar(spec.init_containers[i]);
-      if (final && failed(record.init_containers[i])) return std::string(kFailed);
-    }
-    return std::string(kPending);
-  }
+  if (!all_initialized(spec, record))
+    return std::string(any_init_failed(spec, record) ? kFailed : kPending);
   int waiting = 0;
   int running = 0;
   int bad = 0;
