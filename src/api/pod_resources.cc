@@ -1,6 +1,7 @@
 #include "api/pod_resources.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace insula::api {
 
@@ -49,6 +50,52 @@ Amounts total(const PodSpec& spec, List list) {
   return running;
 }
 
+bool is_infeasible(const PodStatus& status) {
+  return std::ranges::any_of(status.conditions, [](const PodCondition& condition) {
+    return condition.type == "PodResizePending" && condition.reason == "Infeasible";
+  });
+}
+
+/// False when nothing differs from what is asked for, as with nearly all pods.
+bool differs(const Container& container, const ContainerStatus& status) {
+  return status.resources && (status.allocated_resources != container.resources.requests ||
+                              *status.resources != container.resources);
+}
+
+void take_status(std::vector<Container>& containers,
+                 const std::vector<ContainerStatus>& statuses,
+                 bool only_status) {
+  for (Container& container : containers) {
+    const auto status = std::ranges::find(statuses, container.name, &ContainerStatus::name);
+    if (status == statuses.end() || !status->resources) continue;
+    if (only_status) container.resources = *status->resources;
+    raise(container.resources.requests, status->resources->requests);
+    raise(container.resources.requests, status->allocated_resources);
+    raise(container.resources.limits, status->resources->limits);
+  }
+}
+
+bool is_changing(const std::vector<Container>& containers,
+                 const std::vector<ContainerStatus>& statuses) {
+  return std::ranges::any_of(containers, [&](const Container& container) {
+    const auto status = std::ranges::find(statuses, container.name, &ContainerStatus::name);
+    return status != statuses.end() && differs(container, *status);
+  });
+}
+
+/// The specification by which a pod is counted; nothing when it is its own.
+std::optional<PodSpec> counted_spec(const Pod& pod, InfeasibleResize infeasible) {
+  const PodStatus& status = pod.status;
+  if (!is_changing(pod.spec.containers, status.container_statuses) &&
+      !is_changing(pod.spec.init_containers, status.init_container_statuses))
+    return std::nullopt;
+  const bool only_status = infeasible == InfeasibleResize::kLeftOut && is_infeasible(status);
+  PodSpec out = pod.spec;
+  take_status(out.containers, status.container_statuses, only_status);
+  take_status(out.init_containers, status.init_container_statuses, only_status);
+  return out;
+}
+
 }  // namespace
 
 std::map<std::string, Quantity> pod_requests(const PodSpec& spec) {
@@ -64,6 +111,16 @@ std::map<std::string, Quantity> pod_limits(const PodSpec& spec) {
     if (const auto found = sum.find(name); found != sum.end()) found->second += amount;
   }
   return sum;
+}
+
+std::map<std::string, Quantity> pod_requests(const Pod& pod, InfeasibleResize infeasible) {
+  const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
+  return pod_requests(changing ? *changing : pod.spec);
+}
+
+std::map<std::string, Quantity> pod_limits(const Pod& pod, InfeasibleResize infeasible) {
+  const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
+  return pod_limits(changing ? *changing : pod.spec);
 }
 
 std::string_view qos_class(const PodSpec& spec) {

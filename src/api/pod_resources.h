@@ -16,6 +16,17 @@ namespace insula::api {
 [[nodiscard]] std::map<std::string, Quantity> pod_requests(const PodSpec& spec);
 [[nodiscard]] std::map<std::string, Quantity> pod_limits(const PodSpec& spec);
 
+/// Whether a change of resources counts that the node says is infeasible. It does where a report of
+/// the node must not make a pod larger, for it can become feasible.
+enum class InfeasibleResize : bool { kLeftOut, kCounts };
+
+/// The same of a pod whose resources may be changing: of what is asked for, what its node holds for
+/// each container and what the container has, the most.
+[[nodiscard]] std::map<std::string, Quantity> pod_requests(const Pod& pod,
+                                                           InfeasibleResize infeasible);
+[[nodiscard]] std::map<std::string, Quantity> pod_limits(const Pod& pod,
+                                                         InfeasibleResize infeasible);
+
 /// Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory.
 [[nodiscard]] std::string_view qos_class(const PodSpec& spec);
 

@@ -68,5 +68,42 @@ TEST(QosClass, FollowsRequestsAndLimitsOfCpuAndMemory) {
       "Burstable");
 }
 
+Pod read_pod(const std::string& wanted, const std::string& status) {
+  return *decode_json<Pod>(*json::parse_yaml_document(
+      "spec: {containers: [{name: c, resources: {requests: {cpu: " + wanted +
+      "}, limits: {cpu: 4}}}]}\nstatus: {" + status + "}"));
+}
+
+std::string reported(const std::string& granted, const std::string& has) {
+  return "containerStatuses: [{name: c, allocatedResources: {cpu: " + granted +
+         "}, resources: {requests: {cpu: " + has + "}, limits: {cpu: 5}}}]";
+}
+
+std::map<std::string, Quantity> counted(const Pod& pod) {
+  return pod_requests(pod, InfeasibleResize::kLeftOut);
+}
+
+std::map<std::string, Quantity> counted_limits(const Pod& pod) {
+  return pod_limits(pod, InfeasibleResize::kLeftOut);
+}
+
+TEST(PodRequests, AreTheMostOfWhatIsWantedGrantedAndHadDuringAResize) {
+  EXPECT_EQ(text(counted(read_pod("2", ""))), "cpu=2");
+  EXPECT_EQ(text(counted(read_pod("2", reported("1", "1")))), "cpu=2");
+  EXPECT_EQ(text(counted(read_pod("1", reported("2", "1")))), "cpu=2");
+  EXPECT_EQ(text(counted(read_pod("1", reported("1", "3")))), "cpu=3");
+  EXPECT_EQ(text(counted_limits(read_pod("1", reported("1", "3")))), "cpu=5");
+}
+
+TEST(PodRequests, LeaveOutAResizeThatIsInfeasible) {
+  const std::string refused =
+      ", conditions: [{type: PodResizePending, status: 'True', reason: Infeasible}]";
+  EXPECT_EQ(text(counted(read_pod("9", reported("1", "1") + refused))), "cpu=1");
+  EXPECT_EQ(text(counted_limits(read_pod("9", reported("1", "1") + refused))), "cpu=5");
+  EXPECT_EQ(
+      text(pod_requests(read_pod("9", reported("1", "1") + refused), InfeasibleResize::kCounts)),
+      "cpu=9");
+}
+
 }  // namespace
 }  // namespace insula::api

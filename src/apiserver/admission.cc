@@ -12,6 +12,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
+#include "api/pod_resources.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
 #include "apiserver/service_account_admission.h"
@@ -135,20 +136,19 @@ Result<> admit_runtime(const store::Transaction& transaction,
                                there ? "is not supported by this server yet" : "not found"));
 }
 
-Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
-  INSULA_TRY_VOID(admit_runtime(transaction, kind, pod));
-  INSULA_TRY_VOID(admit_priority(transaction, kind, pod));
-  INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
-  tolerate_trouble(pod);
-  std::vector<std::shared_ptr<const api::LimitRange>> ranges;
-  const std::string prefix =
-      store_key(api::kind_of<api::LimitRange>(), pod.metadata.namespace_, "");
-  transaction.scan(prefix, [&](const store::EntryPtr& entry) {
-    ranges.push_back(object_of<api::LimitRange>(*entry));
-    return true;
-  });
-  for (const auto& range : ranges)
-    apply_limit_defaults(*range, pod);
+using LimitRanges = std::vector<std::shared_ptr<const api::LimitRange>>;
+
+LimitRanges limit_ranges_of(const store::Transaction& transaction, std::string_view name_space) {
+  LimitRanges ranges;
+  transaction.scan(store_key(api::kind_of<api::LimitRange>(), name_space, ""),
+                   [&](const store::EntryPtr& entry) {
+                     ranges.push_back(object_of<api::LimitRange>(*entry));
+                     return true;
+                   });
+  return ranges;
+}
+
+Result<> check_limits(const LimitRanges& ranges, const api::Kind& kind, const api::Pod& pod) {
   for (const auto& range : ranges) {
     const std::vector<std::string> wrong = limit_violations(*range, pod);
     if (wrong.size() == 1) return forbidden(kind, pod.metadata.name, wrong.front());
@@ -156,6 +156,47 @@ Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind,
       return forbidden(kind, pod.metadata.name, fmt::format("[{}]", fmt::join(wrong, ", ")));
   }
   return {};
+}
+
+Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
+  INSULA_TRY_VOID(admit_runtime(transaction, kind, pod));
+  INSULA_TRY_VOID(admit_priority(transaction, kind, pod));
+  INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
+  tolerate_trouble(pod);
+  const LimitRanges ranges = limit_ranges_of(transaction, pod.metadata.namespace_);
+  for (const auto& range : ranges)
+    apply_limit_defaults(*range, pod);
+  return check_limits(ranges, kind, pod);
+}
+
+/// Spec: Kubernetes, admission PodResize.
+Result<> check_node_holds(const store::Transaction& transaction,
+                          const api::Kind& kind,
+                          const api::Pod& pod) {
+  const std::string& name = pod.spec.node_name;
+  if (name.empty()) return {};
+  const store::EntryPtr entry = transaction.find(store_key(api::kind_of<api::Node>(), "", name));
+  if (!entry) return forbidden(kind, pod.metadata.name, fmt::format("node \"{}\" not found", name));
+  const auto node = object_of<api::Node>(*entry);
+  const auto requests = api::pod_requests(pod.spec);
+  std::vector<std::string> lacking;
+  for (const char* resource : {"cpu", "memory"}) {
+    const auto wanted = requests.find(resource);
+    if (wanted == requests.end()) continue;
+    const auto found = node->status.allocatable.find(resource);
+    const api::Quantity has =
+        found == node->status.allocatable.end() ? api::Quantity() : found->second;
+    if (wanted->second <= has) continue;
+    const bool cpu = std::string_view(resource) == "cpu";
+    lacking.push_back(fmt::format("{}, requested: {}, allocatable: {}", resource,
+                                  cpu ? wanted->second.milli_value() : wanted->second.value(),
+                                  cpu ? has.milli_value() : has.value()));
+  }
+  if (lacking.empty()) return {};
+  auto refused = forbidden(
+      kind, pod.metadata.name,
+      fmt::format("node didn't have enough allocatable resources: {}", fmt::join(lacking, "; ")));
+  return std::unexpected(std::move(refused).error().with_causes({{"", "NodeCapacity", ""}}));
 }
 
 }  // namespace
@@ -191,6 +232,16 @@ Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind,
   if (&kind == &api::kind_of<api::Pod>())
     return admit_pod(transaction, kind, *static_cast<api::Pod*>(object));
   return {};
+}
+
+Result<> admit_resize(const store::Transaction& transaction,
+                      const api::Kind& kind,
+                      const void* object,
+                      const void* old) {
+  const auto& pod = *static_cast<const api::Pod*>(object);
+  if (pod.spec == static_cast<const api::Pod*>(old)->spec) return {};
+  INSULA_TRY_VOID(check_limits(limit_ranges_of(transaction, pod.metadata.namespace_), kind, pod));
+  return check_node_holds(transaction, kind, pod);
 }
 
 void admit_changed(const api::Kind& kind, void* object) {

@@ -138,6 +138,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {api::kTenantMemberRole, kReadWrite, "",
      "configmaps,persistentvolumeclaims,pods,secrets,serviceaccounts,services"},
     {api::kTenantMemberRole, "create,get", "", "pods/attach,pods/exec,pods/portforward"},
+    {api::kTenantMemberRole, "get,patch,update", "", "pods/ephemeralcontainers,pods/resize"},
     {api::kTenantMemberRole, "create", "", "pods/eviction,serviceaccounts/token"},
     {api::kTenantMemberRole, kReadWrite, "apps", "daemonsets,deployments,replicasets,statefulsets"},
     {api::kTenantMemberRole, "get,patch,update", "apps", "*/scale"},

@@ -119,7 +119,8 @@ bool same_images(const std::vector<api::Container>& a, const std::vector<api::Co
 /// Of the fields that a pod's update may change these are what a level can depend on.
 bool is_significant(const api::Pod& pod, const api::Pod& old) {
   return !same_images(pod.spec.containers, old.spec.containers) ||
-         !same_images(pod.spec.init_containers, old.spec.init_containers);
+         !same_images(pod.spec.init_containers, old.spec.init_containers) ||
+         pod.spec.ephemeral_containers != old.spec.ephemeral_containers;
 }
 
 struct Template {

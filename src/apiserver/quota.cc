@@ -222,8 +222,8 @@ Result<> charge(store::Transaction& transaction,
 
 Usage pod_usage(const api::Pod& pod) {
   Usage usage;
-  const Amounts requests = api::pod_requests(pod.spec);
-  const Amounts limits = api::pod_limits(pod.spec);
+  const Amounts requests = api::pod_requests(pod, api::InfeasibleResize::kCounts);
+  const Amounts limits = api::pod_limits(pod, api::InfeasibleResize::kCounts);
   for (const auto& [name, quantity] : requests) {
     usage["requests." + name] = quantity;
     if (!is_extended(name)) usage[name] = quantity;

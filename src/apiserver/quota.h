@@ -18,7 +18,8 @@ using Usage = std::map<std::string, api::Quantity>;
 [[nodiscard]] Usage usage_of(const api::Kind& kind, const void* object);
 
 /// What a pod's containers request and limit together: the larger of what runs side by side and
-/// what the init containers need at their turn, plus overhead.
+/// what the init containers need at their turn, plus overhead. While they are being resized, the
+/// larger of before and after.
 [[nodiscard]] Usage pod_usage(const api::Pod& pod);
 
 /// Checks a write against every ResourceQuota of its namespace and charges it, in the transaction

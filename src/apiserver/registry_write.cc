@@ -319,11 +319,13 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
                                    const ConstObject& present) {
   const api::Kind& kind = *write.target.kind;
   // They are about what is asked for, which a report on it does not change.
-  if (write.subresource.empty()) {
+  if (write.subresource.empty() || write.subresource == "ephemeralcontainers") {
     INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), present.get(),
                                        write.context.remarks()));
-    warn(kind, object.get(), write.context);
   }
+  if (write.subresource.empty()) warn(kind, object.get(), write.context);
+  if (write.subresource == "resize")
+    INSULA_TRY_VOID(admit_resize(transaction, kind, object.get(), present.get()));
   // It was reviewed when it was created.
   if (write.subresource == "binding") return {};
   AdmissionRequest request = write.request(AdmissionOperation::kUpdate, write.target.name);

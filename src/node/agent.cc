@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "api/pod_resources.h"
 #include "node/files.h"
 #include "node/node_room.h"
 #include "node/pod_release.h"
@@ -24,6 +29,24 @@ controller::ReflectorOptions of_node(const std::string& node_name) {
 
 std::string pods_dir(const NodeServices& services) {
   return services.options.data_dir + "/pods";
+}
+
+NodeRoom room_of(const NodeServices& services) {
+  return {services.cpu, services.memory, services.options.max_pods};
+}
+
+// By quality of service, the surest first.
+int service_rank(const api::Pod& pod) {
+  const std::string_view service = api::qos_class(pod.spec);
+  return service == "Guaranteed" ? 0 : service == "Burstable" ? 1 : 2;
+}
+
+// Since when a pod waits for other resources, in seconds as its status says; last, if it does not.
+std::int64_t waits_since(const api::Pod& pod) {
+  const auto pending =
+      std::ranges::find(pod.status.conditions, "PodResizePending", &api::PodCondition::type);
+  return pending == pod.status.conditions.end() ? std::numeric_limits<std::int64_t>::max()
+                                                : pending->last_transition_time.seconds;
 }
 
 }  // namespace
@@ -64,6 +87,7 @@ void Agent::pod_changed(const api::Pod* before, const api::Pod* after) {
   const auto known = workers_.find(after->metadata.uid);
   if (known != workers_.end()) {
     known->second->update(*after);
+    if (known->second->wants_resize()) grant_resizes();
     return;
   }
   // Until all are known, only those that have their place already: accept_first() sees to the rest.
@@ -77,19 +101,48 @@ bool Agent::was_accepted(const api::Pod& pod) const {
 }
 
 void Agent::accept(const api::Pod& pod) {
-  auto worker = std::make_unique<PodWorker>(services_, pod, ended_);
+  auto worker = std::make_unique<PodWorker>(services_, pod, released_);
   if (!was_accepted(pod) && !pod.metadata.deletion_timestamp) {
-    RoomTaken taken;
-    for (const auto& [uid, other] : workers_) {
-      if (other->takes_room()) taken.add(other->pod().spec);
-    }
-    const NodeRoom room{services_.cpu, services_.memory, services_.options.max_pods};
-    if (auto rejection = reject_for_room(pod.spec, taken, room))
+    if (auto rejection = reject_for_room(pod.spec, room_taken(nullptr), room_of(services_)))
       worker->reject(std::move(rejection->reason), std::move(rejection->message));
   }
   PodWorker& started = *worker;
   workers_.emplace(pod.metadata.uid, std::move(worker));
   started.start();
+}
+
+RoomTaken Agent::room_taken(const PodWorker* but) const {
+  RoomTaken taken;
+  for (const auto& [uid, worker] : workers_) {
+    if (worker.get() != but && worker->takes_room()) taken.add(worker->granted_spec());
+  }
+  return taken;
+}
+
+// Of pods that wait for other resources those first that give something back, then the more
+// important ones, then those that wait longest.
+void Agent::grant_resizes() {
+  std::vector<PodWorker*> waiting;
+  for (const auto& [uid, worker] : workers_) {
+    if (worker->takes_room() && worker->wants_resize()) waiting.push_back(worker.get());
+  }
+  std::ranges::sort(waiting, {}, [](const PodWorker* worker) {
+    const api::Pod& pod = worker->pod();
+    return std::tuple(asks_for_more(pod.spec, worker->granted_spec()),
+                      -std::int64_t{pod.spec.priority.value_or(0)}, service_rank(pod),
+                      waits_since(pod), std::string_view(pod.metadata.uid));
+  });
+  const NodeRoom room = room_of(services_);
+  for (PodWorker* worker : waiting) {
+    const api::PodSpec& spec = worker->pod().spec;
+    if (auto rejection = reject_for_room(spec, {}, room)) {
+      worker->hold_resize("Infeasible", std::move(rejection->why));
+    } else if (rejection = reject_for_room(spec, room_taken(worker), room); rejection) {
+      worker->hold_resize("Deferred", std::move(rejection->why));
+    } else {
+      worker->grant_resize();
+    }
+  }
 }
 
 Task<> Agent::accept_first() {
@@ -103,14 +156,17 @@ Task<> Agent::accept_first() {
   });
   for (const auto& pod : waiting)
     accept(*pod);
+  // What an earlier agent did not come to.
+  grant_resizes();
 }
 
 Task<> Agent::drop_finished() {
   while (true) {
-    co_await ended_.wait();
-    ended_.reset();
+    co_await released_.wait();
+    released_.reset();
     std::erase_if(workers_,
                   [](const auto& entry) { return entry.second->stage() == PodStage::kGone; });
+    grant_resizes();
   }
 }
 
@@ -127,7 +183,8 @@ Task<> Agent::remove_orphan(std::string uid) {
   for (const std::string& name : names_in(dir + "/containers")) {
     const std::string path = fmt::format("{}/containers/{}", dir, name);
     for (const std::string& run : names_in(path)) {
-      Container container{fmt::format("{}-{}-{}", uid, name, run), path + "/" + run, {}};
+      Container container{
+          fmt::format("{}-{}-{}", uid, name, run), fmt::format("{}/{}", path, run), {}};
       co_await launch_settled(container.dir);
       if (Result<Container> found = find_container(container.id, container.dir); found) {
         services_.runtime.signal(*found, SIGKILL);

@@ -10,6 +10,7 @@
 #include "async/task.h"
 #include "async/task_group.h"
 #include "controller/informer.h"
+#include "node/node_room.h"
 #include "node/pod_worker.h"
 
 namespace insula::node {
@@ -41,13 +42,15 @@ class Agent {
   [[nodiscard]] bool was_accepted(const api::Pod& pod) const;
   void accept(const api::Pod& pod);
   Task<> accept_first();
+  void grant_resizes();
+  [[nodiscard]] RoomTaken room_taken(const PodWorker* but) const;
   Task<> drop_finished();
   Task<> clear_orphans();
   Task<> remove_orphan(std::string uid);
 
   NodeServices& services_;
   std::map<std::string, std::unique_ptr<PodWorker>> workers_;  // by uid
-  Event ended_;
+  Event released_;
   controller::Informer<api::Pod> pods_;
   TaskGroup tasks_;
 };

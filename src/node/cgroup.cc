@@ -1,7 +1,9 @@
 #include "node/cgroup.h"
 
 #include <cstdlib>
+#include <string_view>
 
+#include "base/number.h"
 #include "node/files.h"
 
 namespace insula::node {
@@ -21,6 +23,16 @@ std::int64_t oom_kills(CgroupLayout layout, const std::string& group, const std:
   constexpr std::string_view kKey = "oom_kill ";
   const std::size_t at = text->find(kKey);
   return at == std::string::npos ? 0 : std::strtoll(text->c_str() + at + kKey.size(), nullptr, 10);
+}
+
+std::optional<std::int64_t> memory_usage(CgroupLayout layout,
+                                         const std::string& group,
+                                         const std::string& root) {
+  const Result<std::string> text =
+      read_file(layout == CgroupLayout::kV2 ? root + group + "/memory.current"
+                                            : root + "/memory" + group + "/memory.usage_in_bytes");
+  if (!text) return std::nullopt;
+  return parse_whole<std::int64_t>(std::string_view(*text).substr(0, text->find('\n')));
 }
 
 }  // namespace insula::node

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace insula::node {
@@ -21,5 +22,10 @@ enum class CgroupLayout : std::uint8_t {
 [[nodiscard]] std::int64_t oom_kills(CgroupLayout layout,
                                      const std::string& group,
                                      const std::string& root = "/sys/fs/cgroup");
+
+/// Bytes of memory that the group has in use; nothing when it cannot be told.
+[[nodiscard]] std::optional<std::int64_t> memory_usage(CgroupLayout layout,
+                                                       const std::string& group,
+                                                       const std::string& root = "/sys/fs/cgroup");
 
 }  // namespace insula::node

@@ -109,6 +109,8 @@ std::int64_t quantity_or_zero(const std::map<std::string, api::Quantity>& map,
   return milli ? found->second.milli_value() : found->second.value();
 }
 
+}  // namespace
+
 Limits limits_of(const api::ResourceRequirements& resources) {
   Limits out;
   out.memory_bytes = quantity_or_zero(resources.limits, "memory", false);
@@ -118,8 +120,6 @@ Limits limits_of(const api::ResourceRequirements& resources) {
   out.pids = kPidsMax;
   return out;
 }
-
-}  // namespace
 
 Result<ContainerPlan> plan_container(PlanInput input) {
   ContainerPlan plan;
@@ -132,6 +132,7 @@ Result<ContainerPlan> plan_container(PlanInput input) {
   plan.cwd = input.container.working_dir.empty() ? input.image.cwd : input.container.working_dir;
   plan.mounts = std::move(input.mounts);
   plan.devices = std::move(input.devices);
+  plan.joins = input.joins;
   plan.limits = limits_of(input.container.resources);
   INSULA_TRY(plan.security, security_of(input));
   return plan;

@@ -17,11 +17,12 @@ struct PlanInput {
   const api::Container& container;
   const ResolvedImage& image;
   const Sandbox& sandbox;
-  Variables environment;             // from the pod's specification
-  std::vector<Mount> mounts;         // of its volumes
-  std::vector<std::string> gpus;     // UUIDs it holds
-  std::vector<std::string> devices;  // their files
-  bool tenant = false;               // belongs to a tenant: gets fewer rights
+  Variables environment;                      // from the pod's specification
+  std::vector<Mount> mounts;                  // of its volumes
+  std::vector<std::string> gpus;              // UUIDs it holds
+  std::vector<std::string> devices;           // their files
+  bool tenant = false;                        // belongs to a tenant: gets fewer rights
+  std::optional<ProcessIdentity> joins = {};  // the container whose processes it sees
 };
 
 /// Combines image, specification and node into what a runtime runs: arguments with `$(NAME)`
@@ -32,5 +33,8 @@ struct PlanInput {
 /// Spec: Kubernetes, "Define a Command and Arguments for a Container", "Configure a Security
 /// Context".
 [[nodiscard]] Result<ContainerPlan> plan_container(PlanInput input);
+
+/// What a container's requests and limits come to.
+[[nodiscard]] Limits limits_of(const api::ResourceRequirements& resources);
 
 }  // namespace insula::node

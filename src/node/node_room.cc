@@ -14,10 +14,10 @@ Rejection out_of(std::string_view resource,
                  std::int64_t requested,
                  std::int64_t used,
                  std::int64_t capacity) {
-  return {fmt::format("OutOf{}", resource),
-          fmt::format("Pod was rejected: Node didn't have enough resource: {}, requested: {}, "
-                      "used: {}, capacity: {}",
-                      resource, requested, used, capacity)};
+  std::string why =
+      fmt::format("Node didn't have enough resource: {}, requested: {}, used: {}, capacity: {}",
+                  resource, requested, used, capacity);
+  return {fmt::format("OutOf{}", resource), "Pod was rejected: " + why, why};
 }
 
 api::Quantity amount(const std::map<std::string, api::Quantity>& amounts, const char* resource) {
@@ -48,6 +48,13 @@ std::optional<Rejection> reject_for_room(const api::PodSpec& pod,
   if (!memory.is_zero() && memory + memory_used > room.memory)
     return out_of("memory", memory.value(), memory_used.value(), room.memory.value());
   return std::nullopt;
+}
+
+bool asks_for_more(const api::PodSpec& pod, const api::PodSpec& than) {
+  const auto now = api::pod_requests(pod);
+  const auto before = api::pod_requests(than);
+  return amount(now, "cpu") > amount(before, "cpu") ||
+         amount(now, "memory") > amount(before, "memory");
 }
 
 }  // namespace insula::node

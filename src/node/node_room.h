@@ -27,6 +27,7 @@ struct NodeRoom {
 struct Rejection {
   std::string reason;  // OutOfcpu, OutOfmemory, OutOfpods
   std::string message;
+  std::string why;  // the message without the verdict
 };
 
 /// Whether a pod fits beside the others. The scheduler sees to that for what it places; a pod that
@@ -35,5 +36,8 @@ struct Rejection {
 [[nodiscard]] std::optional<Rejection> reject_for_room(const api::PodSpec& pod,
                                                        const RoomTaken& taken,
                                                        const NodeRoom& room);
+
+/// Whether a specification requests more cpu or memory than the other.
+[[nodiscard]] bool asks_for_more(const api::PodSpec& pod, const api::PodSpec& than);
 
 }  // namespace insula::node

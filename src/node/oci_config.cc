@@ -213,6 +213,9 @@ json::Value mounts(const ContainerPlan& plan, const Sandbox& sandbox, const OciS
   if (!sandbox.user_base || !sandbox.host_network) {
     const char* mode = plan.security.privileged ? "rw" : "ro";
     out.push_back(kernel_mount("/sys", "sysfs", {"nosuid", "noexec", "nodev", mode}));
+    // Its own groups, in which a program finds what it may use.
+    out.push_back(
+        kernel_mount("/sys/fs/cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", mode}));
   }
   for (const Mount& mount : settings.mounts)
     out.push_back(bind_mount(mount));
@@ -221,16 +224,18 @@ json::Value mounts(const ContainerPlan& plan, const Sandbox& sandbox, const OciS
 
 json::Value namespaces(const Sandbox& sandbox, const OciSettings& settings) {
   json::Array out;
-  for (const char* type : {"pid", "ipc", "uts", "mount"})
-    out.emplace_back(object({{"type", type}}));
-  if (!sandbox.host_network) {
-    json::Object network = object({{"type", "network"}});
-    if (!settings.namespaces.network.empty()) network["path"] = settings.namespaces.network;
-    out.emplace_back(std::move(network));
-  }
+  const auto add = [&](const char* type, const std::string& path) {
+    json::Object name_space = object({{"type", type}});
+    if (!path.empty()) name_space["path"] = path;
+    out.emplace_back(std::move(name_space));
+  };
+  add("pid", settings.pid_namespace);
+  add("ipc", settings.ipc_namespace);
+  add("uts", "");
+  add("mount", "");
+  if (!sandbox.host_network) add("network", settings.namespaces.network);
   if (settings.unified_cgroups) out.emplace_back(object({{"type", "cgroup"}}));
-  if (sandbox.user_base)
-    out.emplace_back(object({{"type", "user"}, {"path", settings.namespaces.user}}));
+  if (sandbox.user_base) add("user", settings.namespaces.user);
   return out;
 }
 
@@ -260,17 +265,21 @@ json::Value device_rules(const std::vector<DeviceNode>& devices) {
   return out;
 }
 
-json::Value resources(const ContainerPlan& plan, const OciSettings& settings) {
-  json::Object out;
-  if (!plan.security.privileged) out["devices"] = device_rules(settings.devices);
-  if (plan.limits.memory_bytes > 0) out["memory"] = object({{"limit", plan.limits.memory_bytes}});
+void add_limits(json::Object& out, const Limits& limits) {
+  if (limits.memory_bytes > 0) out["memory"] = object({{"limit", limits.memory_bytes}});
   json::Object cpu;
-  cpu["shares"] = std::max<std::int64_t>(2, plan.limits.cpu_request_millis * 1024 / 1000);
-  if (plan.limits.cpu_millis > 0) {
-    cpu["quota"] = std::max<std::int64_t>(1000, plan.limits.cpu_millis * kCpuPeriodMicros / 1000);
+  cpu["shares"] = std::max<std::int64_t>(2, limits.cpu_request_millis * 1024 / 1000);
+  if (limits.cpu_millis > 0) {
+    cpu["quota"] = std::max<std::int64_t>(1000, limits.cpu_millis * kCpuPeriodMicros / 1000);
     cpu["period"] = kCpuPeriodMicros;
   }
   out["cpu"] = std::move(cpu);
+}
+
+json::Value resources(const ContainerPlan& plan, const OciSettings& settings) {
+  json::Object out;
+  if (!plan.security.privileged) out["devices"] = device_rules(settings.devices);
+  add_limits(out, plan.limits);
   if (plan.limits.pids > 0) out["pids"] = object({{"limit", plan.limits.pids}});
   return out;
 }
@@ -301,6 +310,12 @@ json::Value id_mappings(std::uint32_t base) {
 }
 
 }  // namespace
+
+std::string oci_resources(const Limits& limits) {
+  json::Object out;
+  add_limits(out, limits);
+  return json::write(json::Value(std::move(out)));
+}
 
 std::string oci_config(const ContainerPlan& plan,
                        const Sandbox& sandbox,

@@ -18,6 +18,8 @@ struct DeviceNode {
 /// What a config.json says besides plan and sandbox.
 struct OciSettings {
   NamespacePaths namespaces;  // network: empty for the machine's; user: meant only with a base
+  std::string pid_namespace;  // empty: one of its own
+  std::string ipc_namespace;  // likewise
   std::string cgroup_path;    // below the root of each hierarchy
   std::vector<Mount> mounts;  // all but the kernel's file systems, in order
   std::vector<DeviceNode> devices;
@@ -32,5 +34,8 @@ struct OciSettings {
 [[nodiscard]] std::string oci_config(const ContainerPlan& plan,
                                      const Sandbox& sandbox,
                                      const OciSettings& settings);
+
+/// The limits alone, as `runc update` and `crun update` read them.
+[[nodiscard]] std::string oci_resources(const Limits& limits);
 
 }  // namespace insula::node

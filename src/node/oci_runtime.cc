@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "async/loop.h"
+#include "base/fd.h"
 #include "node/files.h"
 #include "node/oci_config.h"
 #include "node/pod_network.h"
@@ -26,6 +28,7 @@ namespace insula::node {
 namespace {
 
 constexpr auto kDeleteTimeout = std::chrono::seconds(10);
+constexpr auto kUpdateTimeout = std::chrono::seconds(10);
 constexpr std::uint32_t kUserSlots = 65535;
 // What a test container gets of everything; enough for /bin/true.
 constexpr std::int64_t kProbeMemoryBytes = 64L << 20U;
@@ -98,6 +101,34 @@ std::vector<DeviceNode> device_nodes(const std::vector<std::string>& files) {
   }
   return out;
 }
+
+// Namespaces of a process, by paths that stand for them whoever has its number later.
+class HeldNamespaces {
+ public:
+  static Result<HeldNamespaces> of(const ProcessIdentity& process) {
+    HeldNamespaces out;
+    for (const auto& [name, fd] : {std::pair("pid", &out.pid_), std::pair("ipc", &out.ipc_)}) {
+      const std::string path = fmt::format("/proc/{}/ns/{}", process.pid, name);
+      *fd = Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!*fd) return fail_errno("open " + path);
+    }
+    if (!is_alive(process))
+      return fail(ErrorCode::kUnavailable, "the target container has just ended");
+    return out;
+  }
+
+  [[nodiscard]] std::string pid_path() const { return path_of(pid_); }
+
+  [[nodiscard]] std::string ipc_path() const { return path_of(ipc_); }
+
+ private:
+  static std::string path_of(const Fd& fd) {
+    return fmt::format("/proc/{}/fd/{}", getpid(), fd.get());
+  }
+
+  Fd pid_;
+  Fd ipc_;
+};
 
 // What start() mounted for a container.
 void release_mounts(const std::string& dir) {
@@ -236,6 +267,12 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   settings.cgroup_path = group_of(plan.id);
   settings.unified_cgroups = layout_ == CgroupLayout::kV2;
   settings.devices = device_nodes(plan.devices);
+  std::optional<HeldNamespaces> joined;
+  if (plan.joins) {
+    INSULA_CO_TRY(joined, HeldNamespaces::of(*plan.joins));
+    settings.pid_namespace = joined->pid_path();
+    settings.ipc_namespace = joined->ipc_path();
+  }
   add_pod_files(settings.mounts, plan, sandbox);
   auto work = [plan, sandbox, settings, binary = options_.binary]() mutable -> Result<> {
     INSULA_TRY(
@@ -271,6 +308,25 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   if (!started && in_two_steps) static_cast<void>((co_await forget(plan.id)).has_value());
   if (!started) release_mounts(plan.dir);
   co_return started;
+}
+
+Task<Result<>> OciRuntime::resize(Container container, Limits limits) {
+  const std::string file = container.dir + "/resources.json";
+  INSULA_CO_TRY_VOID(write_file(file, oci_resources(limits), 0600));
+  SpawnOptions options;
+  options.argv = command({"update", "--resources", file, container.id});
+  options.env = runtime_environment();
+  INSULA_CO_TRY(const CommandResult done,
+                co_await run_command(std::move(options), Loop::current().now() + kUpdateTimeout));
+  if (done.exit_code != 0) {
+    co_return fail(ErrorCode::kUnavailable, fmt::format("the resources of {} were not changed: {}",
+                                                        container.id, done.output));
+  }
+  co_return Result<>{};
+}
+
+std::optional<std::int64_t> OciRuntime::memory_usage(const Container& container) const {
+  return node::memory_usage(layout_, group_of(container.id));
 }
 
 void OciRuntime::signal(const Container& container, int number) {

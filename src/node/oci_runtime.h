@@ -39,6 +39,8 @@ class OciRuntime final : public Runtime {
   Task<Result<Sandbox>> create_sandbox(Sandbox sandbox) override;
   Task<Result<>> remove_sandbox(Sandbox sandbox) override;
   Task<Result<Container>> start(ContainerPlan plan, Sandbox sandbox) override;
+  Task<Result<>> resize(Container container, Limits limits) override;
+  [[nodiscard]] std::optional<std::int64_t> memory_usage(const Container& container) const override;
   void signal(const Container& container, int number) override;
   bool out_of_memory(const Container& container) override;
   Task<Result<>> remove(Container container) override;

@@ -37,8 +37,11 @@ Task<> wait_for(Event& event) {
   co_await event.wait();
 }
 
-std::string restart_policy(const api::PodSpec& pod, const api::Container& container, bool init) {
-  if (!init) return pod.restart_policy;
+std::string restart_policy(const api::PodSpec& pod,
+                           const api::Container& container,
+                           ContainerSort sort) {
+  if (sort == ContainerSort::kEphemeral) return "Never";
+  if (sort == ContainerSort::kRegular) return pod.restart_policy;
   if (is_sidecar(container)) return "Always";
   return pod.restart_policy == "Never" ? "Never" : "OnFailure";
 }
@@ -49,7 +52,7 @@ void remove_old_logs(const std::string& dir, int attempt) {
     int of = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), of);
     const bool is_log = error == std::errc() && std::string_view(end).starts_with(".log");
-    if (is_log && of <= attempt - kLogsKept) unlink((dir + "/" + name).c_str());
+    if (is_log && of <= attempt - kLogsKept) unlink(fmt::format("{}/{}", dir, name).c_str());
   }
 }
 
@@ -106,6 +109,12 @@ Task<bool> PodWorker::adopt(Slot& slot) {
     co_return slot.record.phase == ContainerPhase::kTerminated;
   }
   slot.running = *std::move(found);
+  if (!same_amounts(slot.record.applied, slot.record.granted)) {
+    // The earlier agent did not come to it.
+    record_.resize.in_progress = true;
+    record_.resize.generation = pod_.metadata.generation;
+    resize_.set();
+  }
   if (Result<ContainerPlan> plan_now = co_await plan(slot); plan_now) {
     slot.env = std::move(plan_now->env);
     slot.cwd = std::move(plan_now->cwd);
@@ -137,6 +146,7 @@ Task<Result<ContainerPlan>> PodWorker::plan(Slot& slot) {
     INSULA_CO_TRY_VOID(save_gpus(dir(), held));
   }
   std::vector<std::string> devices = services_.gpus.files(gpus);
+  INSULA_CO_TRY(const std::optional<ProcessIdentity> joins, process_of(slot.target));
   PlanInput input{pod_,
                   slot.spec,
                   image,
@@ -145,7 +155,8 @@ Task<Result<ContainerPlan>> PodWorker::plan(Slot& slot) {
                   std::move(mounts),
                   std::move(gpus),
                   std::move(devices),
-                  tenant_};
+                  tenant_,
+                  joins};
   co_return plan_container(std::move(input));
 }
 
@@ -169,6 +180,7 @@ Task<bool> PodWorker::start_once(Slot& slot) {
     co_return false;
   }
   Result<ContainerPlan> planned = co_await plan(slot);
+  const api::ResourceRequirements resources = slot.spec.resources;
   if (!planned) {
     event(slot, EventType::kWarning, "Failed", "Error: " + planned.error().message());
     // What is missing may be there at any moment; nothing has crashed, so this pause does not grow.
@@ -196,6 +208,9 @@ Task<bool> PodWorker::start_once(Slot& slot) {
   slot.record.container_id = "insula://" + unstarted.id;
   if (started) {
     slot.running = *std::move(started);
+    slot.record.applied = resources;
+    // More may have been granted meanwhile.
+    if (record_.resize.in_progress) resize_.set();
     event(slot, EventType::kNormal, "Created", "Created container: " + slot.spec.name);
     event(slot, EventType::kNormal, "Started", "Started container " + slot.spec.name);
     co_return true;
@@ -300,12 +315,15 @@ std::string PodWorker::termination_message(const Slot& slot, bool failed) const 
 Task<bool> PodWorker::wait_to_restart(Slot& slot) {
   ContainerRecord& record = slot.record;
   const std::int32_t exit_code = record.terminated ? record.terminated->exit_code : 0;
+  const bool at_once = std::exchange(slot.restart_at_once, false);
   if (stopping() || slot.no_restart ||
-      !restarts(restart_policy(pod_.spec, slot.spec, slot.init), exit_code))
+      !(at_once || restarts(restart_policy(pod_.spec, slot.spec, slot.sort), exit_code)))
     co_return false;
   const Termination end = record.terminated.value_or(Termination{});
-  const RestartBackoff::Duration wait = slot.backoff.after_run(
-      std::chrono::seconds(end.finished_at.seconds - end.started_at.seconds));
+  const RestartBackoff::Duration wait =
+      at_once ? RestartBackoff::Duration::zero()
+              : slot.backoff.after_run(
+                    std::chrono::seconds(end.finished_at.seconds - end.started_at.seconds));
   record.last = end;
   record.restart_count += 1;
   if (wait > RestartBackoff::Duration::zero()) {

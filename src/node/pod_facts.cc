@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/ephemeral_containers.h"
 #include "net/address.h"
 
 namespace insula::node {
@@ -123,6 +124,8 @@ References references_of(const api::PodSpec& spec) {
     for (const api::Container& container : *list)
       add_env_references(container, out);
   }
+  for (const api::EphemeralContainer& container : spec.ephemeral_containers)
+    add_env_references(api::as_container(container), out);
   for (const api::Volume& volume : spec.volumes)
     add_volume_references(volume, out);
   return out;

@@ -105,9 +105,11 @@ Task<Result<>> PodWorker::write_status_now() {
 }
 
 void PodWorker::event(const Slot& slot, EventType type, std::string reason, std::string message) {
+  const std::string_view list = slot.is_init()      ? "initContainers"
+                                : slot.is_regular() ? "containers"
+                                                    : "ephemeralContainers";
   api::ObjectReference about = controller::reference_to(api::kind_of<api::Pod>(), pod_.metadata);
-  about.field_path =
-      fmt::format("spec.{}{{{}}}", slot.init ? "initContainers" : "containers", slot.spec.name);
+  about.field_path = fmt::format("spec.{}{{{}}}", list, slot.spec.name);
   services_.events.record(std::move(about), type, std::move(reason), std::move(message));
 }
 

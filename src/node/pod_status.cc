@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/ephemeral_containers.h"
 #include "node/pod_facts.h"
 
 namespace insula::node {
@@ -36,6 +37,15 @@ bool all_initialized(const api::PodSpec& spec, const PodRecord& record) {
     if (!initialized(spec.init_containers[i], record.init_containers[i])) return false;
   }
   return true;
+}
+
+// Whether an init container failed that is not started again.
+bool any_init_failed(const api::PodSpec& spec, const PodRecord& record) {
+  if (spec.restart_policy != "Never") return false;
+  for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
+    if (!is_sidecar(spec.init_containers[i]) && failed(record.init_containers[i])) return true;
+  }
+  return false;
 }
 
 api::ContainerStateTerminated terminated_state(const Termination& termination) {
@@ -77,6 +87,38 @@ api::ContainerStatus container_status(const ContainerRecord& record) {
   return out;
 }
 
+// With what the node holds for it, which ephemeral containers have nothing of.
+api::ContainerStatus status_with_resources(const ContainerRecord& record) {
+  api::ContainerStatus out = container_status(record);
+  out.allocated_resources = record.granted.requests;
+  out.resources = record.phase == ContainerPhase::kRunning ? record.applied : record.granted;
+  return out;
+}
+
+constexpr const char* kResizable[] = {"cpu", "memory"};
+
+using Amounts = std::map<std::string, api::Quantity>;
+
+bool same_amount(const Amounts& a, const Amounts& b, const char* name) {
+  const auto left = a.find(name);
+  const auto right = b.find(name);
+  if (left == a.end() || right == b.end()) return left == a.end() && right == b.end();
+  return left->second == right->second;
+}
+
+bool same_amount(const api::ResourceRequirements& a,
+                 const api::ResourceRequirements& b,
+                 const char* name) {
+  return same_amount(a.requests, b.requests, name) && same_amount(a.limits, b.limits, name);
+}
+
+void take_resizable(Amounts& into, const Amounts& from) {
+  for (const char* name : kResizable) {
+    into.erase(name);
+    if (const auto found = from.find(name); found != from.end()) into.insert(*found);
+  }
+}
+
 Termination termination_of(const api::ContainerStateTerminated& state) {
   return {state.exit_code,  state.signal,      state.reason,      state.message,
           state.started_at, state.finished_at, state.container_id};
@@ -87,11 +129,17 @@ ContainerRecord container_record(const api::Container& container,
   ContainerRecord out;
   out.name = container.name;
   out.image = container.image;
+  out.granted = out.applied = container.resources;
   const auto status = std::ranges::find(before, container.name, &api::ContainerStatus::name);
   if (status == before.end()) return out;
   out.restart_count = status->restart_count;
   out.image_id = status->image_id;
   out.container_id = status->container_id;
+  if (status->resources) {
+    take_resizable(out.granted.requests, status->allocated_resources);
+    take_resizable(out.granted.limits, status->resources->limits);
+    take_amounts(out.applied, *status->resources);
+  }
   if (status->last_state.terminated) out.last = termination_of(*status->last_state.terminated);
   if (status->state.terminated) {
     out.phase = ContainerPhase::kTerminated;
@@ -126,6 +174,9 @@ class Conditions {
     out_.push_back(std::move(condition));
   }
 
+  /// Of the last one.
+  void set_generation(std::int64_t generation) { out_.back().observed_generation = generation; }
+
   [[nodiscard]] bool is_true(const std::string& type) const {
     const auto found = std::ranges::find(before_, type, &api::PodCondition::type);
     return found != before_.end() && found->status == "True";
@@ -136,7 +187,8 @@ class Conditions {
  private:
   static bool is_ours(const std::string& type) {
     return type == "PodReadyToStartContainers" || type == "Initialized" ||
-           type == "ContainersReady" || type == "Ready";
+           type == "ContainersReady" || type == "Ready" || type == "PodResizePending" ||
+           type == "PodResizeInProgress";
   }
 
   const std::vector<api::PodCondition>& before_;
@@ -144,12 +196,24 @@ class Conditions {
   std::vector<api::PodCondition> out_;
 };
 
+void add_resize(const ResizeRecord& resize, Conditions& out) {
+  if (!resize.pending_reason.empty()) {
+    out.add("PodResizePending", true, resize.pending_reason, resize.pending_message);
+    out.set_generation(resize.pending_generation);
+  }
+  if (resize.in_progress) {
+    out.add("PodResizeInProgress", true, resize.error.empty() ? "" : "Error", resize.error);
+    out.set_generation(resize.generation);
+  }
+}
+
 std::vector<api::PodCondition> conditions_of(const api::Pod& pod,
                                              const PodRecord& record,
                                              std::string_view phase,
                                              api::Time now) {
   Conditions out(pod, now);
   const bool ended = phase == kSucceeded || phase == kFailed;
+  if (!ended) add_resize(record.resize, out);
   out.add("PodReadyToStartContainers", !record.pod_ip.empty() && !ended);
   if (ended && phase == kSucceeded) {
     out.add("Initialized", true, "PodCompleted");
@@ -192,6 +256,24 @@ std::vector<api::PodCondition> conditions_of(const api::Pod& pod,
 
 }  // namespace
 
+bool same_amounts(const api::ResourceRequirements& a, const api::ResourceRequirements& b) {
+  return std::ranges::all_of(kResizable, [&](const char* name) { return same_amount(a, b, name); });
+}
+
+void take_amounts(api::ResourceRequirements& into, const api::ResourceRequirements& from) {
+  take_resizable(into.requests, from.requests);
+  take_resizable(into.limits, from.limits);
+}
+
+bool resize_restarts(const api::Container& container,
+                     const api::ResourceRequirements& before,
+                     const api::ResourceRequirements& after) {
+  return std::ranges::any_of(container.resize_policy, [&](const auto& policy) {
+    return policy.restart_policy == "RestartContainer" &&
+           !same_amount(before, after, policy.resource_name.c_str());
+  });
+}
+
 bool is_sidecar(const api::Container& container) {
   return container.restart_policy == "Always";
 }
@@ -215,6 +297,12 @@ PodRecord record_of(const api::Pod& pod) {
   for (ContainerRecord& init : out.init_containers) {
     if (init.phase == ContainerPhase::kWaiting) init.waiting_reason = "PodInitializing";
   }
+  for (const api::EphemeralContainer& c : pod.spec.ephemeral_containers) {
+    out.ephemeral_containers.push_back(
+        container_record(as_container(c), pod.status.ephemeral_container_statuses));
+    if (out.ephemeral_containers.back().phase == ContainerPhase::kWaiting)
+      out.ephemeral_containers.back().waiting_reason = "ContainerCreating";
+  }
   out.pod_ip = pod.status.pod_ip;
   out.start_time = pod.status.start_time.value_or(api::Time{});
   return out;
@@ -222,13 +310,8 @@ PodRecord record_of(const api::Pod& pod) {
 
 std::string pod_phase(const api::PodSpec& spec, const PodRecord& record) {
   if (!record.failure_reason.empty()) return std::string(kFailed);
-  if (!all_initialized(spec, record)) {
-    for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
-      const bool final = spec.restart_policy == "Never" && !is_sidecar(spec.init_containers[i]);
-      if (final && failed(record.init_containers[i])) return std::string(kFailed);
-    }
-    return std::string(kPending);
-  }
+  if (!all_initialized(spec, record))
+    return std::string(any_init_failed(spec, record) ? kFailed : kPending);
   int waiting = 0;
   int running = 0;
   int bad = 0;
@@ -264,7 +347,7 @@ api::PodStatus pod_status(const api::Pod& pod, const PodRecord& record, api::Tim
   out.qos_class = qos_class(pod.spec);
   out.init_container_statuses.clear();
   for (std::size_t i = 0; i < record.init_containers.size(); ++i) {
-    api::ContainerStatus status = container_status(record.init_containers[i]);
+    api::ContainerStatus status = status_with_resources(record.init_containers[i]);
     // An init container that ended well is "ready"; clients count on it.
     if (!is_sidecar(pod.spec.init_containers[i]))
       status.ready = succeeded(record.init_containers[i]);
@@ -272,8 +355,15 @@ api::PodStatus pod_status(const api::Pod& pod, const PodRecord& record, api::Tim
   }
   out.container_statuses.clear();
   for (const ContainerRecord& container : record.containers) {
-    out.container_statuses.push_back(container_status(container));
+    out.container_statuses.push_back(status_with_resources(container));
     if (record.stopping) out.container_statuses.back().ready = false;
+  }
+  out.ephemeral_container_statuses.clear();
+  for (const ContainerRecord& container : record.ephemeral_containers) {
+    out.ephemeral_container_statuses.push_back(container_status(container));
+    // Nobody asks them, and no Service counts on them.
+    out.ephemeral_container_statuses.back().ready = false;
+    out.ephemeral_container_statuses.back().started.reset();
   }
   out.conditions = conditions_of(pod, record, out.phase, now);
   return out;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,12 +40,28 @@ struct ContainerRecord {
   std::int32_t restart_count = 0;
   bool started = false;  // past its startup probe
   bool ready = false;
+  api::ResourceRequirements granted;  // what the node holds for it
+  api::ResourceRequirements applied;  // what the running container has
+};
+
+/// How far a change of a pod's resources has come.
+struct ResizeRecord {
+  /// Deferred or Infeasible while the node does not grant it; else empty.
+  std::string pending_reason;
+  std::string pending_message;
+  std::int64_t pending_generation = 0;
+  /// Granted, and containers do not have it yet.
+  bool in_progress = false;
+  std::string error;  // why they do not
+  std::int64_t generation = 0;
 };
 
 /// What the agent knows of one pod; the only input of its status.
 struct PodRecord {
   std::vector<ContainerRecord> init_containers;
   std::vector<ContainerRecord> containers;
+  std::deque<ContainerRecord> ephemeral_containers;  // grows while others refer to its elements
+  ResizeRecord resize;
   std::string pod_ip;
   std::string host_ip;
   api::Time start_time;
@@ -69,6 +86,18 @@ struct PodRecord {
 
 /// Whether a container that ended is started again.
 [[nodiscard]] bool restarts(const std::string& policy, std::int32_t exit_code);
+
+/// Whether two containers ask for the same cpu and memory.
+[[nodiscard]] bool same_amounts(const api::ResourceRequirements& a,
+                                const api::ResourceRequirements& b);
+
+/// Makes cpu and memory of `into` those of `from`; the rest of a container's resources is fixed.
+void take_amounts(api::ResourceRequirements& into, const api::ResourceRequirements& from);
+
+/// Whether the container must be restarted for the change, by its resizePolicy.
+[[nodiscard]] bool resize_restarts(const api::Container& container,
+                                   const api::ResourceRequirements& before,
+                                   const api::ResourceRequirements& after);
 
 /// An init container that keeps running beside the others.
 [[nodiscard]] bool is_sidecar(const api::Container& container);

@@ -60,24 +60,18 @@ std::string_view name_of(PodStage stage) {
   std::unreachable();
 }
 
-PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& ended)
+PodWorker::PodWorker(NodeServices& services, api::Pod pod, Event& released)
     : services_(services),
       pod_(std::move(pod)),
-      ended_(ended),
+      released_(released),
       record_(record_of(pod_)),
       tokens_(services.client) {
   record_.host_ip = services_.host_ip;
-  const RestartBackoff backoff(services_.options.restart_backoff_initial,
-                               services_.options.restart_backoff_max);
-  const auto add = [&](const std::vector<api::Container>& specs,
-                       std::vector<ContainerRecord>& records, bool init) {
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      slots_.push_back(std::make_unique<Slot>(specs[i], records[i], init, backoff));
-      slots_.back()->exited.set();
-    }
-  };
-  add(pod_.spec.init_containers, record_.init_containers, true);
-  add(pod_.spec.containers, record_.containers, false);
+  for (std::size_t i = 0; i < record_.init_containers.size(); ++i)
+    add_slot(pod_.spec.init_containers[i], record_.init_containers[i], ContainerSort::kInit);
+  for (std::size_t i = 0; i < record_.containers.size(); ++i)
+    add_slot(pod_.spec.containers[i], record_.containers[i], ContainerSort::kRegular);
+  add_ephemeral_containers();
   sandbox_.pod_uid = pod_.metadata.uid;
   sandbox_.hostname = pod_hostname(pod_);
   sandbox_.host_network = pod_.spec.host_network;
@@ -100,12 +94,20 @@ void PodWorker::start() {
   tasks_.spawn(report_slow_start());
   tasks_.spawn(enforce_deadline());
   tasks_.spawn(refresh_volumes_for_ever());
+  tasks_.spawn(apply_resizes());
   tasks_.spawn(run());
   if (pod_.metadata.deletion_timestamp) update(pod_);
 }
 
 void PodWorker::update(api::Pod pod) {
+  // The status says which generation it is about.
+  if (pod.metadata.generation != pod_.metadata.generation) changed();
   pod_ = std::move(pod);
+  if (stage_ < PodStage::kStopping && !stopping()) add_ephemeral_containers();
+  if (!record_.resize.pending_reason.empty() && !wants_resize()) {
+    record_.resize.pending_reason.clear();
+    changed();
+  }
   if (!pod_.metadata.deletion_timestamp) return;
   const std::int64_t granted = pod_.metadata.deletion_grace_period_seconds.value_or(kGraceSeconds);
   // After a restart of the agent part of the grace has passed already.
@@ -151,12 +153,13 @@ Task<> PodWorker::run() {
   }
   enter(PodStage::kEnded);
   changed();
+  released_.set();
   co_await release_sandbox();
   co_await deleted_.wait();
   co_await tear_down();
   if (!vanished_) co_await remove_object();
   enter(PodStage::kGone);
-  ended_.set();
+  released_.set();
 }
 
 // A pod whose status says that it is over; nothing of it may start again, whatever happened to us.
@@ -356,10 +359,11 @@ Task<Result<ReferencedObjects>> PodWorker::fetch_references() {
 
 Task<> PodWorker::run_init_containers() {
   enter(PodStage::kInitializing);
-  const bool past =
-      std::ranges::any_of(slots_, [&](const auto& slot) { return !slot->init && has_run(*slot); });
+  start_ephemeral_containers();
+  const bool past = std::ranges::any_of(
+      slots_, [&](const auto& slot) { return slot->is_regular() && has_run(*slot); });
   for (const auto& slot : slots_) {
-    if (!slot->init) continue;
+    if (!slot->is_init()) continue;
     if (past && !is_sidecar(slot->spec)) {
       // The containers run already, so it ended well, even if nobody wrote that down in time.
       slot->record.phase = ContainerPhase::kTerminated;
@@ -394,10 +398,10 @@ void PodWorker::release_gpus(const Slot& slot) {
 Task<> PodWorker::run_containers() {
   enter(PodStage::kRunning);
   for (const auto& slot : slots_) {
-    if (!slot->init) keep(*slot);
+    if (slot->is_regular()) keep(*slot);
   }
   for (const auto& slot : slots_) {
-    if (!slot->init) co_await race(wait_for(slot->done), wait_for(stop_));
+    if (slot->is_regular()) co_await race(wait_for(slot->done), wait_for(stop_));
   }
 }
 
@@ -410,11 +414,11 @@ Task<> PodWorker::end_containers() {
   }
   TaskGroup stops;
   for (const auto& slot : slots_) {
-    if (!slot->init || !is_sidecar(slot->spec)) stops.spawn(stop(*slot));
+    if (!slot->is_init() || !is_sidecar(slot->spec)) stops.spawn(stop(*slot));
   }
   co_await stops.drained();
   for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
-    if ((*slot)->init && is_sidecar((*slot)->spec)) co_await stop(**slot);
+    if ((*slot)->is_init() && is_sidecar((*slot)->spec)) co_await stop(**slot);
   }
   co_await containers_.drained();
 }
@@ -501,7 +505,7 @@ PodWorker::Slot* PodWorker::find(std::string_view name) {
 
 const PodWorker::Slot* PodWorker::find(std::string_view name) const {
   for (const auto& slot : slots_) {
-    if (name.empty() ? !slot->init : slot->spec.name == name) return slot.get();
+    if (name.empty() ? slot->is_regular() : slot->spec.name == name) return slot.get();
   }
   return nullptr;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ enum class PodStage : std::uint8_t {
 
 [[nodiscard]] std::string_view name_of(PodStage stage);
 
+enum class ContainerSort : std::uint8_t { kInit, kRegular, kEphemeral };
+
 /// Makes one pod of the API real, from its binding to its removal, and reports its status.
 ///
 /// Containers that an earlier agent started are found by their shims and taken over; nothing that
@@ -69,8 +72,9 @@ enum class PodStage : std::uint8_t {
 /// Threads: the agent's loop.
 class PodWorker {
  public:
-  /// `ended`: set whenever a worker becomes kGone, for the agent to drop it.
-  PodWorker(NodeServices& services, api::Pod pod, Event& ended);
+  /// `released`: set whenever the pod holds less of the node than before, or a worker becomes
+  /// kGone, for the agent to drop it.
+  PodWorker(NodeServices& services, api::Pod pod, Event& released);
   ~PodWorker();
 
   /// Makes the pod fail without anything of it being started. Before start().
@@ -78,7 +82,8 @@ class PodWorker {
 
   void start();
 
-  /// The object changed. A deletion timestamp begins the graceful end.
+  /// The object changed: ephemeral containers that are new in it are started. A deletion timestamp
+  /// begins the graceful end.
   void update(api::Pod pod);
 
   /// The object is gone from the API: end at once and report nothing.
@@ -92,6 +97,18 @@ class PodWorker {
   [[nodiscard]] bool takes_room() const {
     return !vanished_ && stage_ < PodStage::kEnded && !ended_before();
   }
+
+  /// The API wants other amounts of cpu and memory for its containers than the node has granted.
+  [[nodiscard]] bool wants_resize() const;
+
+  /// The pod's specification with what was granted.
+  [[nodiscard]] api::PodSpec granted_spec() const;
+
+  /// Grants what is wanted: running containers get it, or are restarted if that is their policy.
+  void grant_resize();
+
+  /// `reason`: Deferred until there is room, or Infeasible.
+  void hold_resize(std::string reason, std::string message);
 
   /// Stage and the state of each container, on one line.
   [[nodiscard]] std::string describe() const;
@@ -118,13 +135,19 @@ class PodWorker {
   struct Slot {
     Slot(const api::Container& container,
          ContainerRecord& state,
-         bool is_init,
+         ContainerSort which,
          RestartBackoff pause)
-        : spec(container), record(state), init(is_init), backoff(pause) {}
+        : spec(container), record(state), sort(which), backoff(pause) {
+      spec.resources = record.granted;
+    }
 
-    api::Container spec;
+    [[nodiscard]] bool is_init() const { return sort == ContainerSort::kInit; }
+
+    [[nodiscard]] bool is_regular() const { return sort == ContainerSort::kRegular; }
+
+    api::Container spec;  // its resources: those granted
     ContainerRecord& record;
-    bool init;
+    ContainerSort sort;
     RestartBackoff backoff;
     std::optional<Container> running;
     bool starting = false;  // on its way to run
@@ -139,6 +162,8 @@ class PodWorker {
     Event pre_stop_over;
     int attempt = 0;
     bool no_restart = false;
+    bool restart_at_once = false;  // whatever the policy: it gets other resources
+    std::string target;            // of an ephemeral container: whose processes it sees
     std::unique_ptr<TaskGroup> probes = nullptr;
   };
 
@@ -168,6 +193,20 @@ class PodWorker {
   /// Those, and the tokens that volumes ask for.
   Task<Result<ReferencedObjects>> fetch_volume_contents();
   void fail_pod(std::string reason, std::string message);
+
+  // pod_ephemeral.cc
+  void add_slot(const api::Container& container, ContainerRecord& record, ContainerSort sort);
+  void add_ephemeral_containers();
+  void start_ephemeral_containers();
+  [[nodiscard]] Result<std::optional<ProcessIdentity>> process_of(const std::string& name) const;
+
+  // pod_resize.cc
+  [[nodiscard]] const api::Container* wanted(const Slot& slot) const;
+  Task<> apply_resizes();
+  Task<Result<>> apply_resize();
+  Task<Result<>> apply_resize(Slot& slot);
+  [[nodiscard]] bool is_applied() const;
+  void resize_failed(const Error& error);
 
   // pod_containers.cc: one container
   void keep(Slot& slot);
@@ -230,10 +269,11 @@ class PodWorker {
 
   NodeServices& services_;
   api::Pod pod_;
-  Event& ended_;
+  Event& released_;
   PodStage stage_ = PodStage::kPreparing;
   PodRecord record_;
-  std::vector<std::unique_ptr<Slot>> slots_;  // init containers first
+  // Init containers first, ephemeral ones last; a list, as these come while others go through it.
+  std::list<std::unique_ptr<Slot>> slots_;
   Sandbox sandbox_;
   PodTokens tokens_;
   bool tenant_ = false;
@@ -248,6 +288,7 @@ class PodWorker {
   Event stop_;     // containers must end
   Event deleted_;  // the object must go
   Event dirty_;
+  Event resize_;  // granted resources are to be given to containers
   bool writing_ = false;
   Event write_done_;
   std::string written_;  // the last status that the API took, as JSON

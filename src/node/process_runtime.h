@@ -26,6 +26,16 @@ class ProcessRuntime final : public Runtime {
   Task<Result<>> remove_sandbox(Sandbox sandbox) override;
   [[nodiscard]] std::optional<std::uint32_t> volume_group(std::int64_t user) const override;
   Task<Result<Container>> start(ContainerPlan plan, Sandbox sandbox) override;
+
+  Task<Result<>> resize(Container /*container*/, Limits /*limits*/) override {
+    co_return Result<>{};
+  }
+
+  [[nodiscard]] std::optional<std::int64_t> memory_usage(
+      const Container& /*container*/) const override {
+    return std::nullopt;
+  }
+
   void signal(const Container& container, int number) override;
 
   bool out_of_memory(const Container& /*container*/) override { return false; }

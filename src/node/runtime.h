@@ -95,6 +95,8 @@ struct ContainerPlan {
   std::vector<std::string> devices;  // files below /dev; those that are not there are left out
   Limits limits;
   Security security;
+  /// First process of a running container whose processes, and their shared memory, it sees.
+  std::optional<ProcessIdentity> joins;
 };
 
 /// A container that has been started, now or by an earlier run of the agent.
@@ -145,6 +147,14 @@ class Runtime {
 
   /// Errors: kInvalid when the program cannot be run (the message is the user's).
   virtual Task<Result<Container>> start(ContainerPlan plan, Sandbox sandbox) = 0;
+
+  /// Gives a running container other limits of memory and CPU, and leaves it running. A runtime
+  /// that does not enforce limits has nothing to do. Errors: kUnavailable in the runtime's words.
+  virtual Task<Result<>> resize(Container container, Limits limits) = 0;
+
+  /// Bytes of memory that the container has in use; nothing when nobody counts them.
+  [[nodiscard]] virtual std::optional<std::int64_t> memory_usage(
+      const Container& container) const = 0;
 
   /// Sends a signal to the container's first process; fine when it has ended.
   virtual void signal(const Container& container, int number) = 0;

@@ -46,7 +46,8 @@ void ClusterState::pod_changed(const api::Pod* before, const api::Pod* after) {
     placed_.erase(it);
   }
   if (after == nullptr || !counts(*after)) return;
-  Placed placed{after->spec.node_name, api::pod_requests(after->spec), host_ports_of(*after)};
+  Placed placed{after->spec.node_name, api::pod_requests(*after, api::InfeasibleResize::kLeftOut),
+                host_ports_of(*after)};
   add(placed);
   placed_.emplace(key, std::move(placed));
 }

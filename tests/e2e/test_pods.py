@@ -64,6 +64,48 @@ class Pods(unittest.TestCase):
                 piped = self.platform.kubectl("exec", "-i", name, "--", "/bin/cat", minor=minor, input="through\n")
                 self.assertEqual(piped.stdout, "through\n")
 
+    def test_debug_adds_a_container_to_a_running_pod(self):
+        name = self.create(pod("debugged", "exec sleep 1000"))
+        self.running(name)
+        self.platform.kubectl("debug", name, f"--image={SHELL}", "--container=debugger", "--target=main", "--",
+                              "/bin/sh", "-c", "cat /proc/*/cmdline | tr '\\0' ' '; echo; hostname; sleep 1000")
+
+        def debugger():
+            statuses = self.platform.get("pod", name)["status"].get("ephemeralContainerStatuses", [])
+            return statuses and statuses[0]["state"].get("running")
+        eventually(debugger, message="debugger running")
+        seen = eventually(lambda: self.platform.kubectl("logs", name, "-c", "debugger").stdout, message="its log")
+        self.assertIn("sleep 1000", seen)
+        done = self.platform.kubectl("exec", name, "-c", "debugger", "--", "/bin/sh", "-c", "echo inside")
+        self.assertEqual(done.stdout, "inside\n")
+        self.assertEqual(self.container(name)["restartCount"], 0)
+        gone = json.dumps([{"op": "remove", "path": "/spec/ephemeralContainers"}])
+        refused = self.platform.kubectl("patch", "pod", name, "--subresource=ephemeralcontainers", "--type=json",
+                                        "--patch", gone, check=False)
+        self.assertIn('existing ephemeral containers "debugger" may not be removed', refused.stderr)
+
+    def test_a_resize_reaches_the_running_container(self):
+        if self.runtime() == "process":
+            self.skipTest("the process runtime has no limits")
+        limits = {"cpu": "100m", "memory": "64Mi"}
+        name = self.create(pod(
+            "resized", "while :; do cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || "
+                       "cat /sys/fs/cgroup/memory.max; sleep 0.1; done",
+            container={"resources": {"limits": limits, "requests": limits}}))
+        self.running(name)
+        self.assertEqual(self.container(name)["allocatedResources"], limits)
+        wanted = {"cpu": "200m", "memory": "128Mi"}
+        change = {"spec": {"containers": [{"name": "main", "resources": {"limits": wanted, "requests": wanted}}]}}
+        self.platform.kubectl("patch", "pod", name, "--subresource=resize", "--patch", json.dumps(change))
+        eventually(lambda: self.container(name).get("resources") == {"limits": wanted, "requests": wanted},
+                   message="resized")
+        eventually(lambda: str(128 << 20) in self.platform.kubectl("logs", "--tail=1", name).stdout, message="limit")
+        self.assertEqual(self.container(name)["restartCount"], 0)
+        worse = {"spec": {"containers": [{"name": "main", "resources": {"limits": {"memory": "256Mi"}}}]}}
+        refused = self.platform.kubectl("patch", "pod", name, "--subresource=resize", "--patch", json.dumps(worse),
+                                        check=False)
+        self.assertIn("Pod QOS Class may not change as a result of resizing", refused.stderr)
+
     def test_settings_come_from_config_maps_secrets_and_the_pod_itself(self):
         self.platform.kubectl("create", "configmap", "settings", "--from-literal=colour=blue")
         self.platform.kubectl("create", "secret", "generic", "hidden", "--from-literal=password=open sesame")

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "api/columns/columns.h"
 #include "api/defaults.h"
 #include "api/pod_resources.h"
@@ -50,7 +54,48 @@ void prepare_for_create(Pod& object) {
   }
 }
 
+/// A subresource with a purpose says nothing of the rest of the pod.
+void keep_metadata(ObjectMeta& metadata, const ObjectMeta& old) {
+  metadata.labels = old.labels;
+  metadata.annotations = old.annotations;
+  metadata.finalizers = old.finalizers;
+  metadata.owner_references = old.owner_references;
+}
+
+void keep_all_but_ephemeral_containers(Pod& object, const Pod& old) {
+  std::vector<EphemeralContainer> asked = std::move(object.spec.ephemeral_containers);
+  object.spec = old.spec;
+  object.spec.ephemeral_containers = std::move(asked);
+  keep_metadata(object.metadata, old.metadata);
+}
+
+/// Containers that are not the same ones stay as they are asked for, to be refused.
+void keep_all_but_resources(std::vector<Container>& asked, const std::vector<Container>& old) {
+  if (!std::ranges::equal(asked, old, {}, &Container::name, &Container::name)) return;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Container kept = old[i];
+    kept.resources = std::move(asked[i].resources);
+    kept.resize_policy = std::move(asked[i].resize_policy);
+    asked[i] = std::move(kept);
+  }
+}
+
+void keep_all_but_resources(Pod& object, const Pod& old) {
+  keep_metadata(object.metadata, old.metadata);
+  if (object.spec.containers.size() != old.spec.containers.size() ||
+      object.spec.init_containers.size() != old.spec.init_containers.size())
+    return;
+  PodSpec asked = std::exchange(object.spec, old.spec);
+  keep_all_but_resources(asked.containers, old.spec.containers);
+  keep_all_but_resources(asked.init_containers, old.spec.init_containers);
+  object.spec.containers = std::move(asked.containers);
+  object.spec.init_containers = std::move(asked.init_containers);
+  object.spec.resources = std::move(asked.resources);
+}
+
 void prepare_for_update(Pod& object, const Pod& old, std::string_view subresource) {
+  if (subresource == "ephemeralcontainers") keep_all_but_ephemeral_containers(object, old);
+  if (subresource == "resize") keep_all_but_resources(object, old);
   if (subresource == "status") {
     object.spec = old.spec;
     // Who reports on a pod has no say in who owns it.

@@ -199,37 +199,6 @@ void validate_claims(const Container& container,
   }
 }
 
-/// What all containers have in common.
-void validate_container(const Container& container,
-                        const PodContext& pod,
-                        const FieldPath& path,
-                        FieldErrors& errors) {
-  if (container.name.empty()) {
-    errors.required(path.child("name"));
-  } else {
-    errors.invalid_each(path.child("name"), container.name, check_dns1123_label(container.name));
-  }
-  if (container.image.empty()) {
-    errors.required(path.child("image"));
-  } else if (container.image.find_first_of(" \t\r\n") == 0 ||
-             container.image.find_last_of(" \t\r\n") == container.image.size() - 1) {
-    errors.invalid(path.child("image"), container.image,
-                   "must not have leading or trailing whitespace");
-  }
-  validate_policies(container, pod, path, errors);
-  validate_ports(container.ports, path.child("ports"), errors);
-  validate_env(container.env, path.child("env"), errors);
-  validate_env_from(container.env_from, path.child("envFrom"), errors);
-  validate_mounts(container, pod, path.child("volumeMounts"), errors);
-  validate_devices(container, pod, path.child("volumeDevices"), errors);
-  validate_requirements(container.resources, path.child("resources"), errors);
-  validate_claims(container, pod, path.child("resources").child("claims"), errors);
-  if (container.security_context) {
-    validate_container_security(*container.security_context, pod, path.child("securityContext"),
-                                errors);
-  }
-}
-
 void validate_restart_policy(const Container& container,
                              const FieldPath& path,
                              FieldErrors& errors) {
@@ -302,6 +271,36 @@ void validate_host_ports(const std::vector<Container>& containers,
 }
 
 }  // namespace
+
+void validate_container(const Container& container,
+                        const PodContext& pod,
+                        const FieldPath& path,
+                        FieldErrors& errors) {
+  if (container.name.empty()) {
+    errors.required(path.child("name"));
+  } else {
+    errors.invalid_each(path.child("name"), container.name, check_dns1123_label(container.name));
+  }
+  if (container.image.empty()) {
+    errors.required(path.child("image"));
+  } else if (container.image.find_first_of(" \t\r\n") == 0 ||
+             container.image.find_last_of(" \t\r\n") == container.image.size() - 1) {
+    errors.invalid(path.child("image"), container.image,
+                   "must not have leading or trailing whitespace");
+  }
+  validate_policies(container, pod, path, errors);
+  validate_ports(container.ports, path.child("ports"), errors);
+  validate_env(container.env, path.child("env"), errors);
+  validate_env_from(container.env_from, path.child("envFrom"), errors);
+  validate_mounts(container, pod, path.child("volumeMounts"), errors);
+  validate_devices(container, pod, path.child("volumeDevices"), errors);
+  validate_requirements(container.resources, path.child("resources"), errors);
+  validate_claims(container, pod, path.child("resources").child("claims"), errors);
+  if (container.security_context) {
+    validate_container_security(*container.security_context, pod, path.child("securityContext"),
+                                errors);
+  }
+}
 
 void validate_protocol(const std::string& protocol, const FieldPath& path, FieldErrors& errors) {
   if (protocol.empty()) {

@@ -176,27 +176,6 @@ void validate_claims(const std::vector<PodResourceClaim>& claims,
   }
 }
 
-void validate_ephemeral(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
-  std::set<std::string_view> others;
-  for (const Container& container : spec.containers)
-    others.insert(container.name);
-  for (const Container& container : spec.init_containers)
-    others.insert(container.name);
-  std::set<std::string_view> names = others;
-  for (std::size_t i = 0; i < spec.ephemeral_containers.size(); ++i) {
-    const EphemeralContainer& container = spec.ephemeral_containers[i];
-    const EphemeralContainerCommon& common = container.ephemeral_container_common;
-    const FieldPath at = path.index(i);
-    if (common.name.empty()) errors.required(at.child("name"));
-    if (common.image.empty()) errors.required(at.child("image"));
-    if (!names.insert(common.name).second) errors.duplicate(at.child("name"), common.name);
-    if (!container.target_container_name.empty() &&
-        !others.contains(container.target_container_name)) {
-      errors.not_found(at.child("targetContainerName"), container.target_container_name);
-    }
-  }
-}
-
 bool same_but_seconds(const Toleration& a, const Toleration& b) {
   return a.key == b.key && a.operator_ == b.operator_ && a.value == b.value && a.effect == b.effect;
 }
@@ -225,7 +204,7 @@ void validate_pod_spec(const PodSpec& spec, const FieldPath& path, FieldErrors& 
   const PodContext pod{spec, spec.host_users.value_or(true)};
   validate_volumes(spec.volumes, path.child("volumes"), errors);
   validate_containers(pod, path, errors);
-  validate_ephemeral(spec, path.child("ephemeralContainers"), errors);
+  validate_ephemeral_containers(pod, path.child("ephemeralContainers"), errors);
   validate_policies(spec, path, errors);
   validate_scheduling(spec, path, errors);
   if (spec.security_context) {
@@ -323,13 +302,10 @@ void validate_update(const Pod& object,
                      std::string_view subresource,
                      FieldErrors& errors) {
   // Subresources with a purpose of their own change what a plain update may not.
-  if (subresource == "status" || subresource == "binding" || subresource == "resize") return;
-  if (subresource == "ephemeralcontainers") {
-    Pod rest = object;
-    rest.spec.ephemeral_containers = old.spec.ephemeral_containers;
-    validate_pod_spec_update(rest.spec, old.spec, errors);
-    return;
-  }
+  if (subresource == "status" || subresource == "binding") return;
+  if (subresource == "resize") return validate_pod_resize(object, old, errors);
+  if (subresource == "ephemeralcontainers")
+    return validate_ephemeral_containers_update(object.spec, old.spec, errors);
   validate_pod_spec_update(object.spec, old.spec, errors);
 }
 

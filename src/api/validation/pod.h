@@ -23,6 +23,13 @@ void validate_pod_spec(const PodSpec& spec, const FieldPath& path, FieldErrors& 
 void validate_pod_template(const PodTemplateSpec& pods, const FieldPath& path, FieldErrors& errors);
 /// What may change in a pod that exists.
 void validate_pod_spec_update(const PodSpec& spec, const PodSpec& old, FieldErrors& errors);
+/// That ephemeral containers are only added.
+void validate_ephemeral_containers_update(const PodSpec& spec,
+                                          const PodSpec& old,
+                                          FieldErrors& errors);
+/// That only amounts of cpu and memory change, and the quality of service does not.
+/// Spec: Kubernetes, "Resize CPU and Memory Resources assigned to Containers".
+void validate_pod_resize(const Pod& object, const Pod& old, FieldErrors& errors);
 
 void validate_volumes(const std::vector<Volume>& volumes,
                       const FieldPath& path,
@@ -38,6 +45,14 @@ void validate_host_path(const HostPathVolumeSource& source,
                         FieldErrors& errors);
 void validate_nfs(const NFSVolumeSource& source, const FieldPath& path, FieldErrors& errors);
 void validate_containers(const PodContext& pod, const FieldPath& spec_path, FieldErrors& errors);
+/// What all sorts of containers have in common.
+void validate_container(const Container& container,
+                        const PodContext& pod,
+                        const FieldPath& path,
+                        FieldErrors& errors);
+void validate_ephemeral_containers(const PodContext& pod,
+                                   const FieldPath& path,
+                                   FieldErrors& errors);
 void validate_env(const std::vector<EnvVar>& variables, const FieldPath& path, FieldErrors& errors);
 void validate_env_from(const std::vector<EnvFromSource>& sources,
                        const FieldPath& path,
