@@ -129,7 +129,9 @@ Task<Result<>> ProxiedRequest::run(const OnAnswer& on_answer) {
   if (!answer) co_return did_not_answer(answer.error());
   if (answer->status == 101) {
     upload_.cancel();
-    co_return co_await join(returned_headers(answer->headers), on_answer);
+    http::Headers headers = returned_headers(answer->headers);
+    headers.set("Upgrade", answer->headers.get("Upgrade"));
+    co_return co_await join(std::move(headers), on_answer);
   }
   auto returned =
       co_await race(return_answer(*std::move(answer), on_answer), exchange_.client_gone());

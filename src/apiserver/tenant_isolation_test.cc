@@ -221,7 +221,7 @@ TEST_F(TenantIsolation, NoProxyLeadsElsewhere) {
       for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
         const auto answer = send(method, target);
         EXPECT_GE(answer.status, 400) << method << target;
-        EXPECT_LT(answer.status, 405) << method << target;
+        EXPECT_LE(answer.status, 405) << method << target;
       }
     }
   }
