@@ -128,6 +128,9 @@ Task<Result<>> ProxiedRequest::run(const OnAnswer& on_answer) {
   if (!answer && body_error_) co_return std::unexpected(*std::move(body_error_));
   if (!answer) co_return did_not_answer(answer.error());
   if (answer->status == 101) {
+    if (!asks_for_upgrade(exchange_.request()))
+      co_return did_not_answer(
+          Error(ErrorCode::kUpstream, "it changes to another protocol, and was not asked to"));
     upload_.cancel();
     http::Headers headers = returned_headers(answer->headers);
     headers.set("Upgrade", answer->headers.get("Upgrade"));
