@@ -26,10 +26,10 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::chrono::seconds kConnectTimeout{5};
-constexpr std::size_t kBufferBytes = 32 * 1024;
-constexpr std::size_t kHeadBytesMax = 64 * 1024;
+constexpr std::size_t kBufferBytes = 32uz * 1024;
+constexpr std::size_t kHeadBytesMax = 64uz * 1024;
 /// Largest request body that is passed on; exec and its like have none.
-constexpr std::size_t kRequestBodyMax = 64 * 1024;
+constexpr std::size_t kRequestBodyMax = 64uz * 1024;
 
 std::unexpected<Error> unavailable(const Error& cause) {
   return fail(ErrorCode::kUnavailable,

@@ -36,7 +36,7 @@ constexpr std::chrono::seconds kConnectTimeout{5};
 constexpr std::chrono::hours kSilenceMax{4};
 /// Without any progress of a write to the pod.
 constexpr std::chrono::seconds kWritePatience{30};
-constexpr std::size_t kBufferBytes = 32 * 1024;
+constexpr std::size_t kBufferBytes = 32uz * 1024;
 /// A pod that is gone with its network says nothing: it is asked after so many seconds of silence,
 /// then every ten, and given up after three questions.
 constexpr int kKeepAliveIdle = 30;

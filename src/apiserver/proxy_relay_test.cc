@@ -145,6 +145,7 @@ class ProxyRelayTest : public ::testing::Test {
     return std::string(TestServer::parsed(response)["message"].text());
   }
 
+ public:
   net::Address pod_address;
   std::vector<std::string> dialed;
   FakePod pod;
@@ -206,7 +207,7 @@ TEST_F(ProxyRelayTest, NothingThatProvesWhoTheCallerIsReachesThePod) {
   ASSERT_EQ(pod.seen.size(), 1U);
   const http::Headers& seen = pod.seen.front().headers;
   for (const auto& [name, value] : seen) {
-    const std::string line = name + ": " + value;
+    const std::string line = fmt::format("{}: {}", name, value);
     for (const char* word : {"ecret", "mpersonate", "emote", "asters"})
       EXPECT_FALSE(line.contains(word)) << line;
   }

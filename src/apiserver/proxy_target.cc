@@ -31,6 +31,7 @@ constexpr std::array kNeverProxied = {"0.0.0.0/8",   "127.0.0.0/8", "169.254.0.0
 const std::vector<net::Network>& never_proxied() {
   static const std::vector<net::Network> networks = [] {
     std::vector<net::Network> out;
+    out.reserve(kNeverProxied.size());
     for (const char* text : kNeverProxied)
       out.push_back(net::Network::parse(text).value());
     return out;

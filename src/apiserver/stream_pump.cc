@@ -8,7 +8,7 @@ namespace insula::apiserver {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = 32 * 1024;
+constexpr std::size_t kBufferBytes = 32uz * 1024;
 
 }  // namespace
 
