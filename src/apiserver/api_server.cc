@@ -16,6 +16,7 @@
 #include "apiserver/field_ownership.h"
 #include "apiserver/flowcontrol/flow_dump.h"
 #include "apiserver/impersonation.h"
+#include "apiserver/node_relay.h"
 #include "apiserver/state_dump.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
