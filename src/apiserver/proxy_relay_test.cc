@@ -494,6 +494,27 @@ TEST_F(ProxyRelayTest, RequestsOfOneCallerAreBounded) {
   EXPECT_EQ(server->send("OPTIONS", kPod + "/a").status, 403) << "a right to all verbs only";
 }
 
+TEST_F(ProxyRelayTest, AdmissionIsAskedBeforeThePodIs) {
+  const std::string group = "/apis/admissionregistration.k8s.io/v1/";
+  make(group + "validatingadmissionpolicies", R"(
+metadata: {name: p}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/proxy]}
+  validations: [{expression: "object.path != '/admin/x'", reason: Forbidden}])");
+  make(group + "validatingadmissionpolicybindings",
+       "metadata: {name: b}\nspec: {policyName: p, validationActions: [Deny]}");
+  EXPECT_EQ(get(kPod + "/admin/y").status, 200);
+  EXPECT_EQ(pod.seen.size(), 1U);
+  for (const char* path : {"/admin/x", "/admin/%78", "/admin/x/?a=b"}) {
+    const auto answer = get(kPod + path);
+    EXPECT_EQ(answer.status, 403) << path << answer.body;
+    EXPECT_THAT(message(answer), HasSubstr("failed expression: object.path != '/admin/x'"));
+  }
+  EXPECT_EQ(pod.seen.size(), 1U);
+}
+
 TEST_F(ProxyRelayTest, IsCountedAsAConnection) {
   EXPECT_EQ(get(kPod + "/a").status, 200);
   const std::string exposed = get("/metrics").body;
