@@ -170,7 +170,11 @@ bool is_proxyable(const net::Address& address, std::span<const net::Address> own
   if (address.is_unix()) return false;
   const auto contains = [&](const net::Network& network) { return network.contains(address); };
   if (std::ranges::any_of(never_proxied(), contains)) return false;
-  return std::ranges::find(own, address.with_port(0)) == own.end();
+  // Of networks of one address, since an address of IPv4 has two forms.
+  return std::ranges::none_of(own, [&](const net::Address& each) {
+    const auto network = net::Network::parse(each.host());
+    return network && network->contains(address);
+  });
 }
 
 Result<ProxyTarget> find_proxy_target(Registry& registry,
