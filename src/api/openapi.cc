@@ -131,7 +131,8 @@ class Paths {
     for (const auto verb : sub.verbs) {
       if (verb == "create") item["post"] = of(body, sub, "post", kind);
       if (verb == "update") item["put"] = of(body, sub, "put", kind);
-      if (verb == "patch" || verb == "get") item[verb] = of(body, sub, verb, kind);
+      if (verb == "patch" || verb == "get" || verb == "delete")
+        item[verb] = of(body, sub, verb, kind);
     }
     return item;
   }

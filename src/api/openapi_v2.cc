@@ -187,7 +187,10 @@ Value openapi_v2(KindList served) {
     INSULA_CHECK(text.has_value(), entry.key);
     const Value document = json::parse(*text).value();
     for (const auto& [path, item] : *document["paths"].as_object()) {
-      if (const Value* patch = item.find("patch")) paths.set(path, patch_item(*patch));
+      // That of a proxy patches what is behind it, not an object.
+      const Value* patch = item.find("patch");
+      if (patch != nullptr && patch->find("requestBody") != nullptr)
+        paths.set(path, patch_item(*patch));
     }
     for (const auto& [name, schema] : *document["components"]["schemas"].as_object()) {
       if (definitions.contains(name)) continue;

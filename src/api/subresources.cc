@@ -7,6 +7,7 @@ constexpr std::string_view kGet[] = {"get"};
 constexpr std::string_view kCreate[] = {"create"};
 constexpr std::string_view kUpdate[] = {"update"};
 constexpr std::string_view kConnect[] = {"create", "get"};
+constexpr std::string_view kProxy[] = {"create", "delete", "get", "patch", "update"};
 constexpr std::string_view kGetPatchUpdate[] = {"get", "patch", "update"};
 
 /// An empty kind is that of the resource.
@@ -26,6 +27,9 @@ constexpr Subresource kKnown[] = {
     {"portforward", "", "v1", "PodPortForwardOptions", kConnect},
 };
 
+/// Of pods, Services and nodes; each has options of its own.
+constexpr std::string_view kProxyName = "proxy";
+
 }  // namespace
 
 Subresource subresource_of(const Kind& kind, std::string_view name) {
@@ -37,6 +41,10 @@ Subresource subresource_of(const Kind& kind, std::string_view name) {
       known.kind = kind.kind;
     }
     return known;
+  }
+  if (name == kProxyName) {
+    const bool of_service = kind.kind == "Service";
+    return {name, "", "v1", of_service ? "ServiceProxyOptions" : "PodProxyOptions", kProxy};
   }
   return {name, kind.group, kind.version, kind.kind, kGet};
 }

@@ -43,19 +43,35 @@ constexpr std::chrono::seconds kSeatTimeout = kRequestTimeout / 4;
 /// Those of a pod that its node answers, for as long as the client wants.
 constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv};
 
+/// To a node, or to a pod itself.
 bool is_relayed(const RequestInfo& info) {
-  return std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
+  return info.subresource == kProxySubresource ||
+         std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
+}
+
+bool is_proxied(const RequestInfo& info) {
+  return info.subresource == kProxySubresource;
 }
 
 /// Those of a pod that run or reach something in it.
 bool is_terminal(const RequestInfo& info) {
-  return is_relayed(info) && info.subresource != "log";
+  return is_relayed(info) && !is_proxied(info) && info.subresource != "log";
+}
+
+/// The same of a request that is proxied: the path at the pod.
+json::Value proxy_options(const RequestInfo& info) {
+  const bool of_service = info.resource == "services";
+  json::Object out{{"apiVersion", "v1"},
+                   {"kind", of_service ? "ServiceProxyOptions" : "PodProxyOptions"}};
+  if (!info.rest.empty()) out["path"] = info.rest;
+  return out;
 }
 
 /// What a request to connect to a pod says about it, in the form of Kubernetes' options.
 json::Value connect_options(const RequestInfo& info, const http::Request& request) {
   const auto word = [&](const char* name) { return request.query(name).value_or(""); };
   const auto flag = [&](const char* name) { return word(name) == "true" || word(name) == "1"; };
+  if (is_proxied(info)) return proxy_options(info);
   json::Object out{{"apiVersion", "v1"}};
   if (info.subresource == "portforward") {
     out["kind"] = "PodPortForwardOptions";
@@ -86,6 +102,7 @@ std::unexpected<Error> no_resource() {
 bool is_served(const api::Kind& kind, const RequestInfo& info) {
   if (info.subresource.empty()) return kind.has_verb(info.verb);
   const api::Subresource known = api::subresource_of(kind, info.subresource);
+  if (is_proxied(info) && info.verb.empty()) return true;  // OPTIONS
   return std::ranges::find(known.verbs, info.verb) != known.verbs.end();
 }
 
@@ -140,7 +157,8 @@ ApiServer::ApiServer(Registry& registry,
       documents_(kinds_),
       health_(health_checks()),
       dispatcher_(registry.store(), metrics, options_.seats),
-      streams_(options_.streams) {
+      streams_(options_.streams),
+      proxy_(registry, options_.dial) {
   if (options_.tokens) {
     verifier_.emplace(registry.store(), *options_.tokens);
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
@@ -166,7 +184,8 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
   if (!outcome && !exchange.answered()) {
     const Error& error = outcome.error();
     call.status = status_code(error);
-    if (call.status >= 500)
+    // That a pod does not answer is its owner's to know.
+    if (call.status >= 500 && !(is_proxied(call.info) && error.origin() == ErrorOrigin::kUpstream))
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
     (void)co_await send(call, call.status, status_json(error, call.info, call.kind));
   }
@@ -192,18 +211,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   // Questions are only asked, and namespaces are not deleted by the dozen.
   const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
   if (named_question || !is_served(*call.kind, call.info)) co_return method_not_allowed();
-  if (is_relayed(call.info)) {
-    if (!options_.node_socket) co_return no_node();
-    INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
-    INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
-    if (is_terminal(call.info)) {
-      INSULA_CO_TRY(WriteContext context, write_context(call));
-      INSULA_CO_TRY_VOID(co_await registry_.connect(
-          target_of(call), connect_options(call.info, request), std::move(context)));
-    }
-    const Counted counted(metrics_.long_running);
-    co_return co_await relay(call);
-  }
+  if (is_relayed(call.info)) co_return co_await serve_connection(call);
   INSULA_CO_TRY(const Representation wanted, negotiate(request.headers.get("Accept")));
   call.output.form = wanted.form;
   call.output.meta_version = wanted.meta_version;
@@ -250,13 +258,34 @@ Result<> ApiServer::permit(Call& call, const RequestInfo& request) {
   return Authorizer::verdict(decision, call.user, request);
 }
 
-Task<Result<>> ApiServer::relay(Call& call) {
-  OnAnswer on_answer = [&call](int status, http::Headers& headers) {
+OnAnswer ApiServer::note_answer(Call& call) {
+  return [&call](int status, http::Headers& headers) {
     call.status = status;
     describe(call, headers);
     if (call.audit && call.info.is_resource) call.audit->started(status);
   };
-  co_return co_await relay_to_node(call.exchange, *options_.node_socket, std::move(on_answer));
+}
+
+Task<Result<>> ApiServer::serve_connection(Call& call) {
+  const bool proxied = is_proxied(call.info);
+  if (!proxied && !options_.node_socket) co_return no_node();
+  INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
+  if (!proxied)
+    INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
+  if (proxied || is_terminal(call.info)) {
+    INSULA_CO_TRY(WriteContext context, write_context(call));
+    if (proxied && context.dry_run)
+      co_return fail(ErrorCode::kBadRequest, "dryRun is not supported");
+    INSULA_CO_TRY_VOID(co_await registry_.connect(
+        target_of(call), connect_options(call.info, call.exchange.request()), std::move(context)));
+  }
+  const Counted counted(metrics_.long_running);
+  if (proxied) co_return co_await proxy_.serve(call.exchange, call.info, note_answer(call));
+  co_return co_await relay(call);
+}
+
+Task<Result<>> ApiServer::relay(Call& call) {
+  co_return co_await relay_to_node(call.exchange, *options_.node_socket, note_answer(call));
 }
 
 Result<> ApiServer::receive(Call& call) {

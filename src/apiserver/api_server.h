@@ -16,8 +16,10 @@
 #include "apiserver/flowcontrol/request_dispatcher.h"
 #include "apiserver/health.h"
 #include "apiserver/kind_index.h"
+#include "apiserver/node_relay.h"
 #include "apiserver/oidc_verifier.h"
 #include "apiserver/output.h"
+#include "apiserver/proxy_relay.h"
 #include "apiserver/registry.h"
 #include "apiserver/request_audit.h"
 #include "apiserver/request_info.h"
@@ -45,6 +47,8 @@ struct ApiServerOptions {
   /// Where logs, exec and the like of pods are answered; empty: nowhere.
   std::optional<net::Address> node_socket = {};
   StreamLimits streams = {};
+  /// How pods are reached whose requests are proxied.
+  Dial dial = net::dial;
   /// Requests in flight, of all priority levels together, in seats.
   std::size_t seats = 200;
   /// Whose tokens ServiceAccounts have; nothing: they have none.
@@ -83,7 +87,7 @@ struct Call {
 ///
 /// Errors of every kind are answered with a Status. Reads, watches and writes of objects go to the
 /// Registry; what concerns running pods (log, exec, attach, portforward) is handed on to the node
-/// agent as it came.
+/// agent as it came, and what is for a pod itself (proxy) to the pod.
 ///
 /// Threads: one loop, the registry's. Lifetime: its collaborators outlive it.
 /// Spec: Kubernetes API Concepts.
@@ -123,7 +127,11 @@ class ApiServer final : public http::Handler {
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);
   void begin_audit(Call& call, const User* user);
+  /// Requests that go on for as long as the client wants: to a node, or to a pod itself.
+  Task<Result<>> serve_connection(Call& call);
   Task<Result<>> relay(Call& call);
+  /// Tells the call of an answer that others give.
+  static OnAnswer note_answer(Call& call);
 
   [[nodiscard]] Target target_of(const Call& call) const;
   [[nodiscard]] Result<WriteContext> write_context(Call& call);
@@ -155,6 +163,7 @@ class ApiServer final : public http::Handler {
   std::optional<TokenIssuer> issuer_;
   RequestDispatcher dispatcher_;
   StreamGate streams_;
+  ProxyRelay proxy_;
   TaskGroup tasks_;
 };
 

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "apiserver/stream_pump.h"
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "async/task_group.h"
@@ -25,10 +26,10 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::chrono::seconds kConnectTimeout{5};
-constexpr std::size_t kBufferBytes = 32 * 1024;
-constexpr std::size_t kHeadBytesMax = 64 * 1024;
+constexpr std::size_t kBufferBytes = 32uz * 1024;
+constexpr std::size_t kHeadBytesMax = 64uz * 1024;
 /// Largest request body that is passed on; exec and its like have none.
-constexpr std::size_t kRequestBodyMax = 64 * 1024;
+constexpr std::size_t kRequestBodyMax = 64uz * 1024;
 
 std::unexpected<Error> unavailable(const Error& cause) {
   return fail(ErrorCode::kUnavailable,
@@ -53,17 +54,6 @@ std::string request_text(const http::Request& request, const std::string& body) 
   }
   if (!body.empty()) out += fmt::format("Content-Length: {}\r\n", body.size());
   return out + "\r\n" + body;
-}
-
-Task<> pump(net::Stream& from, net::Stream& to) {
-  std::vector<char> buffer(kBufferBytes);
-  while (true) {
-    const auto read = co_await from.read(buffer);
-    if (!read || *read == 0) break;
-    const auto written = co_await to.write(std::string_view(buffer.data(), *read));
-    if (!written) break;
-  }
-  to.shutdown_write();
 }
 
 /// Until both directions have ended, or one side is gone altogether.

@@ -369,6 +369,10 @@ fay a pods create,update,patch,delete,deletecollection no
 fay a pods/exec#x get,create no
 fay a pods/attach#x get,create no
 fay a pods/portforward#x get,create no
+fay a pods/proxy#x,services/proxy#x,nodes/proxy#x get,create,update,patch,delete no
+eve a pods/proxy#x,services/proxy#x get,create,update,patch,delete yes
+eve b pods/proxy#x,services/proxy#x get,create no
+dan a pods/proxy#x,services/proxy#x get,create,update,patch,delete yes
 fay a apps:deployments/scale#x update,patch no
 fay a rbac.authorization.k8s.io:roles get,list no
 fay - rbac.authorization.k8s.io:clusterrolebindings list no

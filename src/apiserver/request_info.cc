@@ -94,7 +94,10 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
   for (; at < parts.size(); ++at)
     info.rest += "/" + parts[at];
   info.verb = verb_of(method, query, !info.name.empty());
-  if (info.verb.empty())
+  // What is asked by OPTIONS is up to the pod; as in Kubernetes, only a right to all verbs is one
+  // to that.
+  const bool is_for_pod = method == "OPTIONS" && info.subresource == "proxy";
+  if (info.verb.empty() && !is_for_pod)
     return fail(ErrorCode::kMethodNotAllowed,
                 "the server does not allow this method on the requested resource");
   info.field_selector = http::query_value(query, "fieldSelector").value_or("");

@@ -13,8 +13,8 @@ namespace insula::apiserver {
 struct RequestInfo {
   /// False for /healthz, /version, discovery and the like; then only `verb` and `path` are filled.
   bool is_resource = false;
-  /// get, list, watch, create, update, patch, delete, deletecollection; the lower-case method
-  /// otherwise.
+  /// get, list, watch, create, update, patch, delete, deletecollection; nothing for OPTIONS, which
+  /// only a proxy takes. The lower-case method of what is no resource.
   std::string verb;
   std::string path;
   std::string group;  // empty for the core group

@@ -1,5 +1,7 @@
 #include "apiserver/request_info.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace insula::apiserver {
@@ -30,6 +32,11 @@ TEST(RequestInfo, ReadsResourcePaths) {
       {"PATCH", "/apis/apps/v1/namespaces/a/deployments/web/scale", "patch", "apps", "a",
        "deployments", "web", "scale"},
       {"GET", "/apis/insula.dev/v1alpha1/tenants/", "list", "insula.dev", "", "tenants", "", ""},
+      {"GET", "/api/v1/namespaces/a/pods/https:x:web/proxy/a/b?watch=1", "get", "", "a", "pods",
+       "https:x:web", "proxy"},
+      {"HEAD", "/api/v1/namespaces/a/services/x/proxy", "get", "", "a", "services", "x", "proxy"},
+      {"DELETE", "/api/v1/namespaces/a/pods/x/proxy/", "delete", "", "a", "pods", "x", "proxy"},
+      {"OPTIONS", "/api/v1/namespaces/a/pods/x/proxy/a", "", "", "a", "pods", "x", "proxy"},
       {"GET", "/api/v1/nodes/a%3Ab", "get", "", "", "nodes", "a:b", ""},
   };
   for (const Case& c : cases) {
@@ -61,6 +68,17 @@ TEST(RequestInfo, KnowsNoNamespaceInsideANamespace) {
     const auto info = parse_request_info("GET", target);
     ASSERT_FALSE(info) << target;
     EXPECT_EQ(info.error().code(), ErrorCode::kNotFound);
+  }
+}
+
+TEST(RequestInfo, KnowsNoOtherMethods) {
+  for (const auto& [method, target] : {std::pair{"OPTIONS", "/api/v1/namespaces/a/pods/x"},
+                                       {"OPTIONS", "/api/v1/namespaces/a/pods/x/log"},
+                                       {"TRACE", "/api/v1/namespaces/a/pods/x/proxy/"},
+                                       {"CONNECT", "/api/v1/namespaces/a/pods/x/proxy/"}}) {
+    const auto info = parse_request_info(method, target);
+    ASSERT_FALSE(info) << method << target;
+    EXPECT_EQ(info.error().code(), ErrorCode::kMethodNotAllowed);
   }
 }
 

@@ -1,13 +1,18 @@
 #include "apiserver/server_metrics.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "apiserver/object.h"
 
 namespace insula::apiserver {
 
 namespace {
+
+using namespace std::string_view_literals;
 
 /// Label values come from closed sets: an unknown resource is `other`, whatever the path says.
 std::string resource_label(const RequestInfo& info, api::KindCatalog& kinds) {
@@ -16,7 +21,18 @@ std::string resource_label(const RequestInfo& info, api::KindCatalog& kinds) {
   return known ? info.resource : "other";
 }
 
+std::string subresource_label(const RequestInfo& info, api::KindCatalog& kinds) {
+  if (!info.is_resource || info.subresource.empty()) return "";
+  const api::Kind* kind = kinds.find(info.group, info.version, info.resource);
+  const bool known = kind != nullptr && kind->has_subresource(info.subresource);
+  return known ? info.subresource : "other";
+}
+
+/// As kube-apiserver calls requests that become a connection to a pod.
+constexpr std::array kConnecting = {"attach"sv, "exec"sv, "portforward"sv, "proxy"sv};
+
 std::string verb_label(const RequestInfo& info) {
+  if (std::ranges::find(kConnecting, info.subresource) != kConnecting.end()) return "CONNECT";
   constexpr std::string_view kVerbs[] = {"get",    "list",  "watch",  "create",
                                          "update", "patch", "delete", "deletecollection",
                                          "post",   "put"};
@@ -60,7 +76,8 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
 ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds)
     : long_running(registry.gauge(
           "apiserver_longrunning_requests",
-          "Watches, logs and terminals that are open; they cost memory and connections.")),
+          "Watches, logs, terminals and proxied requests that are open; they cost memory and "
+          "connections.")),
       registry_(registry),
       kinds_(kinds) {}
 
@@ -73,6 +90,7 @@ void ServerMetrics::record(const RequestInfo& info, int status, std::chrono::nan
                {{"verb", verb},
                 {"group", resource.empty() ? "" : info.group},
                 {"resource", resource},
+                {"subresource", subresource_label(info, kinds_)},
                 {"code", std::to_string(status)}})
       .add();
   if (verb == "WATCH") return;

@@ -10,8 +10,8 @@
 
 namespace insula::apiserver {
 
-/// How many watches, relays to a node such as logs and terminals, and lists that are sent in pieces
-/// one caller and all of them together may have open.
+/// How many watches, relays to a node such as logs and terminals, proxied requests, and lists that
+/// are sent in pieces one caller and all of them together may have open.
 struct StreamLimits {
   std::size_t per_user = 500;
   std::size_t all = 4'000;

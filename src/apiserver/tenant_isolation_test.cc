@@ -95,6 +95,10 @@ TEST_F(TenantIsolation, MembersHaveWhatTheyNeedAtHome) {
   for (const char* target :
        {"/pods/x/exec", "/pods/x/attach", "/pods/x/portforward", "/pods/x/eviction"})
     expect("POST", home + target, true);
+  for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+    expect(method, home + "/pods/http:x:80/proxy/a", true);
+    expect(method, home + "/services/x:web/proxy/", true);
+  }
   const std::string apps = "/apis/apps/v1/namespaces/t-home";
   expect("POST", apps + "/deployments", true);
   expect("PATCH", apps + "/deployments/x/scale", true);
@@ -193,6 +197,43 @@ TEST_F(TenantIsolation, NoPathLeadsElsewhere) {
     EXPECT_LT(answer.status, 500) << target;
     EXPECT_FALSE(answer.body.contains("b3RoZXI=")) << target;  // base64 of "other"
   }
+}
+
+TEST_F(TenantIsolation, NoProxyLeadsElsewhere) {
+  make("/api/v1/namespaces/other/pods",
+       "metadata: {name: p}\nspec: {containers: [{name: c, image: i}]}");
+  for (const char* resource : {"pods/p", "services/p"}) {
+    for (const std::string& target : {
+             fmt::format("/api/v1/namespaces/other/{}/proxy/", resource),
+             fmt::format("/api/v1/namespaces/%6fther/{}/proxy/", resource),
+             fmt::format("/api/v1/namespaces/t-home/../other/{}/proxy/", resource),
+             fmt::format("/api/v1/namespaces/t-home/%2e%2e/other/{}/proxy/", resource),
+             fmt::format("/api/v1/namespaces/t-home/{}/proxy/../../../../other/{}/proxy/", resource,
+                         resource),
+             fmt::format("/api/v1/namespaces/t-home/{}/proxy/%2e%2e/a", resource),
+             fmt::format("/api/v1/namespaces/t-home/{}/proxy//a", resource),
+             fmt::format("/api/v1/namespaces//{}/proxy/", resource),
+             fmt::format("/api/v1//namespaces/other/{}/proxy/", resource),
+             fmt::format("/api/v1/{}/proxy/?namespace=other", resource),
+             fmt::format("/api/v1/proxy/namespaces/other/{}/", resource),
+             fmt::format("/api/v1/namespaces/t-home/namespaces/other/{}/proxy/", resource),
+         }) {
+      for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+        const auto answer = send(method, target);
+        EXPECT_GE(answer.status, 400) << method << target;
+        EXPECT_LE(answer.status, 405) << method << target;
+      }
+    }
+  }
+  // A name is looked up at home, whatever it looks like.
+  for (const char* name : {"other%2fp", "p:80", "http:p:80", "other.p:80"}) {
+    for (const char* plural : {"pods", "services"}) {
+      const auto answer =
+          send("GET", fmt::format("/api/v1/namespaces/t-home/{}/{}/proxy/", plural, name));
+      EXPECT_TRUE(answer.status == 404 || answer.status == 400) << name << answer.body;
+    }
+  }
+  EXPECT_EQ(send("GET", "/api/v1/nodes/n/proxy/").status, 403);
 }
 
 TEST_F(TenantIsolation, NoBodyOrTokenLeadsElsewhere) {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
-#include "api/gen/discovery_v1.h"
 #include "apiserver/object.h"
+#include "apiserver/service_endpoints.h"
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "http/url.h"
@@ -28,7 +28,6 @@ constexpr std::size_t kClientsMax = 64;
 constexpr std::size_t kConnectionsMax = 32;
 constexpr std::int32_t kHttpsPort = 443;
 constexpr unsigned kResolverThreads = 2;
-constexpr std::string_view kServiceLabel = "kubernetes.io/service-name";
 
 /// The URL as messages show it.
 std::string shown_url(const Webhook& webhook) {
@@ -45,30 +44,6 @@ std::string target_of(const Webhook& webhook) {
   const std::size_t authority = url.find("://") + 3;
   const std::size_t path = url.find_first_of("/?", authority);
   return (url[path] == '/' ? "" : "/") + url.substr(path);
-}
-
-/// The port of the Service's endpoints that one of its own ports leads to.
-bool leads_to(const api::ServicePort& port, const api::EndpointSlicePort& endpoint) {
-  return endpoint.port && endpoint.name.value_or("") == port.name;
-}
-
-/// Where the Service's port leads to, as far as this slice is the Service's.
-std::vector<net::Address> ready_addresses(const api::EndpointSlice& slice,
-                                          const std::string& service,
-                                          const api::ServicePort& port) {
-  std::vector<net::Address> out;
-  const auto label = slice.metadata.labels.find(std::string(kServiceLabel));
-  if (label == slice.metadata.labels.end() || label->second != service) return out;
-  for (const api::EndpointSlicePort& to : slice.ports) {
-    if (!leads_to(port, to)) continue;
-    for (const api::Endpoint& endpoint : slice.endpoints) {
-      if (!endpoint.conditions.ready.value_or(true) || endpoint.addresses.empty()) continue;
-      const auto address =
-          net::Address::ip(endpoint.addresses.front(), static_cast<std::uint16_t>(*to.port));
-      if (address) out.push_back(*address);
-    }
-  }
-  return out;
 }
 
 std::unexpected<Error> no_endpoints(const api::ServiceReference& service) {
@@ -165,18 +140,11 @@ Result<http::Origin> WebhookClient::origin_of_service(const api::ServiceReferenc
     return fail(ErrorCode::kInternal,
                 fmt::format("no service port {} found for service \"{}\"", wanted, service.name));
   }
-  std::vector<net::Address> addresses;
-  const auto take = [&](const store::EntryPtr& each) {
-    for (const net::Address& address :
-         ready_addresses(*object_of<api::EndpointSlice>(*each), service.name, *port))
-      addresses.push_back(address);
-    return true;
-  };
-  const auto read = store_.scan(
-      store_key(api::kind_of<api::EndpointSlice>(), service.namespace_, ""), "", 0, take);
-  if (!read || addresses.empty()) return no_endpoints(service);
+  const std::vector<ServiceEndpoint> endpoints =
+      ready_endpoints(store_, service.namespace_, service.name, port->name);
+  if (endpoints.empty()) return no_endpoints(service);
   http::Origin origin;
-  origin.address = addresses[turn_++ % addresses.size()];
+  origin.address = endpoints[turn_++ % endpoints.size()].address;
   origin.host = fmt::format("{}.{}.svc:{}", service.name, service.namespace_, wanted);
   origin.tls = true;
   return origin;
