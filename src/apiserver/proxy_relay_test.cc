@@ -110,12 +110,12 @@ class ProxyRelayTest : public ::testing::Test {
     pod_server->serve(std::move(listener));
   }
 
-  void make(const std::string& target, const std::string& yaml) {
+  void make(const std::string& target, const std::string& yaml) const {
     const auto made = server->send("POST", target, yaml, "application/yaml");
     ASSERT_EQ(made.status, 201) << yaml << made.body;
   }
 
-  void make_pod(std::string_view name, std::string_view containers) {
+  void make_pod(std::string_view name, std::string_view containers) const {
     make(kNamespace + "/pods",
          fmt::format("metadata: {{name: {}}}\nspec: {{containers: {}}}", name, containers));
   }
@@ -124,7 +124,7 @@ class ProxyRelayTest : public ::testing::Test {
     return fmt::format(R"("phase":"Running","podIP":"{0}","podIPs":[{{"ip":"{0}"}}])", ip);
   }
 
-  void set_status(std::string_view name, const std::string& status) {
+  void set_status(std::string_view name, const std::string& status) const {
     const auto set =
         server->send("PATCH", fmt::format("{}/pods/{}/status", kNamespace, name),
                      fmt::format(R"({{"status":{{{}}}}})", status), "application/merge-patch+json");
@@ -132,14 +132,16 @@ class ProxyRelayTest : public ::testing::Test {
   }
 
   /// A ready endpoint of the Service s for its port of this name.
-  void make_slice(const std::string& name, const std::string& port, const std::string& endpoint) {
+  void make_slice(const std::string& name,
+                  const std::string& port,
+                  const std::string& endpoint) const {
     make("/apis/discovery.k8s.io/v1/namespaces/a/endpointslices",
          fmt::format("metadata: {{name: {}, labels: {{kubernetes.io/service-name: s}}}}\n"
                      "addressType: IPv4\nports: [{}]\nendpoints: [{}]",
                      name, port, endpoint));
   }
 
-  http::Response get(const std::string& target) { return server->send("GET", target); }
+  http::Response get(const std::string& target) const { return server->send("GET", target); }
 
   static std::string message(const http::Response& response) {
     return std::string(TestServer::parsed(response)["message"].text());
