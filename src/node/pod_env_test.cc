@@ -153,6 +153,19 @@ TEST(HostsFile, NamesThePodOrIsTheMachines) {
             "192.0.2.9\tx.test\ty.test\n");
 }
 
+TEST(ResolverFile, IsTheMachinesInItsNetworkUnlessThePodSaysOtherwise) {
+  api::Pod pod;
+  pod.metadata.namespace_ = "a";
+  pod.spec.dns_policy = "ClusterFirst";
+  const std::string own =
+      "search a.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+  EXPECT_EQ(resolver_file(pod, "nameserver 192.0.2.3\n"), own);
+  pod.spec.host_network = true;
+  EXPECT_EQ(resolver_file(pod, "nameserver 192.0.2.3\n"), "nameserver 192.0.2.3\n");
+  pod.spec.dns_policy = "ClusterFirstWithHostNet";
+  EXPECT_EQ(resolver_file(pod, "nameserver 192.0.2.3\n"), own);
+}
+
 TEST(QosClass, FollowsRequestsAndLimitsOfEveryContainer) {
   api::PodSpec spec;
   api::Container& c = spec.containers.emplace_back();

@@ -44,7 +44,10 @@ std::string hosts_file(const api::Pod& pod,
 std::string resolver_file(const api::Pod& pod, const std::string& host) {
   std::string out;
   std::string options = "ndots:5";
-  if (pod.spec.dns_policy == "Default") {
+  // In the host's network ClusterFirst is the machine's, too; ClusterFirstWithHostNet is not.
+  const bool of_machine = pod.spec.dns_policy == "Default" ||
+                          (pod.spec.host_network && pod.spec.dns_policy == "ClusterFirst");
+  if (of_machine) {
     out = host;
     options.clear();
   } else if (pod.spec.dns_policy != "None") {

@@ -297,8 +297,12 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
         find_container("", fmt::format("{}/{}", path, newest_run(path)));
     return found && is_alive(found->identity.container);
   });
+  const auto write_files = [this] {
+    return write_pod_files(dir() + "/etc", pod_, sandbox_.hostname, sandbox_.ip.text());
+  };
   if (sandbox_.host_network) {
     sandbox_.ip = parse_ipv4(services_.host_ip).value_or(Ipv4{});
+    if (!runs) INSULA_CO_TRY_VOID(write_files());
   } else if (!known || !runs) {
     INSULA_CO_TRY(sandbox_.ip, services_.ips.acquire(sandbox_.pod_uid));
     sandbox_.wants_user_namespace = tenant || !pod_.spec.host_users.value_or(true);
@@ -311,8 +315,7 @@ Task<Result<>> PodWorker::set_up_sandbox(bool tenant) {
     }
     if (!made) co_return std::unexpected(std::move(made).error());
     sandbox_ = *std::move(made);
-    INSULA_CO_TRY_VOID(
-        write_pod_files(dir() + "/etc", pod_, sandbox_.hostname, sandbox_.ip.text()));
+    INSULA_CO_TRY_VOID(write_files());
     INSULA_CO_TRY_VOID(save_sandbox(sandbox_));
   }
   record_.pod_ip = sandbox_.ip.text();
