@@ -10,20 +10,16 @@ refused. Held to fairness both are users like any other; with everything exempt 
 administrators. Rounds measure the three in turn; medians are reported. The last line is JSON.
 """
 import argparse
-import base64
-import http.client
 import json
 import os
 import pathlib
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
-from apiserver import Server, openssl, start_insula
+from apiserver_suite.servers import Api, start_insula
 
 OPERATIONS = ("get", "create")
 LISTED = "listed"  # the namespace whose ConfigMaps the flood lists
@@ -32,46 +28,6 @@ RIGHTS = [
      "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
      "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name} for name in ("flood", "small")]},
 ]
-
-
-class Api:
-    """The API as its administrator."""
-
-    def __init__(self, server):
-        context = ssl.create_default_context(cafile=server.ca)
-        context.load_cert_chain(server.cert, server.key)
-        parts = urllib.parse.urlsplit(server.url)
-        self.connection = http.client.HTTPSConnection(parts.hostname, parts.port, context=context, timeout=30)
-
-    def send(self, method, path, body=None):
-        data = None if body is None else json.dumps(body)
-        self.connection.request(method, path, data, {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {text[:300]}")
-        return json.loads(text)
-
-
-def make_user(api, server, folder, name):
-    """A user with a certificate of the platform's authority, as a server of whom to ask."""
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
-    path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-    request = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
-               "spec": {"request": base64.b64encode((folder / f"{name}.csr").read_bytes()).decode(),
-                        "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}}
-    made = api.send("POST", path, request)
-    made["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Bench"}]}
-    api.send("PUT", f"{path}/{name}/approval", made)
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        certificate = api.send("GET", f"{path}/{name}").get("status", {}).get("certificate")
-        if certificate:
-            (folder / f"{name}.crt").write_bytes(base64.b64decode(certificate))
-            return Server(name, server.url, server.ca, folder / f"{name}.crt", folder / f"{name}.key", [])
-        time.sleep(0.05)
-    raise SystemExit(f"no certificate for {name}")
 
 
 def program(args, who, operation, connections, seconds, run):
@@ -119,7 +75,7 @@ def main():
         try:
             server.wait_ready()
             api = Api(server)
-            users = {name: make_user(api, server, pathlib.Path(keys), name) for name in ("flood", "small")}
+            users = {name: server.as_user(keys, name) for name in ("flood", "small")}
             for right in RIGHTS:
                 api.send("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", right)
             subprocess.run(program(args, server, "seed", 1, 1, "0"), check=True, stdout=subprocess.DEVNULL)
