@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/pod_resources.h"
 #include "client/typed.h"
 #include "scheduler/placement.h"
 
@@ -28,9 +29,20 @@ bool is_schedulable_now(const api::Pod& pod) {
          pod.status.phase != "Succeeded" && pod.status.phase != "Failed";
 }
 
+// Of a resize both the wish and the node's report of it may be what gives room.
+bool requests_less(const api::Pod& before, const api::Pod& after) {
+  const auto now = api::pod_requests(after, api::InfeasibleResize::kLeftOut);
+  const auto then = api::pod_requests(before, api::InfeasibleResize::kLeftOut);
+  return std::ranges::any_of(then, [&](const auto& entry) {
+    const auto found = now.find(entry.first);
+    return found == now.end() || found->second < entry.second;
+  });
+}
+
 bool frees_room(const api::Pod& before, const api::Pod* after) {
   if (before.spec.node_name.empty()) return false;
-  return after == nullptr || after->status.phase == "Succeeded" || after->status.phase == "Failed";
+  return after == nullptr || after->status.phase == "Succeeded" ||
+         after->status.phase == "Failed" || requests_less(before, *after);
 }
 
 // A heartbeat changes nothing for placement.
@@ -83,7 +95,7 @@ void Scheduler::pod_changed(const api::Pod* before, const api::Pod* after) {
   } else if (before == nullptr || !(before->spec == after->spec)) {
     controller_.enqueue(key);
   }
-  if (before != nullptr && frees_room(*before, after)) retry_waiting();
+  if (before != nullptr && !waiting_.empty() && frees_room(*before, after)) retry_waiting();
 }
 
 void Scheduler::retry_waiting() {

@@ -19,7 +19,7 @@ inline constexpr std::size_t kBindingsMax = 128;
 ///
 /// Decides one pod at a time and binds many at once: a decision reserves its room before the server
 /// has confirmed it. A pod that fits nowhere gets the condition PodScheduled=False with the reason
-/// of every node, and is looked at again as soon as a pod ends or a node changes.
+/// of every node, and is looked at again as soon as a pod ends or shrinks, or a node changes.
 class Scheduler final : private controller::Reconciler {
  public:
   struct Mirrors {

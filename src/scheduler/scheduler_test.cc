@@ -96,6 +96,37 @@ TEST_F(SchedulerTest, SaysWhyAPodWaitsAndPlacesItWhenAnotherEnds) {
   EXPECT_EQ(node_of("second"), "node");
 }
 
+TEST_F(SchedulerTest, PlacesAPodWhenAnotherIsResizedAndItsNodeSaysSo) {
+  make_node("1");
+  api::Pod pod;
+  pod.metadata.namespace_ = "default";
+  for (const char* name : {"large", "second"}) {
+    pod.metadata.name = name;
+    pod.spec.containers.assign(1, {});
+    pod.spec.containers[0].name = "c";
+    pod.spec.containers[0].resources.requests["cpu"] = api::Quantity::of(6);
+    world_.create(pod);
+    world_.settle();
+  }
+  const auto large = [&] { return *world_.get<api::Pod>("default", "large"); };
+  api::Pod running = large();
+  api::ContainerStatus& status = running.status.container_statuses.emplace_back();
+  status.name = "c";
+  status.allocated_resources["cpu"] = api::Quantity::of(6);
+  status.resources.ensure().requests = status.allocated_resources;
+  api::Pod resized = world_.update_status(running);
+  resized.spec.containers[0].resources.requests["cpu"] = api::Quantity::of(2);
+  world_.update(resized);
+  world_.settle();
+  EXPECT_EQ(node_of("second"), "") << "the node still holds it";
+  api::Pod reported = large();
+  reported.status.container_statuses[0].allocated_resources["cpu"] = api::Quantity::of(2);
+  reported.status.container_statuses[0].resources->requests["cpu"] = api::Quantity::of(2);
+  world_.update_status(reported);
+  world_.settle();
+  EXPECT_EQ(node_of("second"), "node");
+}
+
 TEST_F(SchedulerTest, PlacesAPodOnceANodeComes) {
   make_pod("early");
   world_.settle();
