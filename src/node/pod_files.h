@@ -19,8 +19,8 @@ namespace insula::node {
                                      const std::string& host);
 
 /// /etc/resolv.conf of a pod. There is no cluster DNS yet, so ClusterFirst names no server: a
-/// lookup then fails at once instead of after a timeout. `host`: the machine's own file, for Default
-/// and for ClusterFirst in the host's network.
+/// lookup then fails at once instead of after a timeout. `host`: the machine's own file, for
+/// Default and for ClusterFirst in the host's network.
 [[nodiscard]] std::string resolver_file(const api::Pod& pod, const std::string& host);
 
 /// Writes both, and the host name, into `dir`; containers mount them from there.
