@@ -428,15 +428,14 @@ TEST_F(WebhookAdmissionTest, IsFoundByItsService) {
                        edit<api::EndpointSlice>(
                            fmt::format("endpointslices.discovery.k8s.io/a/{}", name), point_here));
   }
+  install("Validating", "root", webhook("root", client("hook", "")));
+  EXPECT_EQ(create("{}", "?dryRun=All").status, 201);
+  server.send("DELETE", std::string(kGroup) + "validatingwebhookconfigurations/root");
   install("Validating", "v", webhook("v", client("hook")));
   const auto made = create();
   EXPECT_EQ(made.status, 201) << made.body;
-  EXPECT_THAT(behind.targets, ElementsAre("/p?timeout=10s"));
+  EXPECT_THAT(behind.targets, ElementsAre("/?timeout=10s", "/p?timeout=10s"));
   server.send("DELETE", std::string(kGroup) + "validatingwebhookconfigurations/v");
-  install("Validating", "root", webhook("root", client("hook", "")));
-  EXPECT_EQ(create("{}", "?dryRun=All").status, 201);
-  EXPECT_THAT(behind.targets, ElementsAre("/p?timeout=10s", "/?timeout=10s"));
-  server.send("DELETE", std::string(kGroup) + "validatingwebhookconfigurations/root");
   install("Validating", "w", webhook("w", client("other")));
   const auto refused = create("{}", "?dryRun=All");
   EXPECT_EQ(refused.status, 500) << "the certificate is for another name";
