@@ -169,6 +169,24 @@ TEST_F(PodChangesTest, AnEphemeralContainerWaitsForTheContainerItIsToLookAt) {
   });
 }
 
+TEST_F(PodChangesTest, AShorterDeadlineCountsAtOnce) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    pod.spec.termination_grace_period_seconds = 0;
+    pod.spec.active_deadline_seconds = 1000;
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready);
+    auto change = [](api::Pod& it) {
+      it.spec.active_deadline_seconds = 1;
+      return true;
+    };
+    EXPECT_TRUE(co_await client::modify<api::Pod>(node.api, "default", "web", change));
+    const api::Pod ended =
+        co_await node.until("web", [](const api::Pod& p) { return p.status.phase == "Failed"; });
+    EXPECT_EQ(ended.status.reason, "DeadlineExceeded");
+  });
+}
+
 TEST_F(PodChangesTest, AResizeIsGrantedAndReported) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod = node.shell_pod("web", "sleep 1000");

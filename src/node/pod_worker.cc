@@ -102,6 +102,8 @@ void PodWorker::start() {
 void PodWorker::update(api::Pod pod) {
   // The status says which generation it is about.
   if (pod.metadata.generation != pod_.metadata.generation) changed();
+  if (pod.spec.active_deadline_seconds != pod_.spec.active_deadline_seconds)
+    deadline_changed_.set();
   pod_ = std::move(pod);
   if (stage_ < PodStage::kStopping && !stopping()) add_ephemeral_containers();
   if (!record_.resize.pending_reason.empty() && !wants_resize()) {
@@ -464,11 +466,19 @@ Task<> PodWorker::remove_object() {
 }
 
 Task<> PodWorker::enforce_deadline() {
-  if (!pod_.spec.active_deadline_seconds) co_return;
-  const std::int64_t active =
-      record_.start_time.is_zero() ? 0 : now().seconds - record_.start_time.seconds;
-  co_await sleep_for(
-      std::chrono::seconds(std::max<std::int64_t>(0, *pod_.spec.active_deadline_seconds - active)));
+  const auto change_of = [](Event& event) -> Task<> { co_await event.wait(); };
+  for (bool over = false; !over;) {
+    deadline_changed_.reset();
+    if (!pod_.spec.active_deadline_seconds) {
+      co_await deadline_changed_.wait();
+      continue;
+    }
+    const std::int64_t active =
+        record_.start_time.is_zero() ? 0 : now().seconds - record_.start_time.seconds;
+    const std::chrono::seconds left(
+        std::max<std::int64_t>(0, *pod_.spec.active_deadline_seconds - active));
+    over = (co_await race(sleep_for(left), change_of(deadline_changed_))).index() == 0;
+  }
   if (stage_ < PodStage::kStopping) {
     fail_pod("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
   }

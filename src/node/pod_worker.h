@@ -279,8 +279,7 @@ class PodWorker {
   bool tenant_ = false;
   bool vanished_ = false;
   bool prepared_ = false;
-  /// The event's reason if the present step of preparation fails.
-  std::string_view preparing_;
+  std::string_view preparing_;      // the event's reason if this step of preparation fails
   std::string failed_preparation_;  // the last reason, so that an event tells it once
   std::optional<Deadline> stop_deadline_;
   std::optional<Deadline> forced_deadline_;  // a later request left less time than the first
@@ -288,6 +287,7 @@ class PodWorker {
   Event stop_;     // containers must end
   Event deleted_;  // the object must go
   Event dirty_;
+  Event deadline_changed_;
   Event resize_;  // granted resources are to be given to containers
   bool writing_ = false;
   Event write_done_;
