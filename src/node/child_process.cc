@@ -87,7 +87,7 @@ class KillOnUnwind {
       kill_spawned(pid_, pid_file_);
       waitpid(pid_, nullptr, 0);
     }
-    if (!pid_file_.empty()) unlink(pid_file_.c_str());
+    remove_spawn_files(pid_file_);
   }
 
   void release() { pid_ = 0; }
@@ -176,6 +176,12 @@ Result<pid_t> spawn(const SpawnOptions& options) {
 
 void give_to(const Fd& pipe, const std::optional<FileOwner>& owner) {
   if (owner) static_cast<void>(fchown(pipe.get(), owner->uid, owner->gid) == 0);
+}
+
+void remove_spawn_files(const std::string& pid_file) {
+  if (pid_file.empty()) return;
+  unlink(pid_file.c_str());
+  unlink((pid_file + std::string(kProcessFileSuffix)).c_str());
 }
 
 void kill_spawned(pid_t pid, const std::string& pid_file) {

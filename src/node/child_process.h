@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,12 @@ struct SpawnOptions {
   /// Who must be able to open the pipes it writes to by a name such as /dev/stdout.
   std::optional<FileOwner> output_owner;
 };
+
+/// What is written about a process that is started elsewhere, beside its pid file.
+inline constexpr std::string_view kProcessFileSuffix = ".process";
+
+/// Removes the pid file and what is beside it; nothing where it is empty.
+void remove_spawn_files(const std::string& pid_file);
 
 /// Starts a program in a session of its own; our descriptors are not passed on.
 [[nodiscard]] Result<pid_t> spawn(const SpawnOptions& options);

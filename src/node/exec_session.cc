@@ -194,7 +194,7 @@ class Running {
 
   ~Running() {
     if (pid_ > 0) kill_spawned(pid_, pid_file_);
-    if (!pid_file_.empty()) unlink(pid_file_.c_str());
+    remove_spawn_files(pid_file_);
   }
 
   // Whether an OCI runtime came as far as to start the program.

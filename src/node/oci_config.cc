@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "json/parse.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -344,6 +345,20 @@ std::string oci_config(const ContainerPlan& plan,
   out["mounts"] = mounts(plan, sandbox, settings);
   out["linux"] = std::move(linux_part);
   return json::write(json::Value(std::move(out)));
+}
+
+Result<std::string> oci_process(std::string_view config,
+                                const std::vector<std::string>& argv,
+                                bool tty) {
+  INSULA_TRY(json::Value container, json::parse(config));
+  json::Object* root = container.as_object();
+  json::Value* process = root == nullptr ? nullptr : root->find("process");
+  json::Object* out = process == nullptr ? nullptr : process->as_object();
+  if (out == nullptr)
+    return fail(ErrorCode::kInternal, "the container's config.json has no process");
+  (*out)["args"] = texts(argv);
+  (*out)["terminal"] = tty;
+  return json::write(*process);
 }
 
 }  // namespace insula::node

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "node/namespaces.h"
 #include "node/runtime.h"
 
@@ -34,6 +36,13 @@ struct OciSettings {
 [[nodiscard]] std::string oci_config(const ContainerPlan& plan,
                                      const Sandbox& sandbox,
                                      const OciSettings& settings);
+
+/// For `runc exec --process` and `crun exec --process`: another program in a container, as who and
+/// with what its own one runs (user, groups, capabilities, no_new_privs, variables, folder).
+/// `config`: the container's config.json. Errors: kInternal when that is not one.
+[[nodiscard]] Result<std::string> oci_process(std::string_view config,
+                                              const std::vector<std::string>& argv,
+                                              bool tty);
 
 /// The limits alone, as `runc update` and `crun update` read them.
 [[nodiscard]] std::string oci_resources(const Limits& limits);

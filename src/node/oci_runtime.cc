@@ -369,11 +369,13 @@ Result<SpawnOptions> OciRuntime::exec(const Container& container, const ExecRequ
   SpawnOptions options;
   options.pid_file = pid_file_of(container);
   options.output_owner = load_owner(container.dir);
-  std::vector<std::string> words = {"exec", "--pid-file", options.pid_file};
-  if (request.tty) words.emplace_back("--tty");
-  words.push_back(container.id);
-  words.insert(words.end(), request.argv.begin(), request.argv.end());
-  options.argv = command(std::move(words));
+  // Without it the runtimes take root, and know nothing of no_new_privs.
+  const std::string process_file = options.pid_file + std::string(kProcessFileSuffix);
+  INSULA_TRY(const std::string config, read_file(container.dir + "/config.json"));
+  INSULA_TRY(const std::string process, oci_process(config, request.argv, request.tty));
+  INSULA_TRY_VOID(write_file(process_file, process, 0600));
+  options.argv =
+      command({"exec", "--pid-file", options.pid_file, "--process", process_file, container.id});
   options.env = runtime_environment();
   return options;
 }

@@ -373,6 +373,30 @@ TEST_P(OciRuntimeTest, ExecRunsInsideTheContainerOfATenantToo) {
   });
 }
 
+TEST_P(OciRuntimeTest, ExecRunsAsTheContainerDoes) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    api::SecurityContext& security = pod.spec.containers[0].security_context.emplace();
+    security.run_as_user = 1000;
+    security.run_as_group = 1001;
+    security.allow_privilege_escalation = false;
+    security.capabilities.emplace().drop = {"ALL"};
+    pod.spec.containers[0].working_dir = "/tmp";
+    pod.spec.containers[0].env.push_back({.name = "GREETING", .value = "hello"});
+    pod.spec.containers[0].readiness_probe.emplace().handler.exec.emplace().command = {
+        "/bin/sh", "-c",
+        "test \"$(id -u):$(id -g):$(pwd):$GREETING\" = 1000:1001:/tmp:hello && "
+        "grep -q '^NoNewPrivs:.1' /proc/self/status && "
+        "grep -q '^CapBnd:.0000000000000000' /proc/self/status"};
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready);
+    const Container container = node.agent->find("default", "web")->exec_target("")->container;
+    for (const auto& entry : std::filesystem::directory_iterator(container.dir))
+      EXPECT_FALSE(entry.path().string().ends_with(kProcessFileSuffix))
+          << "it is not needed any more";
+  });
+}
+
 // A shell with the libraries it needs, as the only content of an image.
 void import_shell_image(TestNode& node, const std::string& name) {
   const std::string files = node.dir / "shell";

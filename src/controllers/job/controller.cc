@@ -37,6 +37,11 @@ bool selects(const api::Job& job, const api::Pod& pod) {
   return job.spec.selector && controller::matches(*job.spec.selector, pod.metadata.labels);
 }
 
+bool is_over(const api::Job& job) {
+  return true_condition(job.status, "Complete") != nullptr ||
+         true_condition(job.status, "Failed") != nullptr;
+}
+
 bool is_terminating_namespace(const Error& error) {
   return std::ranges::any_of(error.causes(), [](const FieldCause& cause) {
     return cause.reason == "NamespaceTerminating";
@@ -87,9 +92,10 @@ void JobController::start() {
 
 Task<Result<controller::Outcome>> JobController::reconcile(controller::Key key) {
   const JobPtr job = mirrors_.jobs.get(key);
-  INSULA_CO_TRY(const std::vector<PodPtr> pods, co_await claim(std::move(key), job));
-  if (!job || job->spec.managed_by.value_or(std::string(kThisController)) != kThisController)
+  if (job && job->spec.managed_by.value_or(std::string(kThisController)) != kThisController)
     co_return controller::kDone;
+  INSULA_CO_TRY(const std::vector<PodPtr> pods, co_await claim(std::move(key), job));
+  if (!job) co_return controller::kDone;
   JobPlan plan = plan_job(*job, pods, clock_.wall());
   if (!(plan.status == job->status))
     INSULA_CO_TRY_VOID(co_await write_status(job, std::move(plan.status)));
@@ -123,7 +129,7 @@ Task<Result<std::vector<PodPtr>>> JobController::claim(controller::Key key, JobP
   }
   for (PodPtr& pod : mirrors_.pods.by_index(orphans_, key.name_space)) {
     // What is over and not tracked may have been counted before it was orphaned.
-    const bool adoptable = job && !job->metadata.deletion_timestamp &&
+    const bool adoptable = job && !job->metadata.deletion_timestamp && !is_over(*job) &&
                            !pod->metadata.deletion_timestamp &&
                            (is_tracked(*pod) || !is_finished(*pod));
     if (adoptable && selects(*job, *pod)) {
@@ -136,6 +142,11 @@ Task<Result<std::vector<PodPtr>>> JobController::claim(controller::Key key, JobP
 }
 
 Task<Result<PodPtr>> JobController::adopt(JobPtr job, PodPtr pod) {
+  // Not by the mirror's word: what a Job that is gone takes in would go with it.
+  INSULA_CO_TRY(const api::Job now, co_await client::get<api::Job>(
+                                        client_, job->metadata.namespace_, job->metadata.name));
+  if (now.metadata.uid != job->metadata.uid || now.metadata.deletion_timestamp)
+    co_return fail(ErrorCode::kConflict, "the Job is going or gone");
   api::Pod adopted = *pod;
   adopted.metadata.owner_references.push_back(controller::controlled_by(*job));
   if (!is_tracked(adopted)) adopted.metadata.finalizers.emplace_back(kJobTracking);

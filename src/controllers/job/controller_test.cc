@@ -138,6 +138,30 @@ TEST_F(JobControllerTest, TakesInItsOrphansAndLetsStraysGo) {
   }
 }
 
+TEST_F(JobControllerTest, TakesInNothingOnceItIsOverOrAnothers) {
+  world_.create(labelled_job());
+  world_.settle();
+  end(pods().at(0), "Succeeded");
+  world_.settle();
+  ASSERT_NE(true_condition(status(), "Complete"), nullptr);
+  api::Job foreign = labelled_job();
+  foreign.metadata.name = "foreign";
+  foreign.spec.managed_by = "example.com/other";
+  foreign.spec.selector->match_labels["job"] = "foreign";
+  world_.create(foreign);
+  for (const std::string name : {"count", "foreign"}) {
+    api::Pod bystander;
+    bystander.metadata.namespace_ = "default";
+    bystander.metadata.name = "beside-" + name;
+    bystander.metadata.labels["job"] = name;
+    world_.create(bystander);
+    world_.settle();
+    const auto left = world_.get<api::Pod>("default", bystander.metadata.name);
+    EXPECT_EQ(controller::controller_of(left->metadata), nullptr) << name;
+    EXPECT_FALSE(is_tracked(*left)) << name;
+  }
+}
+
 TEST_F(JobControllerTest, PodsThatOutliveTheirJobAreNotHeld) {
   world_.create(labelled_job());
   world_.settle();
