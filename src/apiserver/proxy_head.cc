@@ -33,9 +33,13 @@ constexpr std::array kNotForwarded = {"authorization"sv, "expect"sv, "x-forwarde
 constexpr std::array kNotForwardedFamilies = {"impersonate-"sv, "x-remote-user"sv, "x-remote-uid"sv,
                                               "x-remote-group"sv, "x-remote-extra-"sv};
 
-constexpr std::array kNotReturned = {
-    "access-control-allow-credentials"sv, "access-control-allow-headers"sv,
-    "access-control-allow-methods"sv, "access-control-allow-origin"sv};
+constexpr std::array kNotReturned = {"access-control-allow-credentials"sv,
+                                     "access-control-allow-headers"sv,
+                                     "access-control-allow-methods"sv,
+                                     "access-control-allow-origin"sv,
+                                     "audit-id"sv,
+                                     "x-kubernetes-pf-flowschema-uid"sv,
+                                     "x-kubernetes-pf-prioritylevel-uid"sv};
 
 /// How browsers give a bearer token along with a WebSocket.
 constexpr std::string_view kTokenProtocol = "base64url.bearer.authorization.k8s.io.";

@@ -62,6 +62,7 @@ TEST(ProxyHead, OfAnAnswerOnlyWhatIsTheClientsComesBack) {
                                                {"X-Two", "2"},
                                                {"Transfer-Encoding", "chunked"},
                                                {"access-control-allow-origin", "*"},
+                                               {"Audit-Id", "of the pod"},
                                                {"Set-Cookie", "a=b"}});
   EXPECT_EQ(back, http::Headers({{"X-Two", "2"}, {"Set-Cookie", "a=b"}}));
 }

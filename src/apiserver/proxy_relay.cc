@@ -190,6 +190,7 @@ Task<> ProxiedRequest::send_rest() {
     if (body_ended_ && !chunked_) co_return;
     const auto sent = co_await send_piece(std::string_view(buffer.data(), *size));
     if (!sent) co_return;
+    co_await yield();  // as in pump()
   }
 }
 
@@ -222,6 +223,7 @@ Task<Result<>> ProxiedRequest::return_body(http::BodyFramer framer, bool is_page
     const std::string_view piece(buffer.data(), size);
     const std::string changed = is_page ? page.feed(piece) : std::string();
     INSULA_CO_TRY_VOID(co_await exchange_.write(is_page ? changed : piece));
+    co_await yield();  // as in pump()
   }
   const std::string held = page.finish();
   INSULA_CO_TRY_VOID(co_await exchange_.write(held));

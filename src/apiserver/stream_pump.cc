@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "async/loop.h"
+
 namespace insula::apiserver {
 
 namespace {
@@ -19,6 +21,8 @@ Task<> pump(net::Stream& from, net::Stream& to) {
     if (!read || *read == 0) break;
     const auto written = co_await to.write(std::string_view(buffer.data(), *read));
     if (!written) break;
+    // Two ends that keep up would never let anybody else have the loop.
+    co_await yield();
   }
   to.shutdown_write();
 }
