@@ -126,6 +126,8 @@ class Patcher {
     if (!path.is_root() && path.parent().in(document_) == nullptr)
       return refuse(kTest, path, "missing path");
     const Value* target = path.in(document_);
+    // What is not there is null, as to Kubernetes: so a patch can say "unless it is there".
+    if (target == nullptr && value.is_null()) return {};
     if (target == nullptr) return refuse(kTest, path, kMissing);
     if (*target != value) return refuse(kTest, path, kDiffers);
     return {};
