@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "api/resize_hold.h"
+
 namespace insula::api {
 
 namespace {
@@ -86,13 +88,16 @@ bool is_changing(const std::vector<Container>& containers,
 /// The specification by which a pod is counted; nothing when it is its own.
 std::optional<PodSpec> counted_spec(const Pod& pod, InfeasibleResize infeasible) {
   const PodStatus& status = pod.status;
-  if (!is_changing(pod.spec.containers, status.container_statuses) &&
+  const bool held = infeasible == InfeasibleResize::kCounts &&
+                    pod.metadata.annotations.contains(kResizeHoldAnnotation);
+  if (!held && !is_changing(pod.spec.containers, status.container_statuses) &&
       !is_changing(pod.spec.init_containers, status.init_container_statuses))
     return std::nullopt;
   const bool only_status = infeasible == InfeasibleResize::kLeftOut && is_infeasible(status);
   PodSpec out = pod.spec;
   take_status(out.containers, status.container_statuses, only_status);
   take_status(out.init_containers, status.init_container_statuses, only_status);
+  if (held) take_resize_hold(out, pod);
   return out;
 }
 

@@ -17,7 +17,8 @@ namespace insula::api {
 [[nodiscard]] std::map<std::string, Quantity> pod_limits(const PodSpec& spec);
 
 /// Whether a change of resources counts that the node says is infeasible. It does where a report of
-/// the node must not make a pod larger, for it can become feasible.
+/// the node must not make a pod larger, for it can become feasible; there, what the node may hold
+/// without having said so yet counts as well (resize_hold.h).
 enum class InfeasibleResize : bool { kLeftOut, kCounts };
 
 /// The same of a pod whose resources may be changing: of what is asked for, what its node holds for

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "apiserver/test_server.h"
+#include "json/parse.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -54,10 +55,30 @@ class PodSubresourcesTest : public ::testing::Test {
         kStrategic);
   }
 
+  void make_quota(const std::string& hard, const std::string& name = "q") {
+    make("/api/v1/namespaces/a/resourcequotas",
+         fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{"hard":{}}}}})", name, hard));
+  }
+
+  /// What a node says that has observed the generation, and whose container has the resources.
+  void report(int generation, const std::string& resources) {
+    const json::Value parsed = *json::parse(resources);
+    const json::Value* requests = parsed.find("requests");
+    const auto done = server_.send(
+        "PATCH", std::string(kPod) + "/status",
+        fmt::format(R"({{"status":{{"observedGeneration":{},"containerStatuses":[{{"name":"c",)"
+                    R"("image":"i","imageID":"i","ready":true,"restartCount":0,)"
+                    R"("state":{{"running":{{}}}},"allocatedResources":{},"resources":{}}}]}}}})",
+                    generation, requests == nullptr ? "{}" : json::write(*requests), resources),
+        kMerge);
+    ASSERT_EQ(done.status, 200) << done.body;
+  }
+
   json::Value get(const std::string& path) { return server_.parsed(server_.send("GET", path)); }
 
-  std::string used(const std::string& key) {
-    return std::string(get("/api/v1/namespaces/a/resourcequotas/q")["status"]["used"][key].text());
+  std::string used(const std::string& key, const std::string& name = "q") {
+    return std::string(
+        get("/api/v1/namespaces/a/resourcequotas/" + name)["status"]["used"][key].text());
   }
 
   TestServer server_;
@@ -177,22 +198,42 @@ TEST_F(PodSubresourcesTest, ChargesAResizeToTheQuotaAndGivesBackWhatTheNodeGaveB
                                       "requests.cpu=1, limited: requests.cpu=3"));
   ASSERT_EQ(resize(R"({"requests":{"cpu":"3"}})").status, 200);
   EXPECT_EQ(used("requests.cpu"), "3");
-  const auto report = [&](const std::string& cpu) {
-    const auto done = server_.send(
-        "PATCH", std::string(kPod) + "/status",
-        fmt::format(R"({{"status":{{"containerStatuses":[{{"name":"c","image":"i","imageID":"i",)"
-                    R"("ready":true,"restartCount":0,"state":{{"running":{{}}}},)"
-                    R"("allocatedResources":{{"cpu":"{0}"}},)"
-                    R"("resources":{{"requests":{{"cpu":"{0}"}}}}}}]}}}})",
-                    cpu),
-        kMerge);
-    ASSERT_EQ(done.status, 200) << done.body;
-  };
-  report("3");
+  report(2, R"({"requests":{"cpu":"3"}})");
   ASSERT_EQ(resize(R"({"requests":{"cpu":"2"}})").status, 200);
   EXPECT_EQ(used("requests.cpu"), "3") << "the node still holds it";
-  report("2");
+  report(3, R"({"requests":{"cpu":"2"}})");
   EXPECT_EQ(used("requests.cpu"), "2");
+}
+
+constexpr const char* kHold = "insula.dev/resize-hold";
+
+TEST_F(PodSubresourcesTest, ChargesWhatTheNodeMayHaveGivenUntilItHasSeenALaterResize) {
+  make_node(server_, "4");
+  make_quota(R"({"limits.memory":"10Gi"})");
+  make_pod(R"({"requests":{"memory":"64Mi"},"limits":{"memory":"512Mi"}})");
+  report(1, R"({"limits":{"memory":"512Mi"}})");
+  ASSERT_EQ(resize(R"({"limits":{"memory":"9Gi"}})").status, 200);
+  ASSERT_EQ(resize(R"({"limits":{"memory":"256Mi"}})").status, 200);
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "the node may have given it already";
+  report(1, R"({"limits":{"memory":"512Mi"}})");
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "it had not seen either";
+  make_quota(R"({"limits.memory":"10Gi"})", "r");
+  EXPECT_EQ(used("limits.memory", "r"), "9Gi") << "counted anew";
+  const auto forged =
+      server_.send("PATCH", kPod,
+                   fmt::format(R"({{"metadata":{{"annotations":{{"{}":null}}}}}})", kHold), kMerge);
+  ASSERT_EQ(forged.status, 200) << forged.body;
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "not the owner's to lower";
+  report(3, R"({"limits":{"memory":"256Mi"}})");
+  EXPECT_EQ(used("limits.memory"), "256Mi");
+  EXPECT_EQ(get(kPod)["metadata"]["annotations"].find(kHold), nullptr);
+}
+
+TEST_F(PodSubresourcesTest, NeverRefusesTheReportOfANodeByAQuota) {
+  make_quota(R"({"limits.memory":"1Gi"})");
+  make_pod(R"({"requests":{"memory":"64Mi"},"limits":{"memory":"512Mi"}})");
+  report(1, R"({"limits":{"memory":"9Gi"}})");
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "it is so, whatever is allowed";
 }
 
 }  // namespace

@@ -177,9 +177,8 @@ void save(store::Transaction& transaction, const api::ResourceQuota& quota, Amou
 /// Charges one quota. Errors: the reason without the object's name.
 Result<> charge(store::Transaction& transaction,
                 const api::ResourceQuota& quota,
-                const api::Kind& kind,
-                const void* object,
-                const void* old) {
+                const QuotaWrite& write) {
+  const auto& [kind, object, old, is_report] = write;
   const Amounts& hard = quota.status.hard;
   const bool now = object != nullptr && applies(quota, kind, object);
   const bool before = old != nullptr && applies(quota, kind, old);
@@ -204,7 +203,8 @@ Result<> charge(store::Transaction& transaction,
     if (delta.is_zero()) continue;
     requested[key] = delta;
     used[key] += delta;
-    if (!delta.is_negative() && used[key] + elsewhere[key] > limit) exceeded.push_back(key);
+    if (!is_report && !delta.is_negative() && used[key] + elsewhere[key] > limit)
+      exceeded.push_back(key);
   }
   if (!exceeded.empty()) {
     for (const auto& [key, amount] : quota.status.used)
@@ -255,16 +255,14 @@ Usage usage_of(const api::Kind& kind, const void* object) {
   return usage;
 }
 
-Result<> charge_quota(store::Transaction& transaction,
-                      const api::Kind& kind,
-                      const void* object,
-                      const void* old) {
+Result<> charge_quota(store::Transaction& transaction, const QuotaWrite& write) {
+  const auto& [kind, object, old, is_report] = write;
   if (!kind.namespaced) return {};
   const api::ObjectMeta& meta = kind.metadata(object != nullptr ? object : old);
   for (const auto& quota : quotas_of(transaction, meta.namespace_)) {
     // A quota counts itself when its own status is filled.
     if (is_kind<api::ResourceQuota>(kind) && quota->metadata.name == meta.name) continue;
-    if (Result<> charged = charge(transaction, *quota, kind, object, old); !charged)
+    if (Result<> charged = charge(transaction, *quota, write); !charged)
       return forbidden(kind, meta.name, charged.error().message());
   }
   return {};
