@@ -46,8 +46,10 @@ Amounts total(const PodSpec& spec, List list) {
   }
   raise(running, starting);
   if (spec.resources) {
-    for (const auto& [name, amount] : (*spec.resources).*list)
-      running.insert_or_assign(name, amount);
+    for (const auto& [name, amount] : (*spec.resources).*list) {
+      if (list != &ResourceRequirements::limits || is_limited(spec.resources->limits, name))
+        running.insert_or_assign(name, amount);
+    }
   }
   return running;
 }
@@ -126,6 +128,12 @@ std::map<std::string, Quantity> pod_requests(const Pod& pod, InfeasibleResize in
 std::map<std::string, Quantity> pod_limits(const Pod& pod, InfeasibleResize infeasible) {
   const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
   return pod_limits(changing ? *changing : pod.spec);
+}
+
+bool is_limited(const std::map<std::string, Quantity>& limits, const std::string& resource) {
+  const auto found = limits.find(resource);
+  if (found == limits.end()) return false;
+  return !found->second.is_zero() || (resource != "cpu" && resource != "memory");
 }
 
 std::string_view qos_class(const PodSpec& spec) {

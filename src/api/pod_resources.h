@@ -28,6 +28,11 @@ enum class InfeasibleResize : bool { kLeftOut, kCounts };
 [[nodiscard]] std::map<std::string, Quantity> pod_limits(const Pod& pod,
                                                          InfeasibleResize infeasible);
 
+/// Whether limits hold the resource to anything. Of cpu and memory a limit of 0 is none: it runs
+/// without.
+[[nodiscard]] bool is_limited(const std::map<std::string, Quantity>& limits,
+                              const std::string& resource);
+
 /// Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory.
 [[nodiscard]] std::string_view qos_class(const PodSpec& spec);
 

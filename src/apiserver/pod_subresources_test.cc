@@ -229,6 +229,29 @@ TEST_F(PodSubresourcesTest, ChargesWhatTheNodeMayHaveGivenUntilItHasSeenALaterRe
   EXPECT_EQ(get(kPod)["metadata"]["annotations"].find(kHold), nullptr);
 }
 
+TEST_F(PodSubresourcesTest, RefusesAResizeToNoLimitWhereAQuotaWantsOne) {
+  make_node(server_, "4");
+  make_pod(R"({"requests":{"cpu":"500m","memory":"0"},"limits":{"cpu":"1","memory":"64Mi"}})");
+  EXPECT_EQ(resize(R"({"limits":{"memory":"0"}})").status, 200);
+  ASSERT_EQ(resize(R"({"limits":{"memory":"64Mi"}})").status, 200);
+  make_quota(R"({"limits.memory":"1Gi","requests.cpu":"5"})");
+  const auto refused = resize(R"({"limits":{"memory":"0"}})");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("failed quota: q: must specify limits.memory for: c"));
+}
+
+TEST_F(PodSubresourcesTest, AMaximumHoldsAgainstAResizeToNoLimit) {
+  make_node(server_, "4");
+  make(
+      "/api/v1/namespaces/a/limitranges",
+      R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container","max":{"memory":"1Gi"}}]}})");
+  make_pod(R"({"requests":{"cpu":"500m","memory":"0"},"limits":{"cpu":"1","memory":"64Mi"}})");
+  const auto refused = resize(R"({"limits":{"memory":"0"}})");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body,
+              HasSubstr("maximum memory usage per Container is 1Gi.  No limit is specified"));
+}
+
 TEST_F(PodSubresourcesTest, NeverRefusesTheReportOfANodeByAQuota) {
   make_quota(R"({"limits.memory":"1Gi"})");
   make_pod(R"({"requests":{"memory":"64Mi"},"limits":{"memory":"512Mi"}})");
