@@ -130,6 +130,41 @@ TEST_F(PodSubresourcesTest, HoldsEphemeralContainersToTheLevelOfTheNamespace) {
   EXPECT_EQ(debug().status, 200);
 }
 
+TEST_F(PodSubresourcesTest, BoundsEphemeralContainersThatRunAtOnceInATenantsPod) {
+  make("/api/v1/namespaces",
+       R"({"metadata":{"name":"t","ownerReferences":[{"apiVersion":"insula.dev/v1alpha1",)"
+       R"("kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
+  const std::string pod = "/api/v1/namespaces/t/pods/x";
+  const auto add = [&](const std::string& path, int number) {
+    return server_.send(
+        "PATCH", path + "/ephemeralcontainers",
+        fmt::format(R"({{"spec":{{"ephemeralContainers":[{{"name":"e{}","image":"i"}}]}}}})",
+                    number),
+        kStrategic);
+  };
+  make("/api/v1/namespaces/t/pods",
+       R"({"metadata":{"name":"x"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  for (int i = 0; i < 10; ++i)
+    ASSERT_EQ(add(pod, i).status, 200);
+  const auto refused = add(pod, 10);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(
+      server_.parsed(refused)["message"].text(),
+      "pods \"x\" is forbidden: at most 10 ephemeral containers may run at once in a tenant's "
+      "pod, and this would make 11: wait until some have ended");
+  const auto ended = server_.send(
+      "PATCH", pod + "/status",
+      R"({"status":{"ephemeralContainerStatuses":[{"name":"e3","image":"i","imageID":"",)"
+      R"("ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}})",
+      kMerge);
+  ASSERT_EQ(ended.status, 200) << ended.body;
+  EXPECT_EQ(add(pod, 10).status, 200);
+  EXPECT_EQ(add(pod, 11).status, 403);
+  make_pod();
+  for (int i = 0; i < 11; ++i)
+    EXPECT_EQ(add(kPod, i).status, 200) << "nobody's tenant";
+}
+
 TEST_F(PodSubresourcesTest, ListsBothSubresourcesWithTheirVerbs) {
   const json::Value list = get("/api/v1");
   int found = 0;

@@ -325,6 +325,9 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
                                        write.context.remarks()));
   }
   if (write.subresource.empty()) warn(kind, object.get(), write.context);
+  if (write.subresource == "ephemeralcontainers") {
+    INSULA_TRY_VOID(admit_ephemeral_containers(transaction, kind, object.get(), present.get()));
+  }
   if (write.subresource == "resize")
     INSULA_TRY_VOID(admit_resize(transaction, kind, object.get(), present.get()));
   // It was reviewed when it was created.

@@ -101,6 +101,22 @@ std::string limit_script(const char* first, const char* second) {
       first, second);
 }
 
+TEST_P(OciChangesTest, AnEphemeralContainerOfATenantHasTheLimitsOfItsTarget) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("web", "exec sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    pod.spec.containers[0].resources.limits["memory"] = api::Quantity::of(96 << 20);
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready, "team-a");
+    co_await change_pod(node, "team-a", [](api::Pod& it) {
+      it.spec.ephemeral_containers.push_back(
+          debugger(limit_script("memory/memory.limit_in_bytes", "memory.max")));
+    });
+    co_await log_of(node, "team-a", fmt::format("{}\n", 96 << 20));
+  });
+}
+
 TEST_P(OciChangesTest, AResizeChangesTheLimitsOfTheRunningContainer) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod =
