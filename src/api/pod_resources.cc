@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "api/resize_hold.h"
+
 namespace insula::api {
 
 namespace {
@@ -44,8 +46,10 @@ Amounts total(const PodSpec& spec, List list) {
   }
   raise(running, starting);
   if (spec.resources) {
-    for (const auto& [name, amount] : (*spec.resources).*list)
-      running.insert_or_assign(name, amount);
+    for (const auto& [name, amount] : (*spec.resources).*list) {
+      if (list != &ResourceRequirements::limits || is_limited(spec.resources->limits, name))
+        running.insert_or_assign(name, amount);
+    }
   }
   return running;
 }
@@ -86,13 +90,16 @@ bool is_changing(const std::vector<Container>& containers,
 /// The specification by which a pod is counted; nothing when it is its own.
 std::optional<PodSpec> counted_spec(const Pod& pod, InfeasibleResize infeasible) {
   const PodStatus& status = pod.status;
-  if (!is_changing(pod.spec.containers, status.container_statuses) &&
+  const bool held = infeasible == InfeasibleResize::kCounts &&
+                    pod.metadata.annotations.contains(kResizeHoldAnnotation);
+  if (!held && !is_changing(pod.spec.containers, status.container_statuses) &&
       !is_changing(pod.spec.init_containers, status.init_container_statuses))
     return std::nullopt;
   const bool only_status = infeasible == InfeasibleResize::kLeftOut && is_infeasible(status);
   PodSpec out = pod.spec;
   take_status(out.containers, status.container_statuses, only_status);
   take_status(out.init_containers, status.init_container_statuses, only_status);
+  if (held) take_resize_hold(out, pod);
   return out;
 }
 
@@ -121,6 +128,12 @@ std::map<std::string, Quantity> pod_requests(const Pod& pod, InfeasibleResize in
 std::map<std::string, Quantity> pod_limits(const Pod& pod, InfeasibleResize infeasible) {
   const std::optional<PodSpec> changing = counted_spec(pod, infeasible);
   return pod_limits(changing ? *changing : pod.spec);
+}
+
+bool is_limited(const std::map<std::string, Quantity>& limits, const std::string& resource) {
+  const auto found = limits.find(resource);
+  if (found == limits.end()) return false;
+  return !found->second.is_zero() || (resource != "cpu" && resource != "memory");
 }
 
 std::string_view qos_class(const PodSpec& spec) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "api/codec.h"
+#include "api/resize_hold.h"
 #include "json/yaml.h"
 
 namespace insula::api {
@@ -103,6 +104,55 @@ TEST(PodRequests, LeaveOutAResizeThatIsInfeasible) {
   EXPECT_EQ(
       text(pod_requests(read_pod("9", reported("1", "1") + refused), InfeasibleResize::kCounts)),
       "cpu=9");
+}
+
+Pod resized(const std::string& memory, std::int64_t generation, const Pod* old = nullptr) {
+  Pod out = *decode_json<Pod>(*json::parse_yaml_document(
+      "spec: {nodeName: n, containers: [{name: c, resources: {limits: {memory: " + memory +
+      "}}}]}\nstatus: {observedGeneration: 1}"));
+  out.metadata.generation = generation;
+  if (old != nullptr) update_resize_hold(out, *old);
+  return out;
+}
+
+std::string charged_limits(const Pod& pod) {
+  return text(pod_limits(pod, InfeasibleResize::kCounts));
+}
+
+TEST(ResizeHold, IsTheMostOfWhatTheNodeHasNotObserved) {
+  const Pod first = resized("1Gi", 1);
+  const Pod second = resized("9Gi", 2, &first);
+  const Pod third = resized("2Gi", 3, &second);
+  const Pod fourth = resized("512Mi", 4, &third);
+  EXPECT_EQ(charged_limits(fourth), "memory=9Gi");
+  Pod seen = fourth;
+  seen.status.observed_generation = 3;
+  update_resize_hold(seen, fourth);
+  EXPECT_EQ(charged_limits(seen), "memory=9Gi");
+  seen.status.observed_generation = 4;
+  update_resize_hold(seen, fourth);
+  EXPECT_EQ(charged_limits(seen), "memory=512Mi");
+  EXPECT_TRUE(seen.metadata.annotations.empty());
+}
+
+TEST(ResizeHold, IsNotTheWritersToChange) {
+  const Pod first = resized("9Gi", 1);
+  const Pod second = resized("1Gi", 2, &first);
+  Pod third = second;
+  third.metadata.annotations[kResizeHoldAnnotation] = "{}";
+  update_resize_hold(third, second);
+  EXPECT_EQ(charged_limits(third), "memory=9Gi");
+  Pod forged = first;
+  forged.metadata.annotations[kResizeHoldAnnotation] = R"({"c":{"limits":{"memory":"1Ti"}}})";
+  update_resize_hold(forged, first);
+  EXPECT_EQ(charged_limits(forged), "memory=9Gi");
+}
+
+TEST(ResizeHold, IsNothingBeforeThePodHasANode) {
+  Pod first = resized("9Gi", 1);
+  first.spec.node_name.clear();
+  const Pod second = resized("1Gi", 2, &first);
+  EXPECT_EQ(charged_limits(second), "memory=1Gi");
 }
 
 }  // namespace

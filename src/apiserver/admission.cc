@@ -13,6 +13,7 @@
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
 #include "api/pod_resources.h"
+#include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
 #include "apiserver/service_account_admission.h"
@@ -24,6 +25,9 @@ namespace {
 /// How long a pod stays on a node that is not ready, as Kubernetes' DefaultTolerationSeconds sets
 /// it.
 constexpr std::int64_t kTolerationSeconds = 300;
+
+/// That run at once in a tenant's pod.
+constexpr std::int64_t kEphemeralContainersMax = 10;
 
 constexpr std::array<std::pair<std::string_view, std::int32_t>, 2> kPriorityClasses = {{
     {"system-cluster-critical", 2'000'000'000},
@@ -199,6 +203,12 @@ Result<> check_node_holds(const store::Transaction& transaction,
   return std::unexpected(std::move(refused).error().with_causes({{"", "NodeCapacity", ""}}));
 }
 
+bool belongs_to_tenant(const store::Transaction& transaction, std::string_view name_space) {
+  const store::EntryPtr entry =
+      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
+  return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
+}
+
 }  // namespace
 
 std::unexpected<Error> forbidden(const api::Kind& kind,
@@ -242,6 +252,28 @@ Result<> admit_resize(const store::Transaction& transaction,
   if (pod.spec == static_cast<const api::Pod*>(old)->spec) return {};
   INSULA_TRY_VOID(check_limits(limit_ranges_of(transaction, pod.metadata.namespace_), kind, pod));
   return check_node_holds(transaction, kind, pod);
+}
+
+Result<> admit_ephemeral_containers(const store::Transaction& transaction,
+                                    const api::Kind& kind,
+                                    const void* object,
+                                    const void* old) {
+  const auto& pod = *static_cast<const api::Pod*>(object);
+  const auto& before = *static_cast<const api::Pod*>(old);
+  if (pod.spec.ephemeral_containers.size() <= before.spec.ephemeral_containers.size()) return {};
+  if (!belongs_to_tenant(transaction, pod.metadata.namespace_)) return {};
+  const auto not_ended =
+      std::ranges::count_if(pod.spec.ephemeral_containers, [&](const auto& container) {
+        const auto& statuses = before.status.ephemeral_container_statuses;
+        const auto status = std::ranges::find(statuses, container.ephemeral_container_common.name,
+                                              &api::ContainerStatus::name);
+        return status == statuses.end() || !status->state.terminated;
+      });
+  if (not_ended <= kEphemeralContainersMax) return {};
+  return forbidden(kind, pod.metadata.name,
+                   fmt::format("at most {} ephemeral containers may run at once in a tenant's pod, "
+                               "and this would make {}: wait until some have ended",
+                               kEphemeralContainersMax, not_ended));
 }
 
 void admit_changed(const api::Kind& kind, void* object) {

@@ -28,6 +28,13 @@ Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind,
 /// Completes a changed object: the tolerations of a pod that were left out come back.
 void admit_changed(const api::Kind& kind, void* object);
 
+/// Refuses an ephemeral container more than may run at once in a tenant's pod, for no quota counts
+/// them. Errors: kForbidden.
+Result<> admit_ephemeral_containers(const store::Transaction& transaction,
+                                    const api::Kind& kind,
+                                    const void* object,
+                                    const void* old);
+
 /// Refuses a pod's change of resources that its namespace's LimitRanges forbid, or that the whole
 /// of its node could not hold. Errors: kForbidden, with cause NodeCapacity for the latter.
 Result<> admit_resize(const store::Transaction& transaction,

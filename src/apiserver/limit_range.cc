@@ -25,6 +25,14 @@ std::vector<std::string> fill(Amounts& into, const Amounts& from) {
   return filled;
 }
 
+/// The same of limits, of which one of nothing is none.
+std::vector<std::string> fill_limits(Amounts& into, const Amounts& from) {
+  std::erase_if(into, [&](const auto& entry) {
+    return from.contains(entry.first) && !api::is_limited(into, entry.first);
+  });
+  return fill(into, from);
+}
+
 void note(std::vector<std::string>& notes,
           const std::vector<std::string>& names,
           std::string_view what,
@@ -41,7 +49,8 @@ class Checker {
     for (const auto& [name, bound] : item.min)
       check_min(name, bound, find(requests, name), find(limits, name));
     for (const auto& [name, bound] : item.max)
-      check_max(name, bound, find(requests, name), find(limits, name));
+      check_max(name, bound, find(requests, name),
+                api::is_limited(limits, name) ? find(limits, name) : nullptr);
     for (const auto& [name, ratio] : item.max_limit_request_ratio)
       check_ratio(name, ratio, find(requests, name), find(limits, name));
   }
@@ -108,7 +117,7 @@ void apply_limit_defaults(const api::LimitRange& range, api::Pod& pod) {
     auto apply = [&](auto& container, std::string_view what) {
       const std::string name = fmt::format("{} {}", what, container.name);
       const auto requests = fill(container.resources.requests, item.default_request);
-      const auto limits = fill(container.resources.limits, item.default_);
+      const auto limits = fill_limits(container.resources.limits, item.default_);
       note(notes, requests, "request", name);
       note(notes, limits, "limit", name);
     };

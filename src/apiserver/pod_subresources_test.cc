@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "apiserver/test_server.h"
+#include "json/parse.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -54,10 +55,30 @@ class PodSubresourcesTest : public ::testing::Test {
         kStrategic);
   }
 
+  void make_quota(const std::string& hard, const std::string& name = "q") {
+    make("/api/v1/namespaces/a/resourcequotas",
+         fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{"hard":{}}}}})", name, hard));
+  }
+
+  /// What a node says that has observed the generation, and whose container has the resources.
+  void report(int generation, const std::string& resources) {
+    const json::Value parsed = *json::parse(resources);
+    const json::Value* requests = parsed.find("requests");
+    const auto done = server_.send(
+        "PATCH", std::string(kPod) + "/status",
+        fmt::format(R"({{"status":{{"observedGeneration":{},"containerStatuses":[{{"name":"c",)"
+                    R"("image":"i","imageID":"i","ready":true,"restartCount":0,)"
+                    R"("state":{{"running":{{}}}},"allocatedResources":{},"resources":{}}}]}}}})",
+                    generation, requests == nullptr ? "{}" : json::write(*requests), resources),
+        kMerge);
+    ASSERT_EQ(done.status, 200) << done.body;
+  }
+
   json::Value get(const std::string& path) { return server_.parsed(server_.send("GET", path)); }
 
-  std::string used(const std::string& key) {
-    return std::string(get("/api/v1/namespaces/a/resourcequotas/q")["status"]["used"][key].text());
+  std::string used(const std::string& key, const std::string& name = "q") {
+    return std::string(
+        get("/api/v1/namespaces/a/resourcequotas/" + name)["status"]["used"][key].text());
   }
 
   TestServer server_;
@@ -107,6 +128,41 @@ TEST_F(PodSubresourcesTest, HoldsEphemeralContainersToTheLevelOfTheNamespace) {
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, HasSubstr(R"(violates PodSecurity \"baseline:latest\": privileged)"));
   EXPECT_EQ(debug().status, 200);
+}
+
+TEST_F(PodSubresourcesTest, BoundsEphemeralContainersThatRunAtOnceInATenantsPod) {
+  make("/api/v1/namespaces",
+       R"({"metadata":{"name":"t","ownerReferences":[{"apiVersion":"insula.dev/v1alpha1",)"
+       R"("kind":"Tenant","name":"t","uid":"u","controller":true}]}})");
+  const std::string pod = "/api/v1/namespaces/t/pods/x";
+  const auto add = [&](const std::string& path, int number) {
+    return server_.send(
+        "PATCH", path + "/ephemeralcontainers",
+        fmt::format(R"({{"spec":{{"ephemeralContainers":[{{"name":"e{}","image":"i"}}]}}}})",
+                    number),
+        kStrategic);
+  };
+  make("/api/v1/namespaces/t/pods",
+       R"({"metadata":{"name":"x"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  for (int i = 0; i < 10; ++i)
+    ASSERT_EQ(add(pod, i).status, 200);
+  const auto refused = add(pod, 10);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(
+      server_.parsed(refused)["message"].text(),
+      "pods \"x\" is forbidden: at most 10 ephemeral containers may run at once in a tenant's "
+      "pod, and this would make 11: wait until some have ended");
+  const auto ended = server_.send(
+      "PATCH", pod + "/status",
+      R"({"status":{"ephemeralContainerStatuses":[{"name":"e3","image":"i","imageID":"",)"
+      R"("ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}})",
+      kMerge);
+  ASSERT_EQ(ended.status, 200) << ended.body;
+  EXPECT_EQ(add(pod, 10).status, 200);
+  EXPECT_EQ(add(pod, 11).status, 403);
+  make_pod();
+  for (int i = 0; i < 11; ++i)
+    EXPECT_EQ(add(kPod, i).status, 200) << "nobody's tenant";
 }
 
 TEST_F(PodSubresourcesTest, ListsBothSubresourcesWithTheirVerbs) {
@@ -177,22 +233,65 @@ TEST_F(PodSubresourcesTest, ChargesAResizeToTheQuotaAndGivesBackWhatTheNodeGaveB
                                       "requests.cpu=1, limited: requests.cpu=3"));
   ASSERT_EQ(resize(R"({"requests":{"cpu":"3"}})").status, 200);
   EXPECT_EQ(used("requests.cpu"), "3");
-  const auto report = [&](const std::string& cpu) {
-    const auto done = server_.send(
-        "PATCH", std::string(kPod) + "/status",
-        fmt::format(R"({{"status":{{"containerStatuses":[{{"name":"c","image":"i","imageID":"i",)"
-                    R"("ready":true,"restartCount":0,"state":{{"running":{{}}}},)"
-                    R"("allocatedResources":{{"cpu":"{0}"}},)"
-                    R"("resources":{{"requests":{{"cpu":"{0}"}}}}}}]}}}})",
-                    cpu),
-        kMerge);
-    ASSERT_EQ(done.status, 200) << done.body;
-  };
-  report("3");
+  report(2, R"({"requests":{"cpu":"3"}})");
   ASSERT_EQ(resize(R"({"requests":{"cpu":"2"}})").status, 200);
   EXPECT_EQ(used("requests.cpu"), "3") << "the node still holds it";
-  report("2");
+  report(3, R"({"requests":{"cpu":"2"}})");
   EXPECT_EQ(used("requests.cpu"), "2");
+}
+
+constexpr const char* kHold = "insula.dev/resize-hold";
+
+TEST_F(PodSubresourcesTest, ChargesWhatTheNodeMayHaveGivenUntilItHasSeenALaterResize) {
+  make_node(server_, "4");
+  make_quota(R"({"limits.memory":"10Gi"})");
+  make_pod(R"({"requests":{"memory":"64Mi"},"limits":{"memory":"512Mi"}})");
+  report(1, R"({"limits":{"memory":"512Mi"}})");
+  ASSERT_EQ(resize(R"({"limits":{"memory":"9Gi"}})").status, 200);
+  ASSERT_EQ(resize(R"({"limits":{"memory":"256Mi"}})").status, 200);
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "the node may have given it already";
+  report(1, R"({"limits":{"memory":"512Mi"}})");
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "it had not seen either";
+  make_quota(R"({"limits.memory":"10Gi"})", "r");
+  EXPECT_EQ(used("limits.memory", "r"), "9Gi") << "counted anew";
+  const auto forged =
+      server_.send("PATCH", kPod,
+                   fmt::format(R"({{"metadata":{{"annotations":{{"{}":null}}}}}})", kHold), kMerge);
+  ASSERT_EQ(forged.status, 200) << forged.body;
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "not the owner's to lower";
+  report(3, R"({"limits":{"memory":"256Mi"}})");
+  EXPECT_EQ(used("limits.memory"), "256Mi");
+  EXPECT_EQ(get(kPod)["metadata"]["annotations"].find(kHold), nullptr);
+}
+
+TEST_F(PodSubresourcesTest, RefusesAResizeToNoLimitWhereAQuotaWantsOne) {
+  make_node(server_, "4");
+  make_pod(R"({"requests":{"cpu":"500m","memory":"0"},"limits":{"cpu":"1","memory":"64Mi"}})");
+  EXPECT_EQ(resize(R"({"limits":{"memory":"0"}})").status, 200);
+  ASSERT_EQ(resize(R"({"limits":{"memory":"64Mi"}})").status, 200);
+  make_quota(R"({"limits.memory":"1Gi","requests.cpu":"5"})");
+  const auto refused = resize(R"({"limits":{"memory":"0"}})");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("failed quota: q: must specify limits.memory for: c"));
+}
+
+TEST_F(PodSubresourcesTest, AMaximumHoldsAgainstAResizeToNoLimit) {
+  make_node(server_, "4");
+  make(
+      "/api/v1/namespaces/a/limitranges",
+      R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container","max":{"memory":"1Gi"}}]}})");
+  make_pod(R"({"requests":{"cpu":"500m","memory":"0"},"limits":{"cpu":"1","memory":"64Mi"}})");
+  const auto refused = resize(R"({"limits":{"memory":"0"}})");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body,
+              HasSubstr("maximum memory usage per Container is 1Gi.  No limit is specified"));
+}
+
+TEST_F(PodSubresourcesTest, NeverRefusesTheReportOfANodeByAQuota) {
+  make_quota(R"({"limits.memory":"1Gi"})");
+  make_pod(R"({"requests":{"memory":"64Mi"},"limits":{"memory":"512Mi"}})");
+  report(1, R"({"limits":{"memory":"9Gi"}})");
+  EXPECT_EQ(used("limits.memory"), "9Gi") << "it is so, whatever is allowed";
 }
 
 }  // namespace

@@ -113,9 +113,11 @@ std::string list(const Usage& usage, const std::vector<std::string>& keys) {
   return out;
 }
 
-/// `must specify cpu for: c1,c2; memory for: c1`, or nothing.
-std::string unspecified(const api::Pod& pod, const Amounts& hard) {
-  std::map<std::string, std::set<std::string>> missing;
+/// By key the containers that do not say what a quota wants to know.
+using Unspecified = std::map<std::string, std::set<std::string>>;
+
+Unspecified unspecified(const api::Pod& pod, const Amounts& hard) {
+  Unspecified missing;
   const auto& whole = pod.spec.resources;
   auto look = [&](const auto& container) {
     for (const std::string_view key : kMustSpecify) {
@@ -123,18 +125,34 @@ std::string unspecified(const api::Pod& pod, const Amounts& hard) {
       const bool limit = key.starts_with("limits.");
       const std::string resource(
           limit || key.starts_with("requests.") ? key.substr(key.find('.') + 1) : key);
+      const auto says = [&](const auto& resources) {
+        return limit ? api::is_limited(resources.limits, resource)
+                     : resources.requests.contains(resource);
+      };
       // What the pod as a whole asks for need not be said again for each container.
-      if (whole && (limit ? whole->limits : whole->requests).contains(resource)) continue;
-      const Amounts& given = limit ? container.resources.limits : container.resources.requests;
-      if (!given.contains(resource)) missing[std::string(key)].insert(container.name);
+      if (whole && says(*whole)) continue;
+      if (!says(container.resources)) missing[std::string(key)].insert(container.name);
     }
   };
   std::ranges::for_each(pod.spec.containers, look);
   std::ranges::for_each(pod.spec.init_containers, look);
+  return missing;
+}
+
+/// `must specify cpu for: c1,c2; memory for: c1`, or nothing. What the pod before did not say
+/// either is let pass: it may be older than the quota.
+std::string why_unspecified(const api::Pod& pod, const api::Pod* old, const Amounts& hard) {
+  Unspecified missing = unspecified(pod, hard);
+  if (missing.empty()) return {};
+  const Unspecified before = old != nullptr ? unspecified(*old, hard) : Unspecified();
   std::string out;
-  for (const auto& [key, containers] : missing)
+  for (auto& [key, containers] : missing) {
+    if (const auto known = before.find(key); known != before.end())
+      std::erase_if(containers, [&](const auto& name) { return known->second.contains(name); });
+    if (containers.empty()) continue;
     out += fmt::format("{}{} for: {}", out.empty() ? "must specify " : "; ", key,
                        fmt::join(containers, ","));
+  }
   return out;
 }
 
@@ -177,17 +195,17 @@ void save(store::Transaction& transaction, const api::ResourceQuota& quota, Amou
 /// Charges one quota. Errors: the reason without the object's name.
 Result<> charge(store::Transaction& transaction,
                 const api::ResourceQuota& quota,
-                const api::Kind& kind,
-                const void* object,
-                const void* old) {
+                const QuotaWrite& write) {
+  const auto& [kind, object, old, is_report] = write;
   const Amounts& hard = quota.status.hard;
   const bool now = object != nullptr && applies(quota, kind, object);
   const bool before = old != nullptr && applies(quota, kind, old);
   if (!now && !before) return {};
   const Usage after = now ? masked(usage_of(kind, object), hard) : Usage{};
   const Usage previous = before ? masked(usage_of(kind, old), hard) : Usage{};
-  if (old == nullptr && is_kind<api::Pod>(kind)) {
-    const std::string why = unspecified(*static_cast<const api::Pod*>(object), hard);
+  if (now && !is_report && is_kind<api::Pod>(kind)) {
+    const std::string why = why_unspecified(*static_cast<const api::Pod*>(object),
+                                            static_cast<const api::Pod*>(old), hard);
     if (!why.empty())
       return fail(ErrorCode::kForbidden,
                   fmt::format("failed quota: {}: {}", quota.metadata.name, why));
@@ -204,7 +222,8 @@ Result<> charge(store::Transaction& transaction,
     if (delta.is_zero()) continue;
     requested[key] = delta;
     used[key] += delta;
-    if (!delta.is_negative() && used[key] + elsewhere[key] > limit) exceeded.push_back(key);
+    if (!is_report && !delta.is_negative() && used[key] + elsewhere[key] > limit)
+      exceeded.push_back(key);
   }
   if (!exceeded.empty()) {
     for (const auto& [key, amount] : quota.status.used)
@@ -255,16 +274,14 @@ Usage usage_of(const api::Kind& kind, const void* object) {
   return usage;
 }
 
-Result<> charge_quota(store::Transaction& transaction,
-                      const api::Kind& kind,
-                      const void* object,
-                      const void* old) {
+Result<> charge_quota(store::Transaction& transaction, const QuotaWrite& write) {
+  const auto& [kind, object, old, is_report] = write;
   if (!kind.namespaced) return {};
   const api::ObjectMeta& meta = kind.metadata(object != nullptr ? object : old);
   for (const auto& quota : quotas_of(transaction, meta.namespace_)) {
     // A quota counts itself when its own status is filled.
     if (is_kind<api::ResourceQuota>(kind) && quota->metadata.name == meta.name) continue;
-    if (Result<> charged = charge(transaction, *quota, kind, object, old); !charged)
+    if (Result<> charged = charge(transaction, *quota, write); !charged)
       return forbidden(kind, meta.name, charged.error().message());
   }
   return {};

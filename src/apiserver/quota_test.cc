@@ -89,6 +89,39 @@ TEST_F(QuotaTest, DemandsThatPodsSayWhatTheyNeed) {
             "requests.cpu for: c");
 }
 
+TEST_F(QuotaTest, TakesALimitOfZeroForNone) {
+  make_quota("q", R"({"limits.cpu":"2","limits.memory":"1Gi"})");
+  const auto refused =
+      server.send("POST", kPods, pod("x", R"({"limits":{"cpu":"1","memory":"0"}})"));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(message(refused),
+            "pods \"x\" is forbidden: failed quota: q: must specify limits.memory for: c");
+}
+
+TEST_F(QuotaTest, ALimitRangeGivesItsDefaultForALimitOfZero) {
+  const auto made = server.send(
+      "POST", "/api/v1/namespaces/a/limitranges",
+      R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container","default":{"memory":"64Mi"}}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  make_quota("q", R"({"limits.memory":"1Gi"})");
+  const auto created = server.send("POST", kPods, pod("x", R"({"limits":{"memory":"0"}})"));
+  ASSERT_EQ(created.status, 201) << created.body;
+  EXPECT_EQ(used("q", "limits.memory"), "64Mi");
+}
+
+TEST_F(QuotaTest, AMaximumOfALimitRangeRefusesALimitOfZero) {
+  const auto made = server.send(
+      "POST", "/api/v1/namespaces/a/limitranges",
+      R"({"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container","max":{"memory":"64Mi"},)"
+      R"("default":{"cpu":"1"}}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  // The maximum is the default as well.
+  ASSERT_EQ(server.send("POST", kPods, pod("x", R"({"limits":{"memory":"0"}})")).status, 201);
+  const auto x = server.parsed(server.send("GET", std::string(kPods) + "/x"));
+  EXPECT_EQ((*x["spec"]["containers"].as_array())[0]["resources"]["limits"]["memory"].text(),
+            "64Mi");
+}
+
 TEST_F(QuotaTest, GivesBackWhatAPodHeldWhenItIsGoneOrHasEnded) {
   make_quota("q", R"({"pods":"1","count/pods":"5"})");
   ASSERT_EQ(server.send("POST", kPods, pod("x", "{}")).status, 201);

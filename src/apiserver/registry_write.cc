@@ -8,6 +8,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/gen/policy_v1.h"
+#include "api/resize_hold.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
 #include "apiserver/admission_request.h"
@@ -239,7 +240,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.remarks()));
   INSULA_TRY_VOID(write.review.validate(transaction, subject));
   warn(kind, object.get(), context);
-  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), nullptr));
+  INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), nullptr}));
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), true);
   const std::string key = store_key(kind, meta.namespace_, meta.name);
@@ -324,6 +325,9 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
                                        write.context.remarks()));
   }
   if (write.subresource.empty()) warn(kind, object.get(), write.context);
+  if (write.subresource == "ephemeralcontainers") {
+    INSULA_TRY_VOID(admit_ephemeral_containers(transaction, kind, object.get(), present.get()));
+  }
   if (write.subresource == "resize")
     INSULA_TRY_VOID(admit_resize(transaction, kind, object.get(), present.get()));
   // It was reviewed when it was created.
@@ -349,9 +353,14 @@ Result<Written> Registry::store_changed(store::Transaction& transaction,
                                         const void* present) {
   const api::Kind& kind = *write.target.kind;
   const std::string key = store_key(kind, write.target.name_space, write.target.name);
-  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present));
+  if (&kind == &api::kind_of<api::Pod>()) {
+    api::update_resize_hold(*static_cast<api::Pod*>(object.get()),
+                            *static_cast<const api::Pod*>(present));
+  }
+  const bool is_report = write.subresource == "status";
+  INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), present, is_report}));
   if (is_finished(kind, object.get())) {
-    INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, object.get()));
+    INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, object.get()}));
     INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
     name_other_definitions(transaction, kind, object.get(), clock_.wall());
     return Written{.entry = std::move(last), .created = false, .gone = true};
@@ -387,12 +396,12 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
     mark_evicted(*static_cast<api::Pod*>(object.get()), clock_.wall());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
-    INSULA_TRY_VOID(charge_quota(transaction, kind, nullptr, present.get()));
+    INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, present.get()}));
     INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
     return Written{.entry = std::move(last), .created = false, .gone = true};
   }
   if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
-  INSULA_TRY_VOID(charge_quota(transaction, kind, object.get(), present.get()));
+  INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), present.get()}));
   return Written{.entry = transaction.put(key, encoder_of(kind, object))};
 }
 

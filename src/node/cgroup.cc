@@ -35,4 +35,9 @@ std::optional<std::int64_t> memory_usage(CgroupLayout layout,
   return parse_whole<std::int64_t>(std::string_view(*text).substr(0, text->find('\n')));
 }
 
+Result<> lift_cpu_limit(CgroupLayout layout, const std::string& group, const std::string& root) {
+  if (layout == CgroupLayout::kV2) return write_file(root + group + "/cpu.max", "max");
+  return write_file(root + "/cpu" + group + "/cpu.cfs_quota_us", "-1");
+}
+
 }  // namespace insula::node

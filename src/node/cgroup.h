@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
+
 namespace insula::node {
 
 /// How this machine mounts its control groups.
@@ -27,5 +29,10 @@ enum class CgroupLayout : std::uint8_t {
 [[nodiscard]] std::optional<std::int64_t> memory_usage(CgroupLayout layout,
                                                        const std::string& group,
                                                        const std::string& root = "/sys/fs/cgroup");
+
+/// Lets the group use as much cpu as there is. Errors: its files cannot be written.
+Result<> lift_cpu_limit(CgroupLayout layout,
+                        const std::string& group,
+                        const std::string& root = "/sys/fs/cgroup");
 
 }  // namespace insula::node

@@ -1,10 +1,13 @@
 #include "node/container_plan.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/pod_resources.h"
 #include "base/number.h"
 
 namespace insula::node {
@@ -109,7 +112,41 @@ std::int64_t quantity_or_zero(const std::map<std::string, api::Quantity>& map,
   return milli ? found->second.milli_value() : found->second.value();
 }
 
+const api::Container* find_container(const api::PodSpec& spec, const std::string& name) {
+  for (const auto* list : {&spec.containers, &spec.init_containers}) {
+    const auto found = std::ranges::find(*list, name, &api::Container::name);
+    if (found != list->end()) return &*found;
+  }
+  return nullptr;
+}
+
+std::optional<api::Quantity> smallest_limit(const api::PodSpec& spec, const std::string& resource) {
+  std::optional<api::Quantity> out;
+  for (const api::Container& container : spec.containers) {
+    const auto& limits = container.resources.limits;
+    if (!api::is_limited(limits, resource)) continue;
+    const api::Quantity& limit = limits.at(resource);
+    out = out ? std::min(*out, limit) : limit;
+  }
+  if (!out && spec.resources && api::is_limited(spec.resources->limits, resource))
+    out = spec.resources->limits.at(resource);
+  return out;
+}
+
 }  // namespace
+
+api::ResourceRequirements ephemeral_resources(const api::PodSpec& spec, const std::string& target) {
+  api::ResourceRequirements out;
+  out.requests["cpu"] = api::Quantity::of_milli(1);
+  const api::Container* container = target.empty() ? nullptr : find_container(spec, target);
+  for (const char* resource : {"cpu", "memory"}) {
+    if (container != nullptr && api::is_limited(container->resources.limits, resource))
+      out.limits[resource] = container->resources.limits.at(resource);
+    else if (const auto limit = smallest_limit(spec, resource))
+      out.limits[resource] = *limit;
+  }
+  return out;
+}
 
 Limits limits_of(const api::ResourceRequirements& resources) {
   Limits out;

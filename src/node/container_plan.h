@@ -34,6 +34,12 @@ struct PlanInput {
 /// Context".
 [[nodiscard]] Result<ContainerPlan> plan_container(PlanInput input);
 
+/// What an ephemeral container of a tenant gets, which no quota counts: the cpu and memory limits
+/// of its target, or for no target, or one without, the smallest of the pod's containers; the pod's
+/// own when none has any. No share of cpu is set aside for it.
+[[nodiscard]] api::ResourceRequirements ephemeral_resources(const api::PodSpec& spec,
+                                                            const std::string& target);
+
 /// What a container's requests and limits come to.
 [[nodiscard]] Limits limits_of(const api::ResourceRequirements& resources);
 

@@ -101,6 +101,22 @@ std::string limit_script(const char* first, const char* second) {
       first, second);
 }
 
+TEST_P(OciChangesTest, AnEphemeralContainerOfATenantHasTheLimitsOfItsTarget) {
+  with_node([](TestNode& node) -> Task<> {
+    co_await node.make_tenant_namespace("team-a");
+    api::Pod pod = node.shell_pod("web", "exec sleep 1000");
+    pod.metadata.namespace_ = "team-a";
+    pod.spec.containers[0].resources.limits["memory"] = api::Quantity::of(96 << 20);
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready, "team-a");
+    co_await change_pod(node, "team-a", [](api::Pod& it) {
+      it.spec.ephemeral_containers.push_back(
+          debugger(limit_script("memory/memory.limit_in_bytes", "memory.max")));
+    });
+    co_await log_of(node, "team-a", fmt::format("{}\n", 96 << 20));
+  });
+}
+
 TEST_P(OciChangesTest, AResizeChangesTheLimitsOfTheRunningContainer) {
   with_node([](TestNode& node) -> Task<> {
     api::Pod pod =
@@ -118,6 +134,29 @@ TEST_P(OciChangesTest, AResizeChangesTheLimitsOfTheRunningContainer) {
       return p.status.container_statuses[0].resources->limits.at("memory").value() == 128 << 20;
     });
     EXPECT_EQ(after.status.container_statuses[0].restart_count, 0);
+  });
+}
+
+TEST_P(OciChangesTest, AResizeToZeroTakesTheLimitsAway) {
+  with_node([](TestNode& node) -> Task<> {
+    // Version 1 says so by the largest number of whole pages, and of cpu by -1.
+    api::Pod pod =
+        node.shell_pod("web",
+                       "cd /sys/fs/cgroup; while :; do "
+                       "memory=$(cat memory/memory.limit_in_bytes 2>/dev/null || cat memory.max); "
+                       "cpu=$(cat cpu/cpu.cfs_quota_us 2>/dev/null || cat cpu.max); "
+                       "echo \"memory $memory cpu ${cpu%% *}.\" | "
+                       "sed 's/9223372036854771712/max/; s/cpu -1/cpu max/'; sleep 0.05; done");
+    pod.spec.containers[0].resources.limits = {{"memory", api::Quantity::of(64 << 20)},
+                                               {"cpu", api::Quantity::of(1)}};
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready);
+    co_await node.log_until("web", fmt::format("memory {} cpu 100000.", 64 << 20));
+    co_await change_pod(node, "default", [](api::Pod& it) {
+      it.spec.containers[0].resources.limits = {{"memory", api::Quantity()},
+                                                {"cpu", api::Quantity()}};
+    });
+    co_await node.log_until("web", "memory max cpu max.");
   });
 }
 
@@ -172,7 +211,19 @@ TEST(OciConfig, LimitsThatChangeAreWrittenAlone) {
       oci_resources(
           {.memory_bytes = 1 << 20, .cpu_millis = 500, .cpu_request_millis = 250, .pids = 10}),
       R"({"memory":{"limit":1048576},"cpu":{"shares":256,"quota":50000,"period":100000}})");
-  EXPECT_EQ(oci_resources({}), R"({"cpu":{"shares":2}})");
+  EXPECT_EQ(oci_resources({}), R"({"memory":{"limit":-1},"cpu":{"shares":2}})")
+      << "what is not said is not changed";
+}
+
+TEST(CpuLimit, IsLiftedInEitherVersion) {
+  const insula::testing::TempDir dir;
+  ASSERT_TRUE(make_dirs(dir / "cpu/insula/x"));
+  ASSERT_TRUE(make_dirs(dir / "insula/x"));
+  ASSERT_TRUE(lift_cpu_limit(CgroupLayout::kHybrid, "/insula/x", dir.path()));
+  ASSERT_TRUE(lift_cpu_limit(CgroupLayout::kV2, "/insula/x", dir.path()));
+  EXPECT_EQ(read_file(dir / "cpu/insula/x/cpu.cfs_quota_us").value_or(""), "-1");
+  EXPECT_EQ(read_file(dir / "insula/x/cpu.max").value_or(""), "max");
+  EXPECT_FALSE(lift_cpu_limit(CgroupLayout::kV2, "/insula/y", dir.path()));
 }
 
 TEST(MemoryUsage, IsReadFromEitherVersion) {

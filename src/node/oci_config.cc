@@ -312,8 +312,12 @@ json::Value id_mappings(std::uint32_t base) {
 
 }  // namespace
 
+// What is left out stays as it was, so that no limit has to be said. Of cpu it cannot be: crun 1.8
+// fails on a quota of -1 under version 1 of control groups.
 std::string oci_resources(const Limits& limits) {
+  constexpr std::int64_t kUnlimited = -1;
   json::Object out;
+  if (limits.memory_bytes <= 0) out["memory"] = object({{"limit", kUnlimited}});
   add_limits(out, limits);
   return json::write(json::Value(std::move(out)));
 }

@@ -322,7 +322,8 @@ Task<Result<>> OciRuntime::resize(Container container, Limits limits) {
     co_return fail(ErrorCode::kUnavailable, fmt::format("the resources of {} were not changed: {}",
                                                         container.id, done.output));
   }
-  co_return Result<>{};
+  if (limits.cpu_millis > 0) co_return Result<>{};
+  co_return lift_cpu_limit(layout_, group_of(container.id));
 }
 
 std::optional<std::int64_t> OciRuntime::memory_usage(const Container& container) const {

@@ -8,6 +8,7 @@
 #include "node/files.h"
 #include "node/oci_config.h"
 #include "node/testing/test_node.h"
+#include "telemetry/log.h"
 
 // What changes in a pod that runs: ephemeral containers come, and resources.
 namespace insula::node {
@@ -97,6 +98,35 @@ TEST_F(PodChangesTest, AnEphemeralContainerRunsBesideTheOthersAndIsNotStartedAga
     EXPECT_THAT(log_tail(files->back(), 10, 1000), HasSubstr("looked"));
     co_await node.idle(std::chrono::milliseconds(100));
     EXPECT_EQ(ephemeral(co_await node.until("web", TestNode::is_ready))->restart_count, 0);
+  });
+}
+
+TEST_F(PodChangesTest, ARefusedStatusIsAWarning) {
+  with_node([](TestNode& node) -> Task<> {
+    const std::string file = node.dir / "agent.log";
+    const auto sink = file_log_sink(file, 1 << 20, {}, system_clock());
+    EXPECT_TRUE(sink);
+    node.services->log = Log(**sink, "node");
+    node.api.set_hook([](std::string_view verb, const client::Target& target) {
+      return verb == "patch" && target.subresource == "status"
+                 ? std::optional(Error(ErrorCode::kForbidden, "exceeded quota: q"))
+                 : std::nullopt;
+    });
+    co_await node.create(node.shell_pod("web", "sleep 1000"));
+    const SteadyTime limit = node.loop.now() + std::chrono::seconds(10);
+    std::string text;
+    while (text.find("exceeded quota: q") == std::string::npos && node.loop.now() < limit) {
+      co_await node.tick();
+      text = read_file(file).value_or("");
+    }
+    EXPECT_THAT(text, HasSubstr("pod status refused"));
+    EXPECT_THAT(text, HasSubstr("web"));
+    // Refused for a moment only: what is true is written then.
+    node.api.set_hook(nullptr);
+    co_await node.until("web", TestNode::is_ready);
+    node.stop_agent();
+    node.services->log = Log();
+    node.start_agent();
   });
 }
 

@@ -147,8 +147,11 @@ Task<Result<ContainerPlan>> PodWorker::plan(Slot& slot) {
   }
   std::vector<std::string> devices = services_.gpus.files(gpus);
   INSULA_CO_TRY(const std::optional<ProcessIdentity> joins, process_of(slot.target));
+  api::Container container = slot.spec;
+  if (tenant_ && slot.sort == ContainerSort::kEphemeral)
+    container.resources = ephemeral_resources(granted_spec(), slot.target);
   PlanInput input{pod_,
-                  slot.spec,
+                  container,
                   image,
                   sandbox_,
                   std::move(variables),

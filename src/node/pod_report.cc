@@ -28,6 +28,11 @@ void clear_what_is_unset(json::Value& status) {
   }
 }
 
+// The API has read the status and does not want it: trying again helps only once rules change.
+bool is_refusal(const Error& error) {
+  return error.code() == ErrorCode::kForbidden || error.code() == ErrorCode::kInvalid;
+}
+
 }  // namespace
 
 Task<> PodWorker::report_slow_start() {
@@ -37,16 +42,24 @@ Task<> PodWorker::report_slow_start() {
 
 Task<> PodWorker::report() {
   std::chrono::nanoseconds again = kWriteAgainMin;
+  std::string refused;  // why, when that has been said
   while (true) {
     co_await dirty_.wait();
     dirty_.reset();
     const Result<> written = co_await write_status();
     if (written) {
       again = kWriteAgainMin;
+      refused.clear();
       continue;
     }
-    services_.log.debug("pod status not written", "pod", pod_.metadata.name, "err",
-                        written.error());
+    if (!is_refusal(written.error())) {
+      services_.log.debug("pod status not written", "pod", pod_.metadata.name, "err",
+                          written.error());
+    } else if (refused != written.error().message()) {
+      refused = written.error().message();
+      services_.log.warn("pod status refused", "namespace", pod_.metadata.namespace_, "pod",
+                         pod_.metadata.name, "err", written.error());
+    }
     co_await sleep_for(again);
     again = std::min<std::chrono::nanoseconds>(2 * again, kWriteAgainMax);
     changed();
