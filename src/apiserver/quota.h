@@ -25,8 +25,8 @@ using Usage = std::map<std::string, api::Quantity>;
 /// One write that quotas are charged for.
 struct QuotaWrite {
   const api::Kind& kind;
-  const void* object;  // the new state; null: deleted
-  const void* old;     // the one before; null: created
+  const void* object = nullptr;  // the new state; null: deleted
+  const void* old = nullptr;     // the one before; null: created
   /// It says what is so (a status): it is counted, and refusing it would change nothing.
   bool is_report = false;
 };
