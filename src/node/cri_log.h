@@ -20,7 +20,7 @@ namespace insula::node {
 /// Spec: kubernetes design-proposals, "CRI: Redirect container stdout/stderr to the log files".
 
 /// Text of one record at most; longer lines become several records.
-inline constexpr std::size_t kLogRecordBytesMax = 16U * 1024;
+inline constexpr std::size_t kLogRecordBytesMax = std::size_t{16} * 1024;
 
 enum class LogStream : std::uint8_t { kStdout, kStderr };
 
