@@ -122,12 +122,6 @@ Task<> work_all(const Work& shared) {
   co_await group.drained();
 }
 
-double milliseconds(const std::vector<std::chrono::nanoseconds>& sorted, double quantile) {
-  if (sorted.empty()) return 0;
-  const auto index = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1));
-  return std::chrono::duration<double, std::milli>(sorted[index]).count();
-}
-
 Result<> run(const LoadOptions& options) {
   INSULA_TRY(const auto origin, options.target.origin());
   Loop loop;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -44,5 +47,12 @@ struct ApiTarget {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 };
+
+/// 0 of nothing.
+inline double milliseconds(const std::vector<std::chrono::nanoseconds>& sorted, double quantile) {
+  if (sorted.empty()) return 0;
+  const auto index = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1));
+  return std::chrono::duration<double, std::milli>(sorted[index]).count();
+}
 
 }  // namespace insula

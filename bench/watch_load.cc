@@ -44,7 +44,7 @@ struct WatchOptions {
 
 struct Figures {
   bool counting = false;
-  std::vector<std::int64_t> delays;  // ns
+  std::vector<std::chrono::nanoseconds> delays;
   std::uint64_t written = 0;
   std::uint64_t failed = 0;
   std::string first_failure;
@@ -145,7 +145,7 @@ class WatchLoad {
     for (std::size_t at = events.find(kMark); at != events.npos; at = events.find(kMark, at + 1)) {
       std::int64_t sent = 0;
       std::from_chars(events.data() + at + kMark.size(), events.data() + events.size(), sent);
-      if (sent > 0) figures_.delays.push_back(now - sent);
+      if (sent > 0) figures_.delays.emplace_back(now - sent);
     }
   }
 
@@ -184,12 +184,6 @@ class WatchLoad {
 
 Task<> measure(WatchLoad& load, Result<>& outcome) {
   outcome = co_await load.run();
-}
-
-double milliseconds(const std::vector<std::int64_t>& sorted, double quantile) {
-  if (sorted.empty()) return 0;
-  const auto index = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1));
-  return static_cast<double>(sorted[index]) / 1e6;
 }
 
 Result<> run(const WatchOptions& options) {

@@ -116,14 +116,7 @@ TEST_F(NodeRelayTest, JoinsAnUpgradedConnectionInBothDirections) {
   ASSERT_TRUE(upgraded) << upgraded.error().message();
   ASSERT_EQ(upgraded->response.status, 101);
   EXPECT_EQ(upgraded->response.headers.get("Sec-WebSocket-Protocol"), "v5.channel.k8s.io");
-  auto talk = [](net::Stream& stream) -> Task<std::string> {
-    const auto written = co_await stream.write("hello");
-    std::array<char, 64> buffer{};
-    const auto read = co_await stream.read(buffer);
-    if (!written || !read) co_return "failed";
-    co_return std::string(buffer.data(), *read);
-  };
-  EXPECT_EQ(server->run(talk(*upgraded->stream)), "hello");
+  EXPECT_EQ(server->run(say_and_hear(*upgraded->stream, "hello")), "hello");
 }
 
 TEST_F(NodeRelayTest, DoesNotPassCredentialsOn) {

@@ -10,6 +10,7 @@
 #include "api/codec.h"
 #include "api/expression_functions.h"
 #include "cel/time.h"
+#include "json/pointer.h"
 
 namespace insula::apiserver {
 
@@ -130,18 +131,7 @@ Result<Value> escape_key(std::span<const Value> arguments, cel::Budget& budget) 
   const std::string& key = arguments[0].text();
   constexpr std::size_t kBytesOfStep = 10;
   INSULA_TRY_VOID(budget.charge(key.size() / kBytesOfStep + 1));
-  std::string out;
-  out.reserve(key.size());
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return Value::string(std::move(out));
+  return Value::string(json::escaped_step(key));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,15 @@
 #include "telemetry/metrics.h"
 
 namespace insula::apiserver {
+
+/// What the other end of an upgraded connection says to `text`; "failed" when it has ended.
+inline Task<std::string> say_and_hear(net::Stream& stream, std::string text) {
+  const auto written = co_await stream.write(text);
+  std::array<char, 64> buffer{};
+  const auto read = co_await stream.read(buffer);
+  if (!written || !read) co_return "failed";
+  co_return std::string(buffer.data(), *read);
+}
 
 /// An API server on a loopback port with a store in memory, and a client for it: what the tests of
 /// this library talk to.

@@ -84,20 +84,25 @@ Value* Pointer::in(Value& document) const {
   return const_cast<Value*>(found);
 }
 
-std::string Pointer::text() const {
+std::string escaped_step(std::string_view step) {
   std::string out;
-  for (const std::string& step : steps_) {
-    out += '/';
-    for (const char c : step) {
-      if (c == '~') {
-        out += "~0";
-      } else if (c == '/') {
-        out += "~1";
-      } else {
-        out += c;
-      }
+  out.reserve(step.size());
+  for (const char c : step) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
     }
   }
+  return out;
+}
+
+std::string Pointer::text() const {
+  std::string out;
+  for (const std::string& step : steps_)
+    out.append("/").append(escaped_step(step));
   return out;
 }
 

@@ -41,6 +41,9 @@ class Pointer {
   std::vector<std::string> steps_;
 };
 
+/// A step as it stands in a pointer's text. Spec: RFC 6901 section 3.
+[[nodiscard]] std::string escaped_step(std::string_view step);
+
 /// An array index as JSON pointers write it: digits without leading zero. nullopt for anything
 /// else.
 [[nodiscard]] std::optional<std::size_t> array_index(std::string_view step);
