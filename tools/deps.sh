@@ -10,7 +10,7 @@ set -euo pipefail
 packages_of() {
   case "$1" in
     build) echo clang-19 lld-19 cmake ninja-build ccache pkg-config python3 \
-      libfmt-dev libsimdjson-dev libfyaml-dev libsqlite3-dev libssl-dev libcli11-dev \
+      libfmt-dev libsimdjson-dev libyaml-dev libsqlite3-dev libssl-dev libcli11-dev \
       libarchive-dev libnghttp2-dev libre2-dev liburing-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev ;;
     run) echo crun curl ca-certificates ;;
     test) echo python3 curl openssl zstd redis-tools ;;

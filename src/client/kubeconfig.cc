@@ -4,83 +4,25 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
-#include <libfyaml.h>
 
 #include "api/codec.h"
 #include "json/value.h"
+#include "json/yaml.h"
 
 namespace insula::client {
 
 namespace {
 
-struct DestroyDocument {
-  void operator()(fy_document* document) const { fy_document_destroy(document); }
-};
-
-using Document = std::unique_ptr<fy_document, DestroyDocument>;
-
-struct DestroyDiagnostics {
-  void operator()(fy_diag* diagnostics) const { fy_diag_destroy(diagnostics); }
-};
-
-using Diagnostics = std::unique_ptr<fy_diag, DestroyDiagnostics>;
-
-Error not_yaml(fy_diag* diagnostics) {
-  void* position = nullptr;
-  const fy_diag_error* error = fy_diag_errors_iterate(diagnostics, &position);
-  if (error == nullptr || error->msg == nullptr) return {ErrorCode::kInvalid, "not YAML"};
-  return {ErrorCode::kInvalid,
-          fmt::format("not YAML: line {}, column {}: {}", error->line, error->column, error->msg)};
-}
-
-std::string scalar(fy_node* node) {
-  std::size_t length = 0;
-  const char* text = fy_node_get_scalar(node, &length);
-  return text == nullptr ? std::string() : std::string(text, length);
-}
-
-// Every scalar stays text: a kubeconfig has no numbers, and a token of digits must keep its zeros.
-Result<json::Value> to_json(fy_node* node, std::size_t depth) {
-  if (depth > 32) return fail(ErrorCode::kInvalid, "nested too deeply");
-  if (fy_node_is_alias(node)) return fail(ErrorCode::kInvalid, "aliases are not supported");
-  if (fy_node_is_scalar(node)) return json::Value(scalar(node));
-  if (fy_node_is_sequence(node)) {
-    json::Array array;
-    void* position = nullptr;
-    while (fy_node* item = fy_node_sequence_iterate(node, &position)) {
-      INSULA_TRY(json::Value value, to_json(item, depth + 1));
-      array.push_back(std::move(value));
-    }
-    return json::Value(std::move(array));
-  }
-  json::Object object;
-  void* position = nullptr;
-  while (fy_node_pair* pair = fy_node_mapping_iterate(node, &position)) {
-    fy_node* content = fy_node_pair_value(pair);
-    if (content == nullptr) continue;
-    INSULA_TRY(json::Value value, to_json(content, depth + 1));
-    object.set(scalar(fy_node_pair_key(pair)), std::move(value));
-  }
-  return json::Value(std::move(object));
-}
-
-Result<json::Value> parse_yaml(std::string_view text) {
+/// Every scalar stays text: a kubeconfig has no numbers, and a token of digits must keep its zeros.
+Result<json::Value> read_yaml(std::string_view text) {
   if (text.size() > kKubeconfigBytesMax) return fail(ErrorCode::kTooLarge, "larger than 4 MiB");
-  fy_diag_cfg silent;
-  fy_diag_cfg_default(&silent);
-  const Diagnostics diagnostics(fy_diag_create(&silent));
-  fy_diag_set_collect_errors(diagnostics.get(), true);
-  fy_parse_cfg config{};
-  config.diag = diagnostics.get();
-  const Document document(fy_document_build_from_string(&config, text.data(), text.size()));
-  fy_node* root = document ? fy_document_root(document.get()) : nullptr;
-  if (root == nullptr) return std::unexpected(not_yaml(diagnostics.get()));
-  return to_json(root, 0);
+  auto root = json::parse_yaml_document(text, json::YamlScalars::kText);
+  if (!root) return fail(ErrorCode::kInvalid, root.error().message());
+  return root;
 }
 
 Result<std::string> read_file(const std::string& path) {
@@ -161,7 +103,7 @@ Result<> read_user(const json::Value& user, const std::string& directory, Kubeco
 Result<Kubeconfig> parse_kubeconfig(std::string_view text,
                                     const std::string& directory,
                                     const std::string& context) {
-  INSULA_TRY(const json::Value root, parse_yaml(text));
+  INSULA_TRY(const json::Value root, read_yaml(text));
   Kubeconfig config;
   config.context = context.empty() ? std::string(root["current-context"].text()) : context;
   if (config.context.empty()) return fail(ErrorCode::kInvalid, "current-context is not set");

@@ -74,8 +74,9 @@ TEST(Kubeconfig, SaysWhatIsMissingOrNotSupported) {
               HasSubstr("clusters: no entry named \"none\""));
   EXPECT_THAT(parse_kubeconfig(kConfig, ".", "plugin").error().message(),
               HasSubstr("user \"cloud\": exec is not supported"));
-  EXPECT_THAT(parse_kubeconfig("a: [", ".").error().message(),
-              HasSubstr("not YAML: line 2, column 1: flow sequence"));
+  EXPECT_THAT(
+      parse_kubeconfig("a: [", ".").error().message(),
+      HasSubstr("yaml: while parsing a flow node: did not find expected node content (line 2"));
   EXPECT_THAT(parse_kubeconfig("{}", ".").error().message(),
               HasSubstr("current-context is not set"));
   EXPECT_THAT(load_kubeconfig("/nonexistent/config").error().message(),

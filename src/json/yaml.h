@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,13 @@ inline constexpr std::size_t kYamlValuesMax = 1'000'000;
 /// Memory for the values that anchors keep and aliases repeat, bytes: a short text of aliases to
 /// one long scalar would otherwise fill the machine.
 inline constexpr std::size_t kYamlAliasedMax = 32U << 20U;
-/// Deepest nesting; libfyaml guarantees no more.
-inline constexpr std::size_t kYamlDepthMax = 64;
+/// Deepest nesting.
+inline constexpr std::size_t kYamlDepthMax = kDepthMax;
+
+enum class YamlScalars : std::uint8_t {
+  kResolved,
+  kText,  // all of them strings, as they are written
+};
 
 /// Reads the documents of a YAML text, JSON included, as Kubernetes turns YAML into JSON; empty
 /// documents are left out.
@@ -30,11 +36,13 @@ inline constexpr std::size_t kYamlDepthMax = 64;
 /// .nan are refused.
 ///
 /// Errors: kBadRequest with line and column (both from 1), kTooLarge beyond the limits above.
-[[nodiscard]] Result<std::vector<Value>> parse_yaml(std::string_view text);
+[[nodiscard]] Result<std::vector<Value>> parse_yaml(std::string_view text,
+                                                    YamlScalars scalars = YamlScalars::kResolved);
 
 /// The only document of a YAML text. Errors: as parse_yaml, and kBadRequest when there is none or
 /// more than one.
-[[nodiscard]] Result<Value> parse_yaml_document(std::string_view text);
+[[nodiscard]] Result<Value> parse_yaml_document(std::string_view text,
+                                                YamlScalars scalars = YamlScalars::kResolved);
 
 /// YAML in block style, for people: strings are quoted only where they would read as something
 /// else, texts of several lines are written as blocks. parse_yaml_document() reads it back alike.

@@ -1,9 +1,10 @@
+#include <cstddef>
 #include <map>
-#include <memory>
-#include <optional>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
-#include <libfyaml.h>
+#include <yaml.h>
 
 #include "json/parse.h"
 #include "json/scan.h"
@@ -14,54 +15,36 @@
 namespace insula::json {
 namespace {
 
-struct ParserDeleter {
-  void operator()(fy_parser* parser) const { fy_parser_destroy(parser); }
-};
-
-struct DiagDeleter {
-  void operator()(fy_diag* diag) const { fy_diag_destroy(diag); }
-};
-
-struct EventDeleter {
-  fy_parser* parser = nullptr;
-
-  void operator()(fy_event* event) const { fy_parser_event_free(parser, event); }
-};
-
-using Event = std::unique_ptr<fy_event, EventDeleter>;
-
-std::string text_of(fy_token* token) {
-  std::size_t size = 0;
-  const char* text = token != nullptr ? fy_token_get_text(token, &size) : nullptr;
-  return text != nullptr ? std::string(text, size) : std::string();
+std::string text_of(const yaml_char_t* text) {
+  return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text));
 }
 
-/// Turns libfyaml's events into values.
+/// Turns libyaml's events into values.
 class YamlReader {
  public:
-  explicit YamlReader(std::string_view text) {
-    fy_diag_cfg diag_config{};
-    fy_diag_cfg_default(&diag_config);
-    diag_config.output_fn = [](fy_diag*, void*, const char*, std::size_t) {};
-    diag_config.fp = nullptr;
-    diag_.reset(fy_diag_create(&diag_config));
-    fy_diag_set_collect_errors(diag_.get(), true);
-    fy_parse_cfg config{};
-    config.flags =
-        static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE);
-    config.diag = diag_.get();
-    parser_.reset(fy_parser_create(&config));
-    ready_ =
-        parser_ != nullptr && fy_parser_set_string(parser_.get(), text.data(), text.size()) == 0;
+  YamlReader(std::string_view text, YamlScalars scalars) : text_(text), scalars_(scalars) {
+    ready_ = yaml_parser_initialize(&parser_) == 1;
+    if (!ready_) return;
+    yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+  }
+
+  YamlReader(const YamlReader&) = delete;
+  YamlReader& operator=(const YamlReader&) = delete;
+
+  ~YamlReader() {
+    yaml_event_delete(&event_);
+    if (ready_) yaml_parser_delete(&parser_);
   }
 
   Result<std::vector<Value>> documents() {
     std::vector<Value> result;
     if (!ready_) return fail(ErrorCode::kInternal, "yaml: the parser does not start");
     while (true) {
-      INSULA_TRY(const bool more, next());
-      if (!more || event()->type == FYET_STREAM_END) return result;
-      if (event()->type != FYET_DOCUMENT_START) continue;
+      INSULA_TRY_VOID(next());
+      if (event_.type == YAML_STREAM_END_EVENT) return result;
+      if (event_.type != YAML_DOCUMENT_START_EVENT) continue;
       anchors_.clear();
       INSULA_TRY(Value document, next_value(0));
       if (document.is_null()) continue;
@@ -73,63 +56,63 @@ class YamlReader {
   }
 
  private:
-  [[nodiscard]] fy_event* event() const { return event_.get(); }
-
-  /// Steps to the next event; false at the end.
-  Result<bool> next() {
-    fy_parser* parser = parser_.get();
-    event_.reset();
-    event_ = Event(fy_parser_parse(parser), EventDeleter{parser});
-    if (event_ != nullptr) return true;
-    if (fy_diag_got_error(diag_.get())) return syntax_error();
-    return false;
+  Result<> next() {
+    yaml_event_delete(&event_);
+    if (yaml_parser_parse(&parser_, &event_) == 1) return {};
+    return syntax_error();
   }
 
   std::unexpected<Error> syntax_error() {
-    void* at = nullptr;
-    const fy_diag_error* error = fy_diag_errors_iterate(diag_.get(), &at);
-    if (error == nullptr || error->msg == nullptr)
-      return fail(ErrorCode::kBadRequest, "yaml: not readable");
-    return fail(ErrorCode::kBadRequest, fmt::format("yaml: {} (line {}, column {})", error->msg,
-                                                    error->line, error->column));
+    if (parser_.error == YAML_MEMORY_ERROR || parser_.problem == nullptr)
+      return fail(ErrorCode::kInternal, "yaml: out of memory");
+    if (parser_.error == YAML_READER_ERROR)
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("yaml: {} ({})", parser_.problem,
+                              position_text(text_, parser_.problem_offset)));
+    const std::string context =
+        parser_.context == nullptr ? "" : fmt::format("{}: ", parser_.context);
+    return fail(ErrorCode::kBadRequest, fmt::format("yaml: {}{} ({})", context, parser_.problem,
+                                                    place_of(parser_.problem_mark)));
+  }
+
+  static std::string place_of(const yaml_mark_t& mark) {
+    return fmt::format("line {}, column {}", mark.line + 1, mark.column + 1);
   }
 
   std::unexpected<Error> refuse(std::string_view what) const {
-    const fy_mark* mark = event() != nullptr ? fy_event_start_mark(event()) : nullptr;
-    if (mark == nullptr) return fail(ErrorCode::kBadRequest, fmt::format("yaml: {}", what));
-    return fail(ErrorCode::kBadRequest, fmt::format("yaml: {} (line {}, column {})", what,
-                                                    mark->line + 1, mark->column + 1));
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("yaml: {} ({})", what, place_of(event_.start_mark)));
   }
 
   /// In the words of Kubernetes' reader, which clients look for.
   std::unexpected<Error> refuse_repeated(const std::string& key) const {
-    const fy_mark* mark = event() != nullptr ? fy_event_start_mark(event()) : nullptr;
-    const std::string line = mark == nullptr ? "" : fmt::format("line {}: ", mark->line + 1);
     return fail(ErrorCode::kBadRequest,
-                fmt::format("yaml: {}key \"{}\" already set in map", line, key.substr(0, 128)));
+                fmt::format("yaml: line {}: key \"{}\" already set in map",
+                            event_.start_mark.line + 1, key.substr(0, 128)));
   }
 
   Result<Value> next_value(std::size_t depth) {
-    INSULA_TRY(const bool more, next());
-    if (!more) return refuse("unexpected end");
+    INSULA_TRY_VOID(next());
     return value(depth);
   }
 
   /// The value that starts with the event at hand.
   Result<Value> value(std::size_t depth) {
     if (++count_ > kYamlValuesMax) return too_many();
-    switch (event()->type) {
-      case FYET_SCALAR:
-        return anchored(event()->scalar.anchor, scalar());
-      case FYET_SEQUENCE_START: {
-        const std::string anchor = text_of(event()->sequence_start.anchor);
+    switch (event_.type) {
+      case YAML_SCALAR_EVENT: {
+        const std::string anchor = text_of(event_.data.scalar.anchor);
+        return anchored(anchor, scalar());
+      }
+      case YAML_SEQUENCE_START_EVENT: {
+        const std::string anchor = text_of(event_.data.sequence_start.anchor);
         return anchored(anchor, sequence(depth + 1));
       }
-      case FYET_MAPPING_START: {
-        const std::string anchor = text_of(event()->mapping_start.anchor);
+      case YAML_MAPPING_START_EVENT: {
+        const std::string anchor = text_of(event_.data.mapping_start.anchor);
         return anchored(anchor, mapping(depth + 1));
       }
-      case FYET_ALIAS:
+      case YAML_ALIAS_EVENT:
         return alias();
       default:
         return refuse("unexpected structure");
@@ -138,10 +121,6 @@ class YamlReader {
 
   static std::unexpected<Error> too_many() {
     return fail(ErrorCode::kTooLarge, fmt::format("yaml: more than {} values", kYamlValuesMax));
-  }
-
-  Result<Value> anchored(fy_token* anchor, Result<Value> result) {
-    return anchored(text_of(anchor), std::move(result));
   }
 
   Result<Value> anchored(const std::string& anchor, Result<Value> result) {
@@ -163,16 +142,23 @@ class YamlReader {
   }
 
   Result<Value> alias() {
-    const auto found = anchors_.find(text_of(event()->alias.anchor));
+    const auto found = anchors_.find(text_of(event_.data.alias.anchor));
     if (found == anchors_.end()) return refuse("alias of an unknown anchor");
     INSULA_TRY_VOID(charge(found->second));
     return found->second;
   }
 
+  [[nodiscard]] std::string_view scalar_text() const {
+    return {reinterpret_cast<const char*>(event_.data.scalar.value), event_.data.scalar.length};
+  }
+
+  [[nodiscard]] bool is_plain_scalar() const {
+    return event_.type == YAML_SCALAR_EVENT && event_.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+  }
+
   Result<Value> scalar() {
-    const fy_event_scalar_data& data = event()->scalar;
-    const std::string text = text_of(data.value);
-    const std::string tag = text_of(data.tag);
+    if (scalars_ == YamlScalars::kText) return Value(scalar_text());
+    const std::string tag = text_of(event_.data.scalar.tag);
     constexpr std::string_view kStandard = "tag:yaml.org,2002:";
     const bool known = tag.empty() || tag.starts_with(kStandard) || tag == "!";
     const std::string_view type = tag.starts_with(kStandard)
@@ -180,10 +166,9 @@ class YamlReader {
                                       : std::string_view();
     if (!known || type == "binary")
       return refuse(fmt::format("the tag {} is not supported", tag.substr(0, 64)));
-    const bool plain = data.value != nullptr && fy_token_scalar_style(data.value) == FYSS_PLAIN;
-    const bool quoted = data.value != nullptr && !plain;
-    if (type == "str" || tag == "!" || (quoted && type.empty())) return Value(text);
-    auto resolved = plain_scalar(text);
+    if (type == "str" || tag == "!" || (!is_plain_scalar() && type.empty()))
+      return Value(scalar_text());
+    auto resolved = plain_scalar(scalar_text());
     if (!resolved) return refuse("JSON has no infinity and no NaN");
     return *std::move(resolved);
   }
@@ -192,9 +177,8 @@ class YamlReader {
     if (depth > kYamlDepthMax) return refuse("nested too deep");
     Array result;
     while (true) {
-      INSULA_TRY(const bool more, next());
-      if (!more) return refuse("unexpected end");
-      if (event()->type == FYET_SEQUENCE_END) return Value(std::move(result));
+      INSULA_TRY_VOID(next());
+      if (event_.type == YAML_SEQUENCE_END_EVENT) return Value(std::move(result));
       INSULA_TRY(Value element, value(depth));
       if (depth + element.depth() > kYamlDepthMax) return refuse("nested too deep");
       result.push_back(std::move(element));
@@ -206,9 +190,8 @@ class YamlReader {
     Object result;
     std::vector<Value> merges;
     while (true) {
-      INSULA_TRY(const bool more, next());
-      if (!more) return refuse("unexpected end");
-      if (event()->type == FYET_MAPPING_END) break;
+      INSULA_TRY_VOID(next());
+      if (event_.type == YAML_MAPPING_END_EVENT) break;
       INSULA_TRY_VOID(mapping_entry(depth, result, merges));
     }
     for (const Value& merge : merges)
@@ -218,8 +201,7 @@ class YamlReader {
 
   /// The key at hand and its value; what `<<` names goes to `merges`.
   Result<> mapping_entry(std::size_t depth, Object& result, std::vector<Value>& merges) {
-    const bool plain = event()->type == FYET_SCALAR && event()->scalar.value != nullptr &&
-                       fy_token_scalar_style(event()->scalar.value) == FYSS_PLAIN;
+    const bool plain = is_plain_scalar();
     INSULA_TRY(std::string key, mapping_key());
     const bool merge = plain && key == "<<";
     if (!merge && result.contains(key)) return refuse_repeated(key);
@@ -234,8 +216,8 @@ class YamlReader {
   }
 
   Result<std::string> mapping_key() {
-    if (event()->type == FYET_SCALAR) return text_of(event()->scalar.value);
-    if (event()->type != FYET_ALIAS) return refuse("a key must be a scalar");
+    if (event_.type == YAML_SCALAR_EVENT) return std::string(scalar_text());
+    if (event_.type != YAML_ALIAS_EVENT) return refuse("a key must be a scalar");
     INSULA_TRY(const Value key, alias());
     if (!key.is_string()) return refuse("a key must be a string");
     return *key.as_string();
@@ -259,17 +241,17 @@ class YamlReader {
     return {};
   }
 
-  std::unique_ptr<fy_diag, DiagDeleter> diag_;
-  std::unique_ptr<fy_parser, ParserDeleter> parser_;
-  Event event_;
+  std::string_view text_;
+  YamlScalars scalars_;
+  yaml_parser_t parser_{};
+  yaml_event_t event_{};
   std::map<std::string, Value> anchors_;
   std::size_t count_ = 0;
   std::size_t aliased_bytes_ = 0;
   bool ready_ = false;
 };
 
-/// Characters that YAML does not allow, and bytes that are no UTF-8. libfyaml 0.7 reads past the
-/// end of a block that has a NUL in its header, so nothing of the kind gets to it.
+/// Characters that YAML does not allow, and bytes that are no UTF-8, with their place.
 Result<> check_characters(std::string_view text) {
   if (!is_utf8(text)) return fail(ErrorCode::kBadRequest, "yaml: not UTF-8");
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -284,14 +266,14 @@ Result<> check_characters(std::string_view text) {
 
 }  // namespace
 
-Result<std::vector<Value>> parse_yaml(std::string_view text) {
+Result<std::vector<Value>> parse_yaml(std::string_view text, YamlScalars scalars) {
   if (text.size() > kYamlTextMax) {
     return fail(ErrorCode::kTooLarge,
                 fmt::format("yaml: text of {} bytes is longer than {}", text.size(), kYamlTextMax));
   }
   // A text of JSON is read as JSON: faster, and its errors are JSON's. What only starts like it may
   // be YAML in flow style.
-  if (text.starts_with('{')) {
+  if (text.starts_with('{') && scalars == YamlScalars::kResolved) {
     std::vector<std::string> duplicates;
     ParseOptions options;
     options.duplicates = &duplicates;
@@ -303,11 +285,11 @@ Result<std::vector<Value>> parse_yaml(std::string_view text) {
     if (json) return std::vector<Value>{*std::move(json)};
   }
   INSULA_TRY_VOID(check_characters(text));
-  return YamlReader(text).documents();
+  return YamlReader(text, scalars).documents();
 }
 
-Result<Value> parse_yaml_document(std::string_view text) {
-  INSULA_TRY(std::vector<Value> documents, parse_yaml(text));
+Result<Value> parse_yaml_document(std::string_view text, YamlScalars scalars) {
+  INSULA_TRY(std::vector<Value> documents, parse_yaml(text, scalars));
   if (documents.size() != 1)
     return fail(ErrorCode::kBadRequest,
                 fmt::format("yaml: {} documents where one is needed", documents.size()));

@@ -25,6 +25,24 @@ TEST(Yaml, ReadsAManifest) {
       R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","labels":{"a":"b"}},"data":{"text":"one\ntwo\n","list":"a b"}})");
 }
 
+TEST(Yaml, ReadsQuotesInQuotes) {
+  for (std::size_t count = 1; count < 40; ++count) {
+    const std::string quotes(count, '\'');
+    const std::string doubled(2 * count, '\'');
+    EXPECT_EQ(read("{'" + doubled + "': 'a" + doubled + "b'}"),
+              "{\"" + quotes + "\":\"a" + quotes + "b\"}");
+    EXPECT_EQ(read("- '" + doubled + "'\n- ' " + doubled + "'"),
+              "[\"" + quotes + "\",\" " + quotes + "\"]");
+  }
+}
+
+TEST(Yaml, FoldsTheLinesOfQuotedText) {
+  EXPECT_EQ(read("- ''\n- 'one \n\ttwo\n  \n\n  it''s '"), R"(["","one two\n\nit's "])");
+  EXPECT_EQ(read("- ' one\r\n  two\r\n\r\n  three'"), R"([" one two\nthree"])");
+  EXPECT_EQ(read("- '\n  a\n  '\n- 'a  ''''  b'"), R"([" a ","a  ''  b"])");
+  EXPECT_EQ(read("'ü''''': 'x'"), "{\"ü''\":\"x\"}");
+}
+
 TEST(Yaml, SplitsDocumentsAndLeavesOutEmptyOnes) {
   EXPECT_EQ(read("---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n"), R"({"a":1}{"b":2})");
   EXPECT_EQ(read(""), "");
@@ -79,7 +97,7 @@ TEST(Yaml, SaysWhereATextIsBroken) {
   EXPECT_TRUE(read("a:\n\t- b\n").contains("line 2")) << read("a:\n\t- b\n");
   EXPECT_TRUE(read("a: b: c\n").contains("line 1")) << read("a: b: c\n");
   EXPECT_EQ(read("a: .inf"), "yaml: JSON has no infinity and no NaN (line 1, column 4)");
-  EXPECT_EQ(read("a: !custom 1"), "yaml: the tag !custom is not supported (line 1, column 12)")
+  EXPECT_EQ(read("a: !custom 1"), "yaml: the tag !custom is not supported (line 1, column 4)")
       << read("a: !custom 1");
   EXPECT_EQ(read("? [a]\n: 1\n"), "yaml: a key must be a scalar (line 1, column 3)");
 }
@@ -125,7 +143,7 @@ TEST(Yaml, WritesWhatReadsBackAlike) {
   const Value value =
       parse(
           R"({"kind":"Pod","empty":{},"none":[],"n":null,"list":["a",1,true,{"x":[1,[2]],"y":"z"}],"quoted":["true","12","1.5","","a: b","- x",
-    "#","~","yes","a #b"," lead","trail ","x:","0x1","'","\"","\u0001","\u2028","é","a,b","*x","<<","=","---"],
+    "#","~","yes","a #b"," lead","trail ","x:","0x1","'","\"","\u0001","\u2028","é","\u007f","\u0080","\u0085x","\ufeff","\ufffe","a,b","*x","<<","=","---"],
     "text":"one\n\ntwo\n","keep":"a\n\n","strip":"a\nb","odd":" a\nb","key: x":{"a b":1,"":2,"multi\nline":3}})")
           .value();
   const std::string text = write_yaml(value);

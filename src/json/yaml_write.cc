@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
 
 #include "json/write.h"
 #include "json/yaml.h"
@@ -9,6 +13,27 @@ namespace {
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+/// A character that YAML does not allow as it is, or takes for the end of a line or a byte order
+/// mark.
+struct Special {
+  std::size_t bytes;
+  unsigned code;
+};
+
+std::optional<Special> special_at(std::string_view text) {
+  const auto byte = [&](std::size_t at) {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+  };
+  if (byte(0) == 0x7f) return Special{1, 0x7f};
+  if (byte(0) == 0xc2 && byte(1) < 0xa0) return Special{2, byte(1)};
+  if (byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) == 0xa8 || byte(2) == 0xa9))
+    return Special{3, 0x2000 + (byte(2) & 0x3fU)};
+  if (byte(0) == 0xef && byte(1) == 0xbb && byte(2) == 0xbf) return Special{3, 0xfeff};
+  if (byte(0) == 0xef && byte(1) == 0xbf && byte(2) >= 0xbe)
+    return Special{3, 0xffc0 + (byte(2) & 0x3fU)};
+  return std::nullopt;
 }
 
 /// Words that YAML 1.1 readers take for booleans; quoted so that other tools read strings.
@@ -31,9 +56,8 @@ bool is_safe_plain(std::string_view text) {
     return false;
   if (text.starts_with("---") || text.starts_with("...")) return false;
   if (std::ranges::any_of(text, is_control) || !is_utf8(text)) return false;
-  // Line separators of Unicode, and the byte order mark, mean something to YAML.
-  for (const auto mark : {"\xe2\x80\xa8", "\xe2\x80\xa9", "\xc2\x85", "\xef\xbb\xbf"}) {
-    if (text.contains(mark)) return false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (special_at(text.substr(at))) return false;
   }
   return !text.contains(": ") && !text.contains(" #") &&
          std::ranges::none_of(text, [](char c) { return std::string_view(",[]{}").contains(c); });
@@ -120,7 +144,22 @@ class YamlWriter {
     } else if (block_allowed && is_block(text)) {
       block(text, std::max<std::size_t>(level, 1));
     } else {
-      append_string(out_, text);
+      quoted(text);
+    }
+  }
+
+  /// As JSON has it, but for characters that only JSON allows as they are.
+  void quoted(std::string_view text) {
+    std::string json;
+    append_string(json, text);
+    for (std::string_view rest = json; !rest.empty();) {
+      const auto special = special_at(rest);
+      if (special) {
+        fmt::format_to(std::back_inserter(out_), "\\u{:04x}", special->code);
+      } else {
+        out_ += rest.front();
+      }
+      rest.remove_prefix(special ? special->bytes : 1);
     }
   }
 
