@@ -180,8 +180,9 @@ void Loop::turn() {
   if (ring_ == nullptr) {
     // Rounded up: waking a fraction early would spin until the deadline.
     poll(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait()).count()));
-  } else if (ring_->turn(wait())) {
-    poll(0);
+  } else {
+    ring_->submit_output();
+    if (ring_->turn(wait())) poll(0);
   }
   run_posted();
   fire_timers();

@@ -222,7 +222,6 @@ void Ring::submit_output() {
 }
 
 bool Ring::turn(std::chrono::nanoseconds wait) {
-  submit_output();
   if (!lingering_.empty()) {
     end_lingering();
     const std::chrono::nanoseconds left = lingering_.front()->linger_end_ - clock_.now();

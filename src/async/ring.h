@@ -38,9 +38,13 @@ class Ring {
   /// Wakes turn() whenever epoll has events.
   void watch_epoll(int epoll_fd);
 
-  /// Hands the output of this turn to the kernel, waits up to `wait` until something has happened,
-  /// and tells the sockets. Returns whether epoll has events.
+  /// Waits up to `wait` until something has happened, and tells the sockets. Returns whether epoll
+  /// has events.
   bool turn(std::chrono::nanoseconds wait);
+
+  /// Hands over what was written. Whoever waited to write more may be ready then, so this comes
+  /// before it is known how long a turn may wait.
+  void submit_output();
 
  private:
   friend class RingSocket;
@@ -54,7 +58,6 @@ class Ring {
 
   void queue(RingSocket& socket);
   void queue_written(RingSocket& socket);
-  void submit_output();
   void note_load(unsigned completions);
   void start_send(RingSocket& socket);
   void start_receive(RingSocket& socket);
