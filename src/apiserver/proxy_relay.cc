@@ -9,9 +9,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include "apiserver/proxy_head.h"
 #include "apiserver/proxy_links.h"
@@ -22,6 +19,7 @@
 #include "http/client_connection.h"
 #include "http/url.h"
 #include "http/wire.h"
+#include "net/keep_alive.h"
 #include "net/network.h"
 #include "net/unverified_tls.h"
 
@@ -37,11 +35,8 @@ constexpr std::chrono::hours kSilenceMax{4};
 /// Without any progress of a write to the pod.
 constexpr std::chrono::seconds kWritePatience{30};
 constexpr std::size_t kBufferBytes = 32uz * 1024;
-/// A pod that is gone with its network says nothing: it is asked after so many seconds of silence,
-/// then every ten, and given up after three questions.
-constexpr int kKeepAliveIdle = 30;
-constexpr int kKeepAliveInterval = 10;
-constexpr int kKeepAliveProbes = 3;
+/// A pod that is gone with its network says nothing: it is asked after so much silence.
+constexpr std::chrono::seconds kSilenceBeforeProbes{30};
 
 /// The paths of one proxied request.
 struct ProxyPaths {
@@ -64,17 +59,6 @@ ProxyPaths paths_of(const http::Request& request, const RequestInfo& info) {
   const std::size_t query = request.target.find('?');
   if (query != std::string::npos) out.question = std::string_view(request.target).substr(query);
   return out;
-}
-
-void keep_alive(net::Stream& stream) {
-  const auto set = [&](int level, int name, int value) {
-    // Only a network has it; a connection without it is given up later.
-    (void)::setsockopt(stream.fd(), level, name, &value, sizeof(value));
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdle);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveInterval);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
 std::unexpected<Error> did_not_answer(const Error& cause) {
@@ -268,7 +252,7 @@ Task<Result<>> ProxyRelay::serve(http::Exchange& exchange,
   }
   auto pod = co_await connect(target);
   if (!pod) co_return did_not_answer(pod.error());
-  keep_alive(**pod);
+  net::keep_alive((*pod)->fd(), kSilenceBeforeProbes);
   ProxyLinks links{paths.prefix, target.address.text(), std::string(request.headers.get("Host"))};
   ProxiedRequest proxied(exchange, **pod, std::move(paths), std::move(links));
   co_return co_await proxied.run(on_answer);

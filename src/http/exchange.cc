@@ -179,8 +179,10 @@ Task<Result<>> Exchange::write(std::string_view data) {
     chunk.append(data).append("\r\n");
     co_return co_await send(chunk, {});
   }
-  INSULA_CO_TRY_VOID(co_await send(chunk, data));
-  co_return co_await send("\r\n", {});
+  // The end of the chunk goes along with the last of it.
+  const std::size_t most = data.size() - kJoinedBytesMax / 2;
+  INSULA_CO_TRY_VOID(co_await send(chunk, data.substr(0, most)));
+  co_return co_await send(data.substr(most), "\r\n");
 }
 
 Task<Result<>> Exchange::finish() {

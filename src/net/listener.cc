@@ -1,14 +1,20 @@
 #include "net/listener.h"
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/keep_alive.h"
+
 namespace insula::net {
 namespace {
+
+/// As long as Kubernetes' API server lets a client say nothing.
+constexpr std::chrono::minutes kSilence{3};
 
 bool answers(const Address& address) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -42,6 +48,7 @@ Result<int> listen_socket(const Address& address, ListenOptions options) {
   if (fd < 0) return fail_errno("socket");
   const int on = 1;
   if (!address.is_unix()) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!address.is_unix()) keep_alive(fd, kSilence);
   if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   int rc = ::bind(fd, address.data(), address.size());
   if (rc != 0 && errno == EADDRINUSE && address.is_unix() && !answers(address)) {

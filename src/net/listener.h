@@ -18,8 +18,9 @@ struct ListenOptions {
 };
 
 /// Binds and listens; the socket is non-blocking and belongs to the caller. A stale Unix socket
-/// file is replaced when nobody answers on it. Errors: kConflict when the address is in use,
-/// kForbidden.
+/// file is replaced when nobody answers on it. Of TCP connections whose client is gone without a
+/// word the kernel learns after some minutes (keep_alive()). Errors: kConflict when the address is
+/// in use, kForbidden.
 Result<int> listen_socket(const Address& address, ListenOptions options = {});
 
 /// The address that a socket is bound to; an empty one when it is bound to none.

@@ -59,8 +59,6 @@ TEST(Address, RefusesWhatItCannotReadAndSaysWhatWouldBeRight) {
   }
 }
 
-TEST(Address, KnowsLoopback) {}
-
 TEST(Listener, SaysThatAnAddressIsInUse) {
   Loop loop;
   auto first = Listener::bind(loop, Address::parse("127.0.0.1:0").value());

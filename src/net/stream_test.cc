@@ -225,11 +225,30 @@ TEST_P(StreamTest, AnAbortedStreamEndsWithAReset) {
   run_until_complete(loop(), abort_one(**listener));
 }
 
+int tcp_option(const Stream& stream, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(stream.fd(), level, name, &value, &size), 0);
+  return value;
+}
+
+Task<> accept_one_that_is_asked_after(Listener& listener) {
+  const auto client = co_await dial(listener.address(), soon());
+  const auto server = co_await listener.accept();
+  EXPECT_EQ(tcp_option(**server, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(tcp_option(**server, IPPROTO_TCP, TCP_KEEPIDLE), 180);
+  EXPECT_EQ(tcp_option(**server, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+  EXPECT_EQ(tcp_option(**server, IPPROTO_TCP, TCP_KEEPCNT), 3);
+  EXPECT_EQ(tcp_option(**server, IPPROTO_TCP, TCP_USER_TIMEOUT), 210'000);
+}
+
+TEST_P(StreamTest, ClientsThatSayNothingAreAskedAfter) {
+  auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
+  run_until_complete(loop(), accept_one_that_is_asked_after(**listener));
+}
+
 bool confirms_each_piece(const Stream& stream) {
-  int quick = 0;
-  socklen_t size = sizeof quick;
-  EXPECT_EQ(::getsockopt(stream.fd(), IPPROTO_TCP, TCP_QUICKACK, &quick, &size), 0);
-  return quick != 0;
+  return tcp_option(stream, IPPROTO_TCP, TCP_QUICKACK) != 0;
 }
 
 Task<> expect_small_pieces_of(Listener& listener) {
@@ -243,6 +262,28 @@ Task<> expect_small_pieces_of(Listener& listener) {
 TEST_P(StreamTest, SmallPiecesNeedNotEachBeConfirmed) {
   auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
   run_until_complete(loop(), expect_small_pieces_of(**listener));
+}
+
+Task<Result<>> write_pieces(Stream& stream, int count) {
+  const std::string piece(10'000, 'x');
+  for (int i = 0; i < count; ++i)
+    INSULA_CO_TRY_VOID(co_await stream.write(piece));
+  co_return Result<>();
+}
+
+// More than a ring keeps, less than the socket takes: nothing else happens meanwhile.
+Task<> write_more_than_is_kept(Loop& loop) {
+  auto pair = stream_pair(loop).value();
+  // What epoll has to say of new sockets would wake the loop.
+  for (int turns = 0; turns < 3; ++turns)
+    co_await yield();
+  const Deadline limit = soon();
+  EXPECT_TRUE((co_await with_deadline(limit, write_pieces(*pair[0], 12))).has_value());
+  EXPECT_LT(loop.now(), limit) << "it was the deadline that woke it";
+}
+
+TEST_P(StreamTest, WhoHasFilledItsOutputWritesOnOnceThatIsSent) {
+  run_until_complete(loop(), write_more_than_is_kept(loop()));
 }
 
 Task<> abort_after_writing(Listener& listener) {

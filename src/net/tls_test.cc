@@ -4,8 +4,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "async/deadline.h"
 #include "async/loop.h"
@@ -139,6 +141,49 @@ TEST_P(TlsTest, ASecondConnectionTakesUpTheSessionOfTheFirst) {
   // Another server cannot read it: hands are shaken in full.
   run_until_complete(loop(), converse_again(server(), other, resumption));
   EXPECT_FALSE(resumption->resumed());
+}
+
+constexpr std::size_t kManyBytes = 4'000'000;
+
+/// To a socket that holds fewer bytes than TCP sends at a time.
+Task<> send_many(std::shared_ptr<TlsContext> context, Listener& listener) {
+  auto plain = co_await listener.accept();
+  auto secured = co_await tls_accept(std::move(context), *std::move(plain),
+                                     Loop::current().now() + 10s, nullptr);
+  EXPECT_TRUE(secured.has_value());
+  if (!secured) co_return;
+  const int bytes = 20'000;
+  ::setsockopt((*secured)->fd(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  EXPECT_TRUE((co_await (*secured)->write("head", std::string(kManyBytes, 'x'))).has_value());
+}
+
+Task<Result<std::size_t>> receive_all(std::shared_ptr<TlsContext> context, Address address) {
+  INSULA_CO_TRY(auto plain, co_await dial(address, Loop::current().now() + 10s));
+  INSULA_CO_TRY(auto secured, co_await tls_connect(std::move(context), std::move(plain),
+                                                   "insula.test", Loop::current().now() + 10s));
+  std::vector<char> buffer(64uz * 1024);
+  for (std::size_t all = 0;;) {
+    INSULA_CO_TRY(const std::size_t n, co_await secured->read(buffer));
+    if (n == 0) co_return all;
+    all += n;
+  }
+}
+
+Task<> send_and_receive(std::shared_ptr<TlsContext> from,
+                        std::shared_ptr<TlsContext> to,
+                        Listener& listener) {
+  TaskGroup group;
+  group.spawn(send_many(std::move(from), listener));
+  const auto received =
+      co_await with_deadline(Loop::current().now() + 10s, receive_all(to, listener.address()));
+  EXPECT_EQ(received.value_or(0), kManyBytes + 4);
+}
+
+// Were TCP to wait for more that cannot come, each of the 200 fillings would take 0.2 s.
+TEST_P(TlsTest, WhatFillsTheSocketIsSentAtOnce) {
+  auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
+  ASSERT_TRUE(listener.has_value());
+  run_until_complete(loop(), send_and_receive(server(), client(false), **listener));
 }
 
 /// Has a context for one name.

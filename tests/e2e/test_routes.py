@@ -164,8 +164,11 @@ class Certificates(unittest.TestCase):
         platform.kubectl("apply", "-f", "-", input=json.dumps(ingress("team-a", "web", "www.example.com", tls="www")))
         eventually(lambda: self.shown("www.example.com") == first[0].strip(), message="the Secret's certificate")
         self.assertEqual(self.shown("other.example.com"), own)
-        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        # The gateway's choice: the client's would be 256 bits.
+        for version, cipher in ((ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+                                (ssl.TLSVersion.TLSv1_3, "TLS_AES_128_GCM_SHA256")):
             with self.connect("www.example.com", version) as connection:
+                self.assertEqual(connection.cipher()[0], cipher)
                 self.assertEqual(self.status(connection, "www.example.com", "/v1/models"), 200)
 
         kept = self.connect("www.example.com")
