@@ -162,14 +162,27 @@ void ListOutput::append_item(const store::EntryPtr& entry, std::string& out) con
   }
 }
 
+/// Objects lie anywhere in memory: copying one takes less time than waiting for its first bytes.
+void ListOutput::fetch_ahead() const {
+  constexpr std::size_t kEntryAhead = 8;
+  constexpr std::size_t kValueAhead = 4;
+  const auto& entries = list_.entries;
+  if (position_ + kEntryAhead < entries.size())
+    __builtin_prefetch(entries[position_ + kEntryAhead].get());
+  if (position_ + kValueAhead < entries.size())
+    __builtin_prefetch(entries[position_ + kValueAhead]->value.data());
+}
+
 std::string ListOutput::next() {
   if (has_ended_) return {};
   std::string out;
-  if (!std::exchange(has_begun_, true)) out = head();
+  if (list_.entries.size() > kMadeItems) out.reserve(kPieceBytes + kPieceBytes / 8);
+  if (!std::exchange(has_begun_, true)) out += head();
   // What is not sent as it is stored costs more than its bytes.
   const std::size_t items_max = options_.form == OutputForm::kObject ? SIZE_MAX : kMadeItems;
   for (std::size_t items = 0;
        position_ < list_.entries.size() && items < items_max && out.size() < kPieceBytes; ++items) {
+    fetch_ahead();
     if (position_ > 0) out += ',';
     append_item(list_.entries[position_++], out);
   }

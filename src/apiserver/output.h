@@ -39,6 +39,7 @@ class ListOutput {
 
  private:
   [[nodiscard]] std::string head() const;
+  void fetch_ahead() const;
   void append_item(const store::EntryPtr& entry, std::string& out) const;
 
   const api::Kind& kind_;

@@ -21,6 +21,15 @@ const EntryPtr* History::version_at(const Versions& versions, Revision at) {
   return nullptr;
 }
 
+History::Keys::const_iterator History::end_of(std::string_view prefix) const {
+  std::string above(prefix);
+  while (above.ends_with('\xff'))
+    above.pop_back();
+  if (above.empty()) return keys_.end();
+  above.back() = static_cast<char>(static_cast<unsigned char>(above.back()) + 1);
+  return keys_.lower_bound(above);
+}
+
 EntryPtr History::find(std::string_view key, Revision at) const {
   const auto it = keys_.find(key);
   if (it == keys_.end()) return nullptr;
@@ -78,8 +87,11 @@ void History::scan(std::string_view prefix,
                    std::string_view after,
                    Revision at,
                    const std::function<bool(const EntryPtr&)>& visit) const {
+  if (after > prefix && !after.starts_with(prefix)) return;
   auto it = after > prefix ? keys_.upper_bound(after) : keys_.lower_bound(prefix);
-  for (; it != keys_.end() && it->first.starts_with(prefix); ++it) {
+  // Found once, so that the keys, each somewhere else in memory, need not be looked at.
+  const auto end = end_of(prefix);
+  for (; it != end; ++it) {
     const EntryPtr* version = version_at(it->second, at);
     if (version == nullptr || (*version)->deleted) continue;
     if (!visit(*version)) return;

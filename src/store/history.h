@@ -64,6 +64,8 @@ class History {
 
   using Keys = std::map<std::string, Versions, std::less<>>;
 
+  /// The first key after those that begin with `prefix`.
+  [[nodiscard]] Keys::const_iterator end_of(std::string_view prefix) const;
   [[nodiscard]] static const EntryPtr* version_at(const Versions& versions, Revision at);
   static std::size_t weight(const Change& change);
   void drop_before(Keys::iterator key, const Entry& change, std::vector<EntryPtr>& gone);

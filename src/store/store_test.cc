@@ -57,9 +57,9 @@ class StoreTest : public ::testing::Test {
     }));
   }
 
-  std::vector<std::string> keys(std::string prefix, Revision at = 0) {
+  std::vector<std::string> keys(std::string prefix, Revision at = 0, std::string after = "") {
     std::vector<std::string> out;
-    auto read = store_->scan(prefix, "", at, [&](const EntryPtr& entry) {
+    auto read = store_->scan(prefix, after, at, [&](const EntryPtr& entry) {
       out.push_back(entry->key + "=" + entry->value);
       return true;
     });
@@ -87,6 +87,24 @@ TEST_F(StoreTest, ListsKeysOfAPrefixInOrder) {
   ASSERT_TRUE(put("pods/a/y", "2"));
   ASSERT_TRUE(put("podsx/a/y", "3"));
   EXPECT_THAT(keys("pods/"), ElementsAre("pods/a/y=2", "pods/b/x=1"));
+}
+
+TEST_F(StoreTest, APrefixEndsWhereItsLastByteDoes) {
+  for (const char* key : {"a", "a/x", "a0", "a\xff", "a\xff\xff", "a\xff/", "b", "\xff"})
+    ASSERT_TRUE(put(key, ""));
+  EXPECT_THAT(keys("a/"), ElementsAre("a/x="));
+  EXPECT_THAT(keys("a\xff"), ElementsAre("a\xff=", "a\xff/=", "a\xff\xff="));
+  EXPECT_THAT(keys("\xff"), ElementsAre("\xff="));
+  EXPECT_EQ(keys("").size(), 8U);
+}
+
+TEST_F(StoreTest, WhatComesAfterAKeyIsOfThePrefixOnly) {
+  for (const char* key : {"a/x", "a/y", "a/z", "b/x"})
+    ASSERT_TRUE(put(key, ""));
+  EXPECT_THAT(keys("a/", 0, "a/x"), ElementsAre("a/y=", "a/z="));
+  EXPECT_THAT(keys("a/", 0, "a/z"), ElementsAre());
+  EXPECT_THAT(keys("a/", 0, "A"), ElementsAre("a/x=", "a/y=", "a/z="));
+  EXPECT_THAT(keys("a/", 0, "b"), ElementsAre());
 }
 
 TEST_F(StoreTest, GivesTheWriterTheRevisionBeforeItEncodes) {
