@@ -13,10 +13,10 @@
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
 #include "api/pod_resources.h"
-#include "api/tenant.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
 #include "apiserver/service_account_admission.h"
+#include "apiserver/tenant_of.h"
 
 namespace insula::apiserver {
 
@@ -203,12 +203,6 @@ Result<> check_node_holds(const store::Transaction& transaction,
   return std::unexpected(std::move(refused).error().with_causes({{"", "NodeCapacity", ""}}));
 }
 
-bool belongs_to_tenant(const store::Transaction& transaction, std::string_view name_space) {
-  const store::EntryPtr entry =
-      transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry && !api::owning_tenant(object_of<api::Namespace>(*entry)->metadata).empty();
-}
-
 }  // namespace
 
 std::unexpected<Error> forbidden(const api::Kind& kind,
@@ -261,7 +255,7 @@ Result<> admit_ephemeral_containers(const store::Transaction& transaction,
   const auto& pod = *static_cast<const api::Pod*>(object);
   const auto& before = *static_cast<const api::Pod*>(old);
   if (pod.spec.ephemeral_containers.size() <= before.spec.ephemeral_containers.size()) return {};
-  if (!belongs_to_tenant(transaction, pod.metadata.namespace_)) return {};
+  if (tenant_of_namespace(pod.metadata.namespace_, transaction).empty()) return {};
   const auto not_ended =
       std::ranges::count_if(pod.spec.ephemeral_containers, [&](const auto& container) {
         const auto& statuses = before.status.ephemeral_container_statuses;

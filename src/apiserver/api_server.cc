@@ -12,6 +12,7 @@
 #include "api/subresources.h"
 #include "apiserver/admission_match.h"
 #include "apiserver/certificate_admission.h"
+#include "apiserver/compression.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/field_ownership.h"
@@ -21,6 +22,7 @@
 #include "apiserver/params_permit.h"
 #include "apiserver/state_dump.h"
 #include "apiserver/status.h"
+#include "apiserver/tenant_of.h"
 #include "async/deadline.h"
 #include "async/loop.h"
 #include "base/number.h"
@@ -266,10 +268,14 @@ OnAnswer ApiServer::note_answer(Call& call) {
   };
 }
 
+Result<StreamGate::Pass> ApiServer::enter_stream(const Call& call) {
+  return streams_.enter(call.caller, tenant_of_caller(call.caller, registry_.store()));
+}
+
 Task<Result<>> ApiServer::serve_connection(Call& call) {
   const bool proxied = is_proxied(call.info);
   if (!proxied && !options_.node_socket) co_return no_node();
-  INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
+  INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
   if (!proxied)
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
   if (proxied || is_terminal(call.info)) {
@@ -367,10 +373,33 @@ void ApiServer::describe(const Call& call, http::Headers& headers) {
   headers.set("X-Kubernetes-PF-PriorityLevel-UID", flow.level->object->metadata.uid);
 }
 
+bool ApiServer::takes_gzip(const Call& call) {
+  return accepts_gzip(call.exchange.request().headers.get("Accept-Encoding"));
+}
+
+/// In pieces, so that others have their turn.
+Task<std::string> ApiServer::gzipped(Call& call, std::string body) {
+  constexpr std::size_t kPieceBytes = kGzipBytesMin;
+  GzipStream gzip;
+  std::string out;
+  for (std::string_view rest = body; !rest.empty();) {
+    const std::string_view piece = rest.substr(0, kPieceBytes);
+    out += gzip.add(piece);
+    rest.remove_prefix(piece.size());
+    if (call.ticket) co_await call.ticket->give_way();
+  }
+  co_return out + gzip.finish();
+}
+
 Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
   if (call.audit && call.info.is_resource && type == "application/json")
     call.audit->answered(status, body);
+  const bool long_answer = body.size() >= kGzipBytesMin;
+  const bool zipped = long_answer && takes_gzip(call);
+  if (zipped) body = co_await gzipped(call, std::move(body));
   http::Response response = http::make_response(status, type, std::move(body));
+  if (zipped) response.headers.set("Content-Encoding", "gzip");
+  if (long_answer) response.headers.set("Vary", "Accept-Encoding");
   for (const std::string& text : call.warnings) {
     const std::string header = warning_header(text);
     if (http::is_field_value(header)) response.headers.add("Warning", header);

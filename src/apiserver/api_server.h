@@ -127,6 +127,8 @@ class ApiServer final : public http::Handler {
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);
   void begin_audit(Call& call, const User* user);
+  /// A place for a request that goes on at the client's pace.
+  [[nodiscard]] Result<StreamGate::Pass> enter_stream(const Call& call);
   /// Requests that go on for as long as the client wants: to a node, or to a pod itself.
   Task<Result<>> serve_connection(Call& call);
   Task<Result<>> relay(Call& call);
@@ -140,6 +142,8 @@ class ApiServer final : public http::Handler {
                       int status,
                       std::string body,
                       std::string_view type = "application/json");
+  [[nodiscard]] static bool takes_gzip(const Call& call);
+  static Task<std::string> gzipped(Call& call, std::string body);
   Task<Result<>> send_written(Call& call, const Written& written);
   Task<Result<>> send_list(Call& call, const ObjectList& list);
   /// What every answer says of its request: how it is called in the audit log, and its flow.

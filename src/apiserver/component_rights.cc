@@ -16,9 +16,9 @@
 #include "api/platform_objects.h"
 #include "api/provider.h"
 #include "api/reference_grants.h"
-#include "api/tenant.h"
 #include "apiserver/object.h"
 #include "apiserver/selector.h"
+#include "apiserver/tenant_of.h"
 
 namespace insula::apiserver {
 
@@ -56,14 +56,6 @@ bool lists(std::span<const std::string_view> resources, const RequestInfo& reque
   });
 }
 
-/// The Tenant that controls a namespace; empty for none.
-std::string owner_of(std::string_view name_space, const store::Store& store) {
-  const store::EntryPtr entry =
-      store.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  return entry ? std::string(api::owning_tenant(object_of<api::Namespace>(*entry)->metadata))
-               : std::string();
-}
-
 bool node_may(const User& user, const RequestInfo& request) {
   const bool whole = request.subresource.empty();
   if (is_read(request.verb))
@@ -99,7 +91,7 @@ std::optional<std::string> confined_to(const RequestInfo& request, std::string_v
 bool is_tenants_secret(std::string_view name_space,
                        std::string_view name,
                        const store::Store& store) {
-  const auto tenant = owner_of(name_space, store);
+  const auto tenant = tenant_of_namespace(name_space, store);
   if (tenant.empty()) return false;
   const store::EntryPtr entry = store.find(store_key(api::kind_of<api::Tenant>(), "", tenant));
   if (!entry) return false;

@@ -466,13 +466,13 @@ TEST_F(ProxyRelayTest, AnEndpointThatIsNoPodOfTheNamespaceIsNotReached) {
   EXPECT_TRUE(dialed.empty());
 }
 
-TEST_F(ProxyRelayTest, RequestsOfOneCallerAreBounded) {
+TEST_F(ProxyRelayTest, RequestsOfOneTenantAreBounded) {
   ASSERT_TRUE(server->run(reconcile_policy(*server->registry)));
   make("/apis/rbac.authorization.k8s.io/v1/namespaces/a/rolebindings",
        "metadata: {name: ann}\nroleRef: {kind: ClusterRole, name: edit}\n"
        "subjects: [{kind: User, name: ann}]");
-  ApiServerOptions options = options_of({"ann", {"system:authenticated"}});
-  options.streams.per_user = 1;
+  ApiServerOptions options = options_of({"ann", {"system:authenticated", "insula:tenant:t"}});
+  options.streams.per_tenant = 1;
   MetricsRegistry metrics;
   ApiServer api(*server->registry, metrics, Log(), std::move(options));
   http::Server bounded(api, http::ServerOptions{});

@@ -169,6 +169,10 @@ class Registry {
 
   /// Of the subresource scale: the Scale; of others: the object.
   [[nodiscard]] Result<store::EntryPtr> get(const Target& target) const;
+  /// Whether the store has come to the version that a read must not be older than; empty: any.
+  /// Errors: kBadRequest, kTimeout.
+  [[nodiscard]] Result<> check_reached(std::string_view resource_version) const;
+
   [[nodiscard]] Result<ObjectList> list(const Target& target, const ListQuery& query) const;
   /// Changes after `since`. Errors: kExpired (see Store::watch()).
   [[nodiscard]] Result<ObjectWatch> watch(const Target& target,
@@ -196,11 +200,12 @@ class Registry {
 
   Task<Result<Written>> remove(Target target, DeleteQuery query, WriteContext context);
 
-  /// The objects as they were. Errors: those of the first object that could not be deleted.
-  Task<Result<std::vector<store::EntryPtr>>> remove_collection(Target target,
-                                                               DeleteQuery query,
-                                                               Selectors selectors,
-                                                               WriteContext context);
+  /// Deletes what list() would give for `select`, a page of it where that has a limit; the objects
+  /// as they were. Errors: those of list(), and of the first object that could not be deleted.
+  Task<Result<ObjectList>> remove_collection(Target target,
+                                             DeleteQuery query,
+                                             ListQuery select,
+                                             WriteContext context);
 
   /// Whether admission lets the caller connect to a pod: `target` is one of its subresources, and
   /// `options` are what the request says about the connection. Errors: as of a write.
@@ -237,10 +242,10 @@ class Registry {
                            const Object& object,
                            const ConstObject& present);
   Result<> review_body(const store::Transaction& transaction, Write& write, const Object& body);
-  Task<Result<std::vector<store::EntryPtr>>> remove_each(Target target,
-                                                         DeleteQuery query,
-                                                         Selectors selectors,
-                                                         WriteContext context);
+  Task<Result<ObjectList>> remove_each(Target target,
+                                       DeleteQuery query,
+                                       ListQuery select,
+                                       WriteContext context);
   Result<Written> store_changed(store::Transaction& transaction,
                                 const Write& write,
                                 const Object& object,

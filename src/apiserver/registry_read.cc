@@ -38,6 +38,11 @@ Result<Position> parse_continue(std::string_view token, std::string_view prefix)
   return Position{*revision, std::string(token.substr(colon + 1))};
 }
 
+std::unexpected<Error> too_large(store::Revision asked, store::Revision newest) {
+  return fail(ErrorCode::kTimeout,
+              fmt::format("Too large resource version: {}, current: {}", asked, newest));
+}
+
 /// The state that a list without continue token reads; 0 for the newest.
 Result<store::Revision> revision_of(const ListQuery& query, store::Revision newest) {
   if (query.resource_version.empty()) return store::Revision{0};
@@ -45,10 +50,7 @@ Result<store::Revision> revision_of(const ListQuery& query, store::Revision newe
   const bool exact = query.match == VersionMatch::kExact ||
                      (query.match == VersionMatch::kUnset && query.limit > 0 && asked > 0);
   if (exact) return asked;
-  if (asked > newest) {
-    return fail(ErrorCode::kTimeout,
-                fmt::format("Too large resource version: {}, current: {}", asked, newest));
-  }
+  if (asked > newest) return too_large(asked, newest);
   return store::Revision{0};
 }
 
@@ -114,6 +116,13 @@ Result<store::EntryPtr> Registry::get(const Target& target) const {
     return scale_entry(*target.kind, *entry);
   }
   return shown_as(*target.kind, entry);
+}
+
+Result<> Registry::check_reached(std::string_view resource_version) const {
+  if (resource_version.empty()) return {};
+  INSULA_TRY(const store::Revision asked, parse_resource_version(resource_version));
+  if (asked > store_.revision()) return too_large(asked, store_.revision());
+  return {};
 }
 
 Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) const {

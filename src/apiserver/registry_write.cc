@@ -405,6 +405,14 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
   return Written{.entry = transaction.put(key, encoder_of(kind, object))};
 }
 
+/// A body without a name means the pod of the URL.
+Result<> check_evicted(const Target& target, const Object& body) {
+  const std::string& name = static_cast<const api::Eviction*>(body.get())->metadata.name;
+  if (name.empty() || name == target.name) return {};
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("name in URL does not match name in Eviction object: {}", name));
+}
+
 /// Reviews the body of a pod's binding or eviction, and nothing else: what follows from it is not
 /// asked for by anybody.
 Result<> Registry::review_body(const store::Transaction& transaction,
@@ -422,7 +430,10 @@ Result<> Registry::review_body(const store::Transaction& transaction,
 Task<Result<Written>> Registry::create(Target target, Object object, WriteContext context) {
   const api::Kind& kind = *target.kind;
   target.kind = &written_as(kind);
-  if (target.subresource == "eviction") context.dry_run |= is_dry_eviction(object);
+  if (target.subresource == "eviction") {
+    INSULA_CO_TRY_VOID(check_evicted(target, object));
+    context.dry_run |= is_dry_eviction(object);
+  }
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   Write write(std::move(target), kind, context, ownership, *admission_);
@@ -478,15 +489,17 @@ Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteCo
   co_return written;
 }
 
-Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target target,
-                                                                       DeleteQuery query,
-                                                                       Selectors selectors,
-                                                                       WriteContext context) {
-  if (!admission_->webhooks().index().empty()) {
-    co_return co_await remove_each(std::move(target), std::move(query), std::move(selectors),
+Task<Result<ObjectList>> Registry::remove_collection(Target target,
+                                                     DeleteQuery query,
+                                                     ListQuery select,
+                                                     WriteContext context) {
+  const bool is_whole =
+      select.limit == 0 && select.continue_token.empty() && select.resource_version.empty();
+  if (!is_whole || !admission_->webhooks().index().empty()) {
+    co_return co_await remove_each(std::move(target), std::move(query), std::move(select),
                                    std::move(context));
   }
-  std::vector<store::EntryPtr> removed;
+  ObjectList removed;
   const api::Kind& kind = *target.kind;
   const UpdateOwnership nobody({}, {}, clock_.wall());
   Write write(target, kind, context, nobody, *admission_);
@@ -495,7 +508,7 @@ Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target ta
     std::vector<store::EntryPtr> matching;
     transaction.scan(store_key(kind, target.name_space, ""), [&](const store::EntryPtr& entry) {
       const store::EntryPtr shown = shown_as(kind, entry);
-      if (selectors.match(kind, *shown)) matching.push_back(shown);
+      if (select.selectors.match(kind, *shown)) matching.push_back(shown);
       return true;
     });
     for (const store::EntryPtr& entry : matching) {
@@ -503,32 +516,30 @@ Task<Result<std::vector<store::EntryPtr>>> Registry::remove_collection(Target ta
       write.target.name_space = meta.namespace_;
       write.target.name = meta.name;
       INSULA_TRY(const Written written, remove_in(transaction, write, query));
-      removed.push_back(shown_as(kind, written.entry));
+      removed.entries.push_back(shown_as(kind, written.entry));
     }
     return Written{};
   };
   INSULA_CO_TRY_VOID(co_await this->write(write, std::move(body)));
+  removed.revision = store_.revision();
   co_return std::move(removed);
 }
 
-/// One after the other, as webhooks are asked about each.
-Task<Result<std::vector<store::EntryPtr>>> Registry::remove_each(Target target,
-                                                                 DeleteQuery query,
-                                                                 Selectors selectors,
-                                                                 WriteContext context) {
-  ListQuery all;
-  all.selectors = std::move(selectors);
-  INSULA_CO_TRY(const ObjectList list, this->list(target, all));
-  std::vector<store::EntryPtr> removed;
-  for (const store::EntryPtr& entry : list.entries) {
+/// One after the other: webhooks are asked about each, and a page is of a state that may be past.
+Task<Result<ObjectList>> Registry::remove_each(Target target,
+                                               DeleteQuery query,
+                                               ListQuery select,
+                                               WriteContext context) {
+  INSULA_CO_TRY(ObjectList list, this->list(target, select));
+  for (const store::EntryPtr& entry : std::exchange(list.entries, {})) {
     const api::ObjectMeta& meta = target.kind->metadata(object_of(*target.kind, *entry).get());
     const Result<Written> written =
         co_await remove({target.kind, meta.namespace_, meta.name, ""}, query, context);
     if (!written && written.error().code() != ErrorCode::kNotFound)
       co_return std::unexpected(written.error());
-    if (written) removed.push_back(written->entry);
+    if (written) list.entries.push_back(written->entry);
   }
-  co_return std::move(removed);
+  co_return std::move(list);
 }
 
 Task<Result<>> Registry::connect(Target target, json::Value options, WriteContext context) {

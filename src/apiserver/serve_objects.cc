@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "api/invalid.h"
 #include "apiserver/api_server.h"
 #include "apiserver/apply.h"
+#include "apiserver/compression.h"
 #include "apiserver/patch.h"
 #include "apiserver/reviews.h"
 #include "apiserver/status.h"
@@ -30,20 +32,39 @@ Result<std::int64_t> parse_number(std::string_view name, std::string_view text) 
               fmt::format("{}: Invalid value: \"{}\": must be a whole number", name, text));
 }
 
-Result<VersionMatch> parse_match(const std::string& match, const std::string& version) {
+/// What is wrong with the options of a request, as Kubernetes says it.
+std::unexpected<Error> bad_option(std::string_view kind,
+                                  std::string field,
+                                  std::string_view reason,
+                                  std::string message) {
+  return std::unexpected(api::invalid(
+      kind, "meta.k8s.io", "", {{std::move(field), std::string(reason), std::move(message)}}));
+}
+
+std::unexpected<Error> forbidden_list_option(std::string field, std::string_view why) {
+  return bad_option("ListOptions", std::move(field), "FieldValueForbidden",
+                    fmt::format("Forbidden: {}", why));
+}
+
+Result<VersionMatch> parse_match(const std::string& match, const ListQuery& query) {
+  constexpr const char* kField = "resourceVersionMatch";
   if (match.empty()) return VersionMatch::kUnset;
-  if (version.empty()) {
-    return fail(ErrorCode::kBadRequest,
-                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
-                "resourceVersion is provided");
-  }
+  if (query.resource_version.empty())
+    return forbidden_list_option(
+        kField, "resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (!query.continue_token.empty())
+    return forbidden_list_option(kField,
+                                 "resourceVersionMatch is forbidden when continue is provided");
   if (match == "NotOlderThan") return VersionMatch::kNotOlderThan;
-  if (match == "Exact" && version != "0") return VersionMatch::kExact;
-  return fail(
-      ErrorCode::kBadRequest,
-      fmt::format("resourceVersionMatch: Unsupported value: \"{}\": supported values: \"Exact\", "
-                  "\"NotOlderThan\"",
-                  match));
+  if (match != "Exact")
+    return bad_option("ListOptions", kField, "FieldValueNotSupported",
+                      fmt::format("Unsupported value: \"{}\": supported values: \"Exact\", "
+                                  "\"NotOlderThan\", \"\"",
+                                  match));
+  if (query.resource_version == "0")
+    return forbidden_list_option(
+        kField, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+  return VersionMatch::kExact;
 }
 
 Result<ListQuery> list_query(const Call& call) {
@@ -56,7 +77,13 @@ Result<ListQuery> list_query(const Call& call) {
   }
   query.continue_token = call.query("continue");
   query.resource_version = call.query("resourceVersion");
-  INSULA_TRY(query.match, parse_match(call.query("resourceVersionMatch"), query.resource_version));
+  INSULA_TRY(query.match, parse_match(call.query("resourceVersionMatch"), query));
+  if (!query.continue_token.empty() && !query.resource_version.empty() &&
+      query.resource_version != "0")
+    return fail(ErrorCode::kBadRequest,
+                "specifying resource version is not allowed when using continue");
+  if (!call.query("sendInitialEvents").empty())
+    return forbidden_list_option("sendInitialEvents", "sendInitialEvents is forbidden for list");
   return query;
 }
 
@@ -88,6 +115,16 @@ Result<DeleteQuery> delete_query(const api::DeleteOptions& options) {
     query.uid = options.preconditions->uid;
     query.resource_version = options.preconditions->resource_version;
   }
+  for (const std::string& stage : options.dry_run) {
+    if (stage != "All")
+      return bad_option("DeleteOptions", "dryRun", "FieldValueNotSupported",
+                        fmt::format("Unsupported value: \"{}\": supported values: \"All\"", stage));
+  }
+  if (options.propagation_policy && options.orphan_dependents)
+    return bad_option("DeleteOptions", "propagationPolicy", "FieldValueInvalid",
+                      fmt::format("Invalid value: \"{}\": orphanDependents and "
+                                  "deletionPropagation cannot be both set",
+                                  *options.propagation_policy));
   INSULA_TRY(query.propagation, parse_propagation(options.propagation_policy.value_or("")));
   if (query.propagation == Propagation::kDefault && options.orphan_dependents)
     query.propagation =
@@ -95,16 +132,10 @@ Result<DeleteQuery> delete_query(const api::DeleteOptions& options) {
   return query;
 }
 
-std::unexpected<Error> bad_option(std::string field, std::string_view reason, std::string message) {
-  return std::unexpected(
-      api::invalid("PatchOptions", "meta.k8s.io", "",
-                   {{std::move(field), std::string(reason), std::move(message)}}));
-}
-
 /// `force=` of a patch, which only an apply may say.
 Result<bool> parse_force(const std::string& text, PatchFormat format) {
   if (!text.empty() && format != PatchFormat::kApply)
-    return bad_option("force", "FieldValueForbidden",
+    return bad_option("PatchOptions", "force", "FieldValueForbidden",
                       "Forbidden: may not be specified for non-apply patch");
   if (text.empty() || text == "false" || text == "0") return false;
   if (text == "true" || text == "1") return true;
@@ -114,7 +145,7 @@ Result<bool> parse_force(const std::string& text, PatchFormat format) {
 
 Result<> require_field_manager(const std::string& manager) {
   if (!manager.empty()) return {};
-  return bad_option("fieldManager", "FieldValueRequired",
+  return bad_option("PatchOptions", "fieldManager", "FieldValueRequired",
                     "Required value: is required for apply patch");
 }
 
@@ -183,15 +214,26 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
   }
   http::Headers headers{{"Content-Type", "application/json"},
                         {"Cache-Control", "no-cache, private"}};
+  headers.set("Vary", "Accept-Encoding");
+  std::optional<GzipStream> gzip;
+  if (takes_gzip(call)) {
+    gzip.emplace();
+    headers.set("Content-Encoding", "gzip");
+  }
   describe(call, headers);
   call.status = 200;
   // It is sent at the client's pace, which nobody should wait for; turns are for its pieces.
-  const auto place = streams_.enter(call.caller);
+  const auto place = enter_stream(call);
   if (place) call.ticket->release();
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
   for (; !piece.empty(); piece = std::exchange(next, output.next())) {
+    if (gzip) piece = gzip->add(piece);
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(piece)));
     co_await call.ticket->give_way();
+  }
+  if (gzip) {
+    const std::string rest = gzip->finish();
+    INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(rest)));
   }
   co_return co_await call.exchange.finish();
 }
@@ -200,15 +242,16 @@ Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
     INSULA_CO_TRY(const ListQuery query, list_query(call));
-    const Result<ObjectList> found = registry_.list(target, query);
+    Result<ObjectList> found = registry_.list(target, query);
     if (!found && found.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
       co_return co_await send(call, status_code(found.error()),
                               expired_list_status(found.error(), call.info,
                                                   inconsistent_continue(query.continue_token)));
     }
-    INSULA_CO_TRY(const ObjectList list, found);
+    INSULA_CO_TRY(const ObjectList list, std::move(found));
     co_return co_await send_list(call, list);
   }
+  INSULA_CO_TRY_VOID(registry_.check_reached(call.query("resourceVersion")));
   INSULA_CO_TRY(store::EntryPtr entry, registry_.get(target));
   co_return co_await send(call, 200, object_output(answer_kind(call), entry, call.output));
 }
@@ -315,11 +358,9 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   Target target = target_of(call);
   if (call.info.verb == "deletecollection") {
     INSULA_CO_TRY(ListQuery select, list_query(call));
-    ObjectList list;
-    INSULA_CO_TRY(list.entries, co_await registry_.remove_collection(
-                                    std::move(target), std::move(query),
-                                    std::move(select.selectors), std::move(context)));
-    list.revision = registry_.store().revision();
+    INSULA_CO_TRY(const ObjectList list,
+                  co_await registry_.remove_collection(std::move(target), std::move(query),
+                                                       std::move(select), std::move(context)));
     co_return co_await send_list(call, list);
   }
   if (!call.info.subresource.empty())

@@ -195,7 +195,7 @@ Task<Result<>> stream_changes(Call& call,
 }  // namespace
 
 Task<Result<>> ApiServer::serve_watch(Call& call) {
-  INSULA_CO_TRY(const StreamGate::Pass pass, streams_.enter(call.caller));
+  INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
   INSULA_CO_TRY(
       WatchPlan plan,
       plan_watch(call, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "apiserver/user.h"
@@ -11,9 +13,10 @@
 namespace insula::apiserver {
 
 /// How many watches, relays to a node such as logs and terminals, proxied requests, and lists that
-/// are sent in pieces one caller and all of them together may have open.
+/// are sent in pieces one caller, all of one tenant, and all of them together may have open.
 struct StreamLimits {
   std::size_t per_user = 500;
+  std::size_t per_tenant = 1'000;
   std::size_t all = 4'000;
 };
 
@@ -34,34 +37,42 @@ class StreamGate {
   class Pass {
    public:
     Pass(Pass&& other) noexcept
-        : gate_(std::exchange(other.gate_, nullptr)), user_(std::move(other.user_)) {}
+        : gate_(std::exchange(other.gate_, nullptr)),
+          user_(std::move(other.user_)),
+          tenant_(std::move(other.tenant_)) {}
 
     Pass& operator=(Pass&&) = delete;
 
     ~Pass() {
-      if (gate_ != nullptr) gate_->leave(user_);
+      if (gate_ != nullptr) gate_->leave(*this);
     }
 
    private:
     friend class StreamGate;
 
-    Pass(StreamGate* gate, std::string user) : gate_(gate), user_(std::move(user)) {}
+    Pass(StreamGate* gate, std::string user, std::string tenant)
+        : gate_(gate), user_(std::move(user)), tenant_(std::move(tenant)) {}
 
     StreamGate* gate_;  // null: not counted
     std::string user_;
+    std::string tenant_;  // empty: of none
   };
 
   explicit StreamGate(StreamLimits limits) : limits_(limits) {}
 
-  /// Errors: kTooManyRequests.
-  Result<Pass> enter(const User& user);
+  /// `tenant`: whose the user is; empty for nobody's. Errors: kTooManyRequests.
+  Result<Pass> enter(const User& user, std::string_view tenant);
 
  private:
-  void leave(const std::string& user);
+  /// Of those with something open.
+  using Counts = std::map<std::string, std::size_t, std::less<>>;
+
+  void leave(const Pass& pass);
 
   StreamLimits limits_;
   std::size_t all_ = 0;
-  std::map<std::string, std::size_t> by_user_;  // those with something open
+  Counts by_user_;
+  Counts by_tenant_;
 };
 
 }  // namespace insula::apiserver

@@ -248,9 +248,9 @@ Task<Result<std::string>> InProcessClient::remove_collection(Target target,
   INSULA_CO_TRY(apiserver::ListQuery query, query_of(*target.kind, std::move(select)));
   WriteOptions write;
   write.dry_run = options.dry_run;
-  INSULA_CO_TRY_VOID(co_await registry_.remove_collection(
-      target_of(std::move(target)), query_of(std::move(options)), std::move(query.selectors),
-      context(write)));
+  INSULA_CO_TRY_VOID(co_await registry_.remove_collection(target_of(std::move(target)),
+                                                          query_of(std::move(options)),
+                                                          std::move(query), context(write)));
   co_return std::string(kSuccess);
 }
 
