@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -15,26 +14,6 @@
 
 namespace insula::node {
 namespace {
-
-constexpr std::array kDefaultCapabilities = {
-    "CHOWN",  "DAC_OVERRIDE", "FSETID",  "FOWNER", "MKNOD",      "NET_RAW",     "SETGID",
-    "SETUID", "SETFCAP",      "SETPCAP", "KILL",   "SYS_CHROOT", "AUDIT_WRITE", "NET_BIND_SERVICE"};
-
-// For "ALL": everything that capabilities(7) of Linux 6.1 lists.
-constexpr std::array kAllCapabilities = {"AUDIT_CONTROL",   "AUDIT_READ",   "AUDIT_WRITE",
-                                         "BLOCK_SUSPEND",   "BPF",          "CHECKPOINT_RESTORE",
-                                         "CHOWN",           "DAC_OVERRIDE", "DAC_READ_SEARCH",
-                                         "FOWNER",          "FSETID",       "IPC_LOCK",
-                                         "IPC_OWNER",       "KILL",         "LEASE",
-                                         "LINUX_IMMUTABLE", "MAC_ADMIN",    "MAC_OVERRIDE",
-                                         "MKNOD",           "NET_ADMIN",    "NET_BIND_SERVICE",
-                                         "NET_BROADCAST",   "NET_RAW",      "PERFMON",
-                                         "SETFCAP",         "SETGID",       "SETPCAP",
-                                         "SETUID",          "SYS_ADMIN",    "SYS_BOOT",
-                                         "SYS_CHROOT",      "SYS_MODULE",   "SYS_NICE",
-                                         "SYS_PACCT",       "SYS_PTRACE",   "SYS_RAWIO",
-                                         "SYS_RESOURCE",    "SYS_TIME",     "SYS_TTY_CONFIG",
-                                         "SYSLOG",          "WAKE_ALARM"};
 
 // Calls that only the administration of a machine needs, or that have a history of kernel faults.
 constexpr std::array kDeniedCalls = {"acct",
@@ -127,28 +106,9 @@ json::Array texts(const Range& range) {
   return out;
 }
 
-std::set<std::string> capability_set(const Security& security) {
-  std::set<std::string> out;
-  if (security.privileged) return {kAllCapabilities.begin(), kAllCapabilities.end()};
-  const auto names_all = [](const std::vector<std::string>& list) {
-    return std::ranges::find(list, "ALL") != list.end();
-  };
-  if (names_all(security.capabilities_add)) {
-    out.insert(kAllCapabilities.begin(), kAllCapabilities.end());
-  } else if (!names_all(security.capabilities_drop)) {
-    out.insert(kDefaultCapabilities.begin(), kDefaultCapabilities.end());
-  }
-  for (std::string_view name : security.capabilities_drop)
-    out.erase(std::string(name.starts_with("CAP_") ? name.substr(4) : name));
-  for (std::string_view name : security.capabilities_add) {
-    if (name != "ALL") out.insert(std::string(name.starts_with("CAP_") ? name.substr(4) : name));
-  }
-  return out;
-}
-
-json::Value capabilities(const Security& security) {
+json::Value capabilities(const Security& security, const CapabilitySet& machine) {
   json::Array names;
-  for (const std::string& name : capability_set(security))
+  for (const std::string& name : container_capabilities(security, machine))
     names.emplace_back("CAP_" + name);
   json::Object out;
   out["bounding"] = names;
@@ -159,7 +119,7 @@ json::Value capabilities(const Security& security) {
   return out;
 }
 
-json::Value process(const ContainerPlan& plan) {
+json::Value process(const ContainerPlan& plan, const CapabilitySet& machine) {
   json::Object user = object({{"uid", plan.security.uid}, {"gid", plan.security.gid}});
   if (!plan.security.groups.empty()) {
     json::Array groups;
@@ -173,7 +133,7 @@ json::Value process(const ContainerPlan& plan) {
   out["args"] = texts(plan.argv);
   out["env"] = texts(plan.env);
   out["cwd"] = plan.cwd.empty() ? "/" : plan.cwd;
-  out["capabilities"] = capabilities(plan.security);
+  out["capabilities"] = capabilities(plan.security, machine);
   out["noNewPrivileges"] = !plan.security.allow_escalation && !plan.security.privileged;
   return out;
 }
@@ -335,7 +295,8 @@ std::string oci_config(const ContainerPlan& plan,
     linux_part["gidMappings"] = id_mappings(*sandbox.user_base);
   }
   const bool admin =
-      plan.security.privileged || capability_set(plan.security).contains("SYS_ADMIN");
+      plan.security.privileged ||
+      container_capabilities(plan.security, settings.machine_capabilities).contains("SYS_ADMIN");
   if (!admin && !plan.security.unconfined_syscalls) linux_part["seccomp"] = seccomp();
   if (!plan.security.privileged) {
     linux_part["maskedPaths"] = texts(kMaskedPaths);
@@ -343,7 +304,7 @@ std::string oci_config(const ContainerPlan& plan,
   }
   json::Object out;
   out["ociVersion"] = "1.0.2";
-  out["process"] = process(plan);
+  out["process"] = process(plan, settings.machine_capabilities);
   out["root"] = object({{"path", "rootfs"}, {"readonly", plan.security.read_only_root}});
   out["hostname"] = sandbox.hostname;
   out["mounts"] = mounts(plan, sandbox, settings);

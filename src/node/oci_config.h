@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "node/capabilities.h"
 #include "node/namespaces.h"
 #include "node/runtime.h"
 
@@ -25,7 +26,8 @@ struct OciSettings {
   std::string cgroup_path;    // below the root of each hierarchy
   std::vector<Mount> mounts;  // all but the kernel's file systems, in order
   std::vector<DeviceNode> devices;
-  bool unified_cgroups = false;  // version 2: containers get a cgroup namespace
+  CapabilitySet machine_capabilities;  // what "ALL" and privileged containers get
+  bool unified_cgroups = false;        // version 2: containers get a cgroup namespace
 };
 
 /// The configuration of one container for runc or crun.

@@ -265,6 +265,7 @@ Task<Result<Container>> OciRuntime::start(ContainerPlan plan, Sandbox sandbox) {
   OciSettings settings;
   if (!sandbox.host_network) settings.namespaces = network_.namespaces(sandbox.pod_uid);
   settings.cgroup_path = group_of(plan.id);
+  settings.machine_capabilities = machine_capabilities();
   settings.unified_cgroups = layout_ == CgroupLayout::kV2;
   settings.devices = device_nodes(plan.devices);
   std::optional<HeldNamespaces> joined;

@@ -397,6 +397,15 @@ TEST_P(OciRuntimeTest, ExecRunsAsTheContainerDoes) {
   });
 }
 
+TEST_P(OciRuntimeTest, APrivilegedContainerStartsWithWhatTheMachineHasToGive) {
+  with_node([](TestNode& node) -> Task<> {
+    api::Pod pod = node.shell_pod("web", "sleep 1000");
+    pod.spec.containers[0].security_context.emplace().privileged = true;
+    co_await node.create(pod);
+    co_await node.until("web", TestNode::is_ready);
+  });
+}
+
 // A shell with the libraries it needs, as the only content of an image.
 void import_shell_image(TestNode& node, const std::string& name) {
   const std::string files = node.dir / "shell";
