@@ -347,12 +347,6 @@ Object description_of_this() {
   return {{"get", std::move(get)}};
 }
 
-}  // namespace
-
-std::span<const ReplyHeaderWords> reply_headers() {
-  return kReplyHeaders;
-}
-
 std::string describe_api() {
   Object paths;
   add_paths(paths, std::string(kTenantPrefix), "");
@@ -374,7 +368,20 @@ std::string describe_api() {
                          Object{{"apiKey", Array{}}}}},
       {"paths", std::move(paths)},
       {"components", components()}};
-  return json::write(document) + "\n";
+  std::string text = json::write(document) + "\n";
+  text.shrink_to_fit();
+  return text;
+}
+
+}  // namespace
+
+std::span<const ReplyHeaderWords> reply_headers() {
+  return kReplyHeaders;
+}
+
+const std::string& api_description() {
+  static const std::string document = describe_api();
+  return document;
 }
 
 }  // namespace insula::gateway

@@ -12,8 +12,8 @@ inline constexpr std::string_view kDescriptionPath = "/openapi.json";
 /// An OpenAPI 3.1 document of the gateway's own part of its API: the paths it takes, who may call
 /// them, what of a request it reads, its headers and its errors. It is made from the tables that
 /// the gateway itself works by (llm::known_paths(), api_errors()). What a model server answers is
-/// that server's to describe.
-[[nodiscard]] std::string describe_api();
+/// that server's to describe. Made when it is first asked for, and kept. Threads: any.
+[[nodiscard]] const std::string& api_description();
 
 /// A header of the gateway's own in its replies.
 struct ReplyHeaderWords {

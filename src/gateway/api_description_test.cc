@@ -25,7 +25,7 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 
 json::Value document() {
-  return json::parse(describe_api()).value();
+  return json::parse(api_description()).value();
 }
 
 /// What a reference leads to; a value that is none, itself.
@@ -182,7 +182,7 @@ TEST_F(DescribedGatewayTest, IsToldToEverybody) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.get("Content-Type"), "application/json");
   EXPECT_EQ(answer.headers.get("Access-Control-Allow-Origin"), "*");
-  EXPECT_EQ(answer.body, describe_api());
+  EXPECT_EQ(answer.body, api_description());
   const auto head = send("HEAD", "/openapi.json", {});
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.body, "");

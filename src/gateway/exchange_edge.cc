@@ -99,7 +99,7 @@ Result<> Exchange::check_bounds(Request& request, const http::RequestHead& head)
 Task<bool> Exchange::answer_here(Request& request) {
   const bool described = request.own_answer == OwnAnswer::kDescription;
   const std::string_view body =
-      described ? std::string_view(worker_.settings().description) : std::string_view();
+      described ? std::string_view(api_description()) : std::string_view();
   request.status = described ? 200 : kNoContent;
   request.settle();
   request.note_sent(request.is_head ? 0 : body.size());

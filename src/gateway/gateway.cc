@@ -15,7 +15,6 @@
 #include "async/event.h"
 #include "async/loop.h"
 #include "base/check.h"
-#include "gateway/api_description.h"
 #include "gateway/shared_limits.h"
 #include "gateway/usage_dump.h"
 
@@ -115,8 +114,7 @@ Gateway::Gateway(const GatewaySettings& settings,
                        .connections_max = settings.connections_max.value_or(
                            connections_max(descriptors_allowed(), settings.loops)),
                        .timeouts = settings.timeouts,
-                       .waiting_room = &waiting_room_,
-                       .description = describe_api()},
+                       .waiting_room = &waiting_room_},
       builder_(settings.directory / "limits", clock, registry, std::move(log)),
       budget_gauges_(registry) {}
 

@@ -165,7 +165,7 @@ class GatewayAccessLineTest : public GatewayHttpTest {
 TEST_F(GatewayAccessLineTest, CannotBeForgedByWhatAClientSends) {
   start(std::string(kOk));
   const std::string host = "g\xff\"}\t{\"status\":1";
-  talk({"GET /t/v1/x\"},{\"status\":1 HTTP/1.1\r\nHost: g\r\n\r\n"});
+  talk({"GET /t/v1/x\"},{\"status\":1 HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"});
   talk({head("GET /t/v1/\xe2\x80\xa8x\"\\", "Connection: close\r\n")});
   talk({head("G\xff /t/v1/models", "Connection: close\r\n")});
   talk({head("GET /t/v1/models", "traceparent: 00-\"}\r\nConnection: close\r\n")});

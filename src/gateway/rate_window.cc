@@ -70,13 +70,21 @@ Result<std::unique_ptr<RateWindow>> RateWindow::open(std::filesystem::path file,
 namespace {
 
 /// Sequence number of the oldest admission after `since` among the `count` before `end`; `end`
-/// when there is none. Times grow with the sequence, so this is a binary search.
+/// when there is none. Times grow with the sequence, so this is a binary search; it begins at the
+/// end and goes back in growing steps, so that it stays near the newest where few are counted.
 template <class Ring>
 std::uint64_t first_after(const Ring& ring,
                           std::int64_t since,
                           std::uint64_t end,
                           std::uint64_t count) {
   std::uint64_t begin = end - count;
+  for (std::uint64_t step = 1; step < count; step *= 2) {
+    if (ring.slot(end - step) <= since) {
+      begin = end - step + 1;
+      end -= step / 2;
+      break;
+    }
+  }
   while (begin < end) {
     const std::uint64_t middle = begin + (end - begin) / 2;
     if (ring.slot(middle) > since) {

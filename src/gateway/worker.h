@@ -77,8 +77,6 @@ struct WorkerSettings {
   Timeouts timeouts;
   /// Where requests wait for an endpoint; null: nowhere.
   WaitingRoom* waiting_room = nullptr;
-  /// Of the gateway's API: an OpenAPI document.
-  std::string description = {};
   /// What limits are shared with other gateways; null: none is.
   SharedLimits* shared_limits = nullptr;
 };
