@@ -173,6 +173,15 @@ bool is_empty(const ValueInfo& info, const void* value) {
   return false;
 }
 
+/// Whether nothing is worth a field: an empty struct, or a time that is there and not set, as
+/// protobuf can have it; its null would be read as none.
+bool says_nothing(const ValueInfo& info, std::string_view written) {
+  if (info.kind == ValueKind::kStruct) return written == "{}";
+  if (info.kind != ValueKind::kPointer) return false;
+  const ValueKind pointee = info.element->kind;
+  return (pointee == ValueKind::kTime || pointee == ValueKind::kMicroTime) && written == "null";
+}
+
 void write_field(const FieldInfo& field, const void* object, std::string& out) {
   const void* value = field.in(object);
   const bool required = field.has(kRequired);
@@ -184,7 +193,7 @@ void write_field(const FieldInfo& field, const void* object, std::string& out) {
   out += ':';
   const std::size_t value_start = out.size();
   write_value(*field.value, value, out);
-  const bool nothing = field.value->kind == ValueKind::kStruct && out.size() == value_start + 2;
+  const bool nothing = says_nothing(*field.value, std::string_view(out).substr(value_start));
   if (nothing && !required) out.resize(start);
 }
 

@@ -189,7 +189,8 @@ void append_number(std::string& out, double value) {
   // Digits alone would be read back as an integer, from 2^64 on as one that is out of range.
   constexpr double kExactIntegers = 9007199254740992.0;
   if (std::abs(value) < kExactIntegers) {
-    append_chars(out, value);
+    // Adding 0 takes the sign from -0, which is read back as an integer that has none.
+    append_chars(out, value + 0.0);
     return;
   }
   std::array<char, 32> buffer{};
