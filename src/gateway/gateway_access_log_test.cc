@@ -145,6 +145,9 @@ TEST_F(GatewayAccessLogTest, GoesOnInANewFileWhenItIsReopened) {
   ASSERT_TRUE(wait(gateway_->persist()));
   std::filesystem::rename(file_, directory_ / "moved.log");
   gateway_->reopen_access_log();
+  // The log has a thread of its own.
+  for (int i = 0; i < 10'000 && !std::filesystem::exists(file_); ++i)
+    ASSERT_TRUE(wait(gateway_->persist()));
   ASSERT_EQ(chat().status, 200);
   EXPECT_THAT(finish(), SizeIs(1));
   EXPECT_THAT(lines_of(directory_ / "moved.log"), SizeIs(1));
