@@ -176,10 +176,11 @@ void ListOutput::fetch_ahead() const {
 std::string ListOutput::next() {
   if (has_ended_) return {};
   std::string out;
-  if (list_.entries.size() > kMadeItems) out.reserve(kPieceBytes + kPieceBytes / 8);
-  if (!std::exchange(has_begun_, true)) out += head();
   // What is not sent as it is stored costs more than its bytes.
-  const std::size_t items_max = options_.form == OutputForm::kObject ? SIZE_MAX : kMadeItems;
+  const bool stored = options_.form == OutputForm::kObject;
+  const std::size_t items_max = stored ? SIZE_MAX : kMadeItems;
+  if (stored && list_.entries.size() > kMadeItems) out.reserve(kPieceBytes + kPieceBytes / 8);
+  if (!std::exchange(has_begun_, true)) out += head();
   for (std::size_t items = 0;
        position_ < list_.entries.size() && items < items_max && out.size() < kPieceBytes; ++items) {
     fetch_ahead();

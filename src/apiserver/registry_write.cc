@@ -505,6 +505,7 @@ Task<Result<ObjectList>> Registry::remove_collection(Target target,
   Write write(target, kind, context, nobody, *admission_);
   write.target.kind = &kind.storage();
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    removed.entries.clear();  // of an attempt before this one
     std::vector<store::EntryPtr> matching;
     transaction.scan(store_key(kind, target.name_space, ""), [&](const store::EntryPtr& entry) {
       const store::EntryPtr shown = shown_as(kind, entry);
