@@ -32,18 +32,18 @@ ssize_t peek_now(int fd, std::span<char> buffer) {
   });
 }
 
-ssize_t send_now(int fd, std::string_view first, std::string_view second, bool more) {
-  const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+ssize_t send_now(int fd, std::string_view first, std::string_view second) {
   if (second.empty()) {
-    return uninterrupted(
-        [&] { return ::syscall(SYS_sendto, fd, first.data(), first.size(), flags, nullptr, 0); });
+    return uninterrupted([&] {
+      return ::syscall(SYS_sendto, fd, first.data(), first.size(), MSG_NOSIGNAL, nullptr, 0);
+    });
   }
   std::array<iovec, 2> parts{iovec{const_cast<char*>(first.data()), first.size()},
                              iovec{const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  return uninterrupted([&] { return ::syscall(SYS_sendmsg, fd, &message, flags); });
+  return uninterrupted([&] { return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL); });
 }
 
 }  // namespace insula

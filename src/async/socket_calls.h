@@ -16,8 +16,7 @@ ssize_t receive_now(int fd, std::span<char> buffer);
 /// What is returned stays there.
 ssize_t peek_now(int fd, std::span<char> buffer);
 
-/// The second part follows the first. Raises no SIGPIPE. `more`: the next call follows at once, and
-/// TCP may join its bytes to these.
-ssize_t send_now(int fd, std::string_view first, std::string_view second = {}, bool more = false);
+/// The second part follows the first. Raises no SIGPIPE.
+ssize_t send_now(int fd, std::string_view first, std::string_view second = {});
 
 }  // namespace insula

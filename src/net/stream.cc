@@ -61,13 +61,13 @@ ssize_t Stream::receive(std::span<char> buffer) {
   return n;
 }
 
-ssize_t Stream::send(std::string_view first, std::string_view second, bool more) {
+ssize_t Stream::send(std::string_view first, std::string_view second) {
   if (ring_ != nullptr) return ring_->send(first, second);
   if (!watch_.writable) {
     errno = EAGAIN;
     return -1;
   }
-  const ssize_t n = send_now(watch_.fd(), first, second, more);
+  const ssize_t n = send_now(watch_.fd(), first, second);
   if (n < 0 && errno == EAGAIN) watch_.writable = false;
   return n;
 }

@@ -122,8 +122,7 @@ class Stream {
 
   /// For tls.cc: the socket itself. -1 and errno when that fails or would block.
   ssize_t receive(std::span<char> buffer);
-  /// `more`: the next call follows at once (without a ring, which joins what it sends anyway).
-  ssize_t send(std::string_view first, std::string_view second = {}, bool more = false);
+  ssize_t send(std::string_view first, std::string_view second = {});
 
   /// One try; nullopt when it would block.
   std::optional<Result<std::size_t>> try_read(std::span<char> buffer);

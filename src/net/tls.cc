@@ -10,13 +10,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sys/socket.h>
 
 #include "async/deadline.h"
 #include "net/tls_session.h"
@@ -281,16 +278,16 @@ constexpr std::size_t kRecordBytes = std::size_t{16} << 10U;
 
 int socket_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
-  auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
-  const ssize_t n = session.stream().receive({into, static_cast<std::size_t>(size)});
+  auto& stream = *static_cast<Stream*>(BIO_get_data(bio));
+  const ssize_t n = stream.receive({into, static_cast<std::size_t>(size)});
   if (n < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
   return static_cast<int>(n);
 }
 
 int socket_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
-  auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
-  const ssize_t n = session.send({bytes, static_cast<std::size_t>(size)});
+  auto& stream = *static_cast<Stream*>(BIO_get_data(bio));
+  const ssize_t n = stream.send({bytes, static_cast<std::size_t>(size)});
   if (n < 0 && errno == EAGAIN) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
@@ -316,24 +313,9 @@ const BIO_METHOD* socket_method() {
 
 TlsSession::TlsSession(Stream& stream, ssl_st* ssl) : stream_(stream), ssl_(ssl) {
   BIO* bio = BIO_new(socket_method());
-  BIO_set_data(bio, this);
+  BIO_set_data(bio, &stream);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
-}
-
-ssize_t TlsSession::send(std::string_view bytes) {
-  const ssize_t n = stream_.send(bytes, {}, more_follows_);
-  if (n >= 0) {
-    held_back_ = more_follows_;
-  } else if (errno == EAGAIN && held_back_) {
-    // The socket is full of what waits for more, which cannot come before some of it is gone. TCP
-    // sends what it has when it is told not to wait, even if it was told so before: tcp(7).
-    held_back_ = false;
-    const int on = 1;
-    ::setsockopt(stream_.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    errno = EAGAIN;
-  }
-  return n;
 }
 
 TlsSession::~TlsSession() {
@@ -397,12 +379,8 @@ std::optional<Result<std::size_t>> TlsSession::write(std::string_view first,
     bytes = {joined.data(), first.size() + of_second};
   }
   ERR_clear_error();
-  // One call makes one record. Who has more to write calls again at once.
-  more_follows_ = first.size() + second.size() > kRecordBytes;
   const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
-  auto written = outcome(SSL_write(ssl_, bytes.data(), size), "TLS write");
-  more_follows_ = false;
-  return written;
+  return outcome(SSL_write(ssl_, bytes.data(), size), "TLS write");
 }
 
 bool TlsSession::has_pending() const {

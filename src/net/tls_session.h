@@ -5,8 +5,6 @@
 #include <span>
 #include <string_view>
 
-#include <sys/types.h>
-
 #include "base/error.h"
 #include "net/stream.h"
 
@@ -36,11 +34,6 @@ class TlsSession {
 
   [[nodiscard]] std::string_view alpn() const;
 
-  /// For OpenSSL's side of it: the socket, from which it reads, and to which it writes.
-  [[nodiscard]] Stream& stream() { return stream_; }
-
-  ssize_t send(std::string_view bytes);
-
  private:
   std::optional<Result<std::size_t>> outcome(int rc, std::string_view what);
   void read_peer();
@@ -48,9 +41,7 @@ class TlsSession {
   Stream& stream_;
   ssl_st* ssl_;
   TlsPeer peer_;
-  bool more_follows_ = false;  // what is written now is followed by more at once
-  bool held_back_ = false;     // what was sent last may wait in TCP for more
-  bool failed_ = false;        // nothing more may be sent then, not even the end
+  bool failed_ = false;  // nothing more may be sent then, not even the end
 };
 
 }  // namespace insula::net

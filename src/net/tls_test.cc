@@ -179,8 +179,7 @@ Task<> send_and_receive(std::shared_ptr<TlsContext> from,
   EXPECT_EQ(received.value_or(0), kManyBytes + 4);
 }
 
-// Were TCP to wait for more that cannot come, each of the 200 fillings would take 0.2 s.
-TEST_P(TlsTest, WhatFillsTheSocketIsSentAtOnce) {
+TEST_P(TlsTest, CarriesMoreThanTheSocketHolds) {
   auto listener = Listener::bind(loop(), Address::parse("127.0.0.1:0").value());
   ASSERT_TRUE(listener.has_value());
   run_until_complete(loop(), send_and_receive(server(), client(false), **listener));
