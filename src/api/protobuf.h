@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -8,8 +9,8 @@
 #include "base/error.h"
 
 /// Kubernetes' protobuf form of objects: the four bytes `k8s\0`, then a runtime.Unknown message
-/// that names apiVersion and kind and holds the object. Stock kubectl sends it, and reads JSON
-/// back.
+/// that names apiVersion and kind and holds the object. Stock kubectl sends it and reads JSON
+/// back; controllers read it, too.
 namespace insula::api {
 
 inline constexpr std::string_view kProtobufContentType = "application/vnd.kubernetes.protobuf";
@@ -20,6 +21,17 @@ struct ProtobufEnvelope {
   std::string_view kind;
   std::string_view message;  // the object
 };
+
+/// The bytes of an envelope before and after its message.
+[[nodiscard]] std::string protobuf_envelope_head(std::string_view api_version,
+                                                 std::string_view kind,
+                                                 std::size_t message_bytes);
+inline constexpr std::string_view kProtobufEnvelopeTail{"\x1a\0\x22\0", 4};
+
+/// A message in its envelope.
+[[nodiscard]] std::string protobuf_envelope(std::string_view api_version,
+                                            std::string_view kind,
+                                            std::string_view message);
 
 /// Errors: kBadRequest when the bytes are no envelope, kUnsupportedMedia when the object inside is
 /// encoded or of another type.

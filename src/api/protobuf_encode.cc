@@ -209,21 +209,33 @@ void encode_protobuf_message(const TypeInfo& type, const void* object, std::stri
   Encoder(out).write_struct(type, object);
 }
 
-std::string encode_protobuf(const TypeInfo& type, const void* object) {
-  INSULA_CHECK(type.kind != nullptr, type.name);
+std::string protobuf_envelope_head(std::string_view api_version,
+                                   std::string_view kind,
+                                   std::size_t message_bytes) {
   std::string out(kMagic);
   {
     const wire::MessageField meta(out, 1);
-    wire::append_bytes_field(out, 1, type.kind->api_version());
-    wire::append_bytes_field(out, 2, type.kind->kind);
+    wire::append_bytes_field(out, 1, api_version);
+    wire::append_bytes_field(out, 2, kind);
   }
-  {
-    const wire::MessageField message(out, 2);
-    encode_protobuf_message(type, object, out);
-  }
-  wire::append_bytes_field(out, 3, {});
-  wire::append_bytes_field(out, 4, {});
+  wire::append_bytes_head(out, 2, message_bytes);
   return out;
+}
+
+std::string protobuf_envelope(std::string_view api_version,
+                              std::string_view kind,
+                              std::string_view message) {
+  std::string out = protobuf_envelope_head(api_version, kind, message.size());
+  out += message;
+  // No encoding and no content type: the message is protobuf as it is.
+  return out += kProtobufEnvelopeTail;
+}
+
+std::string encode_protobuf(const TypeInfo& type, const void* object) {
+  INSULA_CHECK(type.kind != nullptr, type.name);
+  std::string message;
+  encode_protobuf_message(type, object, message);
+  return protobuf_envelope(type.kind->api_version(), type.kind->kind, message);
 }
 
 }  // namespace insula::api

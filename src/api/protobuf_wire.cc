@@ -70,9 +70,13 @@ void append_fixed64_field(std::string& out, std::uint32_t tag, std::uint64_t val
     out += static_cast<char>(value >> (8 * i) & 0xffU);
 }
 
-void append_bytes_field(std::string& out, std::uint32_t tag, std::string_view bytes) {
+void append_bytes_head(std::string& out, std::uint32_t tag, std::size_t bytes) {
   append_varint(out, std::uint64_t{tag} << 3U | 2U);
-  append_varint(out, bytes.size());
+  append_varint(out, bytes);
+}
+
+void append_bytes_field(std::string& out, std::uint32_t tag, std::string_view bytes) {
+  append_bytes_head(out, tag, bytes.size());
   out += bytes;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-/// The wire format of protocol buffers: varints, tags, lengths. Private to the protobuf codec.
+/// The wire format of protocol buffers: varints, tags, lengths.
 namespace insula::api::wire {
 
 enum class Type : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
@@ -38,6 +39,8 @@ class Reader {
 void append_varint(std::string& out, std::uint64_t value);
 void append_varint_field(std::string& out, std::uint32_t tag, std::uint64_t value);
 void append_fixed64_field(std::string& out, std::uint32_t tag, std::uint64_t value);
+/// What comes before the bytes of a string or message.
+void append_bytes_head(std::string& out, std::uint32_t tag, std::size_t bytes);
 void append_bytes_field(std::string& out, std::uint32_t tag, std::string_view bytes);
 
 /// Writes the length of a message in front of it: construct, append the message, destroy.

@@ -19,6 +19,7 @@
 #include "apiserver/flowcontrol/flow_dump.h"
 #include "apiserver/impersonation.h"
 #include "apiserver/node_relay.h"
+#include "apiserver/output_format.h"
 #include "apiserver/params_permit.h"
 #include "apiserver/state_dump.h"
 #include "apiserver/status.h"
@@ -201,6 +202,8 @@ Task<Result<>> ApiServer::serve(Call& call) {
   INSULA_CO_TRY(call.info, parse_request_info(request.method, request.target));
   if (call.info.is_resource)
     call.kind = kinds_.find(call.info.group, call.info.version, call.info.resource);
+  // Before anything can be refused: a refusal is written as the answer would be.
+  const Result<> negotiated = choose_output(call);
   INSULA_CO_TRY_VOID(co_await admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
   if (call.kind == nullptr) co_return no_resource();
@@ -214,14 +217,27 @@ Task<Result<>> ApiServer::serve(Call& call) {
   const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
   if (named_question || !is_served(*call.kind, call.info)) co_return method_not_allowed();
   if (is_relayed(call.info)) co_return co_await serve_connection(call);
-  INSULA_CO_TRY(const Representation wanted, negotiate(request.headers.get("Accept")));
-  call.output.form = wanted.form;
-  call.output.meta_version = wanted.meta_version;
-  if (call.info.subresource == "scale") call.output.form = OutputForm::kObject;
+  INSULA_CO_TRY_VOID(negotiated);
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
   call.output.now = registry_.clock().wall();
   if (call.info.verb == "watch") co_return co_await serve_watch(call);
   co_return co_await with_deadline(call.began + kRequestTimeout, serve_object(call));
+}
+
+Result<> ApiServer::choose_output(Call& call) {
+  if (call.kind == nullptr) return {};
+  Offer offer;
+  offer.protobuf = has_protobuf(*call.kind);
+  // An answer to a question is no object of a list: there is nothing to make a table of.
+  offer.forms = call.kind->is_stored();
+  offer.stream = call.info.verb == "watch";
+  INSULA_TRY(const Representation wanted,
+             negotiate(call.exchange.request().headers.get("Accept"), offer));
+  call.output.form = wanted.form;
+  call.output.meta_version = wanted.meta_version;
+  call.output.format = wanted.format;
+  if (call.info.subresource == "scale") call.output.form = OutputForm::kObject;
+  return {};
 }
 
 Result<User> ApiServer::identify(const Call& call) {
@@ -392,8 +408,22 @@ Task<std::string> ApiServer::gzipped(Call& call, std::string body) {
 }
 
 Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
-  if (call.audit && call.info.is_resource && type == "application/json")
+  if (call.audit && call.info.is_resource && type == content_type(BodyFormat::kJson))
     call.audit->answered(status, body);
+  if (call.info.is_resource && type == content_type(BodyFormat::kJson) &&
+      call.output.format != BodyFormat::kJson) {
+    auto other = in_format(call.output.format, body);
+    if (other) {
+      body = *std::move(other);
+      type = content_type(call.output.format);
+    } else {
+      log_.error("answered in JSON", "path", call.info.path, "err", other.error());
+    }
+  }
+  co_return co_await respond(call, status, std::move(body), type);
+}
+
+Task<Result<>> ApiServer::respond(Call& call, int status, std::string body, std::string_view type) {
   const bool long_answer = body.size() >= kGzipBytesMin;
   const bool zipped = long_answer && takes_gzip(call);
   if (zipped) body = co_await gzipped(call, std::move(body));

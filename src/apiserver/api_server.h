@@ -124,6 +124,8 @@ class ApiServer final : public http::Handler {
   /// The request's body. Who is slow to send it takes seats anew then.
   Task<Result<std::string>> read_body(Call& call);
   Result<User> identify(const Call& call);
+  /// What the answer looks like, from the Accept header. Fills `call.output`.
+  static Result<> choose_output(Call& call);
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);
   void begin_audit(Call& call, const User* user);
@@ -138,10 +140,13 @@ class ApiServer final : public http::Handler {
   [[nodiscard]] Target target_of(const Call& call) const;
   [[nodiscard]] Result<WriteContext> write_context(Call& call);
   Task<Result<Object>> read_object(Call& call, const api::TypeInfo& type);
+  /// An answer; of resources in the format that was asked for, which `body` need not have yet.
   Task<Result<>> send(Call& call,
                       int status,
                       std::string body,
                       std::string_view type = "application/json");
+  /// An answer as it is.
+  Task<Result<>> respond(Call& call, int status, std::string body, std::string_view type);
   [[nodiscard]] static bool takes_gzip(const Call& call);
   static Task<std::string> gzipped(Call& call, std::string body);
   Task<Result<>> send_written(Call& call, const Written& written);

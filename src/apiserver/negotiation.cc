@@ -1,8 +1,15 @@
 #include "apiserver/negotiation.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "api/protobuf.h"
 
 namespace insula::apiserver {
 
@@ -30,6 +37,7 @@ struct MediaType {
   std::string_view as;
   std::string_view group;
   std::string_view version;
+  double quality = 1;
 };
 
 MediaType parse_media_type(std::string_view text) {
@@ -41,6 +49,7 @@ MediaType parse_media_type(std::string_view text) {
     if (name == "as") out.as = parameter;
     if (name == "g") out.group = parameter;
     if (name == "v") out.version = parameter;
+    if (name == "q") out.quality = std::strtod(std::string(parameter).c_str(), nullptr);
   }
   return out;
 }
@@ -49,40 +58,82 @@ bool is_json(std::string_view type) {
   return type == "application/json" || type == "*/*" || type == "application/*";
 }
 
-}  // namespace
-
-Result<Representation> negotiate(std::string_view accept) {
-  std::string_view rest = accept;
-  if (trim(rest).empty()) return Representation{};
-  while (!rest.empty()) {
-    const MediaType media = parse_media_type(next_part(rest, ','));
-    if (!is_json(media.type)) continue;
-    if (media.as.empty()) return Representation{};
-    if (media.group != "meta.k8s.io" || (media.version != "v1" && media.version != "v1beta1"))
-      continue;
-    Representation out;
-    if (media.version == "v1beta1") out.meta_version = "meta.k8s.io/v1beta1";
-    out.form = media.as == "Table" ? OutputForm::kTable : OutputForm::kMetadata;
-    if (media.as == "Table" || media.as == "PartialObjectMetadata" ||
-        media.as == "PartialObjectMetadataList")
-      return out;
-  }
-  return fail(ErrorCode::kNotAcceptable,
-              "only the following media types are accepted: application/json");
-}
-
-bool accepts_objects(std::string_view accept) {
-  if (trim(accept).empty()) return true;
+/// The alternatives, the most wanted first.
+std::vector<MediaType> parse_accept(std::string_view accept) {
+  std::vector<MediaType> out;
   while (!accept.empty()) {
     const MediaType media = parse_media_type(next_part(accept, ','));
-    if (is_json(media.type) && media.as.empty()) return true;
+    if (media.quality > 0) out.push_back(media);
   }
-  return false;
+  std::ranges::sort(out, {}, [](const MediaType& media) {
+    // Those that are wanted alike stay in their order.
+    return std::tuple(-media.quality, media.type.ends_with('*'), media.type.data());
+  });
+  return out;
+}
+
+std::optional<OutputForm> form_of(const MediaType& media, const Offer& offer) {
+  if (media.as.empty()) return OutputForm::kObject;
+  const bool known = media.version == "v1" || media.version == "v1beta1";
+  if (!offer.forms || media.group != "meta.k8s.io" || !known) return std::nullopt;
+  if (media.as == "Table") return OutputForm::kTable;
+  if (media.as == "PartialObjectMetadata" || media.as == "PartialObjectMetadataList")
+    return OutputForm::kMetadata;
+  return std::nullopt;
+}
+
+bool has_protobuf(OutputForm form, const Offer& offer) {
+  return form == OutputForm::kMetadata || (form == OutputForm::kObject && offer.protobuf);
+}
+
+std::optional<BodyFormat> format_of(std::string_view type, OutputForm form, const Offer& offer) {
+  if (is_json(type)) return BodyFormat::kJson;
+  if (type == content_type(BodyFormat::kYaml) && !offer.stream) return BodyFormat::kYaml;
+  if (type == api::kProtobufContentType && has_protobuf(form, offer)) return BodyFormat::kProtobuf;
+  return std::nullopt;
+}
+
+std::unexpected<Error> not_acceptable(const Offer& offer) {
+  const bool protobuf = offer.protobuf || offer.forms;
+  const std::string_view end = offer.stream ? ";stream=watch" : "";
+  std::string types = fmt::format("application/json{}", end);
+  if (!offer.stream) types += ", application/yaml";
+  if (protobuf) types += fmt::format(", {}{}", api::kProtobufContentType, end);
+  return fail(ErrorCode::kNotAcceptable,
+              fmt::format("only the following media types are accepted: {}", types));
+}
+
+}  // namespace
+
+Result<Representation> negotiate(std::string_view accept, const Offer& offer) {
+  if (trim(accept).empty()) return Representation{};
+  for (const MediaType& media : parse_accept(accept)) {
+    const auto form = form_of(media, offer);
+    if (!form) continue;
+    const auto format = format_of(media.type, *form, offer);
+    if (!format) continue;
+    Representation out{.form = *form, .format = *format};
+    if (media.version == "v1beta1") out.meta_version = "meta.k8s.io/v1beta1";
+    return out;
+  }
+  return not_acceptable(offer);
+}
+
+std::string_view content_type(BodyFormat format, bool stream) {
+  switch (format) {
+    case BodyFormat::kJson:
+      return "application/json";
+    case BodyFormat::kYaml:
+      return "application/yaml";
+    case BodyFormat::kProtobuf:
+      return stream ? "application/vnd.kubernetes.protobuf;stream=watch"
+                    : api::kProtobufContentType;
+  }
+  return {};
 }
 
 bool wants_aggregated_discovery(std::string_view accept) {
-  while (!accept.empty()) {
-    const MediaType media = parse_media_type(next_part(accept, ','));
+  for (const MediaType& media : parse_accept(accept)) {
     if (!is_json(media.type)) continue;
     if (media.as.empty()) return false;
     if (media.as == "APIGroupDiscoveryList" && media.group == "apidiscovery.k8s.io" &&
@@ -96,7 +147,7 @@ Result<BodyFormat> body_format(std::string_view content_type) {
   const std::string_view type = parse_media_type(content_type).type;
   if (type.empty() || type == "application/json") return BodyFormat::kJson;
   if (type == "application/yaml") return BodyFormat::kYaml;
-  if (type == "application/vnd.kubernetes.protobuf") return BodyFormat::kProtobuf;
+  if (type == api::kProtobufContentType) return BodyFormat::kProtobuf;
   return fail(
       ErrorCode::kUnsupportedMedia,
       fmt::format(

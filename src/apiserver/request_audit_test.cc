@@ -161,6 +161,22 @@ TEST_F(RequestAuditTest, LeavesManagedFieldsOutIfThePolicySaysSo) {
   EXPECT_THAT(json::write(list), ::testing::Not(HasSubstr("managedFields")));
 }
 
+TEST_F(RequestAuditTest, NotesAnswersAsJsonWhateverTheClientGets) {
+  audit("[{level: RequestResponse, omitStages: [RequestReceived]}]");
+  server->send("POST", kMaps, config("c"));
+  for (const char* accept : {"application/vnd.kubernetes.protobuf", "application/yaml"}) {
+    for (const std::string& target : {std::string(kMaps), std::string(kMaps) + "/c"}) {
+      sink.events.clear();
+      auto request = server->request("GET", target);
+      request.headers.set("Accept", accept);
+      EXPECT_EQ(server->send(request).headers.get("Content-Type"), accept);
+      const json::Value event = only();
+      EXPECT_THAT(std::string(event["responseObject"]["kind"].text()),
+                  ::testing::StartsWith("ConfigMap"));
+    }
+  }
+}
+
 TEST_F(RequestAuditTest, LeavesALargeBodyOutAndSaysSo) {
   audit("[{level: RequestResponse, omitStages: [RequestReceived]}]");
   const std::string large(kAuditedBodyBytesMax, 'x');

@@ -12,6 +12,7 @@
 #include "apiserver/api_server.h"
 #include "apiserver/apply.h"
 #include "apiserver/compression.h"
+#include "apiserver/list_output.h"
 #include "apiserver/patch.h"
 #include "apiserver/reviews.h"
 #include "apiserver/status.h"
@@ -169,6 +170,19 @@ void note_document(Call& call, const std::string& body) {
     call.audit->request_object(json::write(*document));
 }
 
+/// A list as the audit log has it.
+Task<std::string> audited_list(Call& call, const ObjectList& list) {
+  OutputOptions options = call.output;
+  options.format = BodyFormat::kJson;
+  ListOutput output(*call.kind, list, options);
+  std::string out;
+  for (std::string piece = output.next(); !piece.empty(); piece = output.next()) {
+    out += piece;
+    co_await call.ticket->give_way();
+  }
+  co_return out;
+}
+
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
@@ -201,18 +215,16 @@ Task<Result<>> ApiServer::send_written(Call& call, const Written& written) {
 }
 
 Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
+  if (call.audit && call.audit->wants_response())
+    call.audit->answered(200, co_await audited_list(call, list));
   ListOutput output(*call.kind, list, call.output);
+  while (!output.prepare())
+    co_await call.ticket->give_way();
+  const std::string_view type = content_type(call.output.format);
   std::string piece = output.next();
   std::string next = output.next();
-  if (next.empty()) co_return co_await send(call, 200, std::move(piece));
-  if (call.audit && call.audit->wants_response()) {
-    for (; !next.empty(); next = output.next()) {
-      piece += next;
-      co_await call.ticket->give_way();
-    }
-    co_return co_await send(call, 200, std::move(piece));
-  }
-  http::Headers headers{{"Content-Type", "application/json"},
+  if (next.empty()) co_return co_await respond(call, 200, std::move(piece), type);
+  http::Headers headers{{"Content-Type", std::string(type)},
                         {"Cache-Control", "no-cache, private"}};
   headers.set("Vary", "Accept-Encoding");
   std::optional<GzipStream> gzip;
@@ -280,10 +292,6 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
 }
 
 Task<Result<>> ApiServer::serve_review(Call& call) {
-  // An answer is no object of a list: there is nothing to make a table of, nor metadata.
-  if (!accepts_objects(call.exchange.request().headers.get("Accept")))
-    co_return fail(ErrorCode::kNotAcceptable,
-                   "only the following media types are accepted: application/json");
   INSULA_CO_TRY(const Object object, co_await read_object(call, call.kind->type));
   const Reviewer reviewer{call.user, call.info.name_space, registry_.clock().wall(), tokens_};
   INSULA_CO_TRY_VOID(answer_review(authorizer_, reviewer, *call.kind, object.get()));

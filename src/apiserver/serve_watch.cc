@@ -172,7 +172,8 @@ Task<Result<>> stream_changes(Call& call,
   while (true) {
     auto changes = watch.take();
     if (!changes) {
-      co_return co_await call.exchange.write(error_event_output(status_json(changes.error(), {})));
+      co_return co_await call.exchange.write(
+          error_event_output(status_json(changes.error(), {}), call.output.format));
     }
     std::string text;
     for (const ObjectEvent& change : *changes)
@@ -216,7 +217,7 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
     plan.since = registry_.store().revision();
   }
   INSULA_CO_TRY(ObjectWatch watch, registry_.watch(target, std::move(selectors), plan.since));
-  http::Headers headers{{"Content-Type", "application/json"},
+  http::Headers headers{{"Content-Type", std::string(content_type(call.output.format, true))},
                         {"Cache-Control", "no-cache, private"}};
   describe(call, headers);
   INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));

@@ -6,7 +6,7 @@
 
 #include "apiserver/apply.h"
 #include "apiserver/body.h"
-#include "apiserver/output.h"
+#include "apiserver/list_output.h"
 #include "apiserver/patch.h"
 #include "apiserver/subresource.h"
 #include "async/loop.h"

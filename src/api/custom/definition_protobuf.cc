@@ -1,7 +1,6 @@
 #include "api/custom/definition_protobuf.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -11,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/schema_members.h"
 #include "api/protobuf.h"
 #include "api/protobuf_wire.h"
 #include "json/parse.h"
@@ -21,100 +21,6 @@ namespace insula::api {
 namespace {
 
 using wire::Field;
-
-/// Members of the messages that lead to the schemas.
-constexpr std::uint32_t kSpec = 2;           // of CustomResourceDefinition
-constexpr std::uint32_t kVersions = 7;       // of CustomResourceDefinitionSpec
-constexpr std::uint32_t kVersionSchema = 4;  // of CustomResourceDefinitionVersion
-constexpr std::uint32_t kOpenApiSchema = 1;  // of CustomResourceValidation
-
-/// What a member of a schema is: on the wire, and in JSON.
-enum class Form : std::uint8_t {
-  kText,         // left out when empty
-  kPresentText,  // there when it is on the wire
-  kFlag,         // left out when false
-  kPresentFlag,  // there when it is on the wire
-  kInteger,
-  kNumber,
-  kJson,  // a message with JSON in it
-  kSchema,
-  kSchemaOrList,
-  kSchemaOrFlag,
-  kTexts,  // repeated
-  kJsons,
-  kSchemas,
-  kRules,
-  kSchemaMap,  // repeated entries
-  kDependencyMap,
-  kDocumentation,
-};
-
-struct Member {
-  std::uint32_t tag;
-  std::string_view name;
-  Form form;
-};
-
-constexpr std::array<Member, 44> kSchemaMembers = {{
-    {1, "id", Form::kText},
-    {2, "$schema", Form::kText},
-    {3, "$ref", Form::kPresentText},
-    {4, "description", Form::kText},
-    {5, "type", Form::kText},
-    {6, "format", Form::kText},
-    {7, "title", Form::kText},
-    {8, "default", Form::kJson},
-    {9, "maximum", Form::kNumber},
-    {10, "exclusiveMaximum", Form::kFlag},
-    {11, "minimum", Form::kNumber},
-    {12, "exclusiveMinimum", Form::kFlag},
-    {13, "maxLength", Form::kInteger},
-    {14, "minLength", Form::kInteger},
-    {15, "pattern", Form::kText},
-    {16, "maxItems", Form::kInteger},
-    {17, "minItems", Form::kInteger},
-    {18, "uniqueItems", Form::kFlag},
-    {19, "multipleOf", Form::kNumber},
-    {20, "enum", Form::kJsons},
-    {21, "maxProperties", Form::kInteger},
-    {22, "minProperties", Form::kInteger},
-    {23, "required", Form::kTexts},
-    {24, "items", Form::kSchemaOrList},
-    {25, "allOf", Form::kSchemas},
-    {26, "oneOf", Form::kSchemas},
-    {27, "anyOf", Form::kSchemas},
-    {28, "not", Form::kSchema},
-    {29, "properties", Form::kSchemaMap},
-    {30, "additionalProperties", Form::kSchemaOrFlag},
-    {31, "patternProperties", Form::kSchemaMap},
-    {32, "dependencies", Form::kDependencyMap},
-    {33, "additionalItems", Form::kSchemaOrFlag},
-    {34, "definitions", Form::kSchemaMap},
-    {35, "externalDocs", Form::kDocumentation},
-    {36, "example", Form::kJson},
-    {37, "nullable", Form::kFlag},
-    {38, "x-kubernetes-preserve-unknown-fields", Form::kPresentFlag},
-    {39, "x-kubernetes-embedded-resource", Form::kFlag},
-    {40, "x-kubernetes-int-or-string", Form::kFlag},
-    {41, "x-kubernetes-list-map-keys", Form::kTexts},
-    {42, "x-kubernetes-list-type", Form::kPresentText},
-    {43, "x-kubernetes-map-type", Form::kPresentText},
-    {44, "x-kubernetes-validations", Form::kRules},
-}};
-
-constexpr std::array<Member, 6> kRuleMembers = {{
-    {1, "rule", Form::kText},
-    {2, "message", Form::kText},
-    {3, "messageExpression", Form::kText},
-    {4, "reason", Form::kPresentText},
-    {5, "fieldPath", Form::kText},
-    {6, "optionalOldSelf", Form::kPresentFlag},
-}};
-
-constexpr std::array<Member, 2> kDocumentationMembers = {{
-    {1, "description", Form::kText},
-    {2, "url", Form::kText},
-}};
 
 std::unexpected<Error> refuse(std::string_view why) {
   return fail(ErrorCode::kBadRequest, fmt::format("protobuf: JSONSchemaProps: {}", why));
@@ -153,40 +59,40 @@ class SchemaReader {
   }
 
  private:
-  Result<json::Value> object(std::string_view message, std::span<const Member> members) {
+  Result<json::Value> object(std::string_view message, std::span<const SchemaMember> members) {
     json::Object out;
     INSULA_TRY_VOID(each_field(message, [&](const Field& field) -> Result<> {
-      const auto member = std::ranges::find(members, field.tag, &Member::tag);
+      const auto member = std::ranges::find(members, field.tag, &SchemaMember::tag);
       if (member == members.end()) return {};
       return read(*member, field, out);
     }));
     return json::Value(std::move(out));
   }
 
-  Result<> read(const Member& member, const Field& field, json::Object& out) {
+  Result<> read(const SchemaMember& member, const Field& field, json::Object& out) {
     const std::string_view name = member.name;
     switch (member.form) {
-      case Form::kText:
+      case SchemaForm::kText:
         if (!field.bytes.empty()) out.set(std::string(name), json::Value(field.bytes));
         return {};
-      case Form::kPresentText:
+      case SchemaForm::kPresentText:
         out.set(std::string(name), json::Value(field.bytes));
         return {};
-      case Form::kFlag:
+      case SchemaForm::kFlag:
         if (field.number != 0) out.set(std::string(name), true);
         return {};
-      case Form::kPresentFlag:
+      case SchemaForm::kPresentFlag:
         out.set(std::string(name), field.number != 0);
         return {};
-      case Form::kInteger:
+      case SchemaForm::kInteger:
         out.set(std::string(name), static_cast<std::int64_t>(field.number));
         return {};
-      case Form::kNumber: {
+      case SchemaForm::kNumber: {
         INSULA_TRY(json::Value value, number(field.number));
         out.set(std::string(name), std::move(value));
         return {};
       }
-      case Form::kTexts:
+      case SchemaForm::kTexts:
         append(out, name, json::Value(field.bytes));
         return {};
       default:
@@ -194,15 +100,15 @@ class SchemaReader {
     }
   }
 
-  Result<> read_message(const Member& member, std::string_view bytes, json::Object& out) {
+  Result<> read_message(const SchemaMember& member, std::string_view bytes, json::Object& out) {
     const std::string_view name = member.name;
     switch (member.form) {
-      case Form::kSchemaMap:
-      case Form::kDependencyMap:
+      case SchemaForm::kSchemaMap:
+      case SchemaForm::kDependencyMap:
         return read_entry(member, bytes, out);
-      case Form::kJsons:
-      case Form::kSchemas:
-      case Form::kRules: {
+      case SchemaForm::kJsons:
+      case SchemaForm::kSchemas:
+      case SchemaForm::kRules: {
         INSULA_TRY(json::Value element, value_of(member.form, bytes));
         append(out, name, std::move(element));
         return {};
@@ -215,18 +121,18 @@ class SchemaReader {
     }
   }
 
-  Result<json::Value> value_of(Form form, std::string_view bytes) {
+  Result<json::Value> value_of(SchemaForm form, std::string_view bytes) {
     switch (form) {
-      case Form::kJson:
-      case Form::kJsons:
+      case SchemaForm::kJson:
+      case SchemaForm::kJsons:
         return raw(bytes);
-      case Form::kSchemaOrList:
-      case Form::kDependencyMap:
-      case Form::kSchemaOrFlag:
+      case SchemaForm::kSchemaOrList:
+      case SchemaForm::kDependencyMap:
+      case SchemaForm::kSchemaOrFlag:
         return one_of(form, bytes);
-      case Form::kRules:
+      case SchemaForm::kRules:
         return object(bytes, kRuleMembers);
-      case Form::kDocumentation:
+      case SchemaForm::kDocumentation:
         return object(bytes, kDocumentationMembers);
       default:
         return schema(bytes);
@@ -255,20 +161,20 @@ class SchemaReader {
   }
 
   /// A schema, or else a list of schemas, a list of names, or a flag.
-  Result<json::Value> one_of(Form form, std::string_view message) {
-    const std::uint32_t schema_tag = form == Form::kSchemaOrFlag ? 2 : 1;
+  Result<json::Value> one_of(SchemaForm form, std::string_view message) {
+    const std::uint32_t schema_tag = form == SchemaForm::kSchemaOrFlag ? 2 : 1;
     json::Value alternative =
-        form == Form::kSchemaOrFlag ? json::Value(false) : json::Value(json::Array{});
+        form == SchemaForm::kSchemaOrFlag ? json::Value(false) : json::Value(json::Array{});
     json::Value chosen;
     INSULA_TRY_VOID(each_field(message, [&](const Field& field) -> Result<> {
       if (field.tag == schema_tag) {
         INSULA_TRY(chosen, schema(field.bytes));
-      } else if (form == Form::kSchemaOrFlag && field.tag == 1) {
+      } else if (form == SchemaForm::kSchemaOrFlag && field.tag == 1) {
         alternative = json::Value(field.number != 0);
-      } else if (form == Form::kSchemaOrList && field.tag == 2) {
+      } else if (form == SchemaForm::kSchemaOrList && field.tag == 2) {
         INSULA_TRY(json::Value element, schema(field.bytes));
         alternative.as_array()->push_back(std::move(element));
-      } else if (form == Form::kDependencyMap && field.tag == 2) {
+      } else if (form == SchemaForm::kDependencyMap && field.tag == 2) {
         alternative.as_array()->push_back(json::Value(field.bytes));
       }
       return {};
@@ -277,7 +183,7 @@ class SchemaReader {
     return alternative;
   }
 
-  Result<> read_entry(const Member& member, std::string_view message, json::Object& out) {
+  Result<> read_entry(const SchemaMember& member, std::string_view message, json::Object& out) {
     std::string_view key;
     std::string_view content;
     INSULA_TRY_VOID(each_field(message, [&](const Field& field) -> Result<> {
@@ -285,7 +191,8 @@ class SchemaReader {
       if (field.tag == 2) content = field.bytes;
       return {};
     }));
-    const Form form = member.form == Form::kSchemaMap ? Form::kSchema : Form::kDependencyMap;
+    const SchemaForm form =
+        member.form == SchemaForm::kSchemaMap ? SchemaForm::kSchema : SchemaForm::kDependencyMap;
     INSULA_TRY(json::Value value, value_of(form, content));
     json::Value* map = out.find(member.name);
     if (map == nullptr) {
@@ -319,10 +226,10 @@ Result<> decode_definition_protobuf(std::string_view bytes, CustomResourceDefini
   INSULA_TRY_VOID(decode_protobuf(type_of<CustomResourceDefinition>(), &definition, bytes));
   INSULA_TRY(const ProtobufEnvelope envelope, read_protobuf_envelope(bytes));
   return each_field(envelope.message, [&](const Field& spec) -> Result<> {
-    if (spec.tag != kSpec) return {};
+    if (spec.tag != kDefinitionSpec) return {};
     std::size_t index = 0;
     return each_field(spec.bytes, [&](const Field& version) -> Result<> {
-      if (version.tag != kVersions) return {};
+      if (version.tag != kSpecVersions) return {};
       if (index >= definition.spec.versions.size()) return refuse("more versions than were read");
       return read_version(version.bytes, definition.spec.versions[index++]);
     });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "api/gen/apiextensions_v1.h"
@@ -18,5 +19,9 @@ inline constexpr int kSchemaDepthMax = 100;
 /// Spec: Kubernetes 1.36, apiextensions.k8s.io/v1 generated.proto, JSONSchemaProps.
 [[nodiscard]] Result<> decode_definition_protobuf(std::string_view bytes,
                                                   CustomResourceDefinition& definition);
+
+/// Appends the bare message of a definition, its schemas included. What is no schema (an
+/// enumeration that is no list) is left out.
+void encode_definition_protobuf(const CustomResourceDefinition& definition, std::string& out);
 
 }  // namespace insula::api

@@ -88,6 +88,63 @@ TEST(DefinitionProtobuf, ReadsWhatASchemaSays) {
             R"({"x-kubernetes-validations":[{"rule":"self.a > 0","optionalOldSelf":false}]})");
 }
 
+/// The schema after it was written and read again.
+std::string again(std::string_view schema) {
+  CustomResourceDefinition object;
+  object.spec.versions.emplace_back();
+  object.spec.versions[0].name = "v1";
+  object.spec.versions[0].schema.emplace();
+  object.spec.versions[0].schema->open_apiv3_schema.text = schema;
+  std::string message;
+  encode_definition_protobuf(object, message);
+  CustomResourceDefinition read;
+  const Result<> done = decode_definition_protobuf(
+      protobuf_envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", message), read);
+  if (!done) return "error: " + done.error().message();
+  if (read.spec.versions.size() != 1 || !read.spec.versions[0].schema) return "error: no schema";
+  return read.spec.versions[0].schema->open_apiv3_schema.text;
+}
+
+TEST(DefinitionProtobuf, WritesWhatItReads) {
+  for (const std::string_view schema :
+       {R"({"id":"i","$schema":"s","$ref":"r","description":"d","type":"object","format":"f"})",
+        R"({"title":"t","default":{"a":[1,null]},"maximum":3,"exclusiveMaximum":true})",
+        R"({"default":null})",
+        R"({"minimum":-0.5,"exclusiveMinimum":true,"maxLength":20,"minLength":0,"pattern":"^a"})",
+        R"({"maxItems":2,"minItems":1,"uniqueItems":true,"multipleOf":0.25,"enum":["x",null,{}]})",
+        R"({"maxProperties":2,"minProperties":1,"required":["a","b"]})",
+        R"({"items":{"type":"string"}})",
+        R"({"items":[{"type":"string"},{"type":"integer"}]})",
+        R"({"allOf":[{"required":["a"]}],"oneOf":[{},{"nullable":true}],"not":{"type":"null"}})",
+        R"({"properties":{"a":{"properties":{"b":{"type":"integer"}}},"c":{}}})",
+        R"({"additionalProperties":true})",
+        R"({"additionalProperties":false})",
+        R"({"additionalProperties":{"type":"string"}})",
+        R"({"patternProperties":{"^x":{"type":"string"}},"definitions":{"d":{"type":"object"}}})",
+        R"({"dependencies":{"a":["b","c"],"d":{"type":"object"}},"additionalItems":false})",
+        R"({"externalDocs":{"description":"d","url":"u"},"example":{"a":1}})",
+        R"({"x-kubernetes-preserve-unknown-fields":false,"x-kubernetes-embedded-resource":true})",
+        R"({"x-kubernetes-int-or-string":true,"x-kubernetes-list-map-keys":["name"]})",
+        R"({"x-kubernetes-list-type":"map","x-kubernetes-map-type":"atomic"})",
+        R"({"x-kubernetes-validations":[{"rule":"r","message":"m","messageExpression":"e",)"
+        R"("reason":"FieldValueInvalid","fieldPath":".a","optionalOldSelf":true}]})"})
+    EXPECT_EQ(again(schema), schema);
+  EXPECT_EQ(again("null"), "");
+}
+
+TEST(DefinitionProtobuf, IsWrittenAsKubernetesReadsIt) {
+  CustomResourceDefinition object;
+  object.spec.versions.emplace_back();
+  object.spec.versions[0].schema.emplace();
+  object.spec.versions[0].schema->open_apiv3_schema.text =
+      R"({"additionalProperties":{"type":"string"},"items":[{}],"default":1})";
+  std::string message;
+  encode_definition_protobuf(object, message);
+  EXPECT_THAT(message,
+              HasSubstr(text(4, text(1, text(8, text(1, "1")) + text(24, text(2, "")) +
+                                            text(30, whole(1, 1) + text(2, text(5, "string")))))));
+}
+
 TEST(DefinitionProtobuf, KeepsTheRest) {
   CustomResourceDefinition object;
   ASSERT_TRUE(decode_definition_protobuf(definition(text(5, "object")), object));
