@@ -12,7 +12,6 @@ CONFIG_MAP, POD, DEPLOYMENT = MANIFESTS
 CHANGED = DEPLOYMENT.replace("replicas: 1", "replicas: 2")
 
 
-# Left out: `get crd`, which test_custom_resources has.
 class Row:
     """One command and what it gives: a pattern that its output has somewhere, and its exit status.
     `since` and `until` are the first and last minors that know the command so; `{node}` is the node's
@@ -76,7 +75,7 @@ ROWS = (
     Row("describe deployment web", r"NewReplicaSet: +web-\w+ \(1/1 replicas created\)"),
     Row("describe node {node}", r"Non-terminated Pods:(.*\n)*.*web-0"),
     Row("describe ns {ns}", r"pods +\d+ +50"),
-    Row("scale deploy web --replicas=2", r"deployment.apps/web scaled"),
+    Row("scale deploy web --replicas=3", r"deployment.apps/web scaled"),
     Row("rollout status deploy/web --timeout=60s", r"successfully rolled out"),
     Row("set env deploy/web MODE=second", r"deployment.apps/web env updated"),
     Row("rollout history deploy/web", r"1 +<none>\n2 +<none>"),
@@ -88,12 +87,16 @@ ROWS = (
     Row("rollout undo deploy/web", r"deployment.apps/web rolled back"),
     Row("logs web-0"),
     Row("logs deploy/web"),
+    # Follows until the client gives up.
+    Row("logs -f deploy/web --request-timeout=1s", r"Client.Timeout|deadline exceeded", 1),
+    Row("top pods", r"Metrics API not available", 1),
+    Row("top nodes", r"Metrics API not available", 1),
     Row("label pod web-0 x=y", r"pod/web-0 labeled"),
     Row("annotate pod web-0 x=y", r"pod/web-0 annotated"),
     Row("patch pod web-0 " + PATCH, r"pod/web-0 patched"),
     Row("patch pod web-0 --type=merge " + PATCH, r"pod/web-0 patched \(no change\)"),
-    Row("""patch pod web-0 --type=json -p [{"op":"add","path":"/metadata/labels/z","value":"2"}]""", r"pod/web-0 patched"),
-    Row("""patch deploy web --subresource=scale --type=merge -p {"spec":{"replicas":1}}""", r"scale.autoscaling/web patched|deployment.apps/web patched", since=24),
+    Row("""patch pod web-0 --type=json -p [{"op":"add","path":"/metadata/labels/z","value":"1"}]""", r"pod/web-0 patched \(no change\)"),
+    Row("""patch deploy web --subresource=scale --type=merge -p {"spec":{"replicas":2}}""", r"scale.autoscaling/web patched|deployment.apps/web patched", since=24),
     Row("scale deploy web --replicas=1", r"deployment.apps/web scaled"),
     Row("get deploy web --subresource=status -o yaml", r"kind: Deployment", since=24),
     Row("wait --for=jsonpath={{.status.phase}}=Running pod/web-0 --timeout=3s", r"pod/web-0 condition met", since=23),
@@ -113,12 +116,13 @@ ROWS = (
     Row("cluster-info", r"control plane.* is running at"),
     Row("create secret generic s1 --from-literal=a=b", r"secret/s1 created"),
     Row("create configmap c1 --from-literal=a=b", r"configmap/c1 created"),
-    Row("create quota q1 --hard=pods=40", r"resourcequota/q1 created"),
+    Row("create quota q1 --hard=pods=2", r"resourcequota/q1 created"),
+    Row("delete quota q1", r'resourcequota "q1" deleted'),
     Row("create role r1 --verb=get --resource=pods", r"role.rbac.authorization.k8s.io/r1 created"),
     Row("create rolebinding rb1 --role=r1 --user=bob", r"rolebinding.rbac.authorization.k8s.io/rb1 created"),
     Row("auth can-i get pods --as=bob", r"^yes"),
     Row("create serviceaccount sa1", r"serviceaccount/sa1 created"),
-    Row("create token sa1", r"^ey[\w-]+\.[\w-]+\.[\w-]+$", since=24),
+    Row("create token default", r"^ey[\w-]+\.[\w-]+\.[\w-]+$", since=24),
     Row("create deployment d1 --image=nginx", r"deployment.apps/d1 created"),
     Row("create job j1 --image=nginx", r"job.batch/j1 created"),
     Row("run p1 --image=nginx", r"pod/p1 created"),
@@ -134,8 +138,30 @@ ROWS = (
     Row("taint node {node} a=b:NoSchedule", r"node/{node} tainted"),
     Row("taint node {node} a-", r"node/{node} untainted"),
     Row("get --raw /healthz", r"^ok"),
+    Row("get crd", r"^(No resources found|NAME +CREATED AT)"),
     Row("delete deploy,job,svc,hpa,quota --all", r'deployment.apps "web" deleted'),
 )
+
+
+# The commands whose requests were recorded against a cluster, one a line: each is a row.
+RECORDED = (Path(__file__).parent / "kubectl_commands.txt").read_text().splitlines()
+# Those that need a container with a program in it: test_pods has what works of them.
+OF_CONTAINERS = {"exec web-0 -- ls", "attach web-0", "port-forward pod/web-0 18080:80 --address=127.0.0.1", "cp web-0:/etc/hosts hosts"}
+
+
+def shape(command):
+    """A command without what differs from one run to the next."""
+    for pattern, word in ((r"\S+\.yaml", "{file}"), (r"\bn1\b", "{node}"), (r"namespace t1\b", "namespace {ns}-made"),
+                          (r"\bns default\b", "ns {ns}"), (r" --(request-)?timeout=\d+s", "")):
+        command = re.sub(pattern, word, command)
+    return command
+
+
+class Table(unittest.TestCase):
+    def test_every_recorded_command_has_its_row(self):
+        self.assertEqual(len(RECORDED), 78)
+        rows = {shape(Kubectl.filled(row.command, {})) for row in ROWS}
+        self.assertEqual([one for one in RECORDED if shape(one) not in rows and one not in OF_CONTAINERS], [])
 
 
 class Kubectl(unittest.TestCase):
