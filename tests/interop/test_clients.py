@@ -179,9 +179,9 @@ class JavaScript(Clients):
 @unittest.skipUnless(CONTROLLER.exists(), "the controller on client-go cannot be built (tools/clients.sh says why)")
 class Go(Clients):
     def test_a_controller_of_client_go(self):
-        first = self.start(CONTROLLER, "first")
+        first = self.start(CONTROLLER, "first", "protobuf")
         first.expect("synced")
-        second = self.start(CONTROLLER, "second")
+        second = self.start(CONTROLLER, "second", "json")
         second.expect("leader first")
         with self.subTest("it acts on what it sees"):
             self.make("lamp", "interop=parent")
@@ -210,9 +210,11 @@ class Go(Clients):
             self.make("table", "interop=parent")
             second.expect("created table")
         with self.subTest("informers began with a streamed list, and listed nothing in the ordinary way"):
-            lists, watches, streamed = map(int, told[-1].split()[1:])
+            lists, watches, streamed, protobuf = map(int, told[-1].split()[1:])
             self.assertEqual((lists, streamed), (0, 2))
             self.assertGreaterEqual(watches, 2)
+        with self.subTest("in protobuf, as it asked"):
+            self.assertGreaterEqual(protobuf, streamed + watches)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 // A controller as people write them with client-go: shared informers, a work queue, leader election, owner references,
 // finalizers, events. It keeps one Secret for every ConfigMap that carries the label interop=parent.
 //
-// It says what it does in lines on its standard output and ends on SIGTERM, after a line with what it asked of the server.
+// Its arguments are its name and the format that it speaks, json or protobuf. It says what it does in lines on its standard output and ends on SIGTERM, after a line with what it asked of the server.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -38,10 +40,11 @@ const (
 	finalizer = "interop.example.org/child"
 )
 
-// counter counts the requests that informers make, by kind.
+// counter counts the requests that informers make, by kind, and what is answered in protobuf.
 type counter struct {
 	next                       http.RoundTripper
 	lists, watches, watchLists atomic.Int64
+	protobuf                   atomic.Int64 // answers
 }
 
 func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -56,7 +59,11 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 			c.lists.Add(1)
 		}
 	}
-	return c.next.RoundTrip(request)
+	response, err := c.next.RoundTrip(request)
+	if err == nil && strings.HasPrefix(response.Header.Get("Content-Type"), runtime.ContentTypeProtobuf) {
+		c.protobuf.Add(1)
+	}
+	return response, err
 }
 
 type controller struct {
@@ -195,6 +202,10 @@ func main() {
 		requests.next = next
 		return requests
 	})
+	if os.Args[2] == "protobuf" {
+		config.ContentType = runtime.ContentTypeProtobuf
+		config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	}
 	client := kubernetes.NewForConfigOrDie(config)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
@@ -220,5 +231,5 @@ func main() {
 			OnNewLeader: func(leader string) { fmt.Println("leader", leader) },
 		},
 	})
-	fmt.Println("requests", requests.lists.Load(), requests.watches.Load(), requests.watchLists.Load())
+	fmt.Println("requests", requests.lists.Load(), requests.watches.Load(), requests.watchLists.Load(), requests.protobuf.Load())
 }
