@@ -7,6 +7,7 @@
 
 #include "api/custom/custom_kind.h"
 #include "api/openapi_schemas.h"
+#include "api/protobuf.h"
 #include "api/schema_tables.h"
 #include "api/subresources.h"
 #include "json/write.h"
@@ -19,7 +20,7 @@ using json::Object;
 using json::Value;
 
 /// Grows with every change of what is written here; the schema files have a digest of their own.
-constexpr int kDocumentRevision = 2;
+constexpr int kDocumentRevision = 3;
 constexpr std::string_view kPatchSchema = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
 
 std::string path_of(const Kind& kind) {
@@ -72,8 +73,15 @@ Value content(std::initializer_list<std::string_view> types, const Value& schema
   return out;
 }
 
-Value response(const Value& schema) {
-  return Object{{"description", "OK"}, {"content", content({"application/json"}, schema)}};
+/// Bodies with objects of this type, in each format that they have.
+Value formats(const TypeInfo& type, const Value& schema) {
+  if (has_protobuf(type))
+    return content({"application/json", "application/yaml", kProtobufContentType}, schema);
+  return content({"application/json", "application/yaml"}, schema);
+}
+
+Value response(const TypeInfo& type, const Value& schema) {
+  return Object{{"description", "OK"}, {"content", formats(type, schema)}};
 }
 
 /// Builds the paths of one group and version.
@@ -160,14 +168,6 @@ class Paths {
                    schema);
   }
 
-  Value object_content(const Kind& kind) {
-    const Value schema = schemas_.ref(kind.type);
-    if (custom_kind(kind) != nullptr)
-      return content({"application/json", "application/yaml"}, schema);
-    return content({"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"},
-                   schema);
-  }
-
   Value operation(const Kind& kind, std::string_view action) {
     Value out = Object{{"operationId", fmt::format("{}{}", action, kind.kind)},
                        {"x-kubernetes-action", action},
@@ -176,14 +176,14 @@ class Paths {
     const bool patch = action == "patch";
     if (action == "post" || action == "put" || patch) {
       out["parameters"] = write_parameters(patch);
-      Value body = patch ? patch_content(kind) : object_content(kind);
+      Value body = patch ? patch_content(kind) : formats(kind.type, schemas_.ref(kind.type));
       out["requestBody"] = Object{{"required", true}, {"content", std::move(body)}};
     } else if (action != "get") {
       if (action != "delete") out["parameters"] = list_parameters();
       if (const Kind* options = find_kind("meta.k8s.io/v1", "DeleteOptions");
           options != nullptr && action != "list") {
         out["requestBody"] =
-            Object{{"content", content({"application/json"}, schemas_.ref(options->type))}};
+            Object{{"content", formats(options->type, schemas_.ref(options->type))}};
       }
     }
     out["responses"] = responses(kind, action);
@@ -192,11 +192,11 @@ class Paths {
 
   Value responses(const Kind& kind, std::string_view action) {
     const Kind* status = find_kind("meta.k8s.io/v1", "Status");
-    if (action == "list") return Object{{"200", response(schemas_.list_ref(kind))}};
+    if (action == "list") return Object{{"200", response(kind.type, schemas_.list_ref(kind))}};
     if (action.starts_with("delete") && status != nullptr)
-      return Object{{"200", response(schemas_.ref(status->type))}};
-    Value out = Object{{"200", response(schemas_.ref(kind.type))}};
-    if (action != "get") out["201"] = response(schemas_.ref(kind.type));
+      return Object{{"200", response(status->type, schemas_.ref(status->type))}};
+    Value out = Object{{"200", response(kind.type, schemas_.ref(kind.type))}};
+    if (action != "get") out["201"] = response(kind.type, schemas_.ref(kind.type));
     return out;
   }
 

@@ -69,6 +69,22 @@ TEST(OpenApi, PatchOperationsCarryWhatKubectlLooksFor) {
             nullptr);
 }
 
+TEST(OpenApi, AnswersHaveTheFormatsOfTheirKinds) {
+  const auto formats = [](const char* path, const char* object) {
+    const Value doc = document(path);
+    std::vector<std::string> out;
+    for (const auto& media :
+         *doc["paths"][object]["get"]["responses"]["200"]["content"].as_object())
+      out.push_back(media.key);
+    return out;
+  };
+  EXPECT_EQ(formats("apis/apps/v1", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"),
+            (std::vector<std::string>{"application/json", "application/yaml",
+                                      "application/vnd.kubernetes.protobuf"}));
+  EXPECT_EQ(formats("apis/insula.dev/v1alpha1", "/apis/insula.dev/v1alpha1/tenants"),
+            (std::vector<std::string>{"application/json", "application/yaml"}));
+}
+
 TEST(OpenApi, SchemasCarryMergeKeysListTypesAndDescriptions) {
   const Value doc = document("api/v1");
   const Value& schemas = doc["components"]["schemas"];

@@ -156,17 +156,21 @@ Value parameter(const Value& v3) {
                 {"uniqueItems", true}};
 }
 
+Array media_types(const Value& content) {
+  Array out;
+  for (const auto& media : *content.as_object())
+    out.emplace_back(media.key);
+  return out;
+}
+
 /// The patch of an object at a path.
 Value patch_item(const Value& patch) {
   Array parameters;
   for (const Value& each : *patch["parameters"].as_array())
     parameters.push_back(parameter(each));
-  Array consumes;
-  for (const auto& content : *patch["requestBody"]["content"].as_object())
-    consumes.emplace_back(content.key);
   Value operation = Object{{"operationId", patch["operationId"]},
-                           {"consumes", std::move(consumes)},
-                           {"produces", Array{"application/json"}},
+                           {"consumes", media_types(patch["requestBody"]["content"])},
+                           {"produces", media_types(patch["responses"]["200"]["content"])},
                            {"parameters", std::move(parameters)},
                            {"responses", Object{{"200", Object{{"description", "OK"}}}}}};
   for (const auto& [key, value] : *patch.as_object()) {

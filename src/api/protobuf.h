@@ -22,6 +22,10 @@ struct ProtobufEnvelope {
   std::string_view message;  // the object
 };
 
+/// Whether values of this type have a protobuf form. Those have none that are of custom resources,
+/// or would be on a cluster.
+[[nodiscard]] bool has_protobuf(const TypeInfo& type);
+
 /// The bytes of an envelope before and after its message.
 [[nodiscard]] std::string protobuf_envelope_head(std::string_view api_version,
                                                  std::string_view kind,

@@ -1,6 +1,7 @@
 #include <bit>
 #include <map>
 
+#include "api/custom/custom_object.h"
 #include "api/int_or_string.h"
 #include "api/protobuf.h"
 #include "api/protobuf_wire.h"
@@ -207,6 +208,10 @@ class Encoder {
 
 void encode_protobuf_message(const TypeInfo& type, const void* object, std::string& out) {
   Encoder(out).write_struct(type, object);
+}
+
+bool has_protobuf(const TypeInfo& type) {
+  return !is_custom(type) && type.package.starts_with("io.k8s.");
 }
 
 std::string protobuf_envelope_head(std::string_view api_version,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/certificates.h"
+#include "api/protobuf.h"
 #include "api/rbac.h"
 #include "api/subresources.h"
 #include "apiserver/admission_match.h"
@@ -227,7 +228,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
 Result<> ApiServer::choose_output(Call& call) {
   if (call.kind == nullptr) return {};
   Offer offer;
-  offer.protobuf = has_protobuf(*call.kind);
+  offer.protobuf = api::has_protobuf(call.kind->type);
   // An answer to a question is no object of a list: there is nothing to make a table of.
   offer.forms = call.kind->is_stored();
   offer.stream = call.info.verb == "watch";

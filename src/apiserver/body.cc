@@ -1,6 +1,5 @@
 #include "apiserver/body.h"
 
-#include "api/custom/custom_object.h"
 #include "api/custom/definition_protobuf.h"
 #include "api/gen/apiextensions_v1.h"
 #include "api/protobuf.h"
@@ -11,8 +10,7 @@ namespace insula::apiserver {
 namespace {
 
 Result<> read_protobuf(const api::TypeInfo& type, void* object, std::string_view body) {
-  // Custom objects have no protobuf form.
-  if (api::is_custom(type)) {
+  if (!api::has_protobuf(type)) {
     return fail(ErrorCode::kUnsupportedMedia,
                 "the body of the request was in an unknown format "
                 "(application/vnd.kubernetes.protobuf) - accepted media types include: "

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
-#include "api/custom/custom_object.h"
 #include "api/custom/definition_protobuf.h"
 #include "api/gen/apiextensions_v1.h"
 #include "api/gen/meta_v1.h"
@@ -47,7 +46,7 @@ Result<std::string> protobuf_of(std::string_view json) {
     return api::protobuf_envelope(version, name, message);
   }
   const api::Kind* kind = api::find_kind(version, name);
-  if (kind == nullptr || !has_protobuf(*kind))
+  if (kind == nullptr || !api::has_protobuf(kind->type))
     return fail(ErrorCode::kInternal, fmt::format("{} {} has no protobuf form", version, name));
   const Object object = new_object(kind->type);
   INSULA_TRY_VOID(api::decode_json(kind->type, object.get(), value));
@@ -55,10 +54,6 @@ Result<std::string> protobuf_of(std::string_view json) {
 }
 
 }  // namespace
-
-bool has_protobuf(const api::Kind& kind) {
-  return !api::is_custom(kind.type) && kind.type.package.starts_with("io.k8s.");
-}
 
 Result<std::string> in_format(BodyFormat format, std::string json) {
   switch (format) {

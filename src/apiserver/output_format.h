@@ -9,15 +9,11 @@
 
 namespace insula::apiserver {
 
-/// Whether objects of this kind have a protobuf form. Those have none that are custom resources, or
-/// would be on a cluster.
-[[nodiscard]] bool has_protobuf(const api::Kind& kind);
-
 /// An object, in JSON with apiVersion and kind, in another format.
 /// Errors: kInternal when it has no such form.
 [[nodiscard]] Result<std::string> in_format(BodyFormat format, std::string json);
 
-/// Appends the protobuf message of an object, without envelope. Requires: has_protobuf(kind).
+/// Appends the protobuf message of an object, without envelope. Requires: api::has_protobuf().
 void append_protobuf_message(const api::Kind& kind, const void* object, std::string& out);
 
 /// The same in its envelope.
