@@ -2,40 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "api/go_quoted.h"
+
 namespace insula::api {
 
 namespace {
-
-/// As Go's %q writes a string.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) {
-          out += fmt::format("\\x{:02x}", byte);
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + '"';
-}
 
 std::string with_detail(std::string message, std::string_view detail) {
   if (!detail.empty()) message.append(": ").append(detail);
@@ -59,11 +30,11 @@ FieldPath FieldPath::key(std::string_view name) const {
   return FieldPath(fmt::format("{}[{}]", text_, name));
 }
 
-ShownValue::ShownValue(std::string_view text) : text_(quoted(text)) {}
+ShownValue::ShownValue(std::string_view text) : text_(go_quoted(text)) {}
 
-ShownValue::ShownValue(const std::string& text) : text_(quoted(text)) {}
+ShownValue::ShownValue(const std::string& text) : text_(go_quoted(text)) {}
 
-ShownValue::ShownValue(const char* text) : text_(quoted(text)) {}
+ShownValue::ShownValue(const char* text) : text_(go_quoted(text)) {}
 
 ShownValue::ShownValue(std::int32_t number) : text_(fmt::format("{}", number)) {}
 
@@ -121,7 +92,7 @@ void FieldErrors::not_supported(const FieldPath& path,
   std::string detail;
   for (const std::string_view each : supported) {
     detail += detail.empty() ? "supported values: " : ", ";
-    detail += quoted(each);
+    detail += go_quoted(each);
   }
   add(path, "FieldValueNotSupported", with_detail("Unsupported value: " + value.text(), detail));
 }

@@ -191,7 +191,9 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
     // That a pod does not answer is its owner's to know.
     if (call.status >= 500 && !(is_proxied(call.info) && error.origin() == ErrorOrigin::kUpstream))
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
-    (void)co_await send(call, call.status, status_json(error, call.info, call.kind));
+    (void)co_await send(call, call.status,
+                        call.wrong_options ? options_status(error, *call.wrong_options)
+                                           : status_json(error, call.info, call.kind));
   }
   if (call.audit) call.audit->complete(call.status);
   metrics_.record(call.info, call.status, Loop::current().now() - call.began);
@@ -291,16 +293,20 @@ Result<StreamGate::Pass> ApiServer::enter_stream(const Call& call) {
 
 Task<Result<>> ApiServer::serve_connection(Call& call) {
   const bool proxied = is_proxied(call.info);
+  const http::Request& request = call.exchange.request();
+  if (proxied || is_terminal(call.info)) {
+    if (request.query("dryRun")) co_return fail(ErrorCode::kBadRequest, "dryRun is not supported");
+  } else {
+    INSULA_CO_TRY_VOID(of_options(call, {"PodLogOptions", "", call.info.name},
+                                  check_log_options(request, call.info.name)));
+  }
   if (!proxied && !options_.node_socket) co_return no_node();
   INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
   if (!proxied)
     INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
   if (proxied || is_terminal(call.info)) {
-    INSULA_CO_TRY(WriteContext context, write_context(call));
-    if (proxied && context.dry_run)
-      co_return fail(ErrorCode::kBadRequest, "dryRun is not supported");
     INSULA_CO_TRY_VOID(co_await registry_.connect(
-        target_of(call), connect_options(call.info, call.exchange.request()), std::move(context)));
+        target_of(call), connect_options(call.info, request), write_context(call)));
   }
   const Counted counted(metrics_.long_running);
   if (proxied) co_return co_await proxy_.serve(call.exchange, call.info, note_answer(call));
@@ -544,7 +550,13 @@ std::vector<HealthCheck> ApiServer::health_checks() const {
           {.name = "controllers", .failure = not_read}};
 }
 
-Result<WriteContext> ApiServer::write_context(Call& call) {
+Result<> ApiServer::read_options(Call& call, WriteVerb verb) {
+  INSULA_TRY(call.options,
+             of_options(call, {options_kind(verb)}, write_options(call.exchange.request(), verb)));
+  return {};
+}
+
+WriteContext ApiServer::write_context(Call& call) {
   WriteContext context;
   context.user = call.user;
   if (call.info.group == api::kRbacGroup)
@@ -553,18 +565,11 @@ Result<WriteContext> ApiServer::write_context(Call& call) {
     context.permit = signer_permit(authorizer_, call.user, call.info);
   if (call.info.group == kAdmissionGroup)
     context.permit = params_permit(authorizer_, kinds_, call.user);
-  INSULA_TRY(context.field_manager,
-             field_manager_of(call.info.verb, call.query("fieldManager"),
-                              call.exchange.request().headers.get("User-Agent")));
+  context.field_manager = field_manager_of(call.options.field_manager,
+                                           call.exchange.request().headers.get("User-Agent"));
   context.warnings = &call.warnings;
   if (call.audit) context.annotations = &call.audit->annotations();
-  const std::string dry_run = call.query("dryRun");
-  if (!dry_run.empty() && dry_run != "All") {
-    return fail(
-        ErrorCode::kBadRequest,
-        fmt::format("dryRun: Unsupported value: \"{}\": supported values: \"All\"", dry_run));
-  }
-  context.dry_run = !dry_run.empty();
+  context.dry_run = call.options.dry_run;
   return context;
 }
 

@@ -23,7 +23,9 @@
 #include "apiserver/registry.h"
 #include "apiserver/request_audit.h"
 #include "apiserver/request_info.h"
+#include "apiserver/request_options.h"
 #include "apiserver/server_metrics.h"
+#include "apiserver/status.h"
 #include "apiserver/stream_gate.h"
 #include "apiserver/token_keys.h"
 #include "apiserver/token_request.h"
@@ -70,6 +72,9 @@ struct Call {
   User caller = {};  // who was authenticated, if that is another
   const api::Kind* kind = nullptr;
   OutputOptions output = {};
+  WriteOptions options = {};
+  /// Set once options are wrong: a refusal is about them then.
+  std::optional<OptionsName> wrong_options = {};
   std::vector<std::string> warnings = {};
   int status = 0;
   std::string audit_id = {};  // empty: nothing is audited here
@@ -82,6 +87,13 @@ struct Call {
     return exchange.request().query(name).value_or("");
   }
 };
+
+/// What a request's options are; when they break rules the answer is about them.
+template <class T>
+[[nodiscard]] Result<T> of_options(Call& call, OptionsName name, Result<T> read) {
+  if (!read && read.error().code() == ErrorCode::kInvalid) call.wrong_options = name;
+  return read;
+}
 
 /// The Kubernetes API over HTTP.
 ///
@@ -138,8 +150,12 @@ class ApiServer final : public http::Handler {
   static OnAnswer note_answer(Call& call);
 
   [[nodiscard]] Target target_of(const Call& call) const;
-  [[nodiscard]] Result<WriteContext> write_context(Call& call);
+  [[nodiscard]] WriteContext write_context(Call& call);
+  /// Fills `call.options`.
+  static Result<> read_options(Call& call, WriteVerb verb);
+  /// A body of that type; fills `call.options`, too.
   Task<Result<Object>> read_object(Call& call, const api::TypeInfo& type);
+  Task<Result<api::DeleteOptions>> read_delete_options(Call& call);
   /// An answer; of resources in the format that was asked for, which `body` need not have yet.
   Task<Result<>> send(Call& call,
                       int status,

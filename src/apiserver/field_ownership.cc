@@ -10,9 +10,7 @@
 #include "api/apply/table_schema.h"
 #include "api/codec.h"
 #include "api/custom/custom_kind.h"
-#include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
-#include "api/invalid.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -69,24 +67,10 @@ States differing_members(const api::Kind& kind, const void* present, const void*
 
 }  // namespace
 
-Result<std::string> field_manager_of(std::string_view verb,
-                                     std::string_view field_manager,
-                                     std::string_view user_agent) {
-  if (field_manager.empty()) {
-    const std::string_view name = user_agent.substr(0, user_agent.find('/'));
-    return std::string(printable_prefix(name.substr(0, api::kManagerNameMax)));
-  }
-  const api::FieldPath path("fieldManager");
-  api::FieldErrors errors;
-  if (field_manager.size() > api::kManagerNameMax) errors.too_long(path, api::kManagerNameMax);
-  if (printable_prefix(field_manager) != field_manager)
-    errors.invalid(path, field_manager, "should only contain printable characters");
-  if (errors.empty()) return std::string(field_manager);
-  std::string_view options = "PatchOptions";
-  if (verb == "create") options = "CreateOptions";
-  if (verb == "update") options = "UpdateOptions";
-  if (verb.starts_with("delete")) return std::string();
-  return std::unexpected(api::invalid(options, "meta.k8s.io", "", std::move(errors).take()));
+std::string field_manager_of(std::string_view field_manager, std::string_view user_agent) {
+  if (!field_manager.empty()) return std::string(field_manager);
+  const std::string_view name = user_agent.substr(0, user_agent.find('/'));
+  return std::string(printable_prefix(name.substr(0, api::kManagerNameMax)));
 }
 
 const api::MergeSchema& merge_schema(const api::Kind& kind) {

@@ -49,11 +49,8 @@ class UpdateOwnership final : public Ownership {
 };
 
 /// Who a request writes for: its `fieldManager`, else its User-Agent up to the first slash.
-/// `verb` is that of the request. Errors: kInvalid for a fieldManager that is too long or not
-/// printable.
-[[nodiscard]] Result<std::string> field_manager_of(std::string_view verb,
-                                                   std::string_view field_manager,
-                                                   std::string_view user_agent);
+[[nodiscard]] std::string field_manager_of(std::string_view field_manager,
+                                           std::string_view user_agent);
 
 /// The types of a kind's objects. Made on first use, then kept.
 [[nodiscard]] const api::MergeSchema& merge_schema(const api::Kind& kind);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "api/gen/meta_v1.h"
+#include "api/go_quoted.h"
 #include "api/strategy.h"
 #include "apiserver/registry.h"
 #include "apiserver/subresource.h"
@@ -63,9 +64,11 @@ std::string inconsistent_continue(std::string_view token) {
 Result<store::Revision> parse_resource_version(std::string_view text) {
   const auto value = parse_whole<store::Revision>(text);
   if (value && *value >= 0) return *value;
-  return fail(
-      ErrorCode::kBadRequest,
-      fmt::format("resourceVersion: Invalid value: \"{}\": not a version of this server", text));
+  const std::string shown = api::go_quoted(text);
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("resourceVersion: Invalid value: {}: strconv.ParseUint: parsing {}: "
+                          "invalid syntax",
+                          shown, shown));
 }
 
 Result<Selectors> Selectors::parse(const api::Kind& kind,

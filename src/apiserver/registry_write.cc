@@ -442,7 +442,8 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
     INSULA_TRY_VOID(review_body(transaction, write, object));
     if (write.subresource == "eviction") {
       INSULA_TRY_VOID(grant_eviction(transaction, write.target, clock_.wall()));
-      return remove_in(transaction, write, eviction_query(object));
+      INSULA_TRY(const DeleteQuery query, eviction_query(object));
+      return remove_in(transaction, write, query);
     }
     return change_in(transaction, write, bind_to(object, clock_.wall()));
   };

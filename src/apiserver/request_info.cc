@@ -31,7 +31,7 @@ Result<std::vector<std::string>> split(std::string_view path) {
 
 bool is_true(std::string_view query, std::string_view name) {
   const auto value = http::query_value(query, name);
-  return value && *value != "false" && *value != "0";
+  return value && is_yes(*value);
 }
 
 std::string verb_of(std::string_view method, std::string_view query, bool has_name) {
@@ -47,6 +47,13 @@ std::string verb_of(std::string_view method, std::string_view query, bool has_na
 }
 
 }  // namespace
+
+bool is_yes(std::string_view word) {
+  constexpr std::string_view kNo = "false";
+  const bool no = std::ranges::equal(
+      word, kNo, [](char c, char small) { return c == small || c == small - 'a' + 'A'; });
+  return !no && word != "0";
+}
 
 std::string RequestInfo::group_resource() const {
   return group.empty() ? resource : resource + "." + group;

@@ -33,6 +33,9 @@ struct RequestInfo {
   [[nodiscard]] std::string group_resource() const;
 };
 
+/// Whether a word of a query means yes: all do but `false` and `0`, the empty one too.
+[[nodiscard]] bool is_yes(std::string_view word);
+
 /// Reads the request line. `target` is the path with its query, as on the wire.
 ///
 /// Errors: kBadRequest for a path that two readers could understand differently.

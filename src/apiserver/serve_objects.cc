@@ -14,6 +14,7 @@
 #include "apiserver/compression.h"
 #include "apiserver/list_output.h"
 #include "apiserver/patch.h"
+#include "apiserver/request_options.h"
 #include "apiserver/reviews.h"
 #include "apiserver/status.h"
 #include "apiserver/subresource.h"
@@ -25,130 +26,6 @@
 namespace insula::apiserver {
 
 namespace {
-
-Result<std::int64_t> parse_number(std::string_view name, std::string_view text) {
-  const auto value = parse_whole<std::int64_t>(text);
-  if (value && *value >= 0) return *value;
-  return fail(ErrorCode::kBadRequest,
-              fmt::format("{}: Invalid value: \"{}\": must be a whole number", name, text));
-}
-
-/// What is wrong with the options of a request, as Kubernetes says it.
-std::unexpected<Error> bad_option(std::string_view kind,
-                                  std::string field,
-                                  std::string_view reason,
-                                  std::string message) {
-  return std::unexpected(api::invalid(
-      kind, "meta.k8s.io", "", {{std::move(field), std::string(reason), std::move(message)}}));
-}
-
-std::unexpected<Error> forbidden_list_option(std::string field, std::string_view why) {
-  return bad_option("ListOptions", std::move(field), "FieldValueForbidden",
-                    fmt::format("Forbidden: {}", why));
-}
-
-Result<VersionMatch> parse_match(const std::string& match, const ListQuery& query) {
-  constexpr const char* kField = "resourceVersionMatch";
-  if (match.empty()) return VersionMatch::kUnset;
-  if (query.resource_version.empty())
-    return forbidden_list_option(
-        kField, "resourceVersionMatch is forbidden unless resourceVersion is provided");
-  if (!query.continue_token.empty())
-    return forbidden_list_option(kField,
-                                 "resourceVersionMatch is forbidden when continue is provided");
-  if (match == "NotOlderThan") return VersionMatch::kNotOlderThan;
-  if (match != "Exact")
-    return bad_option("ListOptions", kField, "FieldValueNotSupported",
-                      fmt::format("Unsupported value: \"{}\": supported values: \"Exact\", "
-                                  "\"NotOlderThan\", \"\"",
-                                  match));
-  if (query.resource_version == "0")
-    return forbidden_list_option(
-        kField, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
-  return VersionMatch::kExact;
-}
-
-Result<ListQuery> list_query(const Call& call) {
-  ListQuery query;
-  INSULA_TRY(query.selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
-                                               call.query("fieldSelector")));
-  if (const std::string limit = call.query("limit"); !limit.empty()) {
-    INSULA_TRY(const std::int64_t value, parse_number("limit", limit));
-    query.limit = static_cast<std::size_t>(value);
-  }
-  query.continue_token = call.query("continue");
-  query.resource_version = call.query("resourceVersion");
-  INSULA_TRY(query.match, parse_match(call.query("resourceVersionMatch"), query));
-  if (!query.continue_token.empty() && !query.resource_version.empty() &&
-      query.resource_version != "0")
-    return fail(ErrorCode::kBadRequest,
-                "specifying resource version is not allowed when using continue");
-  if (!call.query("sendInitialEvents").empty())
-    return forbidden_list_option("sendInitialEvents", "sendInitialEvents is forbidden for list");
-  return query;
-}
-
-Result<api::Strictness> strictness_of(const std::string& text) {
-  if (text == "Strict") return api::Strictness::kStrict;
-  if (text.empty() || text == "Warn") return api::Strictness::kWarn;
-  if (text == "Ignore") return api::Strictness::kIgnore;
-  return fail(
-      ErrorCode::kBadRequest,
-      fmt::format("fieldValidation: Invalid value: \"{}\": must be Ignore, Warn or Strict", text));
-}
-
-Result<Propagation> parse_propagation(const std::string& text) {
-  if (text.empty()) return Propagation::kDefault;
-  if (text == "Background") return Propagation::kBackground;
-  if (text == "Foreground") return Propagation::kForeground;
-  if (text == "Orphan") return Propagation::kOrphan;
-  return fail(ErrorCode::kInvalid,
-              fmt::format("DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
-                          "Unsupported value: \"{}\": supported values: \"Foreground\", "
-                          "\"Background\", \"Orphan\"",
-                          text));
-}
-
-Result<DeleteQuery> delete_query(const api::DeleteOptions& options) {
-  DeleteQuery query;
-  query.grace_period_seconds = options.grace_period_seconds;
-  if (options.preconditions) {
-    query.uid = options.preconditions->uid;
-    query.resource_version = options.preconditions->resource_version;
-  }
-  for (const std::string& stage : options.dry_run) {
-    if (stage != "All")
-      return bad_option("DeleteOptions", "dryRun", "FieldValueNotSupported",
-                        fmt::format("Unsupported value: \"{}\": supported values: \"All\"", stage));
-  }
-  if (options.propagation_policy && options.orphan_dependents)
-    return bad_option("DeleteOptions", "propagationPolicy", "FieldValueInvalid",
-                      fmt::format("Invalid value: \"{}\": orphanDependents and "
-                                  "deletionPropagation cannot be both set",
-                                  *options.propagation_policy));
-  INSULA_TRY(query.propagation, parse_propagation(options.propagation_policy.value_or("")));
-  if (query.propagation == Propagation::kDefault && options.orphan_dependents)
-    query.propagation =
-        *options.orphan_dependents ? Propagation::kOrphan : Propagation::kBackground;
-  return query;
-}
-
-/// `force=` of a patch, which only an apply may say.
-Result<bool> parse_force(const std::string& text, PatchFormat format) {
-  if (!text.empty() && format != PatchFormat::kApply)
-    return bad_option("PatchOptions", "force", "FieldValueForbidden",
-                      "Forbidden: may not be specified for non-apply patch");
-  if (text.empty() || text == "false" || text == "0") return false;
-  if (text == "true" || text == "1") return true;
-  return fail(ErrorCode::kBadRequest,
-              fmt::format("force: Invalid value: \"{}\": must be true or false", text));
-}
-
-Result<> require_field_manager(const std::string& manager) {
-  if (!manager.empty()) return {};
-  return bad_option("PatchOptions", "fieldManager", "FieldValueRequired",
-                    "Required value: is required for apply patch");
-}
 
 /// Tells the audit of the body of a request, as it was understood.
 void note_body(Call& call, const api::TypeInfo& type, const void* object) {
@@ -193,10 +70,11 @@ const api::Kind& answer_kind(const Call& call) {
 Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& type) {
   INSULA_CO_TRY(const BodyFormat format,
                 body_format(call.exchange.request().headers.get("Content-Type")));
-  INSULA_CO_TRY(const api::Strictness strictness, strictness_of(call.query("fieldValidation")));
+  INSULA_CO_TRY_VOID(
+      read_options(call, call.info.verb == "create" ? WriteVerb::kCreate : WriteVerb::kUpdate));
   INSULA_CO_TRY(const std::string body, co_await read_body(call));
   api::DecodeReport report;
-  INSULA_CO_TRY(Object object, decode_body(type, format, body, strictness, report));
+  INSULA_CO_TRY(Object object, decode_body(type, format, body, call.options.strictness, report));
   for (std::string& text : report.warnings)
     call.warnings.push_back(std::move(text));
   note_body(call, type, object.get());
@@ -253,7 +131,9 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
 Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
-    INSULA_CO_TRY(const ListQuery query, list_query(call));
+    INSULA_CO_TRY(
+        const ListQuery query,
+        of_options(call, {"ListOptions"}, list_options(call.exchange.request(), *call.kind)));
     Result<ObjectList> found = registry_.list(target, query);
     if (!found && found.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
       co_return co_await send(call, status_code(found.error()),
@@ -277,7 +157,9 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
                    "the server does not allow this method on the requested resource");
   const api::TypeInfo& type = body_type(*call.kind, call.info.subresource);
   INSULA_CO_TRY(const Object object, co_await read_object(call, type));
-  INSULA_CO_TRY(WriteContext context, write_context(call));
+  if (call.info.subresource == "eviction")
+    INSULA_CO_TRY_VOID(of_options(call, {"DeleteOptions"}, eviction_query(object)));
+  WriteContext context = write_context(call);
   Target target = target_of(call);
   if (create) {
     Result<Written> made = co_await registry_.create(std::move(target), object, std::move(context));
@@ -317,15 +199,15 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
                    "the server does not allow this method on the requested resource");
   Patch patch;
   INSULA_CO_TRY(patch.format, patch_format(call.exchange.request().headers.get("Content-Type")));
-  INSULA_CO_TRY(patch.strictness, strictness_of(call.query("fieldValidation")));
-  INSULA_CO_TRY(WriteContext context, write_context(call));
-  INSULA_CO_TRY(const bool force, parse_force(call.query("force"), patch.format));
+  const bool applies = patch.format == PatchFormat::kApply;
+  INSULA_CO_TRY_VOID(read_options(call, applies ? WriteVerb::kApply : WriteVerb::kPatch));
+  patch.strictness = call.options.strictness;
+  WriteContext context = write_context(call);
   INSULA_CO_TRY(const std::string body, co_await read_body(call));
   note_document(call, body);
-  if (patch.format == PatchFormat::kApply) {
-    Application application{.force = force};
+  if (applies) {
+    Application application{.force = call.options.force};
     INSULA_CO_TRY(application.config, parse_configuration(body));
-    INSULA_CO_TRY_VOID(require_field_manager(call.query("fieldManager")));
     RequestInfo create = call.info;
     create.verb = "create";
     application.may_create = authorizer_.authorize(call.user, create);
@@ -343,29 +225,35 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   co_return co_await send_written(call, written);
 }
 
-Task<Result<>> ApiServer::serve_delete(Call& call) {
+Task<Result<api::DeleteOptions>> ApiServer::read_delete_options(Call& call) {
+  const http::Request& request = call.exchange.request();
   INSULA_CO_TRY(const std::string body, co_await read_body(call));
-  api::DeleteOptions options;
-  if (!body.empty()) {
-    INSULA_CO_TRY(const BodyFormat format,
-                  body_format(call.exchange.request().headers.get("Content-Type")));
-    api::DecodeReport report;
-    INSULA_CO_TRY(const Object decoded, decode_body(api::type_of<api::DeleteOptions>(), format,
-                                                    body, api::Strictness::kIgnore, report));
-    options = *static_cast<const api::DeleteOptions*>(decoded.get());
-    if (call.audit) call.audit->request_object(api::encode_json(options));
+  if (body.empty()) co_return delete_options(request, call.info.verb);
+  INSULA_CO_TRY(const BodyFormat format, body_format(request.headers.get("Content-Type")));
+  api::DecodeReport report;
+  INSULA_CO_TRY(const Object decoded, decode_body(api::type_of<api::DeleteOptions>(), format, body,
+                                                  api::Strictness::kIgnore, report));
+  auto& options = *static_cast<api::DeleteOptions*>(decoded.get());
+  if (call.audit) call.audit->request_object(api::encode_json(options));
+  // Where there is a body Kubernetes heeds no query. Who asks for a dry run there means no
+  // deletion.
+  if (call.query("dryRun") == "All" && options.dry_run.empty()) options.dry_run = {"All"};
+  co_return std::move(options);
+}
+
+Task<Result<>> ApiServer::serve_delete(Call& call) {
+  const bool collection = call.info.verb == "deletecollection";
+  ListQuery select;
+  if (collection) {
+    INSULA_CO_TRY(select, of_options(call, {"ListOptions"},
+                                     list_options(call.exchange.request(), *call.kind)));
   }
-  if (const std::string grace = call.query("gracePeriodSeconds"); !grace.empty()) {
-    INSULA_CO_TRY(options.grace_period_seconds, parse_number("gracePeriodSeconds", grace));
-  }
-  if (const std::string policy = call.query("propagationPolicy"); !policy.empty())
-    options.propagation_policy = policy;
-  INSULA_CO_TRY(WriteContext context, write_context(call));
-  if (!options.dry_run.empty()) context.dry_run = true;
-  INSULA_CO_TRY(DeleteQuery query, delete_query(options));
+  INSULA_CO_TRY(const api::DeleteOptions options, co_await read_delete_options(call));
+  INSULA_CO_TRY(DeleteQuery query, of_options(call, {"DeleteOptions"}, delete_query(options)));
+  WriteContext context = write_context(call);
+  context.dry_run = !options.dry_run.empty();
   Target target = target_of(call);
-  if (call.info.verb == "deletecollection") {
-    INSULA_CO_TRY(ListQuery select, list_query(call));
+  if (collection) {
     INSULA_CO_TRY(const ObjectList list,
                   co_await registry_.remove_collection(std::move(target), std::move(query),
                                                        std::move(select), std::move(context)));

@@ -4,15 +4,12 @@
 #include <string>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "api/custom/custom_kind.h"
 #include "api/gen/meta_v1.h"
 #include "apiserver/api_server.h"
 #include "apiserver/status.h"
 #include "async/deadline.h"
 #include "async/loop.h"
-#include "base/number.h"
 
 namespace insula::apiserver {
 
@@ -37,48 +34,19 @@ struct WatchPlan {
   std::chrono::seconds timeout{0};
 };
 
-bool is_true(const Call& call, std::string_view name) {
-  const std::string text = call.query(name);
-  return !text.empty() && text != "false" && text != "0";
-}
-
-/// Spec: KEP-3157, validation of sendInitialEvents.
-Result<WatchPlan> plan_watch(const Call& call, std::uint32_t spread) {
+Result<WatchPlan> plan_watch(const WatchOptions& options, std::uint32_t spread) {
   WatchPlan plan;
-  plan.bookmarks = is_true(call, "allowWatchBookmarks");
-  if (const std::string version = call.query("resourceVersion"); !version.empty()) {
-    INSULA_TRY(plan.since, parse_resource_version(version));
+  plan.bookmarks = options.bookmarks;
+  if (!options.resource_version.empty()) {
+    INSULA_TRY(plan.since, parse_resource_version(options.resource_version));
   }
-  const bool send_given = !call.query("sendInitialEvents").empty();
-  const std::string match = call.query("resourceVersionMatch");
-  if (send_given && match != "NotOlderThan") {
-    return fail(ErrorCode::kInvalid,
-                "sendInitialEvents: Forbidden: sendInitialEvents requires setting "
-                "resourceVersionMatch to NotOlderThan");
-  }
-  if (!send_given && !match.empty()) {
-    return fail(ErrorCode::kInvalid,
-                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch "
-                "unless sendInitialEvents "
-                "is provided");
-  }
-  if (is_true(call, "sendInitialEvents") && !plan.bookmarks) {
-    return fail(
-        ErrorCode::kInvalid,
-        "sendInitialEvents: Forbidden: sendInitialEvents is forbidden without allowWatchBookmarks");
-  }
-  plan.initial_events_end = is_true(call, "sendInitialEvents");
-  plan.initial_events = plan.initial_events_end || (!send_given && plan.since == 0);
-  std::chrono::seconds timeout =
-      kWatchTimeoutMin + std::chrono::seconds(spread % kWatchTimeoutMin.count());
-  if (const std::string text = call.query("timeoutSeconds"); !text.empty()) {
-    const auto seconds = parse_whole<std::int64_t>(text);
-    if (!seconds || *seconds < 0)
-      return fail(ErrorCode::kBadRequest,
-                  fmt::format("timeoutSeconds: Invalid value: \"{}\"", text));
-    if (*seconds > 0) timeout = std::min(std::chrono::seconds(*seconds), kWatchTimeoutMax);
-  }
-  plan.timeout = timeout;
+  const bool send = options.send_initial_events.value_or(false);
+  plan.initial_events_end = send && options.bookmarks;
+  plan.initial_events = send || (!options.send_initial_events && plan.since == 0);
+  plan.timeout = kWatchTimeoutMin + std::chrono::seconds(spread % kWatchTimeoutMin.count());
+  if (const std::int64_t seconds = options.timeout_seconds.value_or(0); seconds != 0)
+    plan.timeout =
+        std::clamp(std::chrono::seconds(seconds), std::chrono::seconds(0), kWatchTimeoutMax);
   return plan;
 }
 
@@ -197,9 +165,11 @@ Task<Result<>> stream_changes(Call& call,
 
 Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
+  INSULA_CO_TRY(const WatchOptions options,
+                of_options(call, {"ListOptions"}, watch_options(call.exchange.request())));
   INSULA_CO_TRY(
       WatchPlan plan,
-      plan_watch(call, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
+      plan_watch(options, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
   INSULA_CO_TRY(Selectors selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
                                                       call.query("fieldSelector")));
   INSULA_CO_TRY(DefinitionWatch definition,

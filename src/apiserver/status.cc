@@ -70,18 +70,41 @@ int status_code(const Error& error) {
 
 namespace {
 
-json::Object status_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
+/// Whether it is said of a resource that it is so, and not of the request as such.
+bool concerns_resource(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kBadRequest:
+    case ErrorCode::kUnauthenticated:
+    case ErrorCode::kMethodNotAllowed:
+    case ErrorCode::kNotAcceptable:
+    case ErrorCode::kUnsupportedMedia:
+    case ErrorCode::kTooLarge:
+      return false;
+    default:
+      return true;
+  }
+}
+
+json::Object subject(std::string_view name, std::string_view group, std::string_view kind) {
+  json::Object details;
+  if (!name.empty()) details.set("name", name);
+  if (!group.empty()) details.set("group", group);
+  details.set("kind", kind);
+  return details;
+}
+
+json::Object subject_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
+  if (!about.is_resource || !concerns_resource(error)) return {};
+  // A rule that was broken concerns the kind, everything else the resource of the URL.
+  const bool names_kind = error.code() == ErrorCode::kInvalid && kind != nullptr;
+  return subject(about.name, about.group,
+                 names_kind ? kind->kind : std::string_view(about.resource));
+}
+
+json::Object status_of(const Error& error, json::Object details) {
   json::Object status = status_head("Failure");
   status.set("message", error.message());
   status.set("reason", reason(error));
-  json::Object details;
-  if (about.is_resource) {
-    // A rule that was broken concerns the kind, everything else the resource of the URL.
-    const bool names_kind = error.code() == ErrorCode::kInvalid && kind != nullptr;
-    if (!about.name.empty()) details.set("name", about.name);
-    if (!about.group.empty()) details.set("group", about.group);
-    details.set("kind", names_kind ? kind->kind : std::string_view(about.resource));
-  }
   if (!error.causes().empty()) {
     json::Array causes;
     for (const FieldCause& cause : error.causes())
@@ -99,13 +122,17 @@ json::Object status_of(const Error& error, const RequestInfo& about, const api::
 }  // namespace
 
 std::string status_json(const Error& error, const RequestInfo& about, const api::Kind* kind) {
-  return json::write(status_of(error, about, kind));
+  return json::write(status_of(error, subject_of(error, about, kind)));
+}
+
+std::string options_status(const Error& error, const OptionsName& about) {
+  return json::write(status_of(error, subject(about.name, about.group, about.kind)));
 }
 
 std::string expired_list_status(const Error& error,
                                 const RequestInfo& about,
                                 std::string_view continue_token) {
-  json::Object status = status_of(error, about, nullptr);
+  json::Object status = status_of(error, subject_of(error, about, nullptr));
   status.set("metadata", json::Object{{"continue", continue_token}});
   return json::write(status);
 }

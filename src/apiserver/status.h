@@ -16,6 +16,16 @@ namespace insula::apiserver {
                                       const RequestInfo& about,
                                       const api::Kind* kind = nullptr);
 
+/// What the options of a request are called where they are wrong.
+struct OptionsName {
+  std::string_view kind;
+  std::string_view group = "meta.k8s.io";
+  std::string_view name = {};
+};
+
+/// Of a request whose options are wrong, not its object.
+[[nodiscard]] std::string options_status(const Error& error, const OptionsName& about);
+
 /// Of a list that cannot go on in the state it began with: has the token with which it can go on
 /// otherwise.
 [[nodiscard]] std::string expired_list_status(const Error& error,

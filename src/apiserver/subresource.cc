@@ -14,6 +14,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/policy_v1.h"
 #include "api/invalid.h"
+#include "apiserver/request_options.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -199,16 +200,10 @@ Registry::Change bind_to(const Object& binding, WallTime now) {
   };
 }
 
-DeleteQuery eviction_query(const Object& eviction) {
-  DeleteQuery query;
+Result<DeleteQuery> eviction_query(const Object& eviction) {
   const auto& asked = *static_cast<const api::Eviction*>(eviction.get());
-  if (!asked.delete_options) return query;
-  query.grace_period_seconds = asked.delete_options->grace_period_seconds;
-  if (asked.delete_options->preconditions) {
-    query.uid = asked.delete_options->preconditions->uid;
-    query.resource_version = asked.delete_options->preconditions->resource_version;
-  }
-  return query;
+  if (!asked.delete_options) return DeleteQuery{};
+  return delete_query(*asked.delete_options);
 }
 
 bool is_dry_eviction(const Object& eviction) {

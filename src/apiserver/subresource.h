@@ -16,8 +16,8 @@ namespace insula::apiserver {
 /// Errors of the change: kConflict when the pod is placed or being deleted.
 [[nodiscard]] Registry::Change bind_to(const Object& binding, WallTime now);
 
-/// `pods/x/eviction`: the delete that the Eviction asks for.
-[[nodiscard]] DeleteQuery eviction_query(const Object& eviction);
+/// `pods/x/eviction`: the delete that the Eviction asks for. Errors: kInvalid.
+[[nodiscard]] Result<DeleteQuery> eviction_query(const Object& eviction);
 
 /// Whether its delete options ask for a dry run, as kubectl says it.
 [[nodiscard]] bool is_dry_eviction(const Object& eviction);

@@ -199,14 +199,5 @@ TEST_F(WatchTest, SendsTableRowsToWhoAsksForThem) {
               HasSubstr(R"({"type":"ADDED","object":{"kind":"Table")"));
 }
 
-TEST_F(WatchTest, RefusesCombinationsThatMakeNoSense) {
-  for (const char* query :
-       {"sendInitialEvents=true", "sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
-        "resourceVersionMatch=NotOlderThan&resourceVersion=5"}) {
-    const auto answer = server.send("GET", fmt::format("{}?watch=true&{}", kMaps, query));
-    EXPECT_EQ(answer.status, 422) << query;
-  }
-}
-
 }  // namespace
 }  // namespace insula::apiserver
