@@ -57,6 +57,7 @@ class TwoDescriptors {
 TEST(IoEngine, AutoIsEpollWhereThereIsNoRing) {
   // UBSan needs a descriptor when it looks at a class for the first time.
   static_cast<void>(fail_errno("nothing", EPERM));
+  static_cast<void>(system_clock().now());
   const TwoDescriptors limit;
   EXPECT_EQ(Loop::make(system_clock(), IoEngine::kAuto).value()->ring(), nullptr);
   const auto asked = Loop::make(system_clock(), IoEngine::kIoUring);
