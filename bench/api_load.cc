@@ -32,6 +32,7 @@ struct LoadOptions {
   ApiTarget target;
   std::string operation = "create";
   std::string name_space = "default";
+  std::string format = "json";  // of answers
   std::string run = "0";  // keeps the names of two runs apart
   unsigned connections = 64;
   unsigned seconds = 5;
@@ -47,7 +48,9 @@ struct Tally {
 
 http::Request make_request(const LoadOptions& options, unsigned worker, std::uint64_t number) {
   http::Request request;
-  request.headers.set("Accept", "application/json");
+  const bool protobuf = options.format == "protobuf";
+  request.headers.set("Accept",
+                      protobuf ? "application/vnd.kubernetes.protobuf" : "application/json");
   request.target = fmt::format("/api/v1/namespaces/{}/configmaps", options.name_space);
   if (options.operation == "list") return request;
   if (options.operation == "get") {
@@ -156,6 +159,8 @@ int main(int argc, char** argv) {
   app.add_option("--operation", options.operation)
       ->check(CLI::IsMember({"create", "get", "list", "seed"}));
   app.add_option("--namespace", options.name_space);
+  app.add_option("--format", options.format, "of answers")
+      ->check(CLI::IsMember({"json", "protobuf"}));
   app.add_option("--run", options.run, "part of the names created");
   app.add_option("--connections", options.connections);
   app.add_option("--seconds", options.seconds);

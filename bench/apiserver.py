@@ -8,7 +8,7 @@ A user asks who may only what a ClusterRole allows; every request is noted at th
 a ResourceQuota. Each round runs every operation against every server, in alternating order; medians are reported:
   create_1, create_64   durable creates of ConfigMaps of some 1.2 KB over so many connections
   get_64                reads of one over 64
-  list                  all of 27,000, in JSON, one after the other
+  list, list_protobuf   all of 27,000, in JSON or protobuf, one after the other
   watch                 how late 1,000 watchers, each of one of 100 namespaces, hear of 500 writes a second; of Insula
   start                 with 10,000 objects, to /readyz; of Insula
 Without a peer's binaries only Insula is measured, and the ratio is null. With --plain an Insula that an administrator asks,
@@ -114,6 +114,7 @@ OPERATIONS = {
     "create_64": lambda bench, run: bench.load("create", 64, run=run),
     "get_64": lambda bench, run: bench.load("get", 64),
     "list": lambda bench, run: bench.load("list", 1, namespace=LISTED),
+    "list_protobuf": lambda bench, run: bench.load("list", 1, "--format", "protobuf", namespace=LISTED),
     "watch": watch,
 }
 
@@ -190,7 +191,7 @@ def main():
             servers.append((start_kubernetes(args, theirs), theirs))
         try:
             benches = [Bench(args, server, folder, plain=server.name == "plain") for server, folder in servers]
-            if "list" in args.only:
+            if {"list", "list_protobuf"} & set(args.only):
                 for bench in benches:
                     prepare_list(bench)
             report |= measure(args, benches)
