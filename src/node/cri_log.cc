@@ -114,7 +114,8 @@ void LineSplitter::feed(std::string_view bytes, std::timespec time) {
 }
 
 void LineSplitter::finish(std::timespec time) {
-  if (held_ > 0) writer_.append(stream_, {buffer_.data(), held_}, false, time);
+  // A line without its end, as with containerd.
+  if (held_ > 0) writer_.append(stream_, {buffer_.data(), held_}, true, time);
   held_ = 0;
 }
 

@@ -72,7 +72,7 @@ class LineSplitter {
   LineSplitter(LogWriter& writer, LogStream stream) : writer_(writer), stream_(stream) {}
 
   void feed(std::string_view bytes, std::timespec time);
-  /// At the end of the stream: what came after the last newline is a line, too.
+  /// At the end of the stream: what came after the last newline is part of a line.
   void finish(std::timespec time);
 
  private:

@@ -35,7 +35,7 @@ TEST(LineSplitter, WritesOneRecordALineHoweverTheBytesArrive) {
             "2026-01-02T03:04:05.123456789Z stderr F oops\n"
             "2026-01-02T03:04:05.123456789Z stdout F hello\n"
             "2026-01-02T03:04:05.123456789Z stdout F \n"
-            "2026-01-02T03:04:05.123456789Z stdout F last\n");
+            "2026-01-02T03:04:05.123456789Z stdout P last\n");
 }
 
 TEST(LineSplitter, CutsALineThatIsTooLongAndMarksThePieces) {
