@@ -33,7 +33,7 @@ struct LoadOptions {
   std::string operation = "create";
   std::string name_space = "default";
   std::string format = "json";  // of answers
-  std::string run = "0";  // keeps the names of two runs apart
+  std::string run = "0";        // keeps the names of two runs apart
   unsigned connections = 64;
   unsigned seconds = 5;
   std::uint64_t count = 0;  // 0: as many as there is time for

@@ -79,7 +79,8 @@ bool is_date(int year, int month, int day) {
 
 Result<> check_go_time(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    return fail(ErrorCode::kBadRequest, fmt::format("parsing time {}{}", api::go_quoted(text), why));
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("parsing time {}{}", api::go_quoted(text), why));
   };
   const auto no_match = [&](std::string_view rest, std::string_view layout) {
     return refuse(fmt::format(" as \"2006-01-02T15:04:05Z07:00\": cannot parse {} as \"{}\"",

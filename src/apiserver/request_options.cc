@@ -11,8 +11,8 @@
 
 #include "api/apply/managed_fields.h"
 #include "api/field_errors.h"
-#include "api/invalid.h"
 #include "api/go_quoted.h"
+#include "api/invalid.h"
 #include "apiserver/go_time.h"
 #include "apiserver/request_info.h"
 #include "http/url.h"
