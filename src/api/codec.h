@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ enum class Strictness : std::uint8_t {
 inline constexpr std::size_t kStrictProblemsMax = 100;
 
 struct DecodeReport {
+  /// What a custom object says it is; nullopt before that is read, empty where it does not say.
+  std::optional<std::string> kind;
+  std::string api_version;
   /// With kWarn: texts for `Warning: 299` headers, such as `unknown field "spec.foo"`.
   std::vector<std::string> warnings;
 };

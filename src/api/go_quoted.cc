@@ -92,6 +92,19 @@ bool is_printable(char32_t point) {
   return range == kUnseen.end() || point < range->first;
 }
 
+std::string well_formed(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto [point, bytes] = first_character(text);
+    if (point == kReplacement)
+      out += "\ufffd";
+    else
+      out += text.substr(0, bytes);
+    text.remove_prefix(bytes);
+  }
+  return out;
+}
+
 std::string go_quoted(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {

@@ -19,6 +19,9 @@ struct Character {
 /// only. As Go's unicode.IsPrint, but that what Unicode has not assigned counts as seen.
 [[nodiscard]] bool is_printable(char32_t point);
 
+/// With U+FFFD for each byte that is not UTF-8.
+[[nodiscard]] std::string well_formed(std::string_view text);
+
 /// In double quotes, with escapes for what is not printable, as Go's %q.
 [[nodiscard]] std::string go_quoted(std::string_view text);
 

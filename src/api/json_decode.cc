@@ -332,7 +332,15 @@ struct Request {
   std::vector<std::string> duplicates;
 };
 
+void tell_type_meta(const Value& value, DecodeReport& report) {
+  const Value* kind = value.find("kind");
+  const Value* version = value.find("apiVersion");
+  report.kind = kind == nullptr ? std::string_view() : kind->text();
+  report.api_version = version == nullptr ? std::string_view() : version->text();
+}
+
 Result<> decode(const TypeInfo& type, void* object, const Value& value, const Request& request) {
+  if (request.report != nullptr && is_custom(type)) tell_type_meta(value, *request.report);
   if (type.kind != nullptr) INSULA_TRY_VOID(check_type_meta(*type.kind, value));
   Decoder decoder(request.strictness);
   Result<> read = decoder.read_struct(type, object, value, Path{});

@@ -192,7 +192,10 @@ TEST_F(CustomDefinitionsTest, ServesKindsOfTheWholeCluster) {
   cluster["spec"]["names"] = json::Object{{"plural", "gadgets"}, {"kind", "Gadget"}};
   ASSERT_EQ(post(kDefinitions, json::write(cluster)).status, 201);
   const std::string url = "/apis/example.com/v1/gadgets";
-  EXPECT_EQ(post(url, R"({"metadata":{"name":"g"},"spec":{"size":1}})").status, 201);
+  EXPECT_EQ(post(url, R"({"apiVersion":"example.com/v1","kind":"Gadget","metadata":{"name":"g"},)"
+                      R"("spec":{"size":1}})")
+                .status,
+            201);
   EXPECT_EQ(get(url + "/g")["metadata"].find("namespace"), nullptr);
   EXPECT_EQ(server.send("GET", "/apis/example.com/v1/namespaces/a/gadgets/g").status, 404);
 }

@@ -27,10 +27,42 @@ TEST_F(CustomResourcesTest, KeepsWhatTheSchemaKnowsAndFillsItsDefaults) {
 
 TEST_F(CustomResourcesTest, RefusesUnknownFieldsWhereThatIsWanted) {
   const auto refused = post(std::string(kWidgets) + "?fieldValidation=Strict",
-                            R"({"metadata":{"name":"w"},"spec":{"size":1,"x":1,"size":2}})");
+                            R"({"apiVersion":"example.com/v1","kind":"Widget",)"
+                            R"("metadata":{"name":"w"},"spec":{"size":1,"x":1,"size":2}})");
   EXPECT_EQ(refused.status, 400);
   EXPECT_THAT(message(refused), HasSubstr("strict decoding error: unknown field \"spec.x\", "
                                           "duplicate field \"spec.size\""));
+}
+
+TEST_F(CustomResourcesTest, MustSayWhatTheyAre) {
+  make("w", R"({"size":2})");
+  const std::string bare = R"({"metadata":{"name":"w"},"spec":{"size":1,"color":"red"}})";
+  const std::string missing =
+      "the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in "
+      "'" +
+      bare + R"(' ({"metadata":{"name":"w"},"spec ...))";
+  const std::string unversioned = R"({"kind":"Widget","metadata":{"name":"w"},"spec":{"size":1}})";
+  const std::string status = std::string(kWidget) + "/status";
+  for (const auto& [method, url] :
+       {std::pair<std::string, std::string>{"POST", kWidgets}, {"PUT", kWidget}, {"PUT", status}}) {
+    const auto refused = server.send(method, url, bare);
+    EXPECT_EQ(refused.status, 400) << url;
+    EXPECT_EQ(message(refused), missing) << url;
+    const auto other = server.send(method, url, unversioned);
+    EXPECT_EQ(other.status, 400) << url;
+    EXPECT_EQ(message(other),
+              "the API version in the data () does not match the expected API "
+              "version (example.com/v1)");
+  }
+  const auto yaml = server.send("POST", kWidgets, "metadata: {name: x}", "application/yaml");
+  EXPECT_EQ(yaml.status, 400);
+  EXPECT_THAT(message(yaml),
+              HasSubstr("'metadata: {name: x}' (6d657461646174613a207b6e616d653a2078"));
+  // What is built in may leave it to the URL.
+  EXPECT_EQ(post("/api/v1/namespaces/a/configmaps", R"({"metadata":{"name":"c"}})").status, 201);
+  const auto scaled = server.send("PUT", std::string(kWidget) + "/scale",
+                                  R"({"metadata":{"name":"w"},"spec":{"replicas":2}})");
+  EXPECT_EQ(scaled.status, 200) << scaled.body;
 }
 
 TEST_F(CustomResourcesTest, RefusesWhatTheSchemaForbids) {
@@ -226,10 +258,11 @@ TEST_F(CustomResourcesTest, ShowsMetadataAlone) {
 }
 
 TEST_F(CustomResourcesTest, ChangesNothingInADryRun) {
-  EXPECT_EQ(
-      post(std::string(kWidgets) + "?dryRun=All", R"({"metadata":{"name":"w"},"spec":{"size":1}})")
-          .status,
-      201);
+  EXPECT_EQ(post(std::string(kWidgets) + "?dryRun=All",
+                 R"({"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},)"
+                 R"("spec":{"size":1}})")
+                .status,
+            201);
   EXPECT_EQ(server.send("GET", kWidget).status, 404);
 }
 

@@ -65,20 +65,6 @@ void check_field_manager(std::string_view manager, api::FieldErrors& errors) {
   }
 }
 
-/// Bytes that are no UTF-8 become U+FFFD.
-std::string well_formed(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto [point, bytes] = api::first_character(text);
-    if (point == U'\ufffd')
-      out += "\ufffd";
-    else
-      out += text.substr(0, bytes);
-    text.remove_prefix(bytes);
-  }
-  return out;
-}
-
 std::optional<api::Strictness> strictness_of(std::string_view text) {
   if (text == "Strict") return api::Strictness::kStrict;
   if (text.empty() || text == "Warn") return api::Strictness::kWarn;
@@ -210,7 +196,7 @@ Result<WriteOptions> write_options(const http::Request& request, WriteVerb verb)
   INSULA_TRY_VOID(verdict(options_kind(verb), std::move(errors)));
   out.dry_run = !stages.empty();
   out.strictness = *known;
-  out.field_manager = well_formed(manager);
+  out.field_manager = api::well_formed(manager);
   out.force = verb == WriteVerb::kApply && query_flag(request, "force");
   return out;
 }
