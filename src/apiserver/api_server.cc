@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/certificates.h"
+#include "api/gen/core_v1.h"
 #include "api/protobuf.h"
 #include "api/rbac.h"
 #include "api/subresources.h"
@@ -192,8 +193,8 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
     if (call.status >= 500 && !(is_proxied(call.info) && error.origin() == ErrorOrigin::kUpstream))
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
     (void)co_await send(call, call.status,
-                        call.wrong_options ? options_status(error, *call.wrong_options)
-                                           : status_json(error, call.info, call.kind));
+                        call.subject ? subject_status(error, *call.subject)
+                                     : status_json(error, call.info, call.kind));
   }
   if (call.audit) call.audit->complete(call.status);
   metrics_.record(call.info, call.status, Loop::current().now() - call.began);
@@ -210,15 +211,18 @@ Task<Result<>> ApiServer::serve(Call& call) {
   INSULA_CO_TRY_VOID(co_await admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
   if (call.kind == nullptr) co_return no_resource();
-  if (!call.info.subresource.empty() && !call.kind->has_subresource(call.info.subresource))
+  const bool watches = call.info.verb == "watch";
+  if (!call.info.subresource.empty() &&
+      (watches || !call.kind->has_subresource(call.info.subresource)))
     co_return no_resource();
   // A namespaced object without a namespace in the path exists in lists and watches only.
-  const bool collection = call.info.verb == "list" || call.info.verb == "watch";
+  const bool collection = call.info.name.empty() && (call.info.verb == "list" || watches);
   const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
   if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
   // Questions are only asked, and namespaces are not deleted by the dozen.
   const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
-  if (named_question || !is_served(*call.kind, call.info)) co_return method_not_allowed();
+  if (named_question || !is_served(*call.kind, call.info) || (watches && request.method != "GET"))
+    co_return method_not_allowed();
   if (is_relayed(call.info)) co_return co_await serve_connection(call);
   INSULA_CO_TRY_VOID(negotiated);
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
@@ -384,6 +388,7 @@ Task<Result<>> ApiServer::serve_object(Call& call) {
 }
 
 Target ApiServer::target_of(const Call& call) const {
+  if (call.kind == &api::kind_of<api::Binding>()) co_return co_await serve_binding(call);
   return {call.kind, call.kind->namespaced ? call.info.name_space : "", call.info.name,
           call.info.subresource};
 }
@@ -551,8 +556,8 @@ std::vector<HealthCheck> ApiServer::health_checks() const {
 }
 
 Result<> ApiServer::read_options(Call& call, WriteVerb verb) {
-  INSULA_TRY(call.options,
-             of_options(call, {options_kind(verb)}, write_options(call.exchange.request(), verb)));
+  INSULA_TRY(call.options, of_options(call, {std::string(options_kind(verb))},
+                                      write_options(call.exchange.request(), verb)));
   return {};
 }
 

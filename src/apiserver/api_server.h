@@ -73,8 +73,8 @@ struct Call {
   const api::Kind* kind = nullptr;
   OutputOptions output = {};
   WriteOptions options = {};
-  /// Set once options are wrong: a refusal is about them then.
-  std::optional<OptionsName> wrong_options = {};
+  /// What a refusal is about, if that is not the object of the URL.
+  std::optional<StatusSubject> subject = {};
   std::vector<std::string> warnings = {};
   int status = 0;
   std::string audit_id = {};  // empty: nothing is audited here
@@ -90,8 +90,8 @@ struct Call {
 
 /// What a request's options are; when they break rules the answer is about them.
 template <class T>
-[[nodiscard]] Result<T> of_options(Call& call, OptionsName name, Result<T> read) {
-  if (!read && read.error().code() == ErrorCode::kInvalid) call.wrong_options = name;
+[[nodiscard]] Result<T> of_options(Call& call, StatusSubject options, Result<T> read) {
+  if (!read && read.error().code() == ErrorCode::kInvalid) call.subject = std::move(options);
   return read;
 }
 
@@ -122,6 +122,8 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_token(Call& call);
   /// Everything that is stored, for a backup.
   Task<Result<>> serve_state_dump(Call& call);
+  /// A Binding that names its pod itself.
+  Task<Result<>> serve_binding(Call& call);
   /// What the flows of requests do; false for other paths.
   Task<Result<bool>> serve_flow_dump(Call& call);
   /// What verifiers of tokens ask for; false for other paths.

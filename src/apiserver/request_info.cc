@@ -82,6 +82,8 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
     return info;
   }
   info.is_resource = true;
+  const bool watches = parts[at] == "watch" && parts.size() > at + 1;
+  if (watches) ++at;
   if (parts[at] == "namespaces" && parts.size() > at + 1) {
     info.name_space = parts[at + 1];
     // `namespaces/x` and its own subresources speak of the namespace, the rest of what is in it.
@@ -100,7 +102,7 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
   take(info.subresource);
   for (; at < parts.size(); ++at)
     info.rest += "/" + parts[at];
-  info.verb = verb_of(method, query, !info.name.empty());
+  info.verb = watches ? "watch" : verb_of(method, query, !info.name.empty());
   // What is asked by OPTIONS is up to the pod; as in Kubernetes, only a right to all verbs is one
   // to that.
   const bool is_for_pod = method == "OPTIONS" && info.subresource == "proxy";

@@ -14,7 +14,8 @@ struct RequestInfo {
   /// False for /healthz, /version, discovery and the like; then only `verb` and `path` are filled.
   bool is_resource = false;
   /// get, list, watch, create, update, patch, delete, deletecollection; nothing for OPTIONS, which
-  /// only a proxy takes. The lower-case method of what is no resource.
+  /// only a proxy takes. The lower-case method of what is no resource. Of `/api/v1/watch/...` and
+  /// `/apis/GROUP/VERSION/watch/...` it is watch, whatever the method.
   std::string verb;
   std::string path;
   std::string group;  // empty for the core group

@@ -37,6 +37,15 @@ TEST(RequestInfo, ReadsResourcePaths) {
       {"HEAD", "/api/v1/namespaces/a/services/x/proxy", "get", "", "a", "services", "x", "proxy"},
       {"DELETE", "/api/v1/namespaces/a/pods/x/proxy/", "delete", "", "a", "pods", "x", "proxy"},
       {"OPTIONS", "/api/v1/namespaces/a/pods/x/proxy/a", "", "", "a", "pods", "x", "proxy"},
+      {"GET", "/api/v1/watch/pods", "watch", "", "", "pods", "", ""},
+      {"GET", "/api/v1/watch/namespaces", "watch", "", "", "namespaces", "", ""},
+      {"GET", "/api/v1/watch/namespaces/a", "watch", "", "a", "namespaces", "a", ""},
+      {"POST", "/api/v1/watch/namespaces/a/pods", "watch", "", "a", "pods", "", ""},
+      {"DELETE", "/apis/apps/v1/watch/namespaces/a/deployments/web", "watch", "apps", "a",
+       "deployments", "web", ""},
+      {"GET", "/api/v1/watch/namespaces/a/pods/x/log?watch=0", "watch", "", "a", "pods", "x",
+       "log"},
+      {"GET", "/api/v1/watch", "list", "", "", "watch", "", ""},
       {"GET", "/api/v1/nodes/a%3Ab", "get", "", "", "nodes", "a:b", ""},
   };
   for (const Case& c : cases) {
@@ -63,8 +72,8 @@ TEST(RequestInfo, LeavesOtherPathsAlone) {
 }
 
 TEST(RequestInfo, KnowsNoNamespaceInsideANamespace) {
-  for (const char* target :
-       {"/api/v1/namespaces/a/namespaces/b", "/api/v1/namespaces/a/namespaces"}) {
+  for (const char* target : {"/api/v1/namespaces/a/namespaces/b", "/api/v1/namespaces/a/namespaces",
+                             "/api/v1/watch/namespaces/a/namespaces/b"}) {
     const auto info = parse_request_info("GET", target);
     ASSERT_FALSE(info) << target;
     EXPECT_EQ(info.error().code(), ErrorCode::kNotFound);

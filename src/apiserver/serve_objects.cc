@@ -7,6 +7,7 @@
 #include "api/codec.h"
 #include "api/gen/authentication_v1.h"
 #include "api/gen/autoscaling_v1.h"
+#include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
 #include "apiserver/api_server.h"
@@ -26,6 +27,10 @@
 namespace insula::apiserver {
 
 namespace {
+
+/// What is answered to a write that leaves no object of its own.
+constexpr std::string_view kDone =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})";
 
 /// Tells the audit of the body of a request, as it was understood.
 void note_body(Call& call, const api::TypeInfo& type, const void* object) {
@@ -84,9 +89,7 @@ Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& typ
 Task<Result<>> ApiServer::send_written(Call& call, const Written& written) {
   const int status = written.created ? 201 : 200;
   if (call.info.subresource == "binding" || call.info.subresource == "eviction") {
-    co_return co_await send(
-        call, 201,
-        R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})");
+    co_return co_await send(call, 201, std::string(kDone));
   }
   co_return co_await send(call, status,
                           object_output(answer_kind(call), written.entry, call.output));
@@ -182,6 +185,22 @@ Task<Result<>> ApiServer::serve_review(Call& call) {
 
 Task<Result<>> ApiServer::serve_token(Call& call) {
   if (call.info.verb != "create" || call.info.name.empty())
+Task<Result<>> ApiServer::serve_binding(Call& call) {
+  INSULA_CO_TRY(Object object, co_await read_object(call, call.kind->type));
+  const api::ObjectMeta& meta = call.kind->metadata(object.get());
+  std::string name = meta.name;
+  if (!meta.namespace_.empty() && meta.namespace_ != call.info.name_space)
+    co_return fail(
+        ErrorCode::kBadRequest,
+        "the namespace of the provided object does not match the namespace sent on the request");
+  if (name.empty()) co_return fail(ErrorCode::kBadRequest, "Name parameter required.");
+  call.subject = {"pods", "", name};
+  Target pod{&api::kind_of<api::Pod>(), call.info.name_space, std::move(name), "binding"};
+  INSULA_CO_TRY_VOID(
+      co_await registry_.create(std::move(pod), std::move(object), write_context(call)));
+  co_return co_await send(call, 201, std::string(kDone));
+}
+
     co_return fail(ErrorCode::kMethodNotAllowed,
                    "the server does not allow this method on the requested resource");
   if (!issuer_)

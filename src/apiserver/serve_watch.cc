@@ -50,6 +50,18 @@ Result<WatchPlan> plan_watch(const WatchOptions& options, std::uint32_t spread) 
   return plan;
 }
 
+/// Which objects a watch is about: those that it selects, or the one of its URL.
+Result<Selectors> watched_of(const Call& call) {
+  const std::string& name = call.info.name;
+  std::string fields = call.query("fieldSelector");
+  if (fields.empty() && !name.empty()) fields = "metadata.name=" + name;
+  INSULA_TRY(Selectors selectors,
+             Selectors::parse(*call.kind, call.query("labelSelector"), fields));
+  if (!name.empty() && selectors.fields.required("metadata.name") != name)
+    return fail(ErrorCode::kBadRequest, "fieldSelector metadata.name doesn't match requested name");
+  return selectors;
+}
+
 /// The definition of the kind that is watched, whose changes end the watch; of a kind that is built
 /// in there is none.
 class DefinitionWatch {
@@ -170,8 +182,7 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY(
       WatchPlan plan,
       plan_watch(options, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));
-  INSULA_CO_TRY(Selectors selectors, Selectors::parse(*call.kind, call.query("labelSelector"),
-                                                      call.query("fieldSelector")));
+  INSULA_CO_TRY(Selectors selectors, watched_of(call));
   INSULA_CO_TRY(DefinitionWatch definition,
                 DefinitionWatch::of(*call.kind, kinds_, registry_.store()));
   const Target target = narrowed(target_of(call), selectors);

@@ -125,8 +125,10 @@ std::string status_json(const Error& error, const RequestInfo& about, const api:
   return json::write(status_of(error, subject_of(error, about, kind)));
 }
 
-std::string options_status(const Error& error, const OptionsName& about) {
-  return json::write(status_of(error, subject(about.name, about.group, about.kind)));
+std::string subject_status(const Error& error, const StatusSubject& about) {
+  return json::write(status_of(error, concerns_resource(error)
+                                          ? subject(about.name, about.group, about.kind)
+                                          : json::Object()));
 }
 
 std::string expired_list_status(const Error& error,

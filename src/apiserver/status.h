@@ -16,15 +16,14 @@ namespace insula::apiserver {
                                       const RequestInfo& about,
                                       const api::Kind* kind = nullptr);
 
-/// What the options of a request are called where they are wrong.
-struct OptionsName {
-  std::string_view kind;
-  std::string_view group = "meta.k8s.io";
-  std::string_view name = {};
+/// What an Error is about; without a name and of this group it is the options of a request.
+struct StatusSubject {
+  std::string kind;
+  std::string group = "meta.k8s.io";
+  std::string name = {};
 };
 
-/// Of a request whose options are wrong, not its object.
-[[nodiscard]] std::string options_status(const Error& error, const OptionsName& about);
+[[nodiscard]] std::string subject_status(const Error& error, const StatusSubject& about);
 
 /// Of a list that cannot go on in the state it began with: has the token with which it can go on
 /// otherwise.

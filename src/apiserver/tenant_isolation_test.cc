@@ -86,6 +86,7 @@ TEST_F(TenantIsolation, MembersHaveWhatTheyNeedAtHome) {
     for (const char* method : {"GET", "POST", "DELETE"})
       expect(method, all, true);
     expect("GET", all + "?watch=1", true);
+    expect("GET", "/api/v1/watch/namespaces/t-home/" + std::string(plural), true);
     for (const char* method : {"GET", "PUT", "PATCH", "DELETE"})
       expect(method, all + "/x", true);
   }
@@ -128,6 +129,7 @@ TEST_F(TenantIsolation, MembersCannotLoosenWhatHoldsThemAtHome) {
   expect("PUT", home + "/pods/x/status", false);
   expect("PATCH", home + "/pods/x/status", false);
   expect("POST", home + "/pods/x/binding", false);
+  expect("POST", home + "/bindings", false);
   expect("PUT", "/apis/apps/v1/namespaces/t-home/deployments/x/status", false);
 }
 
@@ -182,6 +184,15 @@ TEST_F(TenantIsolation, NoPathLeadsElsewhere) {
            "/api/v1/namespaces/t-home/namespaces/other/secrets/s",
            "/api/v1/namespaces/t-home/namespaces/other",
            "/api/v1/watch/namespaces/other/secrets",
+           "/api/v1/watch/namespaces/other/secrets/s",
+           "/api/v1/watch/namespaces/t-home/namespaces/other/secrets",
+           "/api/v1/watch/namespaces/t-home/watch/namespaces/other/secrets",
+           "/api/v1/watch/watch/namespaces/other/secrets",
+           "/api/v1/namespaces/t-home/watch/namespaces/other/secrets",
+           "/api/v1/watch/secrets",
+           "/api/v1/watch/secrets/s",
+           "/api/v1/watch/secrets?fieldSelector=metadata.namespace%3Dt-home",
+           "/api/v1/watch/namespaces/other",
            "/api/v1/proxy/namespaces/other/secrets/s",
            "/api/v1/namespaces/OTHER/secrets/s",
            "/api/v1/namespaces/other/secrets/s?namespace=t-home",
@@ -250,6 +261,14 @@ TEST_F(TenantIsolation, NoBodyOrTokenLeadsElsewhere) {
     const auto next = send(
         "GET", fmt::format("{}?limit=1&continue={}:{}", home, server_.store->revision(), from));
     EXPECT_EQ(next.status, 400) << from << next.body;
+  }
+  make("/api/v1/namespaces/other/pods",
+       "metadata: {name: x}\nspec: {containers: [{name: c, image: i}]}");
+  for (const char* where : {"t-home", "other"}) {
+    const auto bound = send(
+        "POST", fmt::format("/api/v1/namespaces/{}/bindings", where),
+        R"({"metadata":{"name":"x","namespace":"other"},"target":{"kind":"Node","name":"n"}})");
+    EXPECT_EQ(bound.status, 403) << where;
   }
   const auto evicted = send("POST", "/api/v1/namespaces/other/pods/x/eviction",
                             R"({"metadata":{"name":"x","namespace":"t-home"}})");

@@ -10,7 +10,9 @@
 namespace insula::apiserver {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
 
@@ -179,6 +181,41 @@ TEST_F(WatchTest, BeginsNowWhenItIsToldNotToSendWhatIsThere) {
                           kMaps));
   put("y");
   EXPECT_EQ(show(watch.next()), "ADDED y");
+}
+
+TEST_F(WatchTest, BeginsByItsOldPathsToo) {
+  put("x");
+  put("y");
+  const std::string old = "/api/v1/watch/namespaces/a/configmaps";
+  const std::string brief = "?timeoutSeconds=-1";
+  EXPECT_THAT(server.send("GET", old + brief).body,
+              AllOf(HasSubstr("\"name\":\"x\""), HasSubstr("\"name\":\"y\"")));
+  EXPECT_THAT(server.send("GET", "/api/v1/watch/configmaps" + brief).body,
+              HasSubstr("\"name\":\"x\""));
+  EXPECT_THAT(server.send("GET", "/api/v1/watch/namespaces/a" + brief).body,
+              HasSubstr(R"("kind":"Namespace")"));
+  const std::string one = server.send("GET", old + "/x" + brief).body;
+  EXPECT_THAT(one, HasSubstr("\"name\":\"x\""));
+  EXPECT_THAT(one, Not(HasSubstr("\"name\":\"y\"")));
+  EXPECT_EQ(server.send("GET", old + "/none" + brief).body, "");
+  WatchReader watch(server, old + "/y?resourceVersion=" + version());
+  put("z");
+  server.send("DELETE", "/api/v1/namespaces/a/configmaps/y");
+  EXPECT_EQ(show(watch.next()), "DELETED y");
+}
+
+TEST_F(WatchTest, OldPathsTakeNothingElse) {
+  const std::string old = "/api/v1/watch/namespaces/a/configmaps";
+  for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "HEAD"})
+    EXPECT_EQ(server.send(method, old).status, 405) << method;
+  EXPECT_EQ(server.send("GET", "/api/v1/watch/configmaps/x").status, 404);
+  EXPECT_EQ(server.send("GET", "/api/v1/watch/namespaces/a/pods/x/log").status, 404);
+  EXPECT_EQ(server.send("GET", "/api/v1/watch/namespaces/a/pods/x/proxy/").status, 404);
+  EXPECT_EQ(server.send("GET", "/api/v1/watch").status, 404);
+  EXPECT_EQ(server.send("GET", "/api/v1/watch/namespaces/a/bindings").status, 405);
+  const auto other = server.send("GET", old + "/x?fieldSelector=metadata.name%3Dy");
+  EXPECT_EQ(other.status, 400);
+  EXPECT_THAT(other.body, HasSubstr("fieldSelector metadata.name doesn't match requested name"));
 }
 
 TEST_F(WatchTest, EndsAtItsTimeout) {
