@@ -76,6 +76,7 @@ struct Call {
   /// What a refusal is about, if that is not the object of the URL.
   std::optional<StatusSubject> subject = {};
   std::vector<std::string> warnings = {};
+  http::Headers headers = {};  // of the answer, beside those that all have
   int status = 0;
   std::string audit_id = {};  // empty: nothing is audited here
   /// Nothing when this request is not audited.
