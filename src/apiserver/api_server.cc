@@ -150,7 +150,7 @@ ApiServer::ApiServer(Registry& registry,
     : registry_(registry),
       kinds_(registry.kinds()),
       metrics_registry_(metrics),
-      metrics_(metrics, kinds_),
+      metrics_(metrics, kinds_, registry.clock()),
       store_metrics_(register_store_metrics(metrics, registry.store(), kinds_)),
       log_(std::move(log)),
       options_(std::move(options)),
@@ -193,7 +193,7 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
                                      : status_json(error, call.info, call.kind));
   }
   if (call.audit) call.audit->complete(call.status);
-  metrics_.record(call.info, call.status, Loop::current().now() - call.began);
+  metrics_.record(call.info, call.status, Loop::current().now() - call.began, call.sent_bytes);
 }
 
 /// The life of a request. Each step may end it with an error, which becomes a Status.
@@ -308,7 +308,7 @@ Task<Result<>> ApiServer::serve_connection(Call& call) {
     INSULA_CO_TRY_VOID(co_await registry_.connect(
         target_of(call), connect_options(call.info, request), write_context(call)));
   }
-  const Counted counted(metrics_.long_running);
+  const Counted counted(metrics_.long_running(call.info));
   if (proxied) co_return co_await proxy_.serve(call.exchange, call.info, note_answer(call));
   co_return co_await relay(call);
 }
@@ -326,6 +326,7 @@ Result<> ApiServer::receive(Call& call) {
   }
   const Result<User> user = identify(call);
   begin_audit(call, user ? &*user : nullptr);
+  note_authentication(call, user);
   if (!user) return std::unexpected(user.error());
   call.caller = *user;
   INSULA_TRY(call.user, impersonate(authorizer_, *user, call.exchange.request().headers));
@@ -333,10 +334,22 @@ Result<> ApiServer::receive(Call& call) {
   return {};
 }
 
+void ApiServer::note_authentication(const Call& call, const Result<User>& user) {
+  if (user) {
+    metrics_.authenticated(Authentication::kSuccess);
+    metrics_.authenticated_as(user->name);
+    return;
+  }
+  const bool tried = call.exchange.request().headers.contains("Authorization");
+  metrics_.authenticated(tried ? Authentication::kError : Authentication::kFailure);
+}
+
 Task<Result<>> ApiServer::admit(Call& call) {
   INSULA_CO_TRY_VOID(receive(call));
   if (!is_relayed(call.info)) {
     INSULA_CO_TRY_VOID(co_await take_seats(call));
+    if (call.info.verb != "watch")
+      call.in_flight.emplace(metrics_.in_flight(call.info, Loop::current().now()));
   }
   if (is_public(call.info)) co_return Result<>{};
   INSULA_CO_TRY_VOID(permit(call, call.info));
@@ -375,6 +388,7 @@ Task<Result<>> ApiServer::take_seats(Call& call) {
 
 Task<Result<>> ApiServer::serve_object(Call& call) {
   const std::string& verb = call.info.verb;
+  if (call.kind == &api::kind_of<api::Binding>()) co_return co_await serve_binding(call);
   if (!call.kind->is_stored()) co_return co_await serve_review(call);
   if (call.info.subresource == "token") co_return co_await serve_token(call);
   if (verb == "get" || verb == "list") co_return co_await serve_read(call);
@@ -384,13 +398,19 @@ Task<Result<>> ApiServer::serve_object(Call& call) {
 }
 
 Target ApiServer::target_of(const Call& call) const {
-  if (call.kind == &api::kind_of<api::Binding>()) co_return co_await serve_binding(call);
   return {call.kind, call.kind->namespaced ? call.info.name_space : "", call.info.name,
           call.info.subresource};
 }
 
 void ApiServer::describe(const Call& call, http::Headers& headers) {
   if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
+  for (const auto& [name, value] : call.headers) {
+    // There may be one of it for gzip.
+    if (name == "Vary")
+      headers.add(name, value);
+    else
+      headers.set(name, value);
+  }
   if (!call.ticket || !call.ticket->has_entered()) return;
   const Flow& flow = call.ticket->flow();
   headers.set("X-Kubernetes-PF-FlowSchema-UID", flow.schema->metadata.uid);
@@ -404,13 +424,6 @@ bool ApiServer::takes_gzip(const Call& call) {
 /// In pieces, so that others have their turn.
 Task<std::string> ApiServer::gzipped(Call& call, std::string body) {
   constexpr std::size_t kPieceBytes = kGzipBytesMin;
-  for (const auto& [name, value] : call.headers) {
-    // There may be one of it for gzip.
-    if (name == "Vary")
-      headers.add(name, value);
-    else
-      headers.set(name, value);
-  }
   GzipStream gzip;
   std::string out;
   for (std::string_view rest = body; !rest.empty();) {
@@ -457,6 +470,7 @@ Task<Result<>> ApiServer::respond(Call& call, int status, std::string body, std:
   response.headers.set("Cache-Control", "no-cache, private");
   describe(call, response.headers);
   call.status = status;
+  call.sent_bytes = response.body.size();
   Task<Result<>> respond = call.exchange.respond(std::move(response));
   if (call.ticket) co_return co_await call.ticket->with_client(std::move(respond));
   co_return co_await std::move(respond);

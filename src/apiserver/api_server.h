@@ -78,11 +78,13 @@ struct Call {
   std::vector<std::string> warnings = {};
   http::Headers headers = {};  // of the answer, beside those that all have
   int status = 0;
-  std::string audit_id = {};  // empty: nothing is audited here
+  std::size_t sent_bytes = 0;  // of the answer's body
+  std::string audit_id = {};   // empty: nothing is audited here
   /// Nothing when this request is not audited.
   std::optional<RequestAudit> audit = {};
   /// Nothing for requests that have no flow: those to a node, and of callers that are not known.
   std::optional<FlowTicket> ticket = {};
+  std::optional<InFlight::Entry> in_flight = {};
 
   [[nodiscard]] std::string query(std::string_view name) const {
     return exchange.request().query(name).value_or("");
@@ -120,11 +122,11 @@ class ApiServer final : public http::Handler {
   Task<Result<>> serve_patch(Call& call);
   Task<Result<>> serve_delete(Call& call);
   Task<Result<>> serve_review(Call& call);
+  /// A Binding that names its pod itself.
+  Task<Result<>> serve_binding(Call& call);
   Task<Result<>> serve_token(Call& call);
   /// Everything that is stored, for a backup.
   Task<Result<>> serve_state_dump(Call& call);
-  /// A Binding that names its pod itself.
-  Task<Result<>> serve_binding(Call& call);
   /// What the flows of requests do; false for other paths.
   Task<Result<bool>> serve_flow_dump(Call& call);
   /// What verifiers of tokens ask for; false for other paths.
@@ -144,6 +146,7 @@ class ApiServer final : public http::Handler {
   /// Whether `call.user` may do this; the audit is told, too.
   Result<> permit(Call& call, const RequestInfo& request);
   void begin_audit(Call& call, const User* user);
+  void note_authentication(const Call& call, const Result<User>& user);
   /// A place for a request that goes on at the client's pace.
   [[nodiscard]] Result<StreamGate::Pass> enter_stream(const Call& call);
   /// Requests that go on for as long as the client wants: to a node, or to a pod itself.

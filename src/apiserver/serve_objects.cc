@@ -121,11 +121,13 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
   INSULA_CO_TRY_VOID(co_await call.exchange.start(call.status, std::move(headers)));
   for (; !piece.empty(); piece = std::exchange(next, output.next())) {
     if (gzip) piece = gzip->add(piece);
+    call.sent_bytes += piece.size();
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(piece)));
     co_await call.ticket->give_way();
   }
   if (gzip) {
     const std::string rest = gzip->finish();
+    call.sent_bytes += rest.size();
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(call.exchange.write(rest)));
   }
   co_return co_await call.exchange.finish();
@@ -183,8 +185,6 @@ Task<Result<>> ApiServer::serve_review(Call& call) {
   co_return co_await send(call, 201, encode(*call.kind, object.get()));
 }
 
-Task<Result<>> ApiServer::serve_token(Call& call) {
-  if (call.info.verb != "create" || call.info.name.empty())
 Task<Result<>> ApiServer::serve_binding(Call& call) {
   INSULA_CO_TRY(Object object, co_await read_object(call, call.kind->type));
   const api::ObjectMeta& meta = call.kind->metadata(object.get());
@@ -201,6 +201,8 @@ Task<Result<>> ApiServer::serve_binding(Call& call) {
   co_return co_await send(call, 201, std::string(kDone));
 }
 
+Task<Result<>> ApiServer::serve_token(Call& call) {
+  if (call.info.verb != "create" || call.info.name.empty())
     co_return fail(ErrorCode::kMethodNotAllowed,
                    "the server does not allow this method on the requested resource");
   if (!issuer_)

@@ -127,11 +127,16 @@ Task<Result<>> write_piece(http::Exchange& exchange, std::string_view text) {
 }
 
 /// What is there now, and the bookmark that says so if it is wanted.
-Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan) {
+Task<Result<>> stream_initial(Call& call,
+                              ObjectList list,
+                              const WatchPlan& plan,
+                              const WatchSeries& series) {
   std::string text;
   for (store::EntryPtr& entry : list.entries) {
+    const std::size_t before = text.size();
     text += event_output(*call.kind, {ObjectEvent::Type::kAdded, std::exchange(entry, nullptr)},
                          call.output);
+    series.sent(text.size() - before);
     if (text.size() < kPieceBytes) continue;
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(write_piece(call.exchange, text)));
     text.clear();
@@ -145,7 +150,8 @@ Task<Result<>> stream_initial(Call& call, ObjectList list, const WatchPlan& plan
 Task<Result<>> stream_changes(Call& call,
                               ObjectWatch& watch,
                               DefinitionWatch& definition,
-                              const WatchPlan& plan) {
+                              const WatchPlan& plan,
+                              const WatchSeries& series) {
   Loop& loop = Loop::current();
   const Deadline end = loop.now() + plan.timeout;
   Deadline bookmark = loop.now() + kBookmarkEvery;
@@ -156,8 +162,11 @@ Task<Result<>> stream_changes(Call& call,
           error_event_output(status_json(changes.error(), {}), call.output.format));
     }
     std::string text;
-    for (const ObjectEvent& change : *changes)
+    for (const ObjectEvent& change : *changes) {
+      const std::size_t before = text.size();
       text += event_output(*call.kind, change, call.output);
+      series.sent(text.size() - before);
+    }
     if (text.empty() && plan.bookmarks && loop.now() >= bookmark)
       text = bookmark_output(*call.kind, watch.revision(), false, call.output);
     if (!text.empty()) {
@@ -204,12 +213,13 @@ Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY_VOID(co_await call.exchange.start(200, std::move(headers)));
   call.status = 200;
   if (call.audit) call.audit->started(call.status);
-  const Counted counted(metrics_.long_running);
+  const Counted counted(metrics_.long_running(call.info));
+  const WatchSeries series = metrics_.watches(*call.kind);
   const WatchCounts::Entry entry(dispatcher_.watches(), *call.kind, target.name_space);
-  Result<> outcome = co_await stream_initial(call, std::move(list), plan);
+  Result<> outcome = co_await stream_initial(call, std::move(list), plan, series);
   // Seats are for beginning; changes come at the pace of those who write.
   call.ticket->release();
-  if (outcome) outcome = co_await stream_changes(call, watch, definition, plan);
+  if (outcome) outcome = co_await stream_changes(call, watch, definition, plan, series);
   if (!outcome) co_return outcome;
   co_return co_await call.exchange.finish();
 }

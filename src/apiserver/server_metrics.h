@@ -1,9 +1,14 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <map>
 #include <string_view>
+#include <tuple>
 
 #include "api/custom/kind_catalog.h"
 #include "apiserver/audit_policy.h"
+#include "apiserver/in_flight.h"
 #include "apiserver/request_info.h"
 #include "base/clock.h"
 #include "store/store.h"
@@ -31,23 +36,71 @@ class Counted {
                                                                    const store::Store& store,
                                                                    api::KindCatalog& kinds);
 
-/// The server's series, under the names kube-apiserver uses. Lifetime: `kinds` outlives it.
+/// What the watches of one kind send.
+struct WatchSeries {
+  Counter& events;
+  Histogram& sizes;
+
+  void sent(std::size_t bytes) const {
+    events.add();
+    sizes.observe(static_cast<double>(bytes));
+  }
+};
+
+/// Whom kube-apiserver's series of users tell apart.
+inline constexpr std::array<std::string_view, 5> kNamedUsers = {
+    "admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"};
+
+enum class Authentication : std::uint8_t { kSuccess, kFailure, kError };
+
+/// The server's series, under the names, labels and bounds that kube-apiserver uses.
+///
+/// Lifetime: registry, `kinds` and clock outlive it. Threads: one loop.
 class ServerMetrics {
  public:
-  ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds);
+  ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds, const Clock& clock);
 
-  /// Once for each request, when it is over.
-  void record(const RequestInfo& info, int status, std::chrono::nanoseconds took);
+  /// Once for each request, when it is over. `bytes` of the body that was sent.
+  void record(const RequestInfo& info,
+              int status,
+              std::chrono::nanoseconds took,
+              std::size_t bytes);
 
   /// Requests by how much of them is audited.
   [[nodiscard]] Counter& audited(AuditLevel level);
 
-  /// Watches and other requests without an end of their own, now.
-  Gauge& long_running;
+  /// Watches and other requests without an end of their own that are like this one, now.
+  [[nodiscard]] Gauge& long_running(const RequestInfo& info);
+
+  [[nodiscard]] WatchSeries watches(const api::Kind& kind);
+
+  void authenticated(Authentication result) {
+    attempts_.at(static_cast<std::size_t>(result))->add();
+  }
+
+  /// Who was authenticated; few names are told apart.
+  void authenticated_as(std::string_view user);
+
+  /// A request that has its seats, until it ends.
+  [[nodiscard]] InFlight::Entry in_flight(const RequestInfo& info, SteadyTime now);
 
  private:
+  Histogram& sizes_of(const api::Kind& kind, const RequestInfo& info);
+  void note_deprecated(const api::Kind& kind, const RequestInfo& info);
+
   MetricsRegistry& registry_;
   api::KindCatalog& kinds_;
+  std::array<Counter*, 3> attempts_;
+  /// By kNamedUsers, then those with an address for a name, then all others.
+  std::array<Counter*, kNamedUsers.size() + 2> users_;
+  InFlight reads_;
+  InFlight writes_;
+  /// Sizes of what is read, by kind, whether it is a list, and whether of one namespace: found
+  /// without making labels. Kinds change their places when definitions do.
+  std::map<std::tuple<const api::Kind*, bool, bool>, Histogram*> sizes_;
+  std::uint64_t sizes_generation_ = 0;
+  bool endpoints_noted_ = false;
+  MetricsRegistry::Registration collector_;
 };
 
 }  // namespace insula::apiserver

@@ -1,0 +1,115 @@
+#include "apiserver/server_metrics.h"
+
+#include <array>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apiserver/test_server.h"
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
+
+class ServerMetricsTest : public ::testing::Test {
+ protected:
+  ServerMetricsTest() {
+    server_.send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
+    server_.send("POST", kMaps, R"({"metadata":{"name":"x"},"data":{"k":"v"}})");
+  }
+
+  std::string exposed() { return server_.send("GET", "/metrics").body; }
+
+  TestServer server_;
+};
+
+TEST_F(ServerMetricsTest, CountTheEventsOfWatchesAndTheirSizes) {
+  const auto watched = server_.send("GET", std::string(kMaps) + "?watch=1&timeoutSeconds=-1");
+  ASSERT_THAT(watched.body, HasSubstr("ADDED"));
+  const std::string text = exposed();
+  const std::string labels = R"({group="",version="v1",resource="configmaps")";
+  EXPECT_THAT(text, HasSubstr("apiserver_watch_events_total" + labels + "} 1\n"));
+  EXPECT_THAT(text, HasSubstr("apiserver_watch_events_sizes_bucket" + labels + R"(,le="1024"} 1)"));
+  EXPECT_THAT(text, HasSubstr("apiserver_watch_events_sizes_bucket" + labels + R"(,le="131072"})"));
+  EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_watch_events_sizes_sum{}}} {}\n", labels,
+                                          watched.body.size())));
+}
+
+TEST_F(ServerMetricsTest, MeasureWhatReadsAreSent) {
+  const std::size_t one = server_.send("GET", std::string(kMaps) + "/x").body.size();
+  const std::size_t list = server_.send("GET", kMaps).body.size();
+  server_.send("GET", "/api/v1/configmaps");
+  const std::string text = exposed();
+  const auto labels = [](std::string_view verb, std::string_view scope) {
+    return fmt::format(R"({{verb="{}",group="",version="v1",resource="configmaps",subresource="",)"
+                       R"(scope="{}",component="apiserver")",
+                       verb, scope);
+  };
+  EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_response_sizes_sum{}}} {}\n",
+                                          labels("GET", "resource"), one)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_response_sizes_sum{}}} {}\n",
+                                          labels("LIST", "namespace"), list)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_response_sizes_count{}}} 1\n",
+                                          labels("LIST", "cluster"))));
+  EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_response_sizes_bucket{},le=\"1000\"}} 1\n",
+                                          labels("GET", "resource"))));
+  EXPECT_THAT(text, Not(HasSubstr("apiserver_response_sizes_sum{verb=\"POST\"")));
+}
+
+TEST_F(ServerMetricsTest, TellLongRequestsApart) {
+  auto stream = *server_.run(server_.client.open(
+      server_.origin, server_.request("GET", std::string(kMaps) + "?watch=1"), server_.deadline()));
+  std::array<char, 4096> buffer{};
+  ASSERT_TRUE(server_.run(stream->read(buffer, server_.deadline())));
+  const std::string series =
+      R"(apiserver_longrunning_requests{verb="WATCH",group="",version="v1",resource="configmaps",)"
+      R"(subresource="",scope="namespace",component="apiserver"} )";
+  EXPECT_THAT(exposed(), HasSubstr(series + "1\n"));
+}
+
+TEST_F(ServerMetricsTest, CountWhoIsKnown) {
+  auto wrong = server_.request("GET", kMaps);
+  wrong.headers.set("Authorization", "Bearer none");
+  server_.send(std::move(wrong));
+  const std::string text = exposed();
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"failure\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"success\"} "));
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"other\"} "));
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"email_id\"} 0\n"));
+}
+
+TEST(ServerMetrics, CompressNamesAsKubernetesDoes) {
+  TestServer server;
+  MetricsRegistry registry;
+  ServerMetrics metrics(registry, server.registry->kinds(), server.loop.clock());
+  for (const char* name : {"kubelet", "ann@example.com", "ann", "system:admin"})
+    metrics.authenticated_as(name);
+  const std::string text = registry.expose();
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"kubelet\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"email_id\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"other\"} 2\n"));
+}
+
+TEST_F(ServerMetricsTest, TellTheMostRequestsInFlight) {
+  const std::string text = exposed();
+  EXPECT_THAT(text,
+              HasSubstr("apiserver_current_inflight_requests{request_kind=\"readOnly\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("apiserver_current_inflight_requests{request_kind=\"mutating\"} 1\n"));
+}
+
+TEST_F(ServerMetricsTest, NameDeprecatedApisThatAreUsed) {
+  EXPECT_THAT(exposed(), Not(HasSubstr("apiserver_requested_deprecated_apis{")));
+  server_.send("GET", "/api/v1/namespaces/a/endpoints");
+  EXPECT_THAT(exposed(), HasSubstr(R"(apiserver_requested_deprecated_apis{group="",version="v1",)"
+                                   R"(resource="endpoints",subresource="",removed_release=""} 1)"));
+}
+
+}  // namespace
+}  // namespace insula::apiserver
