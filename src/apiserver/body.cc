@@ -64,7 +64,7 @@ Result<> read_text(const api::TypeInfo& type,
                    std::string_view body,
                    api::Strictness strictness,
                    api::DecodeReport& report) {
-  const Result<> read = api::decode_json(type, object, body, strictness, &report);
+  Result<> read = api::decode_json(type, object, body, strictness, &report);
   if (type.kind != nullptr) INSULA_TRY_VOID(check_says_what_it_is(*type.kind, report, body));
   return read;
 }

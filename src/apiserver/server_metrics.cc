@@ -97,7 +97,7 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
 }
 
 ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds, const Clock& clock)
-    : registry_(registry), kinds_(kinds) {
+    : registry_(registry), kinds_(kinds), attempts_(), users_() {
   for (std::size_t i = 0; i < kNamedUsers.size(); ++i)
     users_.at(i) = &user_counter(registry, kNamedUsers.at(i));
   users_.at(kNamedUsers.size()) = &user_counter(registry, "email_id");
