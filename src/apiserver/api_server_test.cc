@@ -228,6 +228,18 @@ TEST_F(ApiServerTest, RunsADryRunWithoutATrace) {
   const auto answer = server.send("POST", std::string(kMaps) + "?dryRun=All", config_map("m", "1"));
   EXPECT_EQ(answer.status, 201);
   EXPECT_EQ(server.send("GET", std::string(kMaps) + "/m").status, 404);
+  // It can be sent again as it came.
+  EXPECT_TRUE(server.parsed(answer)["metadata"]["resourceVersion"].is_null());
+  EXPECT_EQ(server.send("POST", kMaps, answer.body).status, 201);
+}
+
+TEST_F(ApiServerTest, ADryRunOfAChangeHasTheVersionThatIsThere) {
+  const auto made = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
+  const std::string url = std::string(kMaps) + "/m";
+  const auto tried = server.send("PUT", url + "?dryRun=All", config_map("m", "2"));
+  EXPECT_EQ(server.parsed(tried)["metadata"]["resourceVersion"].text(),
+            made["metadata"]["resourceVersion"].text());
+  EXPECT_EQ(server.send("PUT", url, tried.body).status, 200);
 }
 
 TEST_F(ApiServerTest, MakesNamesFromGenerateName) {

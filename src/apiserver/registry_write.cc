@@ -109,14 +109,19 @@ bool is_quota(const api::Kind& kind) {
 }
 
 /// Stamps the object with its revision and encodes it. The object must not change afterwards.
-store::Encoder encoder_of(const api::Kind& written, const Object& object) {
+/// What is not kept, in a dry run, has the version of `present`, or none.
+store::Encoder encoder_of(const api::Kind& written,
+                          const Object& object,
+                          bool dry_run,
+                          const void* present) {
   const api::Kind& kind = written.storage();
   // A custom object is stored as the schema of the stored version reads it.
   if (const api::CustomKind* custom = api::custom_kind(kind);
       custom != nullptr && &kind != &written)
     custom->read(*static_cast<api::CustomObject*>(object.get()), nullptr);
-  return [&kind, object](store::Revision revision) {
-    kind.metadata(object.get()).resource_version = std::to_string(revision);
+  std::string version = present == nullptr ? "" : written.metadata(present).resource_version;
+  return [&kind, object, dry_run, version = std::move(version)](store::Revision revision) {
+    kind.metadata(object.get()).resource_version = dry_run ? version : std::to_string(revision);
     return store::Encoded{encode(kind, object.get()), object};
   };
 }
@@ -248,8 +253,9 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
     return fail(ErrorCode::kAlreadyExists,
                 fmt::format("{} \"{}\" already exists", kind.group_resource(), meta.name));
   }
-  return Written{
-      .entry = transaction.put(key, encoder_of(kind, object)), .created = true, .gone = false};
+  return Written{.entry = transaction.put(key, encoder_of(kind, object, context.dry_run, nullptr)),
+                 .created = true,
+                 .gone = false};
 }
 
 /// The object as it is to be, by what was sent or by what webhooks have made of that.
@@ -361,11 +367,13 @@ Result<Written> Registry::store_changed(store::Transaction& transaction,
   INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), present, is_report}));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, object.get()}));
-    INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
+    INSULA_TRY(auto last, transaction.remove(
+                              key, 0, encoder_of(kind, object, write.context.dry_run, present)));
     name_other_definitions(transaction, kind, object.get(), clock_.wall());
     return Written{.entry = std::move(last), .created = false, .gone = true};
   }
-  Written written{.entry = transaction.put(key, encoder_of(kind, object))};
+  Written written{
+      .entry = transaction.put(key, encoder_of(kind, object, write.context.dry_run, present))};
   name_other_definitions(transaction, kind, object.get(), clock_.wall());
   return written;
 }
@@ -397,12 +405,15 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, present.get()}));
-    INSULA_TRY(auto last, transaction.remove(key, 0, encoder_of(kind, object)));
+    INSULA_TRY(
+        auto last,
+        transaction.remove(key, 0, encoder_of(kind, object, write.context.dry_run, present.get())));
     return Written{.entry = std::move(last), .created = false, .gone = true};
   }
   if (kind.type.ops.equal(object.get(), present.get())) return Written{.entry = entry};
   INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), present.get()}));
-  return Written{.entry = transaction.put(key, encoder_of(kind, object))};
+  return Written{.entry = transaction.put(
+                     key, encoder_of(kind, object, write.context.dry_run, present.get()))};
 }
 
 /// A body without a name means the pod of the URL.

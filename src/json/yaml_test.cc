@@ -152,6 +152,13 @@ TEST(Yaml, WritesWhatReadsBackAlike) {
   EXPECT_EQ(*again, value) << text << "\n" << write(*again);
 }
 
+TEST(Yaml, QuotesWhatOlderReadersTakeForTimesAndNumbers) {
+  for (const std::string text : {"2026-11-28T02:34:47Z", "2026-11-28", "12:30", "-1:30", "1_000"})
+    EXPECT_EQ(write_yaml(Value(text)), '"' + text + "\"\n");
+  for (const std::string text : {"10.0.0.1", "1.2.3", "v1", "5m", "web-0", "-", "host:80"})
+    EXPECT_EQ(write_yaml(Value(text)), text == "-" ? "\"-\"\n" : text + "\n");
+}
+
 TEST(Yaml, WritesLikeKubectl) {
   EXPECT_EQ(
       write_yaml(

@@ -46,9 +46,19 @@ bool is_old_boolean(std::string_view text) {
   return std::ranges::find(kWords, lower) != std::end(kWords);
 }
 
+/// What YAML 1.1 readers take for a time or a number in parts: 2026-11-28T02:34:47Z, 12:30, 1_000.
+bool is_old_number(std::string_view text) {
+  constexpr std::size_t kYear = 4;
+  const std::size_t first = text.find_first_not_of("+-");
+  const bool is_date = text.size() > kYear && text[kYear] == '-';
+  return (is_date || text.find_first_of(":_") != std::string_view::npos) && first <= 1 &&
+         text[first] >= '0' && text[first] <= '9' &&
+         text.find_first_not_of("0123456789 +-_:.TtZz") == std::string_view::npos;
+}
+
 /// Whether the text, written as it is, reads back as the same string.
 bool is_safe_plain(std::string_view text) {
-  if (text.empty() || is_old_boolean(text)) return false;
+  if (text.empty() || is_old_boolean(text) || is_old_number(text)) return false;
   const auto resolved = plain_scalar(text);
   if (!resolved || !resolved->is_string()) return false;
   if (std::string_view("-?:,[]{}#&*!|>'\"%@`=<. ").contains(text.front()) || text.back() == ' ' ||
