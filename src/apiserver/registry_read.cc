@@ -40,8 +40,11 @@ Result<Position> parse_continue(std::string_view token, std::string_view prefix)
 }
 
 std::unexpected<Error> too_large(store::Revision asked, store::Revision newest) {
-  return fail(ErrorCode::kTimeout,
-              fmt::format("Too large resource version: {}, current: {}", asked, newest));
+  Error error(ErrorCode::kTimeout,
+              fmt::format("Timeout: Too large resource version: {}, current: {}", asked, newest));
+  // By this cause clients know that it may be there later.
+  return std::unexpected(std::move(error).with_causes(
+      {{"", "ResourceVersionTooLarge", "Too large resource version"}}));
 }
 
 /// The state that a list without continue token reads; 0 for the newest.

@@ -91,7 +91,7 @@ TEST_F(RequestOptionsTest, ListsSayWhatIsWrongWithTheirs) {
        "specifying resource version is not allowed when using continue"},
       {"resourceVersion=x", 400,
        R"(resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax)"},
-      {"resourceVersion=99999", 504, "Too large resource version: 99999, current: "},
+      {"resourceVersion=99999", 504, "Timeout: Too large resource version: 99999, current: "},
       {"limit=abc", 400, R"(strconv.ParseInt: parsing "abc": invalid syntax)"},
       {"limit=", 400, R"(strconv.ParseInt: parsing "": invalid syntax)"},
       {"limit=99999999999999999999", 400,

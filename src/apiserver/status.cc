@@ -52,8 +52,9 @@ std::string_view reason(const Error& error) {
 
 /// Seconds after which a client should try again; 0: no advice.
 int retry_after(const Error& error) {
-  const bool soon =
-      error.code() == ErrorCode::kTooManyRequests || error.code() == ErrorCode::kUnavailable;
+  const bool soon = error.code() == ErrorCode::kTooManyRequests ||
+                    error.code() == ErrorCode::kUnavailable ||
+                    (error.code() == ErrorCode::kTimeout && !error.causes().empty());
   return soon ? 1 : 0;
 }
 
@@ -79,6 +80,7 @@ bool concerns_resource(const Error& error) {
     case ErrorCode::kNotAcceptable:
     case ErrorCode::kUnsupportedMedia:
     case ErrorCode::kTooLarge:
+    case ErrorCode::kTimeout:
       return false;
     default:
       return true;
@@ -107,9 +109,11 @@ json::Object status_of(const Error& error, json::Object details) {
   status.set("reason", reason(error));
   if (!error.causes().empty()) {
     json::Array causes;
-    for (const FieldCause& cause : error.causes())
-      causes.push_back(json::Object{
-          {"reason", cause.reason}, {"message", cause.message}, {"field", cause.field}});
+    for (const FieldCause& cause : error.causes()) {
+      json::Object entry{{"reason", cause.reason}, {"message", cause.message}};
+      if (!cause.field.empty()) entry.set("field", cause.field);
+      causes.push_back(std::move(entry));
+    }
     details.set("causes", std::move(causes));
   }
   if (const int seconds = retry_after(error); seconds > 0)

@@ -171,7 +171,10 @@ TEST_F(WatchTest, DoesNotBeginWithWhatIsOlderThanTheClientHasSeen) {
                          "resourceVersionMatch=NotOlderThan&resourceVersion=1000000",
                          kMaps));
   EXPECT_EQ(answer.status, 504);
-  EXPECT_THAT(answer.body, HasSubstr("Too large resource version: 1000000, current: "));
+  EXPECT_THAT(answer.body, HasSubstr("Timeout: Too large resource version: 1000000, current: "));
+  EXPECT_THAT(answer.body, HasSubstr(R"("details":{"causes":[{"reason":"ResourceVersionTooLarge",)"
+                                     R"("message":"Too large resource version"}],)"
+                                     R"("retryAfterSeconds":1})"));
 }
 
 TEST_F(WatchTest, BeginsNowWhenItIsToldNotToSendWhatIsThere) {
