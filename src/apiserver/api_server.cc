@@ -22,6 +22,7 @@
 #include "apiserver/node_relay.h"
 #include "apiserver/output_format.h"
 #include "apiserver/params_permit.h"
+#include "apiserver/refusals.h"
 #include "apiserver/status.h"
 #include "apiserver/tenant_of.h"
 #include "async/deadline.h"
@@ -94,10 +95,6 @@ json::Value connect_options(const RequestInfo& info, const http::Request& reques
   return out;
 }
 
-std::unexpected<Error> no_resource() {
-  return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
-}
-
 /// Also of a subresource: its body may be of another kind than the object, so that only its own
 /// verbs know what to do with it.
 bool is_served(const api::Kind& kind, const RequestInfo& info) {
@@ -125,20 +122,11 @@ std::string warning_header(std::string_view text) {
   return out + '"';
 }
 
-std::unexpected<Error> method_not_allowed() {
-  return fail(ErrorCode::kMethodNotAllowed,
-              "the server does not allow this method on the requested resource");
-}
-
 /// By what means a caller meant to be known who is not. In Kubernetes' words.
 std::string_view attempted_authentication(const http::Exchange& exchange) {
   if (exchange.request().headers.contains("Authorization"))
     return "Authentication failed, attempted: bearer";
   return "Authentication failed, no credentials provided";
-}
-
-std::unexpected<Error> no_node() {
-  return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
 }
 
 }  // namespace
@@ -436,16 +424,14 @@ Task<std::string> ApiServer::gzipped(Call& call, std::string body) {
 }
 
 Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::string_view type) {
-  if (call.audit && call.info.is_resource && type == content_type(BodyFormat::kJson))
-    call.audit->answered(status, body);
-  if (call.info.is_resource && type == content_type(BodyFormat::kJson) &&
-      call.output.format != BodyFormat::kJson) {
-    auto other = in_format(call.output.format, body);
-    if (other) {
-      body = *std::move(other);
+  const bool of_resource = call.info.is_resource && type == content_type(BodyFormat::kJson);
+  if (of_resource && call.audit) call.audit->answered(status, body);
+  if (of_resource && call.output.format != BodyFormat::kJson) {
+    if (auto formatted = in_format(call.output.format, body)) {
+      body = *std::move(formatted);
       type = content_type(call.output.format);
     } else {
-      log_.error("answered in JSON", "path", call.info.path, "err", other.error());
+      log_.error("answered in JSON", "path", call.info.path, "err", formatted.error());
     }
   }
   co_return co_await respond(call, status, std::move(body), type);

@@ -318,14 +318,7 @@ TEST_F(ApplyTest, WhatKubectlDidNotApplyLastIsAConflictToItAsWell) {
 }
 
 TEST_F(ApplyTest, WhoMayPatchButNotCreateAppliesWhatIsThereOnly) {
-  const std::string roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/";
-  server_.send(
-      "POST", roles + "roles",
-      R"({"metadata":{"name":"r"},"rules":[{"verbs":["patch"],"apiGroups":[""],"resources":["configmaps"]}]})");
-  server_.send(
-      "POST", roles + "rolebindings",
-      R"({"metadata":{"name":"r"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"},
-                   "subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"ann"}]})");
+  server_.allow("ann", "a", R"({"verbs":["patch"],"apiGroups":[""],"resources":["configmaps"]})");
   const auto by_ann = [&] {
     auto request = server_.request("PATCH", kMap + "?fieldManager=one", map("{}"), kApplyType);
     request.headers.set("Impersonate-User", "ann");

@@ -277,15 +277,8 @@ TEST_F(CustomResourcesTest, AreOpenToThoseWithRightsToThem) {
   EXPECT_EQ(message(refused),
             "widgets.example.com is forbidden: User \"alice\" cannot list resource \"widgets\" in "
             "API group \"example.com\" in the namespace \"a\"");
-  const std::string rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/";
-  post(rbac + "roles",
-       R"({"metadata":{"name":"r"},"rules":[{"apiGroups":["example.com"],"resources":["widgets"],)"
-       R"("verbs":["list"]}]})");
-  post(
-      rbac + "rolebindings",
-      R"({"metadata":{"name":"b"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role",)"
-      R"("name":"r"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User",)"
-      R"("name":"alice"}]})");
+  server.allow("alice", "a",
+               R"({"apiGroups":["example.com"],"resources":["widgets"],"verbs":["list"]})");
   EXPECT_EQ(list_as_alice().status, 200);
 }
 

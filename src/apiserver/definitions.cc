@@ -7,6 +7,7 @@
 #include "api/custom/custom_kind.h"
 #include "api/custom/definition.h"
 #include "apiserver/object.h"
+#include "apiserver/refusals.h"
 
 namespace insula::apiserver {
 
@@ -47,7 +48,7 @@ Result<> definition_lifecycle(const store::Transaction& transaction, const api::
   if (custom == nullptr) return {};
   const store::EntryPtr entry = transaction.find(
       store_key(api::kind_of<CustomResourceDefinition>(), "", custom->definition_name()));
-  if (!entry) return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
+  if (!entry) return no_resource();
   if (!object_of<CustomResourceDefinition>(*entry)->metadata.deletion_timestamp) return {};
   return fail(ErrorCode::kMethodNotAllowed,
               "create not allowed while custom resource definition is terminating");

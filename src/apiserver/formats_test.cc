@@ -126,6 +126,15 @@ TEST_F(FormatsTest, RefusalsHaveTheFormatAskedFor) {
   EXPECT_THAT(get_as(kYaml, kMap).body, HasSubstr("reason: NotFound\n"));
 }
 
+TEST_F(FormatsTest, WhoMayNotIsToldSoInTheFormatAskedFor) {
+  auto request = server.request("GET", kMap);
+  request.headers.set("Accept", kProtobuf);
+  request.headers.set("Impersonate-User", "ann");
+  const auto refused = server.send(request);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(type_of(refused), kProtobuf);
+}
+
 TEST_F(FormatsTest, ListsAreTheSameInEachFormat) {
   make_maps(3);
   const std::string target = std::string(kMaps) + "?limit=2";

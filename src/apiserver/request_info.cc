@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "apiserver/refusals.h"
 #include "http/url.h"
 
 namespace insula::apiserver {
@@ -91,8 +92,7 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
         parts.size() > at + 2 && parts[at + 2] != "status" && parts[at + 2] != "finalize";
     if (inside) at += 2;
     // A namespace inside another would be authorised as the one and read as the other.
-    if (inside && parts[at] == "namespaces")
-      return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
+    if (inside && parts[at] == "namespaces") return no_resource();
   }
   auto take = [&](std::string& into) {
     if (at < parts.size()) into = std::move(parts[at++]);
@@ -106,9 +106,7 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
   // What is asked by OPTIONS is up to the pod; as in Kubernetes, only a right to all verbs is one
   // to that.
   const bool is_for_pod = method == "OPTIONS" && info.subresource == "proxy";
-  if (info.verb.empty() && !is_for_pod)
-    return fail(ErrorCode::kMethodNotAllowed,
-                "the server does not allow this method on the requested resource");
+  if (info.verb.empty() && !is_for_pod) return method_not_allowed();
   info.field_selector = http::query_value(query, "fieldSelector").value_or("");
   return info;
 }

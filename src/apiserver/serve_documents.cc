@@ -6,6 +6,7 @@
 
 #include "apiserver/api_server.h"
 #include "apiserver/flowcontrol/flow_dump.h"
+#include "apiserver/refusals.h"
 #include "apiserver/state_dump.h"
 #include "async/loop.h"
 #include "http/url.h"
@@ -16,16 +17,12 @@
 namespace insula::apiserver {
 
 Task<Result<>> ApiServer::serve_document(Call& call) {
-  if (call.info.verb != "get" && call.info.verb != "head") {
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
-  }
+  if (call.info.verb != "get" && call.info.verb != "head") co_return method_not_allowed();
   if (call.info.path == "/metrics")
     co_return co_await send(call, 200, metrics_registry_.expose(), kPrometheusContentType);
   // The node agent has no port of its own.
   if (call.info.path == "/metrics/node") {
-    if (!options_.node_socket)
-      co_return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
+    if (!options_.node_socket) co_return no_node();
     co_return co_await relay(call);
   }
   if (is_public(call.info)) {
@@ -43,8 +40,7 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   if (of_flows) co_return Result<>{};
   const http::Headers& headers = call.exchange.request().headers;
   const DocumentPtr document = documents_.find(call.info.path, headers.get("Accept"));
-  if (!document)
-    co_return fail(ErrorCode::kNotFound, "the server could not find the requested resource");
+  if (!document) co_return no_resource();
   if (document->etag.empty())
     co_return co_await send(call, 200, document->body, document->content_type);
   call.headers = {{"ETag", document->etag},

@@ -15,6 +15,7 @@
 #include "apiserver/compression.h"
 #include "apiserver/list_output.h"
 #include "apiserver/patch.h"
+#include "apiserver/refusals.h"
 #include "apiserver/request_options.h"
 #include "apiserver/reviews.h"
 #include "apiserver/status.h"
@@ -158,8 +159,7 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
   const bool made_by_create =
       call.info.subresource == "binding" || call.info.subresource == "eviction";
   if (create ? !call.info.name.empty() && !made_by_create : call.info.name.empty())
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
+    co_return method_not_allowed();
   const api::TypeInfo& type = body_type(*call.kind, call.info.subresource);
   INSULA_CO_TRY(const Object object, co_await read_object(call, type));
   if (call.info.subresource == "eviction")
@@ -202,9 +202,7 @@ Task<Result<>> ApiServer::serve_binding(Call& call) {
 }
 
 Task<Result<>> ApiServer::serve_token(Call& call) {
-  if (call.info.verb != "create" || call.info.name.empty())
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
+  if (call.info.verb != "create" || call.info.name.empty()) co_return method_not_allowed();
   if (!issuer_)
     co_return fail(ErrorCode::kNotImplemented, "this server issues no ServiceAccount tokens");
   const api::Kind& kind = api::kind_of<api::TokenRequest>();
@@ -215,9 +213,7 @@ Task<Result<>> ApiServer::serve_token(Call& call) {
 }
 
 Task<Result<>> ApiServer::serve_patch(Call& call) {
-  if (call.info.name.empty())
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
+  if (call.info.name.empty()) co_return method_not_allowed();
   Patch patch;
   INSULA_CO_TRY(patch.format, patch_format(call.exchange.request().headers.get("Content-Type")));
   const bool applies = patch.format == PatchFormat::kApply;
@@ -280,9 +276,7 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
                                                        std::move(select), std::move(context)));
     co_return co_await send_list(call, list);
   }
-  if (!call.info.subresource.empty())
-    co_return fail(ErrorCode::kMethodNotAllowed,
-                   "the server does not allow this method on the requested resource");
+  if (!call.info.subresource.empty()) co_return method_not_allowed();
   INSULA_CO_TRY(const Written written,
                 co_await registry_.remove(std::move(target), std::move(query), std::move(context)));
   if (!written.gone)

@@ -1,6 +1,7 @@
 #include "apiserver/server_metrics.h"
 
 #include <array>
+#include <chrono>
 #include <string>
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "apiserver/test_server.h"
+#include "testing/fake_clock.h"
 
 namespace insula::apiserver {
 namespace {
@@ -74,14 +76,25 @@ TEST_F(ServerMetricsTest, TellLongRequestsApart) {
 }
 
 TEST_F(ServerMetricsTest, CountWhoIsKnown) {
-  auto wrong = server_.request("GET", kMaps);
-  wrong.headers.set("Authorization", "Bearer none");
-  server_.send(std::move(wrong));
+  server_.send("GET", kMaps);
+  // The fixture made two, and who looks is the fourth.
   const std::string text = exposed();
-  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"failure\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"success\"} "));
-  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"other\"} "));
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"success\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"other\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"email_id\"} 0\n"));
+}
+
+TEST(ServerMetrics, TellWrongCredentialsFromNone) {
+  TestServer server{ApiServerOptions()};
+  EXPECT_EQ(server.send("GET", kMaps).status, 401);
+  auto wrong = server.request("GET", kMaps);
+  wrong.headers.set("Authorization", "Bearer none");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(server.send(wrong).status, 401);
+  const std::string text = server.metrics.expose();
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"failure\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"error\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("authentication_attempts{result=\"success\"} 0\n"));
 }
 
 TEST(ServerMetrics, CompressNamesAsKubernetesDoes) {
@@ -96,12 +109,30 @@ TEST(ServerMetrics, CompressNamesAsKubernetesDoes) {
   EXPECT_THAT(text, HasSubstr("authenticated_user_requests{username=\"other\"} 2\n"));
 }
 
-TEST_F(ServerMetricsTest, TellTheMostRequestsInFlight) {
-  const std::string text = exposed();
-  EXPECT_THAT(text,
+TEST_F(ServerMetricsTest, CountTheRequestInFlightThatAsks) {
+  EXPECT_THAT(exposed(),
               HasSubstr("apiserver_current_inflight_requests{request_kind=\"readOnly\"} 1\n"));
-  EXPECT_THAT(text,
-              HasSubstr("apiserver_current_inflight_requests{request_kind=\"mutating\"} 1\n"));
+}
+
+TEST(ServerMetrics, TellTheMostRequestsInFlight) {
+  TestServer server;
+  MetricsRegistry registry;
+  testing::FakeClock clock;
+  ServerMetrics metrics(registry, server.registry->kinds(), clock);
+  const auto series = [&](std::string_view kind, int most) {
+    return HasSubstr(
+        fmt::format("apiserver_current_inflight_requests{{request_kind=\"{}\"}} {}\n", kind, most));
+  };
+  RequestInfo write;
+  write.verb = "create";
+  {
+    const auto one = metrics.in_flight(write, clock.now());
+    const auto two = metrics.in_flight(write, clock.now());
+  }
+  EXPECT_THAT(registry.expose(), series("mutating", 2));
+  EXPECT_THAT(registry.expose(), series("readOnly", 0));
+  clock.advance(std::chrono::seconds(3));
+  EXPECT_THAT(registry.expose(), series("mutating", 0));
 }
 
 TEST_F(ServerMetricsTest, NameDeprecatedApisThatAreUsed) {

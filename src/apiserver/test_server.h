@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "apiserver/api_server.h"
 #include "apiserver/registry.h"
 #include "async/deadline.h"
@@ -79,6 +81,21 @@ class TestServer {
                       std::string body = {},
                       std::string type = "application/json") {
     return send(request(std::move(method), std::move(target), std::move(body), std::move(type)));
+  }
+
+  /// Gives `user` a right in a namespace: `rule` is a PolicyRule.
+  void allow(std::string_view user, const std::string& name_space, std::string_view rule) {
+    const std::string rbac =
+        fmt::format("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/", name_space);
+    const auto role =
+        send("POST", rbac + "roles",
+             fmt::format(R"({{"metadata":{{"name":"for-{}"}},"rules":[{}]}})", user, rule));
+    const auto binding =
+        send("POST", rbac + "rolebindings",
+             fmt::format(R"({{"metadata":{{"name":"for-{0}"}},"roleRef":{{"kind":"Role","name":)"
+                         R"("for-{0}"}},"subjects":[{{"kind":"User","name":"{0}"}}]}})",
+                         user));
+    INSULA_CHECK(role.status == 201 && binding.status == 201, role.body + binding.body);
   }
 
   /// The body as JSON.
