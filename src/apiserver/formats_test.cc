@@ -199,6 +199,18 @@ TEST_F(FormatsTest, CustomObjectsHaveNoProtobufForm) {
   EXPECT_THAT(get_as(kYaml, kWidget).body, HasSubstr("kind: Widget\n"));
 }
 
+TEST_F(FormatsTest, CustomObjectsOfKubernetesOwnGroupsHaveNoneEither) {
+  json::Value gadgets = definition({version("v1", true, schema())});
+  gadgets["metadata"] = json::Object{
+      {"name", "widgets.demo.k8s.io"},
+      {"annotations", json::Object{{"api-approved.kubernetes.io", "unapproved, a test"}}}};
+  gadgets["spec"]["group"] = "demo.k8s.io";
+  ASSERT_EQ(post(kDefinitions, json::write(gadgets)).status, 201);
+  const char* const widgets = "/apis/demo.k8s.io/v1/namespaces/a/widgets";
+  EXPECT_EQ(get_as("application/json", widgets).status, 200);
+  EXPECT_EQ(get_as(kProtobuf, widgets).status, 406);
+}
+
 TEST_F(FormatsTest, DefinitionsHaveTheirSchemasInProtobuf) {
   const auto answer = get_as(kProtobuf, std::string(kDefinitions) + "/widgets.example.com");
   EXPECT_EQ(type_of(answer), kProtobuf);
