@@ -1,6 +1,7 @@
 #include "store/history.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -15,10 +16,9 @@ constexpr std::size_t kVersionOverheadBytes = 256;
 
 const EntryPtr* History::version_at(const Versions& versions, Revision at) {
   if (versions.newest->revision <= at) return &versions.newest;
-  for (auto it = versions.older.rbegin(); it != versions.older.rend(); ++it) {
-    if ((*it)->revision <= at) return &*it;
-  }
-  return nullptr;
+  const std::span<const EntryPtr> older = versions.kept();
+  const auto above = std::ranges::upper_bound(older, at, {}, &Entry::revision);
+  return above == older.begin() ? nullptr : &*std::prev(above);
 }
 
 History::Keys::const_iterator History::end_of(std::string_view prefix) const {
@@ -46,8 +46,9 @@ std::size_t History::weight(const Change& change) {
 }
 
 void History::append(EntryPtr entry) {
-  INSULA_CHECK(log_.empty() || log_.back().entry->revision < entry->revision);
-  Versions& versions = keys_[entry->key];
+  INSULA_CHECK(log_.empty() || log_.back().change.entry->revision < entry->revision);
+  const auto key = keys_.try_emplace(entry->key).first;
+  Versions& versions = key->second;
   Change change{.entry = entry, .previous = nullptr};
   if (versions.newest) {
     if (!versions.newest->deleted) change.previous = versions.newest;
@@ -55,21 +56,21 @@ void History::append(EntryPtr entry) {
   }
   versions.newest = std::move(entry);
   superseded_bytes_ += weight(change);
-  log_.push_back(std::move(change));
+  log_.push_back({std::move(change), key});
 }
 
 void History::rollback(Revision to) {
-  while (!log_.empty() && log_.back().entry->revision > to) {
-    const auto it = keys_.find(log_.back().entry->key);
-    Versions& versions = it->second;
-    if (versions.older.empty()) {
-      keys_.erase(it);
+  while (!log_.empty() && log_.back().change.entry->revision > to) {
+    const Logged last = std::move(log_.back());
+    log_.pop_back();
+    superseded_bytes_ -= weight(last.change);
+    Versions& versions = last.key->second;
+    if (versions.kept().empty()) {
+      keys_.erase(last.key);
     } else {
       versions.newest = std::move(versions.older.back());
       versions.older.pop_back();
     }
-    superseded_bytes_ -= weight(log_.back());
-    log_.pop_back();
   }
 }
 
@@ -101,22 +102,27 @@ void History::scan(std::string_view prefix,
 void History::replay(Revision after,
                      Revision upto,
                      const std::function<void(const Change&)>& visit) const {
-  auto it =
-      std::ranges::upper_bound(log_, after, {}, [](const Change& c) { return c.entry->revision; });
-  for (; it != log_.end() && it->entry->revision <= upto; ++it)
-    visit(*it);
+  auto it = std::ranges::upper_bound(
+      log_, after, {}, [](const Logged& logged) { return logged.change.entry->revision; });
+  for (; it != log_.end() && it->change.entry->revision <= upto; ++it)
+    visit(it->change);
 }
 
 void History::drop_before(Keys::iterator key, const Entry& change, std::vector<EntryPtr>& gone) {
   Versions& versions = key->second;
-  auto end = versions.older.begin();
-  while (end != versions.older.end() && ((*end)->revision < change.revision ||
-                                         ((*end)->revision == change.revision && change.deleted))) {
-    gone.push_back(std::move(*end));
-    ++end;
+  const auto is_over = [&change](const Entry& version) {
+    return version.revision < change.revision ||
+           (version.revision == change.revision && change.deleted);
+  };
+  std::vector<EntryPtr>& older = versions.older;
+  while (versions.dropped < older.size() && is_over(*older[versions.dropped]))
+    gone.push_back(std::move(older[versions.dropped++]));
+  // Not one by one: those behind move.
+  if (versions.dropped * 2 >= older.size()) {
+    older.erase(older.begin(), older.begin() + static_cast<std::ptrdiff_t>(versions.dropped));
+    versions.dropped = 0;
+    if (older.empty()) older.shrink_to_fit();
   }
-  versions.older.erase(versions.older.begin(), end);
-  if (versions.older.empty()) versions.older.shrink_to_fit();
   if (change.deleted && versions.newest->revision == change.revision) {
     gone.push_back(std::move(versions.newest));
     keys_.erase(key);
@@ -127,13 +133,13 @@ std::vector<EntryPtr> History::compact(Revision upto,
                                        std::size_t changes_max,
                                        std::size_t bytes_max) {
   std::vector<EntryPtr> gone;
-  while (!log_.empty() && log_.front().entry->revision <= upto &&
+  while (!log_.empty() && log_.front().change.entry->revision <= upto &&
          (log_.size() > changes_max || superseded_bytes_ > bytes_max)) {
-    const Change change = std::move(log_.front());
+    const Logged first = std::move(log_.front());
     log_.pop_front();
-    superseded_bytes_ -= weight(change);
-    floor_ = change.entry->revision;
-    drop_before(keys_.find(change.entry->key), *change.entry, gone);
+    superseded_bytes_ -= weight(first.change);
+    floor_ = first.change.entry->revision;
+    drop_before(first.key, *first.change.entry, gone);
   }
   return gone;
 }

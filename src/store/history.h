@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,13 +57,24 @@ class History {
   [[nodiscard]] std::size_t changes() const { return log_.size(); }
 
  private:
-  // Nearly every key has one version; only recently changed ones have more.
+  // Nearly every key has one version; only recently changed ones have more, a counter that every
+  // write moves as many as there were writes.
   struct Versions {
     EntryPtr newest;
     std::vector<EntryPtr> older;  // ascending revision
+    std::size_t dropped = 0;      // of `older`, in front: taken away by compaction, null
+
+    [[nodiscard]] std::span<const EntryPtr> kept() const {
+      return std::span(older).subspan(dropped);
+    }
   };
 
   using Keys = std::map<std::string, Versions, std::less<>>;
+
+  struct Logged {
+    Change change;
+    Keys::iterator key;
+  };
 
   /// The first key after those that begin with `prefix`.
   [[nodiscard]] Keys::const_iterator end_of(std::string_view prefix) const;
@@ -71,7 +83,7 @@ class History {
   void drop_before(Keys::iterator key, const Entry& change, std::vector<EntryPtr>& gone);
 
   Keys keys_;
-  std::deque<Change> log_;
+  std::deque<Logged> log_;
   std::size_t superseded_bytes_ = 0;
   Revision floor_ = 0;
 };

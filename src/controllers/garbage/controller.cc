@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -49,7 +50,7 @@ class GarbageCollector::KindMirror final : public controller::Mirror,
   }
 
   void end_replace(std::int64_t revision) override {
-    std::set<std::string> gone = std::exchange(uids_, {});
+    std::unordered_set<std::string> gone = std::exchange(uids_, {});
     for (api::ObjectMeta& metadata : std::exchange(listed_, {})) {
       gone.erase(metadata.uid);
       put(std::move(metadata));
@@ -85,25 +86,19 @@ class GarbageCollector::KindMirror final : public controller::Mirror,
     object.metadata.deletion_timestamp = metadata.deletion_timestamp;
     object.metadata.finalizers = std::move(metadata.finalizers);
     object.metadata.owner_references = std::move(metadata.owner_references);
-    const OwnedObject* known = owner_.graph_.find(object.metadata.uid);
-    const std::optional<OwnedObject> before =
-        known == nullptr ? std::nullopt : std::optional(*known);
     const std::string uid = object.metadata.uid;
-    owner_.graph_.put(std::move(object));
+    const std::optional<OwnedObject> before = owner_.graph_.put(std::move(object));
     owner_.changed(before ? &*before : nullptr, owner_.graph_.find(uid));
   }
 
   void erase(const std::string& uid) {
-    const OwnedObject* known = owner_.graph_.find(uid);
-    if (known == nullptr) return;
-    const OwnedObject before = *known;
-    owner_.graph_.erase(uid);
-    owner_.changed(&before, nullptr);
+    const std::optional<OwnedObject> before = owner_.graph_.erase(uid);
+    if (before) owner_.changed(&*before, nullptr);
   }
 
   GarbageCollector& owner_;
   const api::Kind& kind_;
-  std::set<std::string> uids_;
+  std::unordered_set<std::string> uids_;
   std::vector<api::ObjectMeta> listed_;
   std::int64_t revision_ = 0;
   controller::Reflector reflector_;

@@ -30,24 +30,39 @@ bool OwnedObject::is_named_by(const api::OwnerReference& reference,
          (metadata.namespace_.empty() || metadata.namespace_ == name_space);
 }
 
-void OwnerGraph::put(OwnedObject object) {
-  const std::string uid = object.metadata.uid;
-  erase(uid);
+void OwnerGraph::link(const OwnedObject& object) {
   for (const api::OwnerReference& owner : object.metadata.owner_references)
-    dependents_[owner.uid].insert(uid);
-  objects_.insert_or_assign(uid, std::move(object));
+    dependents_[owner.uid].insert(object.metadata.uid);
 }
 
-void OwnerGraph::erase(const std::string& uid) {
-  const auto it = objects_.find(uid);
-  if (it == objects_.end()) return;
-  for (const api::OwnerReference& owner : it->second.metadata.owner_references) {
+void OwnerGraph::unlink(const OwnedObject& object) {
+  for (const api::OwnerReference& owner : object.metadata.owner_references) {
     const auto of_owner = dependents_.find(owner.uid);
     if (of_owner == dependents_.end()) continue;
-    of_owner->second.erase(uid);
+    of_owner->second.erase(object.metadata.uid);
     if (of_owner->second.empty()) dependents_.erase(of_owner);
   }
+}
+
+std::optional<OwnedObject> OwnerGraph::put(OwnedObject object) {
+  const auto [it, is_new] = objects_.try_emplace(object.metadata.uid);
+  std::optional<OwnedObject> before;
+  if (!is_new) {
+    before = std::move(it->second);
+    unlink(*before);
+  }
+  link(object);
+  it->second = std::move(object);
+  return before;
+}
+
+std::optional<OwnedObject> OwnerGraph::erase(const std::string& uid) {
+  const auto it = objects_.find(uid);
+  if (it == objects_.end()) return std::nullopt;
+  OwnedObject before = std::move(it->second);
   objects_.erase(it);
+  unlink(before);
+  return before;
 }
 
 const OwnedObject* OwnerGraph::find(const std::string& uid) const {

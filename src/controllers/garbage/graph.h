@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "api/gen/meta_v1.h"
@@ -32,9 +32,10 @@ struct OwnedObject {
 /// Who owns whom, by uid.
 class OwnerGraph {
  public:
-  /// Puts in or replaces.
-  void put(OwnedObject object);
-  void erase(const std::string& uid);
+  /// Puts in or replaces. Returns what was there before.
+  std::optional<OwnedObject> put(OwnedObject object);
+  /// Returns what was there.
+  std::optional<OwnedObject> erase(const std::string& uid);
 
   /// Null when it does not exist (or has not been seen yet).
   [[nodiscard]] const OwnedObject* find(const std::string& uid) const;
@@ -47,8 +48,11 @@ class OwnerGraph {
   [[nodiscard]] std::size_t size() const { return objects_.size(); }
 
  private:
-  std::map<std::string, OwnedObject> objects_;
-  std::map<std::string, std::set<std::string>> dependents_;
+  void link(const OwnedObject& object);
+  void unlink(const OwnedObject& object);
+
+  std::unordered_map<std::string, OwnedObject> objects_;
+  std::unordered_map<std::string, std::set<std::string>> dependents_;
 };
 
 /// What is known about an owner that a reference names.
