@@ -82,7 +82,7 @@ TEST(HistoryTest, HasWhatWasThereAtEveryRevisionAboveItsFloor) {
       if (const unsigned what = below(20); what == 0) {
         history.compact(head - below(5), below(40), std::numeric_limits<std::size_t>::max());
       } else if (what == 1) {
-        head = std::max(history.floor(), head - Revision{below(4)});
+        head = std::max(history.floor(), head - Revision{below(12)});
         history.rollback(head);
         chronicle.rollback(head);
       } else {
@@ -114,6 +114,18 @@ TEST(HistoryTest, GivesBackWhatCompactionDrops) {
   EXPECT_TRUE(std::ranges::is_sorted(gone));
   EXPECT_EQ(gone.back(), 80);
   EXPECT_EQ(history.find("counter", 95)->revision, 95);
+}
+
+TEST(HistoryTest, RollsBackToAFloorWhereAKeyWasDeleted) {
+  History history;
+  for (Revision revision = 1; revision <= 9; ++revision)
+    history.append(version("counter", revision, revision == 2));
+  history.compact(2, 0, 0);
+  ASSERT_EQ(history.floor(), 2);
+  history.rollback(2);
+  EXPECT_EQ(history.find("counter", 2), nullptr);
+  history.append(version("counter", 10, false));
+  EXPECT_EQ(history.find("counter", 10)->revision, 10);
 }
 
 }  // namespace
