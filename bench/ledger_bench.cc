@@ -48,6 +48,7 @@ constexpr int kEventsMax = 20;
 constexpr std::chrono::seconds kSettledWithin{20};
 constexpr std::int64_t kLooks = 20;
 constexpr std::size_t kLooksOfWarmUp = 4;
+constexpr std::int64_t kSurprisesTold = 20;
 
 /// How a request ends. Those from kStreamCut on are not told any usage: their completion counts as
 /// many tokens as events were passed on.
@@ -250,6 +251,12 @@ struct Load {
   std::vector<Held> held = {};
   std::int64_t next_look = 0;
 
+  /// Counts what a client did not expect, and says what the first of them were.
+  void note_surprise(End end, std::string_view what) {
+    if (++surprises > kSurprisesTold) return;
+    fmt::print(stderr, "{}: {}\n", kNames[static_cast<std::size_t>(end)], what);
+  }
+
   /// Counts a request down, and looks at the process once in a while.
   void begin_request(std::int64_t all) {
     if (--left > next_look) return;
@@ -275,11 +282,12 @@ Task<int> read_events(net::Stream& stream, std::string& received, int most) {
     const auto got = co_await stream.read(buffer);
     if (!got || *got == 0) co_return -1 - events;
     received.append(buffer.data(), *got);
-    if (received.starts_with("HTTP/1.1 ") && !received.starts_with("HTTP/1.1 200")) {
-      fmt::print(stderr, "{}\n", received);
-      co_return -1;
-    }
+    if (received.starts_with("HTTP/1.1 ") && !received.starts_with("HTTP/1.1 200")) co_return -1;
   }
+}
+
+std::string counted(Plan plan, int events, std::string_view received) {
+  return fmt::format("{} events were sent, {} came; the rest: {:?}", plan.events, events, received);
 }
 
 /// Returns whether the connection can be used again.
@@ -291,7 +299,7 @@ Task<bool> make_request(Load& load, net::Stream& stream, Plan plan) {
               "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
               load.token, body.size()),
           body)) {
-    ++load.surprises;
+    load.note_surprise(plan.end, "the request could not be written");
     co_return false;
   }
   ++load.sent[static_cast<std::size_t>(plan.end)];
@@ -300,24 +308,26 @@ Task<bool> make_request(Load& load, net::Stream& stream, Plan plan) {
     case End::kWhole:
     case End::kRefused: {
       const std::string reply = co_await read_message(stream, received);
-      load.surprises +=
-          reply.starts_with(plan.end == End::kWhole ? "HTTP/1.1 200" : "HTTP/1.1 400") ? 0 : 1;
+      if (!reply.starts_with(plan.end == End::kWhole ? "HTTP/1.1 200" : "HTTP/1.1 400"))
+        load.note_surprise(plan.end, fmt::format("got {:?}", reply));
       co_return !reply.empty();
     }
     case End::kStream:
     case End::kStreamUntold: {
       const int events = co_await read_events(stream, received, INT32_MAX);
-      load.surprises += events == plan.events ? 0 : 1;
+      if (events != plan.events) load.note_surprise(plan.end, counted(plan, events, received));
       co_return events >= 0;
     }
     case End::kStreamCut: {
       const int events = co_await read_events(stream, received, INT32_MAX);
-      load.surprises += events == -1 - plan.events ? 0 : 1;
+      if (events != -1 - plan.events) load.note_surprise(plan.end, counted(plan, events, received));
       co_return false;
     }
-    case End::kStreamLeft:
-      load.surprises += co_await read_events(stream, received, plan.events) == plan.events ? 0 : 1;
+    case End::kStreamLeft: {
+      const int events = co_await read_events(stream, received, plan.events);
+      if (events != plan.events) load.note_surprise(plan.end, counted(plan, events, received));
       co_return false;
+    }
     default:
       co_return false;  // It leaves at once.
   }
@@ -330,7 +340,7 @@ Task<> be_client(Load& load, std::int64_t all) {
     if (stream == nullptr) {
       auto dialled = co_await net::dial(load.gateway, Loop::current().now() + 10s);
       if (!dialled) {
-        ++load.surprises;
+        load.note_surprise({}, dialled.error().message());
         continue;
       }
       stream = *std::move(dialled);

@@ -206,20 +206,26 @@ class Paths {
 
 }  // namespace
 
-std::string openapi_index(KindList served) {
+std::map<std::string, std::string> openapi_urls(KindList served) {
   // Of each path what its custom kinds say.
   std::map<std::string, std::uint64_t> digests;
   for (const Kind* kind : served) {
     std::uint64_t& digest = digests[path_of(*kind)];
     if (const CustomKind* custom = custom_kind(*kind)) digest = digest * 31 + custom->digest();
   }
-  Value paths = Object();
+  std::map<std::string, std::string> urls;
   for (const auto& [path, digest] : digests) {
     const std::string custom = digest == 0 ? std::string() : fmt::format("{:016X}", digest);
-    paths[path] =
-        Object{{"serverRelativeURL", fmt::format("/openapi/v3/{}?hash={}{:02}{}", path,
-                                                 gen::schema_digest(), kDocumentRevision, custom)}};
+    urls[path] = fmt::format("/openapi/v3/{}?hash={}{:02}{}", path, gen::schema_digest(),
+                             kDocumentRevision, custom);
   }
+  return urls;
+}
+
+std::string openapi_index(KindList served) {
+  Value paths = Object();
+  for (const auto& [path, url] : openapi_urls(served))
+    paths[path] = Object{{"serverRelativeURL", url}};
   return json::write(Object{{"paths", std::move(paths)}});
 }
 

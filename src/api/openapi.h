@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,8 +12,11 @@
 /// client-side apply read.
 namespace insula::api {
 
-/// `GET /openapi/v3`: where the document of each group and version is. The hash in its URLs changes
-/// when the tables do, so clients may keep a document for good.
+/// The URL of the document of each group and version, by its path (`apis/apps/v1`). The hash in it
+/// changes when the document does, so clients may keep for good what they got there.
+[[nodiscard]] std::map<std::string, std::string> openapi_urls(KindList served = kinds());
+
+/// `GET /openapi/v3`: these URLs.
 [[nodiscard]] std::string openapi_index(KindList served = kinds());
 
 /// `GET /openapi/v3/<path>`, path being `api/v1` or `apis/<group>/<version>`; nullopt when nothing

@@ -96,8 +96,12 @@ DocumentPtr ApiDocuments::openapi(std::string_view path, std::string_view accept
   constexpr std::string_view kVersion3 = "/openapi/v3/";
   if (!path.starts_with(kVersion3)) return nullptr;
   // Only paths that exist are kept, so clients cannot make it grow.
-  auto body = api::openapi_document(path.substr(kVersion3.size()), served);
-  return body ? keep(name, {*std::move(body)}) : nullptr;
+  const std::string group(path.substr(kVersion3.size()));
+  auto body = api::openapi_document(group, served);
+  if (!body) return nullptr;
+  Document document{*std::move(body)};
+  document.permanent_url = api::openapi_urls(served).at(group);
+  return keep(name, std::move(document));
 }
 
 DocumentPtr ApiDocuments::aggregated(std::string_view path) {

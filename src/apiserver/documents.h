@@ -17,6 +17,8 @@ struct Document {
   /// Of the body, in quotes; empty where a client has nothing to keep.
   std::string etag = {};
   std::string_view cache_control = "no-cache, private";
+  /// Where this content is and never another one; empty where there is no such place.
+  std::string permanent_url = {};
 };
 
 using DocumentPtr = std::shared_ptr<const Document>;

@@ -85,5 +85,24 @@ TEST_F(DocumentsTest, ThatAreMadeForEachHaveNone) {
     EXPECT_EQ(etag(read(path, "")), "") << path;
 }
 
+TEST_F(DocumentsTest, AreKeptForGoodByTheHashInTheirUrl) {
+  const std::string path = "/openapi/v3/apis/example.com/v1";
+  const auto index = server.parsed(server.send("GET", "/openapi/v3"));
+  const std::string url(index["paths"]["apis/example.com/v1"]["serverRelativeURL"].text());
+  const auto kept = read(url, "");
+  EXPECT_EQ(kept.status, 200);
+  EXPECT_EQ(kept.headers.get("Cache-Control"), "public, immutable");
+  EXPECT_THAT(std::string(kept.headers.get("Expires")),
+              MatchesRegex("[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"));
+  EXPECT_EQ(read(url, "", etag(kept)).status, 304);
+  EXPECT_EQ(read(path, "").headers.get("Cache-Control"), "no-cache, private");
+
+  const auto moved = read(path + "?hash=ABC", "");
+  EXPECT_EQ(moved.status, 301);
+  EXPECT_EQ(moved.headers.get("Location"), url);
+  EXPECT_EQ(moved.headers.get("Cache-Control"), "no-cache, private");
+  EXPECT_EQ(read("/openapi/v3/apis/nobody/v1?hash=ABC", "").status, 404);
+}
+
 }  // namespace
 }  // namespace insula::apiserver

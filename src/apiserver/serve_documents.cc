@@ -1,3 +1,4 @@
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,12 +10,20 @@
 #include "apiserver/refusals.h"
 #include "apiserver/state_dump.h"
 #include "async/loop.h"
+#include "http/date.h"
 #include "http/url.h"
 #include "jose/jwk_set.h"
 #include "json/value.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
+
+namespace {
+
+/// How long caches may keep what never changes. Spec: RFC 9111 §5.3 asks for no more than a year.
+constexpr std::chrono::hours kForGood{24 * 365};
+
+}  // namespace
 
 Task<Result<>> ApiServer::serve_document(Call& call) {
   if (call.info.verb != "get" && call.info.verb != "head") co_return method_not_allowed();
@@ -43,9 +52,17 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   if (!document) co_return no_resource();
   if (document->etag.empty())
     co_return co_await send(call, 200, document->body, document->content_type);
-  call.headers = {{"ETag", document->etag},
-                  {"Vary", "Accept"},
-                  {"Cache-Control", std::string(document->cache_control)}};
+  call.headers = {{"ETag", document->etag}, {"Vary", "Accept"}};
+  const std::string hash = document->permanent_url.empty() ? std::string() : call.query("hash");
+  if (hash.empty()) {
+    call.headers.add("Cache-Control", document->cache_control);
+  } else if (document->permanent_url.ends_with("?hash=" + hash)) {
+    call.headers.add("Cache-Control", "public, immutable");
+    call.headers.add("Expires", http::date_text(registry_.clock().wall() + kForGood));
+  } else {
+    call.headers.add("Location", document->permanent_url);
+    co_return co_await send(call, 301, {}, "text/plain; charset=utf-8");
+  }
   const bool unchanged = names_etag(headers.get("If-None-Match"), document->etag);
   co_return co_await send(call, unchanged ? 304 : 200, unchanged ? std::string() : document->body,
                           document->content_type);

@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include <fmt/chrono.h>
-
 #include "async/deadline.h"
+#include "http/date.h"
 #include "http/server_connection.h"
 
 namespace insula::http {
@@ -99,8 +98,7 @@ std::string_view Server::date() {
   const WallTime now = std::chrono::floor<std::chrono::seconds>(Loop::current().clock().wall());
   if (date_.empty() || now != date_second_) {
     date_second_ = now;
-    date_ =
-        fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(WallTime::clock::to_time_t(now)));
+    date_ = date_text(now);
   }
   return date_;
 }
