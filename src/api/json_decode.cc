@@ -8,7 +8,7 @@
 #include "api/body_version.h"
 #include "api/codec.h"
 #include "api/custom/custom_kind.h"
-#include "api/custom/schema_check.h"
+#include "api/custom/schema_form.h"
 #include "api/custom/schema_node.h"
 #include "api/decode_budget.h"
 #include "api/gen/apiextensions_v1.h"
@@ -133,7 +133,7 @@ class Decoder {
       unknown(path);
   }
 
-  /// Members of a definition's schemas that are no keywords; they are dropped with the defaults.
+  /// Members of a definition's schemas that are no keywords; they are taken off with the defaults.
   void read_schemas(const CustomResourceDefinition& definition) {
     if (strictness_ == Strictness::kIgnore) return;
     for (std::size_t i = 0; i < definition.spec.versions.size(); ++i) {
@@ -141,8 +141,7 @@ class Decoder {
       if (!written || written->open_apiv3_schema.empty()) continue;
       std::vector<std::string> paths;
       Value schema = schema_value(written->open_apiv3_schema.text);
-      drop_unknown_keywords(schema, fmt::format("spec.versions[{}].schema.openAPIV3Schema", i),
-                            &paths);
+      normalise_schema(schema, fmt::format("spec.versions[{}].schema.openAPIV3Schema", i), &paths);
       for (const std::string& path : paths)
         unknown(path);
     }

@@ -208,5 +208,19 @@ TEST_F(CustomDefinitionsTest, KeepsWhatADefinitionIsKnownBy) {
             "spec.scope: Invalid value: \"Cluster\": field is immutable");
 }
 
+TEST_F(CustomDefinitionsTest, StayTheSameWhenTheyComeBackInProtobuf) {
+  constexpr const char* kProtobuf = "application/vnd.kubernetes.protobuf";
+  const std::string path = kDefinitions + std::string("/widgets.example.com");
+  http::Request read = server.request("GET", path);
+  read.headers.set("Accept", kProtobuf);
+  const http::Response there = server.send(std::move(read));
+  ASSERT_EQ(there.headers.get("Content-Type"), kProtobuf);
+  const http::Response written = server.send(server.request("PUT", path, there.body, kProtobuf));
+  ASSERT_EQ(written.status, 200) << written.body;
+  const json::Value before = get(path);
+  EXPECT_EQ(before["metadata"]["generation"].as_int64(), 1);
+  EXPECT_EQ(json::write(server.parsed(written)), json::write(before));
+}
+
 }  // namespace
 }  // namespace insula::apiserver

@@ -23,54 +23,6 @@ using json::Value;
 constexpr std::array<std::string_view, 6> kTypes = {"array",  "boolean", "integer",
                                                     "number", "object",  "string"};
 
-/// Keywords that Kubernetes reads, sorted.
-constexpr std::array<std::string_view, 44> kKeywords = {
-    "$ref",
-    "$schema",
-    "additionalItems",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "default",
-    "definitions",
-    "dependencies",
-    "description",
-    "enum",
-    "example",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "externalDocs",
-    "format",
-    "id",
-    "items",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "not",
-    "nullable",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-    "properties",
-    "required",
-    "title",
-    "type",
-    "uniqueItems",
-    "x-kubernetes-embedded-resource",
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-list-map-keys",
-    "x-kubernetes-list-type",
-    "x-kubernetes-map-type",
-    "x-kubernetes-preserve-unknown-fields",
-    "x-kubernetes-validations",
-};
-
 struct Forbidden {
   std::string_view keyword;
   std::string_view why;
@@ -454,51 +406,10 @@ class SchemaChecker {
   bool full_ = false;
 };
 
-using Paths = std::vector<std::string>;
-
-// NOLINTNEXTLINE(misc-no-recursion): as deep as the JSON
-void drop_from(Value& schema, const std::string& path, Paths* dropped);
-
-// NOLINTNEXTLINE(misc-no-recursion): as above
-void drop_from_each(Value& container, const std::string& path, Paths* dropped) {
-  if (json::Object* object = container.as_object()) {
-    for (auto& [name, schema] : *object)
-      drop_from(schema, fmt::format("{}.{}", path, name), dropped);
-  } else if (json::Array* array = container.as_array()) {
-    for (std::size_t i = 0; i < array->size(); ++i)
-      drop_from((*array)[i], fmt::format("{}[{}]", path, i), dropped);
-  }
-}
-
-// NOLINTNEXTLINE(misc-no-recursion): as above
-void drop_from(Value& schema, const std::string& path, Paths* dropped) {
-  json::Object* members = schema.as_object();
-  if (members == nullptr) return;
-  std::vector<std::string> unknown;
-  for (auto& [keyword, value] : *members) {
-    const std::string at = fmt::format("{}.{}", path, keyword);
-    if (std::ranges::find(kKeywords, keyword) == kKeywords.end()) {
-      unknown.push_back(keyword);
-      if (dropped != nullptr) dropped->push_back(at);
-    } else if (keyword == "properties" || keyword == "anyOf" || keyword == "allOf" ||
-               keyword == "oneOf") {
-      drop_from_each(value, at, dropped);
-    } else if (keyword == "items" || keyword == "additionalProperties" || keyword == "not") {
-      drop_from(value, at, dropped);
-    }
-  }
-  for (const std::string& keyword : unknown)
-    members->erase(keyword);
-}
-
 }  // namespace
 
 void check_schema(const Value& schema, const FieldPath& path, FieldErrors& errors) {
   SchemaChecker(errors).check(schema, path, Level::kRoot, 0);
-}
-
-void drop_unknown_keywords(Value& schema, const std::string& path, Paths* dropped) {
-  drop_from(schema, path, dropped);
 }
 
 }  // namespace insula::api

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-/// The protobuf form of the schemas of a CustomResourceDefinition: which member has which number
-/// and form. Private to the reader and the writer.
+/// The schemas of a CustomResourceDefinition: their keywords, in the order in which they are kept,
+/// with their form and their number in protobuf. Private to what reads and writes them.
 /// Spec: Kubernetes 1.36, apiextensions.k8s.io/v1 generated.proto, JSONSchemaProps.
 namespace insula::api {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "api/custom/schema_check.h"
+#include "api/custom/schema_form.h"
 #include "api/custom/schema_node.h"
 #include "json/write.h"
 
@@ -25,7 +25,7 @@ void set_defaults(CustomResourceDefinitionNames& names) {
 void normalise(RawJson& schema) {
   if (schema.empty()) return;
   json::Value value = schema_value(schema.text);
-  drop_unknown_keywords(value);
+  normalise_schema(value);
   schema.text = json::write(value);
 }
 
