@@ -30,7 +30,8 @@ Field: JSON name, protobuf number (0: no protobuf form), type, flags.
 Types: string bool int32 int64 double bytes Time MicroTime Quantity IntOrString RawJson, a type name,
 []T, map[string]T, *T.
 Flags: inline (a struct whose members JSON shows in its place) required written (in JSON even when it is zero, as required
-members are) immutable atomic set map(keys) granular merge merge(key) replace retainKeys default(x).
+members, structs and times are) omitzero (not in JSON when it is zero, though it is a struct or a time) immutable atomic set
+map(keys) granular merge merge(key) replace retainKeys default(x).
 """
 
 import argparse
@@ -176,7 +177,7 @@ def apply_flag(target, flag, argument):
     elif flag == "merge":
         target.merge_key = (argument or "").strip()
         target.flags.add("merge")
-    elif flag in ("inline", "required", "immutable", "atomic", "set", "granular", "replace", "retainKeys", "written") and argument is None:
+    elif flag in ("inline", "required", "immutable", "atomic", "set", "granular", "replace", "retainKeys", "written", "omitzero") and argument is None:
         target.flags.add(flag)
     else:
         raise SchemaError(f"{target.where}: unknown flag {flag}")
@@ -397,7 +398,7 @@ class Tables:
 
 def field_flags(f):
     names = {"required": "kRequired", "immutable": "kImmutable", "merge": "kPatchMerge", "retainKeys": "kPatchRetainKeys",
-             "replace": "kPatchReplace", "written": "kWritten"}
+             "replace": "kPatchReplace", "written": "kWritten", "omitzero": "kOmitZero"}
     flags = [names[flag] for flag in names if flag in f.flags]
     return " | ".join(flags) if flags else "0"
 

@@ -48,6 +48,18 @@ std::int64_t grace_period_of(const Kind& kind,
              : strategy.grace_period_seconds(object, requested);
 }
 
+bool allows_unconditional_update(const Kind& kind) {
+  return custom_kind(kind) == nullptr && strategy_of(kind).unconditional_update;
+}
+
+bool returns_deleted(const Kind& kind) {
+  return custom_kind(kind) == nullptr && strategy_of(kind).returns_deleted;
+}
+
+bool is_deleted_gracefully(const Kind& kind) {
+  return custom_kind(kind) == nullptr && strategy_of(kind).grace_period_seconds != nullptr;
+}
+
 std::string list_kind_of(const Kind& kind) {
   const CustomKind* custom = custom_kind(kind);
   return custom != nullptr ? custom->list_kind() : std::string(kind.kind) + "List";

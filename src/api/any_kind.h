@@ -22,6 +22,15 @@ namespace insula::api {
 [[nodiscard]] std::int64_t grace_period_of(const Kind& kind,
                                            const void* object,
                                            std::optional<std::int64_t> requested);
+
+/// KindStrategy::unconditional_update, and of custom kinds, which want a version.
+[[nodiscard]] bool allows_unconditional_update(const Kind& kind);
+
+/// KindStrategy::returns_deleted, and of custom kinds, which answer with a Status.
+[[nodiscard]] bool returns_deleted(const Kind& kind);
+
+/// Whether objects of the kind get time to end (KindStrategy::grace_period_seconds).
+[[nodiscard]] bool is_deleted_gracefully(const Kind& kind);
 /// The kind of lists of it: `PodList`.
 [[nodiscard]] std::string list_kind_of(const Kind& kind);
 

@@ -19,7 +19,7 @@ constexpr std::string_view kPod =
     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"default","creationTimestamp":"2026-11-23T20:36:33Z",)"
     R"("labels":{"app":"web","tier":"front"}},"spec":{"volumes":[{"name":"data","emptyDir":{}}],"containers":[{"name":"main","image":"nginx",)"
     R"("ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"500m","memory":"1Gi"}},"livenessProbe":{"httpGet":{"path":"/","port":"http"}}}],)"
-    R"("terminationGracePeriodSeconds":0}})";
+    R"("terminationGracePeriodSeconds":0},"status":{}})";
 
 TEST(JsonCodec, WritesBackWhatItReads) {
   const auto pod = decode_json<Pod>(kPod, Strictness::kStrict);
@@ -33,8 +33,16 @@ TEST(JsonCodec, WritesBackWhatItReads) {
   EXPECT_EQ(decode_json<Pod>(encode_json(*pod)).value(), *pod);
 }
 
-TEST(JsonCodec, LeavesOutWhatIsEmptyUnlessItIsRequired) {
-  EXPECT_EQ(encode_json(Pod()), R"({"apiVersion":"v1","kind":"Pod","spec":{"containers":[]}})");
+TEST(JsonCodec, LeavesOutWhatIsEmptyUnlessGoWritesIt) {
+  EXPECT_EQ(encode_json(Pod()), R"({"apiVersion":"v1","kind":"Pod","metadata":{},)"
+                                R"("spec":{"containers":null},"status":{}})");
+  EXPECT_EQ(encode_json(Service()),
+            R"({"apiVersion":"v1","kind":"Service","metadata":{},"spec":{},)"
+            R"("status":{"loadBalancer":{}}})");
+  EXPECT_EQ(encode_json(Event()),
+            R"({"apiVersion":"v1","kind":"Event","metadata":{},"involvedObject":{},"source":{},)"
+            R"("firstTimestamp":null,"lastTimestamp":null,"eventTime":null,)"
+            R"("reportingComponent":"","reportingInstance":""})");
   EXPECT_EQ(encode_json(ObjectMeta()), "{}");
   Condition condition;
   condition.type = "Ready";
@@ -55,7 +63,7 @@ TEST(JsonCodec, CarriesBytesAsBase64) {
   ASSERT_TRUE(secret.has_value());
   EXPECT_EQ(secret->data.at("a"), std::string("\0\1\xff", 3));
   EXPECT_EQ(encode_json(*secret),
-            R"({"apiVersion":"v1","kind":"Secret","data":{"a":"AAH/","b":""}})");
+            R"({"apiVersion":"v1","kind":"Secret","metadata":{},"data":{"a":"AAH/","b":""}})");
   EXPECT_EQ(error_of<Secret>(R"({"data":{"a":"A*=="}})"),
             "Secret in version \"v1\" cannot be handled as a Secret: data.a: illegal base64 data "
             "at input byte 1");

@@ -173,6 +173,14 @@ bool is_empty(const ValueInfo& info, const void* value) {
   return false;
 }
 
+/// Whether a value is there in JSON even when it is zero, as Go's encoder has it.
+bool is_always_written(const FieldInfo& field) {
+  if (field.has(kRequired) || field.has(kWritten)) return true;
+  if (field.has(kOmitZero)) return false;
+  const ValueKind kind = field.value->kind;
+  return kind == ValueKind::kStruct || kind == ValueKind::kTime || kind == ValueKind::kMicroTime;
+}
+
 /// Whether nothing is worth a field: an empty struct, or a time that is there and not set, as
 /// protobuf can have it; its null would be read as none.
 bool says_nothing(const ValueInfo& info, std::string_view written) {
@@ -184,17 +192,22 @@ bool says_nothing(const ValueInfo& info, std::string_view written) {
 
 void write_field(const FieldInfo& field, const void* object, std::string& out) {
   const void* value = field.in(object);
-  const bool required = field.has(kRequired);
-  if (!required && !field.has(kWritten) && is_empty(*field.value, value)) return;
+  const bool always = is_always_written(field);
+  if (!always && is_empty(*field.value, value)) return;
   const std::size_t start = out.size();
   if (out.back() != '{') out += ',';
   // Field names are plain ASCII.
   write_plain(out, field.name);
   out += ':';
   const std::size_t value_start = out.size();
+  const ValueKind kind = field.value->kind;
+  if ((kind == ValueKind::kList || kind == ValueKind::kMap) && is_empty(*field.value, value)) {
+    out += "null";
+    return;
+  }
   write_value(*field.value, value, out);
   const bool nothing = says_nothing(*field.value, std::string_view(out).substr(value_start));
-  if (nothing && !required) out.resize(start);
+  if (nothing && !always) out.resize(start);
 }
 
 void write_content(const CustomObject& object, std::string& out) {

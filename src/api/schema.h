@@ -63,7 +63,9 @@ enum FieldFlag : std::uint8_t {
   kPatchMerge = 4,
   kPatchRetainKeys = 8,
   kPatchReplace = 16,
-  kWritten = 32,  // in JSON even when it is zero
+  kWritten = 32,  // in JSON even when it is zero: an empty list, map or pointer as null
+  // Not in JSON when it is zero, though it is a struct or a time: those always are.
+  kOmitZero = 64,
 };
 
 /// One member of a struct, as JSON shows it: the members of an inline struct (a volume's source)

@@ -80,6 +80,11 @@ struct KindStrategy {
   /// whoever stops it (the node agent). Null, or a result of 0: removed at once.
   std::int64_t (*grace_period_seconds)(const void* object,
                                        std::optional<std::int64_t> requested) = nullptr;
+
+  /// Whether an update that names no resourceVersion is taken, whatever is there now.
+  bool unconditional_update = true;
+  /// Whether the answer to a deletion is the object as it was last, and not a Status.
+  bool returns_deleted = false;
 };
 
 /// Requires: `kind` is one of kinds() that is stored.

@@ -270,8 +270,13 @@ Result<> admit_ephemeral_containers(const store::Transaction& transaction,
                                kEphemeralContainersMax, not_ended));
 }
 
-void admit_changed(const api::Kind& kind, void* object) {
-  if (&kind == &api::kind_of<api::Pod>()) tolerate_trouble(*static_cast<api::Pod*>(object));
+void admit_changed(const api::Kind& kind, void* object, const void* old) {
+  if (&kind != &api::kind_of<api::Pod>()) return;
+  auto& pod = *static_cast<api::Pod*>(object);
+  const api::PodSpec& before = static_cast<const api::Pod*>(old)->spec;
+  tolerate_trouble(pod);
+  if (!pod.spec.priority) pod.spec.priority = before.priority;
+  if (!pod.spec.preemption_policy) pod.spec.preemption_policy = before.preemption_policy;
 }
 
 }  // namespace insula::apiserver

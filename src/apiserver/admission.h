@@ -25,8 +25,9 @@ Result<> namespace_lifecycle(const store::Transaction& transaction,
 /// default ServiceAccount and the tolerations of pods, and LimitRanges. Errors: kForbidden.
 Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object);
 
-/// Completes a changed object: the tolerations of a pod that were left out come back.
-void admit_changed(const api::Kind& kind, void* object);
+/// Completes a changed object from what it was: the tolerations and the priority of a pod that were
+/// left out come back.
+void admit_changed(const api::Kind& kind, void* object, const void* old);
 
 /// Refuses an ephemeral container more than may run at once in a tenant's pod, for no quota counts
 /// them. Errors: kForbidden.

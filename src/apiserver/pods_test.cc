@@ -5,6 +5,7 @@
 #include "api/gen/core_v1.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/test_server.h"
+#include "json/write.h"
 #include "testing/fake_clock.h"
 
 namespace insula::apiserver {
@@ -101,8 +102,7 @@ TEST_F(PodsTest, LetsTheNodeFinishAPodThatRuns) {
 
 TEST_F(PodsTest, RemovesAPodAtOnceThatNoNodeHas) {
   server.send("POST", kPods, pod("x"));
-  EXPECT_EQ(server.parsed(server.send("DELETE", std::string(kPods) + "/x"))["status"].text(),
-            "Success");
+  EXPECT_EQ(server.send("DELETE", std::string(kPods) + "/x").status, 200);
   EXPECT_EQ(server.send("GET", std::string(kPods) + "/x").status, 404);
 }
 
@@ -253,6 +253,23 @@ TEST_F(PodsTest, RefusesAPriorityThatIsNotThatOfItsClass) {
       "provided in pod spec; priority admission controller computed PreemptLowerPriority from "
       "the given PriorityClass name");
   EXPECT_EQ(server.send("POST", kPods, pod("x", R"(,"priority":0)")).status, 201);
+}
+
+TEST_F(PodsTest, KeepThePriorityThatIsNotSentAgain) {
+  const json::Value made = server.parsed(server.send("POST", kPods, pod("x")));
+  ASSERT_EQ(made["spec"]["priority"].as_int64(), 0);
+  json::Value again = made;
+  again["spec"].as_object()->erase("priority");
+  again["spec"].as_object()->erase("preemptionPolicy");
+  const auto replaced = server.send("PUT", std::string(kPods) + "/x", json::write(again));
+  EXPECT_EQ(replaced.status, 200) << replaced.body;
+  const auto nulls = server.send("PATCH", std::string(kPods) + "/x",
+                                 R"({"spec":{"priority":null,"preemptionPolicy":null}})",
+                                 "application/merge-patch+json");
+  EXPECT_EQ(nulls.status, 200) << nulls.body;
+  const json::Value now = get("x");
+  EXPECT_EQ(now["spec"]["priority"].as_int64(), 0);
+  EXPECT_EQ(now["spec"]["preemptionPolicy"].text(), "PreemptLowerPriority");
 }
 
 TEST_F(PodsTest, RefusesARuntimeClassThatIsNotThere) {

@@ -8,6 +8,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/gen/policy_v1.h"
+#include "api/invalid.h"
 #include "api/resize_hold.h"
 #include "api/strategy.h"
 #include "apiserver/admission.h"
@@ -51,6 +52,15 @@ std::unexpected<Error> conflict(const Target& target, std::string_view why) {
                                                 target.kind->group_resource(), target.name, why));
 }
 
+/// For a change of a kind whose writers must say which version they have seen.
+std::unexpected<Error> unversioned(const Target& target) {
+  FieldCause cause{.field = "metadata.resourceVersion",
+                   .reason = "FieldValueInvalid",
+                   .message = "Invalid value: 0: must be specified for an update"};
+  return std::unexpected(
+      api::invalid(target.kind->plural, target.kind->group, target.name, {std::move(cause)}));
+}
+
 /// What the writer says about the identity of the present object must be so.
 Result<> check_identity(const Target& target,
                         const api::ObjectMeta& next,
@@ -70,8 +80,10 @@ Result<> check_identity(const Target& target,
         target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
                             next.uid, present.uid));
   }
-  if (!next.resource_version.empty() && next.resource_version != "0" &&
-      next.resource_version != present.resource_version) {
+  if (next.resource_version.empty() || next.resource_version == "0") {
+    return api::allows_unconditional_update(*target.kind) ? Result<>{} : unversioned(target);
+  }
+  if (next.resource_version != present.resource_version) {
     return conflict(target,
                     "the object has been modified; please apply your changes to the latest version "
                     "and try again");
@@ -277,7 +289,7 @@ Result<Object> Registry::make_change(store::Transaction& transaction,
   kind.metadata(object.get()).resource_version = before.resource_version;
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
   if (!write.has_own_rules()) {
-    if (target.subresource.empty()) admit_changed(kind, object.get());
+    if (target.subresource.empty()) admit_changed(kind, object.get(), present.get());
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
     if (anew) write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
@@ -399,11 +411,14 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
     INSULA_TRY_VOID(write.review.mutate(transaction, subject));
     INSULA_TRY_VOID(write.review.validate(transaction, subject));
   }
-  const Object object = copy_object(kind.type, present.get());
+  Object object = copy_object(kind.type, present.get());
   if (write.subresource == "eviction")
     mark_evicted(*static_cast<api::Pod*>(object.get()), clock_.wall());
   mark_deleted(kind, object.get(), query, clock_.wall());
   if (is_finished(kind, object.get())) {
+    // Nobody has seen it wait for its end.
+    if (!before.deletion_timestamp && !api::is_deleted_gracefully(kind))
+      object = copy_object(kind.type, present.get());
     INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, present.get()}));
     INSULA_TRY(
         auto last,

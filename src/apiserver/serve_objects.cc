@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/any_kind.h"
 #include "api/codec.h"
 #include "api/gen/authentication_v1.h"
 #include "api/gen/autoscaling_v1.h"
@@ -279,7 +280,7 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   if (!call.info.subresource.empty()) co_return method_not_allowed();
   INSULA_CO_TRY(const Written written,
                 co_await registry_.remove(std::move(target), std::move(query), std::move(context)));
-  if (!written.gone)
+  if (!written.gone || api::returns_deleted(*call.kind))
     co_return co_await send(call, 200,
                             object_output(answer_kind(call), written.entry, call.output));
   const api::ObjectMeta& meta = call.kind->metadata(object_of(*call.kind, *written.entry).get());

@@ -92,6 +92,7 @@ TEST_F(WatchTest, DeliversChangesAfterAVersion) {
   const json::Value gone = watch.next();
   EXPECT_EQ(show(gone), "DELETED y");
   EXPECT_EQ(gone["object"]["metadata"]["resourceVersion"].text(), version());
+  EXPECT_EQ(gone["object"]["metadata"].find("deletionTimestamp"), nullptr);
 }
 
 TEST_F(WatchTest, BeginsWithWhatIsThereWithoutAVersion) {

@@ -22,6 +22,7 @@ constexpr KindStrategy kMutatingWebhookConfiguration{
     .validate = erased::check<MutatingWebhookConfiguration, validate>,
     .columns = webhook_configuration_columns,
     .cells = erased::row<MutatingWebhookConfiguration, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kValidatingWebhookConfiguration{
@@ -31,6 +32,7 @@ constexpr KindStrategy kValidatingWebhookConfiguration{
     .validate = erased::check<ValidatingWebhookConfiguration, validate>,
     .columns = webhook_configuration_columns,
     .cells = erased::row<ValidatingWebhookConfiguration, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kValidatingAdmissionPolicy{
@@ -42,6 +44,7 @@ constexpr KindStrategy kValidatingAdmissionPolicy{
     .validate = erased::check<ValidatingAdmissionPolicy, validate>,
     .columns = validating_admission_policy_columns,
     .cells = erased::row<ValidatingAdmissionPolicy, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kValidatingAdmissionPolicyBinding{
@@ -51,6 +54,7 @@ constexpr KindStrategy kValidatingAdmissionPolicyBinding{
     .validate = erased::check<ValidatingAdmissionPolicyBinding, validate>,
     .columns = validating_admission_policy_binding_columns,
     .cells = erased::row<ValidatingAdmissionPolicyBinding, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kMutatingAdmissionPolicy{
@@ -60,6 +64,7 @@ constexpr KindStrategy kMutatingAdmissionPolicy{
     .validate = erased::check<MutatingAdmissionPolicy, validate>,
     .columns = mutating_admission_policy_columns,
     .cells = erased::row<MutatingAdmissionPolicy, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kMutatingAdmissionPolicyBinding{
@@ -69,6 +74,7 @@ constexpr KindStrategy kMutatingAdmissionPolicyBinding{
     .validate = erased::check<MutatingAdmissionPolicyBinding, validate>,
     .columns = mutating_admission_policy_binding_columns,
     .cells = erased::row<MutatingAdmissionPolicyBinding, cells>,
+    .unconditional_update = false,
 };
 
 }  // namespace

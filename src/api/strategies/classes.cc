@@ -34,6 +34,7 @@ constexpr KindStrategy kRuntimeClass{
         },
     .columns = runtime_class_columns,
     .cells = erased::row<RuntimeClass, cells>,
+    .unconditional_update = false,
 };
 
 }  // namespace

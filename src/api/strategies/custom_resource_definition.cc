@@ -57,6 +57,7 @@ constexpr KindStrategy kStrategy{
     .warnings = warnings,
     .columns = custom_resource_definition_columns,
     .cells = erased::row<CustomResourceDefinition, cells>,
+    .unconditional_update = false,
 };
 
 }  // namespace

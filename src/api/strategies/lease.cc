@@ -12,6 +12,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<Lease, validate>,
     .columns = lease_columns,
     .cells = erased::row<Lease, cells>,
+    .unconditional_update = false,
 };
 
 }  // namespace

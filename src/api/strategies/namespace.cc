@@ -41,6 +41,7 @@ constexpr KindStrategy kStrategy{
     .columns = namespace_columns,
     .cells = erased::row<Namespace, cells>,
     .selectable_fields = kFields,
+    .returns_deleted = true,
 };
 
 }  // namespace

@@ -44,6 +44,7 @@ constexpr KindStrategy kStrategy{
     .columns = persistent_volume_columns,
     .cells = erased::row<PersistentVolume, cells>,
     .selectable_fields = kFields,
+    .returns_deleted = true,
 };
 
 }  // namespace

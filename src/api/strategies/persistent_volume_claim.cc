@@ -58,6 +58,7 @@ constexpr KindStrategy kStrategy{
     .columns = persistent_volume_claim_columns,
     .cells = erased::row<PersistentVolumeClaim, cells>,
     .selectable_fields = kFields,
+    .returns_deleted = true,
 };
 
 }  // namespace

@@ -135,6 +135,7 @@ constexpr KindStrategy kStrategy{
     .cells = erased::row<Pod, cells>,
     .selectable_fields = kFields,
     .grace_period_seconds = grace_period_seconds,
+    .returns_deleted = true,
 };
 
 }  // namespace

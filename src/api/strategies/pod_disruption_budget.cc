@@ -16,6 +16,7 @@ constexpr KindStrategy kPodDisruptionBudget{
     .validate_update = erased::check_from<PodDisruptionBudget, validate_update>,
     .columns = pod_disruption_budget_columns,
     .cells = erased::row<PodDisruptionBudget, cells>,
+    .unconditional_update = false,
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<PodTemplate, validate>,
     .columns = pod_template_columns,
     .cells = erased::row<PodTemplate, cells>,
+    .returns_deleted = true,
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr KindStrategy kStrategy{
     .validate_update = erased::check_from<ResourceQuota, validate_update>,
     .columns = resource_quota_columns,
     .cells = erased::row<ResourceQuota, cells>,
+    .returns_deleted = true,
 };
 
 }  // namespace

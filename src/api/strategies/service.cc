@@ -106,6 +106,7 @@ constexpr KindStrategy kStrategy{
     .columns = service_columns,
     .cells = erased::row<Service, cells>,
     .selectable_fields = kFields,
+    .returns_deleted = true,
 };
 
 }  // namespace

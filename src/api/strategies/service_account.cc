@@ -10,6 +10,7 @@ constexpr KindStrategy kStrategy{
     .kind = kind_of<ServiceAccount>,
     .columns = service_account_columns,
     .cells = erased::row<ServiceAccount, cells>,
+    .returns_deleted = true,
 };
 
 }  // namespace

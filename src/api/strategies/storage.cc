@@ -21,6 +21,7 @@ constexpr KindStrategy kStorageClass{
         },
     .columns = storage_class_columns,
     .cells = erased::row<StorageClass, cells>,
+    .returns_deleted = true,
 };
 
 constexpr KindStrategy kCSIDriver{
@@ -34,6 +35,8 @@ constexpr KindStrategy kCSIDriver{
         },
     .columns = csi_driver_columns,
     .cells = erased::row<CSIDriver, cells>,
+    .unconditional_update = false,
+    .returns_deleted = true,
 };
 
 constexpr KindStrategy kCSINode{
@@ -46,6 +49,8 @@ constexpr KindStrategy kCSINode{
         },
     .columns = csi_node_columns,
     .cells = erased::row<CSINode, cells>,
+    .unconditional_update = false,
+    .returns_deleted = true,
 };
 
 constexpr KindStrategy kCSIStorageCapacity{
@@ -58,6 +63,7 @@ constexpr KindStrategy kCSIStorageCapacity{
         },
     .columns = csi_storage_capacity_columns,
     .cells = erased::row<CSIStorageCapacity, cells>,
+    .unconditional_update = false,
 };
 
 constexpr KindStrategy kVolumeAttributesClass{
@@ -70,6 +76,7 @@ constexpr KindStrategy kVolumeAttributesClass{
         },
     .columns = volume_attributes_class_columns,
     .cells = erased::row<VolumeAttributesClass, cells>,
+    .returns_deleted = true,
 };
 
 constexpr KindStrategy kVolumeAttachment{
@@ -85,6 +92,8 @@ constexpr KindStrategy kVolumeAttachment{
         },
     .columns = volume_attachment_columns,
     .cells = erased::row<VolumeAttachment, cells>,
+    .unconditional_update = false,
+    .returns_deleted = true,
 };
 
 }  // namespace

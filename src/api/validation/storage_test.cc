@@ -168,10 +168,10 @@ TEST(CSINode, KeepsADriverAsItCame) {
   EXPECT_THAT(wrong_change(before, head + "spec: {drivers: [{name: d, nodeID: n, allocatable: "
                                           "{count: 3}}]}"),
               IsEmpty());
-  EXPECT_THAT(
-      wrong_change(before, head + "spec: {drivers: [{name: d, nodeID: m}]}"),
-      ElementsAre("spec.drivers: Invalid value: {\"name\":\"d\",\"nodeID\":\"m\"}: field is "
-                  "immutable"));
+  EXPECT_THAT(wrong_change(before, head + "spec: {drivers: [{name: d, nodeID: m}]}"),
+              ElementsAre("spec.drivers: Invalid value: "
+                          "{\"name\":\"d\",\"nodeID\":\"m\",\"topologyKeys\":null}: field is "
+                          "immutable"));
 }
 
 TEST(VolumeAttachment, NamesOneVolume) {
