@@ -221,7 +221,11 @@ TEST_F(ApiServerTest, SelectsByLabelAndField) {
   ASSERT_EQ(by_field["items"].as_array()->size(), 1U);
   const auto unknown = server.send("GET", std::string(kMaps) + "?fieldSelector=spec.x%3Dy");
   EXPECT_EQ(unknown.status, 400);
-  EXPECT_THAT(unknown.body, HasSubstr("field label not supported: spec.x"));
+  EXPECT_EQ(
+      server.parsed(unknown)["message"].text(),
+      R"("spec.x" is not a known field selector: only "metadata.name", "metadata.namespace")");
+  EXPECT_THAT(server.send("GET", "/api/v1/pods?fieldSelector=spec.x%3Dy").body,
+              HasSubstr("field label not supported: spec.x"));
 }
 
 TEST_F(ApiServerTest, RunsADryRunWithoutATrace) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/custom_kind.h"
 #include "api/gen/meta_v1.h"
 #include "api/go_quoted.h"
 #include "api/strategy.h"
@@ -35,7 +36,8 @@ Result<Position> parse_continue(std::string_view token, std::string_view prefix)
   Result<store::Revision> revision =
       parse_resource_version(token.substr(0, std::min(colon, token.size())));
   if (colon == std::string_view::npos || !revision || !token.substr(colon + 1).starts_with(prefix))
-    return fail(ErrorCode::kBadRequest, "continue key is not valid: it is not of this list");
+    return fail(ErrorCode::kBadRequest,
+                "invalid continue token: continue key is not valid: it is not of this list");
   return Position{*revision, std::string(token.substr(colon + 1))};
 }
 
@@ -50,12 +52,25 @@ std::unexpected<Error> too_large(store::Revision asked, store::Revision newest) 
 /// The state that a list without continue token reads; 0 for the newest.
 Result<store::Revision> revision_of(const ListQuery& query, store::Revision newest) {
   if (query.resource_version.empty()) return store::Revision{0};
-  INSULA_TRY(const store::Revision asked, parse_resource_version(query.resource_version));
+  Result<store::Revision> read = parse_resource_version(query.resource_version);
+  if (!read) return std::unexpected(std::move(read).error().in("invalid resource version"));
+  const store::Revision asked = *read;
   const bool exact = query.match == VersionMatch::kExact ||
                      (query.match == VersionMatch::kUnset && query.limit > 0 && asked > 0);
   if (exact) return asked;
   if (asked > newest) return too_large(asked, newest);
   return store::Revision{0};
+}
+
+/// In Kubernetes' words: those of kinds that have fields of their own are others.
+std::unexpected<Error> unknown_field(const api::Kind& kind, std::string_view field) {
+  const bool has_own =
+      api::custom_kind(kind) != nullptr || !api::strategy_of(kind).selectable_fields.empty();
+  return fail(ErrorCode::kBadRequest,
+              has_own ? fmt::format("field label not supported: {}", field)
+                      : fmt::format("{} is not a known field selector: only \"metadata.name\", "
+                                    "\"metadata.namespace\"",
+                                    api::go_quoted(field)));
 }
 
 }  // namespace
@@ -82,8 +97,7 @@ Result<Selectors> Selectors::parse(const api::Kind& kind,
   INSULA_TRY(out.fields, FieldSelector::parse(fields));
   for (const auto& requirement : out.fields.requirements()) {
     if (!api::is_selectable_field(kind, requirement.field))
-      return fail(ErrorCode::kBadRequest,
-                  fmt::format("field label not supported: {}", requirement.field));
+      return unknown_field(kind, requirement.field);
   }
   return out;
 }
@@ -138,6 +152,9 @@ Result<ObjectList> Registry::list(const Target& target, const ListQuery& query) 
     INSULA_TRY(position.revision, revision_of(query, store_.revision()));
   } else {
     INSULA_TRY(position, parse_continue(query.continue_token, prefix));
+    if (!query.resource_version.empty() && query.resource_version != "0")
+      return fail(ErrorCode::kBadRequest,
+                  "specifying resource version is not allowed when using continue");
   }
   ObjectList out;
   std::int64_t remaining = 0;

@@ -215,10 +215,6 @@ Result<ListQuery> list_options(const http::Request& request, const api::Kind& ki
   const std::string match = word(request, "resourceVersionMatch");
   if (match == "Exact") query.match = VersionMatch::kExact;
   if (match == "NotOlderThan") query.match = VersionMatch::kNotOlderThan;
-  if (!query.continue_token.empty() && !query.resource_version.empty() &&
-      query.resource_version != "0")
-    return fail(ErrorCode::kBadRequest,
-                "specifying resource version is not allowed when using continue");
   return query;
 }
 

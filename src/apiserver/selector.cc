@@ -12,12 +12,11 @@ namespace insula::apiserver {
 namespace {
 
 bool is_space(char c) {
-  return c == ' ' || c == '\t';
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.' || c == '/';
+bool is_operator_char(char c) {
+  return std::string_view("=!(),<>").contains(c);
 }
 
 bool lists(const std::vector<std::string>& values, const std::string& value) {
@@ -26,121 +25,144 @@ bool lists(const std::vector<std::string>& values, const std::string& value) {
 
 }  // namespace
 
-/// Recursive descent over one selector; `rest_` is what has not been read.
+/// Recursive descent over one selector; `rest_` is what has not been read. Refuses in Kubernetes'
+/// words.
 class LabelSelector::Parser {
  public:
   explicit Parser(std::string_view text) : rest_(text) {}
 
   Result<std::vector<Requirement>> run() {
     std::vector<Requirement> out;
-    skip_space();
-    if (rest_.empty()) return out;
+    if (next().empty()) return out;
+    if (!begins_requirement()) return refuse("!, identifier, or 'end of string'");
     while (true) {
-      INSULA_TRY(Requirement requirement, one());
-      INSULA_TRY_VOID(check(requirement));
+      INSULA_TRY(Requirement requirement, of_requirement(one()));
+      INSULA_TRY_VOID(of_requirement(check(requirement)));
       out.push_back(std::move(requirement));
-      skip_space();
-      if (rest_.empty()) return out;
-      if (!accept(",")) return refuse("found '" + found() + "', expected: ',' or 'end of string'");
-      if (out.size() == kRequirementsMax) return refuse("too many requirements");
+      if (next().empty()) return out;
+      if (!accept(",")) return refuse("',' or 'end of string'");
+      if (!begins_requirement()) return refuse("identifier after ','");
+      if (out.size() == kRequirementsMax)
+        return fail(ErrorCode::kBadRequest, "unable to parse requirement: too many requirements");
     }
   }
 
  private:
-  void skip_space() {
+  /// The next token, which is left where it is; empty at the end.
+  std::string_view next() {
     while (!rest_.empty() && is_space(rest_.front()))
       rest_.remove_prefix(1);
+    if (rest_.starts_with("==") || rest_.starts_with("!=")) return rest_.substr(0, 2);
+    if (!rest_.empty() && is_operator_char(rest_.front())) return rest_.substr(0, 1);
+    std::size_t end = 0;
+    while (end < rest_.size() && !is_space(rest_[end]) && !is_operator_char(rest_[end]))
+      ++end;
+    return rest_.substr(0, end);
   }
 
+  bool is_word() {
+    const std::string_view token = next();
+    return !token.empty() && !is_operator_char(token.front());
+  }
+
+  bool begins_requirement() { return is_word() || next() == "!"; }
+
   bool accept(std::string_view token) {
-    skip_space();
-    if (!rest_.starts_with(token)) return false;
+    if (next() != token) return false;
     rest_.remove_prefix(token.size());
     return true;
   }
 
+  /// Empty where there is none.
   std::string word() {
-    skip_space();
-    std::size_t end = 0;
-    while (end < rest_.size() && is_name_char(rest_[end]))
-      ++end;
-    std::string out(rest_.substr(0, end));
-    rest_.remove_prefix(end);
+    if (!is_word()) return {};
+    std::string out(next());
+    rest_.remove_prefix(out.size());
     return out;
   }
 
-  [[nodiscard]] std::string found() const { return std::string(rest_.substr(0, 1)); }
-
   /// What an object cannot have is a mistake of whoever asks for it.
   static Result<> check(const Requirement& requirement) {
-    for (const std::string& why : api::check_qualified_name(requirement.key))
-      return refuse(fmt::format("key: Invalid value: \"{}\": {}", requirement.key, why));
+    for (const std::string& why : api::check_qualified_name(requirement.key)) {
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("key: Invalid value: \"{}\": {}", requirement.key, why));
+    }
     for (std::size_t i = 0; i < requirement.values.size(); ++i) {
       for (const std::string& why : api::check_label_value(requirement.values[i])) {
-        return refuse(fmt::format("values[{}][{}]: Invalid value: \"{}\": {}", i, requirement.key,
-                                  requirement.values[i], why));
+        return fail(ErrorCode::kBadRequest,
+                    fmt::format("values[{}][{}]: Invalid value: \"{}\": {}", i, requirement.key,
+                                requirement.values[i], why));
       }
     }
     return {};
   }
 
-  static std::unexpected<Error> refuse(const std::string& why) {
-    return fail(ErrorCode::kBadRequest, "unable to parse requirement: " + why);
+  std::unexpected<Error> refuse(std::string_view expected, std::string_view separator = ",") {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("found '{}'{} expected: {}", next(), separator, expected));
+  }
+
+  template <class T>
+  static Result<T> of_requirement(Result<T> read) {
+    if (read) return read;
+    return std::unexpected(std::move(read).error().in("unable to parse requirement"));
   }
 
   Result<Requirement> one() {
     Requirement out;
-    if (accept("!")) {
-      out.key = word();
-      out.op = Operator::kDoesNotExist;
-      if (out.key.empty()) return refuse("found '" + found() + "', expected: identifier");
-      return out;
-    }
+    const bool absent = accept("!");
+    if (!is_word()) return refuse("identifier");
     out.key = word();
-    if (out.key.empty())
-      return refuse("found '" + found() + "', expected: !, identifier, or 'end of string'");
-    skip_space();
-    if (rest_.empty() || rest_.front() == ',') return out;
-    if (accept("==") || accept("=")) {
-      out.op = Operator::kIn;
-      out.values.push_back(word());
-    } else if (accept("!=")) {
-      out.op = Operator::kNotIn;
-      out.values.push_back(word());
-    } else if (accept(">")) {
-      return bounded(std::move(out), Operator::kGreater);
-    } else if (accept("<")) {
-      return bounded(std::move(out), Operator::kLess);
-    } else {
-      return set(std::move(out));
-    }
+    if (absent) out.op = Operator::kDoesNotExist;
+    if (absent || next().empty() || next() == ",") return out;
+    if (accept("==") || accept("=")) return exact(std::move(out), Operator::kIn);
+    if (accept("!=")) return exact(std::move(out), Operator::kNotIn);
+    if (accept(">")) return bounded(std::move(out), Operator::kGreater);
+    if (accept("<")) return bounded(std::move(out), Operator::kLess);
+    return set(std::move(out));
+  }
+
+  Result<std::string> value() {
+    if (next().empty() || next() == ",") return std::string();
+    if (!is_word()) return refuse("identifier");
+    return word();
+  }
+
+  Result<Requirement> exact(Requirement out, Operator op) {
+    out.op = op;
+    INSULA_TRY(std::string text, value());
+    out.values.push_back(std::move(text));
     return out;
   }
 
   Result<Requirement> bounded(Requirement out, Operator op) {
     out.op = op;
-    const std::string text = word();
-    const auto value = parse_whole<std::int64_t>(text);
-    if (!value)
-      return refuse(
-          fmt::format("values[0][{}]: Invalid value: \"{}\": for 'Gt', 'Lt' operators, the value "
-                      "must be an integer",
-                      out.key, text));
-    out.bound = *value;
+    INSULA_TRY(const std::string text, value());
+    const auto number = parse_whole<std::int64_t>(text);
+    if (!number)
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("values[0]: Invalid value: \"{}\": for 'Gt', 'Lt' operators, the "
+                              "value must be an integer",
+                              text));
+    out.bound = *number;
     return out;
   }
 
   Result<Requirement> set(Requirement out) {
-    const std::string op = word();
-    if (op != "in" && op != "notin")
-      return refuse("found '" + (op.empty() ? found() : op) +
-                    "', expected: in, notin, =, ==, !=, gt, lt");
-    out.op = op == "in" ? Operator::kIn : Operator::kNotIn;
-    if (!accept("(")) return refuse("found '" + found() + "', expected: '('");
+    if (accept("in"))
+      out.op = Operator::kIn;
+    else if (accept("notin"))
+      out.op = Operator::kNotIn;
+    else
+      return refuse("in, notin, =, ==, !=, gt, lt");
+    if (!accept("(")) return refuse("'('", "");
+    std::string_view expected = "',', ')' or identifier";
     do {
+      if (!is_word() && next() != "," && next() != ")") return refuse(expected);
       out.values.push_back(word());
+      expected = "',', or identifier";
     } while (accept(","));
-    if (!accept(")")) return refuse("found '" + found() + "', expected: ',' or ')'");
+    if (!accept(")")) return refuse("',' or ')'");
     return out;
   }
 
