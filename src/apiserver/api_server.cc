@@ -8,9 +8,11 @@
 #include <fmt/format.h>
 
 #include "api/certificates.h"
+#include "api/custom/custom_kind.h"
 #include "api/gen/core_v1.h"
 #include "api/protobuf.h"
 #include "api/rbac.h"
+#include "api/schema_tables.h"
 #include "api/subresources.h"
 #include "apiserver/admission_match.h"
 #include "apiserver/certificate_admission.h"
@@ -104,6 +106,53 @@ bool is_served(const api::Kind& kind, const RequestInfo& info) {
   return std::ranges::find(known.verbs, info.verb) != known.verbs.end();
 }
 
+/// Whether a path leads to nothing at all: not even to the server of a group that is built in,
+/// which would know its kinds.
+bool leads_nowhere(const Call& call, const Error& error) {
+  if (error.code() != ErrorCode::kNotFound || call.kind != nullptr) return false;
+  std::string_view path = call.info.path;
+  if (path == "/api" || path.starts_with("/api/")) return false;
+  if (!path.starts_with("/apis/")) return true;
+  path.remove_prefix(std::string_view("/apis/").size());
+  const std::string_view group = path.substr(0, path.find('/'));
+  return std::ranges::none_of(api::gen::all_kinds(),
+                              [&](const api::Kind* kind) { return kind->group == group; });
+}
+
+/// A kind, or one of its subresources, that is not there.
+std::unexpected<Error> nothing_there(Call& call) {
+  const RequestInfo& info = call.info;
+  if (call.kind != nullptr && api::custom_kind(*call.kind) != nullptr && !info.name.empty())
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{} \"{}\" not found", info.group_resource(), info.name));
+  call.subject = StatusSubject{.kind = "", .group = ""};
+  return no_resource();
+}
+
+/// Whether this path is served, and with this method.
+Result<> check_path(Call& call) {
+  if (call.kind == nullptr) return nothing_there(call);
+  const RequestInfo& info = call.info;
+  const api::Kind& kind = *call.kind;
+  const bool watches = info.verb == "watch";
+  if (!info.subresource.empty() && (watches || !kind.has_subresource(info.subresource)))
+    return nothing_there(call);
+  // A namespaced object without a namespace in the path exists in lists and watches only.
+  const bool in_namespace = info.resource != "namespaces" && !info.name_space.empty();
+  const bool everywhere = kind.namespaced && !in_namespace;
+  const bool is_collection = info.name.empty() && kind.has_verb("list");
+  // Questions are only asked.
+  const bool named_question = !kind.is_stored() && !info.name.empty();
+  if ((everywhere && !is_collection) || (!kind.namespaced && in_namespace) || named_question)
+    return nothing_there(call);
+  const std::string& method = call.exchange.request().method;
+  // As in Kubernetes, only a pod itself answers HEAD.
+  const bool refused = watches ? method != "GET" : method == "HEAD" && !is_proxied(info);
+  if (refused || !is_served(kind, info) || (everywhere && !watches && info.verb != "list"))
+    return method_not_allowed();
+  return {};
+}
+
 Result<IncludeObject> include_of(const std::string& text) {
   if (text.empty() || text == "Metadata") return IncludeObject::kMetadata;
   if (text == "Object") return IncludeObject::kObject;
@@ -176,9 +225,15 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
     // That a pod does not answer is its owner's to know.
     if (call.status >= 500 && !(is_proxied(call.info) && error.origin() == ErrorOrigin::kUpstream))
       log_.error("request failed", "verb", call.info.verb, "path", call.info.path, "err", error);
-    (void)co_await send(call, call.status,
-                        call.subject ? subject_status(error, *call.subject)
-                                     : status_json(error, call.info, call.kind));
+    if (leads_nowhere(call, error)) {
+      call.headers.set("X-Content-Type-Options", "nosniff");
+      (void)co_await respond(call, call.status, "404 page not found\n",
+                             "text/plain; charset=utf-8");
+    } else {
+      (void)co_await send(call, call.status,
+                          call.subject ? subject_status(error, *call.subject)
+                                       : status_json(error, call.info, call.kind));
+    }
   }
   if (call.audit) call.audit->complete(call.status);
   metrics_.record(call.info, call.status, Loop::current().now() - call.began, call.sent_bytes);
@@ -194,19 +249,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   const Result<> negotiated = choose_output(call);
   INSULA_CO_TRY_VOID(co_await admit(call));
   if (!call.info.is_resource) co_return co_await serve_document(call);
-  if (call.kind == nullptr) co_return no_resource();
-  const bool watches = call.info.verb == "watch";
-  if (!call.info.subresource.empty() &&
-      (watches || !call.kind->has_subresource(call.info.subresource)))
-    co_return no_resource();
-  // A namespaced object without a namespace in the path exists in lists and watches only.
-  const bool collection = call.info.name.empty() && (call.info.verb == "list" || watches);
-  const bool in_namespace = call.info.resource != "namespaces" && !call.info.name_space.empty();
-  if (call.kind->namespaced ? !in_namespace && !collection : in_namespace) co_return no_resource();
-  // Questions are only asked, and namespaces are not deleted by the dozen.
-  const bool named_question = !call.kind->is_stored() && !call.info.name.empty();
-  if (named_question || !is_served(*call.kind, call.info) || (watches && request.method != "GET"))
-    co_return method_not_allowed();
+  INSULA_CO_TRY_VOID(check_path(call));
   if (is_relayed(call.info)) co_return co_await serve_connection(call);
   INSULA_CO_TRY_VOID(negotiated);
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));

@@ -15,6 +15,8 @@
 namespace insula::apiserver {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -133,8 +135,68 @@ TEST_F(ApiServerTest, HonoursPreconditionsOfADelete) {
   const auto answer =
       server.send("DELETE", std::string(kMaps) + "/m", R"({"preconditions":{"uid":"other"}})");
   EXPECT_EQ(answer.status, 409);
-  EXPECT_THAT(answer.body,
-              HasSubstr("Precondition failed: UID in precondition: other, UID in object meta: "));
+  const json::Value status = server.parsed(answer);
+  EXPECT_THAT(status["message"].text(),
+              AllOf(StartsWith("Operation cannot be fulfilled on ConfigMap \"m\": the UID in the "
+                               "precondition (other) does not match the UID in record ("),
+                    EndsWith("). The object might have been deleted and then recreated")));
+  EXPECT_EQ(json::write(status["details"]), R"({"name":"m","kind":"ConfigMap"})");
+  const auto older = server.send("DELETE", std::string(kMaps) + "/m?resourceVersion=1");
+  EXPECT_THAT(server.parsed(older)["message"].text(),
+              AllOf(HasSubstr("the ResourceVersion in the precondition (1) does not match the "
+                              "ResourceVersion in record ("),
+                    EndsWith("). The object might have been modified")));
+  EXPECT_EQ(server.send("DELETE", std::string(kMaps) + "?uid=other").status, 409);
+  EXPECT_EQ(server.send("GET", std::string(kMaps) + "/m").status, 200);
+}
+
+TEST_F(ApiServerTest, SaysThatANamespaceIsMissing) {
+  const std::string url = "/api/v1/namespaces/none/configmaps";
+  auto apply = server.request("PATCH", url + "/m?fieldManager=x",
+                              R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"}})",
+                              "application/apply-patch+yaml");
+  for (const auto& answer :
+       {server.send("POST", url, R"({"metadata":{"name":"m"}})"), server.send(std::move(apply))}) {
+    EXPECT_EQ(answer.status, 404);
+    EXPECT_EQ(json::write(server.parsed(answer)["details"]),
+              R"({"name":"none","kind":"namespaces"})");
+  }
+}
+
+TEST_F(ApiServerTest, PathsThatLeadNowhereAreToldApart) {
+  for (const char* path : {"/nope", "/apis/nope", "/apis/nope/v1", "/apis/nope/v1/foos",
+                           "/apis/nope/v1/namespaces/a/foos/x", "/openapi"}) {
+    for (const char* method : {"GET", "POST", "DELETE"}) {
+      const auto answer = server.send(method, path);
+      EXPECT_EQ(answer.status, 404) << method << path;
+      EXPECT_EQ(answer.headers.get("Content-Type"), "text/plain; charset=utf-8") << path;
+      EXPECT_EQ(answer.body, "404 page not found\n") << path;
+    }
+  }
+  for (const char* path : {"/api/v2", "/api/v2/pods", "/apis/apps/v9", "/apis/apps/v1/foos",
+                           "/api/v1/namespaces/a/nope/x", "/api/v1/namespaces/a/pods/x/nope",
+                           "/api/v1/configmaps/m", "/api/v1/namespaces/a/nodes"}) {
+    for (const char* method : {"GET", "POST", "DELETE"}) {
+      const auto answer = server.send(method, path);
+      EXPECT_EQ(answer.status, 404) << method << path;
+      EXPECT_EQ(json::write(server.parsed(answer)["details"]), "{}") << method << path;
+    }
+  }
+}
+
+TEST_F(ApiServerTest, MethodsThatAPathDoesNotTakeAreRefused) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  const std::string url = std::string(kMaps) + "/m";
+  const std::pair<const char*, std::string> cases[] = {
+      {"POST", url},       {"OPTIONS", url}, {"PUT", kMaps}, {"POST", "/api/v1/configmaps"},
+      {"POST", "/api/v1"}, {"HEAD", url},    {"HEAD", kMaps}};
+  for (const auto& [method, path] : cases) {
+    const auto answer = server.send(method, path);
+    EXPECT_EQ(answer.status, 405) << method << path;
+    if (method == std::string_view("HEAD")) continue;
+    EXPECT_EQ(json::write(server.parsed(answer)["details"]), "{}") << method << path;
+  }
+  EXPECT_EQ(server.send("HEAD", "/livez").status, 200);
 }
 
 TEST_F(ApiServerTest, KeepsAnObjectWithFinalizersUntilTheyAreGone) {

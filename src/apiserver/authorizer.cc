@@ -67,7 +67,7 @@ std::unexpected<Error> refuse(const User& user,
 }  // namespace
 
 bool is_public(const RequestInfo& request) {
-  if (request.is_resource || request.verb != "get") return false;
+  if (request.is_resource || (request.verb != "get" && request.verb != "head")) return false;
   return HealthChecks::is_path(request.path);
 }
 

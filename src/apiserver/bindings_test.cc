@@ -69,6 +69,17 @@ TEST_F(BindingsTest, AreRefusedAsWhatTheyAreAbout) {
             "the namespace of the provided object does not match the namespace sent on the "
             "request");
   EXPECT_EQ(bind(R"({"name":"p"})", "?dryRun=some").status, 422);
+  // Before it is seen whether there is such a pod.
+  const auto placeless =
+      server_.send("POST", kBindings, R"({"metadata":{"name":"none"},"target":{"kind":"Pod"}})");
+  EXPECT_EQ(placeless.status, 422);
+  EXPECT_EQ(message(placeless),
+            "Binding \"none\" is invalid: [target.kind: Unsupported value: \"Pod\": supported "
+            "values: \"Node\", \"<empty>\", target.name: Required value]");
+  const auto other = server_.send("POST", "/api/v1/namespaces/a/pods/p/binding",
+                                  R"({"metadata":{"name":"q"},"target":{"name":"n"}})");
+  EXPECT_EQ(other.status, 400);
+  EXPECT_EQ(message(other), "name in URL does not match name in Binding object");
   EXPECT_EQ(node_of_pod(), "");
   EXPECT_EQ(server_.send("POST", "/api/v1/bindings", R"({"metadata":{"name":"p"}})").status, 404);
   for (const char* method : {"GET", "PUT", "PATCH", "DELETE"})

@@ -15,8 +15,7 @@ namespace {
 Result<> read_protobuf(const api::TypeInfo& type, void* object, std::string_view body) {
   if (!api::has_protobuf(type)) {
     return fail(ErrorCode::kUnsupportedMedia,
-                "the body of the request was in an unknown format "
-                "(application/vnd.kubernetes.protobuf) - accepted media types include: "
+                "the body of the request was in an unknown format - accepted media types include: "
                 "application/json, application/yaml");
   }
   if (&type == &api::type_of<api::CustomResourceDefinition>()) {

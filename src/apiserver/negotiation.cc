@@ -148,12 +148,9 @@ Result<BodyFormat> body_format(std::string_view content_type) {
   if (type.empty() || type == "application/json") return BodyFormat::kJson;
   if (type == "application/yaml") return BodyFormat::kYaml;
   if (type == api::kProtobufContentType) return BodyFormat::kProtobuf;
-  return fail(
-      ErrorCode::kUnsupportedMedia,
-      fmt::format(
-          "the body of the request was in an unknown format ({}) - accepted media types include: "
-          "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-          type));
+  return fail(ErrorCode::kUnsupportedMedia,
+              "the body of the request was in an unknown format - accepted media types include: "
+              "application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
 }  // namespace insula::apiserver

@@ -1,5 +1,7 @@
 #include "apiserver/refusals.h"
 
+#include <fmt/format.h>
+
 namespace insula::apiserver {
 
 std::unexpected<Error> no_resource() {
@@ -9,6 +11,11 @@ std::unexpected<Error> no_resource() {
 std::unexpected<Error> method_not_allowed() {
   return fail(ErrorCode::kMethodNotAllowed,
               "the server does not allow this method on the requested resource");
+}
+
+std::string failed_precondition(const api::Kind& kind) {
+  return fmt::format("Operation cannot be fulfilled on {}{}{}", kind.kind,
+                     kind.group.empty() ? "" : ".", kind.group);
 }
 
 std::unexpected<Error> no_node() {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <expected>
+#include <string>
 
+#include "api/kind.h"
 #include "base/error.h"
 
 namespace insula::apiserver {
@@ -10,6 +12,9 @@ namespace insula::apiserver {
 
 [[nodiscard]] std::unexpected<Error> no_resource();
 [[nodiscard]] std::unexpected<Error> method_not_allowed();
+/// How the refusal of a deletion begins whose precondition does not hold: unlike other conflicts it
+/// is told of the kind, not of the resource.
+[[nodiscard]] std::string failed_precondition(const api::Kind& kind);
 /// What only a node can answer, on a server that has none.
 [[nodiscard]] std::unexpected<Error> no_node();
 

@@ -21,6 +21,7 @@
 #include "apiserver/pod_security.h"
 #include "apiserver/policy_types.h"
 #include "apiserver/quota.h"
+#include "apiserver/refusals.h"
 #include "apiserver/registry.h"
 #include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
@@ -94,12 +95,28 @@ Result<> check_identity(const Target& target,
 Result<> check_preconditions(const Target& target,
                              const DeleteQuery& query,
                              const api::ObjectMeta& present) {
+  // Namespaces are judged by rules of their own in Kubernetes, which say it otherwise.
+  const bool says_kind = target.kind != &api::kind_of<api::Namespace>();
+  const auto refuse = [&](std::string_view why) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} \"{}\": {}", failed_precondition(*target.kind), present.name, why));
+  };
   if (query.uid && *query.uid != present.uid) {
+    if (says_kind)
+      return refuse(
+          fmt::format("the UID in the precondition ({}) does not match the UID in record ({}). The "
+                      "object might have been deleted and then recreated",
+                      *query.uid, present.uid));
     return conflict(
         target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
                             *query.uid, present.uid));
   }
   if (query.resource_version && *query.resource_version != present.resource_version) {
+    if (says_kind)
+      return refuse(
+          fmt::format("the ResourceVersion in the precondition ({}) does not match the "
+                      "ResourceVersion in record ({}). The object might have been modified",
+                      *query.resource_version, present.resource_version));
     return conflict(
         target,
         fmt::format(
@@ -435,8 +452,7 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
 Result<> check_evicted(const Target& target, const Object& body) {
   const std::string& name = static_cast<const api::Eviction*>(body.get())->metadata.name;
   if (name.empty() || name == target.name) return {};
-  return fail(ErrorCode::kBadRequest,
-              fmt::format("name in URL does not match name in Eviction object: {}", name));
+  return fail(ErrorCode::kBadRequest, "name in URL does not match name in Eviction object");
 }
 
 /// Reviews the body of a pod's binding or eviction, and nothing else: what follows from it is not
@@ -460,6 +476,7 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
     INSULA_CO_TRY_VOID(check_evicted(target, object));
     context.dry_run |= is_dry_eviction(object);
   }
+  if (target.subresource == "binding") INSULA_CO_TRY_VOID(check_binding(target.name, object));
   object = stored_form(kind, object);
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   Write write(std::move(target), kind, context, ownership, *admission_);

@@ -239,8 +239,8 @@ Result<api::DeleteOptions> delete_options(const http::Request& request, std::str
   out.propagation_policy = request.query("propagationPolicy");
   out.dry_run = query_values(request, "dryRun");
   api::Preconditions conditions{request.query("uid"), request.query("resourceVersion")};
-  if (verb == "delete" && (conditions.uid || conditions.resource_version))
-    out.preconditions = std::move(conditions);
+  if (verb != "delete") conditions.resource_version.reset();
+  if (conditions.uid || conditions.resource_version) out.preconditions = std::move(conditions);
   return out;
 }
 

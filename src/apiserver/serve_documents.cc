@@ -23,10 +23,23 @@ namespace {
 /// How long caches may keep what never changes. Spec: RFC 9111 §5.3 asks for no more than a year.
 constexpr std::chrono::hours kForGood{24 * 365};
 
+/// Whether there is something at a path that is none of the documents.
+bool is_served_otherwise(std::string_view path) {
+  for (const std::string_view known : {"/metrics", "/metrics/node", "/version", "/version/",
+                                       "/openid/v1/jwks", "/.well-known/openid-configuration"}) {
+    if (path == known) return true;
+  }
+  return HealthChecks::is_path(path) || path == kStateDumpPath || path.starts_with(kFlowDumpFolder);
+}
+
 }  // namespace
 
 Task<Result<>> ApiServer::serve_document(Call& call) {
-  if (call.info.verb != "get" && call.info.verb != "head") co_return method_not_allowed();
+  if (call.info.verb != "get" && call.info.verb != "head") {
+    if (!is_served_otherwise(call.info.path) && !documents_.find(call.info.path, ""))
+      co_return no_resource();
+    co_return method_not_allowed();
+  }
   if (call.info.path == "/metrics")
     co_return co_await send(call, 200, metrics_registry_.expose(), kPrometheusContentType);
   // The node agent has no port of its own.

@@ -67,6 +67,14 @@ Task<std::string> audited_list(Call& call, const ObjectList& list) {
   co_return out;
 }
 
+/// A creation in a namespace that is not there: that is what the refusal is about then.
+void note_missing_namespace(Call& call, const Registry& registry, const Result<Written>& made) {
+  const std::string& name = call.info.name_space;
+  if (made || made.error().code() != ErrorCode::kNotFound || name.empty()) return;
+  if (!registry.get({&api::kind_of<api::Namespace>(), "", name, ""}))
+    call.subject = StatusSubject{"namespaces", "", name};
+}
+
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
@@ -171,6 +179,7 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
     Result<Written> made = co_await registry_.create(std::move(target), object, std::move(context));
     // The URL has no name; the Status of a refusal names the object all the same.
     if (!made && call.info.name.empty()) call.info.name = call.kind->metadata(object.get()).name;
+    note_missing_namespace(call, registry_, made);
     INSULA_CO_TRY(const Written written, std::move(made));
     co_return co_await send_written(call, written);
   }
@@ -229,9 +238,10 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
     RequestInfo create = call.info;
     create.verb = "create";
     application.may_create = authorizer_.authorize(call.user, create);
-    INSULA_CO_TRY(
-        const Written written,
-        co_await registry_.apply(target_of(call), std::move(application), std::move(context)));
+    Result<Written> made =
+        co_await registry_.apply(target_of(call), std::move(application), std::move(context));
+    note_missing_namespace(call, registry_, made);
+    INSULA_CO_TRY(const Written written, std::move(made));
     co_return co_await send_written(call, written);
   }
   INSULA_CO_TRY(patch.content, json::parse(body));

@@ -1,5 +1,8 @@
 #include "apiserver/status.h"
 
+#include <utility>
+
+#include "apiserver/refusals.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -91,19 +94,25 @@ json::Object subject(std::string_view name, std::string_view group, std::string_
   json::Object details;
   if (!name.empty()) details.set("name", name);
   if (!group.empty()) details.set("group", group);
-  details.set("kind", kind);
+  if (!kind.empty()) details.set("kind", kind);
   return details;
 }
 
 json::Object subject_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
   if (!about.is_resource || !concerns_resource(error)) return {};
-  // A rule that was broken concerns the kind, everything else the resource of the URL.
-  const bool names_kind = error.code() == ErrorCode::kInvalid && kind != nullptr;
+  // A rule or precondition that does not hold concerns the kind, everything else the resource of
+  // the URL.
+  const bool names_kind =
+      kind != nullptr && (error.code() == ErrorCode::kInvalid ||
+                          (error.code() == ErrorCode::kConflict &&
+                           error.message().starts_with(failed_precondition(*kind) + ' ')));
   return subject(about.name, about.group,
                  names_kind ? kind->kind : std::string_view(about.resource));
 }
 
-json::Object status_of(const Error& error, json::Object details) {
+/// `names_nothing`: there are details even when they are empty, as of what is refused by its path
+/// alone.
+json::Object status_of(const Error& error, json::Object details, bool names_nothing) {
   json::Object status = status_head("Failure");
   status.set("message", error.message());
   status.set("reason", reason(error));
@@ -118,7 +127,7 @@ json::Object status_of(const Error& error, json::Object details) {
   }
   if (const int seconds = retry_after(error); seconds > 0)
     details.set("retryAfterSeconds", seconds);
-  if (!details.empty()) status.set("details", std::move(details));
+  if (!details.empty() || names_nothing) status.set("details", std::move(details));
   status.set("code", status_code(error));
   return status;
 }
@@ -126,19 +135,21 @@ json::Object status_of(const Error& error, json::Object details) {
 }  // namespace
 
 std::string status_json(const Error& error, const RequestInfo& about, const api::Kind* kind) {
-  return json::write(status_of(error, subject_of(error, about, kind)));
+  const bool names_nothing = error.code() == ErrorCode::kMethodNotAllowed ||
+                             (error.code() == ErrorCode::kNotFound && !about.is_resource);
+  return json::write(status_of(error, subject_of(error, about, kind), names_nothing));
 }
 
 std::string subject_status(const Error& error, const StatusSubject& about) {
-  return json::write(status_of(error, concerns_resource(error)
-                                          ? subject(about.name, about.group, about.kind)
-                                          : json::Object()));
+  json::Object details =
+      concerns_resource(error) ? subject(about.name, about.group, about.kind) : json::Object();
+  return json::write(status_of(error, std::move(details), about.kind.empty()));
 }
 
 std::string expired_list_status(const Error& error,
                                 const RequestInfo& about,
                                 std::string_view continue_token) {
-  json::Object status = status_of(error, subject_of(error, about, nullptr));
+  json::Object status = status_of(error, subject_of(error, about, nullptr), false);
   status.set("metadata", json::Object{{"continue", continue_token}});
   return json::write(status);
 }

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "api/custom/custom_kind.h"
+#include "api/field_errors.h"
 #include "api/gen/apps_v1.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/core_v1.h"
@@ -162,6 +163,18 @@ Target pod_of(const Target& target) {
   return {&api::kind_of<api::Pod>(), target.name_space, target.name, target.subresource};
 }
 
+Result<> check_binding(std::string_view pod, const Object& binding) {
+  const auto& asked = *static_cast<const api::Binding*>(binding.get());
+  if (!asked.metadata.name.empty() && asked.metadata.name != pod)
+    return fail(ErrorCode::kBadRequest, "name in URL does not match name in Binding object");
+  api::FieldErrors errors;
+  if (!asked.target.kind.empty() && asked.target.kind != "Node")
+    errors.not_supported(api::FieldPath("target.kind"), asked.target.kind, {"Node", "<empty>"});
+  if (asked.target.name.empty()) errors.required(api::FieldPath("target.name"), "");
+  if (errors.empty()) return {};
+  return std::unexpected(api::invalid("Binding", "", pod, std::move(errors).take()));
+}
+
 Registry::Change bind_to(const Object& binding, WallTime now) {
   return [binding, now](const ConstObject& present) -> Result<Object> {
     const auto& asked = *static_cast<const api::Binding*>(binding.get());
@@ -171,11 +184,6 @@ Registry::Change bind_to(const Object& binding, WallTime now) {
                   fmt::format("Operation cannot be fulfilled on pods/binding \"{}\": {}",
                               pod->metadata.name, why));
     };
-    if (asked.target.name.empty() || (!asked.target.kind.empty() && asked.target.kind != "Node")) {
-      return std::unexpected(
-          api::invalid("Binding", "", pod->metadata.name,
-                       {{"target.name", "FieldValueRequired", "Required value"}}));
-    }
     if (!asked.metadata.uid.empty() && asked.metadata.uid != pod->metadata.uid)
       return refuse(
           fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",

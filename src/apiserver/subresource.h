@@ -12,6 +12,9 @@ namespace insula::apiserver {
 /// The pod that a request to one of its subresources is about.
 [[nodiscard]] Target pod_of(const Target& target);
 
+/// Whether a Binding can be one of that pod. Errors: kBadRequest; kInvalid.
+[[nodiscard]] Result<> check_binding(std::string_view pod, const Object& binding);
+
 /// `pods/x/binding`: places the pod on the node that the Binding names.
 /// Errors of the change: kConflict when the pod is placed or being deleted.
 [[nodiscard]] Registry::Change bind_to(const Object& binding, WallTime now);
