@@ -10,6 +10,7 @@
 #include "api/certificates.h"
 #include "api/custom/custom_kind.h"
 #include "api/gen/core_v1.h"
+#include "api/go_duration.h"
 #include "api/protobuf.h"
 #include "api/rbac.h"
 #include "api/schema_tables.h"
@@ -41,8 +42,8 @@ using namespace std::string_view_literals;
 
 /// For a request with an end of its own.
 constexpr std::chrono::seconds kRequestTimeout{60};
-/// Of it, what a request may wait for its seats.
-constexpr std::chrono::seconds kSeatTimeout = kRequestTimeout / 4;
+/// Which part of its time a request may wait for its seats.
+constexpr int kSeatShare = 4;
 
 /// Those of a pod that its node answers, for as long as the client wants.
 constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv};
@@ -255,7 +256,12 @@ Task<Result<>> ApiServer::serve(Call& call) {
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
   call.output.now = registry_.clock().wall();
   if (call.info.verb == "watch") co_return co_await serve_watch(call);
-  co_return co_await with_deadline(call.began + kRequestTimeout, serve_object(call));
+  Result<> served = co_await with_deadline(call.until, serve_object(call));
+  if (served || served.error().code() != ErrorCode::kTimeout || Loop::current().now() < call.until)
+    co_return served;
+  call.subject = StatusSubject{.kind = "", .group = ""};
+  co_return fail(ErrorCode::kTimeout,
+                 "Timeout: request did not complete within the allotted timeout");
 }
 
 Result<> ApiServer::choose_output(Call& call) {
@@ -377,6 +383,7 @@ void ApiServer::note_authentication(const Call& call, const Result<User>& user) 
 
 Task<Result<>> ApiServer::admit(Call& call) {
   INSULA_CO_TRY_VOID(receive(call));
+  INSULA_CO_TRY_VOID(read_timeout(call));
   if (!is_relayed(call.info)) {
     INSULA_CO_TRY_VOID(co_await take_seats(call));
     if (call.info.verb != "watch")
@@ -402,6 +409,21 @@ Task<Result<std::string>> ApiServer::read_body(Call& call) {
   co_return body;
 }
 
+/// Other limits than the client's are not refused: none, and more than there is.
+Result<> ApiServer::read_timeout(Call& call) {
+  call.until = call.began + kRequestTimeout;
+  const std::string text = call.query("timeout");
+  if (text.empty() || is_relayed(call.info) || call.info.verb == "watch") return {};
+  const auto timeout = api::parse_go_duration(text);
+  if (!timeout)
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("invalid timeout specified in the request URL - {}",
+                            timeout.error().message()));
+  if (*timeout > std::chrono::nanoseconds(0) && *timeout < kRequestTimeout)
+    call.until = call.began + *timeout;
+  return {};
+}
+
 Task<Result<>> ApiServer::take_seats(Call& call) {
   EstimatedRequest request{.info = call.info, .kind = call.kind};
   request.limit = parse_whole<std::size_t>(call.query("limit")).value_or(0);
@@ -413,7 +435,8 @@ Task<Result<>> ApiServer::take_seats(Call& call) {
   call.ticket.emplace(dispatcher_, call.user, call.info);
   dispatcher_.enter(*call.ticket, request);
   if (call.ticket->is_executing()) co_return Result<>{};
-  co_return co_await dispatcher_.wait(*call.ticket, call.began + kSeatTimeout,
+  co_return co_await dispatcher_.wait(*call.ticket,
+                                      call.began + (call.until - call.began) / kSeatShare,
                                       call.exchange.client_gone());
 }
 

@@ -67,6 +67,7 @@ struct ApiServerOptions {
 struct Call {
   http::Exchange& exchange;
   SteadyTime began;
+  Deadline until = {};  // of a request with an end of its own
   RequestInfo info = {};
   User user = {};
   User caller = {};  // who was authenticated, if that is another
@@ -137,6 +138,8 @@ class ApiServer final : public http::Handler {
   Task<Result<>> admit(Call& call);
   /// Who asks. Fills `call.user`.
   Result<> receive(Call& call);
+  /// Fills `call.until`.
+  static Result<> read_timeout(Call& call);
   Task<Result<>> take_seats(Call& call);
   /// The request's body. Who is slow to send it takes seats anew then.
   Task<Result<std::string>> read_body(Call& call);

@@ -118,6 +118,22 @@ TEST_F(RequestOptionsTest, ListsTakeNumbersAndWordsAsKubernetesDoes) {
   EXPECT_THAT(watched.body, HasSubstr(R"("type":"ADDED")"));
 }
 
+TEST_F(RequestOptionsTest, RequestsSayHowLongTheyMayTake) {
+  for (const char* path : {kPath, "/version", "/nope", "/api/v1/nope"}) {
+    const auto answer = server.send("GET", fmt::format("{}?timeout=abc", path));
+    EXPECT_EQ(answer.status, 400) << path;
+    EXPECT_EQ(server.parsed(answer)["message"].text(),
+              R"(invalid timeout specified in the request URL - time: invalid duration "abc")");
+  }
+  EXPECT_EQ(server.send("POST", fmt::format("{}?timeout=1", kPath), "{}").status, 400);
+  for (const char* fine : {"", "0s", "-1s", "10s", "70m"}) {
+    const auto answer = server.send("GET", fmt::format("{}?timeout={}", kPath, fine));
+    EXPECT_EQ(answer.status, 200) << fine << answer.body;
+  }
+  const auto watched = fmt::format("{}?watch=1&timeoutSeconds=-1&timeout=abc", kPath);
+  EXPECT_EQ(server.send("GET", watched).status, 200);
+}
+
 TEST_F(RequestOptionsTest, WatchesSayWhatIsWrongWithTheirs) {
   const Case cases[] = {
       {"resourceVersionMatch=foo", 422,

@@ -229,6 +229,17 @@ TEST_F(WebhookAdmissionTest, ChecksWhatAPatchMakes) {
   }
 }
 
+TEST_F(WebhookAdmissionTest, IsWaitedForNoLongerThanTheClientWants) {
+  install("Validating", "v", webhook("v", client_of(hook)));
+  hook.hangs = true;
+  const auto late =
+      server.send("POST", std::string(kMaps) + "?timeout=20ms", R"({"metadata":{"name":"late"}})");
+  EXPECT_EQ(late.status, 504);
+  EXPECT_EQ(message(late), "Timeout: request did not complete within the allotted timeout");
+  EXPECT_THAT(late.body, HasSubstr(R"("reason":"Timeout","details":{},"code":504)"));
+  EXPECT_EQ(server.send("GET", std::string(kMaps) + "/late").status, 404);
+}
+
 TEST_F(WebhookAdmissionTest, RefusesAnswersThatAreNone) {
   install("Mutating", "m", webhook("m", client_of(hook)));
 

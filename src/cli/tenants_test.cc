@@ -319,7 +319,8 @@ TEST_F(TenantCommands, ATokenIsSignedByTheBuiltInIssuer) {
 TEST(Durations, AreANumberAndAUnit) {
   EXPECT_EQ(*parse_duration("90s"), std::chrono::seconds(90));
   EXPECT_EQ(*parse_duration("30d"), std::chrono::days(30));
-  for (const char* wrong : {"", "10", "h", "-1h", "1h30m", "0s", "99999999999d"})
+  EXPECT_EQ(*parse_duration("1h30m"), std::chrono::minutes(90));
+  for (const char* wrong : {"", "10", "h", "-1h", "1h30", "-1d", "1ms", "0s", "99999999999d"})
     EXPECT_FALSE(parse_duration(wrong)) << wrong;
 }
 

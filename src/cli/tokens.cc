@@ -1,12 +1,16 @@
 #include "cli/tokens.h"
 
-#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/go_duration.h"
 #include "api/platform_objects.h"
+#include "base/number.h"
 #include "cli/keys.h"
 #include "client/typed.h"
 #include "gateway/jwt.h"
@@ -38,16 +42,15 @@ Task<Result<std::string>> create_token(client::Client& client,
 }
 
 Result<std::chrono::seconds> parse_duration(std::string_view text) {
-  long count = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), count);
-  const std::string_view unit(parsed.ptr, text.data() + text.size());
-  constexpr long kCountMax = 1'000'000'000;
-  if (parsed.ec == std::errc() && count > 0 && count <= kCountMax) {
-    if (unit == "s") return std::chrono::seconds(count);
-    if (unit == "m") return std::chrono::minutes(count);
-    if (unit == "h") return std::chrono::hours(count);
-    if (unit == "d") return std::chrono::days(count);
+  constexpr std::chrono::seconds kLongest = std::chrono::days(365'000);
+  std::optional<std::chrono::seconds> length;
+  if (text.ends_with('d')) {
+    if (const auto count = parse_whole<std::int32_t>(text.substr(0, text.size() - 1)))
+      length = std::chrono::days(*count);
+  } else if (const auto parsed = api::parse_go_duration(text)) {
+    length = std::chrono::floor<std::chrono::seconds>(*parsed);
   }
+  if (length && *length > std::chrono::seconds(0) && *length <= kLongest) return *length;
   return fail(ErrorCode::kInvalid,
               fmt::format("\"{}\" is no duration such as 90s, 30m, 24h or 30d", text));
 }

@@ -23,7 +23,7 @@ Task<Result<std::string>> create_token(client::Client& client,
                                        const Clock& clock,
                                        TokenOrder order);
 
-/// `90s`, `30m`, `24h`, `30d`. Errors: kInvalid.
+/// `90s`, `1h30m`, `24h`, `30d`: whole seconds. Errors: kInvalid.
 [[nodiscard]] Result<std::chrono::seconds> parse_duration(std::string_view text);
 
 }  // namespace insula::cli
