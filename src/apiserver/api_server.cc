@@ -120,6 +120,17 @@ bool leads_nowhere(const Call& call, const Error& error) {
                               [&](const api::Kind* kind) { return kind->group == group; });
 }
 
+/// Paths of custom objects are not known one by one, and are refused by their formats alone.
+std::unexpected<Error> not_acceptable(Call& call, const Error& error) {
+  const RequestInfo& info = call.info;
+  const bool collection = info.verb == "watch" || info.verb == "list";
+  const http::Headers& headers = call.exchange.request().headers;
+  std::optional<Error> unknown = no_representation(headers.get("Accept"), collection);
+  if (api::custom_kind(*call.kind) != nullptr || !unknown) return std::unexpected(error);
+  call.subject = StatusSubject{.kind = "", .group = ""};
+  return std::unexpected(*std::move(unknown));
+}
+
 /// A kind, or one of its subresources, that is not there.
 std::unexpected<Error> nothing_there(Call& call) {
   const RequestInfo& info = call.info;
@@ -252,7 +263,7 @@ Task<Result<>> ApiServer::serve(Call& call) {
   if (!call.info.is_resource) co_return co_await serve_document(call);
   INSULA_CO_TRY_VOID(check_path(call));
   if (is_relayed(call.info)) co_return co_await serve_connection(call);
-  INSULA_CO_TRY_VOID(negotiated);
+  if (!negotiated) co_return not_acceptable(call, negotiated.error());
   INSULA_CO_TRY(call.output.include, include_of(call.query("includeObject")));
   call.output.now = registry_.clock().wall();
   if (call.info.verb == "watch") co_return co_await serve_watch(call);

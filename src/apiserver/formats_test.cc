@@ -188,6 +188,23 @@ TEST_F(FormatsTest, MetadataHasAProtobufFormAndTablesHaveNone) {
   EXPECT_EQ(json::parse_yaml_document(table.body).value()["rows"].as_array()->size(), 2U);
 }
 
+TEST_F(FormatsTest, TypesThatNoPathHasAreRefusedWithThoseThatThisOneHas) {
+  const std::string why =
+      "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+      "application/vnd.kubernetes.protobuf";
+  const auto object = get_as("text/html", std::string(kMaps) + "/none");
+  EXPECT_EQ(object.status, 406);
+  EXPECT_EQ(message(object), why);
+  EXPECT_THAT(object.body, HasSubstr(R"("reason":"NotAcceptable","details":{},"code":406)"));
+  const std::string streams =
+      ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+  EXPECT_EQ(message(get_as("text/html, image/png;q=0.5", kMaps)), why + streams);
+  EXPECT_EQ(message(get_as("text/html", std::string(kMaps) + "?watch=1")), why + streams);
+  EXPECT_THAT(message(get_as("text/html", kWidgets)), StartsWith("only the following media types"));
+  EXPECT_THAT(message(get_as("text/html, application/json;as=Foo;v=v1;g=meta.k8s.io", kMaps)),
+              StartsWith("only the following media types are accepted: "));
+}
+
 TEST_F(FormatsTest, CustomObjectsHaveNoProtobufForm) {
   make("w", R"({"size":1})");
   const auto refused = get_as(kProtobuf, kWidget);

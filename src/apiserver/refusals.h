@@ -1,7 +1,9 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "api/kind.h"
 #include "base/error.h"
@@ -12,6 +14,9 @@ namespace insula::apiserver {
 
 [[nodiscard]] std::unexpected<Error> no_resource();
 [[nodiscard]] std::unexpected<Error> method_not_allowed();
+/// Where an Accept header names no type that paths of built-in kinds have; `collection`: paths that
+/// are listed and watched have more. Nothing where it names one, whatever its parameters.
+[[nodiscard]] std::optional<Error> no_representation(std::string_view accept, bool collection);
 /// How the refusal of a deletion begins whose precondition does not hold: unlike other conflicts it
 /// is told of the kind, not of the resource.
 [[nodiscard]] std::string failed_precondition(const api::Kind& kind);
