@@ -248,7 +248,12 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
     }
   }
   if (call.audit) call.audit->complete(call.status);
-  metrics_.record(call.info, call.status, Loop::current().now() - call.began, call.sent_bytes);
+  metrics_.record({.info = call.info,
+                   .head = exchange.request(),
+                   .status = call.status,
+                   .took = Loop::current().now() - call.began,
+                   .waited = call.waited,
+                   .sent_bytes = call.sent_bytes});
 }
 
 /// The life of a request. Each step may end it with an error, which becomes a Status.
@@ -319,6 +324,7 @@ void ApiServer::begin_audit(Call& call, const User* user) {
 
 Result<> ApiServer::permit(Call& call, const RequestInfo& request) {
   const Decision decision = authorizer_.decide(call.user, request);
+  metrics_.authorized(decision.allowed);
   if (call.audit) {
     AuditAnnotations& notes = call.audit->annotations();
     notes.insert_or_assign("authorization.k8s.io/decision", decision.allowed ? "allow" : "forbid");
@@ -417,6 +423,7 @@ Task<Result<std::string>> ApiServer::read_body(Call& call) {
   if (!call.ticket->is_executing()) {
     INSULA_CO_TRY_VOID(co_await take_seats(call));
   }
+  metrics_.received(call.info, body.size());
   co_return body;
 }
 
@@ -446,9 +453,12 @@ Task<Result<>> ApiServer::take_seats(Call& call) {
   call.ticket.emplace(dispatcher_, call.user, call.info);
   dispatcher_.enter(*call.ticket, request);
   if (call.ticket->is_executing()) co_return Result<>{};
-  co_return co_await dispatcher_.wait(*call.ticket,
-                                      call.began + (call.until - call.began) / kSeatShare,
-                                      call.exchange.client_gone());
+  const SteadyTime began = Loop::current().now();
+  Result<> waited = co_await dispatcher_.wait(
+      *call.ticket, call.began + (call.until - call.began) / kSeatShare,
+      call.exchange.client_gone());
+  call.waited += Loop::current().now() - began;
+  co_return waited;
 }
 
 Task<Result<>> ApiServer::serve_object(Call& call) {
@@ -570,6 +580,7 @@ WriteContext ApiServer::write_context(Call& call) {
                                            call.exchange.request().headers.get("User-Agent"));
   context.warnings = &call.warnings;
   if (call.audit) context.annotations = &call.audit->annotations();
+  context.waited = &call.waited;
   context.dry_run = call.options.dry_run;
   return context;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -79,8 +80,9 @@ struct Call {
   std::vector<std::string> warnings = {};
   http::Headers headers = {};  // of the answer, beside those that all have
   int status = 0;
-  std::size_t sent_bytes = 0;  // of the answer's body
-  std::string audit_id = {};   // empty: nothing is audited here
+  std::size_t sent_bytes = 0;         // of the answer's body
+  std::chrono::nanoseconds waited{};  // for seats and webhooks
+  std::string audit_id = {};          // empty: nothing is audited here
   /// Nothing when this request is not audited.
   std::optional<RequestAudit> audit = {};
   /// Nothing for requests that have no flow: those to a node, and of callers that are not known.

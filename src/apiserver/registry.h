@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -120,6 +121,8 @@ struct WriteContext {
   std::vector<std::string>* warnings = nullptr;
   /// Notes for the audit log are added here when it is set; the first one under a key holds.
   std::map<std::string, std::string>* annotations = nullptr;
+  /// The time that others took to answer is added here when it is set.
+  std::chrono::nanoseconds* waited = nullptr;
   /// Null: nothing more is asked.
   WritePermit permit = nullptr;
 

@@ -138,12 +138,14 @@ Task<Result<>> stream_initial(Call& call,
                          call.output);
     series.sent(text.size() - before);
     if (text.size() < kPieceBytes) continue;
+    call.sent_bytes += text.size();
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(write_piece(call.exchange, text)));
     text.clear();
     co_await call.ticket->give_way();
   }
   if (plan.initial_events_end)
     text += bookmark_output(*call.kind, list.revision, true, call.output);
+  call.sent_bytes += text.size();
   co_return co_await call.ticket->with_client(write_piece(call.exchange, text));
 }
 
@@ -171,6 +173,7 @@ Task<Result<>> stream_changes(Call& call,
       text = bookmark_output(*call.kind, watch.revision(), false, call.output);
     if (!text.empty()) {
       bookmark = loop.now() + kBookmarkEvery;
+      call.sent_bytes += text.size();
       INSULA_CO_TRY_VOID(co_await write_piece(call.exchange, text));
     }
     if (!definition.holds()) co_return Result<>{};

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "api/gen/core_v1.h"
 #include "apiserver/object.h"
@@ -15,52 +16,6 @@ namespace insula::apiserver {
 namespace {
 
 using namespace std::string_view_literals;
-
-/// Label values come from closed sets: an unknown resource is `other`, whatever the path says.
-std::string resource_label(const RequestInfo& info, api::KindCatalog& kinds) {
-  if (!info.is_resource) return "";
-  const bool known = kinds.find(info.group, info.version, info.resource) != nullptr;
-  return known ? info.resource : "other";
-}
-
-std::string subresource_label(const RequestInfo& info, api::KindCatalog& kinds) {
-  if (!info.is_resource || info.subresource.empty()) return "";
-  const api::Kind* kind = kinds.find(info.group, info.version, info.resource);
-  const bool known = kind != nullptr && kind->has_subresource(info.subresource);
-  return known ? info.subresource : "other";
-}
-
-/// As kube-apiserver calls requests that become a connection to a pod.
-constexpr std::array kConnecting = {"attach"sv, "exec"sv, "portforward"sv, "proxy"sv};
-
-std::string verb_label(const RequestInfo& info) {
-  if (std::ranges::find(kConnecting, info.subresource) != kConnecting.end()) return "CONNECT";
-  constexpr std::string_view kVerbs[] = {"get",    "list",  "watch",  "create",
-                                         "update", "patch", "delete", "deletecollection",
-                                         "post",   "put"};
-  for (const std::string_view verb : kVerbs) {
-    if (info.verb != verb) continue;
-    std::string out(verb);
-    for (char& c : out)
-      c = static_cast<char>(c - 'a' + 'A');
-    return out;
-  }
-  return "other";
-}
-
-/// Of a request about a kind, as kube-apiserver has them beside the verb.
-void add_resource_labels(const RequestInfo& info, const api::Kind& kind, Labels& labels) {
-  std::string_view scope = "cluster";
-  if (!info.name_space.empty() && kind.namespaced) scope = "namespace";
-  if (!info.name.empty()) scope = "resource";
-  labels.emplace_back("group", kind.group);
-  labels.emplace_back("version", kind.version);
-  labels.emplace_back("resource", kind.plural);
-  labels.emplace_back("subresource",
-                      kind.has_subresource(info.subresource) ? info.subresource : "");
-  labels.emplace_back("scope", scope);
-  labels.emplace_back("component", "apiserver");
-}
 
 Counter& user_counter(MetricsRegistry& registry, std::string_view username) {
   return registry.counter("authenticated_user_requests",
@@ -76,6 +31,7 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
                                                      api::KindCatalog& kinds) {
   return registry.on_collect([&store, &kinds](Exposition& out) {
     out.family("apiserver_storage_objects", "Objects stored; all are held in memory.", "gauge");
+    std::vector<std::pair<const api::Kind*, double>> counts;
     for (const api::Kind* kind : kinds.stored()) {
       std::size_t count = 0;
       const auto scanned =
@@ -83,10 +39,16 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
             ++count;
             return true;
           });
-      if (scanned)
-        out.sample("apiserver_storage_objects", {{"resource", kind->group_resource()}},
-                   static_cast<double>(count));
+      if (!scanned) continue;
+      counts.emplace_back(kind, static_cast<double>(count));
+      out.sample("apiserver_storage_objects", {{"resource", kind->group_resource()}},
+                 counts.back().second);
     }
+    out.family("apiserver_resource_objects", "Objects stored, by group and resource.", "gauge");
+    for (const auto& [kind, count] : counts)
+      out.sample("apiserver_resource_objects",
+                 {{"group", std::string(kind->group)}, {"resource", std::string(kind->plural)}},
+                 count);
     out.family("insula_store_revision",
                "Newest durable revision; it stands still while nothing is written.", "gauge");
     out.sample("insula_store_revision", {}, static_cast<double>(store.revision()));
@@ -97,7 +59,7 @@ MetricsRegistry::Registration register_store_metrics(MetricsRegistry& registry,
 }
 
 ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds, const Clock& clock)
-    : registry_(registry), kinds_(kinds), attempts_(), users_() {
+    : registry_(registry), kinds_(kinds), requests_(registry, kinds), attempts_(), users_() {
   for (std::size_t i = 0; i < kNamedUsers.size(); ++i)
     users_.at(i) = &user_counter(registry, kNamedUsers.at(i));
   users_.at(kNamedUsers.size()) = &user_counter(registry, "email_id");
@@ -109,6 +71,13 @@ ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds,
         "Requests by whether it is known who sent them: success, failure (no credentials) or error "
         "(wrong ones; somebody may be guessing).",
         {{"result", std::string(kResults.at(i))}});
+  constexpr std::array kDecisions = {"allowed"sv, "no-opinion"sv};
+  for (std::size_t i = 0; i < kDecisions.size(); ++i)
+    decisions_.at(i) = &registry.counter(
+        "authorization_attempts_total",
+        "Requests by whether their callers may do this: allowed or no-opinion (nothing gives them "
+        "the right, and they are refused).",
+        {{"result", std::string(kDecisions.at(i))}});
   collector_ = registry.on_collect([this, &clock](Exposition& out) {
     constexpr std::string_view kName = "apiserver_current_inflight_requests";
     out.family(kName,
@@ -121,51 +90,12 @@ ServerMetrics::ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds,
   });
 }
 
-void ServerMetrics::record(const RequestInfo& info,
-                           int status,
-                           std::chrono::nanoseconds took,
-                           std::size_t bytes) {
-  const std::string verb = verb_label(info);
-  const std::string resource = resource_label(info, kinds_);
-  registry_
-      .counter("apiserver_request_total",
-               "Requests by outcome; look at the log when codes of 500 and above rise.",
-               {{"verb", verb},
-                {"group", resource.empty() ? "" : info.group},
-                {"resource", resource},
-                {"subresource", subresource_label(info, kinds_)},
-                {"code", std::to_string(status)}})
-      .add();
-  if (verb == "WATCH") return;
-  registry_
-      .histogram("apiserver_request_duration_seconds",
-                 "Time from the request's head to the end of the answer; when it grows, look at "
-                 "the disk and at large "
-                 "lists.",
-                 latency_bounds(), {{"verb", verb}, {"resource", resource}})
-      .observe(std::chrono::duration<double>(took).count());
+void ServerMetrics::record(const FinishedRequest& request) {
+  requests_.record(request);
+  const RequestInfo& info = request.info;
   if (!info.is_resource) return;
   const api::Kind* kind = kinds_.find(info.group, info.version, info.resource);
-  if (kind == nullptr) return;
   if (kind == &api::kind_of<api::Endpoints>()) note_deprecated(*kind, info);
-  if ((verb == "GET" || verb == "LIST") && info.subresource.empty())
-    sizes_of(*kind, info).observe(static_cast<double>(bytes));
-}
-
-Histogram& ServerMetrics::sizes_of(const api::Kind& kind, const RequestInfo& info) {
-  if (std::exchange(sizes_generation_, kinds_.generation()) != kinds_.generation()) sizes_.clear();
-  Histogram*& sizes =
-      sizes_[{&kind, info.verb == "list", kind.namespaced && !info.name_space.empty()}];
-  if (sizes == nullptr) {
-    constexpr std::array kBounds = {1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
-    Labels labels{{"verb", verb_label(info)}};
-    add_resource_labels(info, kind, labels);
-    sizes = &registry_.histogram("apiserver_response_sizes",
-                                 "Bytes of answers to reads of objects and lists, as sent; many "
-                                 "large ones cost memory, ask their clients to page.",
-                                 kBounds, labels);
-  }
-  return *sizes;
 }
 
 void ServerMetrics::note_deprecated(const api::Kind& kind, const RequestInfo& info) {
@@ -183,10 +113,8 @@ void ServerMetrics::note_deprecated(const api::Kind& kind, const RequestInfo& in
 }
 
 Gauge& ServerMetrics::long_running(const RequestInfo& info) {
-  // A log that is followed is a connection, too.
-  Labels labels{{"verb", info.subresource == "log" ? "CONNECT" : verb_label(info)}};
-  if (const api::Kind* kind = kinds_.find(info.group, info.version, info.resource))
-    add_resource_labels(info, *kind, labels);
+  Labels labels{{"verb", std::string(name_of(verb_of(info)))}};
+  add_resource_labels(info, kinds_.find(info.group, info.version, info.resource), labels);
   return registry_.gauge("apiserver_longrunning_requests",
                          "Watches, logs, terminals and proxied requests that are open; they cost "
                          "memory and connections.",

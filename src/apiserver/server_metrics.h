@@ -2,14 +2,13 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string_view>
-#include <tuple>
 
 #include "api/custom/kind_catalog.h"
 #include "apiserver/audit_policy.h"
 #include "apiserver/in_flight.h"
 #include "apiserver/request_info.h"
+#include "apiserver/request_series.h"
 #include "base/clock.h"
 #include "store/store.h"
 #include "telemetry/metrics.h"
@@ -60,11 +59,11 @@ class ServerMetrics {
  public:
   ServerMetrics(MetricsRegistry& registry, api::KindCatalog& kinds, const Clock& clock);
 
-  /// Once for each request, when it is over. `bytes` of the body that was sent.
-  void record(const RequestInfo& info,
-              int status,
-              std::chrono::nanoseconds took,
-              std::size_t bytes);
+  /// Once for each request, when it is over.
+  void record(const FinishedRequest& request);
+
+  /// The body of a request about objects.
+  void received(const RequestInfo& info, std::size_t bytes) { requests_.received(info, bytes); }
 
   /// Requests by how much of them is audited.
   [[nodiscard]] Counter& audited(AuditLevel level);
@@ -81,24 +80,23 @@ class ServerMetrics {
   /// Who was authenticated; few names are told apart.
   void authenticated_as(std::string_view user);
 
+  void authorized(bool allowed) { decisions_.at(allowed ? 0 : 1)->add(); }
+
   /// A request that has its seats, until it ends.
   [[nodiscard]] InFlight::Entry in_flight(const RequestInfo& info, SteadyTime now);
 
  private:
-  Histogram& sizes_of(const api::Kind& kind, const RequestInfo& info);
   void note_deprecated(const api::Kind& kind, const RequestInfo& info);
 
   MetricsRegistry& registry_;
   api::KindCatalog& kinds_;
+  RequestSeries requests_;
+  std::array<Counter*, 2> decisions_{};
   std::array<Counter*, 3> attempts_;
   /// By kNamedUsers, then those with an address for a name, then all others.
   std::array<Counter*, kNamedUsers.size() + 2> users_;
   InFlight reads_;
   InFlight writes_;
-  /// Sizes of what is read, by kind, whether it is a list, and whether of one namespace: found
-  /// without making labels. Kinds change their places when definitions do.
-  std::map<std::tuple<const api::Kind*, bool, bool>, Histogram*> sizes_;
-  std::uint64_t sizes_generation_ = 0;
   bool endpoints_noted_ = false;
   MetricsRegistry::Registration collector_;
 };

@@ -62,6 +62,80 @@ TEST_F(ServerMetricsTest, MeasureWhatReadsAreSent) {
   EXPECT_THAT(text, HasSubstr(fmt::format("apiserver_response_sizes_bucket{},le=\"1000\"}} 1\n",
                                           labels("GET", "resource"))));
   EXPECT_THAT(text, Not(HasSubstr("apiserver_response_sizes_sum{verb=\"POST\"")));
+  const std::size_t watched =
+      server_.send("GET", std::string(kMaps) + "?watch=1&timeoutSeconds=-1").body.size();
+  EXPECT_THAT(exposed(), HasSubstr(fmt::format("apiserver_response_sizes_sum{}}} {}\n",
+                                               labels("WATCH", "namespace"), watched)));
+}
+
+TEST_F(ServerMetricsTest, CountRequestsAsKubernetesDoes) {
+  const std::string map = std::string(kMaps) + "/x";
+  server_.send("PUT", map, R"({"metadata":{"name":"x"}})");
+  const auto patch = [&](std::string_view type, std::string_view query, std::string body) {
+    auto request = server_.request("PATCH", fmt::format("{}{}", map, query));
+    request.headers.set("Content-Type", std::string(type));
+    request.headers.set("User-Agent", "kube-scheduler/v1");
+    request.body = std::move(body);
+    return server_.send(request).status;
+  };
+  EXPECT_EQ(patch("application/merge-patch+json", "?dryRun=All", "{}"), 200);
+  EXPECT_EQ(patch("application/apply-patch+yaml", "?fieldManager=m",
+                  R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}})"),
+            200);
+  server_.send("GET", std::string(kMaps) + "?watch=1&timeoutSeconds=-1");
+  server_.send("GET", "/api/v1/namespaces/a/nothings/x");
+  server_.send("DELETE", map);
+  server_.send("DELETE", kMaps);
+  const std::string text = exposed();
+  const auto counted = [](std::string_view verb, std::string_view dry_run, std::string_view scope,
+                          int code, std::string_view client = "") {
+    return HasSubstr(fmt::format(
+        R"(apiserver_request_total{{verb="{}",dry_run="{}",group="",version="v1",)"
+        R"(resource="configmaps",subresource="",scope="{}",component="apiserver",code="{}",)"
+        "system_client=\"{}\"}} 1\n",
+        verb, dry_run, scope, code, client));
+  };
+  EXPECT_THAT(text, counted("POST", "", "resource", 201));
+  EXPECT_THAT(text, counted("PUT", "", "resource", 200));
+  EXPECT_THAT(text, counted("PATCH", "All", "resource", 200, "kube-scheduler"));
+  EXPECT_THAT(text, counted("APPLY", "", "resource", 200, "kube-scheduler"));
+  EXPECT_THAT(text, counted("WATCH", "", "namespace", 200));
+  EXPECT_THAT(text, counted("DELETE", "", "resource", 200));
+  EXPECT_THAT(text, counted("DELETE", "", "namespace", 200));
+  EXPECT_THAT(text, HasSubstr(R"(verb="GET",dry_run="",group="",version="",resource="other")"));
+}
+
+TEST_F(ServerMetricsTest, MeasureTheTimeOfRequests) {
+  server_.send("GET", std::string(kMaps) + "?dryRun=All");
+  const std::string text = exposed();
+  const std::string_view rest =
+      R"(group="",version="v1",resource="configmaps",subresource="",scope=")";
+  EXPECT_THAT(text,
+              HasSubstr(fmt::format(R"(apiserver_request_duration_seconds_count{{verb="LIST",)"
+                                    R"(dry_run="All",{}namespace",component="apiserver"}} 1)",
+                                    rest)));
+  EXPECT_THAT(text, HasSubstr(fmt::format(R"(apiserver_request_sli_duration_seconds_count{{)"
+                                          R"(verb="POST",{}resource",component="apiserver"}} 1)",
+                                          rest)));
+  EXPECT_THAT(text, Not(HasSubstr("sli_duration_seconds_count{verb=\"LIST\"")));
+  EXPECT_THAT(text, HasSubstr(R"(component="apiserver",le="1.25"} )"));
+}
+
+TEST_F(ServerMetricsTest, MeasureBodiesAndDecisions) {
+  const std::string text = exposed();
+  EXPECT_THAT(text, HasSubstr(R"(apiserver_request_body_size_bytes_count{group="",)"
+                              R"(resource="configmaps",verb="create"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(verb="create",le="3050000"} 1)"));
+  EXPECT_THAT(text, HasSubstr("authorization_attempts_total{result=\"allowed\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("authorization_attempts_total{result=\"no-opinion\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr(R"(apiserver_resource_objects{group="",resource="configmaps"} 1)"));
+}
+
+TEST_F(ServerMetricsTest, CountPathsThatAreNoResources) {
+  server_.send("GET", "/livez");
+  EXPECT_THAT(exposed(), HasSubstr(R"(apiserver_request_total{verb="GET",dry_run="",group="",)"
+                                   R"(version="",resource="",subresource="/livez",scope="",)"
+                                   R"(component="",code="200",system_client=""} 1)"));
 }
 
 TEST_F(ServerMetricsTest, TellLongRequestsApart) {
