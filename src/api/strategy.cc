@@ -11,6 +11,7 @@
 #include "api/invalid.h"
 #include "api/kind.h"
 #include "api/validation/metadata.h"
+#include "api/version.h"
 
 namespace insula::api {
 
@@ -46,6 +47,28 @@ Result<> check_custom(const CustomKind& kind,
   return verdict(kind, object, std::move(causes));
 }
 
+struct Rules {
+  decltype(KindStrategy::validate) validate;
+  decltype(KindStrategy::validate_create) validate_create;
+  decltype(KindStrategy::validate_update) validate_update;
+};
+
+/// Custom objects are checked as the version that is written.
+const Kind& checked_as(const Kind& version) {
+  return custom_kind(version) != nullptr ? version : version.storage();
+}
+
+/// A version that asks for more than the kind as which it is stored has rules of its own.
+Rules rules_of(const Kind& kind) {
+  if (kind.stored_as != nullptr) {
+    const Version& version = version_of(kind);
+    if (version.validate != nullptr)
+      return {version.validate, version.validate_create, version.validate_update};
+  }
+  const KindStrategy& strategy = strategy_of(kind.storage());
+  return {strategy.validate, strategy.validate_create, strategy.validate_update};
+}
+
 /// What only the server sets; a client may leave it out.
 void carry_over(ObjectMeta& metadata, const ObjectMeta& old) {
   if (metadata.uid.empty()) metadata.uid = old.uid;
@@ -76,17 +99,18 @@ void prepare_create(const Kind& kind, void* object) {
   metadata.self_link.clear();
 }
 
-Result<> check_create(const Kind& kind, const void* object) {
+Result<> check_create(const Kind& version, const void* object) {
   FieldErrors errors;
+  const Kind& kind = checked_as(version);
   const Scope scope = kind.namespaced ? Scope::kNamespaced : Scope::kCluster;
   if (const CustomKind* own = custom_kind(kind)) {
     validate_metadata(kind.metadata(object), NameRule::kDnsSubdomain, scope, errors);
     return check_custom(*own, object, nullptr, std::move(errors));
   }
-  const KindStrategy& strategy = strategy_of(kind);
-  validate_metadata(kind.metadata(object), strategy.name_rule, scope, errors);
-  if (strategy.validate != nullptr) strategy.validate(object, errors);
-  if (strategy.validate_create != nullptr) strategy.validate_create(object, errors);
+  const Rules rules = rules_of(version);
+  validate_metadata(kind.metadata(object), strategy_of(kind).name_rule, scope, errors);
+  if (rules.validate != nullptr) rules.validate(object, errors);
+  if (rules.validate_create != nullptr) rules.validate_create(object, errors);
   return verdict(kind, object, std::move(errors));
 }
 
@@ -103,20 +127,20 @@ void prepare_update(const Kind& kind, void* object, const void* old, std::string
   if (strategy.spec_changed != nullptr && strategy.spec_changed(object, old)) ++metadata.generation;
 }
 
-Result<> check_update(const Kind& kind,
+Result<> check_update(const Kind& version,
                       const void* object,
                       const void* old,
                       std::string_view subresource) {
   FieldErrors errors;
+  const Kind& kind = checked_as(version);
   validate_metadata_update(kind.metadata(object), kind.metadata(old), errors);
   if (const CustomKind* own = custom_kind(kind))
     return check_custom(*own, object, old, std::move(errors));
-  const KindStrategy& strategy = strategy_of(kind);
+  const Rules rules = rules_of(version);
   // A status is written by controllers, and must not be held up by rules on the spec that came
   // later.
-  if (subresource != "status" && strategy.validate != nullptr) strategy.validate(object, errors);
-  if (strategy.validate_update != nullptr)
-    strategy.validate_update(object, old, subresource, errors);
+  if (subresource != "status" && rules.validate != nullptr) rules.validate(object, errors);
+  if (rules.validate_update != nullptr) rules.validate_update(object, old, subresource, errors);
   return verdict(kind, object, std::move(errors));
 }
 

@@ -273,7 +273,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   note_types(kind, object.get(), kinds_);
   INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));
   name_definition(transaction, kind, object.get(), clock_.wall());
-  INSULA_TRY_VOID(api::check_create(kind, object.get()));
+  INSULA_TRY_VOID(api::check_create(write.requested, object.get()));
   INSULA_TRY_VOID(check_expressions(kind, object.get()));
   INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.remarks()));
   INSULA_TRY_VOID(write.review.validate(transaction, subject));
@@ -345,7 +345,8 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   if (context.permit)
     INSULA_TRY_VOID(context.permit(transaction, kind, object.get(), present.get()));
   if (!write.has_own_rules()) {
-    INSULA_TRY_VOID(api::check_update(kind, object.get(), present.get(), target.subresource));
+    INSULA_TRY_VOID(
+        api::check_update(write.requested, object.get(), present.get(), target.subresource));
     INSULA_TRY_VOID(check_expressions(kind, object.get()));
   }
   INSULA_TRY_VOID(validate_change(transaction, write, object, present));

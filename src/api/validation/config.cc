@@ -106,35 +106,4 @@ void validate_update(const Secret& object,
   if (object.data != old.data) errors.forbidden(FieldPath("data"), kFrozen);
 }
 
-void validate(const Event& object, FieldErrors& errors) {
-  constexpr std::size_t kMessageMax = 1024;
-  constexpr std::size_t kWordMax = 128;
-  const std::string& about = object.involved_object.namespace_;
-  const std::string& own = object.metadata.namespace_;
-  // What belongs to no namespace is reported in "default".
-  const bool fits = about.empty()
-                        ? own == "default" || (own == "kube-system" && !object.event_time.is_zero())
-                        : about == own;
-  if (!fits) {
-    errors.invalid(FieldPath("involvedObject.namespace"), about, "does not match event.namespace");
-  }
-  if (object.event_time.is_zero()) return;
-  const auto word = [&](const std::string& value, std::string_view field) {
-    if (value.empty()) {
-      errors.required(FieldPath(field));
-    } else if (value.size() > kWordMax) {
-      errors.invalid(FieldPath(field), "", "can have at most 128 characters");
-    }
-  };
-  if (object.reporting_component.empty()) errors.required(FieldPath("reportingComponent"));
-  errors.invalid_each(FieldPath("reportingComponent"), object.reporting_component,
-                      check_qualified_name(object.reporting_component));
-  word(object.reporting_instance, "reportingInstance");
-  word(object.action, "action");
-  word(object.reason, "reason");
-  if (object.message.size() > kMessageMax) {
-    errors.invalid(FieldPath("message"), "", "can have at most 1024 characters");
-  }
-}
-
 }  // namespace insula::api

@@ -1,3 +1,5 @@
+#include "api/strategies/erased.h"
+#include "api/validation/event.h"
 #include "api/version.h"
 #include "api/versions/versions.h"
 #include "base/check.h"
@@ -21,8 +23,16 @@ constexpr Version version() {
   };
 }
 
+constexpr Version event_version() {
+  Version event = version<Event, EventV1>();
+  event.validate = erased::check<Event, validate_new_api>;
+  event.validate_create = erased::check<Event, validate_create_new_api>;
+  event.validate_update = erased::check_from<Event, validate_update_new_api>;
+  return event;
+}
+
 constexpr Version kAll[] = {
-    version<Event, EventV1>(),
+    event_version(),
     version<HorizontalPodAutoscaler, HorizontalPodAutoscalerV1>(),
     version<GatewayClass, GatewayClassV1beta1>(),
     version<Gateway, GatewayV1beta1>(),
