@@ -104,6 +104,15 @@ Result<> admit_priority(const store::Transaction& transaction,
     return forbidden(kind, pod.metadata.name,
                      fmt::format("no PriorityClass with name {} was found", name));
   }
+  // A tenant's pods may not stand before those that the cluster needs.
+  const bool is_system = std::ranges::any_of(
+      kPriorityClasses, [&name](const auto& known) { return known.first == name; });
+  const std::string& space = pod.metadata.namespace_;
+  if (is_system && !tenant_of_namespace(space, transaction).empty()) {
+    return forbidden(
+        kind, pod.metadata.name,
+        fmt::format("pods with {} priorityClass is not permitted in {} namespace", name, space));
+  }
   const std::int32_t asked = pod.spec.priority.value_or(priority->value);
   if (asked != priority->value) {
     return forbidden(kind, pod.metadata.name,

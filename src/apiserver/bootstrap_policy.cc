@@ -30,6 +30,12 @@ constexpr const char* kRead = "get,list,watch";
 constexpr const char* kWrite = "create,delete,deletecollection,patch,update";
 constexpr const char* kReadWrite = "create,delete,deletecollection,get,list,patch,update,watch";
 
+constexpr const char* kRecord = "create,patch,update";
+constexpr const char* kEventGroups = ",events.k8s.io";
+
+/// Lets API servers of others know by which certificates callers are known here.
+constexpr const char* kReaderRole = "extension-apiserver-authentication-reader";
+
 constexpr const char* kToAdmin = "rbac.authorization.k8s.io/aggregate-to-admin";
 constexpr const char* kToEdit = "rbac.authorization.k8s.io/aggregate-to-edit";
 constexpr const char* kToView = "rbac.authorization.k8s.io/aggregate-to-view";
@@ -55,6 +61,23 @@ constexpr auto kRoles = std::to_array<RoleRow>({
     {"system:monitoring"},
     {"system:auth-delegator"},
     {"system:service-account-issuer-discovery"},
+    {"system:node"},
+    {"system:node-bootstrapper"},
+    {"system:node-problem-detector"},
+    {"system:node-proxier"},
+    {"system:kubelet-api-admin"},
+    {"system:kube-scheduler"},
+    {"system:volume-scheduler"},
+    {"system:kube-controller-manager"},
+    {"system:kube-aggregator"},
+    {"system:kube-dns"},
+    {"system:persistent-volume-provisioner"},
+    {"system:certificates.k8s.io:certificatesigningrequests:nodeclient"},
+    {"system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"},
+    {"system:certificates.k8s.io:kube-apiserver-client-approver"},
+    {"system:certificates.k8s.io:kube-apiserver-client-kubelet-approver"},
+    {"system:certificates.k8s.io:kubelet-serving-approver"},
+    {"system:certificates.k8s.io:legacy-unknown-approver"},
     {"insula:gateway"},
     {"insula:metrics"},
     {api::kTenantMemberRole},
@@ -65,6 +88,7 @@ struct RuleRow {
   const char* verbs;
   const char* groups;
   const char* resources;
+  const char* names = nullptr;  // of the objects; none: all
 };
 
 // What `view` shows; a tenant's members may all read, too, so that they can give that role to
@@ -126,6 +150,112 @@ constexpr auto kRules = std::to_array<RuleRow>({
 
     {"system:auth-delegator", "create", "authentication.k8s.io", "tokenreviews"},
     {"system:auth-delegator", "create", "authorization.k8s.io", "subjectaccessreviews"},
+
+    {"system:node", "create", "authentication.k8s.io", "tokenreviews"},
+    {"system:node", "create", "authorization.k8s.io",
+     "localsubjectaccessreviews,subjectaccessreviews"},
+    {"system:node", kRead, "", "configmaps,pods,secrets,services"},
+    {"system:node", "create,get,list,patch,update,watch", "", "nodes"},
+    {"system:node", "patch,update", "", "nodes/status,pods/status"},
+    {"system:node", kRecord, kEventGroups, "events"},
+    {"system:node", "create,delete", "", "pods"},
+    {"system:node", "create", "", "pods/eviction,serviceaccounts/token"},
+    {"system:node", "get", "",
+     "endpoints,persistentvolumeclaims,persistentvolumes,serviceaccounts"},
+    {"system:node", "get,patch,update", "", "persistentvolumeclaims/status"},
+    {"system:node", "create,get,list,watch", "certificates.k8s.io", "certificatesigningrequests"},
+    {"system:node", "create,delete,get,patch,update", "coordination.k8s.io", "leases"},
+    {"system:node", "get", "storage.k8s.io", "volumeattachments"},
+    {"system:node", kRead, "storage.k8s.io", "csidrivers"},
+    {"system:node", "create,delete,get,patch,update", "storage.k8s.io", "csinodes"},
+    {"system:node", kRead, "node.k8s.io", "runtimeclasses"},
+    {"system:node", "get", "resource.k8s.io", "resourceclaims"},
+    {"system:node", "deletecollection", "resource.k8s.io", "resourceslices"},
+
+    {"system:node-bootstrapper", "create,get,list,watch", "certificates.k8s.io",
+     "certificatesigningrequests"},
+
+    {"system:node-problem-detector", "get", "", "nodes"},
+    {"system:node-problem-detector", "patch", "", "nodes/status"},
+    {"system:node-problem-detector", kRecord, kEventGroups, "events"},
+
+    {"system:node-proxier", "list,watch", "", "endpoints,services"},
+    {"system:node-proxier", kRead, "", "nodes"},
+    {"system:node-proxier", kRecord, kEventGroups, "events"},
+    {"system:node-proxier", "list,watch", "networking.k8s.io", "servicecidrs"},
+    {"system:node-proxier", "list,watch", "discovery.k8s.io", "endpointslices"},
+
+    {"system:kubelet-api-admin", kRead, "", "nodes"},
+    {"system:kubelet-api-admin", "proxy", "", "nodes"},
+    {"system:kubelet-api-admin", "*", "",
+     "nodes/configz,nodes/healthz,nodes/log,nodes/metrics,nodes/pods,nodes/proxy,nodes/stats"},
+
+    {"system:kube-scheduler", kRecord, kEventGroups, "events"},
+    {"system:kube-scheduler", "create", "coordination.k8s.io", "leases"},
+    {"system:kube-scheduler", "get,list,update,watch", "coordination.k8s.io", "leases",
+     "kube-scheduler"},
+    {"system:kube-scheduler", kReadWrite, "coordination.k8s.io", "leasecandidates"},
+    {"system:kube-scheduler", kRead, "",
+     "namespaces,nodes,persistentvolumeclaims,persistentvolumes,pods,replicationcontrollers,"
+     "services"},
+    {"system:kube-scheduler", "delete", "", "pods"},
+    {"system:kube-scheduler", "create", "", "bindings,pods/binding"},
+    {"system:kube-scheduler", "patch,update", "", "pods/status"},
+    {"system:kube-scheduler", "update", "", "pods/finalizers"},
+    {"system:kube-scheduler", kRead, "apps,extensions", "replicasets"},
+    {"system:kube-scheduler", kRead, "apps", "statefulsets"},
+    {"system:kube-scheduler", kRead, "policy", "poddisruptionbudgets"},
+    {"system:kube-scheduler", "create", "authentication.k8s.io", "tokenreviews"},
+    {"system:kube-scheduler", "create", "authorization.k8s.io", "subjectaccessreviews"},
+    {"system:kube-scheduler", kRead, "storage.k8s.io",
+     "csidrivers,csinodes,csistoragecapacities,volumeattachments"},
+    {"system:kube-scheduler", kRead, "resource.k8s.io", "deviceclasses,resourceslices"},
+    {"system:kube-scheduler", "create,delete,get,list,patch,update,watch", "resource.k8s.io",
+     "resourceclaims"},
+    {"system:kube-scheduler", "get,list,patch,update,watch", "resource.k8s.io",
+     "resourceclaims/status"},
+    {"system:kube-scheduler", "patch,update", "resource.k8s.io", "resourceclaims/binding"},
+
+    {"system:volume-scheduler", "get,list,patch,update,watch", "",
+     "persistentvolumeclaims,persistentvolumes"},
+    {"system:volume-scheduler", kRead, "storage.k8s.io", "storageclasses"},
+
+    {"system:kube-controller-manager", kRecord, kEventGroups, "events"},
+    {"system:kube-controller-manager", "create", "coordination.k8s.io", "leases"},
+    {"system:kube-controller-manager", "get,update", "coordination.k8s.io", "leases",
+     "kube-controller-manager"},
+    {"system:kube-controller-manager", "create,get,update", "", "secrets,serviceaccounts"},
+    {"system:kube-controller-manager", "delete", "", "secrets"},
+    {"system:kube-controller-manager", "get", "", "configmaps,namespaces"},
+    {"system:kube-controller-manager", "create", "authentication.k8s.io", "tokenreviews"},
+    {"system:kube-controller-manager", "create", "authorization.k8s.io", "subjectaccessreviews"},
+    {"system:kube-controller-manager", "list,watch", "*", "*"},
+    {"system:kube-controller-manager", "create", "", "serviceaccounts/token"},
+
+    {"system:kube-aggregator", kRead, "", "endpoints,services"},
+    {"system:kube-dns", "list,watch", "", "endpoints,services"},
+
+    {"system:persistent-volume-provisioner", "create,delete,get,list,watch", "",
+     "persistentvolumes"},
+    {"system:persistent-volume-provisioner", "get,list,update,watch", "", "persistentvolumeclaims"},
+    {"system:persistent-volume-provisioner", kRead, "storage.k8s.io", "storageclasses"},
+    {"system:persistent-volume-provisioner", "watch", "", "events"},
+    {"system:persistent-volume-provisioner", kRecord, kEventGroups, "events"},
+
+    {"system:certificates.k8s.io:certificatesigningrequests:nodeclient", "create",
+     "certificates.k8s.io", "certificatesigningrequests/nodeclient"},
+    {"system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", "create",
+     "certificates.k8s.io", "certificatesigningrequests/selfnodeclient"},
+    {"system:certificates.k8s.io:kube-apiserver-client-approver", "approve", "certificates.k8s.io",
+     "signers", "kubernetes.io/kube-apiserver-client"},
+    {"system:certificates.k8s.io:kube-apiserver-client-kubelet-approver", "approve",
+     "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client-kubelet"},
+    {"system:certificates.k8s.io:kubelet-serving-approver", "approve", "certificates.k8s.io",
+     "signers", "kubernetes.io/kubelet-serving"},
+    {"system:certificates.k8s.io:legacy-unknown-approver", "approve", "certificates.k8s.io",
+     "signers", "kubernetes.io/legacy-unknown"},
+
+    {kReaderRole, kRead, "", "configmaps", kAuthenticationConfig},
 
     // What routes are made of; of Secrets see component_rights.h.
     {"insula:gateway", kRead, "", "services,endpoints,namespaces,serviceaccounts"},
@@ -223,6 +353,7 @@ std::vector<api::PolicyRule> rules_of(std::string_view role) {
     rule.verbs = words(row.verbs);
     rule.api_groups = words(row.groups);
     rule.resources = words(row.resources);
+    if (row.names != nullptr) rule.resource_names = words(row.names);
   }
   for (const PathRow& row : kPaths) {
     if (row.role != role) continue;
@@ -259,6 +390,14 @@ bool is_left_alone(const api::ObjectMeta& metadata) {
   return it != metadata.annotations.end() && it->second == "false";
 }
 
+api::Role completed(const api::Role& present, const api::Role& wanted) {
+  api::Role next = present;
+  if (is_left_alone(present.metadata)) return next;
+  add_metadata(next.metadata, wanted.metadata);
+  add_rules(next.rules, wanted.rules);
+  return next;
+}
+
 api::ClusterRole completed(const api::ClusterRole& present, const api::ClusterRole& wanted) {
   api::ClusterRole next = present;
   if (is_left_alone(present.metadata)) return next;
@@ -290,12 +429,13 @@ api::ClusterRoleBinding completed(const api::ClusterRoleBinding& present,
 /// Stores `wanted`, or what the present object lacks of it.
 template <class T>
 Task<Result<>> ensure(Registry& registry, T wanted) {
-  const Target target{&api::kind_of<T>(), "", wanted.metadata.name, ""};
+  const std::string space = wanted.metadata.namespace_;
+  const Target target{&api::kind_of<T>(), space, wanted.metadata.name, ""};
   const store::EntryPtr entry =
-      registry.store().find(store_key(*target.kind, "", wanted.metadata.name));
+      registry.store().find(store_key(*target.kind, space, wanted.metadata.name));
   if (!entry) {
     INSULA_CO_TRY_VOID(co_await registry.create(
-        {target.kind, "", "", ""}, std::make_shared<T>(std::move(wanted)), policy_context()));
+        {target.kind, space, "", ""}, std::make_shared<T>(std::move(wanted)), policy_context()));
     co_return Result<>{};
   }
   Registry::Change complete =
@@ -364,6 +504,14 @@ std::vector<api::ClusterRole> default_cluster_roles() {
   return roles;
 }
 
+std::vector<api::Role> default_roles() {
+  api::Role reader;
+  reader.metadata = metadata_of(kReaderRole);
+  reader.metadata.namespace_ = "kube-system";
+  reader.rules = rules_of(kReaderRole);
+  return {reader};
+}
+
 std::vector<api::ClusterRoleBinding> default_cluster_role_bindings() {
   std::vector<api::ClusterRoleBinding> bindings;
   for (const BindingRow& row : kBindings) {
@@ -386,6 +534,12 @@ Task<Result<>> reconcile_policy(Registry& registry) {
     INSULA_CO_TRY_VOID(co_await drop_misdirected(registry, binding));
     INSULA_CO_TRY_VOID(co_await ensure(registry, std::move(binding)));
   }
+  co_return Result<>{};
+}
+
+Task<Result<>> reconcile_namespaced_policy(Registry& registry) {
+  for (api::Role& role : default_roles())
+    INSULA_CO_TRY_VOID(co_await ensure(registry, std::move(role)));
   co_return Result<>{};
 }
 

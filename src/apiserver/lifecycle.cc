@@ -12,6 +12,7 @@
 #include "api/gen/batch_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
+#include "api/gen/scheduling_v1.h"
 #include "apiserver/admission.h"
 
 namespace insula::apiserver {
@@ -22,6 +23,7 @@ constexpr std::string_view kForegroundFinalizer = "foregroundDeletion";
 constexpr std::string_view kOrphanFinalizer = "orphan";
 constexpr std::array<std::string_view, 4> kImmortal = {"default", "kube-system", "kube-public",
                                                        "insula-system"};
+constexpr std::string_view kSystemClass = "system-";
 
 bool is_namespace(const api::Kind& kind) {
   return &kind == &api::kind_of<api::Namespace>();
@@ -77,6 +79,8 @@ void mark_deleted(const api::Kind& kind, void* object, const DeleteQuery& query,
 }
 
 Result<> check_deletable(const api::Kind& kind, std::string_view name) {
+  if (&kind == &api::kind_of<api::PriorityClass>() && name.starts_with(kSystemClass))
+    return forbidden(kind, name, "this is a system priority class and cannot be deleted");
   if (!is_namespace(kind) || std::ranges::find(kImmortal, name) == kImmortal.end()) return {};
   return forbidden(kind, name, "this namespace may not be deleted");
 }

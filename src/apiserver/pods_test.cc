@@ -239,6 +239,30 @@ TEST_F(PodsTest, RefusesAPriorityClassOrServiceAccountThatIsNotThere) {
   EXPECT_NE(both.body.find("2000001000"), both.body.npos);
 }
 
+TEST_F(PodsTest, KeepsTheClassesOfTheSystemFromTenants) {
+  server.send("POST", "/api/v1/namespaces", kTenantNamespace);
+  const std::string critical = pod("x", R"(,"priorityClassName":"system-cluster-critical")");
+  const auto refused = server.send("POST", "/api/v1/namespaces/t/pods", critical);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(server.parsed(refused)["message"].text(),
+            "pods \"x\" is forbidden: pods with system-cluster-critical priorityClass is not "
+            "permitted in t namespace");
+  EXPECT_EQ(server.send("POST", kPods, critical).status, 201);
+}
+
+TEST_F(PodsTest, KeepsTheClassesOfTheSystem) {
+  const std::string classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+  const auto made = server.send(
+      "POST", classes, R"({"metadata":{"name":"system-node-critical"},"value":2000001000})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(server.parsed(made)["metadata"]["generation"].as_int64(), 1);
+  const auto refused = server.send("DELETE", classes + "/system-node-critical");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(server.parsed(refused)["message"].text(),
+            "priorityclasses.scheduling.k8s.io \"system-node-critical\" is forbidden: this is a "
+            "system priority class and cannot be deleted");
+}
+
 TEST_F(PodsTest, RefusesAPriorityThatIsNotThatOfItsClass) {
   const auto number = server.send("POST", kPods, pod("x", R"(,"priority":7)"));
   EXPECT_EQ(number.status, 403);

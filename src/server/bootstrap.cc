@@ -1,6 +1,8 @@
 #include "server/bootstrap.h"
 
 #include <array>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,9 +15,11 @@
 #include "api/gen/insula_v1alpha1.h"
 #include "api/gen/networking_v1.h"
 #include "api/gen/networking_v1_addresses.h"
+#include "api/gen/scheduling_v1.h"
 #include "api/ingress_hosts.h"
 #include "api/platform_objects.h"
 #include "api/routing.h"
+#include "apiserver/bootstrap_policy.h"
 #include "apiserver/service_address.h"
 #include "cli/keys.h"
 #include "cli/tokens.h"
@@ -132,7 +136,45 @@ Task<Result<>> publish(client::Client& client, const api::Kind& kind) {
   co_return Result<>{};
 }
 
+/// Those of Kubernetes' own pods; nobody may make others of such names.
+Task<Result<>> ensure_priority_classes(client::Client& client) {
+  struct Row {
+    const char* name;
+    std::int32_t value;
+    const char* description;
+  };
+
+  constexpr std::array kRows = {
+      Row{"system-node-critical", 2'000'001'000,
+          "Used for system critical pods that must not be moved from their current node."},
+      Row{"system-cluster-critical", 2'000'000'000,
+          "Used for system critical pods that must run in the cluster, but can be moved to another "
+          "node if necessary."},
+  };
+  for (const Row& row : kRows) {
+    api::PriorityClass wanted;
+    wanted.metadata.name = row.name;
+    wanted.value = row.value;
+    wanted.description = row.description;
+    INSULA_CO_TRY_VOID(co_await client::ensure(client, std::move(wanted)));
+  }
+  co_return Result<>{};
+}
+
 }  // namespace
+
+Task<Result<>> ensure_authentication_config(client::Client& client, std::string client_ca) {
+  api::ConfigMap wanted;
+  wanted.metadata.namespace_ = "kube-system";
+  wanted.metadata.name = apiserver::kAuthenticationConfig;
+  wanted.data[apiserver::kClientCaEntry] = std::move(client_ca);
+  const std::map<std::string, std::string> data = wanted.data;
+  INSULA_CO_TRY(api::ConfigMap present, co_await client::ensure(client, std::move(wanted)));
+  if (present.data == data) co_return Result<>{};
+  present.data = data;
+  INSULA_CO_TRY_VOID(co_await client::update(client, std::move(present)));
+  co_return Result<>{};
+}
 
 Task<Result<>> bootstrap(client::Client& client) {
   for (const api::Kind* kind : api::stored_kinds()) {
@@ -142,6 +184,7 @@ Task<Result<>> bootstrap(client::Client& client) {
   for (const char* name : kNamespaces)
     INSULA_CO_TRY_VOID(co_await ensure_namespace(client, name));
   INSULA_CO_TRY_VOID(co_await ensure_api_services(client));
+  INSULA_CO_TRY_VOID(co_await ensure_priority_classes(client));
   INSULA_CO_TRY_VOID(co_await ensure_ingress_class(client));
   INSULA_CO_TRY_VOID(co_await ensure_gateway_class(client));
   INSULA_CO_TRY_VOID(co_await ensure_service_range(client, apiserver::cidr_text({})));

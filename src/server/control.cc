@@ -60,13 +60,18 @@ struct ControlOptions {
   LogOptions log;
 };
 
+/// Who signs the certificates by which callers are known.
+Result<std::string> client_authorities(const Layout& layout) {
+  INSULA_TRY(std::string authorities, read_file(pki_path(layout, "ca.crt")));
+  INSULA_TRY(const std::string members, read_file(pki_path(layout, "client-ca.crt")));
+  return authorities + members;
+}
+
 Result<std::shared_ptr<net::TlsContext>> api_tls(const Layout& layout) {
   net::TlsServerOptions tls;
   INSULA_TRY(tls.certificate_chain, read_file(pki_path(layout, "server.crt")));
   INSULA_TRY(tls.private_key, read_file(pki_path(layout, "server.key")));
-  INSULA_TRY(tls.client_ca, read_file(pki_path(layout, "ca.crt")));
-  INSULA_TRY(const std::string members, read_file(pki_path(layout, "client-ca.crt")));
-  tls.client_ca += members;
+  INSULA_TRY(tls.client_ca, client_authorities(layout));
   tls.alpn = {"http/1.1"};
   return net::TlsContext::server(tls);
 }
@@ -140,11 +145,14 @@ class ControlPlane {
                   return sign_request(*clients_, request);
                 }});
     INSULA_CO_TRY(auto tls, api_tls(options_.layout));
+    INSULA_CO_TRY(std::string client_ca, client_authorities(options_.layout));
     server_ = std::make_unique<http::Server>(
         *api_, http::ServerOptions{.limits = {}, .tls = std::move(tls)});
     INSULA_CO_TRY_VOID(co_await apiserver::reconcile_policy(*registry_));
     INSULA_CO_TRY_VOID(co_await apiserver::reconcile_flow_objects(*registry_));
     INSULA_CO_TRY_VOID(co_await bootstrap(*client_));
+    INSULA_CO_TRY_VOID(co_await apiserver::reconcile_namespaced_policy(*registry_));
+    INSULA_CO_TRY_VOID(co_await ensure_authentication_config(*client_, std::move(client_ca)));
     INSULA_CO_TRY(const http::Origin origin, http::Origin::parse(options_.api_url));
     INSULA_CO_TRY_VOID(co_await ensure_api_service(*client_, origin.address));
     tasks_.spawn(keep_api_service(origin.address));
