@@ -246,7 +246,7 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   }
   INSULA_CO_TRY(patch.content, json::parse(body));
   Target target = target_of(call);
-  auto change = patch_change(target, std::move(patch), call.warnings);
+  auto change = patch_change(target, std::move(patch), {call.warnings, call.subject});
   INSULA_CO_TRY(
       const Written written,
       co_await registry_.change(std::move(target), std::move(change), std::move(context)));

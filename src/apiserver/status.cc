@@ -100,14 +100,14 @@ json::Object subject(std::string_view name, std::string_view group, std::string_
 
 json::Object subject_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
   if (!about.is_resource || !concerns_resource(error)) return {};
-  // A rule or precondition that does not hold concerns the kind, everything else the resource of
-  // the URL.
+  // A rule or precondition that does not hold concerns the kind as it is stored, everything else
+  // the resource of the URL.
   const bool names_kind =
       kind != nullptr && (error.code() == ErrorCode::kInvalid ||
                           (error.code() == ErrorCode::kConflict &&
                            error.message().starts_with(failed_precondition(*kind) + ' ')));
-  return subject(about.name, about.group,
-                 names_kind ? kind->kind : std::string_view(about.resource));
+  if (names_kind) return subject(about.name, kind->storage().group, kind->kind);
+  return subject(about.name, about.group, about.resource);
 }
 
 /// `names_nothing`: there are details even when they are empty, as of what is refused by its path
@@ -127,6 +127,8 @@ json::Object status_of(const Error& error, json::Object details, bool names_noth
   }
   if (const int seconds = retry_after(error); seconds > 0)
     details.set("retryAfterSeconds", seconds);
+  // Of what is invalid Kubernetes tells details, if only none.
+  names_nothing |= error.code() == ErrorCode::kInvalid;
   if (!details.empty() || names_nothing) status.set("details", std::move(details));
   status.set("code", status_code(error));
   return status;

@@ -225,7 +225,8 @@ Task<Result<std::string>> InProcessClient::patch(Target target,
   }
   INSULA_CO_TRY(patch.content, json::parse(body));
   std::vector<std::string> warnings;
-  auto change = apiserver::patch_change(about, std::move(patch), warnings);
+  std::optional<apiserver::StatusSubject> subject;
+  auto change = apiserver::patch_change(about, std::move(patch), {warnings, subject});
   INSULA_CO_TRY(const apiserver::Written written,
                 co_await registry_.change(about, std::move(change), context(options)));
   co_return written.entry->value;
