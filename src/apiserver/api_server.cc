@@ -214,6 +214,27 @@ ApiServer::ApiServer(Registry& registry,
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
     tokens_ = &*verifier_;
   }
+/// Of a pod that no node has yet: there is nothing to connect to, and nothing was logged.
+Result<> check_unplaced(const Call& call, const api::Pod& pod) {
+  const std::string container = call.query("container");
+  const auto has = [&container](const auto& containers, auto name) {
+    return std::ranges::find(containers, container, name) != containers.end();
+  };
+  const auto ephemeral_name = [](const api::EphemeralContainer& it) -> const std::string& {
+    return it.ephemeral_container_common.name;
+  };
+  const bool known = container.empty() || has(pod.spec.containers, &api::Container::name) ||
+                     has(pod.spec.init_containers, &api::Container::name) ||
+                     has(pod.spec.ephemeral_containers, ephemeral_name);
+  if (!known) {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("container {} is not valid for pod {}", container, pod.metadata.name));
+  }
+  if (!is_terminal(call.info)) return {};
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("pod {} does not have a host assigned", pod.metadata.name));
+}
+
   if (options_.oidc) {
     oidc_.emplace(*options_.oidc, options_.tokens ? options_.tokens->issuer : "insula", tokens_);
     tokens_ = &*oidc_;
@@ -356,8 +377,12 @@ Task<Result<>> ApiServer::serve_connection(Call& call) {
   }
   if (!proxied && !options_.node_socket) co_return no_node();
   INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
-  if (!proxied)
-    INSULA_CO_TRY_VOID(registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
+  std::shared_ptr<const api::Pod> pod;
+  if (!proxied) {
+    INSULA_CO_TRY(const store::EntryPtr entry,
+                  registry_.get({call.kind, call.info.name_space, call.info.name, ""}));
+    pod = object_of<api::Pod>(*entry);
+  }
   if (proxied || is_terminal(call.info)) {
     INSULA_CO_TRY_VOID(co_await registry_.connect(
         target_of(call), connect_options(call.info, request), write_context(call)));
@@ -388,6 +413,13 @@ Result<> ApiServer::receive(Call& call) {
   return {};
 }
 
+  if (pod && pod->spec.node_name.empty()) {
+    INSULA_CO_TRY_VOID(check_unplaced(call, *pod));
+    http::Response nothing{.status = 204, .headers = {}, .body = {}};
+    nothing.headers.set("Cache-Control", "no-cache, private");
+    note_answer(call)(nothing.status, nothing.headers);
+    co_return co_await call.exchange.respond(std::move(nothing));
+  }
 void ApiServer::note_authentication(const Call& call, const Result<User>& user) {
   if (user) {
     metrics_.authenticated(Authentication::kSuccess);

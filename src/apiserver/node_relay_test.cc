@@ -71,7 +71,8 @@ class NodeRelayTest : public ::testing::Test {
     server = std::make_unique<TestServer>(std::move(options));
     server->send("POST", "/api/v1/namespaces", R"({"metadata":{"name":"a"}})");
     server->send("POST", "/api/v1/namespaces/a/pods",
-                 R"({"metadata":{"name":"x"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+                 R"({"metadata":{"name":"x"},"spec":{"nodeName":"n","containers":[{"name":"c",)"
+                 R"("image":"i"}]}})");
   }
 
   ~NodeRelayTest() override {
@@ -104,6 +105,23 @@ TEST_F(NodeRelayTest, PassesAStreamedAnswerOn) {
   ASSERT_EQ(events.events.size(), 3U);
   EXPECT_THAT(events.events[1], HasSubstr(R"("stage":"ResponseStarted")"));
   EXPECT_THAT(events.events[2], HasSubstr(R"("stage":"ResponseComplete")"));
+}
+
+TEST_F(NodeRelayTest, KnowsItselfThatNothingRunsOfAPodWithoutANode) {
+  server->send("POST", "/api/v1/namespaces/a/pods",
+               R"({"metadata":{"name":"y"},"spec":{"containers":[{"name":"c","image":"i"}]}})");
+  const std::string pod = "/api/v1/namespaces/a/pods/y";
+  const auto log = server->send("GET", pod + "/log?container=c");
+  EXPECT_EQ(log.status, 204);
+  EXPECT_EQ(log.body, "");
+  const auto message = [&](const std::string& target) {
+    const auto answer = server->send("POST", pod + target, "");
+    EXPECT_EQ(answer.status, 400) << target;
+    return std::string(server->parsed(answer)["message"].text());
+  };
+  for (const char* target : {"/exec?command=a", "/attach", "/portforward"})
+    EXPECT_EQ(message(target), "pod y does not have a host assigned");
+  EXPECT_EQ(message("/exec?command=a&container=z"), "container z is not valid for pod y");
 }
 
 TEST_F(NodeRelayTest, JoinsAnUpgradedConnectionInBothDirections) {
