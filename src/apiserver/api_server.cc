@@ -32,7 +32,9 @@
 #include "async/loop.h"
 #include "base/number.h"
 #include "http/url.h"
+#include "json/parse.h"
 #include "json/value.h"
+#include "json/write.h"
 
 namespace insula::apiserver {
 
@@ -173,6 +175,28 @@ Result<IncludeObject> include_of(const std::string& text) {
               fmt::format("unrecognized includeObject value: \"{}\"", text));
 }
 
+constexpr std::string_view kEndpointsDeprecated =
+    "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+
+/// Whether a person reads the answer: who asks for that, and the usual tools of people who do not
+/// say otherwise. Spec: Kubernetes, the option `pretty`.
+bool is_for_reading(const http::Request& request) {
+  constexpr std::array kTrue = {"1"sv, "t"sv, "T"sv, "true"sv, "TRUE"sv, "True"sv};
+  constexpr std::array kTools = {"curl"sv, "Wget"sv, "Mozilla/5.0"sv};
+  if (request.target.contains("pretty")) {
+    const std::string asked = request.query("pretty").value_or("");
+    if (!asked.empty()) return std::ranges::find(kTrue, asked) != kTrue.end();
+  }
+  const std::string_view agent = request.headers.get("User-Agent");
+  return std::ranges::any_of(kTools,
+                             [&](std::string_view tool) { return agent.starts_with(tool); });
+}
+
+std::string indented(std::string body) {
+  const auto document = json::parse(body);
+  return document ? json::write_pretty(*document) : body;
+}
+
 /// Double quotes and backslashes as RFC 7234's quoted-string wants them.
 std::string warning_header(std::string_view text) {
   std::string out = "299 - \"";
@@ -188,6 +212,27 @@ std::string_view attempted_authentication(const http::Exchange& exchange) {
   if (exchange.request().headers.contains("Authorization"))
     return "Authentication failed, attempted: bearer";
   return "Authentication failed, no credentials provided";
+}
+
+/// Of a pod that no node has yet: there is nothing to connect to, and nothing was logged.
+Result<> check_unplaced(const Call& call, const api::Pod& pod) {
+  const std::string container = call.query("container");
+  const auto has = [&container](const auto& containers, auto name) {
+    return std::ranges::find(containers, container, name) != containers.end();
+  };
+  const auto ephemeral_name = [](const api::EphemeralContainer& it) -> const std::string& {
+    return it.ephemeral_container_common.name;
+  };
+  const bool known = container.empty() || has(pod.spec.containers, &api::Container::name) ||
+                     has(pod.spec.init_containers, &api::Container::name) ||
+                     has(pod.spec.ephemeral_containers, ephemeral_name);
+  if (!known) {
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("container {} is not valid for pod {}", container, pod.metadata.name));
+  }
+  if (!is_terminal(call.info)) return {};
+  return fail(ErrorCode::kBadRequest,
+              fmt::format("pod {} does not have a host assigned", pod.metadata.name));
 }
 
 }  // namespace
@@ -214,27 +259,6 @@ ApiServer::ApiServer(Registry& registry,
     issuer_.emplace(registry.store(), *options_.tokens, registry.clock(), registry.random());
     tokens_ = &*verifier_;
   }
-/// Of a pod that no node has yet: there is nothing to connect to, and nothing was logged.
-Result<> check_unplaced(const Call& call, const api::Pod& pod) {
-  const std::string container = call.query("container");
-  const auto has = [&container](const auto& containers, auto name) {
-    return std::ranges::find(containers, container, name) != containers.end();
-  };
-  const auto ephemeral_name = [](const api::EphemeralContainer& it) -> const std::string& {
-    return it.ephemeral_container_common.name;
-  };
-  const bool known = container.empty() || has(pod.spec.containers, &api::Container::name) ||
-                     has(pod.spec.init_containers, &api::Container::name) ||
-                     has(pod.spec.ephemeral_containers, ephemeral_name);
-  if (!known) {
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("container {} is not valid for pod {}", container, pod.metadata.name));
-  }
-  if (!is_terminal(call.info)) return {};
-  return fail(ErrorCode::kBadRequest,
-              fmt::format("pod {} does not have a host assigned", pod.metadata.name));
-}
-
   if (options_.oidc) {
     oidc_.emplace(*options_.oidc, options_.tokens ? options_.tokens->issuer : "insula", tokens_);
     tokens_ = &*oidc_;
@@ -283,6 +307,8 @@ Task<Result<>> ApiServer::serve(Call& call) {
   INSULA_CO_TRY(call.info, parse_request_info(request.method, request.target));
   if (call.info.is_resource)
     call.kind = kinds_.find(call.info.group, call.info.version, call.info.resource);
+  if (call.kind == &api::kind_of<api::Endpoints>())
+    call.headers.add("Warning", warning_header(kEndpointsDeprecated));
   // Before anything can be refused: a refusal is written as the answer would be.
   const Result<> negotiated = choose_output(call);
   INSULA_CO_TRY_VOID(co_await admit(call));
@@ -387,6 +413,13 @@ Task<Result<>> ApiServer::serve_connection(Call& call) {
     INSULA_CO_TRY_VOID(co_await registry_.connect(
         target_of(call), connect_options(call.info, request), write_context(call)));
   }
+  if (pod && pod->spec.node_name.empty()) {
+    INSULA_CO_TRY_VOID(check_unplaced(call, *pod));
+    http::Response nothing{.status = 204, .headers = {}, .body = {}};
+    nothing.headers.set("Cache-Control", "no-cache, private");
+    note_answer(call)(nothing.status, nothing.headers);
+    co_return co_await call.exchange.respond(std::move(nothing));
+  }
   const Counted counted(metrics_.long_running(call.info));
   if (proxied) co_return co_await proxy_.serve(call.exchange, call.info, note_answer(call));
   co_return co_await relay(call);
@@ -413,13 +446,6 @@ Result<> ApiServer::receive(Call& call) {
   return {};
 }
 
-  if (pod && pod->spec.node_name.empty()) {
-    INSULA_CO_TRY_VOID(check_unplaced(call, *pod));
-    http::Response nothing{.status = 204, .headers = {}, .body = {}};
-    nothing.headers.set("Cache-Control", "no-cache, private");
-    note_answer(call)(nothing.status, nothing.headers);
-    co_return co_await call.exchange.respond(std::move(nothing));
-  }
 void ApiServer::note_authentication(const Call& call, const Result<User>& user) {
   if (user) {
     metrics_.authenticated(Authentication::kSuccess);
@@ -512,8 +538,8 @@ Target ApiServer::target_of(const Call& call) const {
 void ApiServer::describe(const Call& call, http::Headers& headers) {
   if (!call.audit_id.empty()) headers.set("Audit-Id", call.audit_id);
   for (const auto& [name, value] : call.headers) {
-    // There may be one of it for gzip.
-    if (name == "Vary")
+    // There may be one for gzip, and those of what is written.
+    if (name == "Vary" || name == "Warning")
       headers.add(name, value);
     else
       headers.set(name, value);
@@ -557,6 +583,9 @@ Task<Result<>> ApiServer::send(Call& call, int status, std::string body, std::st
 }
 
 Task<Result<>> ApiServer::respond(Call& call, int status, std::string body, std::string_view type) {
+  if (call.info.is_resource && type == content_type(BodyFormat::kJson) &&
+      is_for_reading(call.exchange.request()))
+    body = indented(std::move(body));
   const bool long_answer = body.size() >= kGzipBytesMin;
   const bool zipped = long_answer && takes_gzip(call);
   if (zipped) body = co_await gzipped(call, std::move(body));

@@ -166,6 +166,56 @@ TEST_F(ApiServerTest, SaysOfAJsonPatchThatDoesNotApplyNoMore) {
             400);
 }
 
+TEST_F(ApiServerTest, IndentsWhatPeopleRead) {
+  server.send("POST", kMaps, config_map("m", "1"));
+  const auto read = [&](std::string_view query, std::string_view agent) {
+    auto request = server.request("GET", fmt::format("{}/m{}", kMaps, query));
+    request.headers.set("User-Agent", std::string(agent));
+    return server.send(request).body;
+  };
+  const std::string indented = read("?pretty=true", "kubectl/v1.36");
+  EXPECT_THAT(indented, StartsWith("{\n  \""));
+  EXPECT_EQ(read("", "curl/8.0"), indented);
+  EXPECT_EQ(read("?pretty", "Wget/1.2"), indented);
+  const std::string plain = read("", "kubectl/v1.36");
+  EXPECT_THAT(plain, StartsWith("{\""));
+  EXPECT_EQ(read("?pretty=0", "curl/8.0"), plain);
+}
+
+TEST_F(ApiServerTest, WarnsOfEndpoints) {
+  for (const char* query : {"", "?watch=1&timeoutSeconds=-1"}) {
+    const auto answer = server.send("GET", fmt::format("/api/v1/namespaces/a/endpoints{}", query));
+    EXPECT_EQ(answer.headers.get("Warning"),
+              "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+              "EndpointSlice\"");
+  }
+  EXPECT_EQ(server.send("GET", kMaps).headers.get("Warning"), "");
+}
+
+TEST_F(ApiServerTest, SaysWhichVersionsItIsCompatibleWith) {
+  const json::Value version = server.parsed(server.send("GET", "/version"));
+  EXPECT_EQ(version["emulationMinor"].text(), version["minor"].text());
+  EXPECT_EQ(version["minCompatibilityMinor"].text(), "35");
+}
+
+TEST_F(ApiServerTest, SaysWhyAServiceCannotHaveAnAddress) {
+  const auto message = [&](std::string_view ip) {
+    const auto answer = server.send(
+        "POST", "/api/v1/namespaces/a/services",
+        fmt::format(
+            R"({{"metadata":{{"name":"s"}},"spec":{{"clusterIP":"{}","ports":[{{"port":80}}]}}}})",
+            ip));
+    EXPECT_EQ(answer.status, 422);
+    return std::string(server.parsed(answer)["message"].text());
+  };
+  EXPECT_EQ(message("1.2.3.4"),
+            "Service \"s\" is invalid: spec.clusterIPs: Invalid value: [\"1.2.3.4\"]: failed to "
+            "allocate IP 1.2.3.4: the provided network does not match the current range");
+  EXPECT_EQ(message("x"),
+            "Service \"s\" is invalid: spec.clusterIPs[0]: Invalid value: \"x\": must be a valid "
+            "IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+}
+
 TEST_F(ApiServerTest, DeletesAndSaysWhat) {
   const auto made = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
   const auto answer =
@@ -468,7 +518,7 @@ TEST_F(ApiServerTest, ServesOpenApiV2InBothForms) {
 }
 
 TEST_F(ApiServerTest, ServesDiscoveryVersionAndHealth) {
-  EXPECT_THAT(server.send("GET", "/version").body, HasSubstr(R"("gitVersion":"v1.36)"));
+  EXPECT_THAT(server.send("GET", "/version").body, HasSubstr(R"("gitVersion": "v1.36)"));
   EXPECT_EQ(server.send("GET", "/readyz").body, "ok");
   EXPECT_THAT(server.send("GET", "/readyz?verbose").body, HasSubstr("[+]storage ok\n"));
   EXPECT_EQ(server.send("GET", "/livez/ping").body, "ok");

@@ -124,9 +124,13 @@ Task<Result<bool>> ApiServer::serve_issuer(Call& call) {
 
 std::string ApiServer::version_document() const {
   // Clients compare major and minor; gitVersion says what we are.
-  return json::write(
+  return json::write_pretty(
       json::Object{{"major", "1"},
                    {"minor", "36"},
+                   {"emulationMajor", "1"},
+                   {"emulationMinor", "36"},
+                   {"minCompatibilityMajor", "1"},
+                   {"minCompatibilityMinor", "35"},
                    {"gitVersion", fmt::format("v1.36.0+insula.{}", options_.version)},
                    {"gitCommit", options_.git_commit},
                    {"gitTreeState", "clean"},

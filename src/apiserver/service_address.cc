@@ -70,11 +70,14 @@ Result<> assign_cluster_ip(api::Service& service, const ServiceRange& range, con
           service, "spec.clusterIPs",
           fmt::format("Invalid value: [\"{}\"]: failed to allocate IP {}: {}", ip, ip, reason));
     };
-    if (!address || *address < range.first || *address - range.first >= range.size) {
-      return why(
-          fmt::format("the provided IP is not in the valid range. The range of valid IPs is {}",
-                      cidr_text(range)));
+    if (!address) {
+      return refuse(service, "spec.clusterIPs[0]",
+                    fmt::format("Invalid value: \"{}\": must be a valid IP address, (e.g. 10.9.8.7 "
+                                "or 2001:db8::ffff)",
+                                ip));
     }
+    if (*address < range.first || *address - range.first >= range.size)
+      return why("the provided network does not match the current range");
     if (taken.addresses.contains(*address)) return why("provided IP is already allocated");
   }
   service.spec.cluster_ips = {ip};

@@ -15,7 +15,6 @@ void set_defaults(StatefulSetUpdateStrategy& strategy) {
   }
   if (strategy.type != "RollingUpdate" || !strategy.rolling_update) return;
   set_if_absent(strategy.rolling_update->partition, 0);
-  set_if_absent(strategy.rolling_update->max_unavailable, IntOrString(1));
 }
 
 }  // namespace

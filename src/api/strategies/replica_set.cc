@@ -9,13 +9,6 @@ namespace insula::api {
 
 namespace {
 
-constexpr SelectableField kFields[] = {
-    {"status.replicas",
-     [](const void* object) {
-       return std::to_string(static_cast<const ReplicaSet*>(object)->status.replicas);
-     }},
-};
-
 std::vector<std::string> warnings(const void* object) {
   return unsupported_fields(static_cast<const ReplicaSet*>(object)->spec.template_.spec,
                             FieldPath("spec.template.spec"));
@@ -32,7 +25,6 @@ constexpr KindStrategy kStrategy{
     .warnings = warnings,
     .columns = replica_set_columns,
     .cells = erased::row<ReplicaSet, cells>,
-    .selectable_fields = kFields,
 };
 
 }  // namespace

@@ -52,15 +52,12 @@ void validate_annotations(const std::map<std::string, std::string>& annotations,
 
 void validate_owner(const OwnerReference& owner, const FieldPath& path, FieldErrors& errors) {
   constexpr std::string_view kEmpty = "must not be empty";
-  if (owner.api_version.empty()) {
-    errors.required(path.child("apiVersion"), kEmpty);
-  } else if (std::ranges::count(owner.api_version, '/') > 1 || owner.api_version.ends_with('/')) {
-    errors.invalid(path.child("apiVersion"), owner.api_version,
-                   "must be <group>/<version> or <version>");
-  }
-  if (owner.kind.empty()) errors.required(path.child("kind"), kEmpty);
-  if (owner.name.empty()) errors.required(path.child("name"), kEmpty);
-  if (owner.uid.empty()) errors.required(path.child("uid"), kEmpty);
+  if (owner.api_version.empty() || owner.api_version.ends_with('/') ||
+      std::ranges::count(owner.api_version, '/') > 1)
+    errors.invalid(path.child("apiVersion"), owner.api_version, "version must not be empty");
+  if (owner.kind.empty()) errors.invalid(path.child("kind"), owner.kind, kEmpty);
+  if (owner.name.empty()) errors.invalid(path.child("name"), owner.name, kEmpty);
+  if (owner.uid.empty()) errors.invalid(path.child("uid"), owner.uid, kEmpty);
   if (owner.api_version == "v1" && owner.kind == "Event") {
     errors.invalid(path, shown(owner), "/v1, Kind=Event is disallowed from being an owner");
   }
@@ -72,7 +69,7 @@ void validate_owners(const std::vector<OwnerReference>& owners,
   std::string controller;
   bool clash = false;
   for (std::size_t i = 0; i < owners.size(); ++i) {
-    validate_owner(owners[i], path.index(i), errors);
+    validate_owner(owners[i], path, errors);
     if (!owners[i].controller.value_or(false)) continue;
     const std::string name = owners[i].kind + "/" + owners[i].name;
     if (controller.empty()) {

@@ -214,10 +214,10 @@ const Creation kPods[] = {
       "{\"kind\":\"\",\"name\":\"\",\"uid\":\"\",\"apiVersion\":\"\"}]: Only one reference can "
       "have Controller set to "
       "true. Found \"true\" in references for A/a and B/b",
-      "metadata.ownerReferences[2].apiVersion: Required value: must not be empty",
-      "metadata.ownerReferences[2].kind: Required value: must not be empty",
-      "metadata.ownerReferences[2].name: Required value: must not be empty",
-      "metadata.ownerReferences[2].uid: Required value: must not be empty"}},
+      "metadata.ownerReferences.apiVersion: Invalid value: \"\": version must not be empty",
+      "metadata.ownerReferences.kind: Invalid value: \"\": must not be empty",
+      "metadata.ownerReferences.name: Invalid value: \"\": must not be empty",
+      "metadata.ownerReferences.uid: Invalid value: \"\": must not be empty"}},
     {"a finalizer without a domain",
      "apiVersion: v1\nkind: Pod\nmetadata: {finalizers: [mine, example.com/ours]}\n"
      "spec: {containers: [{name: c, image: i}]}",

@@ -151,5 +151,37 @@ TEST(PodTemplate, IsCheckedAsPodsAre) {
               ElementsAre("template.spec.containers: Required value"));
 }
 
+TEST(DaemonSet, CountsItsTemplates) {
+  constexpr const char* kCount = "deprecated.daemonset.template.generation";
+  const TestObject old = created(
+      "{apiVersion: apps/v1, kind: DaemonSet, metadata: {annotations: {" + std::string(kCount) +
+      ": '7'}}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, "
+      "spec: {containers: [{name: c, image: i}]}}}}");
+  EXPECT_EQ(old.as<DaemonSet>().metadata.annotations.at(kCount), "1");
+  DaemonSet now = old.as<DaemonSet>();
+  now.metadata.annotations.clear();
+  now.spec.min_ready_seconds = 3;
+  prepare_update(*old.kind, &now, old.object.get(), "");
+  EXPECT_EQ(now.metadata.annotations.at(kCount), "1");
+  now.spec.template_.spec.containers[0].image = "j";
+  prepare_update(*old.kind, &now, old.object.get(), "");
+  EXPECT_EQ(now.metadata.annotations.at(kCount), "2");
+}
+
+TEST(StatefulSet, LeavesOpenHowManyPodsMayBeMissing) {
+  const TestObject set = created(
+      "{apiVersion: apps/v1, kind: StatefulSet, spec: {serviceName: s, selector: {matchLabels: "
+      "{a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: "
+      "i}]}}}}");
+  const auto& strategy = set.as<StatefulSet>().spec.update_strategy;
+  EXPECT_EQ(strategy.rolling_update->partition, 0);
+  EXPECT_FALSE(strategy.rolling_update->max_unavailable);
+}
+
+TEST(ReplicaSet, IsNotSelectedByItsSize) {
+  EXPECT_FALSE(is_selectable_field(kind_of<ReplicaSet>(), "status.replicas"));
+  EXPECT_TRUE(is_selectable_field(kind_of<ReplicationController>(), "status.replicas"));
+}
+
 }  // namespace
 }  // namespace insula::api
