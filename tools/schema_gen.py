@@ -453,7 +453,8 @@ def emit_kind(schema, kind):
     plural = o.get("resources", "")
     singular = o.get("singular", kind.api_name.lower() if plural else "")
     namespaced = "true" if o.get("scope", "Namespaced") == "Namespaced" else "false"
-    metadata = f"offsetof({kind.name}, metadata)" if plural else "kNoMetadata"
+    has_metadata = any(f.type == "ObjectMeta" for item in schema.types if item.name == kind.name for f in item.fields)
+    metadata = f"offsetof({kind.name}, metadata)" if has_metadata else "kNoMetadata"
     stored = f"&kKind{o['stored']}" if "stored" in o else "nullptr"
     lines.append(
         f"constexpr Kind kKind{kind.name}{{{quoted(schema.group)}, {quoted(schema.version)}, {quoted(kind.api_name)}, {quoted(plural)}, "

@@ -339,7 +339,6 @@ Result<> ApiServer::choose_output(Call& call) {
   call.output.form = wanted.form;
   call.output.meta_version = wanted.meta_version;
   call.output.format = wanted.format;
-  if (call.info.subresource == "scale") call.output.form = OutputForm::kObject;
   return {};
 }
 

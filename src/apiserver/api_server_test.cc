@@ -216,6 +216,29 @@ TEST_F(ApiServerTest, SaysWhyAServiceCannotHaveAnAddress) {
             "IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
 }
 
+TEST_F(ApiServerTest, ShowsScalesAsTables) {
+  const auto made = server.send(
+      "POST", "/apis/apps/v1/namespaces/a/deployments",
+      R"({"metadata":{"name":"d"},"spec":{"replicas":3,"selector":{"matchLabels":{"a":"b"}},)"
+      R"("template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c",)"
+      R"("image":"i"}]}}}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  auto request = server.request("GET", "/apis/apps/v1/namespaces/a/deployments/d/scale");
+  request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json");
+  const std::string table = server.send(request).body;
+  for (const char* column : {"Name", "Desired", "Available", "Age"})
+    EXPECT_THAT(table, HasSubstr(fmt::format(R"("name":"{}")", column)));
+  EXPECT_THAT(table, HasSubstr(R"("cells":["d",3,0,)"));
+}
+
+TEST_F(ApiServerTest, SaysOfWhatIsInvalidTheKindAsWhichItIsStored) {
+  const auto refused = server.send("POST", "/apis/events.k8s.io/v1/namespaces/a/events",
+                                   R"({"metadata":{"name":"e"},"regarding":{"namespace":"a"}})");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_THAT(refused.body, HasSubstr(R"("details":{"name":"e","kind":"Event","causes")"));
+  EXPECT_THAT(refused.body, HasSubstr(R"("field":"eventTime")"));
+}
+
 TEST_F(ApiServerTest, DeletesAndSaysWhat) {
   const auto made = server.parsed(server.send("POST", kMaps, config_map("m", "1")));
   const auto answer =

@@ -23,6 +23,13 @@ constexpr Column kAutoscalerColumns[] = {
     kAgeColumn,
 };
 
+constexpr Column kScaleColumns[] = {
+    kNameColumn,
+    {"Desired", "integer", "", "Replicas that should run."},
+    {"Available", "integer", "", "Replicas that are there."},
+    kAgeColumn,
+};
+
 std::string text_of(const std::optional<Quantity>& value) {
   return value ? value->text() : std::string(kUnknown);
 }
@@ -108,6 +115,15 @@ std::vector<Cell> cells(const HorizontalPodAutoscaler& object, WallTime now) {
       std::int64_t{object.status.current_replicas},
       age(object.metadata.creation_timestamp, now),
   };
+}
+
+std::span<const Column> scale_columns() {
+  return kScaleColumns;
+}
+
+std::vector<Cell> cells(const Scale& object, WallTime now) {
+  return {object.metadata.name, std::int64_t{object.spec.replicas},
+          std::int64_t{object.status.replicas}, age(object.metadata.creation_timestamp, now)};
 }
 
 }  // namespace insula::api

@@ -35,6 +35,7 @@ constexpr const KindStrategy& (*kAll[])() = {
     event_v1_strategy,
     horizontal_pod_autoscaler_strategy,
     horizontal_pod_autoscaler_v1_strategy,
+    scale_strategy,
     job_strategy,
     cron_job_strategy,
     pod_disruption_budget_strategy,
