@@ -13,7 +13,7 @@ constexpr KindStrategy kPriorityClass{
     .kind = kind_of<PriorityClass>,
     .set_defaults = erased::change<PriorityClass, set_defaults>,
     .spec_changed = [](const void*, const void*) { return false; },
-    .validate = erased::check<PriorityClass, validate>,
+    .validate_create = erased::check<PriorityClass, validate>,
     .validate_update = erased::check_from<PriorityClass, validate_update>,
     .warnings =
         [](const void*) {

@@ -171,5 +171,16 @@ TEST(IdleKinds, SayThatNothingActsOnThem) {
   }
 }
 
+TEST(PriorityClass, IsCheckedWholeWhenItIsMade) {
+  const auto critical = [](std::string_view value) {
+    return "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: "
+           "system-node-critical}, value: " +
+           std::string(value) + "}";
+  };
+  EXPECT_THAT(wrong(critical("3")), ElementsAre(HasSubstr("metadata.name: Forbidden: ")));
+  EXPECT_THAT(wrong_change(critical("2000001000"), critical("3")),
+              ElementsAre("value: Forbidden: may not be changed in an update."));
+}
+
 }  // namespace
 }  // namespace insula::api
