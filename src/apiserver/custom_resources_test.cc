@@ -238,7 +238,7 @@ TEST_F(CustomResourcesTest, AsksTheRulesOfItsSchema) {
       }).status,
       200);
   EXPECT_EQ(message(make("bad", R"({"size":2})")),
-            "Widget.example.com \"bad\" is invalid: <nil>: Invalid value: \"object\": a bad name");
+            "Widget.example.com \"bad\" is invalid: <nil>: Invalid value: a bad name");
   ASSERT_EQ(make("w", R"({"size":2})").status, 201);
   EXPECT_EQ(patch(kWidget, R"({"spec":{"size":3}})").status, 200);
   EXPECT_THAT(message(patch(kWidget, R"({"spec":{"size":1}})")),

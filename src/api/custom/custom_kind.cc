@@ -11,6 +11,7 @@
 #include "api/columns/columns.h"
 #include "api/custom/custom_schema.h"
 #include "api/custom/definition.h"
+#include "api/custom/invariants.h"
 #include "api/custom/pruning.h"
 #include "json/write.h"
 
@@ -200,6 +201,14 @@ void CustomKind::check(const CustomObject& object,
   const json::Value before = old == nullptr ? json::Value() : whole(*old);
   const json::Value* was = old == nullptr ? nullptr : &before;
   check_value(now, was, schema_, "", errors);
+  FieldErrors embedded;
+  check_embedded(now, schema_, embedded);
+  errors.append(std::move(embedded).take());
+  FieldErrors lists_before;
+  if (was != nullptr) check_list_types(*was, schema_, lists_before);
+  FieldErrors lists;
+  if (lists_before.empty()) check_list_types(now, schema_, lists);
+  errors.append(std::move(lists).take());
   if (rules_.empty()) return;
   if (!errors.blocks_rules()) return rules_.check(now, was, errors);
   errors.add("", "FieldValueInvalid",

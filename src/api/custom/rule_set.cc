@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "api/custom/correlation.h"
 #include "api/custom/json_path.h"
 #include "api/expression_functions.h"
 #include "cel/budget.h"
@@ -84,20 +85,15 @@ cel::Environment environment(const TypePtr& self, bool optional_old) {
           {{"self", self}, {"oldSelf", optional_old ? Type::optional(self) : self}}};
 }
 
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1));
+}
+
 /// Index of oldSelf in the environment.
 constexpr std::size_t kOldSelf = 1;
-
-/// The element of a list of type map that has the keys of `element`.
-const Value* same_element(const Value* list, const Value& element, const SchemaNode& node) {
-  const json::Array* all = list == nullptr ? nullptr : list->as_array();
-  if (all == nullptr || node.list_type != "map") return nullptr;
-  for (const Value& other : *all) {
-    if (std::ranges::all_of(node.list_keys,
-                            [&](const std::string& key) { return other[key] == element[key]; }))
-      return &other;
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -113,45 +109,52 @@ struct RuleSet::Compiled {
 /// One check of an object.
 class RuleSet::Run {
  public:
+  struct Place {
+    const SchemaNode& node;
+    std::string path;
+    bool settled;  // as it was before the write
+  };
+
   Run(const RuleSet& set, ValueErrors& errors) : set_(set), errors_(errors) {}
 
+  /// Requires: `place.node` is that of `value`.
   // NOLINTNEXTLINE(misc-no-recursion): as deep as the value and the schema
-  void check(const Value& value,
-             const Value* old,
-             const SchemaNode& node,
-             const std::string& path) {
+  void check(const Value& value, const Value* old, Place place) {
+    const SchemaNode& node = place.node;
     if (out_of_budget_ || !set_.carriers_.contains(&node)) return;
+    if (!place.settled && old != nullptr && !always_changes(place.path))
+      place.settled = is_unchanged(value, *old, node);
     const auto rules = set_.rules_.find(&node);
     if (rules != set_.rules_.end() && !value.is_null()) {
       for (const auto& rule : rules->second)
-        ask(*rule, value, old, node, path);
+        ask(*rule, value, old, place);
     }
     if (const json::Object* members = value.as_object()) {
       for (const auto& [name, member] : *members) {
         const SchemaNode* inner = node.member(name);
         if (inner == nullptr) continue;
-        check(member, old == nullptr ? nullptr : old->find(name), *inner, member_path(path, name));
+        const std::string at = node.property(name) != nullptr
+                                   ? member_path(place.path, name)
+                                   : fmt::format("{}[{}]", place.path, name);
+        check(member, old == nullptr ? nullptr : old->find(name), {*inner, at, place.settled});
       }
     } else if (const json::Array* elements = value.as_array(); elements && node.items) {
+      OldElements before(old, node);
       for (std::size_t i = 0; i < elements->size(); ++i) {
         const Value& element = (*elements)[i];
-        check(element, same_element(old, element, node), *node.items,
-              fmt::format("{}[{}]", path, i));
+        check(element, before.find(element, i),
+              {*node.items, fmt::format("{}[{}]", place.path, i), place.settled});
       }
     }
   }
 
  private:
-  void ask(const Compiled& rule,
-           const Value& value,
-           const Value* old,
-           const SchemaNode& node,
-           const std::string& path) {
+  void ask(const Compiled& rule, const Value& value, const Value* old, const Place& place) {
     if (out_of_budget_) return;
     const bool has_old = old != nullptr && !old->is_null();
     if (rule.is_transition()) {
       if (!has_old && !rule.source.optional_old_self) return;
-    } else if (has_old && *old == value) {
+    } else if (place.settled) {
       return;
     }
     const cel::Value self = cel::Value::from_json(value, rule.self);
@@ -164,28 +167,25 @@ class RuleSet::Run {
     const Result<cel::Value> answer = rule.rule.evaluate(variables, budget);
     left_ -= given - budget.left();
     if (answer && answer->is_true()) return;
-    if (!answer) return failed(rule, answer.error(), node, path);
-    tell(rule, message_of(rule, variables), node, path);
+    if (!answer) return failed(rule, answer.error(), place);
+    tell(rule, message_of(rule, variables), value, place);
   }
 
-  void failed(const Compiled& rule,
-              const Error& error,
-              const SchemaNode& node,
-              const std::string& path) {
+  void failed(const Compiled& rule, const Error& error, const Place& place) {
     if (left_ == 0) {
       out_of_budget_ = true;
-      errors_.add(path, "FieldValueForbidden",
+      errors_.add(place.path, "FieldValueForbidden",
                   "Forbidden: validation failed due to running out of cost budget, no further "
                   "validation rules will be run");
       return;
     }
-    errors_.add(path, "FieldValueInvalid",
-                fmt::format("Invalid value: \"{}\": {} evaluating rule: {}", node.type,
+    errors_.add(place.path, "FieldValueInvalid",
+                fmt::format("Invalid value: \"{}\": {} evaluating rule: {}", place.node.type,
                             error.message(), text_of(rule)));
   }
 
   static std::string text_of(const Compiled& rule) {
-    return rule.source.message.empty() ? rule.source.rule : rule.source.message;
+    return trimmed(rule.source.message.empty() ? rule.source.rule : rule.source.message);
   }
 
   /// What the rule says of itself, else what it asks for.
@@ -196,35 +196,36 @@ class RuleSet::Run {
       const Result<cel::Value> made = rule.message->evaluate(variables, budget);
       left_ -= given - budget.left();
       if (made && made->kind() == Type::Kind::kString) {
-        const std::string& text = made->text();
+        std::string text = trimmed(made->text());
         const bool one_line = text.find('\n') == std::string::npos;
-        const bool blank = text.find_first_not_of(" \t") == std::string::npos;
-        if (one_line && !blank && text.size() <= kMessageMax) return text;
+        if (one_line && !text.empty() && text.size() <= kMessageMax) return text;
       }
     }
-    if (!rule.source.message.empty()) return rule.source.message;
-    return "failed rule: " + rule.source.rule;
+    return (rule.source.message.empty() ? "failed rule: " : "") + text_of(rule);
   }
 
   void tell(const Compiled& rule,
             const std::string& message,
-            const SchemaNode& node,
-            const std::string& path) {
+            const Value& value,
+            const Place& place) {
     const std::string& field = rule.source.field_path;
+    const std::string& path = place.path;
     const std::string at =
         field.empty()
             ? path
             : (path.empty() ? field.substr(field.starts_with('.') ? 1 : 0) : path + field);
     const std::string& reason = rule.source.reason;
+    // Lists and objects would say too much.
+    const bool is_shown = place.node.type != "object" && place.node.type != "array";
+    const std::string shown = is_shown ? ": " + shown_value(value) : "";
     if (reason == "FieldValueForbidden") {
       errors_.add(at, reason, "Forbidden: " + message);
     } else if (reason == "FieldValueRequired") {
       errors_.add(at, reason, "Required value: " + message);
     } else if (reason == "FieldValueDuplicate") {
-      errors_.add(at, reason, fmt::format("Duplicate value: \"{}\"", node.type));
+      errors_.add(at, reason, "Duplicate value" + shown);
     } else {
-      errors_.add(at, "FieldValueInvalid",
-                  fmt::format("Invalid value: \"{}\": {}", node.type, message));
+      errors_.add(at, "FieldValueInvalid", fmt::format("Invalid value{}: {}", shown, message));
     }
   }
 
@@ -269,7 +270,7 @@ bool RuleSet::compile(const SchemaNode& node, bool is_root) {
 }
 
 void RuleSet::check(const Value& object, const Value* old, ValueErrors& errors) const {
-  Run(*this, errors).check(object, old, root_, "");
+  Run(*this, errors).check(object, old, {root_, "", false});
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "api/custom/custom_schema.h"
+#include "api/custom/invariants.h"
 #include "api/custom/json_path.h"
 #include "api/custom/pruning.h"
 #include "api/custom/rule_set.h"
@@ -19,6 +20,7 @@ namespace insula::api {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 json::Value yaml(std::string_view text) {
@@ -40,6 +42,10 @@ std::vector<std::string> wrong(std::string_view schema,
   const json::Value before = old.empty() ? json::Value() : yaml("{v: " + std::string(old) + "}");
   ValueErrors errors;
   check_value(now, old.empty() ? nullptr : &before, root, "", errors);
+  FieldErrors further;
+  check_embedded(now, root, further);
+  check_list_types(now, root, further);
+  errors.append(std::move(further).take());
   RuleSet(root).check(now, old.empty() ? nullptr : &before, errors);
   std::vector<std::string> out;
   for (const FieldCause& cause : std::move(errors).take())
@@ -162,7 +168,20 @@ TEST(Schema, WantsEmbeddedObjectsToBeObjects) {
   EXPECT_THAT(wrong("{type: object, x-kubernetes-embedded-resource: true, "
                     "x-kubernetes-preserve-unknown-fields: true}",
                     "{kind: Pod}"),
-              ElementsAre("v.apiVersion: Required value: must not be empty"));
+              ElementsAre("v.apiVersion: Required value"));
+  EXPECT_THAT(
+      wrong("{type: object, additionalProperties: {type: object, x-kubernetes-embedded-resource: "
+            "true, x-kubernetes-preserve-unknown-fields: true}}",
+            "{a: {apiVersion: a/b/c, kind: No_Kind, metadata: {name: a/b, labels: {_: x}}}, b: "
+            "{apiVersion: 1, kind: ''}}"),
+      ElementsAre(
+          "v[a].apiVersion: Invalid value: \"a/b/c\": unexpected GroupVersion string: a/b/c",
+          HasSubstr("v[a].kind: Invalid value: \"No_Kind\": may have mixed case, but should "
+                    "otherwise match: a DNS-1035 label must consist of"),
+          "v[a].metadata.name: Invalid value: \"a/b\": may not contain '/'",
+          HasSubstr("v[a].metadata.labels: Invalid value: \"_\": name part must consist of"),
+          "v[b].apiVersion: Invalid value: 1: must be a string",
+          "v[b].kind: Invalid value: \"\": must not be empty"));
 }
 
 TEST(Schema, LetsWhatDoesNotChangeBe) {
@@ -170,6 +189,39 @@ TEST(Schema, LetsWhatDoesNotChangeBe) {
                     "integer, maximum: 1}}}",
                     "{a: 5, b: 6}", "{a: 5, b: 1}"),
               ElementsAre("v.b: Invalid value: 6: v.b in body should be less than or equal to 1"));
+}
+
+TEST(Schema, KnowsElementsOfMapsAgainByTheirKeys) {
+  constexpr const char* kMap =
+      "{type: array, maxItems: 2, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], "
+      "items: {type: object, properties: {k: {type: string}, v: {type: integer, maximum: 1, "
+      "x-kubernetes-validations: [{rule: 'self < 2'}]}}}}";
+  EXPECT_THAT(wrong(kMap, "[{k: c}, {k: b, v: 6}]", "[{k: a, v: 5}, {k: b, v: 6}]"), IsEmpty());
+  EXPECT_THAT(
+      wrong(kMap, "[{k: b, v: 6}, {k: a, v: 6}]", "[{k: a, v: 5}, {k: b, v: 6}]"),
+      ElementsAre("v[1].v: Invalid value: 6: v[1].v in body should be less than or equal to 1",
+                  "v[1].v: Invalid value: 6: failed rule: self < 2"));
+  EXPECT_THAT(wrong(kMap, "[{k: c}, {k: b}, {k: a}]", "[{k: a}, {k: b}, {k: c}]"), IsEmpty());
+}
+
+TEST(Schema, KnowsElementsOfOtherListsOnlyWithTheList) {
+  for (const char* type : {"set", "atomic"}) {
+    const std::string schema =
+        "{type: object, properties: {l: {type: array, x-kubernetes-list-type: " +
+        std::string(type) +
+        ", items: {type: integer, maximum: 1, x-kubernetes-validations: [{rule: 'self < 2'}]}}, "
+        "n: {type: integer}}}";
+    EXPECT_THAT(wrong(schema, "{l: [5, 6], n: 2}", "{l: [5, 6], n: 1}"), IsEmpty());
+    EXPECT_EQ(wrong(schema, "{l: [6, 5]}", "{l: [5, 6]}").size(), 4U);
+  }
+}
+
+TEST(Schema, TakesWhatItDoesNotDescribeForChanged) {
+  constexpr const char* kFree =
+      "{type: object, x-kubernetes-preserve-unknown-fields: true, required: [a], properties: {b: "
+      "{type: integer, maximum: 1}}}";
+  EXPECT_THAT(wrong(kFree, "{b: 5}", "{b: 5}"), IsEmpty());
+  EXPECT_THAT(wrong(kFree, "{b: 5, c: 1}", "{b: 5, c: 1}"), ElementsAre("v.a: Required value"));
 }
 
 TEST(Schema, TellsAtMostAHundredThings) {
@@ -212,7 +264,14 @@ TEST(Schema, AsksRules) {
   EXPECT_THAT(wrong("{type: integer, x-kubernetes-validations: [{rule: 'self % 2 == 0', message: "
                     "must be even}]}",
                     "3"),
-              ElementsAre("v: Invalid value: \"integer\": must be even"));
+              ElementsAre("v: Invalid value: 3: must be even"));
+  EXPECT_THAT(
+      wrong("{type: object, additionalProperties: {type: string, x-kubernetes-validations: [{rule: "
+            "'false', message: ' no '}]}, x-kubernetes-validations: [{rule: 'false'}, {rule: "
+            "'false', reason: FieldValueDuplicate}]}",
+            "{a: b}"),
+      ElementsAre("v: Invalid value: failed rule: false", "v: Duplicate value",
+                  "v[a]: Invalid value: \"b\": no"));
   EXPECT_THAT(wrong("{type: integer, x-kubernetes-validations: [{rule: 'self % 2 == 0'}]}", "4"),
               IsEmpty());
   constexpr const char* kRange =
@@ -231,7 +290,7 @@ TEST(Schema, AsksRulesAboutChanges) {
       "immutable}]}";
   EXPECT_THAT(wrong(kFixed, "a"), IsEmpty());
   EXPECT_THAT(wrong(kFixed, "a", "a"), IsEmpty());
-  EXPECT_THAT(wrong(kFixed, "b", "a"), ElementsAre("v: Invalid value: \"string\": is immutable"));
+  EXPECT_THAT(wrong(kFixed, "b", "a"), ElementsAre("v: Invalid value: \"b\": is immutable"));
   EXPECT_THAT(wrong("{type: string, x-kubernetes-validations: [{rule: '!oldSelf.hasValue() || "
                     "oldSelf.value() != self', optionalOldSelf: true}]}",
                     "a", "b"),
@@ -241,7 +300,7 @@ TEST(Schema, AsksRulesAboutChanges) {
       "object, properties: {k: {type: string}, n: {type: integer, x-kubernetes-validations: "
       "[{rule: 'self >= oldSelf', message: only grows}]}}}}";
   EXPECT_THAT(wrong(kList, "[{k: b, n: 1}, {k: a, n: 1}]", "[{k: a, n: 2}, {k: b, n: 1}]"),
-              ElementsAre("v[1].n: Invalid value: \"integer\": only grows"));
+              ElementsAre("v[1].n: Invalid value: 1: only grows"));
 }
 
 TEST(Schema, EndsRulesThatCostTooMuch) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "api/codec.h"
+#include "api/custom/correlation.h"
 #include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
 #include "json/write.h"
@@ -83,10 +84,6 @@ bool is_format_of(std::string_view format, std::string_view type) {
   return type == "number" && (format == "float" || format == "double");
 }
 
-std::string shown(const Value& value) {
-  return value.is_string() ? ShownValue(value.text()).text() : json::write(value);
-}
-
 std::string shown_number(double number) {
   return json::write(Value(number));
 }
@@ -113,7 +110,7 @@ class Checker {
              const Value* old,
              const SchemaNode& node,
              const std::string& path) {
-    if (old != nullptr && *old == value) return;
+    if (old != nullptr && !always_changes(path) && is_unchanged(value, *old, node)) return;
     if (value.is_null() && node.nullable) return;
     if (!node.type.empty() && !fits_type(value, node.type)) {
       errors_.add(path, "FieldValueTypeInvalid",
@@ -124,7 +121,7 @@ class Checker {
     combinations(value, node, path);
     if (value.is_string()) text(value, node, path);
     if (is_number(value)) number(value, node, path);
-    if (const json::Array* elements = value.as_array()) array(*elements, node, path);
+    if (const json::Array* elements = value.as_array()) array(*elements, old, node, path);
     enumeration(value, node, path);
     if (const json::Object* members = value.as_object()) object(*members, old, node, path);
   }
@@ -138,8 +135,9 @@ class Checker {
       list += list.empty() ? "" : ", ";
       list += ShownValue(one.is_string() ? std::string(one.text()) : json::write(one)).text();
     }
-    errors_.add(path, "FieldValueNotSupported",
-                fmt::format("Unsupported value: {}: supported values: {}", shown(value), list));
+    errors_.add(
+        path, "FieldValueNotSupported",
+        fmt::format("Unsupported value: {}: supported values: {}", shown_value(value), list));
   }
 
   void text(const Value& value, const SchemaNode& node, const std::string& path) {
@@ -159,8 +157,8 @@ class Checker {
     }
     if (!node.format.empty() && !is_of_format(content, node.format)) {
       errors_.add(path, "FieldValueTypeInvalid",
-                  fmt::format("Invalid value: {0}: {1} {2} must be of type {3}: {0}", shown(value),
-                              path, kIn, node.format));
+                  fmt::format("Invalid value: {0}: {1} {2} must be of type {3}: {0}",
+                              shown_value(value), path, kIn, node.format));
     }
   }
 
@@ -196,7 +194,10 @@ class Checker {
   }
 
   // NOLINTNEXTLINE(misc-no-recursion): as above
-  void array(const json::Array& elements, const SchemaNode& node, const std::string& path) {
+  void array(const json::Array& elements,
+             const Value* old,
+             const SchemaNode& node,
+             const std::string& path) {
     const auto size = static_cast<std::int64_t>(elements.size());
     if (node.items_max && size > *node.items_max) {
       errors_.add(path, "FieldValueTooMany",
@@ -210,36 +211,10 @@ class Checker {
           fmt::format("{} {} should have at least {} items", path, kIn, *node.items_min));
     }
     if (node.items != nullptr) {
+      OldElements before(old, node);
       for (std::size_t i = 0; i < elements.size(); ++i)
-        check(elements[i], nullptr, *node.items, element_path(path, i));
+        check(elements[i], before.find(elements[i], i), *node.items, element_path(path, i));
     }
-    unique(elements, node, path);
-  }
-
-  void unique(const json::Array& elements, const SchemaNode& node, const std::string& path) {
-    const bool map = node.list_type == "map";
-    if (!map && node.list_type != "set") return;
-    std::set<std::string> seen;
-    std::set<std::string> told;
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      const Value identity = map ? keys_of(elements[i], node) : elements[i];
-      std::string text = json::write(identity);
-      if (seen.insert(text).second || !told.insert(text).second) continue;
-      errors_.add(element_path(path, i), "FieldValueDuplicate",
-                  "Duplicate value: " + shown(identity));
-    }
-  }
-
-  static Value keys_of(const Value& element, const SchemaNode& node) {
-    json::Object out;
-    for (const std::string& key : node.list_keys) {
-      const Value* found = element.find(key);
-      const SchemaNode* property = node.items == nullptr ? nullptr : node.items->property(key);
-      if (found == nullptr && property != nullptr && property->default_value)
-        found = &*property->default_value;
-      if (found != nullptr) out.set(key, *found);
-    }
-    return out;
   }
 
   // NOLINTNEXTLINE(misc-no-recursion): as above
@@ -267,20 +242,6 @@ class Checker {
       if (!members.contains(name))
         errors_.add(member_path(path, name), "FieldValueRequired", "Required value");
     }
-    if (node.embedded) embedded(members, path);
-  }
-
-  void embedded(const json::Object& object, const std::string& path) {
-    for (const char* name : {"apiVersion", "kind"}) {
-      const Value* found = object.find(name);
-      if (found == nullptr || found->text().empty())
-        errors_.add(member_path(path, name), "FieldValueRequired",
-                    "Required value: must not be empty");
-    }
-    const Value* metadata = object.find("metadata");
-    if (metadata == nullptr) return;
-    if (const auto decoded = decode_json<ObjectMeta>(*metadata); !decoded)
-      errors_.invalid(member_path(path, "metadata"), *metadata, decoded.error().message());
   }
 
   // NOLINTNEXTLINE(misc-no-recursion): as above
@@ -302,10 +263,10 @@ class Checker {
     if (!node.one_of.empty()) one_of(value, node.one_of, path);
     ValueErrors all;
     for (const SchemaNode& one : node.all_of)
-      all.append(tried(value, one, path));
+      all.append(tried(value, one, path).take());
     if (!all.empty()) {
       told(path, "validate all the schemas (allOf)");
-      errors_.append(std::move(all));
+      errors_.append(std::move(all).take());
     }
     if (node.negated != nullptr && tried(value, *node.negated, path).empty())
       told(path, "not validate the schema (not)");
@@ -320,7 +281,7 @@ class Checker {
       if (i == 0) first = std::move(errors);
     }
     told(path, "validate at least one schema (anyOf)");
-    errors_.append(std::move(first));
+    errors_.append(std::move(first).take());
   }
 
   // NOLINTNEXTLINE(misc-no-recursion): as above
@@ -338,7 +299,7 @@ class Checker {
                                     "alternatives",
                                     fit));
     told(path, "validate one and only one schema (oneOf). Found none valid");
-    errors_.append(std::move(first));
+    errors_.append(std::move(first).take());
   }
 
   ValueErrors& errors_;
@@ -354,13 +315,12 @@ void ValueErrors::add(const std::string& path, std::string_view reason, std::str
 void ValueErrors::invalid(const std::string& path,
                           const json::Value& value,
                           std::string_view detail) {
-  add(path, "FieldValueInvalid", fmt::format("Invalid value: {}: {}", shown(value), detail));
+  add(path, "FieldValueInvalid", fmt::format("Invalid value: {}: {}", shown_value(value), detail));
 }
 
-void ValueErrors::append(ValueErrors&& other) {
-  for (FieldCause& cause : other.causes_)
+void ValueErrors::append(std::vector<FieldCause> causes) {
+  for (FieldCause& cause : causes)
     add(cause.field, cause.reason, std::move(cause.message));
-  other.causes_.clear();
 }
 
 bool ValueErrors::blocks_rules() const {
@@ -369,6 +329,10 @@ bool ValueErrors::blocks_rules() const {
   return std::ranges::any_of(causes_, [&](const FieldCause& cause) {
     return std::ranges::find(kBlocking, cause.reason) != std::ranges::end(kBlocking);
   });
+}
+
+std::string shown_value(const json::Value& value) {
+  return value.is_string() ? ShownValue(value.text()).text() : json::write(value);
 }
 
 std::string member_path(const std::string& path, std::string_view name) {

@@ -26,7 +26,7 @@ class ValueErrors {
 
   [[nodiscard]] std::size_t size() const { return causes_.size(); }
 
-  void append(ValueErrors&& other);
+  void append(std::vector<FieldCause> causes);
 
   /// Whether something is missing, too much, or of another type than rules expect.
   [[nodiscard]] bool blocks_rules() const;
@@ -37,11 +37,11 @@ class ValueErrors {
   std::vector<FieldCause> causes_;
 };
 
-/// Checks a value against its schema: types, formats, bounds, enumerations, combinations, lists
-/// that are sets or maps, embedded objects. Not its rules (rule_check.h).
+/// Checks a value against its schema: types, formats, bounds, enumerations, combinations. Not its
+/// rules (rule_set.h), nor what lists and embedded objects must be (invariants.h).
 ///
 /// `path` is that of the value, empty for the whole object. `old`, which may be null, is what the
-/// value was: what does not change is right, so that a schema may become stricter.
+/// value was: what does not change (correlation.h) is right, so that a schema may become stricter.
 /// Spec: Kubernetes, "Validation", "Validation ratcheting".
 void check_value(const json::Value& value,
                  const json::Value* old,
@@ -51,6 +51,9 @@ void check_value(const json::Value& value,
 
 /// Whether a text is of a format of OpenAPI that is known; true for one that is not.
 [[nodiscard]] bool is_of_format(std::string_view text, std::string_view format);
+
+/// A text in quotes, any other value as JSON.
+[[nodiscard]] std::string shown_value(const json::Value& value);
 
 /// `spec`, `spec.replicas`: the path of a member.
 [[nodiscard]] std::string member_path(const std::string& path, std::string_view name);

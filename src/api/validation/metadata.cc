@@ -147,13 +147,11 @@ ShownValue shown_time(const Time& time) {
   return time.is_zero() ? ShownValue::json("null") : ShownValue(time.text());
 }
 
-}  // namespace
-
-void validate_metadata(const ObjectMeta& metadata,
-                       NameRule rule,
-                       Scope scope,
-                       FieldErrors& errors) {
-  const FieldPath path("metadata");
+void validate_created(const ObjectMeta& metadata,
+                      NameRule rule,
+                      Scope scope,
+                      const FieldPath& path,
+                      FieldErrors& errors) {
   if (!metadata.generate_name.empty()) {
     errors.invalid_each(path.child("generateName"), metadata.generate_name,
                         check_prefix(rule, metadata.generate_name));
@@ -173,6 +171,21 @@ void validate_metadata(const ObjectMeta& metadata,
                         check_dns1123_label(metadata.namespace_));
   }
   validate_common(metadata, path, errors);
+}
+
+}  // namespace
+
+void validate_metadata(const ObjectMeta& metadata,
+                       NameRule rule,
+                       Scope scope,
+                       FieldErrors& errors) {
+  validate_created(metadata, rule, scope, FieldPath("metadata"), errors);
+}
+
+void validate_embedded_metadata(ObjectMeta metadata, const FieldPath& path, FieldErrors& errors) {
+  if (metadata.name.empty()) metadata.name = "unnamed";
+  const Scope scope = metadata.namespace_.empty() ? Scope::kCluster : Scope::kNamespaced;
+  validate_created(metadata, NameRule::kPathSegment, scope, path, errors);
 }
 
 void validate_metadata_update(const ObjectMeta& metadata,

@@ -20,6 +20,9 @@ inline constexpr std::size_t kAnnotationsMax = 256 << 10;  // bytes of all keys 
 /// error.
 void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, FieldErrors& errors);
 
+/// `metadata` of an object inside of another one, which needs no name.
+void validate_embedded_metadata(ObjectMeta metadata, const FieldPath& path, FieldErrors& errors);
+
 /// What may not change between `old` and `metadata`, and the rules on what may.
 void validate_metadata_update(const ObjectMeta& metadata,
                               const ObjectMeta& old,
