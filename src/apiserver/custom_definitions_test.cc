@@ -138,6 +138,25 @@ TEST_F(CustomDefinitionsTest, ReadsStoredObjectsByTheNewSchema) {
   }
 }
 
+TEST_F(CustomDefinitionsTest, ShowsOtherVersionsWithoutTheirDefaults) {
+  ASSERT_EQ(redefine([](json::Value& spec) {
+              json::Value other = schema();
+              other["properties"]["spec"]["properties"]["shape"] =
+                  json::Object{{"type", "string"}, {"default", "round"}};
+              spec["versions"].as_array()->push_back(version("v1beta1", false, std::move(other)));
+            }).status,
+            200);
+  const std::string beta = "/apis/example.com/v1beta1/namespaces/a/widgets";
+  const auto made = post(beta, R"({"apiVersion":"example.com/v1beta1","kind":"Widget",)"
+                               R"("metadata":{"name":"x"},"spec":{"size":1,"shape":"flat"}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  for (const json::Value& object :
+       {server.parsed(made), get(beta + "/x"), (*get(beta)["items"].as_array())[0]}) {
+    EXPECT_EQ(object["spec"].find("shape"), nullptr);
+    EXPECT_EQ(object["spec"]["color"].text(), "red");
+  }
+}
+
 TEST_F(CustomDefinitionsTest, LetsUnchangedValuesBeThatANewSchemaForbids) {
   make("w", R"({"size":9})");
   ASSERT_EQ(redefine([](json::Value& spec) {
@@ -157,8 +176,10 @@ TEST_F(CustomDefinitionsTest, RefusesNewObjectsOfADefinitionThatIsBeingDeleted) 
   EXPECT_EQ((*object["metadata"]["finalizers"].as_array())[0].text(),
             "customresourcecleanup.apiextensions.k8s.io");
   const auto refused = make("x", R"({"size":2})");
-  EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(message(refused), "create not allowed while custom resource definition is terminating");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(message(refused),
+            "widgets.example.com \"x\" is forbidden: create not allowed while custom resource "
+            "definition is terminating");
   EXPECT_EQ(server.send("DELETE", kWidget).status, 200);
   patch(std::string(kDefinitions) + "/widgets.example.com", R"({"metadata":{"finalizers":null}})");
   EXPECT_EQ(server.send("GET", kWidgets).status, 404);

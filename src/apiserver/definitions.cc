@@ -6,6 +6,7 @@
 
 #include "api/custom/custom_kind.h"
 #include "api/custom/definition.h"
+#include "apiserver/admission.h"
 #include "apiserver/object.h"
 #include "apiserver/refusals.h"
 
@@ -43,15 +44,17 @@ std::vector<const CustomResourceDefinition*> pointers(const std::vector<Definiti
 
 }  // namespace
 
-Result<> definition_lifecycle(const store::Transaction& transaction, const api::Kind& kind) {
+Result<> definition_lifecycle(const store::Transaction& transaction,
+                              const api::Kind& kind,
+                              std::string_view name) {
   const api::CustomKind* custom = api::custom_kind(kind);
   if (custom == nullptr) return {};
   const store::EntryPtr entry = transaction.find(
       store_key(api::kind_of<CustomResourceDefinition>(), "", custom->definition_name()));
   if (!entry) return no_resource();
   if (!object_of<CustomResourceDefinition>(*entry)->metadata.deletion_timestamp) return {};
-  return fail(ErrorCode::kMethodNotAllowed,
-              "create not allowed while custom resource definition is terminating");
+  return forbidden(kind, name,
+                   "create not allowed while custom resource definition is terminating");
 }
 
 void name_definition(const store::Transaction& transaction,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "api/kind.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -10,9 +12,10 @@
 namespace insula::apiserver {
 
 /// The definition of a custom kind is there and not being deleted.
-/// Errors: kNotFound, kMethodNotAllowed.
+/// Errors: kNotFound, kForbidden.
 [[nodiscard]] Result<> definition_lifecycle(const store::Transaction& transaction,
-                                            const api::Kind& kind);
+                                            const api::Kind& kind,
+                                            std::string_view name);
 
 /// Accepts the names of a definition that is written, and establishes it, so that its kind is
 /// served once the write is visible.

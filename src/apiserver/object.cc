@@ -11,10 +11,16 @@ namespace insula::apiserver {
 
 namespace {
 
+// NOLINTNEXTLINE(misc-no-recursion): once, since a storage version is stored as itself
 ConstObject custom_object_of(const api::CustomKind& kind, const store::Entry& entry) {
   const auto& known = entry.decoded;
   if (known && static_cast<const api::CustomObject*>(known.get())->definition == &kind)
     return known;
+  if (kind.stored_as != nullptr) {
+    Object shown = copy_object(kind.type, object_of(kind.storage(), entry).get());
+    kind.show(*static_cast<api::CustomObject*>(shown.get()));
+    return shown;
+  }
   // The text may be of another version, or of an older schema.
   auto value = json::parse(entry.value);
   INSULA_CHECK(value && value->is_object(), entry.key);

@@ -230,7 +230,7 @@ Result<> Registry::prepare_new(store::Transaction& transaction,
                 "resourceVersion should not be set on objects to be created");
   INSULA_TRY_VOID(name_object(transaction, target, object.get()));
   INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
-  INSULA_TRY_VOID(definition_lifecycle(transaction, kind));
+  INSULA_TRY_VOID(definition_lifecycle(transaction, kind, meta.name));
   meta.uid = random_uuid(random_);
   meta.creation_timestamp = api::Time::from(clock_.wall());
   meta.deletion_timestamp.reset();

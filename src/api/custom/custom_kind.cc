@@ -155,6 +155,12 @@ void CustomKind::read(CustomObject& object, std::vector<std::string>* unknown) c
   object.definition = this;
 }
 
+void CustomKind::show(CustomObject& object) const {
+  prune(object.content, schema_, nullptr);
+  drop_nulls(object.content, schema_);
+  object.definition = this;
+}
+
 void CustomKind::prepare_create(CustomObject& object) const {
   if (has_status()) object.content.erase("status");
   object.metadata.generation = 1;

@@ -81,6 +81,10 @@ class CustomKind final : private CustomKindNames, public Kind {
   /// `unknown` when it is set, and puts in the schema's defaults. Idempotent.
   void read(CustomObject& object, std::vector<std::string>* unknown) const;
 
+  /// Makes an object of the storage version one of this version: takes off what the schema does not
+  /// know. What it would put in is not part of the object.
+  void show(CustomObject& object) const;
+
   void prepare_create(CustomObject& object) const;
   /// Keeps from `old` what the write may not change, and counts the generation.
   void prepare_update(CustomObject& object,

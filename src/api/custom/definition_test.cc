@@ -183,6 +183,14 @@ TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
     EXPECT_THAT(wrong(one.yaml), ElementsAre(one.wrong)) << one.yaml;
 }
 
+TEST(Definition, SelectsByMembersThatNoPropertyNames) {
+  EXPECT_THAT(
+      wrong(definition("{type: object, properties: {m: {type: object, additionalProperties: "
+                       "{type: string}}}}",
+                       ", selectableFields: [{jsonPath: .m.a}]")),
+      IsEmpty());
+}
+
 TEST(Definition, NamesAllThatIsWrongWithAnEmptyOne) {
   EXPECT_THAT(
       wrong("{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}"),

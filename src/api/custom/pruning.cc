@@ -73,27 +73,37 @@ class Pruner {
   std::string path_;
 };
 
+bool is_wrong_null(const json::Value& value, const SchemaNode& node) {
+  return value.is_null() && !node.nullable;
+}
+
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the value
-void default_object(json::Object& object, const SchemaNode& node) {
-  std::vector<std::string> nulls;
-  for (auto& [name, value] : object) {
-    const SchemaNode* member = node.member(name);
-    if (member == nullptr) continue;
-    const bool may_be_null = member->nullable || (member->type.empty() && member->preserve_unknown);
-    if (value.is_null() && !may_be_null) {
-      nulls.push_back(name);
-      continue;
+void drop_nulls_of(json::Value& value, const SchemaNode& node) {
+  if (json::Object* object = value.as_object()) return drop_nulls(*object, node);
+  json::Array* elements = value.as_array();
+  if (elements == nullptr || node.items == nullptr) return;
+  for (json::Value& element : *elements)
+    drop_nulls_of(element, *node.items);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the value
+void default_value(json::Value& value, const SchemaNode& node) {
+  if (is_wrong_null(value, node) && node.default_value) value = *node.default_value;
+  if (json::Object* members = value.as_object()) {
+    for (auto& [name, member] : *members) {
+      if (const SchemaNode* schema = node.member(name)) default_value(member, *schema);
     }
-    set_schema_defaults(value, *member);
+    for (const auto& [name, property] : node.properties) {
+      if (!property->default_value || members->contains(name)) continue;
+      json::Value made = *property->default_value;
+      default_value(made, *property);
+      members->set(name, std::move(made));
+    }
   }
-  for (const std::string& name : nulls)
-    object.erase(name);
-  for (const auto& [name, property] : node.properties) {
-    if (!property->default_value || object.contains(name)) continue;
-    json::Value value = *property->default_value;
-    set_schema_defaults(value, *property);
-    object.set(name, std::move(value));
-  }
+  json::Array* elements = value.as_array();
+  if (elements == nullptr || node.items == nullptr) return;
+  for (json::Value& element : *elements)
+    default_value(element, *node.items);
 }
 
 }  // namespace
@@ -106,17 +116,30 @@ void prune_value(json::Value& value, const SchemaNode& node) {
   Pruner(nullptr).value(value, node);
 }
 
-void set_schema_defaults(json::Object& content, const SchemaNode& root) {
-  default_object(content, root);
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the value
+void drop_nulls(json::Object& content, const SchemaNode& root) {
+  std::vector<std::string> nulls;
+  for (auto& [name, value] : content) {
+    const SchemaNode* member = root.member(name);
+    if (member == nullptr) continue;
+    if (is_wrong_null(value, *member) && !member->default_value)
+      nulls.push_back(name);
+    else
+      drop_nulls_of(value, *member);
+  }
+  for (const std::string& name : nulls)
+    content.erase(name);
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as deep as the value
+void set_schema_defaults(json::Object& content, const SchemaNode& root) {
+  json::Value value(std::move(content));
+  set_schema_defaults(value, root);
+  content = std::move(*value.as_object());
+}
+
 void set_schema_defaults(json::Value& value, const SchemaNode& node) {
-  if (json::Object* object = value.as_object()) return default_object(*object, node);
-  json::Array* elements = value.as_array();
-  if (elements == nullptr || node.items == nullptr) return;
-  for (json::Value& element : *elements)
-    set_schema_defaults(element, *node.items);
+  drop_nulls_of(value, node);
+  default_value(value, node);
 }
 
 }  // namespace insula::api

@@ -7,7 +7,7 @@
 #include "json/value.h"
 
 /// What is done to every custom object that is read, from a request or from the store, before
-/// anybody looks at it. Both are idempotent.
+/// anybody looks at it. All are idempotent.
 /// Spec: Kubernetes, "Controlling pruning", "Defaulting" and "Defaulting and Nullable".
 namespace insula::api {
 
@@ -15,8 +15,10 @@ namespace insula::api {
 /// is set. `content` is an object of the root without apiVersion, kind and metadata.
 void prune(json::Object& content, const SchemaNode& root, std::vector<std::string>* unknown);
 
-/// Puts in what the schema has for members that are left out, or are null where they may not be.
-/// A null that may not be and has no default goes.
+/// Takes off members that are null, may not be, and have no default.
+void drop_nulls(json::Object& content, const SchemaNode& root);
+
+/// Same, and puts in what the schema has for what is left out, or is null where it may not be.
 void set_schema_defaults(json::Object& content, const SchemaNode& root);
 
 /// Same for any value, as one that is a default itself.

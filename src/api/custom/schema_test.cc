@@ -244,7 +244,19 @@ TEST(Schema, PrunesAndFillsIn) {
   EXPECT_EQ(read(kSchema, "{list: [{}, {k: 2, j: 3}], made: {}, null_able: null}"),
             R"({"list":[{"k":1},{"k":2}],"made":{"deep":true},"null_able":null})");
   EXPECT_EQ(read(kSchema, "{any: {x: [1, {y: 2}], known: {b: q, c: 1}}, made: null, null_able: z}"),
-            R"({"any":{"x":[1,{"y":2}],"known":{"b":"q"}},"null_able":"z","made":{"deep":true}})");
+            R"({"any":{"x":[1,{"y":2}],"known":{"b":"q"}},"made":{"deep":true},"null_able":"z"})");
+}
+
+TEST(Schema, PutsDefaultsInThePlaceOfNulls) {
+  constexpr const char* kSchema = R"({type: object, properties: {
+    list: {type: array, items: {type: object, default: {}, properties: {x: {type: string, default: d}}}},
+    bare: {type: array, items: {type: string}},
+    map: {type: object, additionalProperties: {type: string, default: d}},
+    any: {x-kubernetes-preserve-unknown-fields: true},
+    free: {type: object, x-kubernetes-preserve-unknown-fields: true}}})";
+  EXPECT_EQ(read(kSchema, "{list: [{}, {x: '1'}, null], bare: [null], map: {a: null}}"),
+            R"({"list":[{"x":"d"},{"x":"1"},{"x":"d"}],"bare":[null],"map":{"a":"d"}})");
+  EXPECT_EQ(read(kSchema, "{any: null, free: {a: null}}"), R"({"free":{"a":null}})");
 }
 
 TEST(Schema, NamesWhatItPrunes) {

@@ -182,7 +182,7 @@ void check_selectable(const std::vector<CustomResourceSelectableField>& fields,
     }
     const SchemaNode* node = &schema;
     for (const std::string& name : *members)
-      node = node == nullptr ? nullptr : node->property(name);
+      node = node == nullptr ? nullptr : node->member(name);
     if (node == nullptr ||
         (node->type != "string" && node->type != "boolean" && node->type != "integer")) {
       errors.invalid(at, text,
