@@ -67,7 +67,7 @@ class Kinds(unittest.TestCase):
         for resource, name, cells in ROWS:
             with self.subTest(resource):
                 lines = kubectl("get", resource, *NAMESPACE, "-o", "wide").stdout.splitlines()
-                lines = [line for line in lines if not line.startswith(("insula ", "kubernetes "))]  # the platform's own
+                lines = [line for line in lines if not line.startswith(("insula ", "kubernetes ", "system-"))]  # the platform's own
                 self.assertEqual(len(lines), 2, lines)
                 self.assertTrue(lines[1].startswith(name), lines)
                 for cell in cells:
