@@ -511,9 +511,9 @@ Task<Result<>> ApiServer::take_seats(Call& call) {
   dispatcher_.enter(*call.ticket, request);
   if (call.ticket->is_executing()) co_return Result<>{};
   const SteadyTime began = Loop::current().now();
-  Result<> waited = co_await dispatcher_.wait(
-      *call.ticket, call.began + (call.until - call.began) / kSeatShare,
-      call.exchange.client_gone());
+  Result<> waited =
+      co_await dispatcher_.wait(*call.ticket, call.began + (call.until - call.began) / kSeatShare,
+                                call.exchange.client_gone());
   call.waited += Loop::current().now() - began;
   co_return waited;
 }
