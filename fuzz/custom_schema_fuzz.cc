@@ -8,6 +8,7 @@
 #include "api/custom/pruning.h"
 #include "api/custom/rule_set.h"
 #include "api/custom/schema_check.h"
+#include "api/custom/schema_form.h"
 #include "api/custom/schema_node.h"
 #include "api/custom/value_check.h"
 #include "api/field_errors.h"
@@ -37,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto schema = insula::json::parse(input.substr(0, zero));
   auto object = insula::json::parse(input.substr(zero + 1));
   if (!schema || !object || !object->is_object()) return 0;
-  insula::api::drop_unknown_keywords(*schema);
+  insula::api::normalise_schema(*schema);
   insula::api::FieldErrors errors;
   const insula::api::FieldPath path("schema");
   insula::api::check_schema(*schema, path, errors);
