@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,10 +10,12 @@
 namespace insula::apiserver {
 
 /// Where admission says about a write what is neither yes nor no: to its writer in Warning headers,
-/// and in the audit log. Null: nobody wants to know. A small value.
+/// in the audit log and in metrics. Null: nobody wants to know. A small value.
 struct AdmissionRemarks {
   std::vector<std::string>* warnings = nullptr;
   std::map<std::string, std::string>* annotations = nullptr;
+  /// The time that webhooks took is added here.
+  std::chrono::nanoseconds* waited = nullptr;
 
   void warn(std::string text) const {
     if (warnings != nullptr) warnings->push_back(std::move(text));

@@ -18,6 +18,7 @@
 #include "apiserver/admission_match.h"
 #include "apiserver/certificate_admission.h"
 #include "apiserver/compression.h"
+#include "apiserver/connection_request.h"
 #include "apiserver/escalation.h"
 #include "apiserver/event_expiry.h"
 #include "apiserver/field_ownership.h"
@@ -46,59 +47,6 @@ using namespace std::string_view_literals;
 constexpr std::chrono::seconds kRequestTimeout{60};
 /// Which part of its time a request may wait for its seats.
 constexpr int kSeatShare = 4;
-
-/// Those of a pod that its node answers, for as long as the client wants.
-constexpr std::array kRelayed = {"log"sv, "exec"sv, "attach"sv, "portforward"sv};
-
-/// To a node, or to a pod itself.
-bool is_relayed(const RequestInfo& info) {
-  return info.subresource == kProxySubresource ||
-         std::ranges::find(kRelayed, info.subresource) != kRelayed.end();
-}
-
-bool is_proxied(const RequestInfo& info) {
-  return info.subresource == kProxySubresource;
-}
-
-/// Those of a pod that run or reach something in it.
-bool is_terminal(const RequestInfo& info) {
-  return is_relayed(info) && !is_proxied(info) && info.subresource != "log";
-}
-
-/// The same of a request that is proxied: the path at the pod.
-json::Value proxy_options(const RequestInfo& info) {
-  const bool of_service = info.resource == "services";
-  json::Object out{{"apiVersion", "v1"},
-                   {"kind", of_service ? "ServiceProxyOptions" : "PodProxyOptions"}};
-  if (!info.rest.empty()) out["path"] = info.rest;
-  return out;
-}
-
-/// What a request to connect to a pod says about it, in the form of Kubernetes' options.
-json::Value connect_options(const RequestInfo& info, const http::Request& request) {
-  const auto word = [&](const char* name) { return request.query(name).value_or(""); };
-  const auto flag = [&](const char* name) { return word(name) == "true" || word(name) == "1"; };
-  if (is_proxied(info)) return proxy_options(info);
-  json::Object out{{"apiVersion", "v1"}};
-  if (info.subresource == "portforward") {
-    out["kind"] = "PodPortForwardOptions";
-    return out;
-  }
-  out["kind"] = info.subresource == "exec" ? "PodExecOptions" : "PodAttachOptions";
-  for (const char* name : {"stdin", "stdout", "stderr", "tty"}) {
-    if (flag(name)) out[name] = true;
-  }
-  if (const std::string container = word("container"); !container.empty())
-    out["container"] = container;
-  if (info.subresource != "exec") return out;
-  json::Array command;
-  std::string_view query = http::target_query(request.target);
-  while (auto parameter = http::next_parameter(query)) {
-    if (parameter->name == "command") command.emplace_back(std::move(parameter->value));
-  }
-  out["command"] = std::move(command);
-  return out;
-}
 
 /// Also of a subresource: its body may be of another kind than the object, so that only its own
 /// verbs know what to do with it.
@@ -212,27 +160,6 @@ std::string_view attempted_authentication(const http::Exchange& exchange) {
   if (exchange.request().headers.contains("Authorization"))
     return "Authentication failed, attempted: bearer";
   return "Authentication failed, no credentials provided";
-}
-
-/// Of a pod that no node has yet: there is nothing to connect to, and nothing was logged.
-Result<> check_unplaced(const Call& call, const api::Pod& pod) {
-  const std::string container = call.query("container");
-  const auto has = [&container](const auto& containers, auto name) {
-    return std::ranges::find(containers, container, name) != containers.end();
-  };
-  const auto ephemeral_name = [](const api::EphemeralContainer& it) -> const std::string& {
-    return it.ephemeral_container_common.name;
-  };
-  const bool known = container.empty() || has(pod.spec.containers, &api::Container::name) ||
-                     has(pod.spec.init_containers, &api::Container::name) ||
-                     has(pod.spec.ephemeral_containers, ephemeral_name);
-  if (!known) {
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("container {} is not valid for pod {}", container, pod.metadata.name));
-  }
-  if (!is_terminal(call.info)) return {};
-  return fail(ErrorCode::kBadRequest,
-              fmt::format("pod {} does not have a host assigned", pod.metadata.name));
 }
 
 }  // namespace
@@ -413,7 +340,7 @@ Task<Result<>> ApiServer::serve_connection(Call& call) {
         target_of(call), connect_options(call.info, request), write_context(call)));
   }
   if (pod && pod->spec.node_name.empty()) {
-    INSULA_CO_TRY_VOID(check_unplaced(call, *pod));
+    INSULA_CO_TRY_VOID(check_unplaced(*pod, call.info, call.query("container")));
     http::Response nothing{.status = 204, .headers = {}, .body = {}};
     nothing.headers.set("Cache-Control", "no-cache, private");
     note_answer(call)(nothing.status, nothing.headers);

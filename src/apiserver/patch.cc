@@ -74,15 +74,13 @@ std::string_view complaint(std::string_view message) {
   return colon == std::string_view::npos ? message : message.substr(colon + 2);
 }
 
-std::unexpected<Error> unreadable_result(const Patch& patch,
-                                         const json::Value& result,
-                                         const Error& why) {
+Error unreadable_result(const Patch& patch, const json::Value& result, const Error& why) {
   api::FieldErrors errors;
   errors.invalid(
       api::FieldPath("patch"),
       patch.format == PatchFormat::kStrategicMerge ? in_go(patch.content) : json::write(result),
       complaint(why.message()));
-  return std::unexpected(api::invalid("", "", "", std::move(errors).take()));
+  return api::invalid("", "", "", std::move(errors).take());
 }
 
 /// Whether it is one at all: a JSON patch is an array of objects.
@@ -139,14 +137,18 @@ Registry::Change patch_change(const Target& target, Patch patch, PatchRemarks re
   const bool custom = api::custom_kind(*target.kind) != nullptr;
   return [&type, remarks, custom,
           patch = std::move(patch)](const ConstObject& present) -> Result<Object> {
-    remarks.subject = StatusSubject{.kind = "", .group = ""};
-    INSULA_TRY(const json::Value document,
-               patched(type, api::to_json(type, present.get()), patch, custom));
+    const auto refuse = [&remarks](Error error) {
+      if (error.code() == ErrorCode::kInvalid)
+        remarks.subject = StatusSubject{.kind = "", .group = ""};
+      return std::unexpected(std::move(error));
+    };
+    Result<json::Value> document = patched(type, api::to_json(type, present.get()), patch, custom);
+    if (!document) return refuse(std::move(document).error());
     Object object = new_object(type);
     api::DecodeReport report;
-    const Result<> read = api::decode_json(type, object.get(), document, patch.strictness, &report);
-    if (!read) return unreadable_result(patch, document, read.error());
-    remarks.subject.reset();
+    const Result<> read =
+        api::decode_json(type, object.get(), *document, patch.strictness, &report);
+    if (!read) return refuse(unreadable_result(patch, *document, read.error()));
     for (std::string& text : report.warnings)
       remarks.warnings.push_back(std::move(text));
     return object;

@@ -126,7 +126,7 @@ struct WriteContext {
   /// Null: nothing more is asked.
   WritePermit permit = nullptr;
 
-  [[nodiscard]] AdmissionRemarks remarks() const { return {warnings, annotations}; }
+  [[nodiscard]] AdmissionRemarks remarks() const { return {warnings, annotations, waited}; }
 };
 
 enum class Propagation : std::uint8_t { kDefault, kBackground, kForeground, kOrphan };

@@ -28,7 +28,6 @@
 #include "apiserver/version.h"
 #include "apiserver/write_admission.h"
 #include "apiserver/write_review.h"
-#include "async/loop.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -180,10 +179,7 @@ Task<Result<Written>> Registry::write(Write& write,
     }
     if (warnings != nullptr) warnings->resize(told);
     if (annotations != nullptr) *annotations = std::move(noted);
-    const SteadyTime asked = Loop::current().now();
-    const Result<> answered = co_await write.review.ask();
-    if (write.context.waited != nullptr) *write.context.waited += Loop::current().now() - asked;
-    if (!answered) co_return std::unexpected(answered.error());
+    INSULA_CO_TRY_VOID(co_await write.review.ask());
   }
   co_return conflict(
       write.target,

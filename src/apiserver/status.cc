@@ -127,8 +127,6 @@ json::Object status_of(const Error& error, json::Object details, bool names_noth
   }
   if (const int seconds = retry_after(error); seconds > 0)
     details.set("retryAfterSeconds", seconds);
-  // Of what is invalid Kubernetes tells details, if only none.
-  names_nothing |= error.code() == ErrorCode::kInvalid;
   if (!details.empty() || names_nothing) status.set("details", std::move(details));
   status.set("code", status_code(error));
   return status;

@@ -1,14 +1,33 @@
 #include "apiserver/write_review.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "api/gen/meta_v1.h"
 #include "apiserver/policy_scope.h"
+#include "async/loop.h"
 
 namespace insula::apiserver {
 
 namespace {
+
+/// Adds the time for which it lives.
+class Wait {
+ public:
+  explicit Wait(std::chrono::nanoseconds* sum) : sum_(sum), began_(Loop::current().now()) {}
+
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+
+  ~Wait() {
+    if (sum_ != nullptr) *sum_ += Loop::current().now() - began_;
+  }
+
+ private:
+  std::chrono::nanoseconds* sum_;
+  SteadyTime began_;
+};
 
 /// Whether the server's own admission has made something else of an object. Its generation is
 /// counted once all have had their say.
@@ -96,6 +115,7 @@ Task<Result<>> WriteReview::ask() {
   begins_anew_ = false;
   const std::unique_ptr<WebhookQuestion> question = std::move(question_);
   if (question == nullptr) co_return Result<>{};
+  const Wait wait(remarks_.waited);
   if (asks_mutating_) {
     INSULA_CO_TRY(const ConstObject object,
                   co_await admission_.webhooks().mutate(*question, reinvocation_));
