@@ -143,6 +143,7 @@ TEST_F(CustomDefinitionsTest, ShowsOtherVersionsWithoutTheirDefaults) {
               json::Value other = schema();
               other["properties"]["spec"]["properties"]["shape"] =
                   json::Object{{"type", "string"}, {"default", "round"}};
+              other["properties"]["spec"]["properties"].as_object()->erase("free");
               spec["versions"].as_array()->push_back(version("v1beta1", false, std::move(other)));
             }).status,
             200);
@@ -155,6 +156,10 @@ TEST_F(CustomDefinitionsTest, ShowsOtherVersionsWithoutTheirDefaults) {
     EXPECT_EQ(object["spec"].find("shape"), nullptr);
     EXPECT_EQ(object["spec"]["color"].text(), "red");
   }
+  // What a version does not know it does not show.
+  ASSERT_EQ(make("w", R"({"size":1,"free":{"x":1}})").status, 201);
+  EXPECT_NE(get(kWidget)["spec"].find("free"), nullptr);
+  EXPECT_EQ(get(beta + "/w")["spec"].find("free"), nullptr);
 }
 
 TEST_F(CustomDefinitionsTest, LetsUnchangedValuesBeThatANewSchemaForbids) {

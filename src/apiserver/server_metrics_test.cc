@@ -209,6 +209,30 @@ TEST(ServerMetrics, TellTheMostRequestsInFlight) {
   EXPECT_THAT(registry.expose(), series("mutating", 0));
 }
 
+TEST(ServerMetrics, TellTheServersOwnTimeApart) {
+  TestServer server;
+  MetricsRegistry registry;
+  testing::FakeClock clock;
+  ServerMetrics metrics(registry, server.registry->kinds(), clock);
+  const http::Request head = server.request("POST", kMaps);
+  const RequestInfo info = *parse_request_info(head.method, head.target);
+  metrics.record({.info = info,
+                  .head = head,
+                  .status = 201,
+                  .took = std::chrono::seconds(3),
+                  .waited = std::chrono::seconds(2)});
+  const std::string labels =
+      R"({verb="POST",dry_run="",group="",version="v1",resource="configmaps",subresource="",)"
+      R"(scope="resource",component="apiserver"} )";
+  EXPECT_THAT(registry.expose(),
+              HasSubstr("apiserver_request_duration_seconds_sum" + labels + "3\n"));
+  const std::string own =
+      R"({verb="POST",group="",version="v1",resource="configmaps",subresource="",)"
+      R"(scope="resource",component="apiserver"} )";
+  EXPECT_THAT(registry.expose(),
+              HasSubstr("apiserver_request_sli_duration_seconds_sum" + own + "1\n"));
+}
+
 TEST_F(ServerMetricsTest, NameDeprecatedApisThatAreUsed) {
   EXPECT_THAT(exposed(), Not(HasSubstr("apiserver_requested_deprecated_apis{")));
   server_.send("GET", "/api/v1/namespaces/a/endpoints");

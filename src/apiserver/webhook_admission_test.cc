@@ -391,6 +391,24 @@ TEST_F(WebhookAdmissionTest, NotesForTheAuditLogUnderItsName) {
               ElementsAre(std::pair<const std::string, std::string>("v.hooks.test/seen", "by me")));
 }
 
+TEST_F(WebhookAdmissionTest, TakesTimeThatIsNotTheServersOwn) {
+  std::chrono::nanoseconds waited{};
+  WriteContext context;
+  context.waited = &waited;
+  const auto make = [&](std::string name) {
+    const auto map = std::make_shared<api::ConfigMap>();
+    map->metadata.name = std::move(name);
+    const auto made = server.run(
+        server.registry->create({&api::kind_of<api::ConfigMap>(), "a", "", ""}, map, context));
+    ASSERT_TRUE(made) << made.error().message();
+  };
+  make("unasked");
+  EXPECT_EQ(waited.count(), 0);
+  install("Validating", "v", webhook("v", client_of(hook)));
+  make("asked");
+  EXPECT_GT(waited.count(), 0);
+}
+
 TEST_F(WebhookAdmissionTest, IsAskedOnlyAboutWhatItWants) {
   install(
       "Validating", "v",
