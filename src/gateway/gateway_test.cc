@@ -1,6 +1,7 @@
 #include <fstream>
 #include <map>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -315,6 +316,79 @@ TEST_F(GatewayTest, AReplyThatBreaksOffNeverLooksComplete) {
            {{"Authorization", "Bearer " + key_of("alphaalpha")}, {"X-Sim-Error", "cut"}}, kChat);
   EXPECT_EQ(cut.status, 0);
   EXPECT_EQ(usage().failed, 1);
+}
+
+class GatewayCutTest : public GatewayTest {
+ public:
+  static constexpr int kEvents = 200;
+
+  struct Received {
+    std::string text;
+    bool was_reset = false;
+  };
+
+  /// An upstream that ends a stream of events in the middle.
+  static Task<> cut(net::Listener& accepting) {
+    const std::string event =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string(960, 'x') + "\"}}]}\n\n";
+    auto stream = (co_await accepting.accept()).value();
+    std::array<char, 4096> buffer{};
+    static_cast<void>(co_await stream->read(buffer));
+    static_cast<void>(
+        co_await stream->write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n"));
+    for (int i = 0; i < kEvents; ++i) {
+      static_cast<void>(co_await stream->write(fmt::format("{:x}\r\n{}\r\n", event.size(), event)));
+    }
+  }
+
+  /// A client that reads only once the request is on the bill.
+  Task<Received> read_late(std::string_view version) {
+    auto stream = (co_await net::dial(address_, loop_.now() + 5s)).value();
+    static_cast<void>(co_await stream->write(
+        fmt::format("POST /alpha/v1/chat/completions {}\r\nHost: x\r\nAuthorization: Bearer {}\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    version, key_of("alphaalpha"), kStream.size(), kStream)));
+    std::int64_t failed = 0;
+    while (failed == 0) {
+      co_await yield();
+      const auto billed = (co_await gateway_->usage({.tenant = "alpha"})).value();
+      for (const UsageRow& row : billed.rows)
+        failed += row.counts.failed;
+    }
+    Received received;
+    std::array<char, 65536> buffer{};
+    for (;;) {
+      const auto got = co_await stream->read(buffer);
+      received.was_reset = !got.has_value();
+      if (!got || *got == 0) co_return received;
+      received.text.append(buffer.data(), *got);
+    }
+  }
+
+  Received receive(std::string_view version) {
+    auto listener = net::Listener::bind(loop_, any_port()).value();
+    TaskGroup serving;
+    serving.spawn(cut(*listener));
+    start({listener->address()});
+    return wait(read_late(version));
+  }
+};
+
+TEST_F(GatewayCutTest, WhatWasBilledReachesTheClient) {
+  const Received received = receive("HTTP/1.1");
+  int events = 0;
+  for (std::size_t at = 0; (at = received.text.find("\"content\"", at)) != received.text.npos; ++at)
+    ++events;
+  EXPECT_EQ(events, kEvents);
+  // And it does not look complete.
+  EXPECT_FALSE(received.text.ends_with("0\r\n\r\n"));
+  EXPECT_FALSE(received.was_reset);
+}
+
+// Nothing but its end ends such a reply.
+TEST_F(GatewayCutTest, AReplyWithoutChunksIsReset) {
+  EXPECT_TRUE(receive("HTTP/1.0").was_reset);
 }
 
 TEST_F(GatewayTest, StopsTheUpstreamAtOnceWhenTheClientLeaves) {

@@ -232,7 +232,9 @@ std::optional<RawClient> Http1Connection::hand_over() {
 }
 
 void Http1Connection::cut_off() {
-  client_->abort();
+  // A reply in HTTP/1.1 has its length or its last chunk, so its end alone says that something is
+  // missing (RFC 9112 §8); a reset would take with it what the client has not got yet.
+  if (!takes_chunks_) client_->abort();
 }
 
 /// Sends what can be sent at once; the rest is copied to overflow_, since the caller's bytes may be
