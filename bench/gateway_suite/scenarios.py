@@ -130,9 +130,11 @@ def streams_place(options, directory, running):
 
 
 def sse(options, streams=1000):
+    """Beside the streams asked for directly: an event's delay is mostly that of the load itself, which sends fifty at once."""
     with tempfile.TemporaryDirectory() as name, p.Processes() as running:
         place, proxies = streams_place(options, pathlib.Path(name), running)
-        return alternating(options, proxies, lambda proxy, seconds:
+        direct = peers.Proxy("direct", proxies[0].process, place.upstream)
+        return alternating(options, [direct, *proxies], lambda proxy, seconds:
                            (figures := loads.sse(options.build, place.upstream, proxy, streams, seconds)) |
                            {"requests": figures["events"]}, warm=False)
 
