@@ -40,7 +40,7 @@ def names(allowed):
 
 def check_machine(build):
     missing = [tool for tool in ("nginx", "wrk", "h2load", "openssl", "chrt", "taskset") if shutil.which(tool) is None]
-    missing += [str(build / "bench" / tool) for tool in ("gateway_target", "cpu_hog", "sse_load")
+    missing += [str(build / "bench" / tool) for tool in ("gateway_target", "cpu_hog", "rate_load", "sse_load")
                 if not (build / "bench" / tool).exists()]
     if missing:
         p.fail("missing " + ", ".join(missing))

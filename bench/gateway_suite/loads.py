@@ -69,14 +69,17 @@ def http1_tls(proxy, body, seconds):
     return h2load(proxy, body, f"https://127.0.0.1:{proxy.tls}", f"-D{seconds}", "-c64", "--h1")
 
 
-def at_rate(proxy, body, rate, seconds):
-    """A fixed rate over 30 connections; latencies in microseconds, from h2load's log of each request."""
-    log = body.with_suffix(f".{proxy.name}.log")
-    log.unlink(missing_ok=True)
-    figures = h2load(proxy, body, f"http://127.0.0.1:{proxy.h1}", f"-D{seconds}", "-c30", "--h1",
-                     f"--rps={rate / 30:g}", f"--log-file={log}")
-    delays = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
-    return figures | {"p50": delays[len(delays) // 2], "p99": delays[len(delays) * 99 // 100]}
+def at_rate(build, proxy, body, rate, seconds):
+    """Requests at even distances; latencies in microseconds."""
+    headers = [f"{name}:{value}" for name, value in headers_of(proxy).items()]
+    command = p.pinned(p.LOAD_CORE, build / "bench" / "rate_load", proxy.h1, rate, seconds, body, *headers, proxy.path)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        p.fail(f"rate_load had failures with {proxy.name}: {done.stderr}")
+    figures = json.loads(done.stdout.splitlines()[-1])
+    if figures["failed"]:
+        p.fail(f"{figures['failed']} requests failed at {proxy.name}")
+    return figures
 
 
 def handshakes(proxy, resumed, seconds):

@@ -115,7 +115,7 @@ def latency(bench, rate=3000):
     gateway = bench.proxy("gateway")
     direct = peers.Proxy("direct", gateway.process, bench.place.upstream, headers=gateway.headers)
     return alternating(bench.options, [direct, *bench.proxies("gateway", "nginx", "haproxy", "envoy")],
-                       lambda proxy, seconds: loads.at_rate(proxy, body, rate, max(seconds, 3)))
+                       lambda proxy, seconds: loads.at_rate(bench.options.build, proxy, body, rate, max(seconds, 3)))
 
 
 def streams_place(options, directory, running):
