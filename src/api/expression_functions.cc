@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "api/expression_formats.h"
 #include "api/quantity.h"
 #include "cel/library/arguments.h"
 
@@ -137,6 +138,7 @@ const cel::FunctionTable& expression_functions() {
     add_numbers(table);
     add_sums(table);
     add_comparisons(table);
+    add_formats(table);
     return table;
   }();
   return functions;

@@ -44,6 +44,33 @@ TEST(ExpressionFunctions, KnowQuantities) {
     EXPECT_EQ(outcome(source), "true") << source;
 }
 
+TEST(ExpressionFunctions, KnowFormatsByName) {
+  static constexpr std::string_view kTrue[] = {
+      "!format.dns1123Label().validate('a-b').hasValue()",
+      "format.dns1123Label().validate('A').hasValue() && "
+      "format.dns1123Label().validate('a.b').value() == ['must not contain dots']",
+      "!format.dns1123Subdomain().validate('a.b').hasValue() && "
+      "format.dns1035Label().validate('1a').hasValue()",
+      "!format.qualifiedName().validate('a.b/C_d').hasValue() && "
+      "format.labelValue().validate('-a').hasValue()",
+      "!format.dns1123LabelPrefix().validate('a-').hasValue() && "
+      "!format.dns1123SubdomainPrefix().validate('a.b-').hasValue() && "
+      "!format.dns1035LabelPrefix().validate('a-').hasValue()",
+      "format.dns1123Label().validate('a-').hasValue()",
+      "!format.uri().validate('https://a/b').hasValue() && format.uri().validate('x').value() == "
+      "['parse \"x\": invalid URI for request']",
+      "format.uuid().validate('x').value() == ['does not match the UUID format']",
+      "!format.uuid().validate('123e4567-e89b-12d3-a456-426614174000').hasValue()",
+      "format.byte().validate('!').value() == ['invalid base64'] && "
+      "format.date().validate('2020-13-01').value() == ['invalid date'] && "
+      "format.datetime().validate('x').value() == ['invalid datetime']",
+      "format.named('uri').hasValue() && !format.named('urn').hasValue()",
+      "format.named('date').value() == format.date() && format.date() != format.byte()",
+  };
+  for (const std::string_view source : kTrue)
+    EXPECT_EQ(outcome(source), "true") << source;
+}
+
 TEST(ExpressionFunctions, TellWhatIsNoQuantity) {
   EXPECT_TRUE(
       outcome("quantity('x') == quantity('1')").starts_with("error: quantities must match"));

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "api/custom/custom_kind.h"
-#include "api/custom/rule_set.h"
+#include "api/custom/rule_types.h"
 #include "api/field_errors.h"
 #include "api/gen/admissionregistration_v1.h"
 #include "api/gen/meta_v1.h"

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "cel/library/sorting.h"
+
 namespace insula::cel {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::size_t kIssuesMax = 100;
 
 /// The types that an expression can name.
 TypePtr named_type(std::string_view name) {
-  static const std::array<std::pair<std::string_view, TypePtr>, 16> named{{
+  static const std::array<std::pair<std::string_view, TypePtr>, 18> named{{
       {"bool", Type::boolean()},
       {"int", Type::integer()},
       {"uint", Type::uint()},
@@ -36,6 +38,8 @@ TypePtr named_type(std::string_view name) {
       {"net.CIDR", Type::opaque("net.CIDR")},
       {"kubernetes.Quantity", Type::opaque("kubernetes.Quantity")},
       {"kubernetes.Semver", Type::opaque("kubernetes.Semver")},
+      {"kubernetes.URL", Type::opaque("kubernetes.URL")},
+      {"kubernetes.NamedFormat", Type::opaque("kubernetes.NamedFormat")},
   }};
   const auto* found = std::ranges::find(named, name, [](const auto& entry) { return entry.first; });
   return found == named.end() ? nullptr : found->second;
@@ -373,9 +377,36 @@ class Checker {
     }
     checked_.slots = std::max(checked_.slots, scope_.size());
     if (node.filter) expect(*node.filter, Type::boolean());
-    const TypePtr result = result_of(node, types[0]);
+    const TypePtr result =
+        node.macro == Macro::kSortBy ? sorted_type(node, range) : result_of(node, types[0]);
     scope_.resize(node.slot);
     return result;
+  }
+
+  /// Keys must have an order.
+  TypePtr sorted_type(Comprehension& node, const TypePtr& range) {
+    const TypePtr key = type_of(*node.step);
+    const bool has_order = key->is(Kind::kDyn) ||
+                           std::ranges::any_of(library::sortable_types(), [&](const TypePtr& type) {
+                             return type->kind() == key->kind();
+                           });
+    if (has_order && (range->is(Kind::kList) || range->is(Kind::kDyn)))
+      return range->is(Kind::kList) ? range : Type::list(Type::dyn());
+    return wrong(node.range->offset,
+                 fmt::format("found no matching overload for '@sortByAssociatedKeys' applied to "
+                             "'{}.(list({}))'",
+                             range->text(), key->text()));
+  }
+
+  /// Of steps that are maps, whose entries become one map.
+  TypePtr entries_type(Comprehension& node) {
+    const TypePtr step = type_of(*node.step);
+    if (step->is(Kind::kMap)) return step;
+    if (step->is(Kind::kDyn)) return Type::map(Type::dyn(), Type::dyn());
+    return wrong(node.step->offset,
+                 fmt::format("found no matching overload for 'cel.@mapInsert' applied to "
+                             "'(map(dyn, dyn), {})'",
+                             step->text()));
   }
 
   TypePtr result_of(Comprehension& node, const TypePtr& first) {
@@ -392,8 +423,11 @@ class Checker {
         return Type::list(type_of(*node.step));
       case Macro::kTransformMap:
         return Type::map(first, type_of(*node.step));
+      case Macro::kTransformMapEntry:
+        return entries_type(node);
       case Macro::kOptMap:
         return Type::optional(type_of(*node.step));
+      case Macro::kSortBy:
       case Macro::kOptFlatMap:
         break;
     }

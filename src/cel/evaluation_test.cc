@@ -355,6 +355,101 @@ TEST(JsonValues, AreSeenThroughTheirTypes) {
   }
 }
 
+TEST(Lists, AreMadeOfOtherLists) {
+  static constexpr std::string_view kTrue[] = {
+      "[1, 2, 3].slice(1, 3) == [2, 3] && [1].slice(1, 1) == []",
+      "[1, 2, 3].reverse() == [3, 2, 1] && ['a'].reverse() == ['a']",
+      "[1, 2, 1, 3, 2].distinct() == [1, 2, 3] && [[1], [1]].distinct() == [[1]]",
+      "[[1], [2, 3], []].flatten() == [1, 2, 3] && [[[1]], [[2]]].flatten() == [[1], [2]]",
+      "[[[1]], [[2]]].flatten(2) == [1, 2] && [1].flatten(0) == [1]",
+      "[3, 1, 2].sort() == [1, 2, 3] && ['b', 'a'].sort() == ['a', 'b'] && [].sort() == []",
+      "[duration('2s'), duration('1s')].sort()[0] == duration('1s') && [true, false].sort()[1]",
+      "['aaa', 'b', 'cc'].sortBy(x, x.size()) == ['b', 'cc', 'aaa']",
+      "[{'n': 2}, {'n': 1}].sortBy(x, -x.n).map(x, x.n) == [2, 1] && [].sortBy(x, x) == []",
+      "lists.range(3) == [0, 1, 2] && lists.range(-1) == []",
+      "[1, 2].first().value() == 1 && [1, 2].last().value() == 2 && ![].first().hasValue()",
+      "[optional.of(1), optional.none()].unwrapOpt() == [1]",
+      "optional.unwrap([optional.of('a')]) == ['a']",
+      "{'a': 'b', 'c': 'd'}.transformMapEntry(k, v, {v: k}) == {'b': 'a', 'd': 'c'}",
+      "['a', 'b'].transformMapEntry(i, v, i > 0, {v: i}) == {'b': 1}",
+  };
+  for (const std::string_view source : kTrue)
+    EXPECT_EQ(outcome(source), "true") << source;
+  static constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {"[1].slice(0, 2)", "error: cannot slice(0, 2), list is length 1"},
+      {"[1].slice(-1, 0)", "error: cannot slice(-1, 0), negative indexes not supported"},
+      {"[1].slice(1, 0)",
+       "error: cannot slice(1, 0), start index must be less than or equal to end index"},
+      {"[1].flatten(-1)", "error: level must be non-negative"},
+      {"[dyn(1), dyn('a')].sort()", "error: list elements must have the same type"},
+      {"{'a': 1, 'b': 1}.transformMapEntry(k, v, {v: k})",
+       "error: insert failed: key 1 already exists"},
+      {"lists.range(1000000000)", "error: operation cancelled: actual cost limit exceeded"},
+      {"[[1]].sort()",
+       "ERROR: <input>:1:11: found no matching overload for 'sort' applied to 'list(list(int)).()'"
+       "\n | [[1]].sort()\n | ..........^"},
+  };
+  for (const auto& [source, expected] : kOthers)
+    EXPECT_EQ(outcome(source), expected) << source;
+}
+
+TEST(Urls, AreReadAsGoReadsThem) {
+  static constexpr std::string_view kTrue[] = {
+      "url('https://u:p@Example.com:80/a%20b?x=1&x=2&y=%41+b#f').getHost() == 'Example.com:80'",
+      "url('HTTPS://e.com:80/p').getScheme() == 'https' && url('/path').getScheme() == ''",
+      "url('https://e.com:80/').getHostname() == 'e.com' && url('https://e.com/').getPort() == ''",
+      "url('https://[::1]:80/').getHostname() == '::1' && url('https://[::1]:80/').getPort() == "
+      "'80'",
+      "url('https://e.com/a b').getEscapedPath() == '/a%20b' && url('/a%2Fb').getEscapedPath() == "
+      "'/a%2Fb'",
+      "url('https://e.com/?k=a&k=%41+b&z').getQuery() == {'k': ['a', 'A b'], 'z': ['']}",
+      "isURL('https://a.b') && isURL('/absolute') && isURL('mailto:x@y') && isURL('*')",
+      "!isURL('') && !isURL('a.b') && !isURL('../x') && !isURL('https://a b.c') && "
+      "!isURL('http://x:port/')",
+      "!isURL('http://[::1/') && !isURL('http://x/%zz') && !isURL(':x') && "
+      "!isURL('http://a%41/')",
+      "url('https://a/x') == url('https://a/x') && url('/a') != url('/b')",
+  };
+  for (const std::string_view source : kTrue)
+    EXPECT_EQ(outcome(source), "true") << source;
+  EXPECT_EQ(outcome("url('a b').getHost()"),
+            "error: URL parse error during conversion from string: parse \"a b\": invalid URI for "
+            "request");
+}
+
+TEST(JsonValues, HaveFieldsWhoseNamesAreReservedWords) {
+  const auto json = json::parse(R"({"if": "a", "namespace": "b"})");
+  const TypePtr type = Type::object("object", {{"__if__", {"if", Type::string()}},
+                                               {"__namespace__", {"namespace", Type::string()}}});
+  const Environment environment{standard_functions(), {{"self", type}}};
+  for (const char* source :
+       {"self.if == 'a' && self.__if__ == self.if", "has(self.namespace) && self.?if.hasValue()"}) {
+    const auto program = Program::compile(source, environment);
+    ASSERT_TRUE(program) << program.error().message();
+    Budget budget(kSteps);
+    const Value variables[] = {Value::from_json(*json, type)};
+    EXPECT_TRUE(program->evaluate(variables, budget)->is_true()) << source;
+  }
+}
+
+TEST(JsonValues, AreNotEqualWhenWhatNobodyDeclaredDiffers) {
+  const TypePtr type = Type::object("object", {{"a", {"a", Type::integer()}}});
+  const Environment environment{standard_functions(), {{"self", type}, {"other", type}}};
+  const auto program = Program::compile("self == other", environment);
+  ASSERT_TRUE(program) << program.error().message();
+  const auto equal = [&](std::string_view self, std::string_view other) {
+    const auto first = json::parse(self);
+    const auto second = json::parse(other);
+    Budget budget(kSteps);
+    const Value variables[] = {Value::from_json(*first, type), Value::from_json(*second, type)};
+    return program->evaluate(variables, budget)->is_true();
+  };
+  EXPECT_TRUE(equal(R"({"a": 1, "x": [1, {"y": 2}]})", R"({"x": [1, {"y": 2}], "a": 1})"));
+  EXPECT_FALSE(equal(R"({"a": 1, "x": [1, {"y": 2}]})", R"({"a": 1, "x": [1, {"y": 3}]})"));
+  EXPECT_FALSE(equal(R"({"x": 1})", R"({"y": 1})"));
+  EXPECT_FALSE(equal(R"({"x": 1})", "{}"));
+}
+
 TEST(JsonValues, OfFieldsThatAreMissingOrNullAreNotThere) {
   EXPECT_EQ(about("has(self.replicas)", widget(), "{}"), "false");
   EXPECT_EQ(about("has(self.replicas)", widget(), R"({"replicas": null})"), "false");

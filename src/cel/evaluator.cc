@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cel/library/sorting.h"
 #include "cel/lookup.h"
 
 namespace insula::cel {
@@ -204,6 +205,10 @@ Result<Value> Evaluator::value_of(const Comprehension& node) {
       return quantified(node, *range);
     case Macro::kExistsOne:
       return exists_one(node, *range);
+    case Macro::kSortBy:
+      return sorted(node, value, *range);
+    case Macro::kTransformMapEntry:
+      return merged(node, *range);
     default:
       return collected(node, *range);
   }
@@ -273,6 +278,50 @@ Result<Value> Evaluator::collected(const Comprehension& node, const Range& range
   }
   if (node.macro == Macro::kTransformMap) return Value::map(std::move(entries));
   return Value::list(std::move(elements));
+}
+
+Result<Value> Evaluator::sorted(const Comprehension& node, const Value& value, const Range& range) {
+  const auto* list = value.as<Value::ListPtr>();
+  if (list == nullptr) return no_such_overload();
+  std::vector<Value> keys;
+  keys.reserve(range.size());
+  for (std::size_t i = 0; i < range.size(); ++i) {
+    INSULA_TRY_VOID(bind(node, range, i));
+    INSULA_TRY(Value key, evaluate(*node.step));
+    keys.push_back(std::move(key));
+  }
+  const Value in_order = Value::list(std::move(keys));
+  return library::sorted_by(**list, **in_order.as<Value::ListPtr>(), budget_);
+}
+
+Result<Value> Evaluator::merged(const Comprehension& node, const Range& range) {
+  std::vector<std::pair<Value, Value>> entries;
+  for (std::size_t i = 0; i < range.size(); ++i) {
+    INSULA_TRY_VOID(bind(node, range, i));
+    if (node.filter != nullptr) {
+      INSULA_TRY(const bool taken, truth_of(*node.filter));
+      if (!taken) continue;
+    }
+    INSULA_TRY(const Value made, evaluate(*node.step));
+    const auto* map = made.as<Value::MapPtr>();
+    if (map == nullptr) return no_such_overload();
+    for (std::size_t at = 0; at < (*map)->size(); ++at) {
+      INSULA_TRY_VOID(budget_.charge(1));
+      Value key = (*map)->key(at);
+      Value value = *(*map)->find(key);
+      entries.emplace_back(std::move(key), std::move(value));
+    }
+  }
+  const std::size_t count = entries.size();
+  Value merged = Value::map(entries);
+  const Map& map = **merged.as<Value::MapPtr>();
+  if (map.size() == count) return merged;
+  // Each key is in the map where it came first: the first that is not comes for the second time.
+  std::size_t at = 0;
+  while (at < map.size() && map.key(at).equals(entries[at].first))
+    ++at;
+  return fail(ErrorCode::kInvalid,
+              fmt::format("insert failed: key {} already exists", shown(entries[at].first)));
 }
 
 Result<Value> Evaluator::of_optional(const Comprehension& node, const Value& value) {

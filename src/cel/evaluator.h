@@ -42,6 +42,9 @@ class Evaluator {
   Result<Value> quantified(const Comprehension& node, const class Range& range);
   Result<Value> exists_one(const Comprehension& node, const class Range& range);
   Result<Value> collected(const Comprehension& node, const class Range& range);
+  Result<Value> sorted(const Comprehension& node, const Value& value, const class Range& range);
+  /// The entries of all maps that the steps are, in one.
+  Result<Value> merged(const Comprehension& node, const class Range& range);
   Result<Value> of_optional(const Comprehension& node, const Value& value);
   Result<> bind(const Comprehension& node, const class Range& range, std::size_t i);
 

@@ -95,6 +95,8 @@ struct Comprehension {
     kMap,
     kFilter,
     kTransformMap,
+    kTransformMapEntry,
+    kSortBy,
     kOptMap,
     kOptFlatMap,
   };
@@ -103,7 +105,7 @@ struct Comprehension {
   ExpressionPtr range;
   /// One variable: the element, or a map's key. Two: the index or key, and the element or value.
   std::vector<std::string> variables;
-  /// kMap, kTransformMap: which elements are taken; null for all.
+  /// kMap, kTransformMap, kTransformMapEntry: which elements are taken; null for all.
   ExpressionPtr filter;
   ExpressionPtr step;
   std::size_t slot = 0;  // of the first variable (checker)

@@ -30,11 +30,13 @@ const FunctionTable& standard_functions() {
     library::add_arithmetic(table);
     library::add_comparisons(table);
     library::add_collections(table);
+    library::add_lists(table);
     library::add_conversions(table);
     library::add_times(table);
     library::add_texts(table);
     library::add_regular_expressions(table);
     library::add_addresses(table);
+    library::add_urls(table);
     library::add_versions(table);
     library::add_optionals(table);
     return table;

@@ -31,7 +31,7 @@ using Macro = Comprehension::Macro;
 
 /// The arguments of each: the variables, a filter where there is one more than that and the step,
 /// and the step.
-constexpr std::array<MacroForm, 16> kMacros{{
+constexpr std::array<MacroForm, 19> kMacros{{
     {"all", 2, Macro::kAll, 1},
     {"all", 3, Macro::kAll, 2},
     {"exists", 2, Macro::kExists, 1},
@@ -46,6 +46,9 @@ constexpr std::array<MacroForm, 16> kMacros{{
     {"transformList", 4, Macro::kMap, 2},
     {"transformMap", 3, Macro::kTransformMap, 2},
     {"transformMap", 4, Macro::kTransformMap, 2},
+    {"transformMapEntry", 3, Macro::kTransformMapEntry, 2},
+    {"transformMapEntry", 4, Macro::kTransformMapEntry, 2},
+    {"sortBy", 2, Macro::kSortBy, 1},
     {"optMap", 2, Macro::kOptMap, 1},
     {"optFlatMap", 2, Macro::kOptFlatMap, 1},
 }};

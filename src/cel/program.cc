@@ -24,6 +24,10 @@ Result<Program> Program::compile(std::string_view source, const Environment& env
   return Program(*std::move(root), std::move(checked));
 }
 
+std::uint64_t Program::estimated_cost(std::span<const Extent* const> variables) const {
+  return cel::estimated_cost(*root_, variables);
+}
+
 Result<Value> Program::evaluate(std::span<const Value> variables, Budget& budget) const {
   INSULA_CHECK(variables.size() == used_.size(), "a value for each variable of the environment");
   std::vector<Value> slots(variables.begin(), variables.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "cel/budget.h"
 #include "cel/checker.h"
+#include "cel/cost.h"
 #include "cel/expression.h"
 #include "cel/value.h"
 
@@ -29,6 +31,9 @@ class Program {
 
   /// Whether the expression refers to the i-th variable of its environment.
   [[nodiscard]] bool uses(std::size_t variable) const { return used_[variable]; }
+
+  /// See cost.h. `variables` are those of the environment, null where nothing is known.
+  [[nodiscard]] std::uint64_t estimated_cost(std::span<const Extent* const> variables) const;
 
   /// The value for these variables, which are given in the environment's order.
   /// Errors: kInvalid for what CEL calls an error (`no such key: x`), kTooManyRequests when the

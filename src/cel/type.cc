@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "cel/lexer.h"
+
 namespace insula::cel {
 
 Type::Type(Kind kind, std::string name, std::vector<TypePtr> parameters, Fields fields)
@@ -104,9 +108,15 @@ TypePtr Type::open_object(std::string name) {
   return std::make_shared<const Type>(std::move(type));
 }
 
+const Type::Field* Type::declared(std::string_view name) const {
+  auto found = fields_.find(name);
+  if (found == fields_.end() && is_reserved(name))
+    found = fields_.find(fmt::format("__{}__", name));
+  return found == fields_.end() ? nullptr : &found->second;
+}
+
 TypePtr Type::field(std::string_view name) const {
-  const auto found = fields_.find(name);
-  if (found != fields_.end()) return found->second.type;
+  if (const Field* found = declared(name)) return found->type;
   return open_ ? dyn() : nullptr;
 }
 

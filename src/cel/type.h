@@ -80,6 +80,9 @@ class Type {
 
   [[nodiscard]] const Fields& fields() const { return fields_; }
 
+  /// Of an object: a declared field, or null. One that is declared as `__if__`, because `if` is a
+  /// reserved word, is found by that word, too.
+  [[nodiscard]] const Field* declared(std::string_view name) const;
   /// Of an object: the type of a field; null when it has none of that name.
   [[nodiscard]] TypePtr field(std::string_view name) const;
 

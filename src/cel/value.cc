@@ -1,6 +1,8 @@
 #include "cel/value.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <unordered_map>
 
 #include "base/check.h"
@@ -113,7 +115,21 @@ class JsonMap : public Map {
   TypePtr value_;
 };
 
-/// A JSON object with declared fields; others are not seen.
+/// Values in a JSON value, itself included, counted up to `most`.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the JSON, which has a bound
+std::size_t json_weight(const json::Value& value, std::size_t most) {
+  std::size_t total = 1 + value.text().size() / 10;
+  if (const json::Object* members = value.as_object()) {
+    for (auto it = members->begin(); it != members->end() && total < most; ++it)
+      total += json_weight(it->value, most - total);
+  } else if (const json::Array* elements = value.as_array()) {
+    for (auto it = elements->begin(); it != elements->end() && total < most; ++it)
+      total += json_weight(*it, most - total);
+  }
+  return std::min(total, most);
+}
+
+/// A JSON object with declared fields; others are not seen, but by comparisons.
 class JsonFields : public Map {
  public:
   JsonFields(const json::Object& object, TypePtr type) : object_(object), type_(std::move(type)) {
@@ -128,16 +144,44 @@ class JsonFields : public Map {
   [[nodiscard]] std::optional<Value> find(const Value& key) const override {
     const auto* name = key.as<Value::Text>();
     if (name == nullptr) return std::nullopt;
-    const auto field = type_->fields().find(**name);
-    if (field == type_->fields().end()) return std::nullopt;
-    const json::Value* value = object_.find(field->second.json_name);
+    const Type::Field* field = type_->declared(**name);
+    if (field == nullptr) return std::nullopt;
+    const json::Value* value = object_.find(field->json_name);
     if (value == nullptr || value->is_null()) return std::nullopt;
-    return Value::from_json(*value, field->second.type);
+    return Value::from_json(*value, field->type);
   }
 
   [[nodiscard]] Value key(std::size_t i) const override { return Value::string(*set_[i]); }
 
+  [[nodiscard]] bool undeclared_equals(const Map& other) const override {
+    const auto* fields = dynamic_cast<const JsonFields*>(&other);
+    if (fields == nullptr) return true;
+    const auto mine = undeclared();
+    const auto others = fields->undeclared();
+    return mine.size() == others.size() && std::ranges::all_of(mine, [&](const auto& entry) {
+             const auto found = others.find(entry.first);
+             return found != others.end() && *found->second == *entry.second;
+           });
+  }
+
+  [[nodiscard]] std::size_t undeclared_weight(std::size_t most) const override {
+    std::size_t total = 0;
+    for (const auto& [name, value] : undeclared()) {
+      if (total < most) total += json_weight(*value, most - total);
+    }
+    return total;
+  }
+
  private:
+  [[nodiscard]] std::map<std::string_view, const json::Value*> undeclared() const {
+    std::map<std::string_view, const json::Value*> out;
+    for (const auto& [name, value] : object_)
+      out.emplace(name, &value);
+    for (const auto& [name, field] : type_->fields())
+      out.erase(field.json_name);
+    return out;
+  }
+
   const json::Object& object_;
   TypePtr type_;
   std::vector<const std::string*> set_;
@@ -177,7 +221,7 @@ bool maps_equal(const Map& a, const Map& b) {
     const auto other = b.find(key);
     if (!other || !a.find(key)->equals(*other)) return false;
   }
-  return true;
+  return a.undeclared_equals(b);
 }
 
 template <class A, class B>
@@ -379,6 +423,7 @@ std::size_t Value::weight(std::size_t most) const {
     for (std::size_t i = 0; i < (*map)->size() && total < most; ++i) {
       total += (*map)->find((*map)->key(i))->weight(most - total);
     }
+    if (total < most) total += (*map)->undeclared_weight(most - total);
   } else if (as<Text>() != nullptr || as<Bytes>() != nullptr) {
     total += text().size() / 10;
   } else if (const auto* optional = as<Optional>(); optional != nullptr && optional->content) {

@@ -41,6 +41,13 @@ class Map {
 
   /// Of an object that an expression made; null for all others.
   [[nodiscard]] virtual const Type* object_type() const { return nullptr; }
+
+  /// Of an object: whether the members that its type does not declare are those of `other`, too.
+  /// Expressions cannot name them, but they are part of what it is.
+  [[nodiscard]] virtual bool undeclared_equals(const Map& /*other*/) const { return true; }
+
+  /// What undeclared_equals() may look at, counted up to `most`.
+  [[nodiscard]] virtual std::size_t undeclared_weight(std::size_t /*most*/) const { return 0; }
 };
 
 /// A value of a function library (a quantity, an address), known by its type's name.

@@ -118,11 +118,13 @@ TEST(Definition, RefusesSchemasThatAreNotStructural) {
        kRoot + ".properties[metadata]: Forbidden: must not specify anything other than name and "
                "generateName, but metadata is implicitly specified"},
       {with_property("{type: string, x-kubernetes-validations: [{rule: 'self.size() > '}]}"),
-       p + ".x-kubernetes-validations[0].rule: Invalid value: \"self.size() > \": compilation "
-           "failed: ERROR"},
+       p + ".x-kubernetes-validations[0].rule: Invalid value: {\"Rule\":\"self.size() \\u003e \","
+           "\"Message\":\"\",\"MessageExpression\":\"\",\"Reason\":null,\"FieldPath\":\"\","
+           "\"OptionalOldSelf\":null}: compilation failed: ERROR"},
       {with_property("{type: string, x-kubernetes-validations: [{rule: 'self'}]}"),
-       p + ".x-kubernetes-validations[0].rule: Invalid value: \"self\": must evaluate to a bool"},
-      {with_property("{type: array, items: {type: string, x-kubernetes-validations: "
+       "\"OptionalOldSelf\":null}: cel expression must evaluate to a bool"},
+      {with_property("{type: array, maxItems: 9, items: {type: string, maxLength: 9, "
+                     "x-kubernetes-validations: "
                      "[{rule: 'self == oldSelf'}]}}"),
        p +
            ".items.x-kubernetes-validations[0].rule: Invalid value: \"self == oldSelf\": oldSelf "
@@ -155,20 +157,29 @@ TEST(Definition, BoundsTheDepthOfSchemas) {
 TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
   const Case cases[] = {
       {definition(kAny, ", additionalPrinterColumns: [{name: A, type: text, jsonPath: .a}]"),
-       "spec.versions[0].additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of "
+       "spec.additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of "
        "boolean,date,integer,number,string"},
       {definition(kAny, ", additionalPrinterColumns: [{name: A, type: string, jsonPath: spec}]"),
-       "spec.versions[0].additionalPrinterColumns[0].jsonPath: Invalid value: \"spec\": the path "
-       "spec must begin with a dot"},
+       "spec.additionalPrinterColumns[0].JSONPath: Invalid value: \"spec\": must be a simple json "
+       "path "
+       "starting with ."},
       {definition(kAny,
                   ", subresources: {scale: {specReplicasPath: .a, statusReplicasPath: "
                   ".status.a}}"),
-       "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".a\": should be a "
+       "spec.subresources.scale.specReplicasPath: Invalid value: \".a\": should be a "
        "json path under .spec"},
       {definition(kAny, ", selectableFields: [{jsonPath: .spec.a}]"),
-       "spec.versions[0].selectableFields[0].jsonPath: Invalid value: \".spec.a\": must point to a "
-       "field of type string, boolean or integer. Enum string fields and strings with formats are "
-       "allowed."},
+       "spec.selectableFields[0].jsonPath: Invalid value: \".spec.a\": is an invalid path: does "
+       "not "
+       "refer to a valid field"},
+      {definition("{type: object, properties: {o: {type: object}}}",
+                  ", selectableFields: [{jsonPath: .o}]"),
+       "spec.selectableFields[0].jsonPath: Invalid value: \".o\": must point to a field of type "
+       "string, boolean or integer. Enum string fields and strings with formats are allowed."},
+      {definition("{type: object, properties: {a: {type: string}}}",
+                  ", selectableFields: [{jsonPath: '.a[0]'}]"),
+       "spec.selectableFields[0].jsonPath: Invalid value: \".a[0]\": is an invalid path: array "
+       "notation is not allowed"},
       {definition(kAny, ", deprecationWarning: old"),
        "spec.versions[0].deprecationWarning: Invalid value: \"old\": can only be set for "
        "deprecated versions"},
@@ -181,6 +192,14 @@ TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
   };
   for (const Case& one : cases)
     EXPECT_THAT(wrong(one.yaml), ElementsAre(one.wrong)) << one.yaml;
+}
+
+TEST(Definition, NamesPartsOfOneVersionWhereVersionsDiffer) {
+  const std::string first =
+      ", additionalPrinterColumns: [{name: A, type: string, jsonPath: ''}], schema: "
+      "{openAPIV3Schema: {type: object}}}, {name: v2, served: true, storage: false";
+  EXPECT_THAT(wrong(definition(kAny, first)),
+              ElementsAre("spec.versions[0].additionalPrinterColumns[0].JSONPath: Required value"));
 }
 
 TEST(Definition, SelectsByMembersThatNoPropertyNames) {

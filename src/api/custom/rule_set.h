@@ -3,14 +3,10 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "api/custom/schema_node.h"
 #include "api/custom/value_check.h"
-#include "api/field_errors.h"
-#include "cel/type.h"
 #include "json/value.h"
 
 namespace insula::api {
@@ -22,7 +18,7 @@ namespace insula::api {
 /// functions".
 class RuleSet {
  public:
-  /// Leaves out rules that check_rules() would refuse.
+  /// Leaves out rules that check_rules() (rule_check.h) would refuse.
   explicit RuleSet(const SchemaNode& root);
   RuleSet(const RuleSet&) = delete;
   RuleSet& operator=(const RuleSet&) = delete;
@@ -46,15 +42,5 @@ class RuleSet {
   std::map<const SchemaNode*, std::vector<std::unique_ptr<const Compiled>>> rules_;
   std::set<const SchemaNode*> carriers_;
 };
-
-/// Whether the rules of a schema can be compiled. Requires: check_schema() takes the schema.
-void check_rules(const SchemaNode& root, const FieldPath& path, FieldErrors& errors);
-
-/// What expressions know of an object with this schema, as rules at its root do.
-[[nodiscard]] cel::TypePtr expression_type(const SchemaNode& root);
-
-/// The name by which rules know a property: `a-b` is `a__dash__b`, `in` is `__in__`. Empty for one
-/// that they cannot name.
-[[nodiscard]] std::string escaped_property(std::string_view name);
 
 }  // namespace insula::api

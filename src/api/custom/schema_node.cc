@@ -60,7 +60,7 @@ void read_rules(const Value& schema, SchemaNode& out) {
     out.rules.push_back({std::string(rule["rule"].text()), std::string(rule["message"].text()),
                          std::string(rule["messageExpression"].text()),
                          std::string(rule["reason"].text()), std::string(rule["fieldPath"].text()),
-                         truth(rule["optionalOldSelf"])});
+                         rule["optionalOldSelf"].as_bool()});
   }
 }
 

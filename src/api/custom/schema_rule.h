@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace insula::api {
@@ -11,7 +12,7 @@ struct SchemaRule {
   std::string message_expression;
   std::string reason;
   std::string field_path;
-  bool optional_old_self = false;
+  std::optional<bool> optional_old_self = {};
 };
 
 }  // namespace insula::api

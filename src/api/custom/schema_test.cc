@@ -10,6 +10,7 @@
 #include "api/custom/json_path.h"
 #include "api/custom/pruning.h"
 #include "api/custom/rule_set.h"
+#include "api/custom/rule_types.h"
 #include "api/custom/schema_node.h"
 #include "api/custom/value_check.h"
 #include "json/parse.h"

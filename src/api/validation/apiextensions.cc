@@ -11,9 +11,10 @@
 
 #include "api/custom/definition.h"
 #include "api/custom/json_path.h"
-#include "api/custom/rule_set.h"
+#include "api/custom/rule_check.h"
 #include "api/custom/schema_check.h"
 #include "api/custom/schema_node.h"
+#include "api/custom/schema_path.h"
 #include "api/validation/metadata.h"
 #include "api/validation/names.h"
 #include "json/write.h"
@@ -31,6 +32,8 @@ constexpr std::array<std::string_view, 5> kColumnTypes = {"boolean", "date", "in
                                                           "string"};
 constexpr std::array<std::string_view, 8> kColumnFormats = {
     "byte", "date", "date-time", "double", "float", "int32", "int64", "password"};
+
+constexpr std::string_view kNoSimplePath = "must be a simple json path starting with .";
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
@@ -123,12 +126,22 @@ void check_column(const CustomResourceColumnDefinition& column,
     errors.invalid(path.child("format"), column.format,
                    fmt::format("must be one of {}", fmt::join(kColumnFormats, ",")));
   }
-  const FieldPath at = path.child("jsonPath");
+  const FieldPath at = path.child("JSONPath");
   if (column.json_path.empty()) {
     errors.required(at);
+  } else if (!column.json_path.starts_with('.')) {
+    errors.invalid(at, column.json_path, kNoSimplePath);
   } else if (const auto parsed = JsonPath::parse(column.json_path); !parsed) {
     errors.invalid(at, column.json_path, parsed.error().message());
   }
+}
+
+void check_columns(const std::vector<CustomResourceColumnDefinition>& columns,
+                   const FieldPath& path,
+                   FieldErrors& errors) {
+  if (columns.size() > kColumnsMax) errors.too_many(path, columns.size(), kColumnsMax);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    check_column(columns[i], path.index(i), errors);
 }
 
 /// A path of members below one of `roots`, as scale and field selectors have it.
@@ -138,12 +151,17 @@ bool is_simple_path(std::string_view path, std::initializer_list<std::string_vie
   return std::ranges::any_of(roots, [path](auto root) { return path.starts_with(root); });
 }
 
-void check_scale(const CustomResourceSubresourceScale& scale,
-                 const FieldPath& path,
-                 FieldErrors& errors) {
+void check_subresources(const CustomResourceSubresources& subresources,
+                        const FieldPath& subresources_path,
+                        FieldErrors& errors) {
+  if (!subresources.scale) return;
+  const CustomResourceSubresourceScale& scale = *subresources.scale;
+  const FieldPath path = subresources_path.child("scale");
   const auto check = [&](const char* name, const std::string& value, std::string_view root) {
     if (value.empty()) {
       errors.required(path.child(name));
+    } else if (!value.starts_with('.')) {
+      errors.invalid(path.child(name), value, kNoSimplePath);
     } else if (!is_simple_path(value, {root})) {
       errors.invalid(
           path.child(name), value,
@@ -162,7 +180,7 @@ void check_selectable(const std::vector<CustomResourceSelectableField>& fields,
                       const SchemaNode& schema,
                       const FieldPath& path,
                       FieldErrors& errors) {
-  std::set<std::string_view> seen;
+  std::set<std::vector<std::string>> seen;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string& text = fields[i].json_path;
     const FieldPath at = path.index(i).child("jsonPath");
@@ -170,29 +188,22 @@ void check_selectable(const std::vector<CustomResourceSelectableField>& fields,
       errors.required(at);
       continue;
     }
-    const auto parsed = JsonPath::parse(text);
-    const auto members = parsed ? parsed->members() : std::nullopt;
-    if (!members || members->empty()) {
-      errors.invalid(at, text, "is an invalid path: it must be members with dots before them");
+    const auto place = follow_path(schema, text, PathForm::kDots);
+    if (!place) {
+      errors.invalid(at, text, "is an invalid path: " + place.error().message());
       continue;
     }
-    if (members->front() == "metadata") {
+    if (!place->members.empty() && place->members.front() == "metadata")
       errors.invalid(at, text, "must not point to fields in metadata");
-      continue;
-    }
-    const SchemaNode* node = &schema;
-    for (const std::string& name : *members)
-      node = node == nullptr ? nullptr : node->member(name);
-    if (node == nullptr ||
-        (node->type != "string" && node->type != "boolean" && node->type != "integer")) {
+    const std::string& type = place->node->type;
+    if (type != "string" && type != "boolean" && type != "integer") {
       errors.invalid(at, text,
                      "must point to a field of type string, boolean or integer. Enum string fields "
                      "and strings with formats are allowed.");
     }
-    if (!seen.insert(text).second) errors.duplicate(at, text);
+    if (!seen.insert(place->members).second) errors.duplicate(at, text);
   }
-  if (fields.size() > kSelectableFieldsMax)
-    errors.too_many(path, fields.size(), kSelectableFieldsMax);
+  if (seen.size() > kSelectableFieldsMax) errors.too_many(path, seen.size(), kSelectableFieldsMax);
 }
 
 std::string_view schema_text(const CustomResourceDefinitionVersion& version) {
@@ -209,37 +220,69 @@ void check_version(const CustomResourceDefinitionVersion& version,
     errors.invalid(path.child("deprecationWarning"), *version.deprecation_warning,
                    "can only be set for deprecated versions");
   if (schema_text(version).empty()) errors.required(path.child("schema").child("openAPIV3Schema"));
-  const auto& columns = version.additional_printer_columns;
-  if (columns.size() > kColumnsMax)
-    errors.too_many(path.child("additionalPrinterColumns"), columns.size(), kColumnsMax);
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    check_column(columns[i], path.child("additionalPrinterColumns").index(i), errors);
-  if (version.subresources && version.subresources->scale)
-    check_scale(*version.subresources->scale, path.child("subresources").child("scale"), errors);
 }
 
-/// Schemas are named as Kubernetes names them: those that all versions have in common by
-/// `spec.validation`, where its oldest version has them.
-void check_schemas(const CustomResourceDefinition& object, FieldErrors& errors) {
+/// Parts that all versions have in common are named as Kubernetes names them: of the whole
+/// definition, where its oldest version has them.
+template <class Part, class Check>
+void each_part(const CustomResourceDefinition& object,
+               Part CustomResourceDefinitionVersion::* part,
+               std::string_view name,
+               std::string_view common_name,
+               const Check& check) {
   const auto& versions = object.spec.versions;
-  const bool same = std::ranges::all_of(versions, [&](const auto& version) {
-    return schema_text(version) == schema_text(versions.front());
-  });
-  for (std::size_t i = 0; i < versions.size(); ++i) {
-    const FieldPath path = FieldPath("spec.versions").index(i);
-    if (schema_text(versions[i]).empty()) continue;
-    const json::Value schema = schema_value(schema_text(versions[i]));
-    const FieldPath at = same ? FieldPath("spec.validation.openAPIV3Schema")
-                              : path.child("schema").child("openAPIV3Schema");
-    const SchemaNode node = SchemaNode::parse(schema);
-    if (!same || i == 0) {
-      const std::size_t before = errors.size();
-      check_schema(schema, at, errors);
-      // Rules are about a schema that makes sense.
-      if (errors.size() == before) check_rules(node, at, errors);
-    }
-    check_selectable(versions[i].selectable_fields, node, path.child("selectableFields"), errors);
+  const bool same = std::ranges::all_of(
+      versions, [&](const auto& version) { return version.*part == versions.front().*part; });
+  for (std::size_t i = 0; i < (same ? std::min<std::size_t>(versions.size(), 1) : versions.size());
+       ++i) {
+    check(versions[i], same ? FieldPath("spec").child(common_name)
+                            : FieldPath("spec.versions").index(i).child(name));
   }
+}
+
+void check_parts(const CustomResourceDefinition& object, FieldErrors& errors) {
+  using Version = CustomResourceDefinitionVersion;
+  each_part(object, &Version::schema, "schema", "validation",
+            [&](const Version& version, const FieldPath& path) {
+              if (schema_text(version).empty()) return;
+              const json::Value schema = schema_value(schema_text(version));
+              const FieldPath at = path.child("openAPIV3Schema");
+              const std::size_t before = errors.size();
+              check_schema(schema, at, errors);
+              // Rules are about a schema that makes sense.
+              if (errors.size() == before) check_rules(SchemaNode::parse(schema), at, errors);
+            });
+  each_part(object, &Version::subresources, "subresources", "subresources",
+            [&](const Version& version, const FieldPath& path) {
+              if (version.subresources) check_subresources(*version.subresources, path, errors);
+            });
+  each_part(object, &Version::additional_printer_columns, "additionalPrinterColumns",
+            "additionalPrinterColumns", [&](const Version& version, const FieldPath& path) {
+              check_columns(version.additional_printer_columns, path, errors);
+            });
+  each_part(object, &Version::selectable_fields, "selectableFields", "selectableFields",
+            [&](const Version& version, const FieldPath& path) {
+              check_selectable(version.selectable_fields,
+                               SchemaNode::parse(schema_value(schema_text(version))), path, errors);
+            });
+}
+
+/// What the rules of schemas cost that were not so before; `old` may be null.
+void check_costs(const CustomResourceDefinition& object,
+                 const CustomResourceDefinition* old,
+                 FieldErrors& errors) {
+  using Version = CustomResourceDefinitionVersion;
+  each_part(object, &Version::schema, "schema", "validation",
+            [&](const Version& version, const FieldPath& path) {
+              const bool is_known =
+                  old != nullptr &&
+                  std::ranges::any_of(old->spec.versions, [&](const auto& before) {
+                    return before.schema == version.schema;
+                  });
+              if (is_known || schema_text(version).empty()) return;
+              check_rule_costs(SchemaNode::parse(schema_value(schema_text(version))),
+                               path.child("openAPIV3Schema"), errors);
+            });
 }
 
 void check_versions(const CustomResourceDefinition& object, FieldErrors& errors) {
@@ -321,7 +364,7 @@ void validate(const CustomResourceDefinition& object, FieldErrors& errors) {
                    "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
                    "spec.versions[*].schema instead");
   check_versions(object, errors);
-  check_schemas(object, errors);
+  check_parts(object, errors);
   check_names(spec.names, errors);
   if (spec.conversion) check_conversion(*spec.conversion, errors);
   check_stored_versions(object, errors);
@@ -329,6 +372,7 @@ void validate(const CustomResourceDefinition& object, FieldErrors& errors) {
 
 void validate_create(const CustomResourceDefinition& object, FieldErrors& errors) {
   check_approval(object, errors);
+  check_costs(object, nullptr, errors);
 }
 
 void validate_update(const CustomResourceDefinition& object,
@@ -343,6 +387,7 @@ void validate_update(const CustomResourceDefinition& object,
     keep("spec.scope", object.spec.scope, old.spec.scope);
     keep("spec.names.kind", object.spec.names.kind, old.spec.names.kind);
   }
+  check_costs(object, &old, errors);
   keep("spec.group", object.spec.group, old.spec.group);
   keep("spec.names.plural", object.spec.names.plural, old.spec.names.plural);
   const auto& annotations = object.metadata.annotations;

@@ -141,7 +141,7 @@ Result<Value> sum(const List& list, const Value& zero, Budget& budget) {
   return total;
 }
 
-void add_lists(FunctionTable& table) {
+void add_searches(FunctionTable& table) {
   const std::pair<TypePtr, Value> zeros[] = {{Type::integer(), Value::integer(0)},
                                              {Type::uint(), Value::uint(0)},
                                              {Type::real(), Value::real(0)},
@@ -202,7 +202,7 @@ void add_collections(FunctionTable& table) {
                               Type::map(element_type(), Type::parameter("B"))}) {
     add_both(table, "size", {{type}, Type::integer(), size});
   }
-  add_lists(table);
+  add_searches(table);
   add_sets(table);
 }
 
