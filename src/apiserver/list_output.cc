@@ -62,7 +62,10 @@ class ListForm {
     }
     if (list_.remaining) out += fmt::format(R"(,"remainingItemCount":{})", *list_.remaining);
     out += '}';
-    if (is_table()) out += R"(,"columnDefinitions":)" + column_definitions(kind_);
+    if (is_table()) {
+      out += R"(,"columnDefinitions":)";
+      out += options_.says_columns ? column_definitions(kind_) : "null";
+    }
     return out;
   }
 

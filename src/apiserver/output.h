@@ -17,7 +17,8 @@ struct OutputOptions {
   std::string_view meta_version = "meta.k8s.io/v1";
   BodyFormat format = BodyFormat::kJson;
   IncludeObject include = IncludeObject::kMetadata;
-  WallTime now;  // ages in Tables are counted to it
+  bool says_columns = true;  // Tables do, but those of a watch after the first
+  WallTime now;              // ages in Tables are counted to it
 };
 
 /// One object in JSON, whatever the format; in_format() makes the others. Costs nothing but a copy

@@ -137,6 +137,7 @@ Task<Result<>> stream_initial(Call& call,
     text += event_output(*call.kind, {ObjectEvent::Type::kAdded, std::exchange(entry, nullptr)},
                          call.output);
     series.sent(text.size() - before);
+    call.output.says_columns = false;
     if (text.size() < kPieceBytes) continue;
     call.sent_bytes += text.size();
     INSULA_CO_TRY_VOID(co_await call.ticket->with_client(write_piece(call.exchange, text)));
@@ -168,6 +169,7 @@ Task<Result<>> stream_changes(Call& call,
       const std::size_t before = text.size();
       text += event_output(*call.kind, change, call.output);
       series.sent(text.size() - before);
+      call.output.says_columns = false;
     }
     if (text.empty() && plan.bookmarks && loop.now() >= bookmark)
       text = bookmark_output(*call.kind, watch.revision(), false, call.output);

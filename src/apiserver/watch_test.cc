@@ -19,9 +19,11 @@ constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
 /// Reads the lines of one watch.
 class WatchReader {
  public:
-  WatchReader(TestServer& server, const std::string& target) : server_(server) {
-    stream_ = *server.run(
-        server.client.open(server.origin, server.request("GET", target), server.deadline()));
+  WatchReader(TestServer& server, const std::string& target, const char* accept = nullptr)
+      : server_(server) {
+    auto request = server.request("GET", target);
+    if (accept != nullptr) request.headers.set("Accept", accept);
+    stream_ = *server.run(server.client.open(server.origin, request, server.deadline()));
   }
 
   [[nodiscard]] int status() const { return stream_->status(); }
@@ -229,15 +231,17 @@ TEST_F(WatchTest, EndsAtItsTimeout) {
 }
 
 TEST_F(WatchTest, SendsTableRowsToWhoAsksForThem) {
-  auto request = server.request("GET", fmt::format("{}?watch=true", kMaps));
-  request.headers.set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
   put("x");
-  auto stream = *server.run(server.client.open(server.origin, request, server.deadline()));
-  std::array<char, 4096> buffer{};
-  const auto read = server.run(stream->read(buffer, server.deadline()));
-  ASSERT_TRUE(read);
-  EXPECT_THAT(std::string(buffer.data(), *read),
-              HasSubstr(R"({"type":"ADDED","object":{"kind":"Table")"));
+  WatchReader watch(server, fmt::format("{}?watch=true", kMaps),
+                    "application/json;as=Table;v=v1;g=meta.k8s.io");
+  const json::Value first = watch.next();
+  EXPECT_EQ(first["type"].text(), "ADDED");
+  EXPECT_EQ(first["object"]["kind"].text(), "Table");
+  EXPECT_TRUE(first["object"]["columnDefinitions"].is_array());
+  put("x", "{}", "2");
+  const json::Value second = watch.next();
+  EXPECT_EQ(second["object"]["rows"].as_array()->size(), 1U);
+  EXPECT_TRUE(second["object"]["columnDefinitions"].is_null());
 }
 
 }  // namespace
