@@ -6,6 +6,7 @@
 #include "api/apply/structured_merge.h"
 #include "api/custom/custom_schema.h"
 #include "api/custom/pruning.h"
+#include "api/custom/rule_check.h"
 #include "api/custom/rule_set.h"
 #include "api/custom/schema_check.h"
 #include "api/custom/schema_form.h"

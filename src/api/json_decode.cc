@@ -11,8 +11,10 @@
 #include "api/custom/schema_form.h"
 #include "api/custom/schema_node.h"
 #include "api/decode_budget.h"
+#include "api/field_errors.h"
 #include "api/gen/apiextensions_v1.h"
 #include "api/int_or_string.h"
+#include "api/invalid.h"
 #include "api/quantity.h"
 #include "api/raw_json.h"
 #include "api/time.h"
@@ -303,6 +305,13 @@ Result<> check_type_meta(const Kind& kind, const Value& value) {
   const Value* name = value.find("kind");
   const Value* version = value.find("apiVersion");
   if (name != nullptr && !name->text().empty() && name->text() != kind.kind) {
+    // Custom objects are read whatever they are, and wrong by that.
+    if (is_custom(kind.type)) {
+      const std::string message =
+          fmt::format("Invalid value: {}: must be {}", ShownValue(name->text()).text(), kind.kind);
+      return std::unexpected(invalid(name->text(), kind.group, value["metadata"]["name"].text(),
+                                     {{"kind", "FieldValueInvalid", message}}));
+    }
     return fail(ErrorCode::kBadRequest,
                 fmt::format("the object provided is unrecognized (must be of type {}): it is a {}",
                             kind.kind, name->text().substr(0, 128)));

@@ -54,6 +54,15 @@ TEST_F(CustomResourcesTest, MustSayWhatTheyAre) {
               "the API version in the data () does not match the expected API "
               "version (example.com/v1)");
   }
+  const auto gadget = server.send(
+      "POST", kWidgets,
+      R"({"apiVersion":"example.com/v1","kind":"Gadget","metadata":{"name":"g"},"spec":{"size":1}})");
+  EXPECT_EQ(gadget.status, 422);
+  EXPECT_EQ(message(gadget),
+            "Gadget.example.com \"g\" is invalid: kind: Invalid value: \"Gadget\": must be Widget");
+  const json::Value details = server.parsed(gadget)["details"];
+  EXPECT_EQ(std::string(details["kind"].text()) + " " + std::string(details["name"].text()),
+            "Gadget g");
   const auto yaml = server.send("POST", kWidgets, "metadata: {name: x}", "application/yaml");
   EXPECT_EQ(yaml.status, 400);
   EXPECT_THAT(message(yaml),
@@ -130,7 +139,11 @@ TEST_F(CustomResourcesTest, ScalesByItsPaths) {
   const json::Value object = get(kWidget);
   EXPECT_EQ(object["spec"]["replicas"].as_int64(), 5);
   EXPECT_EQ(object["metadata"]["generation"].as_int64(), 2);
-  EXPECT_EQ(patch(url, R"({"spec":{"replicas":-1}})").status, 422);
+  const auto negative = patch(url, R"({"spec":{"replicas":-1}})");
+  EXPECT_EQ(negative.status, 422);
+  EXPECT_EQ(message(negative),
+            "Widget.example.com \"w\" is invalid: .spec.replicas: Invalid value: -1: should be a "
+            "non-negative integer");
 }
 
 TEST_F(CustomResourcesTest, HasNoScaleWithoutReplicas) {
@@ -192,6 +205,8 @@ TEST_F(CustomResourcesTest, ListsByLabelsFieldsAndInTables) {
     headers += std::string(column["name"].text()) + " ";
   EXPECT_EQ(headers, "Name Size Phase Age ");
   EXPECT_EQ((*table["columnDefinitions"].as_array())[2]["priority"].as_int64(), 1);
+  EXPECT_EQ((*table["columnDefinitions"].as_array())[1]["description"].text(),
+            "Custom resource definition column (in JSONPath format): .spec.size");
   const json::Value& cells = (*table["rows"].as_array())[0]["cells"];
   EXPECT_EQ((*cells.as_array())[0].text(), "w");
   EXPECT_EQ((*cells.as_array())[1].as_int64(), 2);

@@ -75,6 +75,15 @@ void note_missing_namespace(Call& call, const Registry& registry, const Result<W
     call.subject = StatusSubject{"namespaces", "", name};
 }
 
+/// A custom object of another kind: the refusal is about what it says it is.
+void note_wrong_kind(Call& call, const Error& error, std::string_view body) {
+  if (error.code() != ErrorCode::kInvalid) return;
+  const auto value = json::parse(body);
+  if (!value) return;
+  call.subject = StatusSubject{std::string((*value)["kind"].text()), call.info.group,
+                               std::string((*value)["metadata"]["name"].text())};
+}
+
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
@@ -89,7 +98,12 @@ Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& typ
       read_options(call, call.info.verb == "create" ? WriteVerb::kCreate : WriteVerb::kUpdate));
   INSULA_CO_TRY(const std::string body, co_await read_body(call));
   api::DecodeReport report;
-  INSULA_CO_TRY(Object object, decode_body(type, format, body, call.options.strictness, report));
+  auto decoded = decode_body(type, format, body, call.options.strictness, report);
+  if (!decoded) {
+    note_wrong_kind(call, decoded.error(), body);
+    co_return std::unexpected(std::move(decoded).error());
+  }
+  Object object = *std::move(decoded);
   for (std::string& text : report.warnings)
     call.warnings.push_back(std::move(text));
   note_body(call, type, object.get());

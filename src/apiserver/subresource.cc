@@ -113,7 +113,8 @@ void fill_custom(api::Scale& scale, const api::CustomKind& kind, const api::Cust
 Result<Object> scaled(const api::Kind& kind, const void* present, const api::Scale& scale) {
   Object object = copy_object(kind.type, present);
   api::ObjectMeta& meta = kind.metadata(object.get());
-  if (scale.spec.replicas < 0) {
+  // Of custom objects it is told by the path that they have it at, with all that is wrong.
+  if (scale.spec.replicas < 0 && api::custom_kind(kind) == nullptr) {
     return std::unexpected(
         api::invalid("Scale", "autoscaling", meta.name,
                      {{"spec.replicas", "FieldValueInvalid",

@@ -206,8 +206,7 @@ class Checker {
       const Result<Value> tried = overload->implementation(arguments, budget);
       if (tried) continue;
       static_cast<void>(
-          wrong(call.arguments[place]->offset,
-                fmt::format("invalid {} argument: {}", call.function, tried.error().message())));
+          wrong(call.arguments[place]->offset, fmt::format("invalid {} argument", call.function)));
     }
   }
 

@@ -108,14 +108,9 @@ TEST(Compile, SaysWhatIsWrongAndWhere) {
       {"[1, 'a']", "ERROR: <input>:1:5: expected type 'int' but found 'string'"},
       {"[1, any]", "ERROR: <input>:1:5: expected type 'int' but found 'dyn'"},
       {"{'a': 1, 'b': 'x'}", "ERROR: <input>:1:15: expected type 'int' but found 'string'"},
-      {"self.name.matches('(')",
-       "ERROR: <input>:1:19: invalid matches argument: error parsing regexp: missing ): (: `(`"},
-      {"timestamp('today')",
-       "ERROR: <input>:1:11: invalid timestamp argument: type conversion error from 'string' to "
-       "'google.protobuf.Timestamp'"},
-      {"duration('1d')",
-       "ERROR: <input>:1:10: invalid duration argument: type conversion error from 'string' to "
-       "'google.protobuf.Duration'"},
+      {"self.name.matches('(')", "ERROR: <input>:1:19: invalid matches argument"},
+      {"timestamp('today')", "ERROR: <input>:1:11: invalid timestamp argument"},
+      {"duration('1d')", "ERROR: <input>:1:10: invalid duration argument"},
       {"1 +", "ERROR: <input>:1:4: Syntax error: the expression ends too early"},
       {"", "ERROR: <input>:1:1: Syntax error: the expression ends too early"},
       {"(1", "ERROR: <input>:1:3: Syntax error: the expression ends too early"},

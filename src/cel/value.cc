@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "cel/loose_duration.h"
 
 namespace insula::cel {
 namespace {
@@ -197,7 +198,7 @@ std::optional<Value> text_of_type(const std::string& text, Type::Kind kind) {
     if (const auto time = Timestamp::parse(text)) return Value::timestamp(*time);
   }
   if (kind == Type::Kind::kDuration) {
-    if (const auto length = Duration::parse(text)) return Value::duration(*length);
+    if (const auto length = parse_loose_duration(text)) return Value::duration(*length);
   }
   return std::nullopt;
 }

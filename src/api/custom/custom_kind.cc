@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -130,7 +132,11 @@ void CustomKind::read_columns() {
     columns_.push_back(column);
     column_paths_.emplace_back(*std::move(parsed));
   };
-  for (const CustomResourceColumnDefinition& column : version_.additional_printer_columns) {
+  for (CustomResourceColumnDefinition& column : version_.additional_printer_columns) {
+    if (column.description.empty()) {
+      column.description = fmt::format("Custom resource definition column (in JSONPath format): {}",
+                                       column.json_path);
+    }
     add({column.name, column.type, column.format, column.description, column.priority},
         column.json_path);
   }
@@ -189,6 +195,27 @@ void CustomKind::prepare_update(CustomObject& object,
   if (!(object.content == old.content)) ++object.metadata.generation;
 }
 
+namespace {
+
+/// The number of replicas at a path of `scale`, if there is one.
+void check_replicas(const json::Object& content,
+                    const std::vector<std::string>& path,
+                    const std::string& shown_path,
+                    ValueErrors& errors) {
+  const json::Value* value = find_member(content, path);
+  const auto number = value == nullptr ? std::nullopt : value->as_int64();
+  if (!number) return;
+  if (*number < 0) {
+    errors.invalid(shown_path, *value, "should be a non-negative integer");
+  } else if (!std::in_range<std::int32_t>(*number)) {
+    errors.invalid(shown_path, *value,
+                   fmt::format("should be less than or equal to {}",
+                               std::numeric_limits<std::int32_t>::max()));
+  }
+}
+
+}  // namespace
+
 json::Value CustomKind::whole(const CustomObject& object) const {
   json::Object out{{"apiVersion", api_version()}, {"kind", kind}};
   json::Object metadata{{"name", object.metadata.name}};
@@ -215,11 +242,17 @@ void CustomKind::check(const CustomObject& object,
   FieldErrors lists;
   if (lists_before.empty()) check_list_types(now, schema_, lists);
   errors.append(std::move(lists).take());
-  if (rules_.empty()) return;
-  if (!errors.blocks_rules()) return rules_.check(now, was, errors);
-  errors.add("", "FieldValueInvalid",
-             "Invalid value: null: some validation rules were not checked because the object was "
-             "invalid; correct the existing errors to complete validation");
+  if (!rules_.empty() && errors.blocks_rules()) {
+    errors.add("", "FieldValueInvalid",
+               "Invalid value: null: some validation rules were not checked because the object was "
+               "invalid; correct the existing errors to complete validation");
+  } else if (!rules_.empty()) {
+    rules_.check(now, was, errors);
+  }
+  if (!scale_) return;
+  const CustomResourceSubresourceScale& paths = *version_.subresources->scale;
+  check_replicas(object.content, scale_->spec_replicas, paths.spec_replicas_path, errors);
+  check_replicas(object.content, scale_->status_replicas, paths.status_replicas_path, errors);
 }
 
 std::vector<json::Value> CustomKind::cells(const CustomObject& object, WallTime now) const {

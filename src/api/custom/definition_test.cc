@@ -245,6 +245,13 @@ TEST(Definition, KeepsWhatObjectsAreStoredBy) {
                                     "spec.versions; v1 was previously a storage version")));
 }
 
+TEST(Definition, LetsTheStatusSayWhatIsStored) {
+  const TestObject made = created(definition(kAny));
+  CustomResourceDefinition next = made.as<CustomResourceDefinition>();
+  next.status.stored_versions = {"v0"};
+  EXPECT_THAT(causes_of(check_update(*made.kind, &next, made.object.get(), "status")), IsEmpty());
+}
+
 TEST(Definition, WarnsOfVersionsThatNobodyConverts) {
   const TestObject made = created(definition(
       kAny, "",

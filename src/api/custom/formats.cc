@@ -5,7 +5,7 @@
 #include "api/custom/value_check.h"
 #include "api/time.h"
 #include "api/validation/names.h"
-#include "cel/time.h"
+#include "cel/loose_duration.h"
 
 namespace insula::api {
 
@@ -58,7 +58,7 @@ bool is_mac(std::string_view text) {
 }
 
 bool is_duration(std::string_view text) {
-  return cel::Duration::parse(text).has_value();
+  return cel::parse_loose_duration(text).has_value();
 }
 
 bool is_date_time(std::string_view text) {

@@ -1,9 +1,14 @@
 #include "api/custom/pruning.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "api/codec.h"
+#include "api/gen/meta_v1.h"
 
 namespace insula::api {
 
@@ -25,7 +30,10 @@ class Pruner {
   void object(json::Object& object, const SchemaNode* node) {
     bool whole = true;
     for (auto& [name, value] : object) {
-      if (node != nullptr && node->embedded && is_type_meta(name)) continue;
+      if (node != nullptr && node->embedded && is_type_meta(name)) {
+        if (name == "metadata") metadata(value);
+        continue;
+      }
       const SchemaNode* member = node == nullptr ? nullptr : node->member(name);
       if (member == nullptr) {
         whole = whole && node != nullptr && node->preserve_unknown;
@@ -55,6 +63,23 @@ class Pruner {
   }
 
  private:
+  /// Of an embedded object: what is known of every object's metadata, in its form. What has not the
+  /// right types stays, and is told when the object is checked.
+  void metadata(json::Value& value) {
+    DecodeReport report;
+    const auto decoded = decode_json<ObjectMeta>(
+        value, unknown_ == nullptr ? Strictness::kIgnore : Strictness::kWarn, &report);
+    if (!decoded) return;
+    value = to_json(*decoded);
+    if (unknown_ == nullptr) return;
+    constexpr std::string_view kBefore = "unknown field \"";
+    for (const std::string& warning : report.warnings) {
+      if (!warning.starts_with(kBefore) || unknown_->size() >= kUnknownMax) continue;
+      const std::string_view name(warning.begin() + kBefore.size(), warning.end() - 1);
+      unknown_->push_back(fmt::format("{}{}metadata.{}", path_, path_.empty() ? "" : ".", name));
+    }
+  }
+
   void drop_unknown(json::Object& object, const SchemaNode* node) {
     json::Object kept;
     for (auto& [name, value] : object) {
@@ -109,7 +134,10 @@ void default_value(json::Value& value, const SchemaNode& node) {
 }  // namespace
 
 void prune(json::Object& content, const SchemaNode& root, std::vector<std::string>* unknown) {
+  const std::size_t before = unknown == nullptr ? 0 : unknown->size();
   Pruner(unknown).object(content, &root);
+  if (unknown != nullptr)
+    std::ranges::sort(unknown->begin() + static_cast<std::ptrdiff_t>(before), unknown->end());
 }
 
 void prune_value(json::Value& value, const SchemaNode& node) {

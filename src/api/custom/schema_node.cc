@@ -102,10 +102,6 @@ SchemaNode SchemaNode::parse(const Value& schema) {
   out.one_of = nodes(schema["oneOf"]);
   if (const Value* negated = schema.find("not"); negated != nullptr && negated->is_object())
     out.negated = node(*negated);
-  if (out.int_or_string && out.any_of.empty() && out.all_of.empty()) {
-    for (const char* type : {"integer", "string"})
-      out.any_of.emplace_back().type = type;
-  }
   read_rules(schema, out);
   return out;
 }

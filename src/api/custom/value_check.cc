@@ -118,6 +118,13 @@ class Checker {
                               type_of_value(value), path, kIn, node.type));
       return;
     }
+    if (node.int_or_string && !is_integer(value) && !value.is_string()) {
+      errors_.add(path, "FieldValueTypeInvalid",
+                  fmt::format("Invalid value: \"{0}\": {1} {2} must be of type integer,string: "
+                              "\"{0}\"",
+                              type_of_value(value), path, kIn));
+      return;
+    }
     combinations(value, node, path);
     if (value.is_string()) text(value, node, path);
     if (is_number(value)) number(value, node, path);

@@ -367,10 +367,10 @@ void validate(const CustomResourceDefinition& object, FieldErrors& errors) {
   check_parts(object, errors);
   check_names(spec.names, errors);
   if (spec.conversion) check_conversion(*spec.conversion, errors);
-  check_stored_versions(object, errors);
 }
 
 void validate_create(const CustomResourceDefinition& object, FieldErrors& errors) {
+  check_stored_versions(object, errors);
   check_approval(object, errors);
   check_costs(object, nullptr, errors);
 }
@@ -379,7 +379,9 @@ void validate_update(const CustomResourceDefinition& object,
                      const CustomResourceDefinition& old,
                      std::string_view subresource,
                      FieldErrors& errors) {
-  if (subresource == "status") return check_stored_versions(object, errors);
+  // Who writes the status says what is stored.
+  if (subresource == "status") return;
+  check_stored_versions(object, errors);
   const auto keep = [&](const char* path, const std::string& now, const std::string& before) {
     if (now != before) errors.invalid(FieldPath(path), now, kFieldImmutable);
   };

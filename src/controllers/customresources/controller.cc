@@ -24,6 +24,7 @@ CustomResourceController::CustomResourceController(client::Client& client,
                                                    Definitions& definitions,
                                                    api::KindCatalog& kinds)
     : client_(client),
+      clock_(runtime.clock),
       definitions_(definitions),
       kinds_(kinds),
       controller_({.name = "customresources", .workers = 2}, runtime, *this) {
@@ -52,11 +53,31 @@ Task<Result<controller::Outcome>> CustomResourceController::reconcile(controller
   if (!definition || !waits_for_cleanup(*definition)) co_return controller::kDone;
   // A definition that was never established has no objects.
   if (const api::Kind* kind = kind_of(*definition)) {
+    INSULA_CO_TRY_VOID(co_await announce(key.name));
     INSULA_CO_TRY(const bool empty, co_await clear(*kind));
     if (!empty) co_return controller::again_after(kCustomResourceRetry);
   }
   INSULA_CO_TRY_VOID(co_await release(key.name));
   co_return controller::kDone;
+}
+
+Task<Result<>> CustomResourceController::announce(std::string name) {
+  auto mark = [now = api::Time::from(clock_.wall())](api::CustomResourceDefinition& definition) {
+    api::CustomResourceDefinitionCondition condition;
+    condition.type = api::kTerminating;
+    condition.status = "True";
+    condition.reason = "InstanceDeletionInProgress";
+    condition.message = "CustomResource deletion is in progress";
+    condition.last_transition_time = now;
+    const auto before = definition.status.conditions;
+    api::set_condition(definition, std::move(condition));
+    return definition.status.conditions != before;
+  };
+  const auto marked = co_await client::modify<api::CustomResourceDefinition>(
+      client_, std::string(), std::move(name), std::move(mark), client::ModifyPart::kStatus);
+  if (!marked && marked.error().code() != ErrorCode::kNotFound)
+    co_return std::unexpected(marked.error());
+  co_return Result<>{};
 }
 
 Task<Result<bool>> CustomResourceController::clear(const api::Kind& kind) {

@@ -33,6 +33,8 @@ class CustomResourceController final : private controller::Reconciler {
 
  private:
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  /// Says that the objects go.
+  Task<Result<>> announce(std::string name);
   /// Deletes every object of the kind. Whether none is left.
   Task<Result<bool>> clear(const api::Kind& kind);
   Task<Result<>> release(std::string name);
@@ -40,6 +42,7 @@ class CustomResourceController final : private controller::Reconciler {
   [[nodiscard]] const api::Kind* kind_of(const api::CustomResourceDefinition& definition);
 
   client::Client& client_;
+  const Clock& clock_;
   Definitions& definitions_;
   api::KindCatalog& kinds_;
   controller::Controller controller_;

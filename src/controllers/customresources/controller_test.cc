@@ -98,6 +98,10 @@ TEST_F(CustomResourcesTest, WaitsForObjectsThatSomebodyHolds) {
   ASSERT_TRUE(world_.remove<api::CustomResourceDefinition>("", "widgets.example.com"));
   world_.settle();
   EXPECT_TRUE(has("w") && has_definition());
+  const auto definition = world_.get<api::CustomResourceDefinition>("", "widgets.example.com");
+  const api::CustomResourceDefinitionCondition& last = definition->status.conditions.back();
+  EXPECT_EQ(last.type + " " + last.reason, "Terminating InstanceDeletionInProgress");
+  EXPECT_EQ(last.message, "CustomResource deletion is in progress");
   const client::Target target{widget_, "default", "w", {}};
   ASSERT_TRUE(world_.run(world_.api.patch(target, client::PatchType::kMerge,
                                           R"({"metadata":{"finalizers":null}})", {})));
