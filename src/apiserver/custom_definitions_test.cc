@@ -180,6 +180,9 @@ TEST_F(CustomDefinitionsTest, RefusesNewObjectsOfADefinitionThatIsBeingDeleted) 
   const json::Value object = server.parsed(deleted);
   EXPECT_EQ((*object["metadata"]["finalizers"].as_array())[0].text(),
             "customresourcecleanup.apiextensions.k8s.io");
+  const auto told = patch(std::string(kDefinitions) + "/widgets.example.com/status",
+                          R"({"status":{"acceptedNames":{"categories":["x"]}}})");
+  EXPECT_EQ(told.status, 200) << told.body;
   const auto refused = make("x", R"({"size":2})");
   EXPECT_EQ(refused.status, 403);
   EXPECT_EQ(message(refused),

@@ -18,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 /// A definition with this schema for its only version, and other members in flow style.
 std::string definition(const std::string& schema,
@@ -250,6 +251,21 @@ TEST(Definition, LetsTheStatusSayWhatIsStored) {
   CustomResourceDefinition next = made.as<CustomResourceDefinition>();
   next.status.stored_versions = {"v0"};
   EXPECT_THAT(causes_of(check_update(*made.kind, &next, made.object.get(), "status")), IsEmpty());
+}
+
+TEST(Definition, StaysRightWithWhatItHasAlready) {
+  const std::string wrong_rule =
+      with_property("{type: string, x-kubernetes-validations: [{rule: 'self.size() > '}]}");
+  EXPECT_FALSE(wrong(wrong_rule).empty());
+  EXPECT_THAT(wrong_change(wrong_rule, wrong_rule), IsEmpty());
+  const TestObject made = created(definition(kAny));
+  auto& before = made.as<CustomResourceDefinition>();
+  before.metadata.finalizers = {kCustomResourceCleanup};
+  CustomResourceDefinition next = before;
+  next.metadata.labels["a"] = "b";
+  EXPECT_THAT(causes_of(check_update(*made.kind, &next, &before, "")), IsEmpty());
+  next.metadata.finalizers.emplace_back("mine");
+  EXPECT_THAT(causes_of(check_update(*made.kind, &next, &before, "")), SizeIs(1));
 }
 
 TEST(Definition, WarnsOfVersionsThatNobodyConverts) {

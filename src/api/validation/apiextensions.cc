@@ -245,12 +245,8 @@ void check_parts(const CustomResourceDefinition& object, FieldErrors& errors) {
   each_part(object, &Version::schema, "schema", "validation",
             [&](const Version& version, const FieldPath& path) {
               if (schema_text(version).empty()) return;
-              const json::Value schema = schema_value(schema_text(version));
-              const FieldPath at = path.child("openAPIV3Schema");
-              const std::size_t before = errors.size();
-              check_schema(schema, at, errors);
-              // Rules are about a schema that makes sense.
-              if (errors.size() == before) check_rules(SchemaNode::parse(schema), at, errors);
+              check_schema(schema_value(schema_text(version)), path.child("openAPIV3Schema"),
+                           errors);
             });
   each_part(object, &Version::subresources, "subresources", "subresources",
             [&](const Version& version, const FieldPath& path) {
@@ -267,10 +263,11 @@ void check_parts(const CustomResourceDefinition& object, FieldErrors& errors) {
             });
 }
 
-/// What the rules of schemas cost that were not so before; `old` may be null.
-void check_costs(const CustomResourceDefinition& object,
-                 const CustomResourceDefinition* old,
-                 FieldErrors& errors) {
+/// The rules of schemas that were not so before; `old` may be null. What was taken once stays
+/// right: a definition must not become one that nobody can change or delete.
+void check_new_rules(const CustomResourceDefinition& object,
+                     const CustomResourceDefinition* old,
+                     FieldErrors& errors) {
   using Version = CustomResourceDefinitionVersion;
   each_part(object, &Version::schema, "schema", "validation",
             [&](const Version& version, const FieldPath& path) {
@@ -280,8 +277,15 @@ void check_costs(const CustomResourceDefinition& object,
                     return before.schema == version.schema;
                   });
               if (is_known || schema_text(version).empty()) return;
-              check_rule_costs(SchemaNode::parse(schema_value(schema_text(version))),
-                               path.child("openAPIV3Schema"), errors);
+              const json::Value schema = schema_value(schema_text(version));
+              const FieldPath at = path.child("openAPIV3Schema");
+              // Rules are about a schema that makes sense.
+              FieldErrors of_schema;
+              check_schema(schema, at, of_schema);
+              if (!of_schema.empty()) return;
+              const SchemaNode node = SchemaNode::parse(schema);
+              check_rules(node, at, errors);
+              check_rule_costs(node, at, errors);
             });
 }
 
@@ -372,7 +376,7 @@ void validate(const CustomResourceDefinition& object, FieldErrors& errors) {
 void validate_create(const CustomResourceDefinition& object, FieldErrors& errors) {
   check_stored_versions(object, errors);
   check_approval(object, errors);
-  check_costs(object, nullptr, errors);
+  check_new_rules(object, nullptr, errors);
 }
 
 void validate_update(const CustomResourceDefinition& object,
@@ -389,7 +393,7 @@ void validate_update(const CustomResourceDefinition& object,
     keep("spec.scope", object.spec.scope, old.spec.scope);
     keep("spec.names.kind", object.spec.names.kind, old.spec.names.kind);
   }
-  check_costs(object, &old, errors);
+  check_new_rules(object, &old, errors);
   keep("spec.group", object.spec.group, old.spec.group);
   keep("spec.names.plural", object.spec.names.plural, old.spec.names.plural);
   const auto& annotations = object.metadata.annotations;

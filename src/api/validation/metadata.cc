@@ -91,11 +91,14 @@ void validate_owners(const std::vector<OwnerReference>& owners,
   }
 }
 
+/// `known` were there before: the server itself puts in some that nobody else could.
 void validate_finalizers(const std::vector<std::string>& finalizers,
+                         const std::vector<std::string>& known,
                          const FieldPath& path,
                          FieldErrors& errors) {
   for (std::size_t i = 0; i < finalizers.size(); ++i) {
     const std::string& finalizer = finalizers[i];
+    if (std::ranges::find(known, finalizer) != known.end()) continue;
     errors.invalid_each(path, finalizer, check_qualified_name(finalizer));
     if (!finalizer.contains('/') && finalizer != kOrphanFinalizer &&
         finalizer != kForegroundFinalizer && finalizer != "kubernetes") {
@@ -139,7 +142,6 @@ void validate_common(const ObjectMeta& metadata, const FieldPath& path, FieldErr
   validate_labels(metadata.labels, path.child("labels"), errors);
   validate_annotations(metadata.annotations, path.child("annotations"), errors);
   validate_owners(metadata.owner_references, path.child("ownerReferences"), errors);
-  validate_finalizers(metadata.finalizers, path.child("finalizers"), errors);
   validate_managed_fields(metadata.managed_fields, path.child("managedFields"), errors);
 }
 
@@ -171,6 +173,7 @@ void validate_created(const ObjectMeta& metadata,
                         check_dns1123_label(metadata.namespace_));
   }
   validate_common(metadata, path, errors);
+  validate_finalizers(metadata.finalizers, {}, path.child("finalizers"), errors);
 }
 
 }  // namespace
@@ -232,6 +235,7 @@ void validate_metadata_update(const ObjectMeta& metadata,
                    kFieldImmutable);
   }
   validate_common(metadata, path, errors);
+  validate_finalizers(metadata.finalizers, old.finalizers, path.child("finalizers"), errors);
 }
 
 void validate_template_metadata(const ObjectMeta& metadata,
