@@ -97,6 +97,7 @@ TEST(Compile, SaysWhatIsWrongAndWhere) {
       {"self.tags.all(x, x, true)", "ERROR: <input>:1:18: duplicate variable name: x"},
       {"self.tags.all(x, true) && x == ''",
        "ERROR: <input>:1:27: undeclared reference to 'x' (in container '')"},
+      {"has(self.nope)", "ERROR: <input>:1:4: undefined field 'nope'"},
       {"has(self)", "ERROR: <input>:1:5: invalid argument to has() macro"},
       {"true ? 1 : 'a'",
        "ERROR: <input>:1:6: found no matching overload for '_?_:_' applied to '(bool, int, "

@@ -396,6 +396,7 @@ class Parser {
       return stop(arguments->front()->offset, "invalid argument to has() macro");
     }
     select->form = Select::Form::kHas;
+    arguments->front()->offset = offset;
     return std::move(arguments->front());
   }
 

@@ -53,10 +53,16 @@ std::vector<std::string_view> views(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
+/// The names in a path of a scale: what is between its dots.
 std::vector<std::string> members_of(std::string_view path) {
-  const auto parsed = JsonPath::parse(path);
-  return parsed ? parsed->members().value_or(std::vector<std::string>())
-                : std::vector<std::string>();
+  std::vector<std::string> out;
+  while (path.starts_with('.')) {
+    path.remove_prefix(1);
+    const std::size_t end = std::min(path.find('.'), path.size());
+    out.emplace_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  return out;
 }
 
 /// A value as a column of this type shows it.

@@ -169,6 +169,11 @@ TEST(Definition, RefusesNamesAndVersionsThatCannotBe) {
                   ".status.a}}"),
        "spec.subresources.scale.specReplicasPath: Invalid value: \".a\": should be a "
        "json path under .spec"},
+      {definition(kAny,
+                  ", subresources: {scale: {specReplicasPath: '.spec.l[0]', statusReplicasPath: "
+                  ".status.a, labelSelectorPath: foo}}"),
+       "spec.subresources.scale.labelSelectorPath: Invalid value: \"foo\": must be a simple json "
+       "path starting with ."},
       {definition(kAny, ", selectableFields: [{jsonPath: .spec.a}]"),
        "spec.selectableFields[0].jsonPath: Invalid value: \".spec.a\": is an invalid path: does "
        "not "

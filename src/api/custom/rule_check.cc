@@ -104,12 +104,15 @@ class RuleChecker {
     const cel::Environment known = rule_environment(self, rule.optional_old_self.value_or(false));
     const auto compiled = cel::Program::compile(rule.rule, known);
     const FieldPath at = path.child("rule");
-    if (!compiled)
-      return errors_.invalid(at, shown(rule), "compilation failed: " + compiled.error().message());
-    if (compiled->type()->kind() != Type::Kind::kBool)
-      return errors_.invalid(at, shown(rule), "cel expression must evaluate to a bool");
-    if (!rule.message_expression.empty()) message(rule, known, path.child("messageExpression"));
-    if (!compiled->uses(kOldSelf)) {
+    const bool answers = compiled && compiled->type()->kind() == Type::Kind::kBool;
+    if (!compiled) {
+      errors_.invalid(at, shown(rule), "compilation failed: " + compiled.error().message());
+    } else if (!answers) {
+      errors_.invalid(at, shown(rule), "cel expression must evaluate to a bool");
+    } else if (!rule.message_expression.empty()) {
+      message(rule, known, path.child("messageExpression"));
+    }
+    if (!answers || !compiled->uses(kOldSelf)) {
       if (rule.optional_old_self) {
         errors_.invalid(path.child("optionalOldSelf"), *rule.optional_old_self,
                         "may not be set if oldSelf is not used in rule");

@@ -90,6 +90,10 @@ TEST(RuleCheck, WantsTextsAndPathsThatSaySomething) {
     EXPECT_THAT(with("fieldPath: \"" + std::string(path) + "\""), IsEmpty()) << path;
   EXPECT_THAT(wrong(check_rules, object(kProperties, "rule: ' '")),
               ElementsAre(p + "rule: Required value: rule is not specified"));
+  EXPECT_THAT(
+      wrong(check_rules, object(kProperties, "rule: 'self == oldSelf', optionalOldSelf: true")),
+      ElementsAre(HasSubstr("found no matching overload for '_==_'"),
+                  HasSubstr("may not be set if oldSelf is not used in rule")));
   EXPECT_THAT(with("optionalOldSelf: false"),
               ElementsAre(HasSubstr("may not be set if oldSelf is not used in rule")));
 }
