@@ -44,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       R"({"name": "a", "count": 3, "since": "2026-11-26T00:00:00Z", "tags": ["x", "y"],
           "labels": {"k": "v"}, "any": {"deep": [1, 2.5, null, {"a": "b"}]}})");
   const std::array<Value, 1> variables{Value::from_json(*json, environment.variables[0].second)};
+  const insula::cel::Extent most{.kind = Type::Kind::kObject};
+  const std::array<const insula::cel::Extent*, 1> extents{&most};
+  static_cast<void>(program->estimated_cost(extents));
   constexpr std::uint64_t kSteps = 20'000;
   insula::cel::Budget budget(kSteps);
   insula::cel::Budget same_budget(kSteps);

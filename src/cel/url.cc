@@ -147,11 +147,11 @@ Result<std::string> read_authority(std::string_view text) {
   return host;
 }
 
-Result<Url> read(std::string_view text, std::string_view fragment) {
+Result<Url> read(std::string_view text) {
   Url out;
-  if (std::ranges::any_of(text, is_control) || std::ranges::any_of(fragment, is_control))
+  if (std::ranges::any_of(text, is_control))
     return wrong("net/url: invalid control character in URL");
-  if (text.empty() && fragment.empty()) return wrong("empty url");
+  if (text.empty()) return wrong("empty url");
   if (text == "*") {
     out.path = text;
     return out;
@@ -181,8 +181,9 @@ Result<Url> read(std::string_view text, std::string_view fragment) {
 }  // namespace
 
 Result<Url> Url::parse(std::string_view text) {
-  const std::size_t mark = std::min(text.find('#'), text.size());
-  auto url = read(text.substr(0, mark), text.substr(mark));
+  // In a request a fragment is part of what is before it, and must be right as such.
+  auto url = read(text);
+  if (url && text.contains('#')) url = read(text.substr(0, text.find('#')));
   if (url) return url;
   return wrong(fmt::format("parse {}: {}", quoted(text), url.error().message()));
 }

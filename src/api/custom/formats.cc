@@ -66,7 +66,8 @@ bool is_date_time(std::string_view text) {
 }
 
 bool is_byte(std::string_view text) {
-  return base64_decode(text).has_value();
+  return !text.empty() && !text.contains('\n') && !text.contains('\r') &&
+         base64_decode(text).has_value();
 }
 
 bool is_hostname(std::string_view text) {
