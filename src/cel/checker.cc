@@ -399,7 +399,7 @@ class Checker {
 
   /// Of steps that are maps, whose entries become one map.
   TypePtr entries_type(Comprehension& node) {
-    const TypePtr step = type_of(*node.step);
+    TypePtr step = type_of(*node.step);
     if (step->is(Kind::kMap)) return step;
     if (step->is(Kind::kDyn)) return Type::map(Type::dyn(), Type::dyn());
     return wrong(node.step->offset,

@@ -10,7 +10,7 @@ namespace insula::cel {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kDay = 24 * 3600 * kSecond;
+constexpr std::int64_t kDay = 24 * 3600L * kSecond;
 
 struct Unit {
   std::string_view word;

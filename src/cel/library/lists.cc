@@ -94,7 +94,10 @@ Result<Value> distinct(Arguments a, Budget& budget) {
 Result<Value> range(Arguments a, Budget& budget) {
   std::vector<Value> out;
   const std::int64_t end = int_of(a[0]);
-  if (end > 0) INSULA_TRY_VOID(budget.charge(static_cast<std::uint64_t>(end)));
+  if (end > 0) {
+    INSULA_TRY_VOID(budget.charge(static_cast<std::uint64_t>(end)));
+    out.reserve(static_cast<std::size_t>(end));
+  }
   for (std::int64_t i = 0; i < end; ++i)
     out.push_back(Value::integer(i));
   return Value::list(std::move(out));
