@@ -52,6 +52,10 @@ bool allows_unconditional_update(const Kind& kind) {
   return custom_kind(kind) == nullptr && strategy_of(kind).unconditional_update;
 }
 
+bool creates_on_update(const Kind& kind) {
+  return custom_kind(kind) == nullptr && strategy_of(kind.storage()).create_on_update;
+}
+
 bool returns_deleted(const Kind& kind) {
   return custom_kind(kind) == nullptr && strategy_of(kind).returns_deleted;
 }

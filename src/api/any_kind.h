@@ -26,6 +26,9 @@ namespace insula::api {
 /// KindStrategy::unconditional_update, and of custom kinds, which want a version.
 [[nodiscard]] bool allows_unconditional_update(const Kind& kind);
 
+/// KindStrategy::create_on_update; custom kinds never do.
+[[nodiscard]] bool creates_on_update(const Kind& kind);
+
 /// KindStrategy::returns_deleted, and of custom kinds, which answer with a Status.
 [[nodiscard]] bool returns_deleted(const Kind& kind);
 

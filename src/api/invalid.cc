@@ -28,7 +28,9 @@ Error invalid(std::string_view kind,
       group.empty() ? std::string(kind) : fmt::format("{}.{}", kind, group);
   Error error(ErrorCode::kInvalid,
               fmt::format("{} \"{}\" is invalid: {}", full_kind, name, joined));
-  return std::move(error).with_causes(std::move(causes));
+  return std::move(error)
+      .with_causes(std::move(causes))
+      .about({std::string(kind), std::string(group), std::string(name)});
 }
 
 }  // namespace insula::api

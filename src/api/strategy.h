@@ -83,6 +83,8 @@ struct KindStrategy {
 
   /// Whether an update that names no resourceVersion is taken, whatever is there now.
   bool unconditional_update = true;
+  /// Whether an update of what is not there makes it.
+  bool create_on_update = false;
   /// Whether the answer to a deletion is the object as it was last, and not a Status.
   bool returns_deleted = false;
 };

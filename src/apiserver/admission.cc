@@ -228,8 +228,11 @@ Result<> namespace_lifecycle(const store::Transaction& transaction,
   if (!kind.namespaced) return {};
   const store::EntryPtr entry =
       transaction.find(store_key(api::kind_of<api::Namespace>(), "", name_space));
-  if (!entry)
-    return fail(ErrorCode::kNotFound, fmt::format("namespaces \"{}\" not found", name_space));
+  if (!entry) {
+    Error missing(ErrorCode::kNotFound, fmt::format("namespaces \"{}\" not found", name_space));
+    return std::unexpected(
+        std::move(missing).about({"namespaces", std::string(), std::string(name_space)}));
+  }
   const auto found = object_of<api::Namespace>(*entry);
   if (!found->metadata.deletion_timestamp) return {};
   Error error(ErrorCode::kForbidden, fmt::format("{} \"{}\" is forbidden: unable to create new "

@@ -71,28 +71,26 @@ bool leads_nowhere(const Call& call, const Error& error) {
 }
 
 /// Paths of custom objects are not known one by one, and are refused by their formats alone.
-std::unexpected<Error> not_acceptable(Call& call, const Error& error) {
+std::unexpected<Error> not_acceptable(const Call& call, const Error& error) {
   const RequestInfo& info = call.info;
   const bool collection = info.verb == "watch" || info.verb == "list";
   const http::Headers& headers = call.exchange.request().headers;
   std::optional<Error> unknown = no_representation(headers.get("Accept"), collection);
   if (api::custom_kind(*call.kind) != nullptr || !unknown) return std::unexpected(error);
-  call.subject = StatusSubject{.kind = "", .group = ""};
-  return std::unexpected(*std::move(unknown));
+  return about_nothing(*std::move(unknown));
 }
 
 /// A kind, or one of its subresources, that is not there.
-std::unexpected<Error> nothing_there(Call& call) {
+std::unexpected<Error> nothing_there(const Call& call) {
   const RequestInfo& info = call.info;
   if (call.kind != nullptr && api::custom_kind(*call.kind) != nullptr && !info.name.empty())
     return fail(ErrorCode::kNotFound,
                 fmt::format("{} \"{}\" not found", info.group_resource(), info.name));
-  call.subject = StatusSubject{.kind = "", .group = ""};
-  return no_resource();
+  return about_nothing(no_resource().error());
 }
 
 /// Whether this path is served, and with this method.
-Result<> check_path(Call& call) {
+Result<> check_path(const Call& call) {
   if (call.kind == nullptr) return nothing_there(call);
   const RequestInfo& info = call.info;
   const api::Kind& kind = *call.kind;
@@ -214,9 +212,7 @@ Task<> ApiServer::handle(http::Exchange& exchange) {
       (void)co_await respond(call, call.status, "404 page not found\n",
                              "text/plain; charset=utf-8");
     } else {
-      (void)co_await send(call, call.status,
-                          call.subject ? subject_status(error, *call.subject)
-                                       : status_json(error, call.info, call.kind));
+      (void)co_await send(call, call.status, status_json(error, call.info));
     }
   }
   if (call.audit) call.audit->complete(call.status);
@@ -249,9 +245,8 @@ Task<Result<>> ApiServer::serve(Call& call) {
   Result<> served = co_await with_deadline(call.until, serve_object(call));
   if (served || served.error().code() != ErrorCode::kTimeout || Loop::current().now() < call.until)
     co_return served;
-  call.subject = StatusSubject{.kind = "", .group = ""};
-  co_return fail(ErrorCode::kTimeout,
-                 "Timeout: request did not complete within the allotted timeout");
+  co_return about_nothing(
+      {ErrorCode::kTimeout, "Timeout: request did not complete within the allotted timeout"});
 }
 
 Result<> ApiServer::choose_output(Call& call) {
@@ -324,8 +319,7 @@ Task<Result<>> ApiServer::serve_connection(Call& call) {
   if (proxied || is_terminal(call.info)) {
     if (request.query("dryRun")) co_return fail(ErrorCode::kBadRequest, "dryRun is not supported");
   } else {
-    INSULA_CO_TRY_VOID(of_options(call, {"PodLogOptions", "", call.info.name},
-                                  check_log_options(request, call.info.name)));
+    INSULA_CO_TRY_VOID(check_log_options(request, call.info.name));
   }
   if (!proxied && !options_.node_socket) co_return no_node();
   INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
@@ -549,8 +543,7 @@ std::vector<HealthCheck> ApiServer::health_checks() const {
 }
 
 Result<> ApiServer::read_options(Call& call, WriteVerb verb) {
-  INSULA_TRY(call.options, of_options(call, {std::string(options_kind(verb))},
-                                      write_options(call.exchange.request(), verb)));
+  INSULA_TRY(call.options, write_options(call.exchange.request(), verb));
   return {};
 }
 
@@ -563,6 +556,11 @@ WriteContext ApiServer::write_context(Call& call) {
     context.permit = signer_permit(authorizer_, call.user, call.info);
   if (call.info.group == kAdmissionGroup)
     context.permit = params_permit(authorizer_, kinds_, call.user);
+  context.may_create = [this, &call] {
+    RequestInfo create = call.info;
+    create.verb = "create";
+    return authorizer_.authorize(call.user, create);
+  };
   context.field_manager = field_manager_of(call.options.field_manager,
                                            call.exchange.request().headers.get("User-Agent"));
   context.warnings = &call.warnings;

@@ -26,7 +26,6 @@
 #include "apiserver/request_info.h"
 #include "apiserver/request_options.h"
 #include "apiserver/server_metrics.h"
-#include "apiserver/status.h"
 #include "apiserver/stream_gate.h"
 #include "apiserver/token_keys.h"
 #include "apiserver/token_request.h"
@@ -75,8 +74,6 @@ struct Call {
   const api::Kind* kind = nullptr;
   OutputOptions output = {};
   WriteOptions options = {};
-  /// What a refusal is about, if that is not the object of the URL.
-  std::optional<StatusSubject> subject = {};
   std::vector<std::string> warnings = {};
   http::Headers headers = {};  // of the answer, beside those that all have
   int status = 0;
@@ -93,13 +90,6 @@ struct Call {
     return exchange.request().query(name).value_or("");
   }
 };
-
-/// What a request's options are; when they break rules the answer is about them.
-template <class T>
-[[nodiscard]] Result<T> of_options(Call& call, StatusSubject options, Result<T> read) {
-  if (!read && read.error().code() == ErrorCode::kInvalid) call.subject = std::move(options);
-  return read;
-}
 
 /// The Kubernetes API over HTTP.
 ///

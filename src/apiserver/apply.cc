@@ -11,6 +11,7 @@
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/meta_v1.h"
 #include "api/strategy.h"
+#include "apiserver/preconditions.h"
 #include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
@@ -173,10 +174,10 @@ Result<Object> Applier::decode(const json::Value& merged) const {
 Result<Object> Applier::create() const {
   const json::Value& metadata = config_["metadata"];
   if (!metadata["uid"].text().empty()) {
-    return fail(ErrorCode::kConflict,
-                fmt::format("uid mismatch: the provided object specified uid {}, and no existing "
-                            "object was found",
-                            metadata["uid"].text()));
+    return conflict({kind_, "", std::string(metadata["name"].text()), ""},
+                    fmt::format("uid mismatch: the provided object specified uid {}, and no "
+                                "existing object was found",
+                                metadata["uid"].text()));
   }
   if (!metadata["resourceVersion"].text().empty() || !writer_.subresource.empty()) {
     return fail(ErrorCode::kNotFound, fmt::format("{} \"{}\" not found", kind_->group_resource(),
@@ -253,7 +254,6 @@ Task<Result<Written>> Registry::apply(Target target,
                                       Application application,
                                       WriteContext context) {
   const api::Kind& kind = *target.kind;
-  const Result<> may_create = application.may_create;
   INSULA_CO_TRY(const Applier applier, Applier::make(target, std::move(application),
                                                      context.field_manager, clock_.wall()));
   Write write(std::move(target), kind, context, applier, *admission_);
@@ -265,7 +265,7 @@ Task<Result<Written>> Registry::apply(Target target,
     if (transaction.find(store_key(*to.kind, to.name_space, to.name)))
       return change_in(transaction, write, change);
     INSULA_TRY(const Object object, applier.create());
-    INSULA_TRY_VOID(may_create);
+    if (context.may_create) INSULA_TRY_VOID(context.may_create());
     return create_in(transaction, write, object);
   };
   INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));

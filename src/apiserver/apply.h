@@ -15,8 +15,6 @@ struct Application {
   json::Value config;
   /// Fields that others own are taken over.
   bool force = false;
-  /// Whether the caller may create the object, if there is none.
-  Result<> may_create = {};
 };
 
 /// Reads a configuration: YAML or JSON. A key given twice is refused.

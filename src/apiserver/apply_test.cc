@@ -217,11 +217,11 @@ TEST_F(ApplyTest, AConfigurationIsOfTheObjectOfTheUrl) {
   EXPECT_EQ(server_.send("GET", kMap).status, 404);
 }
 
-TEST_F(ApplyTest, AnIdentityThatIsNotThePresentOneIsAConflict) {
+TEST_F(ApplyTest, AnIdentityThatIsNotThePresentOneIsRefused) {
   EXPECT_EQ(apply(kMap, map("{}", R"(,"uid":"u")"), "fieldManager=one").status, 409);
   EXPECT_EQ(apply(kMap, map("{}", R"(,"resourceVersion":"7")"), "fieldManager=one").status, 404);
   ASSERT_EQ(apply(kMap, map("{}"), "fieldManager=one").status, 201);
-  EXPECT_EQ(apply(kMap, map("{}", R"(,"uid":"u")"), "fieldManager=one").status, 409);
+  EXPECT_EQ(apply(kMap, map("{}", R"(,"uid":"u")"), "fieldManager=one").status, 422);
   EXPECT_EQ(apply(kMap, map("{}", R"(,"resourceVersion":"1")"), "fieldManager=one").status, 409);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "api/field_errors.h"
 #include "api/invalid.h"
 #include "api/patch.h"
+#include "apiserver/refusals.h"
 #include "apiserver/subresource.h"
 #include "base/check.h"
 #include "json/write.h"
@@ -95,8 +97,8 @@ Result<json::Value> apply_json_patch(json::Value document, const Patch& patch) {
   if (result || result.error().code() == ErrorCode::kTooLarge || !is_json_patch(patch.content))
     return result;
   // Kubernetes says no more of it.
-  return fail(ErrorCode::kInvalid,
-              "the server rejected our request due to an error in our request");
+  return about_nothing(
+      {ErrorCode::kInvalid, "the server rejected our request due to an error in our request"});
 }
 
 Result<json::Value> apply_merge_patch(json::Value document, const Patch& patch) {
@@ -132,25 +134,20 @@ Result<json::Value> patched(const api::TypeInfo& type,
 
 }  // namespace
 
-Registry::Change patch_change(const Target& target, Patch patch, PatchRemarks remarks) {
-  const api::TypeInfo& type = body_type(*target.kind, target.subresource);
+Registry::Change patch_change(const Target& target,
+                              Patch patch,
+                              std::vector<std::string>& warnings) {
+  const api::TypeInfo& type = body_kind(*target.kind, target.subresource).type;
   const bool custom = api::custom_kind(*target.kind) != nullptr;
-  return [&type, remarks, custom,
+  return [&type, &warnings, custom,
           patch = std::move(patch)](const ConstObject& present) -> Result<Object> {
-    const auto refuse = [&remarks](Error error) {
-      if (error.code() == ErrorCode::kInvalid)
-        remarks.subject = StatusSubject{.kind = "", .group = ""};
-      return std::unexpected(std::move(error));
-    };
-    Result<json::Value> document = patched(type, api::to_json(type, present.get()), patch, custom);
-    if (!document) return refuse(std::move(document).error());
+    INSULA_TRY(const json::Value document,
+               patched(type, api::to_json(type, present.get()), patch, custom));
     Object object = new_object(type);
     api::DecodeReport report;
-    const Result<> read =
-        api::decode_json(type, object.get(), *document, patch.strictness, &report);
-    if (!read) return refuse(unreadable_result(patch, *document, read.error()));
-    for (std::string& text : report.warnings)
-      remarks.warnings.push_back(std::move(text));
+    const Result<> read = api::decode_json(type, object.get(), document, patch.strictness, &report);
+    if (!read) return std::unexpected(unreadable_result(patch, document, read.error()));
+    std::ranges::move(report.warnings, std::back_inserter(warnings));
     return object;
   };
 }

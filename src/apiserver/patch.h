@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/codec.h"
 #include "apiserver/registry.h"
-#include "apiserver/status.h"
 #include "base/error.h"
 #include "json/value.h"
 
@@ -27,20 +25,13 @@ struct Patch {
   api::Strictness strictness = api::Strictness::kWarn;
 };
 
-/// What is said of a patch beside its result. Outlives the change.
-struct PatchRemarks {
-  /// Texts for Warning headers.
-  std::vector<std::string>& warnings;
-  /// Set to nothing when a refusal is about the patch, and not about an object.
-  std::optional<StatusSubject>& subject;
-};
-
-/// The change that a patch makes, for Registry::change(). Requires: it is one.
+/// The change that a patch makes, for Registry::change(). Requires: it is one. Texts for Warning
+/// headers go into `warnings`, which outlives the change.
 ///
 /// Errors: kInvalid with the cause `patch` when its result cannot be read, without a cause when an
 /// operation of a JSON patch does not apply; kBadRequest for what is no patch.
 [[nodiscard]] Registry::Change patch_change(const Target& target,
                                             Patch patch,
-                                            PatchRemarks remarks);
+                                            std::vector<std::string>& warnings);
 
 }  // namespace insula::apiserver

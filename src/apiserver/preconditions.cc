@@ -7,7 +7,6 @@
 #include "api/any_kind.h"
 #include "api/gen/core_v1.h"
 #include "api/invalid.h"
-#include "apiserver/refusals.h"
 
 namespace insula::apiserver {
 
@@ -24,29 +23,57 @@ std::unexpected<Error> unversioned(const Target& target) {
 
 }  // namespace
 
-std::unexpected<Error> conflict(const Target& target, std::string_view why) {
-  return fail(ErrorCode::kConflict, fmt::format("Operation cannot be fulfilled on {} \"{}\": {}",
-                                                target.kind->group_resource(), target.name, why));
+std::string other_uid(std::string_view asked, std::string_view present) {
+  return fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}", asked,
+                     present);
 }
 
-Result<> check_identity(const Target& target,
-                        const api::ObjectMeta& next,
-                        const api::ObjectMeta& present) {
-  if (next.name != present.name) {
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("the name of the object ({}) does not match the name on the URL ({})",
-                            next.name, present.name));
-  }
-  if (next.namespace_ != present.namespace_) {
+std::unexpected<Error> conflict(const Target& target,
+                                std::string_view why,
+                                std::string_view subresource) {
+  const api::Kind& kind = *target.kind;
+  std::string resource =
+      fmt::format("{}{}{}", kind.plural, subresource.empty() ? "" : "/", subresource);
+  Error error(ErrorCode::kConflict,
+              fmt::format("Operation cannot be fulfilled on {}{}{} \"{}\": {}", resource,
+                          kind.group.empty() ? "" : ".", kind.group, target.name, why));
+  return std::unexpected(
+      std::move(error).about({std::move(resource), std::string(kind.group), target.name}));
+}
+
+Result<> check_name(std::string_view sent, std::string_view name) {
+  if (sent == name) return {};
+  return fail(
+      ErrorCode::kBadRequest,
+      sent.empty()
+          ? fmt::format("the name of the object ({} based on URL) was undeterminable: name must be "
+                        "provided",
+                        name)
+          : fmt::format("the name of the object ({}) does not match the name on the URL ({})", sent,
+                        name));
+}
+
+Result<> check_place(const api::ObjectMeta& next, const api::ObjectMeta& present) {
+  INSULA_TRY_VOID(check_name(next.name, present.name));
+  if (!next.namespace_.empty() && next.namespace_ != present.namespace_) {
     return fail(
         ErrorCode::kBadRequest,
         "the namespace of the provided object does not match the namespace sent on the request");
   }
-  if (!next.uid.empty() && next.uid != present.uid) {
-    return conflict(
-        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                            next.uid, present.uid));
-  }
+  return {};
+}
+
+Result<> check_replaced(const Target& target,
+                        const api::ObjectMeta& next,
+                        const api::ObjectMeta& present) {
+  INSULA_TRY_VOID(check_place(next, present));
+  if (next.uid.empty() || next.uid == present.uid) return {};
+  return conflict(target, other_uid(next.uid, present.uid));
+}
+
+Result<> check_version(const Target& target,
+                       const api::ObjectMeta& next,
+                       const api::ObjectMeta& present) {
   if (next.resource_version.empty() || next.resource_version == "0") {
     return api::allows_unconditional_update(*target.kind) ? Result<>{} : unversioned(target);
   }
@@ -64,8 +91,12 @@ Result<> check_preconditions(const Target& target,
   // Namespaces are judged by rules of their own in Kubernetes, which say it otherwise.
   const bool says_kind = target.kind != &api::kind_of<api::Namespace>();
   const auto refuse = [&](std::string_view why) {
-    return fail(ErrorCode::kConflict,
-                fmt::format("{} \"{}\": {}", failed_precondition(*target.kind), present.name, why));
+    const api::Kind& kind = *target.kind;
+    Error error(ErrorCode::kConflict,
+                fmt::format("Operation cannot be fulfilled on {}{}{} \"{}\": {}", kind.kind,
+                            kind.group.empty() ? "" : ".", kind.group, present.name, why));
+    return std::unexpected(
+        std::move(error).about({std::string(kind.kind), std::string(kind.group), present.name}));
   };
   if (query.uid && *query.uid != present.uid) {
     if (says_kind)
@@ -73,9 +104,7 @@ Result<> check_preconditions(const Target& target,
           fmt::format("the UID in the precondition ({}) does not match the UID in record ({}). The "
                       "object might have been deleted and then recreated",
                       *query.uid, present.uid));
-    return conflict(
-        target, fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                            *query.uid, present.uid));
+    return conflict(target, other_uid(*query.uid, present.uid));
   }
   if (query.resource_version && *query.resource_version != present.resource_version) {
     if (says_kind)

@@ -1,6 +1,7 @@
 #include "apiserver/refusals.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,9 +37,8 @@ std::optional<Error> no_representation(std::string_view accept, bool collection)
                                       : ""));
 }
 
-std::string failed_precondition(const api::Kind& kind) {
-  return fmt::format("Operation cannot be fulfilled on {}{}{}", kind.kind,
-                     kind.group.empty() ? "" : ".", kind.group);
+std::unexpected<Error> about_nothing(Error error) {
+  return std::unexpected(std::move(error).about({}));
 }
 
 std::unexpected<Error> no_node() {

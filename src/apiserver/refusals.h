@@ -2,10 +2,8 @@
 
 #include <expected>
 #include <optional>
-#include <string>
 #include <string_view>
 
-#include "api/kind.h"
 #include "base/error.h"
 
 namespace insula::apiserver {
@@ -17,9 +15,8 @@ namespace insula::apiserver {
 /// Where an Accept header names no type that paths of built-in kinds have; `collection`: paths that
 /// are listed and watched have more. Nothing where it names one, whatever its parameters.
 [[nodiscard]] std::optional<Error> no_representation(std::string_view accept, bool collection);
-/// How the refusal of a deletion begins whose precondition does not hold: unlike other conflicts it
-/// is told of the kind, not of the resource.
-[[nodiscard]] std::string failed_precondition(const api::Kind& kind);
+/// Concerns neither a resource nor its kind.
+[[nodiscard]] std::unexpected<Error> about_nothing(Error error);
 /// What only a node can answer, on a server that has none.
 [[nodiscard]] std::unexpected<Error> no_node();
 

@@ -125,6 +125,9 @@ struct WriteContext {
   std::chrono::nanoseconds* waited = nullptr;
   /// Null: nothing more is asked.
   WritePermit permit = nullptr;
+  /// Asked by a write that makes an object where there is none, though it need not be new. Null:
+  /// whoever may write may.
+  std::function<Result<>()> may_create = nullptr;
 
   [[nodiscard]] AdmissionRemarks remarks() const { return {warnings, annotations, waited}; }
 };
@@ -194,6 +197,7 @@ class Registry {
   /// Errors: kNotFound, kConflict for a resourceVersion or uid that is not the present one.
   Task<Result<Written>> change(Target target, Change change, WriteContext context);
 
+  /// What some kinds create when it is not there (KindStrategy::create_on_update).
   Task<Result<Written>> update(Target target, Object object, WriteContext context);
 
   /// Server-side apply: makes the object so that it is what the configuration says where it says
@@ -229,6 +233,11 @@ class Registry {
 
   Task<Result<Written>> write(Write& write,
                               std::function<Result<Written>(store::Transaction&)> body);
+  /// `fresh` is made where there is nothing to change; null: nothing is.
+  Task<Result<Written>> change_or_create(Target target,
+                                         Change change,
+                                         Object fresh,
+                                         WriteContext context);
   Result<Written> create_in(store::Transaction& transaction, Write& write, const Object& object);
   Result<Written> change_in(store::Transaction& transaction, Write& write, const Change& change);
   Result<Written> remove_in(store::Transaction& transaction,

@@ -42,6 +42,10 @@ constexpr int kGenerateAttempts = 8;
 /// one, up to five, and after each change by another writer meanwhile they begin again.
 constexpr int kTransactionsMax = 24;
 
+bool is_there(const store::Transaction& transaction, const Target& target) {
+  return transaction.find(store_key(*target.kind, target.name_space, target.name)) != nullptr;
+}
+
 std::unexpected<Error> not_found(const Target& target) {
   return fail(ErrorCode::kNotFound,
               fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
@@ -111,12 +115,7 @@ Result<> Registry::name_object(store::Transaction& transaction,
                                const Target& target,
                                void* object) {
   api::ObjectMeta& meta = target.kind->metadata(object);
-  if (!target.name.empty() && meta.name.empty()) meta.name = target.name;
-  if (!target.name.empty() && meta.name != target.name) {
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("the name of the object ({}) does not match the name on the URL ({})",
-                            meta.name, target.name));
-  }
+  if (!target.name.empty()) return check_name(meta.name, target.name);
   if (!meta.name.empty() || meta.generate_name.empty()) return {};
   const std::string base = meta.generate_name.substr(0, kGeneratedBaseMax);
   for (int attempt = 0; attempt < kGenerateAttempts; ++attempt) {
@@ -220,8 +219,9 @@ Result<Object> Registry::make_change(store::Transaction& transaction,
   if (anew) {
     INSULA_TRY(object, change(present));
     api::ObjectMeta& meta = kind.metadata(object.get());
+    INSULA_TRY_VOID(check_place(meta, before));
     if (meta.namespace_.empty()) meta.namespace_ = before.namespace_;
-    INSULA_TRY_VOID(check_identity(target, meta, before));
+    INSULA_TRY_VOID(check_version(target, meta, before));
   }
   kind.metadata(object.get()).resource_version = before.resource_version;
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
@@ -417,6 +417,14 @@ Task<Result<Written>> Registry::create(Target target, Object object, WriteContex
 }
 
 Task<Result<Written>> Registry::change(Target target, Change change, WriteContext context) {
+  co_return co_await change_or_create(std::move(target), std::move(change), nullptr,
+                                      std::move(context));
+}
+
+Task<Result<Written>> Registry::change_or_create(Target target,
+                                                 Change change,
+                                                 Object fresh,
+                                                 WriteContext context) {
   const api::Kind& kind = *target.kind;
   const UpdateOwnership ownership(context.field_manager, target.subresource, clock_.wall());
   Write write(std::move(target), kind, context, ownership, *admission_);
@@ -426,8 +434,14 @@ Task<Result<Written>> Registry::change(Target target, Change change, WriteContex
     change = change_by_scale(kind, std::move(change));
   }
   change = change_of_stored(kind, std::move(change));
-  auto body = [&](store::Transaction& transaction) {
-    return change_in(transaction, write, change);
+  if (fresh) fresh = stored_form(kind, fresh);
+  auto body = [&](store::Transaction& transaction) -> Result<Written> {
+    if (!fresh || is_there(transaction, write.target)) return change_in(transaction, write, change);
+    // It is that of an object that was there.
+    const std::string& uid = write.target.kind->metadata(fresh.get()).uid;
+    if (!uid.empty()) return conflict(write.target, other_uid(uid, ""));
+    if (context.may_create) INSULA_TRY_VOID(context.may_create());
+    return create_in(transaction, write, fresh);
   };
   INSULA_CO_TRY(Written written, co_await this->write(write, std::move(body)));
   written.entry =
@@ -436,11 +450,19 @@ Task<Result<Written>> Registry::change(Target target, Change change, WriteContex
 }
 
 Task<Result<Written>> Registry::update(Target target, Object object, WriteContext context) {
-  const api::TypeInfo& type = body_type(*target.kind, target.subresource);
-  Change replace = [&type, object](const ConstObject&) -> Result<Object> {
-    return copy_object(type, object.get());
+  const api::Kind& kind = body_kind(*target.kind, target.subresource);
+  const api::ObjectMeta& meta = kind.metadata(object.get());
+  Change replace = [&kind, &meta, target, object](const ConstObject& present) -> Result<Object> {
+    INSULA_TRY_VOID(check_replaced(target, meta, kind.metadata(present.get())));
+    return copy_object(kind.type, object.get());
   };
-  co_return co_await change(std::move(target), std::move(replace), std::move(context));
+  Object fresh;
+  if (target.subresource.empty() && api::creates_on_update(kind)) {
+    fresh = copy_object(kind.type, object.get());
+    kind.metadata(fresh.get()).resource_version.clear();
+  }
+  co_return co_await change_or_create(std::move(target), std::move(replace), std::move(fresh),
+                                      std::move(context));
 }
 
 Task<Result<Written>> Registry::remove(Target target, DeleteQuery query, WriteContext context) {

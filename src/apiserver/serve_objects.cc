@@ -67,23 +67,6 @@ Task<std::string> audited_list(Call& call, const ObjectList& list) {
   co_return out;
 }
 
-/// A creation in a namespace that is not there: that is what the refusal is about then.
-void note_missing_namespace(Call& call, const Registry& registry, const Result<Written>& made) {
-  const std::string& name = call.info.name_space;
-  if (made || made.error().code() != ErrorCode::kNotFound || name.empty()) return;
-  if (!registry.get({&api::kind_of<api::Namespace>(), "", name, ""}))
-    call.subject = StatusSubject{"namespaces", "", name};
-}
-
-/// A custom object of another kind: the refusal is about what it says it is.
-void note_wrong_kind(Call& call, const Error& error, std::string_view body) {
-  if (error.code() != ErrorCode::kInvalid) return;
-  const auto value = json::parse(body);
-  if (!value) return;
-  call.subject = StatusSubject{std::string((*value)["kind"].text()), call.info.group,
-                               std::string((*value)["metadata"]["name"].text())};
-}
-
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
@@ -98,12 +81,7 @@ Task<Result<Object>> ApiServer::read_object(Call& call, const api::TypeInfo& typ
       read_options(call, call.info.verb == "create" ? WriteVerb::kCreate : WriteVerb::kUpdate));
   INSULA_CO_TRY(const std::string body, co_await read_body(call));
   api::DecodeReport report;
-  auto decoded = decode_body(type, format, body, call.options.strictness, report);
-  if (!decoded) {
-    note_wrong_kind(call, decoded.error(), body);
-    co_return std::unexpected(std::move(decoded).error());
-  }
-  Object object = *std::move(decoded);
+  INSULA_CO_TRY(Object object, decode_body(type, format, body, call.options.strictness, report));
   for (std::string& text : report.warnings)
     call.warnings.push_back(std::move(text));
   note_body(call, type, object.get());
@@ -160,9 +138,7 @@ Task<Result<>> ApiServer::send_list(Call& call, const ObjectList& list) {
 Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
-    INSULA_CO_TRY(
-        const ListQuery query,
-        of_options(call, {"ListOptions"}, list_options(call.exchange.request(), *call.kind)));
+    INSULA_CO_TRY(const ListQuery query, list_options(call.exchange.request(), *call.kind));
     Result<ObjectList> found = registry_.list(target, query);
     if (!found && found.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
       co_return co_await send(call, status_code(found.error()),
@@ -183,17 +159,15 @@ Task<Result<>> ApiServer::serve_write(Call& call) {
       call.info.subresource == "binding" || call.info.subresource == "eviction";
   if (create ? !call.info.name.empty() && !made_by_create : call.info.name.empty())
     co_return method_not_allowed();
-  const api::TypeInfo& type = body_type(*call.kind, call.info.subresource);
-  INSULA_CO_TRY(const Object object, co_await read_object(call, type));
-  if (call.info.subresource == "eviction")
-    INSULA_CO_TRY_VOID(of_options(call, {"DeleteOptions"}, eviction_query(object)));
+  const api::Kind& sent = body_kind(*call.kind, call.info.subresource);
+  INSULA_CO_TRY(const Object object, co_await read_object(call, sent.type));
+  if (call.info.subresource == "eviction") INSULA_CO_TRY_VOID(eviction_query(object));
   WriteContext context = write_context(call);
   Target target = target_of(call);
   if (create) {
     Result<Written> made = co_await registry_.create(std::move(target), object, std::move(context));
     // The URL has no name; the Status of a refusal names the object all the same.
     if (!made && call.info.name.empty()) call.info.name = call.kind->metadata(object.get()).name;
-    note_missing_namespace(call, registry_, made);
     INSULA_CO_TRY(const Written written, std::move(made));
     co_return co_await send_written(call, written);
   }
@@ -218,10 +192,12 @@ Task<Result<>> ApiServer::serve_binding(Call& call) {
         ErrorCode::kBadRequest,
         "the namespace of the provided object does not match the namespace sent on the request");
   if (name.empty()) co_return fail(ErrorCode::kBadRequest, "Name parameter required.");
-  call.subject = {"pods", "", name};
-  Target pod{&api::kind_of<api::Pod>(), call.info.name_space, std::move(name), "binding"};
-  INSULA_CO_TRY_VOID(
-      co_await registry_.create(std::move(pod), std::move(object), write_context(call)));
+  Target pod{&api::kind_of<api::Pod>(), call.info.name_space, name, "binding"};
+  Result<Written> bound =
+      co_await registry_.create(std::move(pod), std::move(object), write_context(call));
+  if (!bound && bound.error().subject() == nullptr)
+    co_return std::unexpected(std::move(bound).error().about({"pods", "", std::move(name)}));
+  INSULA_CO_TRY_VOID(std::move(bound));
   co_return co_await send(call, 201, std::string(kDone));
 }
 
@@ -249,18 +225,14 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
   if (applies) {
     Application application{.force = call.options.force};
     INSULA_CO_TRY(application.config, parse_configuration(body));
-    RequestInfo create = call.info;
-    create.verb = "create";
-    application.may_create = authorizer_.authorize(call.user, create);
-    Result<Written> made =
-        co_await registry_.apply(target_of(call), std::move(application), std::move(context));
-    note_missing_namespace(call, registry_, made);
-    INSULA_CO_TRY(const Written written, std::move(made));
+    INSULA_CO_TRY(
+        const Written written,
+        co_await registry_.apply(target_of(call), std::move(application), std::move(context)));
     co_return co_await send_written(call, written);
   }
   INSULA_CO_TRY(patch.content, json::parse(body));
   Target target = target_of(call);
-  auto change = patch_change(target, std::move(patch), {call.warnings, call.subject});
+  auto change = patch_change(target, std::move(patch), call.warnings);
   INSULA_CO_TRY(
       const Written written,
       co_await registry_.change(std::move(target), std::move(change), std::move(context)));
@@ -287,11 +259,10 @@ Task<Result<>> ApiServer::serve_delete(Call& call) {
   const bool collection = call.info.verb == "deletecollection";
   ListQuery select;
   if (collection) {
-    INSULA_CO_TRY(select, of_options(call, {"ListOptions"},
-                                     list_options(call.exchange.request(), *call.kind)));
+    INSULA_CO_TRY(select, list_options(call.exchange.request(), *call.kind));
   }
   INSULA_CO_TRY(const api::DeleteOptions options, co_await read_delete_options(call));
-  INSULA_CO_TRY(DeleteQuery query, of_options(call, {"DeleteOptions"}, delete_query(options)));
+  INSULA_CO_TRY(DeleteQuery query, delete_query(options));
   WriteContext context = write_context(call);
   context.dry_run = !options.dry_run.empty();
   Target target = target_of(call);

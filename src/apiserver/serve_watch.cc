@@ -191,8 +191,7 @@ Task<Result<>> stream_changes(Call& call,
 
 Task<Result<>> ApiServer::serve_watch(Call& call) {
   INSULA_CO_TRY(const StreamGate::Pass pass, enter_stream(call));
-  INSULA_CO_TRY(const WatchOptions options,
-                of_options(call, {"ListOptions"}, watch_options(call.exchange.request())));
+  INSULA_CO_TRY(const WatchOptions options, watch_options(call.exchange.request()));
   INSULA_CO_TRY(
       WatchPlan plan,
       plan_watch(options, static_cast<std::uint32_t>(call.began.time_since_epoch().count() >> 10)));

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "apiserver/refusals.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -98,21 +97,22 @@ json::Object subject(std::string_view name, std::string_view group, std::string_
   return details;
 }
 
-json::Object subject_of(const Error& error, const RequestInfo& about, const api::Kind* kind) {
-  if (!about.is_resource || !concerns_resource(error)) return {};
-  // A rule or precondition that does not hold concerns the kind as it is stored, everything else
-  // the resource of the URL.
-  const bool names_kind =
-      kind != nullptr && (error.code() == ErrorCode::kInvalid ||
-                          (error.code() == ErrorCode::kConflict &&
-                           error.message().starts_with(failed_precondition(*kind) + ' ')));
-  if (names_kind) return subject(about.name, kind->storage().group, kind->kind);
+json::Object subject_of(const Error& error, const RequestInfo& about) {
+  if (!concerns_resource(error)) return {};
+  if (const ErrorSubject* own = error.subject()) return subject(own->name, own->group, own->kind);
+  if (!about.is_resource) return {};
   return subject(about.name, about.group, about.resource);
 }
 
-/// `names_nothing`: there are details even when they are empty, as of what is refused by its path
-/// alone.
-json::Object status_of(const Error& error, json::Object details, bool names_nothing) {
+/// Whether there are details even when they are empty, as of what is refused by its path alone.
+bool names_nothing(const Error& error, const RequestInfo& about) {
+  if (error.subject() != nullptr) return *error.subject() == ErrorSubject{};
+  return error.code() == ErrorCode::kMethodNotAllowed ||
+         (error.code() == ErrorCode::kNotFound && !about.is_resource);
+}
+
+json::Object status_of(const Error& error, const RequestInfo& about) {
+  json::Object details = subject_of(error, about);
   json::Object status = status_head("Failure");
   status.set("message", error.message());
   status.set("reason", reason(error));
@@ -127,29 +127,21 @@ json::Object status_of(const Error& error, json::Object details, bool names_noth
   }
   if (const int seconds = retry_after(error); seconds > 0)
     details.set("retryAfterSeconds", seconds);
-  if (!details.empty() || names_nothing) status.set("details", std::move(details));
+  if (!details.empty() || names_nothing(error, about)) status.set("details", std::move(details));
   status.set("code", status_code(error));
   return status;
 }
 
 }  // namespace
 
-std::string status_json(const Error& error, const RequestInfo& about, const api::Kind* kind) {
-  const bool names_nothing = error.code() == ErrorCode::kMethodNotAllowed ||
-                             (error.code() == ErrorCode::kNotFound && !about.is_resource);
-  return json::write(status_of(error, subject_of(error, about, kind), names_nothing));
-}
-
-std::string subject_status(const Error& error, const StatusSubject& about) {
-  json::Object details =
-      concerns_resource(error) ? subject(about.name, about.group, about.kind) : json::Object();
-  return json::write(status_of(error, std::move(details), about.kind.empty()));
+std::string status_json(const Error& error, const RequestInfo& about) {
+  return json::write(status_of(error, about));
 }
 
 std::string expired_list_status(const Error& error,
                                 const RequestInfo& about,
                                 std::string_view continue_token) {
-  json::Object status = status_of(error, subject_of(error, about, nullptr), false);
+  json::Object status = status_of(error, about);
   status.set("metadata", json::Object{{"continue", continue_token}});
   return json::write(status);
 }

@@ -3,27 +3,15 @@
 #include <string>
 #include <string_view>
 
-#include "api/kind.h"
 #include "apiserver/request_info.h"
 #include "base/error.h"
 
 namespace insula::apiserver {
 
-/// An Error as Kubernetes' Status, the one place where the two meet. `about` fills the details, and
-/// `kind`, which may be null, is that of the resource.
+/// An Error as Kubernetes' Status, the one place where the two meet. `about` fills the details
+/// where the error does not.
 /// Spec: Kubernetes API Conventions, "Response Status Kind".
-[[nodiscard]] std::string status_json(const Error& error,
-                                      const RequestInfo& about,
-                                      const api::Kind* kind = nullptr);
-
-/// What an Error is about; without a name and of this group it is the options of a request.
-struct StatusSubject {
-  std::string kind;
-  std::string group = "meta.k8s.io";
-  std::string name = {};
-};
-
-[[nodiscard]] std::string subject_status(const Error& error, const StatusSubject& about);
+[[nodiscard]] std::string status_json(const Error& error, const RequestInfo& about);
 
 /// Of a list that cannot go on in the state it began with: has the token with which it can go on
 /// otherwise.

@@ -15,6 +15,7 @@
 #include "api/gen/core_v1.h"
 #include "api/gen/policy_v1.h"
 #include "api/invalid.h"
+#include "apiserver/preconditions.h"
 #include "apiserver/request_options.h"
 #include "base/check.h"
 
@@ -113,6 +114,7 @@ void fill_custom(api::Scale& scale, const api::CustomKind& kind, const api::Cust
 Result<Object> scaled(const api::Kind& kind, const void* present, const api::Scale& scale) {
   Object object = copy_object(kind.type, present);
   api::ObjectMeta& meta = kind.metadata(object.get());
+  INSULA_TRY_VOID(check_place(scale.metadata, meta));
   // Of custom objects it is told by the path that they have it at, with all that is wrong.
   if (scale.spec.replicas < 0 && api::custom_kind(kind) == nullptr) {
     return std::unexpected(
@@ -121,7 +123,9 @@ Result<Object> scaled(const api::Kind& kind, const void* present, const api::Sca
                        fmt::format("Invalid value: {}: must be greater than or equal to 0",
                                    scale.spec.replicas)}}));
   }
-  if (!scale.metadata.uid.empty()) meta.uid = scale.metadata.uid;
+  if (!scale.metadata.uid.empty() && scale.metadata.uid != meta.uid)
+    return conflict({&kind, meta.namespace_, meta.name, ""},
+                    other_uid(scale.metadata.uid, meta.uid), "scale");
   if (!scale.metadata.resource_version.empty())
     meta.resource_version = scale.metadata.resource_version;
   if (api::custom_kind(kind) != nullptr) {
@@ -181,14 +185,11 @@ Registry::Change bind_to(const Object& binding, WallTime now) {
     const auto& asked = *static_cast<const api::Binding*>(binding.get());
     auto pod = std::make_shared<api::Pod>(*static_cast<const api::Pod*>(present.get()));
     auto refuse = [&](const std::string& why) {
-      return fail(ErrorCode::kConflict,
-                  fmt::format("Operation cannot be fulfilled on pods/binding \"{}\": {}",
-                              pod->metadata.name, why));
+      return conflict({&api::kind_of<api::Pod>(), pod->metadata.namespace_, pod->metadata.name, ""},
+                      why, "binding");
     };
     if (!asked.metadata.uid.empty() && asked.metadata.uid != pod->metadata.uid)
-      return refuse(
-          fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                      asked.metadata.uid, pod->metadata.uid));
+      return refuse(other_uid(asked.metadata.uid, pod->metadata.uid));
     if (pod->metadata.deletion_timestamp)
       return refuse(
           fmt::format("pod {} is being deleted, cannot be assigned to a host", pod->metadata.name));
@@ -220,11 +221,11 @@ bool is_dry_eviction(const Object& eviction) {
   return asked.delete_options && !asked.delete_options->dry_run.empty();
 }
 
-const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource) {
-  if (subresource == "scale") return api::type_of<api::Scale>();
-  if (subresource == "binding") return api::type_of<api::Binding>();
-  if (subresource == "eviction") return api::type_of<api::Eviction>();
-  return kind.type;
+const api::Kind& body_kind(const api::Kind& kind, std::string_view subresource) {
+  if (subresource == "scale") return api::kind_of<api::Scale>();
+  if (subresource == "binding") return api::kind_of<api::Binding>();
+  if (subresource == "eviction") return api::kind_of<api::Eviction>();
+  return kind;
 }
 
 store::EntryPtr scale_entry(const api::Kind& kind, const store::Entry& entry) {

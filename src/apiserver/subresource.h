@@ -25,8 +25,8 @@ namespace insula::apiserver {
 /// Whether its delete options ask for a dry run, as kubectl says it.
 [[nodiscard]] bool is_dry_eviction(const Object& eviction);
 
-/// The struct that requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
-[[nodiscard]] const api::TypeInfo& body_type(const api::Kind& kind, std::string_view subresource);
+/// What requests to a subresource carry: Scale, Binding, Eviction, else the kind's own.
+[[nodiscard]] const api::Kind& body_kind(const api::Kind& kind, std::string_view subresource);
 
 /// The Scale that stands for an object. Requires: the kind has that subresource.
 [[nodiscard]] std::shared_ptr<api::Scale> scale_of(const api::Kind& kind, const void* object);

@@ -31,6 +31,11 @@ Error&& Error::with_causes(std::vector<FieldCause> causes) && {
   return std::move(*this);
 }
 
+Error&& Error::about(ErrorSubject subject) && {
+  subject_ = std::make_shared<const ErrorSubject>(std::move(subject));
+  return std::move(*this);
+}
+
 Error&& Error::in(std::string_view context) && {
   message_ = fmt::format("{}: {}", context, message_);
   return std::move(*this);

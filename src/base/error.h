@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +49,17 @@ struct FieldCause {
   bool operator==(const FieldCause&) const = default;
 };
 
+/// What an error concerns when that is not what was asked for: one object of many, or a namespace
+/// that is not there. `kind` is a kind or a resource, as Kubernetes has it in the details of a
+/// Status. Without any of them it concerns nothing.
+struct ErrorSubject {
+  std::string kind;
+  std::string group;
+  std::string name;
+
+  bool operator==(const ErrorSubject&) const = default;
+};
+
 /// An expected failure, returned and never thrown. The message is written for the person who reads
 /// it at night: what was tried, on what, why it failed. Lower case, no full stop, no secrets.
 class [[nodiscard]] Error {
@@ -65,14 +77,19 @@ class [[nodiscard]] Error {
 
   [[nodiscard]] const std::vector<FieldCause>& causes() const { return causes_; }
 
+  /// Null: what was asked for.
+  [[nodiscard]] const ErrorSubject* subject() const { return subject_.get(); }
+
   Error&& with_retry(Retry retry) &&;
   Error&& with_causes(std::vector<FieldCause> causes) &&;
+  Error&& about(ErrorSubject subject) &&;
   /// Puts `context: ` before the message. Added once, where the context is known.
   Error&& in(std::string_view context) &&;
 
  private:
   std::string message_;
   std::vector<FieldCause> causes_;
+  std::shared_ptr<const ErrorSubject> subject_;  // shared: few have one, and errors are copied
   ErrorCode code_;
   ErrorOrigin origin_;
   Retry retry_ = Retry::kNever;

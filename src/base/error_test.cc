@@ -42,5 +42,14 @@ TEST(Error, ErrnoNamesWhatWasTriedAndTellsAFullDiskApart) {
   EXPECT_EQ(full.message(), "write /data/x: No space left on device");
 }
 
+TEST(Error, ConcernsWhatWasAskedForUnlessItSaysOtherwise) {
+  const Error plain(ErrorCode::kNotFound, "no such thing");
+  EXPECT_EQ(plain.subject(), nullptr);
+  const Error error = Error(plain).about({.kind = "namespaces", .group = "", .name = "a"});
+  const Error copy = error;
+  ASSERT_NE(copy.subject(), nullptr);
+  EXPECT_EQ(copy.subject()->name, "a");
+}
+
 }  // namespace
 }  // namespace insula

@@ -72,7 +72,7 @@ Result<apiserver::Object> decode(const Target& target,
                                  std::string_view text,
                                  const WriteOptions& options) {
   api::DecodeReport report;
-  return apiserver::decode_body(apiserver::body_type(*target.kind, target.subresource),
+  return apiserver::decode_body(apiserver::body_kind(*target.kind, target.subresource).type,
                                 apiserver::BodyFormat::kJson, text, strictness_of(options), report);
 }
 
@@ -225,8 +225,7 @@ Task<Result<std::string>> InProcessClient::patch(Target target,
   }
   INSULA_CO_TRY(patch.content, json::parse(body));
   std::vector<std::string> warnings;
-  std::optional<apiserver::StatusSubject> subject;
-  auto change = apiserver::patch_change(about, std::move(patch), {warnings, subject});
+  auto change = apiserver::patch_change(about, std::move(patch), warnings);
   INSULA_CO_TRY(const apiserver::Written written,
                 co_await registry_.change(about, std::move(change), context(options)));
   co_return written.entry->value;

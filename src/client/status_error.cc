@@ -1,5 +1,6 @@
 #include "client/status_error.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,12 @@ Error error_of_answer(int http_status, std::string_view body) {
   }
   return {error_code_of_status(http_status),
           fmt::format("the server answered {}: {}", http_status, body.substr(0, kQuotedMax))};
+}
+
+bool has_gone(const Error& error) {
+  return error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kConflict ||
+         std::ranges::find(error.causes(), "metadata.uid", &FieldCause::field) !=
+             error.causes().end();
 }
 
 }  // namespace insula::client

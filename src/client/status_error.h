@@ -14,4 +14,8 @@ namespace insula::client {
 /// The same of a Status object that came in a watch event.
 [[nodiscard]] Error error_of_status(const json::Value& status);
 
+/// Whether a write that told the uid of an object failed because that has gone: there is nothing,
+/// or another object has its name. A patch is told the latter as a change of what may not change.
+[[nodiscard]] bool has_gone(const Error& error);
+
 }  // namespace insula::client

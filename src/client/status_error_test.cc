@@ -47,5 +47,16 @@ TEST(StatusError, SaysThatABusyServerMayBeAskedAgain) {
   EXPECT_EQ(error_of_answer(400, R"({"kind":"Status","message":"m"})").retry(), Retry::kNever);
 }
 
+TEST(StatusError, TellsThatTheObjectThatWasMeantHasGone) {
+  const auto refused = [](const char* field) {
+    return Error(ErrorCode::kInvalid, "bad").with_causes({{field, "FieldValueInvalid", "bad"}});
+  };
+  EXPECT_TRUE(has_gone(refused("metadata.uid")));
+  EXPECT_FALSE(has_gone(refused("status.phase")));
+  EXPECT_TRUE(has_gone(Error(ErrorCode::kNotFound, "none")));
+  EXPECT_TRUE(has_gone(Error(ErrorCode::kConflict, "other")));
+  EXPECT_FALSE(has_gone(Error(ErrorCode::kUnavailable, "later")));
+}
+
 }  // namespace
 }  // namespace insula::client

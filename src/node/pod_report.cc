@@ -4,6 +4,7 @@
 
 #include "api/codec.h"
 #include "async/loop.h"
+#include "client/status_error.h"
 #include "client/typed.h"
 #include "json/value.h"
 #include "json/write.h"
@@ -112,8 +113,7 @@ Task<Result<>> PodWorker::write_status_now() {
   }
   // Gone, or another pod of the same name: the watch will say so too, and nothing is left to
   // report.
-  const ErrorCode code = answer.error().code();
-  if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) co_return Result<>{};
+  if (client::has_gone(answer.error())) co_return Result<>{};
   co_return std::unexpected(std::move(answer).error());
 }
 

@@ -36,6 +36,7 @@ constexpr KindStrategy kRuntimeClass{
     .columns = runtime_class_columns,
     .cells = erased::row<RuntimeClass, cells>,
     .unconditional_update = false,
+    .create_on_update = true,
 };
 
 }  // namespace

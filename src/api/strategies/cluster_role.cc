@@ -13,6 +13,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<ClusterRole, validate>,
     .columns = role_columns,
     .cells = erased::row<ClusterRole, cells>,
+    .create_on_update = true,
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ constexpr KindStrategy kStrategy{
     .validate_update = erased::check_from<ClusterRoleBinding, validate_update>,
     .columns = role_binding_columns,
     .cells = erased::row<ClusterRoleBinding, cells>,
+    .create_on_update = true,
 };
 
 }  // namespace

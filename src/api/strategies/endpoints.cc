@@ -14,6 +14,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<Endpoints, validate>,
     .columns = endpoints_columns,
     .cells = erased::row<Endpoints, cells>,
+    .create_on_update = true,
 };
 
 }  // namespace

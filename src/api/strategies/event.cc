@@ -44,6 +44,7 @@ constexpr KindStrategy kStrategy{
     .columns = event_columns,
     .cells = erased::row<Event, cells>,
     .selectable_fields = kFields,
+    .create_on_update = true,
 };
 
 /// An Event of events.k8s.io is shown, and selected by its fields, as the one that is stored.
@@ -76,6 +77,7 @@ constexpr KindStrategy kStrategyV1{
     .columns = event_columns,
     .cells = [](const void* object, WallTime now) { return cells(stored(object), now); },
     .selectable_fields = kFieldsV1,
+    .create_on_update = true,
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ constexpr KindStrategy kStrategy{
     .columns = lease_columns,
     .cells = erased::row<Lease, cells>,
     .unconditional_update = false,
+    .create_on_update = true,
 };
 
 }  // namespace

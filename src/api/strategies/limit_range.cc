@@ -14,6 +14,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<LimitRange, validate>,
     .columns = limit_range_columns,
     .cells = erased::row<LimitRange, cells>,
+    .create_on_update = true,
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ constexpr KindStrategy kStrategy{
     .validate = erased::check<Role, validate>,
     .columns = role_columns,
     .cells = erased::row<Role, cells>,
+    .create_on_update = true,
 };
 
 }  // namespace

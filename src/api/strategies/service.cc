@@ -106,6 +106,7 @@ constexpr KindStrategy kStrategy{
     .columns = service_columns,
     .cells = erased::row<Service, cells>,
     .selectable_fields = kFields,
+    .create_on_update = true,
     .returns_deleted = true,
 };
 

@@ -1,0 +1,144 @@
+#include "apiserver/refusals.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "apiserver/test_custom_resources.h"
+
+namespace insula::apiserver {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kMaps = "/api/v1/namespaces/a/configmaps";
+constexpr const char* kMap = "/api/v1/namespaces/a/configmaps/x";
+constexpr const char* kDeployment = "/apis/apps/v1/namespaces/a/deployments/d";
+constexpr const char* kLeases = "/apis/coordination.k8s.io/v1/namespaces/";
+
+class RefusalsTest : public CustomResourcesTest {
+ protected:
+  void SetUp() override {
+    CustomResourcesTest::SetUp();
+    post(kMaps, R"({"metadata":{"name":"x"},"data":{"k":"1"}})");
+    post("/apis/apps/v1/namespaces/a/deployments",
+         R"({"metadata":{"name":"d"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":)"
+         R"({"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}})");
+  }
+
+  /// `409 Conflict: <message>`, and what its details are about.
+  static std::string told(const http::Response& answer) {
+    const json::Value status = TestServer::parsed(answer);
+    json::Value details = status["details"];
+    if (json::Object* members = details.as_object()) members->erase("causes");
+    return fmt::format("{} {}: {} {}", answer.status, status["reason"].text(),
+                       status["message"].text(), json::write(details));
+  }
+
+  std::string refused(const std::string& method, const std::string& path, std::string body) {
+    const bool patch = method == "PATCH";
+    return told(server.send(method, path, std::move(body),
+                            patch ? "application/merge-patch+json" : "application/json"));
+  }
+
+  std::string applied(const std::string& path, std::string configuration) {
+    return told(server.send("PATCH", path + "?fieldManager=t", std::move(configuration),
+                            "application/apply-patch+yaml"));
+  }
+
+};
+
+TEST_F(RefusalsTest, ScalesAreOfTheObjectOfTheUrl) {
+  const std::string scale = std::string(kDeployment) + "/scale";
+  const std::string other =
+      "400 BadRequest: the name of the object (e) does not match the name on the URL (d) null";
+  EXPECT_EQ(refused("PUT", scale, R"({"metadata":{"name":"e"},"spec":{"replicas":1}})"), other);
+  EXPECT_EQ(refused("PATCH", scale, R"({"metadata":{"name":"e"}})"), other);
+  EXPECT_EQ(refused("PUT", scale, R"({"spec":{"replicas":1}})"),
+            "400 BadRequest: the name of the object (d based on URL) was undeterminable: name must "
+            "be provided null");
+  EXPECT_THAT(refused("PUT", scale, R"({"metadata":{"name":"d","namespace":"b"}})"),
+              StartsWith("400 BadRequest: the namespace of the provided object does not match"));
+  EXPECT_THAT(
+      refused("PATCH", scale, R"({"metadata":{"uid":"zz"}})"),
+      ::testing::AllOf(StartsWith(R"(409 Conflict: Operation cannot be fulfilled on )"
+                                  R"(deployments/scale.apps "d": Precondition failed: UID)"),
+                       HasSubstr(R"({"name":"d","group":"apps","kind":"deployments/scale"})")));
+  EXPECT_THAT(refused("PUT", scale, R"({"metadata":{"name":"d","uid":"zz"}})"),
+              StartsWith(R"(409 Conflict: Operation cannot be fulfilled on deployments.apps "d": )"
+                         R"(Precondition failed: UID in precondition: zz, )"));
+  EXPECT_EQ(server.send("PUT", scale, R"({"metadata":{"name":"d"},"spec":{"replicas":3}})").status,
+            200);
+}
+
+TEST_F(RefusalsTest, AUidIsKeptByPatchesAndAskedForByUpdates) {
+  const std::string immutable =
+      R"(422 Invalid: ConfigMap "x" is invalid: metadata.uid: Invalid value: "zz": field is )"
+      R"(immutable {"name":"x","kind":"ConfigMap"})";
+  EXPECT_EQ(refused("PATCH", kMap, R"({"metadata":{"uid":"zz"}})"), immutable);
+  EXPECT_EQ(applied(kMap, R"({apiVersion: v1, kind: ConfigMap, metadata: {name: x, uid: zz}})"),
+            immutable);
+  EXPECT_THAT(refused("PUT", kMap, R"({"metadata":{"name":"x","uid":"zz"}})"),
+              ::testing::AllOf(StartsWith("409 Conflict: Operation cannot be fulfilled on "
+                                          "configmaps \"x\": Precondition failed: UID in"),
+                               HasSubstr(R"({"name":"x","kind":"configmaps"})")));
+  EXPECT_THAT(refused("PATCH", kMap, R"({"metadata":{"uid":null}})"), StartsWith("200 "));
+  EXPECT_THAT(
+      applied(std::string(kMaps) + "/none",
+              "{apiVersion: v1, kind: ConfigMap, metadata: {name: none, uid: zz}}"),
+      StartsWith(R"(409 Conflict: Operation cannot be fulfilled on configmaps "none": uid mis)"));
+}
+
+TEST_F(RefusalsTest, AnUpdateMakesObjectsOfSomeKinds) {
+  const std::string leases = std::string(kLeases) + "a/leases/";
+  const auto made = server.send("PUT", leases + "l", R"({"metadata":{"name":"l"}})");
+  EXPECT_EQ(made.status, 201);
+  EXPECT_NE(server.parsed(made)["metadata"]["uid"].text(), "");
+  EXPECT_EQ(refused("PUT", leases + "l", R"({"metadata":{"name":"l"}})"),
+            R"(422 Invalid: leases.coordination.k8s.io "l" is invalid: metadata.resourceVersion: )"
+            R"(Invalid value: 0: must be specified for an update )"
+            R"({"name":"l","group":"coordination.k8s.io","kind":"leases"})");
+  EXPECT_EQ(
+      server.send("PUT", leases + "m", R"({"metadata":{"name":"m","resourceVersion":"7"}})").status,
+      201);
+  EXPECT_THAT(refused("PUT", leases + "n", R"({"metadata":{"name":"n","uid":"zz"}})"),
+              StartsWith("409 Conflict: "));
+  EXPECT_THAT(refused("PUT", leases + "n", R"({"metadata":{"name":"m"}})"),
+              StartsWith("400 BadRequest: the name of the object (m) does not match"));
+  EXPECT_EQ(refused("PUT", std::string(kLeases) + "none/leases/n", R"({"metadata":{"name":"n"}})"),
+            R"(404 NotFound: namespaces "none" not found {"name":"none","kind":"namespaces"})");
+  EXPECT_EQ(refused("PUT", std::string(kMaps) + "/n", R"({"metadata":{"name":"n"}})"),
+            R"(404 NotFound: configmaps "n" not found {"name":"n","kind":"configmaps"})");
+}
+
+TEST_F(RefusalsTest, AnUpdateMakesNothingForWhoMayNotCreate) {
+  server.allow(
+      "ann", "a",
+      R"({"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["update"]})");
+  http::Request request =
+      server.request("PUT", std::string(kLeases) + "a/leases/l", R"({"metadata":{"name":"l"}})");
+  request.headers.set("Impersonate-User", "ann");
+  EXPECT_THAT(
+      told(server.send(std::move(request))),
+      StartsWith(R"(403 Forbidden: leases.coordination.k8s.io "l" is forbidden: User "ann" )"
+                 R"(cannot create resource "leases" in API group )"));
+}
+
+TEST_F(RefusalsTest, FailedPreconditionsNameTheObject) {
+  const std::string failed =
+      R"(409 Conflict: Operation cannot be fulfilled on ConfigMap "x": the UID in the precondition)";
+  const char* options = R"({"preconditions":{"uid":"zz"}})";
+  EXPECT_THAT(
+      refused("DELETE", kMap, options),
+      ::testing::AllOf(StartsWith(failed), HasSubstr(R"({"name":"x","kind":"ConfigMap"})")));
+  EXPECT_THAT(
+      refused("DELETE", kMaps, options),
+      ::testing::AllOf(StartsWith(failed), HasSubstr(R"({"name":"x","kind":"ConfigMap"})")));
+  EXPECT_THAT(refused("DELETE", kDeployment, options),
+              HasSubstr(R"({"name":"d","group":"apps","kind":"Deployment"})"));
+}
+
+}  // namespace
+}  // namespace insula::apiserver
