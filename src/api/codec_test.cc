@@ -5,6 +5,7 @@
 #include "api/gen/apps_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/meta_v1.h"
+#include "api/gen/rbac_v1.h"
 
 namespace insula::api {
 namespace {
@@ -100,20 +101,29 @@ TEST(JsonCodec, BoundsTheProblemsItNames) {
 TEST(JsonCodec, NamesThePathOfAValueOfTheWrongType) {
   const std::string prefix = "Deployment in version \"v1\" cannot be handled as a Deployment: ";
   EXPECT_EQ(error_of<Deployment>(R"({"spec":{"replicas":"3"}})"),
-            prefix + "json: cannot unmarshal string into field spec.replicas of type int32");
+            prefix +
+                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas "
+                "of type int32");
   EXPECT_EQ(error_of<Deployment>(R"({"spec":{"replicas":1.5}})"),
-            prefix + "json: cannot unmarshal number 1.5 into field spec.replicas of type int32");
-  EXPECT_EQ(
-      error_of<Deployment>(R"({"spec":{"replicas":3000000000}})"),
-      prefix + "json: cannot unmarshal number 3000000000 into field spec.replicas of type int32");
+            prefix +
+                "json: cannot unmarshal number 1.5 into Go struct field "
+                "DeploymentSpec.spec.replicas of type int32");
+  EXPECT_EQ(error_of<Deployment>(R"({"spec":{"replicas":3000000000}})"),
+            prefix +
+                "json: cannot unmarshal number 3000000000 into Go struct field "
+                "DeploymentSpec.spec.replicas of type int32");
   EXPECT_EQ(error_of<Deployment>(R"({"spec":{"template":{"spec":{"containers":{}}}}})"),
             prefix +
-                "json: cannot unmarshal object into field spec.template.spec.containers of type "
-                "[]Container");
+                "json: cannot unmarshal object into Go struct field "
+                "PodSpec.spec.template.spec.containers of type []v1.Container");
   EXPECT_EQ(error_of<Deployment>(R"({"metadata":{"labels":{"a":1}}})"),
-            prefix + "json: cannot unmarshal number 1 into field metadata.labels.a of type string");
+            prefix +
+                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of "
+                "type string");
   EXPECT_EQ(error_of<Deployment>(R"({"spec":[]})"),
-            prefix + "json: cannot unmarshal array into field spec of type DeploymentSpec");
+            prefix +
+                "json: cannot unmarshal array into Go struct field Deployment.spec of type "
+                "v1.DeploymentSpec");
   EXPECT_EQ(error_of<Container>(R"({"resources":{"limits":{"cpu":"1gi"}}})"),
             "resources.limits.cpu: quantities must match the regular expression "
             "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
@@ -121,9 +131,18 @@ TEST(JsonCodec, NamesThePathOfAValueOfTheWrongType) {
 
 TEST(JsonCodec, ChecksTypeMetaWhereItIsGiven) {
   EXPECT_EQ(error_of<Pod>(R"({"apiVersion":"v2","kind":"Pod"})"),
-            "the API version in the data (v2) does not match the expected API version (v1)");
+            "Pod in version \"v2\" cannot be handled as a Pod: no kind \"Pod\" is registered for "
+            "version \"v2\"");
+  EXPECT_EQ(error_of<Pod>(R"({"apiVersion":"v1beta1"})"),
+            "the API version in the data (v1beta1) does not match the expected API version (v1)");
   EXPECT_EQ(error_of<Pod>(R"({"apiVersion":"v1","kind":"Service"})"),
-            "the object provided is unrecognized (must be of type Pod): it is a Service");
+            "Service in version \"v1\" cannot be handled as a Pod: converting (v1.Service) to "
+            "(core.Pod): unknown conversion");
+  EXPECT_EQ(error_of<ClusterRole>(R"({"apiVersion":"v1","kind":"Foo"})"),
+            "Foo in version \"v1\" cannot be handled as a ClusterRole: no kind \"Foo\" is "
+            "registered for version \"v1\"");
+  EXPECT_EQ(error_of<DeleteOptions>(R"({"apiVersion":"v1","kind":"Pod"})"),
+            "no kind \"Pod\" is registered for version \"v1\"");
   EXPECT_EQ(
       error_of<DeleteOptions>(
           R"({"apiVersion":"policy/v1","kind":"DeleteOptions","propagationPolicy":"Orphan"})"),
@@ -142,11 +161,21 @@ TEST(JsonCodec, TakesNullAsAbsent) {
 
 TEST(JsonCodec, SaysWhereATextIsNoJson) {
   EXPECT_EQ(error_of<Pod>("{\"a\""),
-            "the object provided is unrecognized (must be of type Pod): json parse error: "
-            "unexpected end of JSON input (line 1, column 5)");
+            "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; "
+            "json parse error: unexpected end of JSON input (line 1, column 5) ({\"a\")");
   EXPECT_EQ(error_of<Pod>("[]"),
-            "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal array into a "
-            "value of type Pod");
+            "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; "
+            "json parse error: json: cannot unmarshal array into Go value of type struct { "
+            "APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+            "\"json:\\\"kind,omitempty\\\"\" } (5b5d)");
+  EXPECT_EQ(error_of<Pod>(R"({"kind":3})"),
+            "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; "
+            "json parse error: json: cannot unmarshal number into Go struct field .kind of type "
+            "string ({\"kind\":3})");
+  EXPECT_EQ(error_of<DeleteOptions>("{"),
+            "couldn't get version/kind; json parse error: unexpected end of JSON input (line 1, "
+            "column 2)");
+  EXPECT_EQ(error_of<Pod>("null"), "no error");
 }
 
 TEST(Base64, RefusesWrongPaddingAndStrayBytes) {

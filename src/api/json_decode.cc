@@ -19,6 +19,7 @@
 #include "api/raw_json.h"
 #include "api/time.h"
 #include "json/parse.h"
+#include "json/type_name.h"
 #include "json/write.h"
 
 namespace insula::api {
@@ -32,6 +33,7 @@ struct Path {
   const Path* outer = nullptr;
   std::string_view name;
   std::optional<std::size_t> index;
+  const TypeInfo* owner = nullptr;  // the struct whose member it is; null: an element
 
   [[nodiscard]] std::string text() const {
     if (outer == nullptr) return {};
@@ -40,8 +42,28 @@ struct Path {
     if (!out.empty()) out += '.';
     return out.append(name);
   }
+
+  /// As Kubernetes names the place of a value: members of structs only.
+  [[nodiscard]] std::string members() const {
+    if (outer == nullptr) return {};
+    std::string out = outer->members();
+    if (owner == nullptr) return out;
+    if (!out.empty()) out += '.';
+    return out.append(name);
+  }
+
+  /// The struct that the value is in, however deep in lists and maps; null: it is the whole.
+  [[nodiscard]] const TypeInfo* innermost() const {
+    return owner != nullptr || outer == nullptr ? owner : outer->innermost();
+  }
 };
 
+/// `v1.PodSpec`
+std::string struct_name(const TypeInfo& type) {
+  return fmt::format("{}.{}", type.package.substr(type.package.rfind('.') + 1), type.name);
+}
+
+/// In Kubernetes' words, which are those of Go.
 std::string type_name(const ValueInfo& info) {
   switch (info.kind) {
     case ValueKind::kString:
@@ -49,25 +71,24 @@ std::string type_name(const ValueInfo& info) {
     case ValueKind::kBool:
       return "bool";
     case ValueKind::kInt32:
+    case ValueKind::kIntOrString:
       return "int32";
     case ValueKind::kInt64:
       return "int64";
     case ValueKind::kDouble:
       return "float64";
     case ValueKind::kBytes:
-      return "[]byte";
+      return "[]uint8";
     case ValueKind::kTime:
-      return "Time";
+      return "v1.Time";
     case ValueKind::kMicroTime:
-      return "MicroTime";
+      return "v1.MicroTime";
     case ValueKind::kQuantity:
-      return "Quantity";
-    case ValueKind::kIntOrString:
-      return "IntOrString";
+      return "resource.Quantity";
     case ValueKind::kRawJson:
       return "object";
     case ValueKind::kStruct:
-      return std::string(info.type->name);
+      return struct_name(*info.type);
     case ValueKind::kList:
       return "[]" + type_name(*info.element);
     case ValueKind::kMap:
@@ -78,38 +99,18 @@ std::string type_name(const ValueInfo& info) {
   return {};
 }
 
-std::string json_kind(const Value& value) {
-  switch (value.type()) {
-    case Value::Type::kNull:
-      return "null";
-    case Value::Type::kBool:
-      return "bool";
-    case Value::Type::kInt64:
-    case Value::Type::kUint64:
-    case Value::Type::kDouble:
-      return "number " + json::write(value);
-    case Value::Type::kString:
-      return "string";
-    case Value::Type::kArray:
-      return "array";
-    case Value::Type::kObject:
-      return "object";
-  }
-  return {};
-}
-
 class Decoder {
  public:
   explicit Decoder(Strictness strictness) : strictness_(strictness) {}
 
   Result<> read_struct(const TypeInfo& type, void* object, const Value& value, const Path& path) {
     const json::Object* members = value.as_object();
-    if (members == nullptr) return mismatch(value, path, type.name);
+    if (members == nullptr) return mismatch(value, path, struct_name(type));
     std::size_t hint = 0;
     const bool custom = is_custom(type);
     for (const auto& [key, member] : *members) {
       const FieldInfo* field = type.find(key, &hint);
-      const Path inner{&path, key, {}};
+      const Path inner{&path, key, {}, &type};
       if (field == nullptr) {
         const bool type_meta = type.kind != nullptr && (key == "apiVersion" || key == "kind");
         if (custom && !type_meta) {
@@ -223,11 +224,12 @@ class Decoder {
     }
     const auto number = value.as_int64();
     if (info.kind == ValueKind::kInt64) {
-      if (!number) return mismatch(value, path, "int64");
+      if (!number) return mismatch(value, path, "int64", value_shown(value));
       *static_cast<std::int64_t*>(target) = *number;
       return {};
     }
-    if (!number || !std::in_range<std::int32_t>(*number)) return mismatch(value, path, "int32");
+    if (!number || !std::in_range<std::int32_t>(*number))
+      return mismatch(value, path, "int32", value_shown(value));
     *static_cast<std::int32_t*>(target) = static_cast<std::int32_t>(*number);
     return {};
   }
@@ -244,7 +246,8 @@ class Decoder {
     const bool number = value.as_double().has_value();
     if (info.kind == ValueKind::kIntOrString && number) {
       const auto whole = value.as_int64();
-      if (!whole || !std::in_range<std::int32_t>(*whole)) return mismatch(value, path, "int32");
+      if (!whole || !std::in_range<std::int32_t>(*whole))
+        return mismatch(value, path, "int32", value_shown(value));
       *static_cast<IntOrString*>(target) = static_cast<std::int32_t>(*whole);
       return {};
     }
@@ -274,15 +277,22 @@ class Decoder {
     return {};
   }
 
+  /// Of a number that is none of the kind that is wanted.
+  static std::string value_shown(const Value& value) {
+    return value.as_double() ? " " + json::write(value) : std::string();
+  }
+
   static std::unexpected<Error> mismatch(const Value& value,
                                          const Path& path,
-                                         std::string_view wanted) {
-    const std::string at = path.text();
+                                         std::string_view wanted,
+                                         std::string_view shown = {}) {
+    const TypeInfo* owner = path.innermost();
+    const std::string into =
+        owner == nullptr ? "Go value"
+                         : fmt::format("Go struct field {}.{}", owner->name, path.members());
     return fail(ErrorCode::kBadRequest,
-                at.empty() ? fmt::format("json: cannot unmarshal {} into a value of type {}",
-                                         json_kind(value), wanted)
-                           : fmt::format("json: cannot unmarshal {} into field {} of type {}",
-                                         json_kind(value), at, wanted));
+                fmt::format("json: cannot unmarshal {}{} into {} of type {}",
+                            json::type_name(value), shown, into, wanted));
   }
 
   void unknown(const Path& path) {
@@ -299,38 +309,36 @@ class Decoder {
   DecodeBudget budget_;
 };
 
-/// apiVersion and kind, where the value has them, must be those of the kind. Bodies of the meta
-/// group (DeleteOptions) come under any group's name.
-Result<> check_type_meta(const Kind& kind, const Value& value) {
-  const Value* name = value.find("kind");
-  const Value* version = value.find("apiVersion");
-  if (name != nullptr && !name->text().empty() && name->text() != kind.kind) {
-    // Custom objects are read whatever they are, and wrong by that.
-    if (is_custom(kind.type)) {
-      const std::string message =
-          fmt::format("Invalid value: {}: must be {}", ShownValue(name->text()).text(), kind.kind);
-      return std::unexpected(invalid(name->text(), kind.group, value["metadata"]["name"].text(),
-                                     {{"kind", "FieldValueInvalid", message}}));
-    }
-    return fail(ErrorCode::kBadRequest,
-                fmt::format("the object provided is unrecognized (must be of type {}): it is a {}",
-                            kind.kind, name->text().substr(0, 128)));
-  }
-  if (kind.group == "meta.k8s.io" || version == nullptr || version->text().empty()) return {};
-  if (!is_version_of(kind, version->text())) {
+constexpr std::string_view kNoTypeMeta = "couldn't get version/kind; json parse error: ";
+
+/// Whether it can be told what the value is. Nothing is an empty object.
+Result<> check_type_meta(const Value& value) {
+  if (value.as_object() == nullptr && !value.is_null())
     return fail(
         ErrorCode::kBadRequest,
-        fmt::format("the API version in the data ({}) does not match the expected API version ({})",
-                    version->text().substr(0, 128), kind.api_version()));
+        fmt::format("{}json: cannot unmarshal {} into Go value of type struct {{ APIVersion "
+                    "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+                    "\"json:\\\"kind,omitempty\\\"\" }}",
+                    kNoTypeMeta, json::type_name(value)));
+  for (const char* key : {"apiVersion", "kind"}) {
+    const Value& said = value[key];
+    if (!said.is_string() && !said.is_null())
+      return fail(ErrorCode::kBadRequest,
+                  fmt::format("{}json: cannot unmarshal {} into Go struct field .{} of type string",
+                              kNoTypeMeta, json::type_name(said), key));
   }
   return {};
 }
 
-Error in_kind(Error error, const TypeInfo& type) {
-  if (type.kind == nullptr) return error;
-  const Kind& kind = *type.kind;
-  return std::move(error).in(fmt::format("{} in version \"{}\" cannot be handled as a {}",
-                                         kind.kind, kind.version, kind.kind));
+/// Custom objects are read whatever they are, and wrong by that.
+Result<> check_kind(const Kind& kind, const Value& value) {
+  const std::string_view name = value["kind"].text();
+  if (!is_custom(kind.type) || name.empty() || name == kind.kind)
+    return check_body_kind(kind, name, value["apiVersion"].text());
+  const std::string message =
+      fmt::format("Invalid value: {}: must be {}", ShownValue(name).text(), kind.kind);
+  return std::unexpected(invalid(name, kind.group, value["metadata"]["name"].text(),
+                                 {{"kind", "FieldValueInvalid", message}}));
 }
 
 /// What a decode is told, and the repeated keys that the parser found before it.
@@ -338,6 +346,12 @@ struct Request {
   Strictness strictness;
   DecodeReport* report;
   std::vector<std::string> duplicates;
+  std::optional<std::string_view> body = std::nullopt;
+
+  /// What was sent, as far as that is known.
+  [[nodiscard]] std::string text(const Value& value) const {
+    return body ? std::string(*body) : json::write(value);
+  }
 };
 
 void tell_type_meta(const Value& value, DecodeReport& report) {
@@ -349,10 +363,16 @@ void tell_type_meta(const Value& value, DecodeReport& report) {
 
 Result<> decode(const TypeInfo& type, void* object, const Value& value, const Request& request) {
   if (request.report != nullptr && is_custom(type)) tell_type_meta(value, *request.report);
-  if (type.kind != nullptr) INSULA_TRY_VOID(check_type_meta(*type.kind, value));
+  if (type.kind != nullptr) {
+    Result<> known = check_type_meta(value);
+    if (!known)
+      return std::unexpected(unrecognized(type, std::move(known).error(), request.text(value)));
+    INSULA_TRY_VOID(check_kind(*type.kind, value));
+    if (value.is_null() && !is_custom(type)) return {};
+  }
   Decoder decoder(request.strictness);
   Result<> read = decoder.read_struct(type, object, value, Path{});
-  if (!read) return std::unexpected(in_kind(std::move(read).error(), type));
+  if (!read) return std::unexpected(unreadable(type, std::move(read).error()));
   if (is_custom(type)) decoder.read_custom(type, object);
   if (type.kind == &kind_of<CustomResourceDefinition>())
     decoder.read_schemas(*static_cast<const CustomResourceDefinition*>(object));
@@ -363,10 +383,9 @@ Result<> decode(const TypeInfo& type, void* object, const Value& value, const Re
   }
   if (problems.empty()) return {};
   if (request.strictness == Strictness::kStrict) {
-    return std::unexpected(
-        in_kind(Error(ErrorCode::kBadRequest,
-                      fmt::format("strict decoding error: {}", fmt::join(problems, ", "))),
-                type));
+    return std::unexpected(unreadable(
+        type, Error(ErrorCode::kBadRequest,
+                    fmt::format("strict decoding error: {}", fmt::join(problems, ", ")))));
   }
   if (request.report != nullptr)
     std::ranges::move(problems, std::back_inserter(request.report->warnings));
@@ -380,7 +399,7 @@ Result<> decode_json(const TypeInfo& type,
                      const Value& value,
                      Strictness strictness,
                      DecodeReport* report) {
-  return decode(type, object, value, Request{strictness, report, {}});
+  return decode(type, object, value, Request{strictness, report, {}, std::nullopt});
 }
 
 Result<> decode_json(const TypeInfo& type,
@@ -388,15 +407,15 @@ Result<> decode_json(const TypeInfo& type,
                      std::string_view text,
                      Strictness strictness,
                      DecodeReport* report) {
-  Request request{strictness, report, {}};
+  Request request{strictness, report, {}, text};
   json::ParseOptions options;
   if (strictness != Strictness::kIgnore) options.duplicates = &request.duplicates;
   auto value = json::parse(text, options);
   if (!value) {
     if (value.error().code() == ErrorCode::kTooLarge)
       return std::unexpected(std::move(value).error());
-    return std::unexpected(std::move(value).error().in(fmt::format(
-        "the object provided is unrecognized (must be of type {}): json parse error", type.name)));
+    Error why(ErrorCode::kBadRequest, std::string(kNoTypeMeta) + value.error().message());
+    return std::unexpected(unrecognized(type, std::move(why), text));
   }
   return decode(type, object, *value, request);
 }

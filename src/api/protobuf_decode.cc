@@ -227,7 +227,9 @@ class Decoder {
 
 Result<ProtobufEnvelope> read_protobuf_envelope(std::string_view bytes) {
   if (!bytes.starts_with(kMagic))
-    return fail(ErrorCode::kBadRequest, "protobuf: the body does not start with k8s\\0");
+    return fail(ErrorCode::kBadRequest,
+                "provided data does not appear to be a protobuf message, expected prefix [107 56 "
+                "115 0]");
   ProtobufEnvelope envelope;
   std::string_view encoding, content_type;
   INSULA_TRY_VOID(each_field(
@@ -257,14 +259,7 @@ Result<> decode_protobuf(const TypeInfo& type, void* object, std::string_view by
   INSULA_CHECK(type.kind != nullptr, type.name);
   const Kind& kind = *type.kind;
   INSULA_TRY(const ProtobufEnvelope envelope, read_protobuf_envelope(bytes));
-  const bool other_version =
-      kind.group != "meta.k8s.io" && !is_version_of(kind, envelope.api_version);
-  if (envelope.kind != kind.kind || other_version) {
-    return fail(
-        ErrorCode::kBadRequest,
-        fmt::format("the object provided is unrecognized (must be of type {}): it is {} of {}",
-                    kind.kind, envelope.kind.substr(0, 128), envelope.api_version.substr(0, 128)));
-  }
+  INSULA_TRY_VOID(check_body_kind(kind, envelope.kind, envelope.api_version));
   return decode_protobuf_message(type, object, envelope.message);
 }
 

@@ -84,10 +84,13 @@ TEST(Protobuf, SkipsFieldsItDoesNotKnow) {
 }
 
 TEST(Protobuf, RefusesBrokenAndForeignMessages) {
-  EXPECT_EQ(error_of<Namespace>("{}"), "protobuf: the body does not start with k8s\\0");
+  EXPECT_EQ(
+      error_of<Namespace>("{}"),
+      "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
   Pod pod;
   EXPECT_EQ(error_of<Namespace>(encode_protobuf(pod)),
-            "the object provided is unrecognized (must be of type Namespace): it is Pod of v1");
+            "Pod in version \"v1\" cannot be handled as a Namespace: converting (v1.Pod) to "
+            "(core.Namespace): unknown conversion");
   const std::string good = encode_protobuf(
       decode_json<Pod>(R"({"metadata":{"name":"p"},"spec":{"hostname":"h"}})").value());
   // Cut after the type the envelope is whole, and its object empty.

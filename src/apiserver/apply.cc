@@ -16,6 +16,7 @@
 #include "apiserver/subresource.h"
 #include "apiserver/version.h"
 #include "json/parse.h"
+#include "json/type_name.h"
 #include "json/write.h"
 #include "json/yaml.h"
 
@@ -62,6 +63,11 @@ std::string shown_owner(const FieldWriter& owner) {
   return out;
 }
 
+/// As Kubernetes prints a version: with the group, even where that has no name.
+std::string with_group(std::string_view api_version) {
+  return fmt::format("{}{}", api_version.contains('/') ? "" : "/", api_version);
+}
+
 Error conflict_error(const std::vector<api::FieldConflict>& conflicts) {
   std::vector<FieldCause> causes;
   std::string list;
@@ -101,8 +107,16 @@ FieldSet unchanged_since_last_applied(const api::Kind& kind, const json::Value& 
 
 Result<json::Value> parse_configuration(std::string_view body) {
   auto value = json::parse_yaml_document(body);
-  if (!value) return bad_request("error decoding YAML: " + value.error().message());
-  if (!value->is_object()) return bad_request("error decoding YAML: expected an object");
+  constexpr std::string_view kNotRead = "error decoding YAML: ";
+  if (!value)
+    return bad_request(
+        fmt::format("{}error converting YAML to JSON: {}", kNotRead, value.error().message()));
+  if (value->is_null()) return json::Value(json::Object());
+  if (!value->is_object())
+    return bad_request(
+        fmt::format("{}error unmarshaling JSON: while decoding JSON: json: cannot "
+                    "unmarshal {} into Go value of type map[string]interface {{}}",
+                    kNotRead, json::type_name(*value)));
   return *std::move(value);
 }
 
@@ -129,14 +143,9 @@ Result<> Applier::check_config(const Target& target) {
   const bool scale = writer_.subresource == "scale";
   const api::Kind& sent = scale ? api::kind_of<api::Scale>() : kind;
   const std::string version(config_["apiVersion"].text());
-  if (version != sent.api_version())
-    return bad_request(
-        fmt::format("incorrect version specified in apply patch. Specified patch version: {}, "
-                    "expected: {}",
-                    version, sent.api_version()));
-  if (config_["kind"].text() != sent.kind)
-    return bad_request(fmt::format("the kind of the configuration ({}) is not that of the URL ({})",
-                                   config_["kind"].text(), sent.kind));
+  if (version != sent.api_version() || config_["kind"].text() != sent.kind)
+    return bad_request(fmt::format("invalid object type: {}, Kind={}", with_group(version),
+                                   config_["kind"].text()));
   json::Object& config = *config_.as_object();
   config.erase("apiVersion");
   config.erase("kind");

@@ -204,9 +204,7 @@ TEST_F(ApplyTest, AConfigurationIsOfTheObjectOfTheUrl) {
       apply(kMap, R"({"apiVersion":"v2","kind":"ConfigMap","metadata":{"name":"m"}})",
             "fieldManager=one");
   EXPECT_EQ(version.status, 400);
-  EXPECT_EQ(
-      server_.parsed(version)["message"].text(),
-      "incorrect version specified in apply patch. Specified patch version: v2, expected: v1");
+  EXPECT_EQ(server_.parsed(version)["message"].text(), "invalid object type: /v2, Kind=ConfigMap");
   EXPECT_EQ(apply(kMap, R"({"apiVersion":"v1","kind":"Secret"})", "fieldManager=one").status, 400);
   EXPECT_EQ(apply(std::string(kMaps) + "/n", map("{}"), "fieldManager=one").status, 400);
   EXPECT_EQ(apply(kMap, "a: [", "fieldManager=one").status, 400);

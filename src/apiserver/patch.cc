@@ -18,6 +18,8 @@
 #include "apiserver/refusals.h"
 #include "apiserver/subresource.h"
 #include "base/check.h"
+#include "json/parse.h"
+#include "json/type_name.h"
 #include "json/write.h"
 
 namespace insula::apiserver {
@@ -35,6 +37,12 @@ Result<PatchFormat> patch_format(std::string_view content_type) {
           "application/json-patch+json, application/merge-patch+json, "
           "application/strategic-merge-patch+json, application/apply-patch+yaml",
           type));
+}
+
+Result<json::Value> parse_patch(PatchFormat format, std::string_view body) {
+  Result<json::Value> content = json::parse(body);
+  if (content || format == PatchFormat::kStrategicMerge) return content;
+  return std::unexpected(std::move(content).error().in("error decoding patch"));
 }
 
 namespace {
@@ -104,14 +112,10 @@ Result<json::Value> apply_json_patch(json::Value document, const Patch& patch) {
 Result<json::Value> apply_merge_patch(json::Value document, const Patch& patch) {
   if (patch.content.is_object()) return api::apply_merge_patch(std::move(document), patch.content);
   if (patch.content.is_null()) return fail(ErrorCode::kBadRequest, "Invalid JSON Patch");
-  const std::string_view type = patch.content.as_array() != nullptr                ? "array"
-                                : patch.content.is_string()                        ? "string"
-                                : patch.content.type() == json::Value::Type::kBool ? "bool"
-                                                                                   : "number";
   return fail(ErrorCode::kBadRequest,
               fmt::format("error decoding patch: json: cannot unmarshal {} into Go value of type "
                           "map[string]interface {{}}",
-                          type));
+                          json::type_name(patch.content)));
 }
 
 Result<json::Value> patched(const api::TypeInfo& type,

@@ -18,6 +18,9 @@ enum class PatchFormat : std::uint8_t { kJson, kMerge, kStrategicMerge, kApply }
 /// Errors: kUnsupportedMedia.
 [[nodiscard]] Result<PatchFormat> patch_format(std::string_view content_type);
 
+/// Requires: it is no configuration. Errors: kBadRequest, kTooLarge.
+[[nodiscard]] Result<json::Value> parse_patch(PatchFormat format, std::string_view body);
+
 /// A patch as it was sent, and how strictly its result is read.
 struct Patch {
   PatchFormat format = PatchFormat::kMerge;

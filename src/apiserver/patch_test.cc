@@ -35,8 +35,8 @@ TEST_F(PatchAnswersTest, SaysOfAPatchWhoseResultCannotBeReadWhatItIs) {
   EXPECT_EQ(strategic["code"].as_int64(), 422);
   EXPECT_EQ(json::write(strategic["details"]),
             R"({"causes":[{"reason":"FieldValueInvalid","message":"Invalid value: )"
-            R"(\"map[data:map[a:<nil> k:3]]\": json: cannot unmarshal number 3 into field data.k )"
-            R"(of type string","field":"patch"}]})");
+            R"(\"map[data:map[a:<nil> k:3]]\": json: cannot unmarshal number into Go struct )"
+            R"(field ConfigMap.data of type string","field":"patch"}]})");
   const json::Value merged = refused("application/merge-patch+json", R"({"data":{"k":3}})");
   EXPECT_EQ(merged["code"].as_int64(), 422);
   EXPECT_THAT(std::string(merged["message"].text()),

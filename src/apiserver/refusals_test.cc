@@ -140,5 +140,37 @@ TEST_F(RefusalsTest, FailedPreconditionsNameTheObject) {
               HasSubstr(R"({"name":"d","group":"apps","kind":"Deployment"})"));
 }
 
+TEST_F(RefusalsTest, BodiesThatCannotBeRead) {
+  EXPECT_EQ(
+      refused("POST", kMaps, R"({"apiVersion":"v1","kind":"Secret"})"),
+      R"(400 BadRequest: Secret in version "v1" cannot be handled as a ConfigMap: converting )"
+      R"((v1.Secret) to (core.ConfigMap): unknown conversion null)");
+  const auto sent = [&](std::string body, const char* type) {
+    return told(server.send("POST", kMaps, std::move(body), type));
+  };
+  EXPECT_THAT(sent("a: [", "application/yaml"),
+              ::testing::AllOf(StartsWith("400 BadRequest: the object provided is unrecognized "
+                                          "(must be of type ConfigMap): yaml: "),
+                               HasSubstr("(613a205b) null")));
+  EXPECT_EQ(sent("{}", "application/vnd.kubernetes.protobuf"),
+            "400 BadRequest: the object provided is unrecognized (must be of type ConfigMap): "
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 "
+            "0] ({}) null");
+  EXPECT_EQ(
+      sent(std::string("k8s\0\x0a\x0c\x0a\x02v1\x12\x06Secret", 18),
+           "application/vnd.kubernetes.protobuf"),
+      R"(400 BadRequest: Secret in version "v1" cannot be handled as a ConfigMap: converting )"
+      R"((v1.Secret) to (core.ConfigMap): unknown conversion null)");
+  EXPECT_EQ(applied(kMap, "{apiVersion: v1, kind: Secret}"),
+            "400 BadRequest: invalid object type: /v1, Kind=Secret null");
+  EXPECT_EQ(applied(kMap, "{apiVersion: apps/v1, kind: ConfigMap}"),
+            "400 BadRequest: invalid object type: apps/v1, Kind=ConfigMap null");
+  EXPECT_EQ(applied(kMap, "[]"),
+            "400 BadRequest: error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+            "json: cannot unmarshal array into Go value of type map[string]interface {} null");
+  EXPECT_THAT(refused("PATCH", kMap, "{"),
+              StartsWith("400 BadRequest: error decoding patch: unexpected end of JSON input"));
+}
+
 }  // namespace
 }  // namespace insula::apiserver

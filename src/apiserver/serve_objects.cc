@@ -230,7 +230,7 @@ Task<Result<>> ApiServer::serve_patch(Call& call) {
         co_await registry_.apply(target_of(call), std::move(application), std::move(context)));
     co_return co_await send_written(call, written);
   }
-  INSULA_CO_TRY(patch.content, json::parse(body));
+  INSULA_CO_TRY(patch.content, parse_patch(patch.format, body));
   Target target = target_of(call);
   auto change = patch_change(target, std::move(patch), call.warnings);
   INSULA_CO_TRY(
