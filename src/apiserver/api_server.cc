@@ -64,10 +64,7 @@ bool leads_nowhere(const Call& call, const Error& error) {
   std::string_view path = call.info.path;
   if (path == "/api" || path.starts_with("/api/")) return false;
   if (!path.starts_with("/apis/")) return true;
-  path.remove_prefix(std::string_view("/apis/").size());
-  const std::string_view group = path.substr(0, path.find('/'));
-  return std::ranges::none_of(api::gen::all_kinds(),
-                              [&](const api::Kind* kind) { return kind->group == group; });
+  return !is_of_built_in_group(path);
 }
 
 /// Paths of custom objects are not known one by one, and are refused by their formats alone.
@@ -75,7 +72,8 @@ std::unexpected<Error> not_acceptable(const Call& call, const Error& error) {
   const RequestInfo& info = call.info;
   const bool collection = info.verb == "watch" || info.verb == "list";
   const http::Headers& headers = call.exchange.request().headers;
-  std::optional<Error> unknown = no_representation(headers.get("Accept"), collection);
+  std::optional<Error> unknown = no_representation(
+      headers.get("Accept"), collection ? PathForm::kCollection : PathForm::kObject);
   if (api::custom_kind(*call.kind) != nullptr || !unknown) return std::unexpected(error);
   return about_nothing(*std::move(unknown));
 }
@@ -261,6 +259,7 @@ Result<> ApiServer::choose_output(Call& call) {
   call.output.form = wanted.form;
   call.output.meta_version = wanted.meta_version;
   call.output.format = wanted.format;
+  call.output.metadata_of_list = wanted.of_list;
   return {};
 }
 

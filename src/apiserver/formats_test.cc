@@ -24,6 +24,8 @@ constexpr const char* kYaml = "application/yaml";
 constexpr const char* kProtobuf = "application/vnd.kubernetes.protobuf";
 constexpr const char* kMetadataProtobuf =
     "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+constexpr const char* kMetadataListProtobuf =
+    "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// The fields of a message with this number.
 std::vector<std::string_view> fields(std::string_view message, std::uint32_t tag) {
@@ -171,7 +173,7 @@ TEST_F(FormatsTest, LongListsComeInPieces) {
 
 TEST_F(FormatsTest, MetadataHasAProtobufFormAndTablesHaveNone) {
   make_maps(2);
-  const auto answer = get_as(kMetadataProtobuf, kMaps);
+  const auto answer = get_as(kMetadataListProtobuf, kMaps);
   const List list(answer.body);
   EXPECT_EQ(list.kind, "meta.k8s.io/v1 PartialObjectMetadataList");
   ASSERT_EQ(list.items.size(), 2U);
@@ -212,7 +214,7 @@ TEST_F(FormatsTest, CustomObjectsHaveNoProtobufForm) {
   EXPECT_THAT(message(refused), StartsWith("only the following media types are accepted: "
                                            "application/json, application/yaml"));
   EXPECT_EQ(type_of(get_as(std::string(kProtobuf) + ", */*", kWidget)), "application/json");
-  EXPECT_EQ(List(get_as(kMetadataProtobuf, kWidgets).body).items.size(), 1U);
+  EXPECT_EQ(List(get_as(kMetadataListProtobuf, kWidgets).body).items.size(), 1U);
   EXPECT_THAT(get_as(kYaml, kWidget).body, HasSubstr("kind: Widget\n"));
 }
 

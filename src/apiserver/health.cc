@@ -45,6 +45,14 @@ bool HealthChecks::is_path(std::string_view path) {
   return !split(path).first.empty();
 }
 
+bool HealthChecks::has(std::string_view path) const {
+  const auto [endpoint, one] = split(path);
+  if (endpoint.empty() || one.empty()) return !endpoint.empty();
+  return std::ranges::any_of(checks_, [&, ready = endpoint == kReady](const HealthCheck& check) {
+    return check.name == one && (ready || check.is_of_liveness);
+  });
+}
+
 HealthAnswer HealthChecks::answer(std::string_view path, std::string_view query) const {
   const auto [endpoint, one] = split(path);
   Options options = options_of(query);

@@ -36,6 +36,9 @@ class HealthChecks {
   /// `query` is what follows the question mark.
   [[nodiscard]] HealthAnswer answer(std::string_view path, std::string_view query) const;
 
+  /// Whether there is such a check, or path for all of them.
+  [[nodiscard]] bool has(std::string_view path) const;
+
   /// Whether answer() is for this path, be there such a check or not.
   [[nodiscard]] static bool is_path(std::string_view path);
 

@@ -37,6 +37,9 @@ TEST_F(HealthTest, AnswersSingleChecksAndNoOthers) {
   EXPECT_EQ(checks_.answer("/readyz/controllers", "").status, 500);
   EXPECT_EQ(checks_.answer("/livez/controllers", "").status, 404);
   EXPECT_EQ(checks_.answer("/livez/anything", "").text, "404 page not found\n");
+  EXPECT_TRUE(checks_.has("/readyz") && checks_.has("/readyz/controllers"));
+  EXPECT_FALSE(checks_.has("/livez/controllers") || checks_.has("/readyz/nope") ||
+               checks_.has("/readyzz"));
   EXPECT_FALSE(HealthChecks::is_path("/readyzz"));
   EXPECT_FALSE(HealthChecks::is_path("/"));
   EXPECT_TRUE(HealthChecks::is_path("/livez/ping"));

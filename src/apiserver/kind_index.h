@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "api/custom/custom_kinds.h"
 #include "api/custom/kind_catalog.h"
@@ -9,6 +10,9 @@
 #include "store/store.h"
 
 namespace insula::apiserver {
+
+/// Whether a path below `/apis/` is that of a group that is built in.
+[[nodiscard]] bool is_of_built_in_group(std::string_view path);
 
 /// The kinds that the stored CustomResourceDefinitions define, beside those that are built in.
 ///

@@ -112,7 +112,7 @@ Result<Representation> negotiate(std::string_view accept, const Offer& offer) {
     if (!form) continue;
     const auto format = format_of(media.type, *form, offer);
     if (!format) continue;
-    Representation out{.form = *form, .format = *format};
+    Representation out{.form = *form, .format = *format, .of_list = media.as.ends_with("List")};
     if (media.version == "v1beta1") out.meta_version = "meta.k8s.io/v1beta1";
     return out;
   }

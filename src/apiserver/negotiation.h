@@ -22,6 +22,7 @@ struct Representation {
   OutputForm form = OutputForm::kObject;
   std::string_view meta_version = "meta.k8s.io/v1";
   BodyFormat format = BodyFormat::kJson;
+  bool of_list = false;  // PartialObjectMetadataList
 };
 
 /// What an answer can be given as, beside JSON.

@@ -16,6 +16,7 @@ struct OutputOptions {
   /// Of Tables and PartialObjectMetadata.
   std::string_view meta_version = "meta.k8s.io/v1";
   BodyFormat format = BodyFormat::kJson;
+  bool metadata_of_list = false;  // asked for, in the form kMetadata
   IncludeObject include = IncludeObject::kMetadata;
   bool says_columns = true;  // Tables do, but those of a watch after the first
   WallTime now;              // ages in Tables are counted to it

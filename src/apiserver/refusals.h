@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string_view>
@@ -12,9 +13,12 @@ namespace insula::apiserver {
 
 [[nodiscard]] std::unexpected<Error> no_resource();
 [[nodiscard]] std::unexpected<Error> method_not_allowed();
-/// Where an Accept header names no type that paths of built-in kinds have; `collection`: paths that
-/// are listed and watched have more. Nothing where it names one, whatever its parameters.
-[[nodiscard]] std::optional<Error> no_representation(std::string_view accept, bool collection);
+/// What a path leads to, by the types it is given in.
+enum class PathForm : std::uint8_t { kDocument, kObject, kCollection };
+
+/// Where an Accept header names no type that such paths of the server itself have. Nothing where it
+/// names one, whatever its parameters, or none at all.
+[[nodiscard]] std::optional<Error> no_representation(std::string_view accept, PathForm form);
 /// Concerns neither a resource nor its kind.
 [[nodiscard]] std::unexpected<Error> about_nothing(Error error);
 /// What only a node can answer, on a server that has none.

@@ -48,6 +48,12 @@ class RefusalsTest : public CustomResourcesTest {
                             "application/apply-patch+yaml"));
   }
 
+  std::string accepting(const std::string& path, const std::string& types) {
+    http::Request request = server.request("GET", path);
+    request.headers.set("Accept", types);
+    const http::Response answer = server.send(std::move(request));
+    return answer.status == 200 ? "200" : told(answer);
+  }
 };
 
 TEST_F(RefusalsTest, ScalesAreOfTheObjectOfTheUrl) {
@@ -138,6 +144,51 @@ TEST_F(RefusalsTest, FailedPreconditionsNameTheObject) {
       ::testing::AllOf(StartsWith(failed), HasSubstr(R"({"name":"x","kind":"ConfigMap"})")));
   EXPECT_THAT(refused("DELETE", kDeployment, options),
               HasSubstr(R"({"name":"d","group":"apps","kind":"Deployment"})"));
+}
+
+TEST_F(RefusalsTest, MetadataOfAListIsNoMetadataOfAnObject) {
+  const auto as = [](const char* form) {
+    return fmt::format("application/json;as={};v=v1;g=meta.k8s.io", form);
+  };
+  const std::string one = as("PartialObjectMetadata");
+  const std::string list = as("PartialObjectMetadataList");
+  EXPECT_EQ(accepting(kMap, one), "200");
+  EXPECT_EQ(accepting(kMaps, list), "200");
+  EXPECT_EQ(accepting(kMaps, one),
+            "406 NotAcceptable: you requested PartialObjectMetadata, but the requested object is a "
+            "list (*core.ConfigMapList) null");
+  EXPECT_EQ(accepting(kMap, list),
+            "406 NotAcceptable: you requested PartialObjectMetadataList, but the requested object "
+            "is not a list (*core.ConfigMap) null");
+  EXPECT_EQ(accepting(kWidgets, one),
+            "406 NotAcceptable: you requested PartialObjectMetadata, but the requested object is a "
+            "list (*unstructured.UnstructuredList) null");
+  EXPECT_THAT(accepting(std::string(kMaps) + "/none", list), StartsWith("404 "));
+}
+
+TEST_F(RefusalsTest, DocumentsAreGivenInJson) {
+  EXPECT_EQ(accepting("/version", "text/html"),
+            "406 NotAcceptable: 406: Not Acceptable\n\nAvailable representations: application/json "
+            "{}");
+  const std::string groups =
+      "406 NotAcceptable: only the following media types are accepted: application/json, "
+      "application/yaml, application/vnd.kubernetes.protobuf null";
+  const std::string resources =
+      "406 NotAcceptable: 406: Not Acceptable\n\nAvailable representations: application/json, "
+      "application/yaml, application/vnd.kubernetes.protobuf {}";
+  for (const char* path : {"/apis", "/apis/apps", "/apis/example.com", "/apis/example.com/v1"})
+    EXPECT_EQ(accepting(path, "text/html"), groups) << path;
+  for (const char* path : {"/api", "/api/v1", "/apis/apps/v1"})
+    EXPECT_EQ(accepting(path, "text/html"), resources) << path;
+  for (const char* path : {"/version", "/apis", "/api/v1", "/apis/example.com/v1"}) {
+    for (const char* types : {"text/html, */*", "application/json;as=Foo;g=x;v=y", "*/*"})
+      EXPECT_EQ(accepting(path, types), "200") << path;
+  }
+}
+
+TEST_F(RefusalsTest, NothingIsWhereNoCheckIs) {
+  EXPECT_EQ(server.send("POST", "/readyz/nope", "{}").status, 404);
+  EXPECT_EQ(server.send("POST", "/readyz/ping", "{}").status, 405);
 }
 
 TEST_F(RefusalsTest, BodiesThatCannotBeRead) {

@@ -7,6 +7,8 @@
 
 #include "apiserver/api_server.h"
 #include "apiserver/flowcontrol/flow_dump.h"
+#include "apiserver/kind_index.h"
+#include "apiserver/negotiation.h"
 #include "apiserver/refusals.h"
 #include "apiserver/state_dump.h"
 #include "async/loop.h"
@@ -29,15 +31,31 @@ bool is_served_otherwise(std::string_view path) {
                                        "/openid/v1/jwks", "/.well-known/openid-configuration"}) {
     if (path == known) return true;
   }
-  return HealthChecks::is_path(path) || path == kStateDumpPath || path.starts_with(kFlowDumpFolder);
+  return path == kStateDumpPath || path.starts_with(kFlowDumpFolder);
+}
+
+/// Whether the caller takes what discovery gives: JSON, which other types are answered with, too.
+/// Of groups, and of what definitions make, Kubernetes says it otherwise.
+Result<> check_accepted(std::string_view path, std::string_view accept) {
+  const bool discovery = path.starts_with("/api");
+  std::optional<Error> refused =
+      no_representation(accept, discovery ? PathForm::kObject : PathForm::kDocument);
+  if (!refused) return {};
+  constexpr std::string_view kGroups = "/apis";
+  const bool of_version = path.find('/', kGroups.size() + 1) != std::string_view::npos;
+  if (!path.starts_with(kGroups) || (of_version && is_of_built_in_group(path)))
+    return about_nothing(*std::move(refused));
+  const auto wanted = negotiate(accept);
+  return wanted ? Result<>{} : std::unexpected(wanted.error());
 }
 
 }  // namespace
 
 Task<Result<>> ApiServer::serve_document(Call& call) {
   if (call.info.verb != "get" && call.info.verb != "head") {
-    if (!is_served_otherwise(call.info.path) && !documents_.find(call.info.path, ""))
-      co_return no_resource();
+    const bool known = health_.has(call.info.path) || is_served_otherwise(call.info.path) ||
+                       documents_.find(call.info.path, "");
+    if (!known) co_return no_resource();
     co_return method_not_allowed();
   }
   if (call.info.path == "/metrics")
@@ -52,8 +70,11 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
         health_.answer(call.info.path, http::target_query(call.exchange.request().target));
     co_return co_await send(call, status, std::move(text), "text/plain; charset=utf-8");
   }
-  if (call.info.path == "/version" || call.info.path == "/version/")
+  const std::string_view accept = call.exchange.request().headers.get("Accept");
+  if (call.info.path == "/version" || call.info.path == "/version/") {
+    INSULA_CO_TRY_VOID(check_accepted(call.info.path, accept));
     co_return co_await send(call, 200, version_document());
+  }
   if (call.info.path == kStateDumpPath && call.info.verb == "get")
     co_return co_await serve_state_dump(call);
   INSULA_CO_TRY(const bool of_issuer, co_await serve_issuer(call));
@@ -61,8 +82,10 @@ Task<Result<>> ApiServer::serve_document(Call& call) {
   INSULA_CO_TRY(const bool of_flows, co_await serve_flow_dump(call));
   if (of_flows) co_return Result<>{};
   const http::Headers& headers = call.exchange.request().headers;
-  const DocumentPtr document = documents_.find(call.info.path, headers.get("Accept"));
+  const DocumentPtr document = documents_.find(call.info.path, accept);
   if (!document) co_return no_resource();
+  if (call.info.path.starts_with("/api"))
+    INSULA_CO_TRY_VOID(check_accepted(call.info.path, accept));
   if (document->etag.empty())
     co_return co_await send(call, 200, document->body, document->content_type);
   call.headers = {{"ETag", document->etag}, {"Vary", "Accept"}};
@@ -112,6 +135,7 @@ Task<Result<bool>> ApiServer::serve_issuer(Call& call) {
   std::string_view path = call.info.path;
   if (path.ends_with('/')) path.remove_suffix(1);
   if (path == "/.well-known/openid-configuration") {
+    INSULA_CO_TRY_VOID(check_accepted(path, call.exchange.request().headers.get("Accept")));
     INSULA_CO_TRY_VOID(co_await send(call, 200, discovery_document(*options_.tokens)));
     co_return true;
   }

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "api/any_kind.h"
+#include "api/body_version.h"
 #include "api/codec.h"
+#include "api/custom/custom_kind.h"
 #include "api/gen/authentication_v1.h"
 #include "api/gen/autoscaling_v1.h"
 #include "api/gen/core_v1.h"
@@ -70,6 +72,21 @@ Task<std::string> audited_list(Call& call, const ObjectList& list) {
 /// What the answer to a request is: the object's kind, or Scale.
 const api::Kind& answer_kind(const Call& call) {
   return call.info.subresource == "scale" ? api::kind_of<api::Scale>() : *call.kind;
+}
+
+/// The metadata of lists has another name than that of one object.
+Result<> check_metadata_form(const Call& call, bool is_list) {
+  const OutputOptions& output = call.output;
+  if (output.form != OutputForm::kMetadata || output.metadata_of_list == is_list) return {};
+  const std::string type = api::custom_kind(*call.kind) != nullptr ? "unstructured.Unstructured"
+                                                                   : api::internal_name(*call.kind);
+  return fail(ErrorCode::kNotAcceptable,
+              is_list ? fmt::format("you requested PartialObjectMetadata, but the requested object "
+                                    "is a list (*{}List)",
+                                    type)
+                      : fmt::format("you requested PartialObjectMetadataList, but the requested "
+                                    "object is not a list (*{})",
+                                    type));
 }
 
 }  // namespace
@@ -139,6 +156,7 @@ Task<Result<>> ApiServer::serve_read(Call& call) {
   const Target target = target_of(call);
   if (call.info.verb == "list") {
     INSULA_CO_TRY(const ListQuery query, list_options(call.exchange.request(), *call.kind));
+    INSULA_CO_TRY_VOID(check_metadata_form(call, true));
     Result<ObjectList> found = registry_.list(target, query);
     if (!found && found.error().code() == ErrorCode::kExpired && !query.continue_token.empty()) {
       co_return co_await send(call, status_code(found.error()),
@@ -150,6 +168,7 @@ Task<Result<>> ApiServer::serve_read(Call& call) {
   }
   INSULA_CO_TRY_VOID(registry_.check_reached(call.query("resourceVersion")));
   INSULA_CO_TRY(store::EntryPtr entry, registry_.get(target));
+  INSULA_CO_TRY_VOID(check_metadata_form(call, false));
   co_return co_await send(call, 200, object_output(answer_kind(call), entry, call.output));
 }
 
