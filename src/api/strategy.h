@@ -75,6 +75,8 @@ struct KindStrategy {
   std::vector<Cell> (*cells)(const void* object, WallTime now) = nullptr;
 
   std::span<const SelectableField> selectable_fields;
+  /// What is said of a field that is none of them. Null: what is said of most kinds.
+  std::string (*unknown_field)(std::string_view field) = nullptr;
 
   /// Seconds between the request to delete an object and its removal, which then is the work of
   /// whoever stops it (the node agent). Null, or a result of 0: removed at once.

@@ -146,6 +146,19 @@ TEST_F(RefusalsTest, FailedPreconditionsNameTheObject) {
               HasSubstr(R"({"name":"d","group":"apps","kind":"Deployment"})"));
 }
 
+TEST_F(RefusalsTest, FieldsThatCannotBeSelectedBy) {
+  const auto by = [&](const std::string& path, const std::string& field) {
+    return refused("GET", fmt::format("{}?fieldSelector={}%3Dx", path, field), "");
+  };
+  EXPECT_EQ(by("/apis/batch/v1/jobs", "foo"),
+            R"(400 BadRequest: field label "foo" not supported for Job null)");
+  EXPECT_EQ(by("/api/v1/pods", "foo"), "400 BadRequest: field label not supported: foo null");
+  for (const char* volumes : {"persistentvolumes", "persistentvolumeclaims"})
+    EXPECT_EQ(by(std::string("/api/v1/") + volumes, "name"),
+              R"(400 BadRequest: "name" is not a known field selector: only "metadata.name", )"
+              R"("metadata.namespace" null)");
+}
+
 TEST_F(RefusalsTest, MetadataOfAListIsNoMetadataOfAnObject) {
   const auto as = [](const char* form) {
     return fmt::format("application/json;as={};v=v1;g=meta.k8s.io", form);

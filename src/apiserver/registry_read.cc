@@ -64,13 +64,19 @@ Result<store::Revision> revision_of(const ListQuery& query, store::Revision newe
 
 /// In Kubernetes' words: those of kinds that have fields of their own are others.
 std::unexpected<Error> unknown_field(const api::Kind& kind, std::string_view field) {
-  const bool has_own =
-      api::custom_kind(kind) != nullptr || !api::strategy_of(kind).selectable_fields.empty();
-  return fail(ErrorCode::kBadRequest,
-              has_own ? fmt::format("field label not supported: {}", field)
-                      : fmt::format("{} is not a known field selector: only \"metadata.name\", "
-                                    "\"metadata.namespace\"",
-                                    api::go_quoted(field)));
+  const bool custom = api::custom_kind(kind) != nullptr;
+  const api::KindStrategy* strategy = custom ? nullptr : &api::strategy_of(kind);
+  std::string why;
+  if (strategy != nullptr && strategy->unknown_field != nullptr)
+    why = strategy->unknown_field(field);
+  else if (custom || !strategy->selectable_fields.empty())
+    why = fmt::format("field label not supported: {}", field);
+  else
+    why = fmt::format(
+        "{} is not a known field selector: only \"metadata.name\", "
+        "\"metadata.namespace\"",
+        api::go_quoted(field));
+  return fail(ErrorCode::kBadRequest, std::move(why));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include "api/columns/batch.h"
 #include "api/defaulting/batch.h"
+#include "api/go_quoted.h"
 #include "api/pod_support.h"
 #include "api/strategies/erased.h"
 #include "api/strategies/strategies.h"
@@ -47,6 +50,10 @@ constexpr KindStrategy kStrategy{
     .columns = job_columns,
     .cells = erased::row<Job, cells>,
     .selectable_fields = kFields,
+    .unknown_field =
+        [](std::string_view field) {
+          return fmt::format("field label {} not supported for Job", go_quoted(field));
+        },
 };
 
 }  // namespace

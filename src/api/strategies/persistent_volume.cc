@@ -8,13 +8,6 @@ namespace insula::api {
 
 namespace {
 
-constexpr SelectableField kFields[] = {
-    {"name",
-     [](const void* object) {
-       return static_cast<const PersistentVolume*>(object)->metadata.name;
-     }},
-};
-
 void prepare_for_create(PersistentVolume& object) {
   object.status = {.phase = "Pending",
                    .message = {},
@@ -43,7 +36,6 @@ constexpr KindStrategy kStrategy{
         },
     .columns = persistent_volume_columns,
     .cells = erased::row<PersistentVolume, cells>,
-    .selectable_fields = kFields,
     .returns_deleted = true,
 };
 

@@ -8,13 +8,6 @@ namespace insula::api {
 
 namespace {
 
-constexpr SelectableField kFields[] = {
-    {"name",
-     [](const void* object) {
-       return static_cast<const PersistentVolumeClaim*>(object)->metadata.name;
-     }},
-};
-
 /// Each of the two ways to name a source of data is filled in from the other.
 void align_data_sources(PersistentVolumeClaimSpec& spec) {
   if (spec.data_source && !spec.data_source_ref) {
@@ -57,7 +50,6 @@ constexpr KindStrategy kStrategy{
         },
     .columns = persistent_volume_claim_columns,
     .cells = erased::row<PersistentVolumeClaim, cells>,
-    .selectable_fields = kFields,
     .returns_deleted = true,
 };
 
