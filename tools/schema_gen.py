@@ -31,7 +31,8 @@ Types: string bool int32 int64 double bytes Time MicroTime Quantity IntOrString 
 []T, map[string]T, *T.
 Flags: inline (a struct whose members JSON shows in its place) required written (in JSON even when it is zero, as required
 members, structs and times are) omitzero (not in JSON when it is zero, though it is a struct or a time) immutable atomic set
-map(keys) granular merge merge(key) replace retainKeys default(x).
+map(keys) granular merge merge(key) replace retainKeys default(x) enum(a,b): the values that a string, or the strings of a
+list or map, may have.
 """
 
 import argparse
@@ -86,6 +87,7 @@ class Field:
     list_keys: list = field(default_factory=list)
     merge_key: str = ""
     default: str = ""
+    enum: list = field(default_factory=list)
 
 
 @dataclass
@@ -171,6 +173,8 @@ def parse_field(line, where):
 def apply_flag(target, flag, argument):
     if flag == "default" and argument is not None:
         target.default = argument.strip()
+    elif flag == "enum" and argument:
+        target.enum = [value.strip() for value in argument.split(",")]
     elif flag == "map" and argument:
         target.list_keys = [key.strip() for key in argument.split(",")]
         target.flags.add("map")
@@ -295,6 +299,8 @@ def check_fields(item, types):
             raise SchemaError(f"{f.where}: unknown type {leaf}")
         if "inline" in f.flags and (f.type not in types or f.number > 255 or inline_depth(types[f.type], types) > 1):
             raise SchemaError(f"{f.where}: inline needs a struct, a number below 256, and at most one more level of inline members")
+        if f.enum and leaf != "string":
+            raise SchemaError(f"{f.where}: enum on {f.type}")
         shape, element = split_type(f.type)
         if shape != "list" and f.flags & {"set", "map"}:
             raise SchemaError(f"{f.where}: list flags on {f.type}")
@@ -417,7 +423,7 @@ def emit_type_table(item, tables, types):
         f = flat.field
         rows.append(
             f"    {{{quoted(f.name)}, {quoted(f.doc)}, {quoted(f.default)}, {quoted(f.merge_key)}, "
-            f"{quoted(','.join(f.list_keys))}, &{tables.value(f.type)}, "
+            f"{quoted(','.join(f.list_keys))}, {quoted(','.join(f.enum))}, &{tables.value(f.type)}, "
             f"{flat.offset}, {flat.outer}, {f.number}, {field_flags(f)}, {list_type(f)}}},"
         )
     order = sorted(range(len(flats)), key=lambda i: flats[i].field.name)

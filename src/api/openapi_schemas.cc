@@ -5,6 +5,7 @@
 #include "api/any_kind.h"
 #include "api/atomic_types.h"
 #include "api/custom/custom_kind.h"
+#include "api/custom/schema_document.h"
 #include "json/parse.h"
 
 namespace insula::api {
@@ -19,6 +20,8 @@ constexpr std::string_view kTime = "io.k8s.apimachinery.pkg.apis.meta.v1.Time";
 constexpr std::string_view kMicroTime = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime";
 constexpr std::string_view kIntOrString = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 constexpr std::string_view kRawExtension = "io.k8s.apimachinery.pkg.runtime.RawExtension";
+
+constexpr std::string_view kFieldsV1 = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1";
 
 Value reference(std::string_view name) {
   return Object{{"$ref", "#/components/schemas/" + std::string(name)}};
@@ -51,6 +54,8 @@ Value well_known_schema(std::string_view name) {
                   {"format", "int-or-string"},
                   {"oneOf", one_of("integer", "string")}};
   }
+  if (name == kFieldsV1)
+    return Object{{"description", "A set of fields, each a member."}, {"type", "object"}};
   if (name == kRawExtension) return Object{{"description", "Any object."}, {"type", "object"}};
   return Object{{"description", "A patch; its form is told by the media type."},
                 {"type", "object"}};
@@ -95,6 +100,16 @@ Array split(std::string_view list) {
     list.remove_prefix(std::min(list.size(), item.size() + 1));
   }
   return out;
+}
+
+/// The values that are known, said of the text itself.
+void add_enum(const FieldInfo& field, Value& property) {
+  if (field.enum_values.empty()) return;
+  const ValueKind kind = field.value->kind;
+  Value& text = kind == ValueKind::kList  ? property["items"]
+                : kind == ValueKind::kMap ? property["additionalProperties"]
+                                          : property;
+  text["enum"] = split(field.enum_values);
 }
 
 void add_extensions(const FieldInfo& field, Value& property) {
@@ -203,9 +218,21 @@ Value OpenApiSchemas::value_schema(const ValueInfo& info) {
   return {};
 }
 
+/// What is kept as JSON is told of by what it is, where that is known.
+Value OpenApiSchemas::raw_schema(const FieldInfo& field) {
+  if (field.name == "fieldsV1") return well_known_ref(kFieldsV1);
+  if (field.name != "openAPIV3Schema") return well_known_ref(kRawExtension);
+  if (seen_.emplace(kSchemaProps).second) {
+    for (auto& [name, schema] : schema_props())
+      add(name, std::move(schema));
+  }
+  return reference(kSchemaProps);
+}
+
 Value OpenApiSchemas::property(const FieldInfo& field) {
   Value out;
-  Value schema = value_schema(*field.value);
+  Value schema =
+      field.value->kind == ValueKind::kRawJson ? raw_schema(field) : value_schema(*field.value);
   if (!field.doc.empty()) out["description"] = field.doc;
   if (schema.find("$ref") != nullptr) {
     // In OpenAPI 3.0 nothing beside a $ref counts.
@@ -216,6 +243,7 @@ Value OpenApiSchemas::property(const FieldInfo& field) {
       out[key] = std::move(value);
   }
   if (!field.default_value.empty()) out["default"] = default_of(field);
+  add_enum(field, out);
   add_extensions(field, out);
   return out;
 }

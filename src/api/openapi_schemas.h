@@ -31,6 +31,7 @@ class OpenApiSchemas {
   [[nodiscard]] json::Value struct_schema(const TypeInfo& type);
   [[nodiscard]] json::Value custom_schema(const CustomKind& kind);
   [[nodiscard]] json::Value value_schema(const ValueInfo& info);
+  [[nodiscard]] json::Value raw_schema(const FieldInfo& field);
   [[nodiscard]] json::Value property(const FieldInfo& field);
 
   std::set<std::string, std::less<>> seen_;

@@ -43,7 +43,8 @@ TEST(OpenApi, IndexLeadsToADocumentForEveryGroupAndVersion) {
 }
 
 TEST(OpenApi, EveryReferenceHasItsSchema) {
-  for (const char* path : {"api/v1", "apis/apps/v1", "apis/insula.dev/v1alpha1"}) {
+  for (const char* path :
+       {"api/v1", "apis/apps/v1", "apis/apiextensions.k8s.io/v1", "apis/insula.dev/v1alpha1"}) {
     const Value doc = document(path);
     std::vector<std::string> refs;
     collect_refs(doc, refs);
@@ -115,6 +116,34 @@ TEST(OpenApi, EveryTypeAndFieldSaysWhatItMeans) {
       EXPECT_FALSE(property["description"].text().empty()) << name << "." << field;
     }
   }
+}
+
+TEST(OpenApi, NamesTheValuesThatTextsMayHave) {
+  const Value doc = document("api/v1");
+  const auto property = [&](std::string_view type, std::string_view name) {
+    return doc["components"]["schemas"]["io.k8s.api.core.v1." + std::string(type)]["properties"]
+              [name];
+  };
+  EXPECT_EQ(json::write(property("PodSpec", "restartPolicy")["enum"]),
+            R"(["Always","Never","OnFailure"])");
+  EXPECT_EQ(json::write(property("PersistentVolumeClaimSpec", "accessModes")["items"]),
+            R"({"type":"string","enum":["ReadOnlyMany","ReadWriteMany","ReadWriteOnce",)"
+            R"("ReadWriteOncePod"]})");
+  EXPECT_EQ((*property("HostPathVolumeSource", "type")["enum"].as_array())[0].text(), "");
+  EXPECT_TRUE(property("PodSpec", "hostname")["enum"].is_null());
+}
+
+TEST(OpenApi, DescribesTheSchemasOfDefinitions) {
+  const Value doc = document("apis/apiextensions.k8s.io/v1");
+  const std::string package = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.";
+  const Value& schemas = doc["components"]["schemas"];
+  const Value& properties = schemas[package + "JSONSchemaProps"]["properties"];
+  EXPECT_EQ(properties["properties"]["additionalProperties"]["$ref"].text(),
+            "#/components/schemas/" + package + "JSONSchemaProps");
+  EXPECT_EQ(json::write(properties["maxLength"]), R"({"type":"integer","format":"int64"})");
+  EXPECT_EQ(properties["x-kubernetes-validations"]["x-kubernetes-list-map-keys"].as_array()->size(),
+            1U);
+  EXPECT_EQ(json::write(schemas[package + "ValidationRule"]["required"]), R"(["rule"])");
 }
 
 }  // namespace

@@ -50,8 +50,8 @@ void set_combined(const Value& schema,
 }
 
 bool is_kept_as_it_is(std::string_view key) {
-  return key == "type" || key == "format" || key == "description" || key == "required" ||
-         key.starts_with("x-kubernetes-");
+  return key == "type" || key == "format" || key == "enum" || key == "description" ||
+         key == "required" || key.starts_with("x-kubernetes-");
 }
 
 /// The schema of a built-in type in the words of OpenAPI v2, which has neither alternatives nor

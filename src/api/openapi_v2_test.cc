@@ -27,7 +27,7 @@ void collect_refs(const Value& value, std::vector<std::string>& refs) {
       collect_refs(element, refs);
   } else if (const auto* object = value.as_object()) {
     for (const auto& member : *object) {
-      if (member.key == "$ref") refs.emplace_back(member.value.text());
+      if (member.key == "$ref" && member.value.is_string()) refs.emplace_back(member.value.text());
       collect_refs(member.value, refs);
     }
   }
@@ -128,6 +128,9 @@ TEST(OpenApiV2, DefinitionsSayWhatOlderClientsRead) {
   EXPECT_EQ(containers["items"]["$ref"].text(), "#/definitions/io.k8s.api.core.v1.Container");
   EXPECT_EQ(json::write(definitions["io.k8s.api.core.v1.PodSpec"]["required"]),
             R"(["containers"])");
+  EXPECT_EQ(
+      json::write(definitions["io.k8s.api.core.v1.PodSpec"]["properties"]["restartPolicy"]["enum"]),
+      R"(["Always","Never","OnFailure"])");
   // Either of two types is a text, which clients take a number for.
   EXPECT_EQ(definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["type"].text(),
             "string");

@@ -76,6 +76,7 @@ struct FieldInfo {
   std::string_view default_value;  // as JSON or a bare word; empty when there is none
   std::string_view merge_key;      // of a strategic merge patch
   std::string_view list_keys;      // comma separated, of a list of type map
+  std::string_view enum_values;    // comma separated, of a string or those in a list or map
   const ValueInfo* value;
   std::uint32_t offset;  // in the struct, bytes
   std::uint16_t outer;   // protobuf number of the inline member this one belongs to, or 0

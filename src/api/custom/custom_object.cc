@@ -17,7 +17,7 @@ std::span<const FieldInfo> fields() {
   static const ValueInfo metadata{ValueKind::kStruct, &type_of<ObjectMeta>()};
   static const FieldInfo all[] = {
       {"metadata", "Standard object's metadata: name, labels, annotations and ownership.", "", "",
-       "", &metadata, offsetof(CustomObject, metadata), 0, 1, 0, ListType::kNone}};
+       "", "", &metadata, offsetof(CustomObject, metadata), 0, 1, 0, ListType::kNone}};
   return all;
 }
 
