@@ -171,15 +171,29 @@ Result<> check_limits(const LimitRanges& ranges, const api::Kind& kind, const ap
   return {};
 }
 
-Result<> admit_pod(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
-  INSULA_TRY_VOID(admit_runtime(transaction, kind, pod));
-  INSULA_TRY_VOID(admit_priority(transaction, kind, pod));
-  INSULA_TRY_VOID(admit_service_account(transaction, kind, pod));
-  tolerate_trouble(pod);
+Result<> apply_limits(const store::Transaction& transaction, const api::Kind& kind, api::Pod& pod) {
   const LimitRanges ranges = limit_ranges_of(transaction, pod.metadata.namespace_);
   for (const auto& range : ranges)
     apply_limit_defaults(*range, pod);
   return check_limits(ranges, kind, pod);
+}
+
+Result<> admit_pod(const store::Transaction& transaction,
+                   const api::Kind& kind,
+                   api::Pod& pod,
+                   AdmissionTimer& timer) {
+  INSULA_TRY_VOID(timer.run(AdmissionPlugin::kRuntimeClass,
+                            [&] { return admit_runtime(transaction, kind, pod); }));
+  INSULA_TRY_VOID(timer.run(AdmissionPlugin::kPriority,
+                            [&] { return admit_priority(transaction, kind, pod); }));
+  INSULA_TRY_VOID(timer.run(AdmissionPlugin::kServiceAccount,
+                            [&] { return admit_service_account(transaction, kind, pod); }));
+  INSULA_TRY_VOID(timer.run(AdmissionPlugin::kDefaultTolerationSeconds, [&]() -> Result<> {
+    tolerate_trouble(pod);
+    return {};
+  }));
+  return timer.run(AdmissionPlugin::kLimitRanger,
+                   [&] { return apply_limits(transaction, kind, pod); });
 }
 
 /// Spec: Kubernetes, admission PodResize.
@@ -244,9 +258,12 @@ Result<> namespace_lifecycle(const store::Transaction& transaction,
         fmt::format("namespace {} is being terminated", name_space)}}));
 }
 
-Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object) {
+Result<> admit_new(const store::Transaction& transaction,
+                   const api::Kind& kind,
+                   void* object,
+                   AdmissionTimer& timer) {
   if (&kind == &api::kind_of<api::Pod>())
-    return admit_pod(transaction, kind, *static_cast<api::Pod*>(object));
+    return admit_pod(transaction, kind, *static_cast<api::Pod*>(object), timer);
   return {};
 }
 

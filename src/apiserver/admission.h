@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/kind.h"
+#include "apiserver/admission_times.h"
 #include "base/error.h"
 #include "store/store.h"
 
@@ -23,7 +24,10 @@ Result<> namespace_lifecycle(const store::Transaction& transaction,
 
 /// Completes a new object from what its namespace prescribes, and refuses what it forbids: the
 /// default ServiceAccount and the tolerations of pods, and LimitRanges. Errors: kForbidden.
-Result<> admit_new(const store::Transaction& transaction, const api::Kind& kind, void* object);
+Result<> admit_new(const store::Transaction& transaction,
+                   const api::Kind& kind,
+                   void* object,
+                   AdmissionTimer& timer);
 
 /// Completes a changed object from what it was: the tolerations and the priority of a pod that were
 /// left out come back.

@@ -244,7 +244,7 @@ class Registry {
                             Write& write,
                             const DeleteQuery& query);
   /// Up to what mutating webhooks are asked about.
-  Result<> prepare_new(store::Transaction& transaction, const Write& write, const Object& object);
+  Result<> prepare_new(store::Transaction& transaction, Write& write, const Object& object);
   Result<Object> make_change(store::Transaction& transaction,
                              Write& write,
                              const Change& change,
@@ -259,7 +259,7 @@ class Registry {
                                        ListQuery select,
                                        WriteContext context);
   Result<Written> store_changed(store::Transaction& transaction,
-                                const Write& write,
+                                Write& write,
                                 const Object& object,
                                 const void* present);
   Result<> name_object(store::Transaction& transaction, const Target& target, void* object);

@@ -128,7 +128,7 @@ Registry::Registry(store::Store& store, const Clock& clock, Random& random, Serv
 Registry::~Registry() = default;
 
 void Registry::measure(MetricsRegistry& metrics) {
-  admission_->webhooks().measure(metrics);
+  admission_->measure(metrics);
 }
 
 Result<store::EntryPtr> Registry::get(const Target& target) const {

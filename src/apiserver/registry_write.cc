@@ -128,8 +128,28 @@ Result<> Registry::name_object(store::Transaction& transaction,
                           target.kind->group_resource(), meta.name));
 }
 
+Result<> Registry::Write::check_namespace(const store::Transaction& transaction,
+                                          const api::ObjectMeta& meta) {
+  return timer.run(AdmissionPlugin::kNamespaceLifecycle, [&] {
+    return namespace_lifecycle(transaction, *target.kind, meta.namespace_, meta.name);
+  });
+}
+
+Result<> Registry::Write::check_security(const store::Transaction& transaction,
+                                         const void* object,
+                                         const void* present) {
+  return timer.run(AdmissionPlugin::kPodSecurity, [&] {
+    return check_pod_security(transaction, *target.kind, object, present, context.remarks());
+  });
+}
+
+Result<> Registry::Write::charge(store::Transaction& transaction, const QuotaWrite& change) {
+  return timer.run(AdmissionPlugin::kResourceQuota,
+                   [&] { return charge_quota(transaction, change); });
+}
+
 Result<> Registry::prepare_new(store::Transaction& transaction,
-                               const Write& write,
+                               Write& write,
                                const Object& object) {
   const Target& target = write.target;
   const api::Kind& kind = *target.kind;
@@ -144,7 +164,7 @@ Result<> Registry::prepare_new(store::Transaction& transaction,
     return fail(ErrorCode::kBadRequest,
                 "resourceVersion should not be set on objects to be created");
   INSULA_TRY_VOID(name_object(transaction, target, object.get()));
-  INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+  INSULA_TRY_VOID(write.check_namespace(transaction, meta));
   INSULA_TRY_VOID(definition_lifecycle(transaction, kind, meta.name));
   meta.uid = random_uuid(random_);
   meta.creation_timestamp = api::Time::from(clock_.wall());
@@ -154,7 +174,7 @@ Result<> Registry::prepare_new(store::Transaction& transaction,
   api::prepare_create(kind, object.get());
   INSULA_TRY_VOID(admit_certificate_request(kind, object.get(), write.context.user));
   write.ownership.created(kind, object.get());
-  return admit_new(transaction, kind, object.get());
+  return admit_new(transaction, kind, object.get(), write.timer);
 }
 
 Result<Written> Registry::create_in(store::Transaction& transaction,
@@ -163,6 +183,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   const Target& target = write.target;
   const WriteContext& context = write.context;
   const api::Kind& kind = *target.kind;
+  write.timer.begin(AdmissionOperation::kCreate);
   write.review.begin(0);
   Object object = write.review.admitted(kind.type);
   const bool anew = object == nullptr;
@@ -173,9 +194,9 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
     INSULA_TRY_VOID(prepare_new(transaction, write, object));
   } else {
     const api::ObjectMeta& meta = kind.metadata(object.get());
-    INSULA_TRY_VOID(namespace_lifecycle(transaction, kind, meta.namespace_, meta.name));
+    INSULA_TRY_VOID(write.check_namespace(transaction, meta));
     api::prepare_create(kind, object.get());
-    INSULA_TRY_VOID(admit_new(transaction, kind, object.get()));
+    INSULA_TRY_VOID(admit_new(transaction, kind, object.get(), write.timer));
   }
   api::ObjectMeta& meta = kind.metadata(object.get());
   AdmissionRequest request = write.request(AdmissionOperation::kCreate, meta.name);
@@ -190,10 +211,10 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   name_definition(transaction, kind, object.get(), clock_.wall());
   INSULA_TRY_VOID(api::check_create(write.requested, object.get()));
   INSULA_TRY_VOID(check_expressions(kind, object.get()));
-  INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), nullptr, context.remarks()));
+  INSULA_TRY_VOID(write.check_security(transaction, object.get(), nullptr));
   INSULA_TRY_VOID(write.review.validate(transaction, subject));
   warn(kind, object.get(), context);
-  INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), nullptr}));
+  INSULA_TRY_VOID(write.charge(transaction, {kind, object.get(), nullptr}));
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), true);
   const std::string key = store_key(kind, meta.namespace_, meta.name);
@@ -247,6 +268,7 @@ Result<Written> Registry::change_in(store::Transaction& transaction,
   const api::Kind& kind = *target.kind;
   const store::EntryPtr entry = transaction.find(store_key(kind, target.name_space, target.name));
   if (!entry) return not_found(target);
+  write.timer.begin(AdmissionOperation::kUpdate);
   // A binding was reviewed as what it is, and is reviewed no more.
   if (write.subresource != "binding") write.review.begin(entry->revision);
   const ConstObject present = object_of(kind, *entry);
@@ -277,8 +299,7 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
   const api::Kind& kind = *write.target.kind;
   // They are about what is asked for, which a report on it does not change.
   if (write.subresource.empty() || write.subresource == "ephemeralcontainers") {
-    INSULA_TRY_VOID(check_pod_security(transaction, kind, object.get(), present.get(),
-                                       write.context.remarks()));
+    INSULA_TRY_VOID(write.check_security(transaction, object.get(), present.get()));
   }
   if (write.subresource.empty()) warn(kind, object.get(), write.context);
   if (write.subresource == "ephemeralcontainers") {
@@ -304,7 +325,7 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
 }
 
 Result<Written> Registry::store_changed(store::Transaction& transaction,
-                                        const Write& write,
+                                        Write& write,
                                         const Object& object,
                                         const void* present) {
   const api::Kind& kind = *write.target.kind;
@@ -314,7 +335,7 @@ Result<Written> Registry::store_changed(store::Transaction& transaction,
                             *static_cast<const api::Pod*>(present));
   }
   const bool is_report = write.subresource == "status";
-  INSULA_TRY_VOID(charge_quota(transaction, {kind, object.get(), present, is_report}));
+  INSULA_TRY_VOID(write.charge(transaction, {kind, object.get(), present, is_report}));
   if (is_finished(kind, object.get())) {
     INSULA_TRY_VOID(charge_quota(transaction, {kind, nullptr, object.get()}));
     INSULA_TRY(auto last, transaction.remove(
@@ -338,6 +359,7 @@ Result<Written> Registry::remove_in(store::Transaction& transaction,
   if (!entry) return not_found(target);
   const ConstObject present = object_of(kind, *entry);
   const api::ObjectMeta& before = kind.metadata(present.get());
+  write.timer.begin(AdmissionOperation::kDelete);
   INSULA_TRY_VOID(check_preconditions(target, query, before));
   INSULA_TRY_VOID(check_deletable(kind, before.name));
   // An eviction was reviewed as what it is.
@@ -504,6 +526,7 @@ Task<Result<ObjectList>> Registry::remove_collection(Target target,
       write.target.name_space = meta.namespace_;
       write.target.name = meta.name;
       INSULA_TRY(const Written written, remove_in(transaction, write, query));
+      write.timer.finish();
       removed.entries.push_back(shown_as(kind, written.entry));
     }
     return Written{};
@@ -536,6 +559,7 @@ Task<Result<>> Registry::connect(Target target, json::Value options, WriteContex
   Write write(std::move(target), kind, context, nobody, *admission_);
   AdmissionRequest request = write.request(AdmissionOperation::kConnect, write.target.name);
   request.object = AdmissionObject(std::move(options));
+  write.timer.begin(AdmissionOperation::kConnect);
   const WriteReview::Subject subject{request, nullptr, nullptr};
   auto body = [&](store::Transaction& transaction) -> Result<Written> {
     INSULA_TRY_VOID(write.review.mutate(transaction, subject));

@@ -4,8 +4,11 @@
 #include <string_view>
 #include <utility>
 
+#include "api/gen/meta_v1.h"
 #include "apiserver/admission_request.h"
+#include "apiserver/admission_times.h"
 #include "apiserver/field_ownership.h"
+#include "apiserver/quota.h"
 #include "apiserver/registry.h"
 #include "apiserver/write_review.h"
 
@@ -26,7 +29,8 @@ struct Registry::Write {
         subresource(target.subresource),
         context(circumstances),
         ownership(owners),
-        review(admission, circumstances.remarks()) {}
+        timer(admission.times()),
+        review(admission, circumstances.remarks(), timer) {}
 
   [[nodiscard]] bool is_scale() const { return subresource == "scale"; }
 
@@ -47,11 +51,19 @@ struct Registry::Write {
             .field_manager = context.field_manager};
   }
 
+  // Parts of admission, which are timed.
+  Result<> check_namespace(const store::Transaction& transaction, const api::ObjectMeta& meta);
+  Result<> check_security(const store::Transaction& transaction,
+                          const void* object,
+                          const void* present);
+  Result<> charge(store::Transaction& transaction, const QuotaWrite& change);
+
   Target target;
   const api::Kind& requested;
   std::string subresource;
   const WriteContext& context;
   const Ownership& ownership;
+  AdmissionTimer timer;
   WriteReview review;
 };
 

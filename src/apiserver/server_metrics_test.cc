@@ -240,5 +240,30 @@ TEST_F(ServerMetricsTest, NameDeprecatedApisThatAreUsed) {
                                    R"(resource="endpoints",subresource="",removed_release=""} 1)"));
 }
 
+TEST_F(ServerMetricsTest, TimeAdmissionByItsParts) {
+  const auto count = [](std::string_view what, std::string_view labels) {
+    return fmt::format("apiserver_admission_{}_admission_duration_seconds_count{{{}}}", what,
+                       labels);
+  };
+  const std::string text = exposed();
+  EXPECT_THAT(text, HasSubstr(count("controller", R"(name="NamespaceLifecycle",operation="CREATE",)"
+                                                  R"(rejected="false",type="admit")") +
+                              " 2\n"));
+  EXPECT_THAT(text, HasSubstr(R"(type="validate",le="2.5"} )"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(count("step", R"(operation="CREATE",rejected="false",type="validate")") + " 2\n"));
+  const std::string refused =
+      count("step", R"(operation="CREATE",rejected="true",type="admit")") + " 1\n";
+  EXPECT_THAT(text, Not(HasSubstr(refused)));
+  server_.send("POST", "/api/v1/namespaces/none/configmaps", R"({"metadata":{"name":"x"}})");
+  EXPECT_THAT(exposed(), HasSubstr(refused));
+  server_.send("DELETE", kMaps);
+  EXPECT_THAT(exposed(), HasSubstr(count("controller",
+                                         R"(name="ValidatingAdmissionPolicy",operation="DELETE",)"
+                                         R"(rejected="false",type="validate")") +
+                                   " 1\n"));
+}
+
 }  // namespace
 }  // namespace insula::apiserver

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "apiserver/admission_times.h"
 #include "apiserver/mutation_admission.h"
 #include "apiserver/policy_admission.h"
 #include "apiserver/webhook_admission.h"
@@ -23,6 +26,14 @@ class WriteAdmission {
 
   [[nodiscard]] WebhookAdmission& webhooks() { return webhooks_; }
 
+  void measure(MetricsRegistry& metrics) {
+    webhooks_.measure(metrics);
+    times_.emplace(metrics);
+  }
+
+  /// Null: nobody wants to know.
+  [[nodiscard]] AdmissionTimes* times() { return times_ ? &*times_ : nullptr; }
+
   /// Whether there is nobody for whom a write may have to begin anew.
   [[nodiscard]] bool writes_at_once() { return webhooks_.index().empty() && mutations_.empty(); }
 
@@ -30,6 +41,7 @@ class WriteAdmission {
   MutationAdmission mutations_;
   PolicyAdmission policies_;
   WebhookAdmission webhooks_;
+  std::optional<AdmissionTimes> times_;
 };
 
 }  // namespace insula::apiserver

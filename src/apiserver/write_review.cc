@@ -76,10 +76,14 @@ Result<> WriteReview::apply_policies(const store::Transaction& transaction,
   const api::Kind& kind = subject.request.resource;
   if (object_ != nullptr && is_changed(kind, object_.get(), subject.object.get()))
     reinvocation_.changed();
-  INSULA_TRY(ConstObject object,
-             admission_.mutations().mutate(
-                 transaction, {subject.request, subject.may_patch ? subject.object : nullptr},
-                 reinvocation_));
+  ConstObject object;
+  INSULA_TRY_VOID(timer_.run(AdmissionPlugin::kMutatingPolicy, [&]() -> Result<> {
+    INSULA_TRY(object,
+               admission_.mutations().mutate(
+                   transaction, {subject.request, subject.may_patch ? subject.object : nullptr},
+                   reinvocation_));
+    return {};
+  }));
   if (!subject.may_patch || object == subject.object) return {};
   object_ = std::move(object);
   begins_anew_ = true;
@@ -87,7 +91,9 @@ Result<> WriteReview::apply_policies(const store::Transaction& transaction,
 }
 
 Result<> WriteReview::validate(const store::Transaction& transaction, const Subject& subject) {
-  INSULA_TRY_VOID(admission_.policies().validate(transaction, subject.request, remarks_));
+  INSULA_TRY_VOID(timer_.run(AdmissionPlugin::kValidatingPolicy, [&] {
+    return admission_.policies().validate(transaction, subject.request, remarks_);
+  }));
   if (stage_ == Stage::kValidated) return {};
   std::vector<WebhookCall> calls =
       admission_.webhooks().index().find(transaction, subject.request, false);
@@ -116,12 +122,17 @@ Task<Result<>> WriteReview::ask() {
   const std::unique_ptr<WebhookQuestion> question = std::move(question_);
   if (question == nullptr) co_return Result<>{};
   const Wait wait(remarks_.waited);
+  const SteadyTime began = Loop::current().now();
   if (asks_mutating_) {
-    INSULA_CO_TRY(const ConstObject object,
-                  co_await admission_.webhooks().mutate(*question, reinvocation_));
-    question->object = object;
+    const Result<ConstObject> object =
+        co_await admission_.webhooks().mutate(*question, reinvocation_);
+    timer_.record(AdmissionPlugin::kMutatingWebhook, Loop::current().now() - began, !object);
+    if (!object) co_return std::unexpected(object.error());
+    question->object = *object;
   } else {
-    INSULA_CO_TRY_VOID(co_await admission_.webhooks().validate(*question));
+    const Result<> asked = co_await admission_.webhooks().validate(*question);
+    timer_.record(AdmissionPlugin::kValidatingWebhook, Loop::current().now() - began, !asked);
+    INSULA_CO_TRY_VOID(asked);
     stage_ = Stage::kValidated;
   }
   if (question->may_patch) object_ = question->object;

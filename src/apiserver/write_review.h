@@ -25,12 +25,12 @@ namespace insula::apiserver {
 /// Who changes objects goes first: policies, then webhooks, and both once more where somebody else
 /// has changed the object after them and they want that.
 ///
-/// Lifetime: the admission outlives it.
+/// Lifetime: admission and timer outlive it.
 /// Why: docs/decisions/0042-webhooks.md, docs/decisions/0025-mutating-policies.md.
 class WriteReview {
  public:
-  WriteReview(WriteAdmission& admission, AdmissionRemarks remarks)
-      : admission_(admission), remarks_(remarks) {}
+  WriteReview(WriteAdmission& admission, AdmissionRemarks remarks, AdmissionTimer& timer)
+      : admission_(admission), remarks_(remarks), timer_(timer) {}
 
   /// At the beginning of a transaction: the object that is there has this revision, 0 for none.
   void begin(store::Revision present);
@@ -72,6 +72,7 @@ class WriteReview {
 
   WriteAdmission& admission_;
   AdmissionRemarks remarks_;
+  AdmissionTimer& timer_;
   Stage stage_ = Stage::kPolicies;
   Reinvocation reinvocation_;
   bool begins_anew_ = false;
