@@ -38,14 +38,18 @@ ReplyFraming choose_framing(const http::BodyFramer& body, const RelayPlan& plan,
 BodyRelay::BodyRelay(const http::ResponseHead& head, const RelayPlan& plan)
     : framer_(http::BodyFramer::of(head, plan.method)),
       success_(head.status >= 200 && head.status < 300),
-      estimated_(plan.estimated),
+      billing_(plan.billing),
       filters_(plan.events),
       events_(plan.usage_chunk,
               plan.may_end_early || plan.events != nullptr ? llm::Pieces::kEvents
                                                            : llm::Pieces::kBytes) {
   const bool read = success_ && !plan.opaque;
-  if (read && is_media_type(head, "text/event-stream")) content_ = Content::kEvents;
-  if (read && is_media_type(head, "application/json")) content_ = Content::kJson;
+  if (read && is_media_type(head, "text/event-stream")) {
+    content_ = Content::kEvents;
+  } else if (read && (billing_ == Billing::kEstimated || is_media_type(head, "application/json"))) {
+    // What costs tokens costs them whatever its upstream calls it.
+    content_ = Content::kJson;
+  }
   if (content_ != Content::kOpaque && is_encoded(head)) {
     content_ = Content::kOpaque;
     encoded_ = true;
@@ -76,6 +80,7 @@ std::string_view BodyRelay::feed_as_received(std::string_view bytes) {
       static_cast<void>(events_.feed(step.data));
     rest.remove_prefix(step.used);
   }
+  if (content_ == Content::kEvents && framer_.done()) static_cast<void>(events_.finish());
   surplus_ = surplus_ || (framer_.done() && !rest.empty());
   return bytes.substr(0, bytes.size() - rest.size());
 }
@@ -151,7 +156,8 @@ std::string_view BodyRelay::end_early(std::string_view events) {
 }
 
 llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
-  if (!success_ || (content_ == Content::kOpaque && !encoded_)) return {};
+  if (!success_ || billing_ == Billing::kNone) return {};
+  if (content_ == Content::kOpaque && !encoded_) return {};
   if (content_ == Content::kEvents && events_.usage()) {
     llm::Usage told = *events_.usage();
     // Some streams tell their prompt at once and what they have made at the end only.
@@ -162,7 +168,7 @@ llm::Usage BodyRelay::usage(std::size_t request_bytes) const {
     return told;
   }
   if (json_.usage()) return *json_.usage();
-  if (!estimated_) return {};
+  if (billing_ != Billing::kEstimated) return {};
   const std::int64_t completion = content_ == Content::kEvents
                                       ? events_.content_events()
                                       : payload_bytes_ / llm::kBytesPerToken;

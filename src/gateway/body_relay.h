@@ -17,13 +17,19 @@ namespace insula::gateway {
 
 class FilterChain;
 
+/// What of a reply its request is billed.
+enum class Billing : std::uint8_t {
+  kNone,      // Nothing: it tells what another request has cost.
+  kTold,      // The usage that it tells.
+  kEstimated  // As kTold, and an estimate when it tells none.
+};
+
 /// What of the request decides how the reply is relayed.
 struct RelayPlan {
   std::string_view method;
   /// The client speaks HTTP/1.1, so that a body of unknown length can be chunked.
   bool client_chunks = true;
-  /// A reply that does not tell its usage is charged an estimate. Told usage counts either way.
-  bool estimated = true;
+  Billing billing = Billing::kEstimated;
   llm::UsageChunk usage_chunk = llm::UsageChunk::kForward;
   /// Nothing of the body is read.
   bool opaque = false;
@@ -98,9 +104,9 @@ class BodyRelay {
   ReplyFraming framing_ = ReplyFraming::kAsReceived;
   Content content_ = Content::kOpaque;
   bool success_ = false;
-  bool estimated_ = false;
+  Billing billing_ = Billing::kNone;
   bool may_end_early_ = false;
-  bool encoded_ = false;  // text that is compressed all the same: passed on unread
+  bool encoded_ = false;  // compressed all the same: passed on unread
   bool surplus_ = false;
   const FilterChain* filters_ = nullptr;
   std::optional<FilterRefusal> refused_;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "gateway/filter_chain.h"
@@ -16,9 +17,10 @@ namespace {
 /// A streamed reply as it comes from an upstream, piece by piece.
 class BodyRelayTest : public ::testing::Test {
  public:
-  void begin(const RelayPlan& plan) {
-    head_text_ =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  void begin(const RelayPlan& plan,
+             std::string_view fields =
+                 "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n") {
+    head_text_ = fmt::format("HTTP/1.1 200 OK\r\n{}\r\n", fields);
     ASSERT_EQ(http::parse_response(head_text_, 0, {}, head_), http::ParseStatus::kComplete);
     relay_.emplace(head_, plan);
   }
@@ -55,6 +57,35 @@ FilterChain chain_of(std::string word) {
   std::vector<std::unique_ptr<const Filter>> filters;
   filters.push_back(std::make_unique<NoWord>(std::move(word)));
   return FilterChain(std::move(filters));
+}
+
+TEST_F(BodyRelayTest, TokensCostWhateverTheirTypeIsCalled) {
+  const std::string told = R"({"usage":{"prompt_tokens":50,"completion_tokens":70}})";
+  const std::string untold(400, 'x');
+  const auto usage_of = [this](std::string_view type, Billing billing, const std::string& body) {
+    begin({.billing = billing}, fmt::format("{}Content-Length: {}\r\n", type, body.size()));
+    EXPECT_EQ(feed(body), body);
+    return relay_->usage(40);
+  };
+  const llm::Usage counted{50, 70, false};
+  const llm::Usage guessed{10, 100, true};
+  for (const std::string_view type :
+       {"", "Content-Type: text/plain\r\n", "Content-Type: application/x-ndjson\r\n",
+        "Content-Type: application/problem+json\r\n", "Content-Type: application/json\r\n"}) {
+    EXPECT_EQ(usage_of(type, Billing::kEstimated, told), counted) << type;
+    EXPECT_EQ(usage_of(type, Billing::kEstimated, untold), guessed) << type;
+    EXPECT_EQ(usage_of(type, Billing::kTold, untold), llm::Usage()) << type;
+    EXPECT_EQ(usage_of(type, Billing::kNone, told), llm::Usage()) << type;
+  }
+  EXPECT_EQ(usage_of("Content-Type: application/json\r\n", Billing::kTold, told), counted);
+  EXPECT_EQ(usage_of("Content-Type: audio/mpeg\r\n", Billing::kTold, told), llm::Usage());
+}
+
+TEST_F(BodyRelayTest, TheLastEventOfAStreamIsReadHoweverItEnds) {
+  const std::string last = "data: {\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n";
+  begin({});
+  EXPECT_NE(feed(fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", last.size(), last)), "");
+  EXPECT_EQ(relay_->usage(0), (llm::Usage{5, 2, false}));
 }
 
 /// The end of an event and the end of the body may come together, after the event's beginning.

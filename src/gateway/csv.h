@@ -5,7 +5,8 @@
 
 namespace insula::gateway {
 
-/// Writes one line of CSV behind what is in a text. Spec: RFC 4180.
+/// Writes one line of CSV behind what is in a text. What a spreadsheet would take for a formula
+/// gets an apostrophe before it. Spec: RFC 4180.
 class CsvLine {
  public:
   explicit CsvLine(std::string& out) : out_(out) {}

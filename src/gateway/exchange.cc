@@ -78,6 +78,14 @@ std::optional<std::int64_t> least_tokens(const Request& request) {
   return least;
 }
 
+/// Requests without a body make no tokens, and those for what was made before no further ones.
+Billing billing_of(const Request& request, const http::RequestHead& head, std::string_view path) {
+  const bool makes = request.has_body || head.method == "POST";
+  if (!makes || llm::is_of_stored_answer(path)) return Billing::kNone;
+  return llm::is_metered(request.operation) && !request.is_head ? Billing::kEstimated
+                                                                : Billing::kTold;
+}
+
 /// Tokens that a request reserves. One that does not say how long its reply may become gets a small
 /// part of the least limit; a stream reserves more as it grows.
 std::optional<std::int64_t> tokens_to_reserve(const Request& request) {
@@ -329,6 +337,7 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   if (request.operation == llm::Operation::kModels && target.path.starts_with(kModelPath))
     request.listed = target.path.substr(kModelPath.size());
   request.has_body = client_.has_body();
+  request.billing = billing_of(request, head, target.path);
   upstream_head_.clear();
   write_upstream_head(upstream_head_,
                       {.head = head,

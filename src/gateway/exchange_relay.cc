@@ -78,7 +78,7 @@ bool should_pass_over(int status) {
 RelayPlan relay_plan(const Request& request) {
   return {.method = request.is_head ? "HEAD" : "",
           .client_chunks = request.client_chunks,
-          .estimated = llm::is_metered(request.operation) && !request.is_head,
+          .billing = request.billing,
           .usage_chunk = request.hide_usage ? llm::UsageChunk::kHide : llm::UsageChunk::kForward,
           .opaque = request.site_route != nullptr,
           .may_end_early = request.admission.reserved().has_value(),

@@ -7,6 +7,7 @@
 
 #include "gateway/admin.h"
 #include "gateway/testing/test_gateway.h"
+#include "gateway/testing/test_models.h"
 #include "http/server.h"
 
 namespace insula::gateway {
@@ -87,6 +88,22 @@ TEST_F(GatewayUsageTest, ARequestLeavesARecordOfWhatItWas) {
   EXPECT_EQ(usage().cost, first.cost + 3'000 + 10'000);
   EXPECT_THAT(registry_.expose(), HasSubstr("insula_gateway_cost_nanos_total{tenant=\"alpha\"} " +
                                             std::to_string(usage().cost)));
+}
+
+TEST_F(GatewayUsageTest, WhatWasMadeBeforeIsNotBilledAgain) {
+  const Canned server(loop_, 200);
+  start({net::Address::parse(server.address()).value()});
+  const http::Headers key = bearer(key_of("alphaalpha"));
+  ASSERT_EQ(send("POST", "/alpha/v1/responses", key, R"({"model":"m"})").status, 200);
+  ASSERT_EQ(send("POST", "/alpha/v1/audio/transcriptions", key, "form").status, 200);
+  for (const char* path :
+       {"responses/resp_1", "chat/completions/c", "chat/completions", "batches/b"})
+    ASSERT_EQ(send("GET", std::string("/alpha/v1/") + path, key).status, 200);
+  ASSERT_EQ(send("POST", "/alpha/v1/responses/resp_1/cancel", key, "{}").status, 200);
+  const auto all = records();
+  ASSERT_EQ(all.size(), 7U);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(all[i].prompt_tokens + all[i].completion_tokens, i < 2 ? 3 : 0) << i;
 }
 
 TEST_F(GatewayUsageTest, RecordsSayHowRequestsEnded) {

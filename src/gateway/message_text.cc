@@ -6,6 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "gateway/api_key.h"
 #include "gateway/credentials.h"
 #include "gateway/header_edits.h"
 #include "gateway/trace_context.h"
@@ -13,6 +16,7 @@
 #include "http/scan.h"
 #include "http/url.h"
 #include "llm/openai_error.h"
+#include "llm/request.h"
 
 namespace insula::gateway {
 namespace {
@@ -75,6 +79,15 @@ bool has_encoded_unreserved(std::string_view path) {
         c == '.' || c == '_' || c == '~') {
       return true;
     }
+  }
+  return false;
+}
+
+bool holds_api_key(std::string_view target) {
+  constexpr std::size_t kBytes = kApiKeyPrefix.size() + kApiKeyIdLength + 1 + kApiKeySecretLength;
+  for (std::size_t at = target.find(kApiKeyPrefix); at != target.npos;
+       at = target.find(kApiKeyPrefix, at + 1)) {
+    if (parse_api_key(target.substr(at, kBytes))) return true;
   }
   return false;
 }
@@ -235,6 +248,14 @@ Result<TenantTarget> split_target(std::string_view target) {
   if (has_encoded_unreserved(path)) {
     return fail(ErrorCode::kBadRequest,
                 "the path has a letter, a digit or one of -._~ as %XX; write it as it is");
+  }
+  if (const std::string_view known = llm::known_path_like(path); !known.empty()) {
+    return fail(ErrorCode::kBadRequest, fmt::format("the path is not spelled {}", known));
+  }
+  if (holds_api_key(target)) {
+    return fail(
+        ErrorCode::kBadRequest,
+        "the URL has an API key, which servers log; send it as `Authorization: Bearer <key>`");
   }
   return TenantTarget{names_tenant ? whole.substr(1, slash - 1) : std::string_view(), path,
                       target.substr(slash)};

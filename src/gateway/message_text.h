@@ -27,9 +27,8 @@ struct TenantTarget {
 /// spelling, but for one slash at its end.
 ///
 /// Errors: kNotFound when it is neither `/TENANT/v1/...` nor `/v1/...`, or when two servers could
-/// read it differently; kBadRequest for an empty segment, or a letter, digit, `-`, `.`, `_` or `~`
-/// as
-/// `%XX`.
+/// read it differently; kBadRequest for an empty segment, a letter, digit, `-`, `.`, `_` or `~` as
+/// `%XX`, another spelling of an operation's path, or an API key anywhere in it.
 [[nodiscard]] Result<TenantTarget> split_target(std::string_view target);
 
 /// What the request head that goes upstream is made of, beside the client's own headers.

@@ -31,9 +31,14 @@ TEST(MessageText, AnOperationHasOneSpelling) {
     EXPECT_EQ(code(good), std::nullopt) << good;
   for (const std::string_view respelled :
        {"/t/v1/chat/completion%73", "/t/v1/%63hat/completions", "/t/v1/chat//completions",
-        "/t//v1/chat/completions", "/t/v1/chat/completions//", "/t/v1/a%2Db"}) {
+        "/t//v1/chat/completions", "/t/v1/chat/completions//", "/t/v1/a%2Db",
+        "/t/v1/Chat/Completions", "/v1/chat/completions;x", "/t/v1/embeddings%20"}) {
     EXPECT_EQ(code(respelled), ErrorCode::kBadRequest) << respelled;
   }
+  const std::string key = "ins_" + std::string(10, 'k') + "_" + std::string(32, 's');
+  EXPECT_EQ(code("/t/v1/models?api_key=" + key + "&x"), ErrorCode::kBadRequest);
+  EXPECT_EQ(code("/t/v1/models?q=ins_&api_key=" + key), ErrorCode::kBadRequest);
+  EXPECT_EQ(code("/t/v1/models?q=ins_kkkkkkkkkk"), std::nullopt);
   for (const std::string_view nowhere :
        {"/t/metrics", "/t/v1", "/t/v1?x", "/t", "/", "*", "/t/v10/models", "/t/%761/models",
         "/t/v1/../metrics", "/t/v1/%2e%2e/metrics", "/t/v1%2fmodels", "/t/v1/a%2fb", "/t?/v1/x"}) {

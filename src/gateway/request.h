@@ -87,6 +87,7 @@ class Request {
   Principal principal;
 
   llm::Operation operation = llm::Operation::kOther;
+  Billing billing = Billing::kNone;
   std::string id;
   std::optional<TraceContext> trace;  // nothing: it is of none
   /// Who is told when it is over; null: nobody. Outlives it.

@@ -233,6 +233,39 @@ TEST(Operation, IsToldByThePath) {
   EXPECT_FALSE(has_json_body(Operation::kModels));
 }
 
+TEST(Operation, OtherSpellingsOfItsPathAreKnown) {
+  for (const std::string_view path :
+       {"/v1/Chat/Completions", "/v1/chat/completions;x=1", "/v1/chat;a/completions",
+        "/v1/chat/completions%20", "/v1/chat/completions%3f", "/v1/CHAT/completions/"}) {
+    EXPECT_EQ(known_path_like(path), "/v1/chat/completions") << path;
+  }
+  for (const std::string_view path : {"/v1/chat/completions", "/v1/models/A", "/v1/models/a%20b",
+                                      "/v1/files/F;x", "/v1/audio/Transcriptions", "/v1/"}) {
+    EXPECT_EQ(known_path_like(path), "") << path;
+  }
+}
+
+TEST(Operation, StoredAnswersAreToldByThePath) {
+  for (const std::string_view path : {"/v1/responses/resp_1", "/v1/responses/resp_1/cancel",
+                                      "/v1/chat/completions/c/messages", "/v1/messages/batches"}) {
+    EXPECT_TRUE(is_of_stored_answer(path)) << path;
+  }
+  for (const std::string_view path :
+       {"/v1/responses", "/v1/responses/", "/v1/messages/count_tokens", "/v1/models/x",
+        "/v1/audio/transcriptions", "/v1/responsesx/y"}) {
+    EXPECT_FALSE(is_of_stored_answer(path)) << path;
+  }
+}
+
+TEST_F(Request, RefusesResponsesInTheBackground) {
+  EXPECT_THAT(read(R"({"model":"a","background":true})", Operation::kResponses).error().message(),
+              ::testing::HasSubstr("leave out background"));
+  EXPECT_FALSE(read(R"({"background":1})", Operation::kResponses));
+  EXPECT_TRUE(read(R"({"background":false})", Operation::kResponses));
+  EXPECT_TRUE(read(R"({"background":null})", Operation::kResponses));
+  EXPECT_TRUE(read(R"({"background":true})", Operation::kChatCompletions));
+}
+
 constexpr std::string_view kCompletion =
     R"({"id":"c","object":"chat.completion","choices":[{"message":{"content":"\"usage\":{\"prompt_tokens\":9}",)"
     R"("tool":{"usage":{"prompt_tokens":8}}}}],"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,)"
@@ -264,11 +297,16 @@ TEST(UsageScanner, ReadsBothSpellingsAndIgnoresNull) {
             (Usage{3, 4, false}));
   EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":1,"completion_tokens":2},"usage":null})"),
             (Usage{1, 2, false}));
+  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":1,"completion_tokens":2},)"
+                     R"("response":{"usage":{"input_tokens":0,"output_tokens":0}}})"),
+            (Usage{1, 2, false}));
+  EXPECT_EQ(usage_of(R"({"message":{"usage":{"input_tokens":0}},"usage":{"prompt_tokens":1}})"),
+            (Usage{1, 0, false}));
   for (const std::string_view none :
-       {R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})",
-        R"({"a":"usage","b":{"x":1}})", R"([{"usage":{"prompt_tokens":1}}])",
-        R"({"choices":[{"usage":{"prompt_tokens":1}}]})", R"({"usage":{"prompt_tokens":1)",
-        R"({"us\u0061ge":{"prompt_tokens":1}})", ""}) {
+       {R"({"metadata":{"usage":{"input_tokens":0,"output_tokens":0}}})", R"({"usage":null})",
+        R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})", R"({"a":"usage","b":{"x":1}})",
+        R"([{"usage":{"prompt_tokens":1}}])", R"({"choices":[{"usage":{"prompt_tokens":1}}]})",
+        R"({"usage":{"prompt_tokens":1)", R"({"us\u0061ge":{"prompt_tokens":1}})", ""}) {
     EXPECT_EQ(usage_of(none), std::nullopt) << none;
   }
 }
@@ -449,6 +487,17 @@ TEST(Sse, WhatIsUnfinishedAtTheEndStillReachesTheClient) {
   SseRelay hiding(UsageChunk::kHide);
   EXPECT_EQ(relay(hiding, {kFirst, "data: {\"cho"}), kFirst + "data: {\"cho");
   EXPECT_FALSE(hiding.ending());
+}
+
+TEST(Sse, TheLastEventIsReadWithoutTheEmptyLineBehindIt) {
+  const std::string last =
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n";
+  SseRelay hiding(UsageChunk::kHide);
+  EXPECT_EQ(relay(hiding, {kFirst, last}), kFirst);
+  EXPECT_EQ(hiding.usage(), (Usage{5, 2, false}));
+  SseRelay forwarding(UsageChunk::kForward);
+  EXPECT_EQ(relay(forwarding, {kFirst, last}), kFirst + last);
+  EXPECT_EQ(forwarding.usage(), (Usage{5, 2, false}));
 }
 
 TEST(Sse, AnEndlessEventIsPassedOnUnread) {

@@ -65,6 +65,7 @@ enum Member : unsigned {
   kN = 64,
   kBestOf = 128,
   kPrompt = 256,
+  kBackground = 512,
 };
 
 unsigned member_of(std::string_view key) {
@@ -77,6 +78,7 @@ unsigned member_of(std::string_view key) {
   if (key == "n") return kN;
   if (key == "best_of") return kBestOf;
   if (key == "prompt") return kPrompt;
+  if (key == "background") return kBackground;
   return 0;
 }
 
@@ -152,6 +154,7 @@ struct Walk {
   bool may_nest;
   PeekFor what;
   RequestPeek peek;
+  bool background = false;
   /// The options' own include_usage.
   bool usage_wanted = false;
   std::optional<BodyEdit> options_edit;
@@ -295,6 +298,13 @@ Result<> Walk::read_member(unsigned member, ondemand::value value) {
         return refuse("has a stream that is not true or false");
       return {};
     }
+    case kBackground: {
+      bool null = false;
+      if (value.is_null().get(null) == simdjson::SUCCESS && null) return {};
+      if (value.get_bool().get(background) != simdjson::SUCCESS)
+        return refuse("has a background that is not true or false");
+      return {};
+    }
     case kStreamOptions:
       return read_options(value);
     case kPrompt:
@@ -316,6 +326,29 @@ Operation operation_of(std::string_view path) {
     if (path == known) return operation;
   }
   return path.starts_with("/v1/models/") ? Operation::kModels : Operation::kOther;
+}
+
+std::string_view known_path_like(std::string_view path) {
+  constexpr auto kAsIs = [](char c) { return c != ';' && c != '%' && !(c >= 'A' && c <= 'Z'); };
+  if (std::ranges::all_of(path, kAsIs)) return {};
+  std::string plain;
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::string_view segment = rest.substr(0, rest.find('/', 1));
+    for (const char c : segment.substr(0, segment.find_first_of(";%")))
+      plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    rest.remove_prefix(segment.size());
+  }
+  if (plain.ends_with('/')) plain.pop_back();
+  const auto* const known = std::ranges::find(kPaths, plain, &KnownPath::path);
+  return known == kPaths.end() ? std::string_view() : known->path;
+}
+
+bool is_of_stored_answer(std::string_view path) {
+  if (operation_of(path) != Operation::kOther) return false;
+  return std::ranges::any_of(kPaths, [path](const KnownPath& known) {
+    return is_metered(known.operation) && path.size() > known.path.size() &&
+           path.starts_with(known.path) && path[known.path.size()] == '/';
+  });
 }
 
 bool has_json_body(Operation operation) {
@@ -386,6 +419,11 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
     return refuse("is not a JSON object");
   }
 
+  if (walk.background && operation == Operation::kResponses) {
+    return refuse(
+        "asks for a response in the background, whose tokens nobody would be billed; leave out "
+        "background");
+  }
   const bool completions =
       operation == Operation::kChatCompletions || operation == Operation::kCompletions;
   if (completions && walk.peek.stream && !walk.usage_wanted) {

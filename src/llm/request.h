@@ -36,6 +36,14 @@ struct KnownPath {
 /// By the path below a tenant's prefix: `/v1/chat/completions`, with or without a slash at its end.
 [[nodiscard]] Operation operation_of(std::string_view path);
 
+/// The known path that a server would take `path` for that ignores case, parameters behind `;`, or
+/// what is encoded behind it; empty when there is none, or `path` is spelled as it is.
+[[nodiscard]] std::string_view known_path_like(std::string_view path);
+
+/// True for paths below that of an operation that costs tokens: what such an answer tells of its
+/// usage was told to whoever asked for it (`/v1/responses/ID`, `/v1/chat/completions/ID`).
+[[nodiscard]] bool is_of_stored_answer(std::string_view path);
+
 /// True for operations whose body is a JSON object that names a model.
 [[nodiscard]] bool has_json_body(Operation operation);
 

@@ -125,9 +125,10 @@ std::string_view SseRelay::feed(std::string_view bytes) {
 }
 
 std::string_view SseRelay::finish() {
-  if (by_bytes_ || oversized_) return {};
+  if (oversized_) return {};
   joined_ = std::exchange(pending_, {});
-  return joined_;
+  const bool forward = joined_.empty() || read_event(joined_);
+  return by_bytes_ || !forward ? std::string_view() : joined_;
 }
 
 }  // namespace insula::llm

@@ -39,7 +39,7 @@ class SseRelay {
   /// `bytes`; may be empty.
   [[nodiscard]] std::string_view feed(std::string_view bytes);
 
-  /// What is left when the stream has ended without finishing its last event.
+  /// What is left when the stream has ended without finishing its last event, which is read, too.
   [[nodiscard]] std::string_view finish();
 
   /// The largest that any event told: streams that tell it more than once count up, or tell one

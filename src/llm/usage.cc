@@ -130,6 +130,7 @@ const char* UsageScanner::skip_string(const char* p, const char* end) {
 
 bool UsageScanner::in_tracked_object() const {
   if (depth_ == 0 || depth_ > kDepthTracked) return false;
+  if (depth_ == kDepthTracked && !in_holder_) return false;
   return (arrays_ & ((2U << depth_) - 1U)) == 0;  // Neither this level nor one above is an array.
 }
 
@@ -138,6 +139,7 @@ void UsageScanner::open(char c) {
     choices_open_ = true;
     choices_empty_ = false;
   }
+  if (depth_ == 1) in_holder_ = value_of_ == Key::kHolder;
   ++depth_;
   if (depth_ <= kDepthTracked) {
     const std::uint32_t bit = 1U << depth_;
@@ -172,6 +174,12 @@ const char* UsageScanner::skip_deep(const char* p, const char* end, std::uint32_
   return p;
 }
 
+UsageScanner::Key UsageScanner::key_of(std::string_view name) {
+  if (name == "usage") return Key::kUsage;
+  if (name == "choices") return Key::kChoices;
+  return name == "response" || name == "message" ? Key::kHolder : Key::kOther;
+}
+
 void UsageScanner::step(char c) {
   if (is_space(c)) return;
   if (std::exchange(choices_open_, false) && c == ']') choices_empty_ = true;
@@ -183,7 +191,7 @@ void UsageScanner::step(char c) {
       break;
     case ':':
       if (std::exchange(is_key_, false)) {
-        value_of_ = key_ == "usage" ? Key::kUsage : key_ == "choices" ? Key::kChoices : Key::kOther;
+        value_of_ = key_of(key_);
         return;
       }
       break;
@@ -253,7 +261,11 @@ void UsageScanner::look_at(char c) {
 void UsageScanner::finish_capture() {
   capturing_ = false;
   expect_key_ = false;
-  if (auto found = parse_usage(captured_)) usage_ = found;
+  if (usage_ && capture_depth_ > usage_depth_) return;
+  if (auto found = parse_usage(captured_)) {
+    usage_ = found;
+    usage_depth_ = capture_depth_;
+  }
 }
 
 std::optional<Usage> parse_usage(std::string_view object) {

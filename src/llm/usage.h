@@ -34,8 +34,9 @@ inline constexpr std::int64_t kTokensMax = 100'000'000;
 /// Finds `usage` in a JSON text that arrives in pieces, without keeping the text.
 ///
 /// Takes the last `usage` object that is a member of the outermost object (chat, completions,
-/// embeddings) or of an object in it (`response` of the Responses API); `null` does not count. Not
-/// a validator: of broken JSON it may find nothing, or a usage that is there.
+/// embeddings) or, where that has none, of its `response` (events of the Responses API) or
+/// `message` (of Anthropic's); `null` does not count. Not a validator: of broken JSON it may find
+/// nothing, or a usage that is there.
 ///
 /// Cost: strings are skipped sixteen bytes at a time.
 class UsageScanner {
@@ -54,8 +55,9 @@ class UsageScanner {
   void reset() { *this = UsageScanner(); }
 
  private:
-  enum class Key : std::uint8_t { kOther, kUsage, kChoices };
+  enum class Key : std::uint8_t { kOther, kUsage, kChoices, kHolder };
 
+  static Key key_of(std::string_view name);
   const char* skip_string(const char* p, const char* end);
   const char* skip_deep(const char* p, const char* end, std::uint32_t floor);
   void look_at(char c);
@@ -75,7 +77,9 @@ class UsageScanner {
   std::uint32_t depth_ = 0;
   std::uint32_t arrays_ = 0;  // Bit d: level d is an array. Tracked levels only.
   std::uint32_t capture_depth_ = 0;
-  Key value_of_ = Key::kOther;  // Whose value comes next.
+  std::uint32_t usage_depth_ = kDepthTracked;  // of the object that usage_ is a member of
+  Key value_of_ = Key::kOther;                 // Whose value comes next.
+  bool in_holder_ = false;  // The last object in the outermost one may have a usage.
   bool in_string_ = false;
   bool escaped_ = false;
   bool expect_key_ = false;
