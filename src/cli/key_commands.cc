@@ -171,7 +171,8 @@ int list(std::span<const std::string> arguments) {
 int revoke(std::span<const std::string> arguments) {
   std::string id;
   SessionOptions session;
-  Options options("key revoke", "Ends an API key; the gateway refuses new requests with it from then on.");
+  Options options("key revoke",
+                  "Ends an API key; the gateway refuses new requests with it from then on.");
   options.word("ID", id, "the part between the underscores, as key list shows it");
   session.declare(options);
   if (const auto over = options.parse(arguments)) return *over;
