@@ -284,6 +284,10 @@ TEST(UsageScanner, FindsTheUsageHoweverTheTextIsCut) {
   for (const char c : kCompletion)
     bytewise.feed({&c, 1});
   EXPECT_EQ(bytewise.usage(), expected);
+  UsageScanner longer_key;
+  for (const char c : std::string_view(R"({"responses":{"usage":{"prompt_tokens":1}}})"))
+    longer_key.feed({&c, 1});
+  EXPECT_EQ(longer_key.usage(), std::nullopt);
 }
 
 TEST(UsageScanner, ReadsBothSpellingsAndIgnoresNull) {

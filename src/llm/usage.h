@@ -69,7 +69,7 @@ class UsageScanner {
   [[nodiscard]] bool in_tracked_object() const;
 
   static constexpr std::uint32_t kDepthTracked = 2;
-  static constexpr std::size_t kKeyBytesMax = 8;
+  static constexpr std::size_t kKeyBytesMax = 9;  // More than any name that is looked for.
 
   std::optional<Usage> usage_;
   std::string captured_;
