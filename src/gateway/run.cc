@@ -113,16 +113,13 @@ class Process {
         certificate_(options_.tls_certificate, options_.tls_key, registry_, log_) {}
 
   Task<> run(int& status) {
-    // Before the gateway's threads exist, so that none of them gets the signals.
-    StopSignals signals(loop_);
-    Signals hangups(loop_, {SIGHUP});
     if (auto started = co_await start(); !started) {
       log_.error("gateway not started", "err", started.error());
       status = started.error().code() == ErrorCode::kInvalid ? 2 : 1;
       co_return;
     }
-    tasks_.spawn(reopen_at(hangups));
-    co_await signals.wait();
+    tasks_.spawn(reopen_at_hangups());
+    co_await stop_.wait();
     log_.info("gateway draining");
     tasks_.cancel();
     if (const auto drained = co_await gateway_->drain(loop_.now() + options_.drain_time);
@@ -271,9 +268,9 @@ class Process {
     }
   }
 
-  Task<> reopen_at(Signals& hangups) {
+  Task<> reopen_at_hangups() {
     for (;;) {
-      co_await hangups.wait();
+      co_await hangups_.wait();
       gateway_->reopen_access_log();
     }
   }
@@ -306,6 +303,9 @@ class Process {
 
   GatewayOptions options_;
   Loop& loop_;
+  // Before anything that makes a thread (SystemResolver, Gateway), so that none gets the signals.
+  StopSignals stop_{loop_};
+  Signals hangups_{loop_, {SIGHUP}};
   Log log_;
   MetricsRegistry registry_;
   MetricsRegistry::Registration process_metrics_;

@@ -213,6 +213,9 @@ class Stopping(unittest.TestCase):
                 eventually(lambda: not Path(f"/proc/{pid}").exists(), 10, message=f"{pid} gone")
             mounts = Path("/proc/self/mounts").read_text()
             self.assertNotIn(str(platform.data_dir), mounts, "a network of a stopped pod is left")
+            log = (Path(platform.data_dir) / "logs" / "supervisor.log").read_text()
+            for name in ("gateway", "node", "control"):
+                self.assertIn(f'process stopped component=supervisor process={name} exit="status 0"', log)
             self.assertIn("not running", platform.insula("down").stdout)
             self.assertEqual(platform.insula("status", check=False).returncode, 1)
         finally:
