@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "api/custom/value_check.h"
 #include "api/validation/names.h"
 #include "cel/library/arguments.h"
+#include "cel/library/held.h"
 #include "cel/url.h"
 
 namespace insula::api {
@@ -64,41 +64,17 @@ constexpr std::array<Format, 13> kFormats = {{
      [](std::string_view text) { return unless_of(text, "datetime", "invalid datetime"); }},
 }};
 
-class HeldFormat final : public cel::Opaque {
- public:
-  explicit HeldFormat(const Format& format) : format_(format) {}
-
-  static const TypePtr& own_type() {
-    static const TypePtr type = Type::opaque("kubernetes.NamedFormat");
-    return type;
-  }
-
-  [[nodiscard]] const TypePtr& type() const override { return own_type(); }
-
-  [[nodiscard]] bool equals(const Opaque& other) const override {
-    const auto* same = dynamic_cast<const HeldFormat*>(&other);
-    return same != nullptr && &same->format_ == &format_;
-  }
-
-  [[nodiscard]] const Format& format() const { return format_; }
-
- private:
-  const Format& format_;
-};
-
-Value held(const Format& format) {
-  return Value::opaque(std::make_shared<HeldFormat>(format));
-}
+using HeldFormat = cel::library::Held<const Format*, "kubernetes.NamedFormat">;
 
 Result<Value> named(Arguments a, Budget&) {
   const auto* found = std::ranges::find(kFormats, a[0].text(), &Format::name);
-  return found == kFormats.end() ? Value::none() : Value::optional(held(*found));
+  return found == kFormats.end() ? Value::none() : Value::optional(HeldFormat::make(found));
 }
 
 /// What is wrong with a text; nothing when it is right.
 Result<Value> validate(Arguments a, Budget& budget) {
   INSULA_TRY_VOID(cel::library::charge_bytes(budget, a[1].text().size()));
-  const Format& format = static_cast<const HeldFormat&>(**a[0].as<Value::OpaquePtr>()).format();
+  const Format& format = *HeldFormat::in(a[0]);
   std::vector<Value> wrong;
   for (const std::string& complaint : format.check(a[1].text()))
     wrong.push_back(Value::string(complaint));
@@ -112,7 +88,9 @@ void add_formats(cel::FunctionTable& table) {
   table.add("format.named", {{Type::string()}, Type::optional(type), named});
   for (const Format& format : kFormats) {
     table.add("format." + std::string(format.name),
-              {{}, type, [&format](Arguments, Budget&) -> Result<Value> { return held(format); }});
+              {{}, type, [&format](Arguments, Budget&) -> Result<Value> {
+                 return HeldFormat::make(&format);
+               }});
   }
   table.add_member("validate",
                    {{type, Type::string()}, Type::optional(Type::list(Type::string())), validate});

@@ -2,11 +2,11 @@
 
 #include <compare>
 #include <cstdint>
-#include <memory>
 
 #include "api/expression_formats.h"
 #include "api/quantity.h"
 #include "cel/library/arguments.h"
+#include "cel/library/held.h"
 
 namespace insula::api {
 namespace {
@@ -18,41 +18,13 @@ using cel::TypePtr;
 using cel::Value;
 using cel::library::Arguments;
 
-class HeldQuantity final : public cel::Opaque {
- public:
-  explicit HeldQuantity(Quantity quantity) : quantity_(quantity) {}
-
-  static const TypePtr& own_type() {
-    static const TypePtr type = Type::opaque("kubernetes.Quantity");
-    return type;
-  }
-
-  [[nodiscard]] const TypePtr& type() const override { return own_type(); }
-
-  [[nodiscard]] bool equals(const Opaque& other) const override {
-    const auto* same = dynamic_cast<const HeldQuantity*>(&other);
-    return same != nullptr && same->quantity_ == quantity_;
-  }
-
-  [[nodiscard]] const Quantity& quantity() const { return quantity_; }
-
- private:
-  Quantity quantity_;
-};
-
-const Quantity& quantity_of(const Value& value) {
-  return static_cast<const HeldQuantity&>(**value.as<Value::OpaquePtr>()).quantity();
-}
+using HeldQuantity = cel::library::Held<Quantity, "kubernetes.Quantity">;
 
 /// The operand of a sum: a quantity or a whole number.
 Quantity operand(const Value& value) {
   const auto* whole = value.as<std::int64_t>();
-  return whole == nullptr ? quantity_of(value)
+  return whole == nullptr ? HeldQuantity::in(value)
                           : Quantity::of(*whole, Quantity::Format::kDecimalExponent);
-}
-
-Value held(Quantity quantity) {
-  return Value::opaque(std::make_shared<HeldQuantity>(quantity));
 }
 
 bool is_integer(const Quantity& quantity) {
@@ -73,7 +45,7 @@ void add_readers(FunctionTable& table) {
   table.add("quantity", {{Type::string()}, type, [](Arguments a, Budget& budget) -> Result<Value> {
                            INSULA_TRY_VOID(cel::library::charge_bytes(budget, a[0].text().size()));
                            INSULA_TRY(const Quantity quantity, Quantity::parse(a[0].text()));
-                           return held(quantity);
+                           return HeldQuantity::make(quantity);
                          }});
   table.add("isQuantity",
             {{Type::string()}, Type::boolean(), [](Arguments a, Budget& budget) -> Result<Value> {
@@ -85,19 +57,19 @@ void add_readers(FunctionTable& table) {
 void add_numbers(FunctionTable& table) {
   const TypePtr& type = HeldQuantity::own_type();
   table.add_member("isInteger", {{type}, Type::boolean(), of_quantities([](Arguments a) {
-                                   return Value::boolean(is_integer(quantity_of(a[0])));
+                                   return Value::boolean(is_integer(HeldQuantity::in(a[0])));
                                  })});
   table.add_member("asInteger",
                    {{type}, Type::integer(), of_quantities([](Arguments a) -> Result<Value> {
-                      if (!is_integer(quantity_of(a[0])))
+                      if (!is_integer(HeldQuantity::in(a[0])))
                         return cel::library::invalid("cannot convert value to integer");
-                      return Value::integer(quantity_of(a[0]).value());
+                      return Value::integer(HeldQuantity::in(a[0]).value());
                     })});
   table.add_member("asApproximateFloat", {{type}, Type::real(), of_quantities([](Arguments a) {
-                                            return Value::real(quantity_of(a[0]).as_double());
+                                            return Value::real(HeldQuantity::in(a[0]).as_double());
                                           })});
   table.add("sign", {{type}, Type::integer(), of_quantities([](Arguments a) {
-                       const Quantity& quantity = quantity_of(a[0]);
+                       const Quantity& quantity = HeldQuantity::in(a[0]);
                        if (quantity.is_zero()) return Value::integer(0);
                        return Value::integer(quantity.is_negative() ? -1 : 1);
                      })});
@@ -107,24 +79,27 @@ void add_sums(FunctionTable& table) {
   const TypePtr& type = HeldQuantity::own_type();
   for (const TypePtr& other : {type, Type::integer()}) {
     table.add_member("add", {{type, other}, type, of_quantities([](Arguments a) {
-                               return held(quantity_of(a[0]) + operand(a[1]));
+                               return HeldQuantity::make(HeldQuantity::in(a[0]) + operand(a[1]));
                              })});
     table.add_member("sub", {{type, other}, type, of_quantities([](Arguments a) {
-                               return held(quantity_of(a[0]) - operand(a[1]));
+                               return HeldQuantity::make(HeldQuantity::in(a[0]) - operand(a[1]));
                              })});
   }
 }
 
 void add_comparisons(FunctionTable& table) {
   const TypePtr& type = HeldQuantity::own_type();
-  table.add_member("isGreaterThan", {{type, type}, Type::boolean(), of_quantities([](Arguments a) {
-                                       return Value::boolean(quantity_of(a[0]) > quantity_of(a[1]));
-                                     })});
-  table.add_member("isLessThan", {{type, type}, Type::boolean(), of_quantities([](Arguments a) {
-                                    return Value::boolean(quantity_of(a[0]) < quantity_of(a[1]));
-                                  })});
+  table.add_member("isGreaterThan",
+                   {{type, type}, Type::boolean(), of_quantities([](Arguments a) {
+                      return Value::boolean(HeldQuantity::in(a[0]) > HeldQuantity::in(a[1]));
+                    })});
+  table.add_member("isLessThan",
+                   {{type, type}, Type::boolean(), of_quantities([](Arguments a) {
+                      return Value::boolean(HeldQuantity::in(a[0]) < HeldQuantity::in(a[1]));
+                    })});
   table.add_member("compareTo", {{type, type}, Type::integer(), of_quantities([](Arguments a) {
-                                   const auto order = quantity_of(a[0]) <=> quantity_of(a[1]);
+                                   const auto order =
+                                       HeldQuantity::in(a[0]) <=> HeldQuantity::in(a[1]);
                                    return Value::integer(order < 0 ? -1 : order > 0 ? 1 : 0);
                                  })});
 }

@@ -2,7 +2,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "base/number.h"
 #include "cel/library/arguments.h"
+#include "cel/library/held.h"
 #include "cel/library/library.h"
 
 namespace insula::cel::library {
@@ -149,48 +149,8 @@ std::string text_of(const Network& network) {
   return fmt::format("{}/{}", text_of(network.address), network.bits);
 }
 
-/// A value of this library, whose type expressions know by a name.
-template <class T>
-class Held final : public Opaque {
- public:
-  explicit Held(T value) : value_(value) {}
-
-  static const TypePtr& own_type();
-
-  [[nodiscard]] const TypePtr& type() const override { return own_type(); }
-
-  [[nodiscard]] bool equals(const Opaque& other) const override {
-    const auto* same = dynamic_cast<const Held*>(&other);
-    return same != nullptr && same->value_ == value_;
-  }
-
-  [[nodiscard]] const T& value() const { return value_; }
-
- private:
-  T value_;
-};
-
-template <>
-const TypePtr& Held<Address>::own_type() {
-  static const TypePtr type = Type::opaque("net.IP");
-  return type;
-}
-
-template <>
-const TypePtr& Held<Network>::own_type() {
-  static const TypePtr type = Type::opaque("net.CIDR");
-  return type;
-}
-
-template <class T>
-Value held(T value) {
-  return Value::opaque(std::make_shared<Held<T>>(value));
-}
-
-template <class T>
-const T& held_in(const Value& value) {
-  return static_cast<const Held<T>&>(**value.as<Value::OpaquePtr>()).value();
-}
+using HeldAddress = Held<Address, "net.IP">;
+using HeldNetwork = Held<Network, "net.CIDR">;
 
 Result<Address> read_address(const Value& text, Budget& budget) {
   INSULA_TRY_VOID(charge_bytes(budget, text.text().size()));
@@ -221,16 +181,16 @@ Implementation accessor(Get get) {
 
 void add_property(FunctionTable& table, const char* name, bool (Address::*holds)() const) {
   table.add_member(
-      name, {{Held<Address>::own_type()}, Type::boolean(), accessor([holds](const Value& value) {
-               return Value::boolean((held_in<Address>(value).*holds)());
+      name, {{HeldAddress::own_type()}, Type::boolean(), accessor([holds](const Value& value) {
+               return Value::boolean((HeldAddress::in(value).*holds)());
              })});
 }
 
 void add_ip(FunctionTable& table) {
-  const TypePtr& type = Held<Address>::own_type();
+  const TypePtr& type = HeldAddress::own_type();
   table.add("ip", {{Type::string()}, type, [](Arguments a, Budget& budget) -> Result<Value> {
                      INSULA_TRY(const Address address, read_address(a[0], budget));
-                     return held(address);
+                     return HeldAddress::make(address);
                    }});
   table.add("isIP",
             {{Type::string()}, Type::boolean(), [](Arguments a, Budget& budget) -> Result<Value> {
@@ -244,10 +204,10 @@ void add_ip(FunctionTable& table) {
                return Value::boolean(text_of(address) == a[0].text());
              }});
   table.add("string", {{type}, Type::string(), accessor([](const Value& value) {
-                         return Value::string(text_of(held_in<Address>(value)));
+                         return Value::string(text_of(HeldAddress::in(value)));
                        })});
   table.add_member("family", {{type}, Type::integer(), accessor([](const Value& value) {
-                                return Value::integer(held_in<Address>(value).is_v4 ? 4 : 6);
+                                return Value::integer(HeldAddress::in(value).is_v4 ? 4 : 6);
                               })});
   add_property(table, "isUnspecified", &Address::is_unspecified);
   add_property(table, "isLoopback", &Address::is_loopback);
@@ -272,35 +232,35 @@ Result<Value> contains_network(const Network& network, const Network& other, Bud
 }
 
 void add_contains(FunctionTable& table) {
-  const TypePtr& type = Held<Network>::own_type();
+  const TypePtr& type = HeldNetwork::own_type();
   table.add_member(
       "containsIP",
-      {{type, Held<Address>::own_type()}, Type::boolean(), [](Arguments a, Budget& budget) {
-         return contains_address(held_in<Network>(a[0]), held_in<Address>(a[1]), budget);
+      {{type, HeldAddress::own_type()}, Type::boolean(), [](Arguments a, Budget& budget) {
+         return contains_address(HeldNetwork::in(a[0]), HeldAddress::in(a[1]), budget);
        }});
   table.add_member(
       "containsIP",
       {{type, Type::string()}, Type::boolean(), [](Arguments a, Budget& budget) -> Result<Value> {
          INSULA_TRY(const Address other, read_address(a[1], budget));
-         return contains_address(held_in<Network>(a[0]), other, budget);
+         return contains_address(HeldNetwork::in(a[0]), other, budget);
        }});
   table.add_member("containsCIDR", {{type, type}, Type::boolean(), [](Arguments a, Budget& budget) {
-                                      return contains_network(held_in<Network>(a[0]),
-                                                              held_in<Network>(a[1]), budget);
+                                      return contains_network(HeldNetwork::in(a[0]),
+                                                              HeldNetwork::in(a[1]), budget);
                                     }});
   table.add_member(
       "containsCIDR",
       {{type, Type::string()}, Type::boolean(), [](Arguments a, Budget& budget) -> Result<Value> {
          INSULA_TRY(const Network other, read_network(a[1], budget));
-         return contains_network(held_in<Network>(a[0]), other, budget);
+         return contains_network(HeldNetwork::in(a[0]), other, budget);
        }});
 }
 
 void add_cidr(FunctionTable& table) {
-  const TypePtr& type = Held<Network>::own_type();
+  const TypePtr& type = HeldNetwork::own_type();
   table.add("cidr", {{Type::string()}, type, [](Arguments a, Budget& budget) -> Result<Value> {
                        INSULA_TRY(const Network network, read_network(a[0], budget));
-                       return held(network);
+                       return HeldNetwork::make(network);
                      }});
   table.add("isCIDR",
             {{Type::string()}, Type::boolean(), [](Arguments a, Budget& budget) -> Result<Value> {
@@ -308,16 +268,16 @@ void add_cidr(FunctionTable& table) {
                return Value::boolean(network_in(a[0].text()).has_value());
              }});
   table.add("string", {{type}, Type::string(), accessor([](const Value& value) {
-                         return Value::string(text_of(held_in<Network>(value)));
+                         return Value::string(text_of(HeldNetwork::in(value)));
                        })});
-  table.add_member("ip", {{type}, Held<Address>::own_type(), accessor([](const Value& value) {
-                            return held(held_in<Network>(value).address);
+  table.add_member("ip", {{type}, HeldAddress::own_type(), accessor([](const Value& value) {
+                            return HeldAddress::make(HeldNetwork::in(value).address);
                           })});
   table.add_member("masked", {{type}, type, accessor([](const Value& value) {
-                                return held(held_in<Network>(value).masked());
+                                return HeldNetwork::make(HeldNetwork::in(value).masked());
                               })});
   table.add_member("prefixLength", {{type}, Type::integer(), accessor([](const Value& value) {
-                                      return Value::integer(held_in<Network>(value).bits);
+                                      return Value::integer(HeldNetwork::in(value).bits);
                                     })});
 }
 

@@ -1,40 +1,27 @@
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cel/library/arguments.h"
+#include "cel/library/held.h"
 #include "cel/library/library.h"
 #include "cel/url.h"
 
 namespace insula::cel::library {
 namespace {
 
-class HeldUrl final : public Opaque {
- public:
-  HeldUrl(Url url, std::string text) : url_(std::move(url)), text_(std::move(text)) {}
+/// Equal to those that were written alike.
+struct WrittenUrl {
+  Url url;
+  std::string text;
 
-  static const TypePtr& own_type() {
-    static const TypePtr type = Type::opaque("kubernetes.URL");
-    return type;
-  }
-
-  [[nodiscard]] const TypePtr& type() const override { return own_type(); }
-
-  [[nodiscard]] bool equals(const Opaque& other) const override {
-    const auto* same = dynamic_cast<const HeldUrl*>(&other);
-    return same != nullptr && same->text_ == text_;
-  }
-
-  [[nodiscard]] const Url& url() const { return url_; }
-
- private:
-  Url url_;
-  std::string text_;
+  bool operator==(const WrittenUrl& other) const { return text == other.text; }
 };
 
+using HeldUrl = Held<WrittenUrl, "kubernetes.URL">;
+
 const Url& url_of(const Value& value) {
-  return static_cast<const HeldUrl&>(**value.as<Value::OpaquePtr>()).url();
+  return HeldUrl::in(value).url;
 }
 
 Result<Value> read(Arguments a, Budget& budget) {
@@ -42,7 +29,7 @@ Result<Value> read(Arguments a, Budget& budget) {
   auto url = Url::parse(a[0].text());
   if (!url)
     return invalid("URL parse error during conversion from string: " + url.error().message());
-  return Value::opaque(std::make_shared<HeldUrl>(*std::move(url), a[0].text()));
+  return HeldUrl::make({*std::move(url), a[0].text()});
 }
 
 Result<Value> parameters(Arguments a, Budget& budget) {

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <compare>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "base/number.h"
 #include "cel/library/arguments.h"
+#include "cel/library/held.h"
 #include "cel/library/library.h"
 
 namespace insula::cel::library {
@@ -124,31 +124,7 @@ std::string normalized(std::string_view text) {
   return fmt::format("{}", fmt::join(parts, "."));
 }
 
-class HeldVersion final : public Opaque {
- public:
-  explicit HeldVersion(Version version) : version_(std::move(version)) {}
-
-  static const TypePtr& own_type() {
-    static const TypePtr type = Type::opaque("kubernetes.Semver");
-    return type;
-  }
-
-  [[nodiscard]] const TypePtr& type() const override { return own_type(); }
-
-  [[nodiscard]] bool equals(const Opaque& other) const override {
-    const auto* same = dynamic_cast<const HeldVersion*>(&other);
-    return same != nullptr && same->version_ == version_;
-  }
-
-  [[nodiscard]] const Version& version() const { return version_; }
-
- private:
-  Version version_;
-};
-
-const Version& version_of(const Value& value) {
-  return static_cast<const HeldVersion&>(**value.as<Value::OpaquePtr>()).version();
-}
+using HeldVersion = Held<Version, "kubernetes.Semver">;
 
 /// The text is the first argument; the second, if there is one, whether to normalize it.
 Result<std::optional<Version>> read(Arguments a, Budget& budget) {
@@ -160,7 +136,7 @@ Result<std::optional<Version>> read(Arguments a, Budget& budget) {
 Result<Value> make(Arguments a, Budget& budget) {
   INSULA_TRY(std::optional<Version> version, read(a, budget));
   if (!version) return invalid(fmt::format("\"{}\" is no semantic version", a[0].text()));
-  return Value::opaque(std::make_shared<HeldVersion>(*std::move(version)));
+  return HeldVersion::make(*std::move(version));
 }
 
 Result<Value> is_version(Arguments a, Budget& budget) {
@@ -173,7 +149,7 @@ void add_number(FunctionTable& table, const char* name, std::uint64_t Version::*
                           Type::integer(),
                           [number](Arguments a, Budget& budget) -> Result<Value> {
                             INSULA_TRY_VOID(budget.charge(1));
-                            const std::uint64_t value = version_of(a[0]).*number;
+                            const std::uint64_t value = HeldVersion::in(a[0]).*number;
                             if (!std::in_range<std::int64_t>(value))
                               return invalid("integer overflow");
                             return Value::integer(static_cast<std::int64_t>(value));
@@ -183,8 +159,8 @@ void add_number(FunctionTable& table, const char* name, std::uint64_t Version::*
 template <class Shown>
 Implementation comparison(Shown shown) {
   return [shown](Arguments a, Budget& budget) -> Result<Value> {
-    INSULA_TRY_VOID(budget.charge(version_of(a[0]).pre_release.size() + 1));
-    return shown(version_of(a[0]) <=> version_of(a[1]));
+    INSULA_TRY_VOID(budget.charge(HeldVersion::in(a[0]).pre_release.size() + 1));
+    return shown(HeldVersion::in(a[0]) <=> HeldVersion::in(a[1]));
   };
 }
 
