@@ -250,7 +250,8 @@ Result<TenantTarget> split_target(std::string_view target) {
                 "the path has a letter, a digit or one of -._~ as %XX; write it as it is");
   }
   if (const std::string_view known = llm::known_path_like(path); !known.empty()) {
-    return fail(ErrorCode::kBadRequest, fmt::format("the path is not spelled {}", known));
+    return fail(ErrorCode::kBadRequest,
+                fmt::format("the path is another spelling of {}; write it so", known));
   }
   if (holds_api_key(target)) {
     return fail(

@@ -421,7 +421,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
 
   if (walk.background && operation == Operation::kResponses) {
     return refuse(
-        "asks for a response in the background, whose tokens nobody would be billed; leave out "
+        "asks for a response in the background, whose tokens could not be counted; leave out "
         "background");
   }
   const bool completions =
