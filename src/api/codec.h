@@ -28,6 +28,8 @@ struct DecodeReport {
   std::string api_version;
   /// With kWarn: texts for `Warning: 299` headers, such as `unknown field "spec.foo"`.
   std::vector<std::string> warnings;
+  /// With kWarn: the paths of the unknown fields among them.
+  std::vector<std::string> unknown_fields;
 };
 
 /// Reads a JSON value into a fresh struct of `type`. For a struct that is a kind, apiVersion and

@@ -152,6 +152,8 @@ class Decoder {
 
   [[nodiscard]] std::vector<std::string>& problems() { return problems_; }
 
+  [[nodiscard]] std::vector<std::string>& unknown_fields() { return unknown_fields_; }
+
  private:
   /// `target` is in its default state, so null needs no work but for elements, which are.
   Result<> read(const ValueInfo& info, void* target, const Value& value, const Path& path) {
@@ -300,12 +302,14 @@ class Decoder {
   }
 
   void unknown(const std::string& path) {
-    if (problems_.size() < kStrictProblemsMax)
-      problems_.push_back(fmt::format("unknown field \"{}\"", path));
+    if (problems_.size() >= kStrictProblemsMax) return;
+    problems_.push_back(fmt::format("unknown field \"{}\"", path));
+    unknown_fields_.push_back(path);
   }
 
   Strictness strictness_;
   std::vector<std::string> problems_;
+  std::vector<std::string> unknown_fields_;
   DecodeBudget budget_;
 };
 
@@ -387,8 +391,10 @@ Result<> decode(const TypeInfo& type, void* object, const Value& value, const Re
         type, Error(ErrorCode::kBadRequest,
                     fmt::format("strict decoding error: {}", fmt::join(problems, ", ")))));
   }
-  if (request.report != nullptr)
+  if (request.report != nullptr) {
     std::ranges::move(problems, std::back_inserter(request.report->warnings));
+    std::ranges::move(decoder.unknown_fields(), std::back_inserter(request.report->unknown_fields));
+  }
   return {};
 }
 

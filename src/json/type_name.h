@@ -6,7 +6,8 @@
 
 namespace insula::json {
 
-/// What a value is in JSON: `object`, `array`, `string`, `number`, `bool` or `null`.
+/// What a value is, as Kubernetes' decoder names it: `object`, `array`, `string`, `number`, `bool`
+/// or `null`. Schemas have other names (`boolean`, `integer`).
 [[nodiscard]] std::string_view type_name(const Value& value);
 
 }  // namespace insula::json

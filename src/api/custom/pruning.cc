@@ -72,11 +72,9 @@ class Pruner {
     if (!decoded) return;
     value = to_json(*decoded);
     if (unknown_ == nullptr) return;
-    constexpr std::string_view kBefore = "unknown field \"";
-    for (const std::string& warning : report.warnings) {
-      if (!warning.starts_with(kBefore) || unknown_->size() >= kUnknownMax) continue;
-      const std::string_view name(warning.begin() + kBefore.size(), warning.end() - 1);
-      unknown_->push_back(fmt::format("{}{}metadata.{}", path_, path_.empty() ? "" : ".", name));
+    for (const std::string& name : report.unknown_fields) {
+      if (unknown_->size() < kUnknownMax)
+        unknown_->push_back(fmt::format("{}{}metadata.{}", path_, path_.empty() ? "" : ".", name));
     }
   }
 
