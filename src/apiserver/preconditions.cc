@@ -7,6 +7,7 @@
 #include "api/any_kind.h"
 #include "api/gen/core_v1.h"
 #include "api/invalid.h"
+#include "apiserver/refusals.h"
 
 namespace insula::apiserver {
 
@@ -55,11 +56,7 @@ Result<> check_name(std::string_view sent, std::string_view name) {
 
 Result<> check_place(const api::ObjectMeta& next, const api::ObjectMeta& present) {
   INSULA_TRY_VOID(check_name(next.name, present.name));
-  if (!next.namespace_.empty() && next.namespace_ != present.namespace_) {
-    return fail(
-        ErrorCode::kBadRequest,
-        "the namespace of the provided object does not match the namespace sent on the request");
-  }
+  if (!next.namespace_.empty() && next.namespace_ != present.namespace_) return wrong_namespace();
   return {};
 }
 

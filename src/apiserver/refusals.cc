@@ -48,6 +48,12 @@ std::unexpected<Error> about_nothing(Error error) {
   return std::unexpected(std::move(error).about({}));
 }
 
+std::unexpected<Error> wrong_namespace() {
+  return fail(
+      ErrorCode::kBadRequest,
+      "the namespace of the provided object does not match the namespace sent on the request");
+}
+
 std::unexpected<Error> no_node() {
   return fail(ErrorCode::kUnavailable, "no node agent is attached to this server");
 }

@@ -21,6 +21,8 @@ enum class PathForm : std::uint8_t { kDocument, kObject, kCollection };
 [[nodiscard]] std::optional<Error> no_representation(std::string_view accept, PathForm form);
 /// Concerns neither a resource nor its kind.
 [[nodiscard]] std::unexpected<Error> about_nothing(Error error);
+/// An object that says it is in another namespace than the request's.
+[[nodiscard]] std::unexpected<Error> wrong_namespace();
 /// What only a node can answer, on a server that has none.
 [[nodiscard]] std::unexpected<Error> no_node();
 

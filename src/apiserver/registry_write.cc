@@ -21,6 +21,7 @@
 #include "apiserver/policy_types.h"
 #include "apiserver/preconditions.h"
 #include "apiserver/quota.h"
+#include "apiserver/refusals.h"
 #include "apiserver/registry.h"
 #include "apiserver/registry_writes.h"
 #include "apiserver/subresource.h"
@@ -155,11 +156,7 @@ Result<> Registry::prepare_new(store::Transaction& transaction,
   const api::Kind& kind = *target.kind;
   api::ObjectMeta& meta = kind.metadata(object.get());
   if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
-  if (meta.namespace_ != (kind.namespaced ? target.name_space : "")) {
-    return fail(
-        ErrorCode::kBadRequest,
-        "the namespace of the provided object does not match the namespace sent on the request");
-  }
+  if (meta.namespace_ != (kind.namespaced ? target.name_space : "")) return wrong_namespace();
   if (!meta.resource_version.empty())
     return fail(ErrorCode::kBadRequest,
                 "resourceVersion should not be set on objects to be created");

@@ -12,6 +12,7 @@
 #include "api/gen/meta_v1.h"
 #include "api/invalid.h"
 #include "apiserver/component_rights.h"
+#include "apiserver/refusals.h"
 #include "base/check.h"
 
 namespace insula::apiserver {
@@ -130,11 +131,8 @@ Result<> answer(Authorizer& authorizer, const Reviewer&, api::SubjectAccessRevie
 Result<> answer(Authorizer& authorizer,
                 const Reviewer& reviewer,
                 api::LocalSubjectAccessReview& review) {
-  if (!review.metadata.namespace_.empty() && review.metadata.namespace_ != reviewer.name_space) {
-    return fail(
-        ErrorCode::kBadRequest,
-        "the namespace of the provided object does not match the namespace sent on the request");
-  }
+  if (!review.metadata.namespace_.empty() && review.metadata.namespace_ != reviewer.name_space)
+    return wrong_namespace();
   review.metadata.namespace_ = reviewer.name_space;
   api::FieldErrors errors;
   check_metadata(review.metadata, errors);

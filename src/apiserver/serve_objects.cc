@@ -207,9 +207,7 @@ Task<Result<>> ApiServer::serve_binding(Call& call) {
   const api::ObjectMeta& meta = call.kind->metadata(object.get());
   std::string name = meta.name;
   if (!meta.namespace_.empty() && meta.namespace_ != call.info.name_space)
-    co_return fail(
-        ErrorCode::kBadRequest,
-        "the namespace of the provided object does not match the namespace sent on the request");
+    co_return wrong_namespace();
   if (name.empty()) co_return fail(ErrorCode::kBadRequest, "Name parameter required.");
   Target pod{&api::kind_of<api::Pod>(), call.info.name_space, name, "binding"};
   Result<Written> bound =
