@@ -210,7 +210,6 @@ class RuleCosts {
 
   void finish(const FieldPath& path) {
     if (total_ <= kSchemaCostMax) return;
-    std::ranges::sort(costly_, std::ranges::greater(), &Costly::cost);
     constexpr std::size_t kNamed = 4;
     for (std::size_t i = 0; i < std::min(costly_.size(), kNamed); ++i) {
       errors_.forbidden(costly_[i].path,
@@ -259,12 +258,15 @@ class RuleCosts {
   void note(const FieldPath& path, std::string_view what, std::uint64_t cost) {
     if (cost > kRuleCostMax) errors_.forbidden(path, too_much(what, cost, kRuleCostMax));
     total_ = cel::capped_sum(total_, cost);
-    if (cost >= kSchemaCostMax / 100) costly_.push_back({path, cost});
+    if (cost < kSchemaCostMax / 100) return;
+    const auto place =
+        std::ranges::upper_bound(costly_, cost, std::ranges::greater(), &Costly::cost);
+    costly_.insert(place, {path, cost});
   }
 
   FieldErrors& errors_;
   std::uint64_t total_ = 0;
-  std::vector<Costly> costly_;
+  std::vector<Costly> costly_;  // the costliest first
 };
 
 }  // namespace

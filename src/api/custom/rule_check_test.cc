@@ -16,6 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 using Check = void (*)(const SchemaNode&, const FieldPath&, FieldErrors&);
 
@@ -144,6 +145,24 @@ TEST(RuleCheck, CountsHowOftenARuleIsAsked) {
                           "are declared)"));
   EXPECT_THAT(of("maxItems: 1000, ", kRule), IsEmpty());
   EXPECT_THAT(of("", "self.b > 5"), IsEmpty());
+}
+
+TEST(RuleCheck, RulesThatAreCheapOneByOneCanBeTooManyTogether) {
+  const auto of = [](int rules) {
+    std::string all = "rule: 'self.b < 3 || self.b > 5'";
+    for (int i = 1; i < rules; ++i)
+      all += "}, {rule: 'self.b < 3 || self.b > 5'";
+    return wrong(check_rule_costs, "{type: array, items: " +
+                                       object("a: {type: string}, b: {type: integer}", all) + "}");
+  };
+  EXPECT_THAT(of(2), IsEmpty());
+  const auto many = of(40);
+  ASSERT_THAT(many, SizeIs(5));
+  EXPECT_EQ(many[0],
+            "items.x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost "
+            "total exceeding cost limit for entire OpenAPIv3 schema");
+  EXPECT_THAT(many[4], HasSubstr("s: Forbidden: x-kubernetes-validations estimated rule cost total "
+                                 "for entire OpenAPIv3 schema exceeds budget by factor of "));
 }
 
 }  // namespace
