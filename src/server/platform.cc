@@ -116,16 +116,16 @@ ProcessSpec process(std::string name, const UpOptions& options, const Layout& la
   return spec;
 }
 
-ProcessSpec control_process(const UpOptions& options, const Platform& platform, int api_fd) {
+ProcessSpec control_process(const UpOptions& options, const Platform& platform, Fd api) {
   ProcessSpec spec = process("control", options, platform.layout);
-  add_flag(spec, "--listen-fd", fmt::format("{}", api_fd));
+  add_flag(spec, "--listen-fd", fmt::format("{}", api.get()));
   add_flag(spec, "--api-url", platform.state.api_server);
   add_flag(spec, "--gateway-url", platform.state.gateway);
   for (const std::string& argument : options.audit.for_control(platform.layout))
     spec.arguments.push_back(argument);
   for (const std::string& argument : options.oidc.for_control(platform.layout))
     spec.arguments.push_back(argument);
-  spec.descriptors = {api_fd};
+  spec.sockets.push_back(std::move(api));
   if (platform.accounts.separate()) spec.account = platform.accounts.control;
   return spec;
 }
@@ -152,10 +152,10 @@ ProcessSpec node_process(const UpOptions& options,
 
 ProcessSpec gateway_process(const UpOptions& options,
                             const Platform& platform,
-                            const std::vector<int>& listeners) {
+                            std::vector<Fd> listeners) {
   ProcessSpec spec = process("gateway", options, platform.layout);
-  for (const int fd : listeners)
-    add_flag(spec, "--listen-fd", fmt::format("{}", fd));
+  for (const Fd& fd : listeners)
+    add_flag(spec, "--listen-fd", fmt::format("{}", fd.get()));
   add_flag(spec, "--metrics-address", options.gateway_metrics_address);
   if (options.gateway_tls) spec.arguments.emplace_back("--tls");
   for (const std::string& network : options.provider_networks)
@@ -170,7 +170,7 @@ ProcessSpec gateway_process(const UpOptions& options,
     add_flag(spec, "--limits-redis-password-file", options.limits_redis.password_file);
     add_flag(spec, "--limits-redis-ca", options.limits_redis.ca_file);
   }
-  spec.descriptors = listeners;
+  spec.sockets = std::move(listeners);
   if (platform.accounts.separate()) spec.account = platform.accounts.gateway;
   spec.stop_grace = std::chrono::seconds(35);  // the gateway's own drain, and a little
   return spec;
@@ -225,16 +225,11 @@ Result<Platform> prepare(const UpOptions& options, const Clock& clock) {
 
   UpOptions resolved = options;
   resolved.gateway_metrics_address = metrics_address.text();
-  std::vector<int> gateway_fds;
-  gateway_fds.reserve(gateway.size());
-  for (const Fd& fd : gateway)
-    gateway_fds.push_back(fd.get());
-  platform.processes.push_back(control_process(resolved, platform, api.get()));
-  platform.processes.push_back(node_process(resolved, platform, bound_address(api.get())));
-  platform.processes.push_back(gateway_process(resolved, platform, gateway_fds));
+  const net::Address api_address = bound_address(api.get());
+  platform.processes.push_back(control_process(resolved, platform, std::move(api)));
+  platform.processes.push_back(node_process(resolved, platform, api_address));
+  platform.processes.push_back(gateway_process(resolved, platform, std::move(gateway)));
   state.node_metrics = state.api_server + "/metrics/node";
-  platform.sockets = std::move(gateway);
-  platform.sockets.push_back(std::move(api));
   return platform;
 }
 

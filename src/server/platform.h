@@ -52,7 +52,6 @@ struct Platform {
   Layout layout;
   Accounts accounts;
   Fd lock;
-  std::vector<Fd> sockets;
   std::vector<ProcessSpec> processes;
   PlatformState state;
 };

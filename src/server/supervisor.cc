@@ -116,8 +116,8 @@ void Supervisor::become(const Child& child, int notify_fd, pid_t parent) const {
   // After the change of user, which clears it.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(0);
-  for (const int fd : child.spec.descriptors)
-    keep_open(fd);
+  for (const Fd& socket : child.spec.sockets)
+    keep_open(socket.get());
   keep_open(notify_fd);
   ::setenv(kNotifyVariable, fmt::format("{}", notify_fd).c_str(),
            1);  // NOLINT(concurrency-mt-unsafe): one thread
@@ -231,6 +231,7 @@ void Supervisor::on_exit(Child& child, int wait_status) {
 
 void Supervisor::stop_all() {
   for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
+    child->spec.sockets.clear();
     if (child->status.pid == 0) continue;
     ::kill(child->status.pid, SIGTERM);
     const SteadyTime deadline = clock_.now() + child->spec.stop_grace;

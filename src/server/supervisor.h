@@ -23,7 +23,10 @@ inline constexpr const char* kNotifyVariable = "INSULA_NOTIFY_FD";
 struct ProcessSpec {
   std::string name;
   std::vector<std::string> arguments;  // after argv[0]
-  std::vector<int> descriptors;        // open in the child under the same numbers
+  /// Listening sockets, open in the child under the same numbers. They are kept for the time
+  /// between two lives of the child, and closed when it is told to stop: while it still ends what
+  /// it began, new clients are refused instead of left waiting.
+  std::vector<Fd> sockets;
   /// Set: the child runs as this account, with no way back (no_new_privs). Not set: as we do.
   std::optional<Account> account;
   std::chrono::milliseconds stop_grace = std::chrono::seconds(10);

@@ -1,5 +1,6 @@
 """Starting and stopping: one clear line for each thing that can be wrong."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.parse
 from pathlib import Path
 
 from platform_under_test import BINARY, MINORS, Platform, eventually
@@ -218,6 +220,41 @@ class Stopping(unittest.TestCase):
                 self.assertIn(f'process stopped component=supervisor process={name} exit="status 0"', log)
             self.assertIn("not running", platform.insula("down").stdout)
             self.assertEqual(platform.insula("status", check=False).returncode, 1)
+        finally:
+            platform.stop()
+
+    def test_requests_under_way_are_finished_while_new_clients_are_refused(self):
+        platform = Platform().start()
+        try:
+            key = platform.tenant("leaving")
+            gateway = urllib.parse.urlsplit(platform.status["gateway"])
+            body = json.dumps({"model": "llm-sim", "messages": [{"role": "user", "content": "hello"}]}).encode()
+            connection = http.client.HTTPConnection(gateway.hostname, gateway.port, timeout=30)
+            connection.putrequest("POST", "/leaving/v1/chat/completions")
+            for header, value in (("Authorization", f"Bearer {key}"), ("Content-Type", "application/json"),
+                                  ("Content-Length", str(len(body))), ("Expect", "100-continue")):
+                connection.putheader(header, value)
+            connection.endheaders()
+            # The gateway has begun with the request when it asks for its body.
+            self.assertIn(b" 100 ", connection.sock.recv(1000))
+            log = Path(platform.data_dir) / "logs" / "gateway" / "gateway.log"
+            down = subprocess.Popen([BINARY, "down"], env=platform.env, stdout=subprocess.DEVNULL)
+            eventually(lambda: "gateway draining" in log.read_text(), message="it drains")
+
+            def refused():
+                try:
+                    socket.create_connection((gateway.hostname, gateway.port), timeout=5).close()
+                except ConnectionRefusedError:
+                    return True
+                return False
+
+            eventually(refused, 5, message="refused")  # each loop closes its own socket
+            connection.send(body)
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(json.loads(answer.read())["object"], "chat.completion")
+            connection.close()
+            self.assertEqual(down.wait(30), 0)
         finally:
             platform.stop()
 
