@@ -33,6 +33,7 @@ Result<User> authenticate(const net::TlsPeer* peer,
   if (peer != nullptr && !peer->common_name.empty()) {
     User user{peer->common_name, peer->organizations};
     if (!user.in(kAuthenticated)) user.groups.emplace_back(kAuthenticated);
+    user.extra[kCredentialId] = {"X509SHA256=" + peer->fingerprint};
     return user;
   }
   if (authorization.empty()) {

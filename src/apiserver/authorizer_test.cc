@@ -216,10 +216,12 @@ TEST_F(AuthorizerTest, ShowsTheGatewayTheCertificatesOfListeners) {
 }
 
 TEST(Authenticate, TakesTheUserFromTheCertificate) {
-  const net::TlsPeer peer{"ann", {"insula:tenant:t"}};
+  const net::TlsPeer peer{"ann", {"insula:tenant:t"}, "0a1b"};
   const auto user = authenticate(&peer, "", nullptr, {});
   ASSERT_TRUE(user);
   EXPECT_EQ(user->name, "ann");
+  EXPECT_EQ(user->extra.at("authentication.kubernetes.io/credential-id"),
+            std::vector<std::string>{"X509SHA256=0a1b"});
   EXPECT_TRUE(user->in("insula:tenant:t"));
   EXPECT_TRUE(user->in("system:authenticated"));
 }

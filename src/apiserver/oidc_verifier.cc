@@ -233,7 +233,7 @@ Result<OidcVerifier::Identity> OidcVerifier::identity_of(std::string_view token,
   INSULA_TRY_VOID(check_required(claims, options_.required_claims));
   identity.user.groups.emplace_back(kAuthenticated);
   if (const std::string_view id = claims["jti"].text(); !id.empty())
-    identity.user.extra["authentication.kubernetes.io/credential-id"] = {fmt::format("JTI={}", id)};
+    identity.user.extra[kCredentialId] = {fmt::format("JTI={}", id)};
   if (young_.size() == kGenerationMax) old_ = std::exchange(young_, {});
   young_.emplace(hash, identity);
   return identity;

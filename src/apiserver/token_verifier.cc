@@ -48,7 +48,7 @@ User user_of(const TokenClaims& claims) {
   const auto tell = [&](std::string_view what, std::string value) {
     user.extra[std::string(kExtra) + std::string(what)] = {std::move(value)};
   };
-  tell("credential-id", "JTI=" + claims.id);
+  user.extra[kCredentialId] = {"JTI=" + claims.id};
   if (claims.pod) {
     tell("pod-name", claims.pod->name);
     tell("pod-uid", claims.pod->uid);

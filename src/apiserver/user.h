@@ -14,6 +14,10 @@ inline constexpr const char* kAuthenticated = "system:authenticated";
 inline constexpr const char* kUnauthenticated = "system:unauthenticated";
 inline constexpr const char* kMasters = "system:masters";
 
+/// Under which `extra` names the credential that was used: the fingerprint of a certificate, the id
+/// of a token (KEP-4193).
+inline constexpr const char* kCredentialId = "authentication.kubernetes.io/credential-id";
+
 /// Who makes a request.
 struct User {
   std::string name;

@@ -27,6 +27,7 @@ namespace insula::net {
 struct TlsPeer {
   std::string common_name;                 // CN of the subject
   std::vector<std::string> organizations;  // its O attributes, in order
+  std::string fingerprint = {};            // SHA-256 of the whole certificate, in hexadecimal
 
   bool operator==(const TlsPeer&) const = default;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -103,7 +104,9 @@ TEST_P(TlsTest, CarriesBytesAndTheClientsVerifiedIdentity) {
   Talk talk{server(), client(true), "127.0.0.1", {}, {}};
   run_until_complete(loop(), converse(talk));
   EXPECT_EQ(talk.reply.value(), "you said hello");
-  EXPECT_EQ(talk.peer, (TlsPeer{"system:node:n1", {"system:nodes"}}));
+  EXPECT_EQ(talk.peer.common_name, "system:node:n1");
+  EXPECT_EQ(talk.peer.organizations, std::vector<std::string>{"system:nodes"});
+  EXPECT_THAT(talk.peer.fingerprint, ::testing::MatchesRegex("[0-9a-f]{64}"));
 }
 
 TEST_P(TlsTest, AClientWithoutACertificateHasNoIdentity) {

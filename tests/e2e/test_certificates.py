@@ -1,8 +1,10 @@
 """CertificateSigningRequests: asked for, approved and denied by stock kubectl, and `insula tenant kubeconfig`."""
 
 import base64
+import hashlib
 import json
 import shutil
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -53,6 +55,9 @@ class Certificates(unittest.TestCase):
                 user = json.loads(who)["status"]["userInfo"]
                 self.assertEqual(user["username"], name)
                 self.assertEqual(user["groups"], ["devs", "system:authenticated"])
+                der = ssl.PEM_cert_to_DER_cert(Path(self.folder, f"{name}.crt").read_text())
+                self.assertEqual(user["extra"], {"authentication.kubernetes.io/credential-id":
+                                                 ["X509SHA256=" + hashlib.sha256(der).hexdigest()]})
                 listed = self.platform.kubectl("get", "csr", name, minor=minor).stdout
                 self.assertIn("Approved,Issued", listed)
 

@@ -227,6 +227,9 @@ class Protocols(unittest.TestCase):
         self.assertEqual(self.curl(platform, key, *trust, "--http2", "--tls-max", "1.2"), "2 200")
         self.assertEqual(self.curl(platform, key, *trust, "--http1.1"), "1.1 200")
         self.assertEqual(self.curl(platform, key, *trust, "--no-alpn"), "1.1 200")
+        only = [*trust, "--tls-max", "1.2", "--ciphers"]
+        self.assertEqual(self.curl(platform, key, *only, "ECDHE+AESGCM"), "2 200")
+        self.assertIn("alert handshake failure", self.curl(platform, key, *only, "AES128-SHA:AES128-GCM-SHA256"))
 
 
 class Engines(unittest.TestCase):
