@@ -10,6 +10,7 @@
 #include <simdjson.h>
 
 #include "llm/member_name.h"
+#include "llm/outline.h"
 #include "llm/usage.h"
 
 namespace insula::llm {
@@ -48,7 +49,12 @@ constexpr std::size_t kFoldedBytesMax = 3;
 /// Of the names that are looked for.
 constexpr std::size_t kKeyBytesMax = 21;
 
+/// Bytes of a string, as they are written, from which nobody reads it.
+constexpr std::size_t kLongFrom = 4096;
+
 static_assert(RequestReader::kPadding >= simdjson::SIMDJSON_PADDING);
+// No string of so many is a model's name, even if each of its letters is written as \uXXXX.
+static_assert(kLongFrom > RequestReader::kModelBytesMax * 6);
 
 std::unexpected<Error> refuse(std::string_view what) {
   return fail(ErrorCode::kBadRequest, fmt::format("the request body {}", what));
@@ -151,6 +157,9 @@ std::size_t skip_space(std::string_view text, std::size_t from) {
 
 struct Walk {
   std::string_view body;
+  /// The body, or its outline.
+  std::string_view parsed;
+  const Outline* outline;
   bool may_nest;
   PeekFor what;
   RequestPeek peek;
@@ -169,8 +178,16 @@ struct Walk {
   Result<> read_options(ondemand::value value);
   Result<> skip(ondemand::value value, std::size_t depth) const;
 
+  /// Of a part of what is parsed, where it is in the body.
   [[nodiscard]] std::size_t offset_of(std::string_view part) const {
-    return static_cast<std::size_t>(part.data() - body.data());
+    const auto offset = static_cast<std::size_t>(part.data() - parsed.data());
+    return outline == nullptr ? offset : outline->place(offset);
+  }
+
+  /// What is between the quotes of a string, in the body. `token`: it, and the spaces behind it.
+  [[nodiscard]] std::string_view contents_of(std::string_view token) const {
+    const std::size_t begin = offset_of(token) + 1;
+    return body.substr(begin, offset_of(token.substr(token.find_last_of('"'))) - begin);
   }
 };
 
@@ -182,10 +199,11 @@ void Walk::note_affinity(std::string_view key, ondemand::value value) {
     peek.prompt_at = offset_of(token);
   const auto rank =
       static_cast<std::size_t>(std::ranges::find(kSessionKeys, key) - kSessionKeys.begin());
-  const bool is_text = token.size() > 2 && token.front() == '"' && token[1] != '"';
-  if (rank >= session_rank || !is_text) return;
+  if (rank >= session_rank || !token.starts_with('"')) return;
+  const std::string_view session = contents_of(token);
+  if (session.empty()) return;
   session_rank = rank;
-  peek.session = token.substr(1, token.find_last_of('"') - 1);
+  peek.session = session;
 }
 
 Result<> Walk::read_number(unsigned member, ondemand::value value) {
@@ -272,18 +290,18 @@ Result<> Walk::read_options(ondemand::value value) {
 }
 
 Result<> Walk::read_model(ondemand::value value) {
-  // With its quotes, and the spaces behind it.
-  std::string_view token = value.raw_json_token();
+  const std::string_view token = value.raw_json_token();
   if (value.get_string().get(peek.model) != simdjson::SUCCESS)
     return refuse("has a model that is not a string");
-  if (peek.model.size() > RequestReader::kModelBytesMax) {
+  const std::string_view contents = contents_of(token);
+  if (peek.model.size() > RequestReader::kModelBytesMax || contents.size() >= kLongFrom) {
     return refuse(fmt::format("has a model of more than {} bytes", RequestReader::kModelBytesMax));
   }
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (std::ranges::any_of(peek.model, is_control))
     return refuse("has a model with a control character");
-  token = token.substr(0, token.find_last_of('"'));
-  peek.model_at = {.offset = offset_of(token) + 1, .bytes = token.size() - 1};
+  peek.model_at = {.offset = static_cast<std::size_t>(contents.data() - body.data()),
+                   .bytes = contents.size()};
   return {};
 }
 
@@ -377,6 +395,7 @@ TokenDemand token_demand(Operation operation, const RequestPeek& peek, std::size
 
 struct RequestReader::Parser {
   ondemand::parser parser;
+  Outline outline{kLongFrom};
 };
 
 RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {}
@@ -384,14 +403,24 @@ RequestReader::RequestReader() : parser_(std::make_unique<Parser>()) {}
 RequestReader::~RequestReader() = default;
 
 Result<RequestPeek> RequestReader::read(Operation operation, std::string_view body, PeekFor what) {
+  const Outline* outline = nullptr;
+  if (body.size() > kLongFrom) {
+    if (!parser_->outline.make(body)) return invalid_json();
+    outline = &parser_->outline;
+  }
+  const std::string_view text = outline == nullptr ? body : outline->text();
   ondemand::document document;
   ondemand::object object;
-  if (parser_->parser.iterate(body.data(), body.size(), body.size() + kPadding).get(document) !=
+  if (parser_->parser.iterate(text.data(), text.size(), text.size() + kPadding).get(document) !=
           simdjson::SUCCESS ||
       document.get_object().get(object) != simdjson::SUCCESS) {
     return refuse("is not a JSON object");
   }
-  Walk walk{.body = body, .may_nest = may_nest_too_deep(body), .what = what};
+  Walk walk{.body = body,
+            .parsed = text,
+            .outline = outline,
+            .may_nest = may_nest_too_deep(text),
+            .what = what};
   unsigned seen = 0;
   for (auto field : object) {
     std::string_view key;
@@ -415,7 +444,7 @@ Result<RequestPeek> RequestReader::read(Operation operation, std::string_view bo
   }
   const char* rest = nullptr;
   if (document.current_location().get(rest) == simdjson::SUCCESS &&
-      rest < body.data() + body.size()) {
+      rest < text.data() + text.size()) {
     return refuse("is not a JSON object");
   }
 
