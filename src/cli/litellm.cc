@@ -12,7 +12,9 @@
 
 #include "api/codec.h"
 #include "api/platform_objects.h"
+#include "api/validation/kinds.h"
 #include "cli/litellm_budget.h"
+#include "cli/litellm_number.h"
 #include "cli/litellm_provider.h"
 #include "cli/litellm_reasons.h"
 #include "cli/output.h"
@@ -28,6 +30,7 @@ constexpr std::size_t kBackendsMax = 8;
 constexpr std::int64_t kWeightScale = 100;
 constexpr std::int64_t kMinutesPerHour = 60;
 constexpr double kTokensPerPrice = 1e6;
+constexpr std::string_view kNoCount = "it is no whole number of at least 0";
 
 /// Settings of a model that are translated, in `litellm_params`.
 constexpr std::array<std::string_view, 15> kParams = {"model",
@@ -82,6 +85,25 @@ std::string text_of(const json::Value* value) {
   return {};
 }
 
+/// What the API would say of a model, in one line; empty: nothing.
+std::string complaint_about(api::TenantModel model) {
+  api::Tenant tenant;
+  tenant.spec.gateway.models.push_back(std::move(model));
+  api::FieldErrors errors;
+  validate(tenant, errors);
+  std::string text;
+  for (const FieldCause& cause : std::move(errors).take()) {
+    constexpr std::string_view kModel = "spec.gateway.models[0].";
+    constexpr std::string_view kBackend = "backends[0].";
+    std::string_view field = cause.field;
+    if (!field.starts_with(kModel)) continue;  // of the rest, which is not there yet
+    field.remove_prefix(kModel.size());
+    if (field.starts_with(kBackend)) field.remove_prefix(kBackend.size());
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", field, cause.message);
+  }
+  return text;
+}
+
 /// One translation.
 class Importer {
  public:
@@ -100,7 +122,8 @@ class Importer {
   void add_headers(const json::Object& params,
                    const std::string& where,
                    api::TenantProvider& provider);
-  void add_limits(const json::Object& params, api::TenantModel& model, bool is_first);
+  void add_limits(const json::Object& params, const std::string& where, api::TenantModel& model);
+  double weight_of(const json::Object& params, const std::string& where);
   void add_budget(const json::Object& settings,
                   const std::string& where,
                   const LitellmBudgetKeys& keys,
@@ -217,6 +240,11 @@ void Importer::add_entry(const json::Value& entry, const std::string& where) {
     return note(where + ".model_name", "a list names each model; a wildcard has no counterpart");
   auto backend = backend_of(params, where);
   if (!backend) return note(where, backend.error().message());
+  api::TenantModel alone;
+  alone.name = name;
+  alone.backends.push_back(*backend);
+  if (const std::string why = complaint_about(std::move(alone)); !why.empty())
+    return note(where, why);
   api::TenantModel* model = find(name);
   if (model == nullptr) {
     model = &out_.tenant.spec.gateway.models.emplace_back();
@@ -224,11 +252,10 @@ void Importer::add_entry(const json::Value& entry, const std::string& where) {
   }
   if (model->backends.size() == kBackendsMax)
     return note(where, fmt::format("a model has {} backends at most", kBackendsMax));
-  add_limits(params, *model, model->backends.empty());
+  add_limits(params, where, *model);
   add_budget(params, where + ".litellm_params", kLitellmBudget, model->budget);
   model->backends.push_back(*std::move(backend));
-  const json::Value* weight = params.find("weight");
-  weights_[name].push_back(weight == nullptr ? 1 : weight->as_double().value_or(1));
+  weights_[name].push_back(weight_of(params, where));
   add_price(name, params, info, where);
   for (const auto& [key, value] : params) {
     if (!is_one_of(kParams, key))
@@ -262,8 +289,11 @@ Result<api::TenantBackend> Importer::backend_of(const json::Object& params,
   if (const std::string key = text_of(params.find("api_key")); !key.empty())
     provider.api_key_ref = key_ref(key, where);
   add_headers(params, where, provider);
-  if (const json::Value* most = params.find("max_parallel_requests"); most != nullptr)
-    backend.concurrent_requests_per_endpoint = most->as_int64();
+  if (const json::Value* most = params.find("max_parallel_requests"); most != nullptr) {
+    backend.concurrent_requests_per_endpoint = litellm_count(most);
+    if (!backend.concurrent_requests_per_endpoint)
+      note(where + ".litellm_params.max_parallel_requests", kNoCount);
+  }
   if (provider.base_url.starts_with("http://"))
     note(where, "plain http: insula up must be told the network with --provider-network");
   return backend;
@@ -286,15 +316,31 @@ void Importer::add_headers(const json::Object& params,
 }
 
 /// A model's limits are the sums of its deployments', if each has one.
-void Importer::add_limits(const json::Object& params, api::TenantModel& model, bool is_first) {
+void Importer::add_limits(const json::Object& params,
+                          const std::string& where,
+                          api::TenantModel& model) {
+  const bool is_first = model.backends.empty();
   const auto add = [&](const char* key, std::optional<std::int64_t>& limit, std::int64_t factor) {
     const json::Value* value = params.find(key);
-    const auto number = value == nullptr ? std::nullopt : value->as_int64();
+    const auto number = litellm_count(value);
+    if (value != nullptr && !number)
+      note(fmt::format("{}.litellm_params.{}", where, key), kNoCount);
+    if (!is_first && number.has_value() != limit.has_value()) {
+      note(fmt::format("{}.litellm_params.{}", where, key),
+           fmt::format("not all deployments of {} have one, so the model has none", model.name));
+    }
     const bool has_all = number && (is_first || limit);
     limit = has_all ? std::optional(limit.value_or(0) + *number * factor) : std::nullopt;
   };
   add("rpm", model.rate_limit.requests_per_hour, kMinutesPerHour);
   add("tpm", model.rate_limit.tokens_per_minute, 1);
+}
+
+double Importer::weight_of(const json::Object& params, const std::string& where) {
+  const json::Value* value = params.find("weight");
+  const auto weight = litellm_number(value);
+  if (value != nullptr && !weight) note(where + ".litellm_params.weight", "it is no number");
+  return weight.value_or(1);
 }
 
 void Importer::add_budget(const json::Object& settings,
@@ -336,7 +382,7 @@ void Importer::add_price(const std::string& model,
   const auto cost = [&](std::string_view key) -> std::optional<std::int64_t> {
     const json::Value* value = params.find(key);
     if (value == nullptr) value = info.find(key);
-    const auto number = value == nullptr ? std::nullopt : value->as_double();
+    const auto number = litellm_number(value);
     if (!number) return std::nullopt;
     return std::llround(*number * kTokensPerPrice * static_cast<double>(gateway::kMicrosPerUnit));
   };
@@ -440,6 +486,10 @@ void Importer::add_aliases(const json::Object& settings, const std::string& wher
     }
     api::TenantModel copy = *model;
     copy.name = alias;
+    if (const std::string why = complaint_about(copy); !why.empty()) {
+      note(fmt::format("{}.model_group_alias.{}", where, alias), why);
+      continue;
+    }
     weights_[alias] = weights_[name];
     if (const auto price = out_.prices.models.find(name); price != out_.prices.models.end())
       out_.prices.models.emplace(alias, price->second);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/tenant.h"
+#include "cli/litellm_number.h"
 
 namespace insula::cli {
 namespace {
@@ -43,7 +44,7 @@ std::string add_litellm_budget(const json::Object& settings,
                                api::TenantBudget& budget) {
   const json::Value* amount = settings.find(keys.amount);
   if (amount == nullptr) return {};
-  const auto number = amount->as_double();
+  const auto number = litellm_number(amount);
   if (!number || amount_text(*number).empty()) return std::string(api::kAmountComplaint);
   const json::Value* duration = settings.find(keys.duration);
   const std::string* text = duration == nullptr ? nullptr : duration->as_string();

@@ -52,6 +52,64 @@ const api::TenantProvider& provider(const LitellmImport& import, const std::stri
   return *model(import, name).backends.at(0).provider;
 }
 
+TEST(LitellmImport, TakesNumbersThatAreWrittenAsTexts) {
+  const auto import = imported(R"(
+model_list:
+  - model_name: s
+    litellm_params: {model: openai/x, api_key: k, rpm: "20", tpm: "100", weight: "3",
+                     max_parallel_requests: "4"}
+)");
+  EXPECT_THAT(import.notes, IsEmpty());
+  const api::TenantModel& s = model(import, "s");
+  EXPECT_EQ(s.rate_limit.requests_per_hour, 1200);
+  EXPECT_EQ(s.rate_limit.tokens_per_minute, 100);
+  EXPECT_EQ(s.backends[0].weight, 3);
+  EXPECT_EQ(s.backends[0].concurrent_requests_per_endpoint, 4);
+}
+
+TEST(LitellmImport, SaysWhichLimitsAreNotTakenOver) {
+  const auto import = imported(R"(
+model_list:
+  - model_name: a
+    litellm_params: {model: openai/x, api_key: k, rpm: many, weight: heavy, max_parallel_requests: -1}
+  - model_name: b
+    litellm_params: {model: openai/x, api_key: k, rpm: 10}
+  - model_name: b
+    litellm_params: {model: openai/y, api_key: k, rpm: 30, tpm: 500}
+)");
+  EXPECT_THAT(
+      import.notes,
+      ElementsAre(
+          "model_list[0].litellm_params.max_parallel_requests: it is no whole number of at least 0",
+          "model_list[0].litellm_params.rpm: it is no whole number of at least 0",
+          "model_list[0].litellm_params.weight: it is no number",
+          "model_list[2].litellm_params.tpm: not all deployments of b have one, so the model has "
+          "none"));
+  EXPECT_EQ(model(import, "b").rate_limit.requests_per_hour, 2400);
+  EXPECT_FALSE(model(import, "b").rate_limit.tokens_per_minute);
+}
+
+TEST(LitellmImport, LeavesOutWhatTheApiWouldRefuse) {
+  const auto import = imported(R"(
+model_list:
+  - model_name: b c
+    litellm_params: {model: openai/x, api_key: k}
+  - model_name: d
+    litellm_params: {model: openai/x, api_key: k, extra_headers: {X-Foo: "a\r\nb"}}
+  - model_name: e
+    litellm_params: {model: openai/x, api_key: k, extra_headers: {Authorization: b}}
+  - model_name: f
+    litellm_params: {model: openai/x, api_key: k}
+router_settings:
+  model_group_alias: {g h: f}
+)");
+  EXPECT_THAT(import.notes, ElementsAre(HasSubstr("model_list[0]: name: Invalid value: \"b c\""),
+                                        HasSubstr("model_list[1]: provider.headers[0].value"),
+                                        HasSubstr("model_list[2]: provider.headers[0].name"),
+                                        HasSubstr("router_settings.model_group_alias.g h: name")));
+  EXPECT_EQ(import.tenant.spec.gateway.models.size(), 1U);
+}
+
 TEST(LitellmProvider, KnowsWhereAModelIsServed) {
   struct Case {
     std::string_view model;
@@ -268,6 +326,7 @@ TEST(Litellm, EverythingLeftOutIsNamedWithItsReason) {
   EXPECT_THAT(
       routed().notes,
       ElementsAre(HasSubstr("model_list[0].litellm_params.timeout: the gateway's own timeouts"),
+                  HasSubstr("model_list[1].litellm_params.tpm: not all deployments of chat have"),
                   HasSubstr("model_list[2]: plain http: insula up must be told"),
                   HasSubstr("model_list[3]: requests are passed on as they are, so clients ask"),
                   HasSubstr("model_list[3]: ANTHROPIC_API_KEY is not in the environment"),
