@@ -75,7 +75,8 @@ Result<> Supervisor::run() {
     INSULA_TRY_VOID(start(child));
   while (!stopping_) {
     restart_due();
-    wait_for_events(until_next_restart());
+    tell_again();
+    wait_for_events(until_next_turn());
   }
   stop_all();
   if (failed_child_.empty()) return {};
@@ -146,15 +147,21 @@ void Supervisor::restart_due() {
   }
 }
 
-std::chrono::milliseconds Supervisor::until_next_restart() const {
+void Supervisor::tell_again() {
+  if (tell_again_at_ && *tell_again_at_ <= clock_.now()) changed();
+}
+
+std::chrono::milliseconds Supervisor::until_next_turn() const {
   auto left = kForever;
-  for (const Child& child : children_) {
-    if (!child.restart_at) continue;
-    const auto wait =
-        std::chrono::ceil<std::chrono::milliseconds>(*child.restart_at - clock_.now());
+  const auto wait_for = [&](const std::optional<SteadyTime>& time) {
+    if (!time) return;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*time - clock_.now());
     const auto bounded = std::max(wait, std::chrono::milliseconds(0));
     left = left == kForever ? bounded : std::min(left, bounded);
-  }
+  };
+  for (const Child& child : children_)
+    wait_for(child.restart_at);
+  wait_for(tell_again_at_);
   return left;
 }
 
@@ -255,7 +262,8 @@ void Supervisor::changed() {
   std::vector<Status> all;
   for (const Child& child : children_)
     all.push_back(child.status);
-  options_.on_change(all);
+  tell_again_at_.reset();
+  if (!options_.on_change(all)) tell_again_at_ = clock_.now() + kTellAgainAfter;
 }
 
 void notify_ready() {

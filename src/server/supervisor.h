@@ -45,6 +45,7 @@ class Supervisor {
   static constexpr std::chrono::milliseconds kRestartDelayMin{100};
   static constexpr std::chrono::milliseconds kRestartDelayMax{10'000};
   static constexpr std::chrono::milliseconds kSteadyAfter{1'000};
+  static constexpr std::chrono::milliseconds kTellAgainAfter{1'000};
 
   struct Status {
     std::string name;
@@ -61,8 +62,9 @@ class Supervisor {
     int failed_starts_max = 0;
     /// A supervisor in the background outlives the terminal it was started from.
     bool ignore_hangup = false;
-    /// Called after every change of a Status, from run().
-    std::function<void(const std::vector<Status>&)> on_change;
+    /// Called after every change of a Status, from run(). Whoever returns false could not take note
+    /// of it and is called again after kTellAgainAfter.
+    std::function<bool(const std::vector<Status>&)> on_change;
   };
 
   Supervisor(std::vector<ProcessSpec> processes, Options options, Log log, const Clock& clock);
@@ -99,7 +101,8 @@ class Supervisor {
   void reap();
   void on_exit(Child& child, int wait_status);
   void stop_all();
-  [[nodiscard]] std::chrono::milliseconds until_next_restart() const;
+  void tell_again();
+  [[nodiscard]] std::chrono::milliseconds until_next_turn() const;
   void changed();
 
   std::vector<Child> children_;
@@ -108,6 +111,7 @@ class Supervisor {
   const Clock& clock_;
   Fd signals_;
   bool stopping_ = false;
+  std::optional<SteadyTime> tell_again_at_;
   std::string failed_child_;
   std::string failed_exit_;
 };

@@ -72,6 +72,7 @@ class SupervisorTest : public ::testing::Test {
       for (const auto& s : all)
         out << s.name << (s.ready ? ":ready " : ":- ");
       out << "\n";
+      return !std::filesystem::exists("full");
     };
     Supervisor supervisor(std::move(specs), std::move(options), {}, system_clock());
     ::_exit(supervisor.run() ? 0 : 1);
@@ -113,6 +114,13 @@ TEST_F(SupervisorTest, ReportsAChildReadyWhenItSaysSo) {
   launch(shell("a", "echo READY >&$INSULA_NOTIFY_FD; exec sleep 1000"));
   EXPECT_TRUE(eventually(
       "changes", [](const std::string& t) { return t.find("a:ready") != std::string::npos; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(SupervisorTest, TellsAgainWhoCouldNotTakeNote) {
+  std::ofstream(dir_ + "/full") << "\n";
+  launch(shell("a", "exec sleep 1000"));
+  EXPECT_TRUE(eventually("changes", [](const std::string& t) { return lines(t) >= 2; }));
   EXPECT_EQ(stop(), 0);
 }
 

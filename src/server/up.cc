@@ -181,6 +181,7 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
   const std::string since = api::Time::from(system_clock().wall()).text().substr(0, 19);
   PlatformState state = platform->state;
   bool announced = false;
+  bool state_kept = true;
   Supervisor::Options supervised;
   supervised.executable_fd = executable.get();
   supervised.executable_name = "insula";
@@ -188,14 +189,15 @@ int run_platform(const UpOptions& options, Reporter& reporter) {
   supervised.ignore_hangup = options.detach;
   supervised.on_change = [&](const std::vector<Supervisor::Status>& processes) {
     state.processes = processes;
-    if (const auto written = write_file(layout.state(), to_json(state), 0644); !written) {
-      log.warn("state not written", "err", written.error());
-    }
+    const auto written = write_file(layout.state(), to_json(state), 0644);
+    if (!written && state_kept) log.warn("state not written", "err", written.error());
+    state_kept = written.has_value();
     if (!announced && state.ready()) {
       announced = true;
       log.info("ready", "api", state.api_server, "gateway", state.gateway);
       reporter.ready(state);
     }
+    return state_kept;
   };
   log.info("starting", "version", version(), "data_dir", layout.root, "separate_users",
            platform->accounts.separate());
