@@ -2,11 +2,19 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace insula::api {
 
 namespace {
+
+/// Whether it is for Ingresses that name none.
+bool is_default(const IngressClass& one) {
+  const auto found = one.metadata.annotations.find(kDefaultClassAnnotation);
+  return found != one.metadata.annotations.end() && found->second == "true";
+}
 
 /// What the classes say together.
 struct Classes {
@@ -19,9 +27,7 @@ Classes classes_of(const IngressObjects& objects) {
   for (const auto& one : objects.classes) {
     if (one->spec.controller != kIngressController) continue;
     classes.ours.insert(one->metadata.name);
-    const auto found = one->metadata.annotations.find(kDefaultClassAnnotation);
-    if (found != one->metadata.annotations.end() && found->second == "true")
-      classes.ours_by_default = true;
+    if (is_default(*one)) classes.ours_by_default = true;
   }
   return classes;
 }
@@ -48,6 +54,18 @@ std::vector<std::string> hosts_of(const Ingress& ingress) {
 }
 
 }  // namespace
+
+const IngressClass* default_class(std::span<const std::shared_ptr<const IngressClass>> classes) {
+  const IngressClass* chosen = nullptr;
+  const auto rank = [](const IngressClass& one) {
+    return std::tuple(-one.metadata.creation_timestamp.seconds,
+                      std::string_view(one.metadata.name));
+  };
+  for (const auto& one : classes) {
+    if (is_default(*one) && (chosen == nullptr || rank(*one) < rank(*chosen))) chosen = one.get();
+  }
+  return chosen;
+}
 
 bool AdmittedIngress::has(std::string_view host) const {
   return std::ranges::find(hosts, host) != hosts.end();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,11 @@ inline constexpr const char* kRouteEdgeAnnotation = "insula.dev/edge";
 inline constexpr const char* kTlsSecretType = "kubernetes.io/tls";
 inline constexpr const char* kTlsCertificateEntry = "tls.crt";
 inline constexpr const char* kTlsKeyEntry = "tls.key";
+
+/// The class of an Ingress that names none: the newest of the defaults, of several of one second
+/// the first by name. Null: there is none.
+[[nodiscard]] const IngressClass* default_class(
+    std::span<const std::shared_ptr<const IngressClass>> classes);
 
 /// The objects that decide which Ingress has which host.
 struct IngressObjects {

@@ -163,5 +163,26 @@ TEST_F(IngressHosts, WhoHasWhatIsRememberedInAConfigMap) {
   EXPECT_THAT(holders_in({}), IsEmpty());
 }
 
+TEST(DefaultClass, IsTheNewestAndThenTheFirstByName) {
+  std::vector<std::shared_ptr<const IngressClass>> classes;
+  EXPECT_EQ(default_class(classes), nullptr);
+  const auto add = [&](const char* name, std::int64_t second, const char* is_default) {
+    auto one = std::make_shared<IngressClass>();
+    one->metadata.name = name;
+    one->metadata.creation_timestamp.seconds = second;
+    if (is_default != nullptr) one->metadata.annotations[kDefaultClassAnnotation] = is_default;
+    classes.push_back(one);
+    const IngressClass* chosen = default_class(classes);
+    return chosen == nullptr ? std::string() : chosen->metadata.name;
+  };
+  EXPECT_EQ(add("no", 1, nullptr), "");
+  EXPECT_EQ(add("neither", 1, "false"), "");
+  EXPECT_EQ(add("c", 5, "true"), "c");
+  EXPECT_EQ(add("older", 4, "true"), "c");
+  EXPECT_EQ(add("b", 5, "true"), "b");
+  EXPECT_EQ(add("d", 5, "true"), "b");
+  EXPECT_EQ(add("newer", 6, "true"), "newer");
+}
+
 }  // namespace
 }  // namespace insula::api

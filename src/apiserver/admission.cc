@@ -10,8 +10,10 @@
 #include <fmt/format.h>
 
 #include "api/gen/core_v1.h"
+#include "api/gen/networking_v1.h"
 #include "api/gen/node_v1.h"
 #include "api/gen/scheduling_v1.h"
+#include "api/ingress_hosts.h"
 #include "api/pod_resources.h"
 #include "apiserver/limit_range.h"
 #include "apiserver/object.h"
@@ -196,6 +198,21 @@ Result<> admit_pod(const store::Transaction& transaction,
                    [&] { return apply_limits(transaction, kind, pod); });
 }
 
+/// Spec: Kubernetes, admission DefaultIngressClass.
+void choose_ingress_class(const store::Transaction& transaction, api::Ingress& ingress) {
+  if (ingress.spec.ingress_class_name ||
+      ingress.metadata.annotations.contains(api::kOldClassAnnotation))
+    return;
+  std::vector<std::shared_ptr<const api::IngressClass>> classes;
+  transaction.scan(store_key(api::kind_of<api::IngressClass>(), "", ""),
+                   [&](const store::EntryPtr& entry) {
+                     classes.push_back(object_of<api::IngressClass>(*entry));
+                     return true;
+                   });
+  if (const api::IngressClass* chosen = api::default_class(classes); chosen != nullptr)
+    ingress.spec.ingress_class_name = chosen->metadata.name;
+}
+
 /// Spec: Kubernetes, admission PodResize.
 Result<> check_node_holds(const store::Transaction& transaction,
                           const api::Kind& kind,
@@ -264,6 +281,12 @@ Result<> admit_new(const store::Transaction& transaction,
                    AdmissionTimer& timer) {
   if (&kind == &api::kind_of<api::Pod>())
     return admit_pod(transaction, kind, *static_cast<api::Pod*>(object), timer);
+  if (&kind == &api::kind_of<api::Ingress>()) {
+    return timer.run(AdmissionPlugin::kDefaultIngressClass, [&]() -> Result<> {
+      choose_ingress_class(transaction, *static_cast<api::Ingress*>(object));
+      return {};
+    });
+  }
   return {};
 }
 

@@ -20,6 +20,7 @@ constexpr std::array<Plugin, kAdmissionPlugins> kPlugins = {{
     {"Priority", false},
     {"ServiceAccount", false},
     {"DefaultTolerationSeconds", false},
+    {"DefaultIngressClass", false},
     {"LimitRanger", false},
     {"MutatingAdmissionPolicy", false},
     {"MutatingAdmissionWebhook", false},

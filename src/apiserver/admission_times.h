@@ -19,6 +19,7 @@ enum class AdmissionPlugin : std::uint8_t {
   kPriority,
   kServiceAccount,
   kDefaultTolerationSeconds,
+  kDefaultIngressClass,
   kLimitRanger,
   kMutatingPolicy,
   kMutatingWebhook,
@@ -28,7 +29,7 @@ enum class AdmissionPlugin : std::uint8_t {
   kResourceQuota,
 };
 
-inline constexpr std::size_t kAdmissionPlugins = 12;
+inline constexpr std::size_t kAdmissionPlugins = 13;
 
 /// How long admission takes, under the names kube-apiserver uses. A series is there from its first
 /// write, for most can never have one.

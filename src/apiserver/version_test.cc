@@ -169,6 +169,35 @@ TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
   EXPECT_EQ(pod("of-many", "")["spec"]["priorityClassName"].text(), "lower");
 }
 
+TEST_F(VersionsTest, AnIngressWithoutAClassGetsTheDefaultOne) {
+  const std::string classes = "/apis/networking.k8s.io/v1/ingressclasses";
+  const auto add_class = [&](std::string_view name, bool is_default) {
+    const auto made = server_.send(
+        "POST", classes,
+        fmt::format(
+            R"({{"metadata":{{"name":"{}","annotations":{{"ingressclass.kubernetes.io/is-default-class":"{}"}}}},
+                 "spec":{{"controller":"example.com/c"}}}})",
+            name, is_default));
+    EXPECT_EQ(made.status, 201) << made.body;
+  };
+  int count = 0;
+  const auto class_of = [&](std::string_view annotations, std::string_view spec) {
+    const auto made = server_.send("POST", "/apis/networking.k8s.io/v1/namespaces/a/ingresses",
+                                   fmt::format(R"({{"metadata":{{"name":"i{}"{}}},"spec":{{{}
+                        "defaultBackend":{{"service":{{"name":"s","port":{{"number":80}}}}}}}}}})",
+                                               ++count, annotations, spec));
+    EXPECT_EQ(made.status, 201) << made.body;
+    return std::string(server_.parsed(made)["spec"]["ingressClassName"].text("none"));
+  };
+  add_class("other", false);
+  EXPECT_EQ(class_of("", ""), "none");
+  add_class("b", true);
+  add_class("a", true);
+  EXPECT_THAT(class_of("", ""), ::testing::AnyOf("a", "b"));
+  EXPECT_EQ(class_of("", R"("ingressClassName":"other",)"), "other");
+  EXPECT_EQ(class_of(R"(,"annotations":{"kubernetes.io/ingress.class":"x"})", ""), "none");
+}
+
 TEST_F(VersionsTest, ARuntimeClassCanBeKeptAndNotUsed) {
   const auto made = server_.send("POST", "/apis/node.k8s.io/v1/runtimeclasses",
                                  R"({"metadata":{"name":"g"},"handler":"g"})");
