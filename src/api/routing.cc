@@ -448,7 +448,7 @@ void show_wanted(Routing first, const EarlierRoutes& earlier, Routing& second) {
 }  // namespace
 
 bool is_ours(const GatewayClass& one) {
-  return one.spec.controller_name == kGatewayController && !one.metadata.deletion_timestamp;
+  return one.spec.controller_name == kGatewayController;
 }
 
 std::optional<std::string> common_host(std::string_view listener, std::string_view route) {

@@ -165,6 +165,23 @@ TEST_F(HttpRouteConfigTest, MatchesAreInTheOrderOfTheGatewayApi) {
                           SiteMatchConfig{1, 0}));
 }
 
+TEST_F(HttpRouteConfigTest, OfHeadersWhoseNamesDifferInCaseTheFirstCounts) {
+  api::HTTPRoute one = route("b", "one", {"www.example.com"});
+  auto& matches = one.spec.rules[0].matches;
+  matches = {match("/a")};
+  for (const auto& [name, value] : {std::pair{"x", "1"}, {"X", "2"}, {"y", "3"}}) {
+    api::HTTPHeaderMatch& header = matches[0].headers.emplace_back();
+    header.name = name;
+    header.value = value;
+  }
+  add(one);
+  const GatewayConfig config = make_config(objects_);
+  const auto& headers = config.rules.at(0).matches.at(0).headers;
+  ASSERT_EQ(headers.size(), 2U);
+  EXPECT_EQ(headers[0].value, "1");
+  EXPECT_EQ(headers[1].value, "3");
+}
+
 TEST_F(HttpRouteConfigTest, WhatARuleChangesIsTakenOver) {
   api::HTTPRoute one = route("b", "one", {"www.example.com"});
   api::HTTPRouteRule& rule = one.spec.rules[0];

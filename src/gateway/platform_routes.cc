@@ -14,6 +14,7 @@
 #include "api/route_annotations.h"
 #include "api/validation/gateway.h"
 #include "gateway/platform_lookup.h"
+#include "http/scan.h"
 
 namespace insula::gateway {
 namespace {
@@ -127,8 +128,13 @@ MatchConfig match_of(const api::HTTPRouteMatch& match) {
     if (match.path->type == "Exact") config.kind = PathKind::kExact;
     if (match.path->type == "RegularExpression") config.kind = PathKind::kPattern;
   }
-  for (const api::HTTPHeaderMatch& header : match.headers)
-    config.headers.push_back(value_match_of(header));
+  for (const api::HTTPHeaderMatch& header : match.headers) {
+    // Of names that differ in case only, the first one counts.
+    const bool known = std::ranges::any_of(config.headers, [&](const ValueMatchConfig& before) {
+      return http::equals_ignoring_case(before.name, header.name);
+    });
+    if (!known) config.headers.push_back(value_match_of(header));
+  }
   for (const api::HTTPQueryParamMatch& parameter : match.query_params)
     config.parameters.push_back(value_match_of(parameter));
   return config;

@@ -206,10 +206,13 @@ void validate(const Gateway& object, FieldErrors& errors) {
   const FieldPath at = path.child("addresses");
   if (spec.addresses.size() > kAddressesMax)
     errors.too_many(at, spec.addresses.size(), kAddressesMax);
+  std::set<std::pair<std::string_view, std::string_view>> known;
   for (std::size_t i = 0; i < spec.addresses.size(); ++i) {
     const GatewaySpecAddress& address = spec.addresses[i];
     const FieldPath value = at.index(i).child("value");
     if (address.value.empty()) continue;
+    const std::string_view type = address.type ? std::string_view(*address.type) : "IPAddress";
+    if (!known.emplace(type, address.value).second) errors.duplicate(value, address.value);
     if (address.type == "IPAddress")
       errors.invalid_each(value, address.value, check_ip(address.value));
     if (address.type == "Hostname") validate_hostname(address.value, value, errors);

@@ -85,6 +85,13 @@ TEST(Gateway, IsRefusedWhereItIsWrong) {
     EXPECT_THAT(wrong(gateway(listeners)), Contains(HasSubstr(message))) << listeners;
 }
 
+TEST(Gateway, AsksForAnAddressOnce) {
+  const std::string head = gateway("{name: a, port: 1, protocol: HTTP}");
+  const std::string addresses = ", addresses: [{value: 10.0.0.1}, {value: 10.0.0.1}]}";
+  EXPECT_THAT(wrong(head.substr(0, head.rfind('}')) + addresses),
+              Contains(HasSubstr("spec.addresses[1].value: Duplicate value: \"10.0.0.1\"")));
+}
+
 TEST(HTTPRoute, IsCompleted) {
   const TestObject made = created(route(
       "parentRefs: [{name: g}], rules: [{backendRefs: [{name: web, port: 80}], filters: "

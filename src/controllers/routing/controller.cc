@@ -1,6 +1,8 @@
 #include "controllers/routing/controller.h"
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "api/platform_objects.h"
@@ -14,6 +16,9 @@ namespace {
 
 /// There is one thing to do, whatever changed.
 const controller::Key kAll{"", "all"};
+
+/// Of a GatewayClass, by the Gateway API's name.
+constexpr std::string_view kInUse = "gateway-exists-finalizer.gateway.networking.k8s.io";
 
 const controller::Key kRecord{api::kSystemNamespace, api::kIngressHosts};
 
@@ -71,9 +76,11 @@ Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /
                            .balancer = balancer_,
                            .now = api::Time::from(clock_.wall())};
   for (const auto& one : objects.classes) {
-    if (api::is_ours(*one))
-      INSULA_CO_TRY_VOID(
-          co_await write(mirrors_.gateway.classes, one, class_status(*one, world.now)));
+    if (!api::is_ours(*one)) continue;
+    INSULA_CO_TRY(const auto held, co_await hold(one));
+    if (held == nullptr) continue;
+    INSULA_CO_TRY_VOID(
+        co_await write(mirrors_.gateway.classes, held, class_status(*held, world.now)));
   }
   for (const api::ServedGateway& served : routing.gateways) {
     INSULA_CO_TRY_VOID(co_await write(mirrors_.gateway.gateways,
@@ -90,6 +97,37 @@ Task<Result<controller::Outcome>> RoutingController::reconcile(controller::Key /
         route_status(*route, found == attached.end() ? nullptr : found->second, world)));
   }
   co_return controller::kDone;
+}
+
+/// Says with a finalizer whether there are Gateways of the class. Returns it as it is then; null:
+/// it is gone.
+Task<Result<std::shared_ptr<const api::GatewayClass>>> RoutingController::hold(
+    std::shared_ptr<const api::GatewayClass> one) {
+  const std::string name = one->metadata.name;
+  const bool used = std::ranges::any_of(mirrors_.gateway.gateways.all(), [&](const auto& entry) {
+    return entry.second->spec.gateway_class_name == name;
+  });
+  const auto holds = [](const api::GatewayClass& object) {
+    const auto& finalizers = object.metadata.finalizers;
+    return std::ranges::find(finalizers, kInUse) != finalizers.end();
+  };
+  // Of one that goes nothing more may be asked.
+  if (used == holds(*one) || (used && one->metadata.deletion_timestamp)) co_return one;
+  auto changed = co_await client::modify<api::GatewayClass>(
+      client_, std::string(), name, [used, &holds](api::GatewayClass& object) {
+        if (used == holds(object)) return false;
+        if (used) {
+          object.metadata.finalizers.emplace_back(kInUse);
+        } else {
+          std::erase(object.metadata.finalizers, kInUse);
+        }
+        return true;
+      });
+  if (!changed && changed.error().code() == ErrorCode::kNotFound) co_return nullptr;
+  if (!changed) co_return std::unexpected(std::move(changed).error());
+  if (!used && one->metadata.deletion_timestamp) co_return nullptr;
+  mirrors_.gateway.classes.observe(*changed);
+  co_return std::make_shared<const api::GatewayClass>(*std::move(changed));
 }
 
 /// Remembers what is served as it is, and forgets what that replaces and whose object is gone.

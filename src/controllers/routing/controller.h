@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "api/gen/core_v1.h"
@@ -14,7 +15,8 @@
 namespace insula::controllers {
 
 /// Says in the statuses of GatewayClasses, Gateways and HTTPRoutes what the gateway makes of them,
-/// and remembers what was accepted last of each.
+/// and remembers what was accepted last of each. A GatewayClass that has Gateways is kept from
+/// going away before them.
 /// Whose each host is, IngressController decides and remembers.
 ///
 /// All of them are looked at together: one route may take from another what it asks for.
@@ -42,6 +44,8 @@ class RoutingController final : private controller::Reconciler {
 
  private:
   Task<Result<controller::Outcome>> reconcile(controller::Key key) override;
+  Task<Result<std::shared_ptr<const api::GatewayClass>>> hold(
+      std::shared_ptr<const api::GatewayClass> one);
   Task<Result<>> remember(const api::Routing& routing, const api::RoutingObjects& objects);
   template <class T>
   Task<Result<>> write(controller::Informer<T>& mirror,

@@ -177,6 +177,45 @@ TEST_F(RoutingControllerTest, SaysWhichListenersAreNotServed) {
   EXPECT_EQ(status.listeners[1].conditions[0].observed_generation, 2);
 }
 
+TEST_F(RoutingControllerTest, AGatewayOfConflictedListenersOnlyIsNotAccepted) {
+  api::Gateway made = *world_.get<api::Gateway>("a", "gw");
+  api::Listener& plain = made.spec.listeners.emplace_back();
+  plain.name = "plain";
+  plain.port = 8443;
+  plain.protocol = "HTTP";
+  world_.update(made);
+  world_.settle();
+  const api::GatewayStatus status = gateway_status();
+  EXPECT_THAT(texts(status.conditions),
+              ElementsAre("Accepted=False ListenersNotValid", "Programmed=False Invalid"));
+}
+
+TEST_F(RoutingControllerTest, AMissingCertificateIsToldWhateverElseIsWrong) {
+  api::Gateway made = *world_.get<api::Gateway>("a", "gw");
+  made.spec.listeners[0].allowed_routes.emplace().kinds.emplace_back().kind = "TCPRoute";
+  world_.update(made);
+  world_.settle();
+  EXPECT_EQ(texts(gateway_status().conditions)[1], "Programmed=False Invalid");
+  EXPECT_EQ(texts(gateway_status().listeners[0].conditions)[2],
+            "ResolvedRefs=False InvalidCertificateRef");
+}
+
+TEST_F(RoutingControllerTest, AClassStaysForAsLongAsThereAreGatewaysOfIt) {
+  const auto finalizers = [this] {
+    const auto found = world_.get<api::GatewayClass>("", "insula");
+    return found ? found->metadata.finalizers : std::vector<std::string>{"gone"};
+  };
+  world_.settle();
+  EXPECT_THAT(finalizers(), ElementsAre("gateway-exists-finalizer.gateway.networking.k8s.io"));
+  ASSERT_TRUE(world_.remove<api::GatewayClass>("", "insula"));
+  world_.settle();
+  EXPECT_TRUE(world_.get<api::GatewayClass>("", "insula")->metadata.deletion_timestamp);
+  EXPECT_EQ(texts(gateway_status().conditions)[0], "Accepted=True Accepted");
+  ASSERT_TRUE(world_.remove<api::Gateway>("a", "gw"));
+  world_.settle();
+  EXPECT_THAT(finalizers(), ElementsAre("gone"));
+}
+
 TEST_F(RoutingControllerTest, ARouteSaysWhatItsBackendsLack) {
   world_.create(route("www.example.com", "gone"));
   world_.settle();

@@ -72,7 +72,7 @@ class Conditions {
 
 /// Whether its references lead to what they should: also to certificates that can be used.
 api::Verdict resolved_of(const api::ServedListener& served, const RoutingWorld& world) {
-  if (!served.resolved) return served.resolved;
+  // First: without one the listener is not programmed, whatever else is wrong.
   for (const api::SecretRef& ref : served.certificates) {
     if (const auto problem = certificate_problem(world.certificates, ref))
       return api::refused("InvalidCertificateRef", problem->message);
@@ -136,20 +136,19 @@ api::ListenerStatus listener_status(const api::ServedGateway& gateway,
   return status;
 }
 
-std::size_t count_true(const std::vector<api::ListenerStatus>& listeners, std::string_view type) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(listeners, [&](const api::ListenerStatus& listener) {
-        return std::ranges::any_of(listener.conditions, [&](const api::Condition& condition) {
-          return condition.type == type && condition.status == "True";
-        });
-      }));
+bool is_true(const api::ListenerStatus& listener, std::string_view type) {
+  return std::ranges::any_of(listener.conditions, [&](const api::Condition& condition) {
+    return condition.type == type && condition.status == "True";
+  });
 }
 
 api::Verdict accepted_of(const api::ServedGateway& served, const api::GatewayStatus& status) {
   if (!served.accepted) return served.accepted;
-  const std::size_t good = count_true(status.listeners, "Accepted");
-  if (good == status.listeners.size() && count_true(status.listeners, "Conflicted") == 0)
-    return served.accepted;
+  const auto good = static_cast<std::size_t>(
+      std::ranges::count_if(status.listeners, [](const api::ListenerStatus& listener) {
+        return is_true(listener, "Accepted") && !is_true(listener, "Conflicted");
+      }));
+  if (good == status.listeners.size()) return served.accepted;
   return {
       good > 0, "ListenersNotValid",
       fmt::format("{} of {} listeners are accepted; their conditions say what is wrong with the "
@@ -160,10 +159,14 @@ api::Verdict accepted_of(const api::ServedGateway& served, const api::GatewaySta
 api::Verdict programmed_of(const api::GatewayStatus& status) {
   if (status.addresses.empty())
     return api::refused("AddressNotAssigned", "the gateway does not say where it is reached");
-  const std::size_t good = count_true(status.listeners, "Programmed");
-  if (good == 0) return api::refused("Invalid", "no listener can be served");
+  const auto good = std::ranges::count_if(
+      status.listeners,
+      [](const api::ListenerStatus& listener) { return is_true(listener, "Programmed"); });
+  if (good == 0)
+    return api::refused("Invalid",
+                        "no listener has all it needs; their conditions say what is missing");
   return {true, "Programmed",
-          fmt::format("{} of {} listeners are served", good, status.listeners.size())};
+          fmt::format("{} of {} listeners have all they need", good, status.listeners.size())};
 }
 
 /// Whether all hosts that the route asks for are its own; nothing: they are.
