@@ -72,7 +72,7 @@ function(insula_library name)
     set_property(GLOBAL APPEND PROPERTY INSULA_TESTS ${name}_test)
     # One ctest entry a binary: discovery of each case would start the binary hundreds of times.
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
   endif()
 endfunction()
 
