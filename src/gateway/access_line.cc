@@ -106,7 +106,7 @@ void append_access_line(std::string& out, const Request& request, SteadyTime now
   members.number("bytes_sent", static_cast<std::int64_t>(facts.bytes_sent));
   if (facts.first_byte)
     members.millis("first_byte_ms", request.micros_since_start(*facts.first_byte));
-  if (const auto first = request.first_token())
+  if (const auto first = request.first_token(); first && request.is_stream())
     members.millis("first_token_ms", request.micros_since_start(*first));
   members.millis("duration_ms", request.micros_since_start(now));
   members.flag("stream", request.is_stream());

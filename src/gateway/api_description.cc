@@ -28,10 +28,11 @@ constexpr std::string_view kTenantPrefix = "/{tenant}";
 /// Methods of paths that are passed on unread.
 constexpr std::array<const char*, 5> kMethods = {"get", "put", "post", "patch", "delete"};
 
-constexpr std::array<ReplyHeaderWords, 17> kReplyHeaders = {{
+constexpr std::array<ReplyHeaderWords, 18> kReplyHeaders = {{
     {"x-request-id",
      "The request's id: the client's own X-Request-Id if that is a token of at most "
      "128 bytes, else a new one. The server is sent the same."},
+    {"Date", "When the reply was made."},
     {"RateLimit-Policy",
      "Every limit that was looked at, by name: \"tenant\", \"key\", \"member\", "
      "\"model\" and the same with \"-tokens\"; q: how many in w seconds."},

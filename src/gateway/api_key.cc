@@ -14,6 +14,16 @@ bool is_alphanumeric(std::string_view text) {
   });
 }
 
+constexpr std::size_t kKeyBytes = kApiKeyPrefix.size() + kApiKeyIdLength + 1 + kApiKeySecretLength;
+
+/// Where the next key begins, or npos.
+std::size_t find_api_key(std::string_view text, std::size_t from = 0) {
+  std::size_t at = text.find(kApiKeyPrefix, from);
+  while (at != text.npos && !parse_api_key(text.substr(at, kKeyBytes)))
+    at = text.find(kApiKeyPrefix, at + 1);
+  return at;
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -24,14 +34,24 @@ int hex_value(char c) {
 }  // namespace
 
 std::optional<ApiKeyText> parse_api_key(std::string_view text) {
-  constexpr std::size_t kLength = kApiKeyPrefix.size() + kApiKeyIdLength + 1 + kApiKeySecretLength;
-  if (text.size() != kLength || !text.starts_with(kApiKeyPrefix)) return std::nullopt;
+  if (text.size() != kKeyBytes || !text.starts_with(kApiKeyPrefix)) return std::nullopt;
   text.remove_prefix(kApiKeyPrefix.size());
   const ApiKeyText key{text.substr(0, kApiKeyIdLength), text.substr(kApiKeyIdLength + 1)};
   if (text[kApiKeyIdLength] != '_' || !is_alphanumeric(key.id) || !is_alphanumeric(key.secret)) {
     return std::nullopt;
   }
   return key;
+}
+
+bool holds_api_key(std::string_view text) {
+  return find_api_key(text) != text.npos;
+}
+
+std::string without_secrets(std::string_view text) {
+  std::string plain(text);
+  for (std::size_t at = find_api_key(plain); at != plain.npos; at = find_api_key(plain, at + 1))
+    plain.replace(at + kKeyBytes - kApiKeySecretLength, kApiKeySecretLength, "***");
+  return plain;
 }
 
 bool ApiKeyGrant::allows(std::string_view model) const {

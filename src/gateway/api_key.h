@@ -26,6 +26,12 @@ inline constexpr std::size_t kApiKeySecretLength = 32;
 /// Nothing when `text` does not have the form of a key: 10 and 32 characters of [0-9A-Za-z].
 [[nodiscard]] std::optional<ApiKeyText> parse_api_key(std::string_view text);
 
+/// Whether something in `text` has that form.
+[[nodiscard]] bool holds_api_key(std::string_view text);
+
+/// `text` with asterisks in place of the secret part of each key in it, for logs.
+[[nodiscard]] std::string without_secrets(std::string_view text);
+
 /// What an API key opens.
 struct ApiKeyGrant {
   std::string tenant;

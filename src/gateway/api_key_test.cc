@@ -58,6 +58,19 @@ TEST(ApiKey, OpensUntilItExpiresAndOnlyItsModels) {
             "the API key is not valid");
 }
 
+TEST(ApiKey, IsFoundInATextWhoseSecretsMayBeTakenOut) {
+  const std::string key = "ins_abcdefghi1_" + std::string(kSecret);
+  for (const std::string& text : {key, "/" + key + "/v1", "ins_" + key, "ins_ins_" + key + "x"}) {
+    EXPECT_TRUE(holds_api_key(text)) << text;
+    EXPECT_EQ(without_secrets(text).find(kSecret), std::string::npos) << text;
+  }
+  EXPECT_EQ(without_secrets("/a/" + key + "/" + key), "/a/ins_abcdefghi1_***/ins_abcdefghi1_***");
+  for (const std::string& text : {std::string("/ins_a/v1"), key.substr(0, key.size() - 1)}) {
+    EXPECT_FALSE(holds_api_key(text)) << text;
+    EXPECT_EQ(without_secrets(text), text);
+  }
+}
+
 TEST(ApiKey, AHashThatIsNoneIsRefused) {
   ApiKeys keys;
   EXPECT_FALSE(keys.add("a", "12", {}));

@@ -206,6 +206,12 @@ std::unexpected<Error> over_limit(const Request& request) {
                           most.requests_per_hour.value_or(0), advice(request)));
 }
 
+/// Whether the answer is the gateway's own list of models.
+bool lists_models(const Request& request) {
+  return request.operation == llm::Operation::kModels &&
+         has_model_list(*request.tenant, request.principal.grant);
+}
+
 }  // namespace
 
 Exchange::Exchange(Worker& worker, Downstream& client)
@@ -336,6 +342,11 @@ Result<> Exchange::accept(Request& request, const http::RequestHead& head) {
   request.operation = llm::operation_of(target.path);
   if (request.operation == llm::Operation::kModels && target.path.starts_with(kModelPath))
     request.listed = target.path.substr(kModelPath.size());
+  if (lists_models(request) && head.method != "GET" && !request.is_head) {
+    own_headers_.append("Allow: GET, HEAD\r\n");
+    return fail(ErrorCode::kMethodNotAllowed,
+                fmt::format("the list of models is read with GET, not {}", head.method));
+  }
   request.has_body = client_.has_body();
   request.billing = billing_of(request, head, target.path);
   upstream_head_.clear();
@@ -405,7 +416,7 @@ Result<> Exchange::plan(Request& request) {
     return fail(ErrorCode::kUnavailable,
                 fmt::format("{} has no ready endpoint", backend.service_host));
   }
-  if (request.operation == llm::Operation::kModels && !tenant.models.empty()) return {};
+  if (lists_models(request)) return {};
   const ModelRoute* model = request.model.empty() ? nullptr : tenant.models.find(request.model);
   request.route = model;
   if (model != nullptr) {
@@ -432,12 +443,7 @@ Task<bool> Exchange::answer_list(Request& request) {
   }
   request.status = 200;
   request.settle();
-  request.note_sent(request.is_head ? 0 : list->size());
-  co_return co_await client_.reply({.status = request.status,
-                                    .body = *list,
-                                    .own_headers = own_headers_,
-                                    .keep_alive = request.keep_alive && !worker_.draining(),
-                                    .without_body = request.is_head});
+  co_return co_await reply(request, *list);
 }
 
 /// Refuses a request whose body has yet to come as admit() would now, so that nobody sends or holds

@@ -195,6 +195,8 @@ class Exchange {
   Task<bool> finish_attempt(Request& request, Attempt result);
 
   Task<bool> refuse(Request& request, Error error);
+  Task<bool> reply(Request& request, std::string_view body);
+  void append_date();
   Task<bool> taken(Downstream::Sent sent);
   void wait_for_upstream(std::chrono::nanoseconds patience);
 

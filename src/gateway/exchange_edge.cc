@@ -102,12 +102,7 @@ Task<bool> Exchange::answer_here(Request& request) {
       described ? std::string_view(api_description()) : std::string_view();
   request.status = described ? 200 : kNoContent;
   request.settle();
-  request.note_sent(request.is_head ? 0 : body.size());
-  co_return co_await client_.reply({.status = request.status,
-                                    .body = body,
-                                    .own_headers = own_headers_,
-                                    .keep_alive = request.keep_alive && !worker_.draining(),
-                                    .without_body = request.is_head});
+  co_return co_await reply(request, body);
 }
 
 }  // namespace insula::gateway

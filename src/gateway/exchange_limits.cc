@@ -9,6 +9,8 @@ namespace insula::gateway {
 Task<Result<>> Exchange::admit_in_turn(Request& request) {
   for (;;) {
     auto admitted = admit(request);
+    // As of the looks before the store was asked.
+    if (admitted) request.refusal_code = {};
     if (admitted || request.admission.shortage() != Shortage::kAsking || client_gone_)
       co_return admitted;
     co_await worker_.settings().shared_limits->turn();
@@ -18,7 +20,6 @@ Task<Result<>> Exchange::admit_in_turn(Request& request) {
 /// Refuses a request that a limit has no room for; or for which that is not known.
 Result<> Exchange::refuse_for_want(Request& request) {
   const Shortage shortage = request.admission.shortage();
-  // As of the look before the store was asked.
   request.refusal_code = {};
   if (shortage == Shortage::kNone) return refuse_for_limit(request);
   request.limit_met.reset();

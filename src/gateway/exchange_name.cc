@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "gateway/api_key.h"
 #include "gateway/exchange.h"
 #include "gateway/worker.h"
 #include "http/scan.h"
@@ -33,9 +36,11 @@ void Exchange::name(Request& request, const http::RequestHead* head) {
   RequestFacts& facts = request.facts;
   facts.client = client_.client_address();
   facts.protocol = client_.protocol();
+  facts.scheme = scheme();
   if (head == nullptr) return;
   facts.method = head->method.substr(0, RequestFacts::kMethodBytesMax);
-  facts.path = http::target_path(head->target).substr(0, RequestFacts::kPathBytesMax);
+  facts.path = without_secrets(http::target_path(head->target));
+  facts.path.resize(std::min(facts.path.size(), RequestFacts::kPathBytesMax));
   facts.host = head->host.substr(0, RequestFacts::kHostBytesMax);
 }
 

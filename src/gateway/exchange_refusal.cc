@@ -49,12 +49,23 @@ Task<bool> Exchange::refuse(Request& request, Error error) {
   request.settle();
   const std::string body =
       body_of({.type = type, .code = code_of(code), .message = error.message()});
+  co_return co_await reply(request, body);
+}
+
+/// Sends the gateway's own reply to a settled request, with its status.
+Task<bool> Exchange::reply(Request& request, std::string_view body) {
   request.note_sent(request.is_head ? 0 : body.size());
-  co_return co_await client_.reply({.status = status,
+  append_date();
+  co_return co_await client_.reply({.status = request.status,
                                     .body = body,
                                     .own_headers = own_headers_,
                                     .keep_alive = request.keep_alive && !worker_.draining(),
                                     .without_body = request.is_head});
+}
+
+/// What a reply without a date gets. Spec: RFC 9110 section 6.6.1.
+void Exchange::append_date() {
+  own_headers_.append("Date: ").append(worker_.date()).append("\r\n");
 }
 
 }  // namespace insula::gateway

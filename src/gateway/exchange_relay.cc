@@ -414,6 +414,7 @@ bool Exchange::take_provider_reply(const Request& request, http::ResponseHead& h
 /// The head of the reply as the client gets it.
 RelayedHead Exchange::head_for_client(const Request& request, const BodyRelay& body) {
   const bool of_site = request.site_route != nullptr;
+  if (!worker_.response_head().find("date")) append_date();
   // First: it writes to the headers.
   const auto edits = edit_reply(request);
   return {.head = worker_.response_head(),

@@ -28,12 +28,6 @@ bool wants_websocket(const http::RequestHead& head) {
          http::equals_ignoring_case(head.find(http::FieldId::kUpgrade).value_or(""), "websocket");
 }
 
-/// A host without its port.
-std::string_view without_port(std::string_view host) {
-  const std::size_t end = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
-  return host.substr(0, end);
-}
-
 }  // namespace
 
 /// Whether the connection was opened for a host with another certificate. A client may send
@@ -98,6 +92,7 @@ Result<> Exchange::accept_for_site(Request& request,
                 "nobody may use this route: it does not say understandably who may");
   }
   if (route.access == RouteAccess::kTenant) {
+    INSULA_TRY_VOID(check_for_api_keys(head.target));
     INSULA_TRY(request.principal, authenticate(head, *request.snapshot, tenant, worker_.tokens(),
                                                worker_.settings().clock.wall()));
   }
@@ -211,7 +206,7 @@ std::string_view Exchange::scheme() const {
 /// Takes note of where the client is sent.
 void Exchange::redirect(Request& request, const http::RequestHead& head, const SiteMatch& match) {
   request.location = location_of(*match.route->redirect, {.scheme = scheme(),
-                                                          .host = without_port(head.host),
+                                                          .host = http::without_port(head.host),
                                                           .path = http::target_path(head.target),
                                                           .query = http::target_query(head.target),
                                                           .prefix_bytes = match.prefix_bytes});
@@ -223,12 +218,7 @@ Task<bool> Exchange::answer_redirect(Request& request) {
   request.status = request.site_route->redirect->status;
   request.settle();
   const std::string body = json::write(json::Object{{"location", request.location}}) + "\n";
-  request.note_sent(request.is_head ? 0 : body.size());
-  co_return co_await client_.reply({.status = request.status,
-                                    .body = body,
-                                    .own_headers = own_headers_,
-                                    .keep_alive = request.keep_alive && !worker_.draining(),
-                                    .without_body = request.is_head});
+  co_return co_await reply(request, body);
 }
 
 /// Sets when the request, and this attempt to have it answered, must be over.

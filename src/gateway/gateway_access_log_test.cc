@@ -75,6 +75,7 @@ TEST_F(GatewayAccessLogTest, TellsOfARequest) {
   EXPECT_GT(line["bytes_sent"].as_int64(), 0);
   EXPECT_EQ(line["attempts"].as_int64(), 1);
   EXPECT_FALSE(line["stream"].as_bool().value_or(true));
+  EXPECT_TRUE(line["first_token_ms"].is_null());
   EXPECT_EQ(line["end"].text(), "complete");
   EXPECT_TRUE(line["error"].is_null());
   EXPECT_GE(line["duration_ms"].as_double(), line["first_byte_ms"].as_double());
@@ -93,6 +94,18 @@ TEST_F(GatewayAccessLogTest, HasNeitherPromptsNorCredentialsNorQueries) {
   for (const std::string_view secret : {kSecret, std::string_view("one two three"),
                                         std::string_view("hidden"), std::string_view("ins_")})
     EXPECT_THAT(text, Not(HasSubstr(secret)));
+}
+
+TEST_F(GatewayAccessLogTest, HasNoSecretsOfKeysInPaths) {
+  start({});
+  const std::string key = key_of("alphaalpha");
+  EXPECT_EQ(send("GET", "/alpha/v1/files/" + key, bearer(key)).status, 400);
+  EXPECT_EQ(send("GET", "/" + key + "/v1/models", bearer(key)).status, 400);
+  EXPECT_EQ(send("GET", "/" + key, bearer(key)).status, 404);
+  const auto lines = finish();
+  ASSERT_THAT(lines, SizeIs(3));
+  EXPECT_EQ(lines[0]["path"].text(), "/alpha/v1/files/ins_alphaalpha_***");
+  EXPECT_THAT(text_of(file_), Not(HasSubstr(kSecret)));
 }
 
 TEST_F(GatewayAccessLogTest, TellsOfStreamsAndRefusals) {

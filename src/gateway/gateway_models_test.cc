@@ -212,6 +212,12 @@ TEST_F(GatewayModelsTest, ListsTheModelsItself) {
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.body, "");
   EXPECT_EQ(get("", "allmodels0").headers.get("content-type"), "application/json");
+  for (const char* method : {"POST", "DELETE", "PUT"}) {
+    const auto refused = get("/small", "allmodels0", method);
+    EXPECT_EQ(refused.status, 405) << method;
+    EXPECT_EQ(refused.headers.get("allow"), "GET, HEAD");
+    EXPECT_THAT(refused.body, HasSubstr(R"("code":"method_not_allowed")"));
+  }
   EXPECT_EQ(small_.requests + large_.requests, 0);
 }
 
@@ -219,6 +225,18 @@ TEST_F(GatewayModelsTest, WithoutAListTheServiceAnswersForItsModels) {
   start_with({}, small_.address());
   EXPECT_EQ(send("GET", "/alpha/v1/models", bearer(key_of("alphaalpha"))).body, kReply);
   EXPECT_EQ(small_.requests, 1);
+}
+
+TEST_F(GatewayModelsTest, WithoutAListAKeyForSomeModelsSeesThose) {
+  config_.api_keys[0].models = {"small"};
+  start_with({}, small_.address());
+  const auto get = [&](const char* path) {
+    return send("GET", std::string("/alpha/v1/models") + path, bearer(key_of("alphaalpha")));
+  };
+  EXPECT_THAT(get("").body, HasSubstr(R"("data":[{"id":"small",)"));
+  EXPECT_EQ(get("/small").status, 200);
+  EXPECT_EQ(get("/large").status, 404);
+  EXPECT_EQ(small_.requests, 0);
 }
 
 }  // namespace

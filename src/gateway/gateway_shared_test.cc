@@ -110,6 +110,20 @@ TEST_F(GatewaySharedTest, TwoGatewaysServeALimitOfRequestsTogether) {
   EXPECT_THAT(last_.body, HasSubstr(R"("code":"rate_limit_exceeded")"));
 }
 
+TEST_F(GatewaySharedTest, AFailureAfterTheStoreWasAskedIsTheUpstreams) {
+  config_.tenants[0].limits.requests_per_hour = 20;
+  {
+    const Model gone(loop_);
+    start_both(gone);
+  }
+  http::Response response = send_to(address_, kChat);
+  // Until each knows of the other nothing is lent.
+  while (response.status == 503)
+    response = send_to(address_, kChat);
+  EXPECT_EQ(response.status, 502);
+  EXPECT_THAT(response.body, HasSubstr(R"("code":"upstream_failed")"));
+}
+
 TEST_F(GatewaySharedTest, TwoGatewaysServeALimitOfTokensTogether) {
   Model model(loop_);
   // A request of kStream reserves 29 tokens and uses 8.

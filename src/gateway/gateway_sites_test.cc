@@ -11,6 +11,7 @@
 namespace insula::gateway {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -129,6 +130,28 @@ TEST_F(GatewaySitesTest, ARouteMayBeForTheTenantsCallersOnly) {
   EXPECT_EQ(get("www.example.com", "/", headers).status, 200);
   EXPECT_THAT(small_.last, Not(HasSubstr("Authorization")));
   EXPECT_THAT(small_.last, HasSubstr("Cookie: session=1"));
+}
+
+TEST_F(GatewaySitesTest, AKeyForTheTenantsRouteIsNotTakenInTheUrl) {
+  PathConfig closed = path("/closed", small_.address());
+  closed.access = RouteAccess::kTenant;
+  start_sites({{"www.example.com", "alpha", {closed, path("/", small_.address())}}});
+  const std::string key = key_of("alphaalpha");
+  EXPECT_EQ(get("www.example.com", "/closed?key=" + key, bearer(key)).status, 400);
+  EXPECT_EQ(small_.requests, 0);
+  EXPECT_EQ(get("www.example.com", "/open?key=" + key).status, 200);
+}
+
+TEST_F(GatewaySitesTest, RepliesHaveADate) {
+  start_sites({{"www.example.com", "alpha", {path("/a", small_.address())}}});
+  for (const char* target : {"/a", "/none"}) {
+    const auto reply = get("www.example.com", target);
+    EXPECT_THAT(std::string(reply.headers.get("date")), ContainsRegex("[0-9]+:[0-9]+:[0-9]+ GMT$"))
+        << target;
+  }
+  small_.headers = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  const auto reply = get("www.example.com", "/a");
+  EXPECT_EQ(reply.headers.get("date"), "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
 TEST_F(GatewaySitesTest, OnlyWhatMayBeDoneTwiceIsSentTwice) {

@@ -134,7 +134,23 @@ TEST_F(GatewayTracingTest, ExportsASpanOfARequestThatASampledTraceHas) {
   EXPECT_EQ(attribute(span, "http.response.status_code"), "200");
   EXPECT_EQ(attribute(span, "insula.tenant"), "alpha");
   EXPECT_EQ(attribute(span, "error.type"), "");
+  EXPECT_EQ(attribute(span, "url.scheme"), "http");
+  EXPECT_EQ(attribute(span, "server.address"), "gateway");
+  EXPECT_EQ(attribute(span, "server.port"), "");
+  EXPECT_THAT(list(span["events"]), SizeIs(1)) << "the first byte; tokens come in streams";
   EXPECT_LE(span["startTimeUnixNano"].text(), span["endTimeUnixNano"].text());
+}
+
+TEST_F(GatewayTracingTest, TellsThePortAndTheFirstTokenOfAStream) {
+  Model model(loop_);
+  start({model.address});
+  ASSERT_EQ(chat_with({{"Host", "a.example.com:8443"}}, kStream), 200);
+  finish();
+  ASSERT_THAT(collector_.spans(), SizeIs(1));
+  const json::Value& span = collector_.spans().front();
+  EXPECT_EQ(attribute(span, "server.address"), "a.example.com");
+  EXPECT_EQ(attribute(span, "server.port"), "8443");
+  EXPECT_THAT(list(span["events"]), SizeIs(2));
 }
 
 TEST_F(GatewayTracingTest, LeavesOutWhatItsParentDidNotSample) {

@@ -165,6 +165,9 @@ Result<JwtClaims> verify_jwt(std::string_view token,
   if (known->accounts) INSULA_TRY_VOID(check_account(claims, *known->accounts));
   INSULA_TRY(auto subject, optional_string(claims, "sub"));
   INSULA_TRY(auto tenant, optional_string(claims, "tenant"));
+  // Who has no claim may call whoever trusts the issuer; who is of no tenant, nobody.
+  if (tenant.empty() && claims["tenant"].error() == simdjson::SUCCESS)
+    return refuse("token's claim tenant is empty");
   INSULA_TRY(auto tenant_uid, optional_string(claims, "tenant_uid"));
   return JwtClaims{std::move(issuer), std::move(subject), std::move(tenant), std::move(tenant_uid),
                    expires};

@@ -90,6 +90,7 @@ TEST_F(JwtClaimsTest, AudienceAndIssuerAreComparedWhole) {
                                      R"("aud":"a")",
                                      R"("iss":"j","iss":"i","aud":"a")",
                                      R"("iss":"i","aud":"a","sub":["x"])",
+                                     R"("iss":"i","aud":"a","tenant":"")",
                                      R"("iss":"i","aud":"a","tenant":null)"}) {
     EXPECT_FALSE(with(bad)) << bad;
   }

@@ -83,15 +83,6 @@ bool has_encoded_unreserved(std::string_view path) {
   return false;
 }
 
-bool holds_api_key(std::string_view target) {
-  constexpr std::size_t kBytes = kApiKeyPrefix.size() + kApiKeyIdLength + 1 + kApiKeySecretLength;
-  for (std::size_t at = target.find(kApiKeyPrefix); at != target.npos;
-       at = target.find(kApiKeyPrefix, at + 1)) {
-    if (parse_api_key(target.substr(at, kBytes))) return true;
-  }
-  return false;
-}
-
 /// Headers that the gateway writes itself, or that only it may say.
 bool is_ours_upstream(const Field& field) {
   switch (field.id) {
@@ -230,6 +221,13 @@ const std::optional<RateDecision>& tightest(
 
 }  // namespace
 
+Result<> check_for_api_keys(std::string_view target) {
+  if (!holds_api_key(target)) return {};
+  return fail(
+      ErrorCode::kBadRequest,
+      "the URL has an API key, which servers log; send it as `Authorization: Bearer <key>`");
+}
+
 Result<TenantTarget> split_target(std::string_view target) {
   const auto nowhere = [] {
     return fail(ErrorCode::kNotFound,
@@ -253,11 +251,7 @@ Result<TenantTarget> split_target(std::string_view target) {
     return fail(ErrorCode::kBadRequest,
                 fmt::format("the path is another spelling of {}; write it so", known));
   }
-  if (holds_api_key(target)) {
-    return fail(
-        ErrorCode::kBadRequest,
-        "the URL has an API key, which servers log; send it as `Authorization: Bearer <key>`");
-  }
+  INSULA_TRY_VOID(check_for_api_keys(target));
   return TenantTarget{names_tenant ? whole.substr(1, slash - 1) : std::string_view(), path,
                       target.substr(slash)};
 }

@@ -23,6 +23,9 @@ struct TenantTarget {
   std::string_view target;  // with query
 };
 
+/// Errors: kBadRequest when there is an API key in it, where logs and histories find it.
+[[nodiscard]] Result<> check_for_api_keys(std::string_view target);
+
 /// Takes a target apart. What is metered is decided by the path, so each operation has one
 /// spelling, but for one slash at its end.
 ///

@@ -22,6 +22,7 @@ struct RequestFacts {
   std::string host;
   std::string client;         // its address
   std::string_view protocol;  // `HTTP/1.1`
+  std::string_view scheme;    // `http` or `https`
 
   // Of the reply.
   std::optional<SteadyTime> first_byte = std::nullopt;

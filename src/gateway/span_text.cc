@@ -1,5 +1,6 @@
 #include "gateway/span_text.h"
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "gateway/line_text.h"
 #include "gateway/message_text.h"
 #include "gateway/request.h"
+#include "http/url.h"
 
 namespace insula::gateway {
 namespace {
@@ -101,7 +103,13 @@ void add_http(Attributes& attributes, const Request& request) {
   constexpr std::string_view kProtocol = "HTTP/";
   attributes.text("http.request.method", facts.method);
   attributes.text("url.path", facts.path);
-  attributes.text("server.address", facts.host);
+  attributes.text("url.scheme", facts.scheme);
+  const std::string_view name = http::without_port(facts.host);
+  attributes.text("server.address", name);
+  const std::string_view port = std::string_view(facts.host).substr(name.size());
+  std::int64_t number = 0;
+  if (port.size() > 1 && std::from_chars(port.begin() + 1, port.end(), number).ptr == port.end())
+    attributes.number("server.port", number);
   attributes.text("client.address", facts.client);
   attributes.text("network.protocol.version", facts.protocol.empty()
                                                   ? std::string_view()
@@ -172,7 +180,8 @@ void append_span(std::string& out, const Request& request, SteadyTime now, WallT
   attributes.end();
   out += ",\"events\":[";
   if (request.facts.first_byte) append_event(out, "first byte", at(*request.facts.first_byte));
-  if (const auto first = request.first_token()) append_event(out, "first token", at(*first));
+  if (const auto first = request.first_token(); first && request.is_stream())
+    append_event(out, "first token", at(*first));
   out += "],\"status\":{";
   // What a client did wrong is no error of the server's span.
   if (request.status >= 500) {

@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "gateway/http1_connection.h"
 #include "gateway/http2_connection.h"
 #include "gateway/request.h"
+#include "http/date.h"
 
 namespace insula::gateway {
 namespace {
@@ -180,6 +182,13 @@ Task<> Worker::drain(Deadline deadline) {
   connections_.for_each([this](Connection& one) { one.begin_drain(coarse_now_); });
   co_await race(running_.drained(), sleep_until(deadline));
   running_.cancel();
+}
+
+std::string_view Worker::date() {
+  const WallTime now = settings_.clock.wall();
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  if (std::exchange(dated_, second) != second || date_.empty()) date_ = http::date_text(now);
+  return date_;
 }
 
 bool Worker::may_log_failure() {

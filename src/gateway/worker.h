@@ -121,6 +121,9 @@ class Worker {
   /// The time as of the last sweep; for deadlines that need no more precision.
   [[nodiscard]] SteadyTime coarse_now() const { return coarse_now_; }
 
+  /// The time, as headers have it. Valid until the next call.
+  [[nodiscard]] std::string_view date();
+
   /// 64 KiB into which a connection reads. What is in it is gone when the connection next waits.
   [[nodiscard]] std::span<char> buffer() { return buffer_; }
 
@@ -195,6 +198,8 @@ class Worker {
   std::shared_ptr<net::TlsContext> tls_;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   SteadyTime coarse_now_;
+  std::chrono::sys_seconds dated_{};  // what date_ says
+  std::string date_;
   bool draining_ = false;
   std::uint64_t id_state_;
   std::optional<SteadyTime> warned_;

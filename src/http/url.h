@@ -40,6 +40,9 @@ struct QueryParameter {
 
 [[nodiscard]] std::optional<QueryParameter> next_parameter(std::string_view& query);
 
+/// A host without its port: of `name:port`, `address:port` or `[address]:port`.
+[[nodiscard]] std::string_view without_port(std::string_view host);
+
 /// True when every server reads the path's segments alike: it starts with '/', has no "." or ".."
 /// segment in any encoding, no backslash or NUL in any encoding, no encoded slash, and no broken
 /// escape.
