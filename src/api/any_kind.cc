@@ -1,15 +1,26 @@
 #include "api/any_kind.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "api/custom/custom_kind.h"
+#include "api/reference_grants.h"
+#include "api/validation/metadata.h"
 
 namespace insula::api {
 
 namespace {
 
+constexpr std::string_view kTenantGroup = "insula.dev";
+
 const CustomObject& custom_object(const void* object) {
   return *static_cast<const CustomObject*>(object);
+}
+
+/// Of a custom kind, or of one that is on other clusters.
+bool is_custom_somewhere(const Kind& kind) {
+  return custom_kind(kind) != nullptr || kind.group == kGatewayGroup || kind.group == kTenantGroup;
 }
 
 json::Value value_of(Cell cell) {
@@ -32,10 +43,22 @@ std::vector<json::Value> cells_of(const Kind& kind, const void* object, WallTime
   return out;
 }
 
-std::vector<std::string> warnings_of(const Kind& kind, const void* object) {
-  if (const CustomKind* custom = custom_kind(kind)) return custom->warnings();
-  const KindStrategy& strategy = strategy_of(kind);
-  return strategy.warnings == nullptr ? std::vector<std::string>() : strategy.warnings(object);
+bool has_custom_metadata(const Kind& kind) {
+  return is_custom_somewhere(kind) || kind.group == "apiextensions.k8s.io";
+}
+
+std::vector<std::string> warnings_of(const Kind& kind, const void* object, const void* old) {
+  std::vector<std::string> texts;
+  if (const CustomKind* custom = custom_kind(kind)) {
+    texts = custom->warnings();
+  } else if (const KindStrategy& strategy = strategy_of(kind); strategy.warnings != nullptr) {
+    texts = strategy.warnings(object);
+  }
+  if (!is_custom_somewhere(kind)) return texts;
+  std::ranges::move(
+      finalizer_warnings(kind.metadata(object), old == nullptr ? nullptr : &kind.metadata(old)),
+      std::back_inserter(texts));
+  return texts;
 }
 
 std::int64_t grace_period_of(const Kind& kind,

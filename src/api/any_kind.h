@@ -16,8 +16,13 @@ namespace insula::api {
 [[nodiscard]] std::span<const Column> columns_of(const Kind& kind);
 /// One cell per column; null where there is nothing to show. Ages are counted to `now`.
 [[nodiscard]] std::vector<json::Value> cells_of(const Kind& kind, const void* object, WallTime now);
-/// Texts for `Warning: 299` headers of an accepted write.
-[[nodiscard]] std::vector<std::string> warnings_of(const Kind& kind, const void* object);
+/// Whether metadata is held to what holds for custom objects: of custom kinds, of those that are
+/// custom ones on other clusters, and of their definitions.
+[[nodiscard]] bool has_custom_metadata(const Kind& kind);
+/// Texts for `Warning: 299` headers of an accepted write. `old`: null for a new object.
+[[nodiscard]] std::vector<std::string> warnings_of(const Kind& kind,
+                                                   const void* object,
+                                                   const void* old);
 /// Seconds between the request to delete an object and its removal.
 [[nodiscard]] std::int64_t grace_period_of(const Kind& kind,
                                            const void* object,

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/any_kind.h"
 #include "api/custom/custom_kind.h"
 #include "api/field_errors.h"
 #include "api/gen/meta_v1.h"
@@ -52,6 +53,10 @@ struct Rules {
   decltype(KindStrategy::validate_create) validate_create;
   decltype(KindStrategy::validate_update) validate_update;
 };
+
+FinalizerRule finalizer_rule(const Kind& kind) {
+  return has_custom_metadata(kind) ? FinalizerRule::kQualified : FinalizerRule::kWithPath;
+}
 
 /// Custom objects are checked as the version that is written.
 const Kind& checked_as(const Kind& version) {
@@ -102,13 +107,15 @@ void prepare_create(const Kind& kind, void* object) {
 Result<> check_create(const Kind& version, const void* object) {
   FieldErrors errors;
   const Kind& kind = checked_as(version);
-  const Scope scope = kind.namespaced ? Scope::kNamespaced : Scope::kCluster;
+  MetadataRules metadata{.scope = kind.namespaced ? Scope::kNamespaced : Scope::kCluster,
+                         .finalizers = finalizer_rule(kind)};
   if (const CustomKind* own = custom_kind(kind)) {
-    validate_metadata(kind.metadata(object), NameRule::kDnsSubdomain, scope, errors);
+    validate_metadata(kind.metadata(object), metadata, errors);
     return check_custom(*own, object, nullptr, std::move(errors));
   }
   const Rules rules = rules_of(version);
-  validate_metadata(kind.metadata(object), strategy_of(kind).name_rule, scope, errors);
+  metadata.name = strategy_of(kind).name_rule;
+  validate_metadata(kind.metadata(object), metadata, errors);
   if (rules.validate != nullptr) rules.validate(object, errors);
   if (rules.validate_create != nullptr) rules.validate_create(object, errors);
   return verdict(kind, object, std::move(errors));
@@ -133,7 +140,7 @@ Result<> check_update(const Kind& version,
                       std::string_view subresource) {
   FieldErrors errors;
   const Kind& kind = checked_as(version);
-  validate_metadata_update(kind.metadata(object), kind.metadata(old), errors);
+  validate_metadata_update(kind.metadata(object), kind.metadata(old), finalizer_rule(kind), errors);
   if (const CustomKind* own = custom_kind(kind))
     return check_custom(*own, object, old, std::move(errors));
   const Rules rules = rules_of(version);

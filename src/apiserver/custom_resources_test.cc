@@ -222,6 +222,22 @@ TEST_F(CustomResourcesTest, DeletesOneAndAll) {
   EXPECT_TRUE(get(kWidgets)["items"].as_array()->empty());
 }
 
+TEST_F(CustomResourcesTest, HaveFinalizersOfAnyQualifiedNameAndAWarning) {
+  ASSERT_EQ(make("w", R"({"size":2})").status, 201);
+  const auto hold = [&](std::string_view finalizers) {
+    return patch(kWidget, fmt::format(R"({{"metadata":{{"finalizers":[{}]}}}})", finalizers));
+  };
+  const auto held = hold(R"("x.example.com","example.com/good")");
+  ASSERT_EQ(held.status, 200) << held.body;
+  EXPECT_THAT(std::string(held.headers.get("Warning")),
+              HasSubstr(R"(metadata.finalizers: \"x.example.com\": prefer a domain-qualified )"
+                        "finalizer name including a path (/) to avoid"));
+  const auto again = patch(kWidget, R"({"metadata":{"labels":{"a":"b"}}})");
+  ASSERT_EQ(again.status, 200) << again.body;
+  EXPECT_FALSE(again.headers.contains("Warning")) << "it was said before";
+  EXPECT_EQ(hold(R"("a b")").status, 422);
+}
+
 TEST_F(CustomResourcesTest, BoundsTheValuesOfAnObject) {
   std::string many = "[0";
   for (int i = 0; i < 1'200'000; ++i)

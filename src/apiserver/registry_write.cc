@@ -52,9 +52,10 @@ std::unexpected<Error> not_found(const Target& target) {
               fmt::format("{} \"{}\" not found", target.kind->group_resource(), target.name));
 }
 
-void warn(const api::Kind& kind, const void* object, const WriteContext& context) {
+/// `old`: null for a new object.
+void warn(const api::Kind& kind, const void* object, const void* old, const WriteContext& context) {
   if (context.warnings == nullptr) return;
-  for (std::string& text : api::warnings_of(kind, object))
+  for (std::string& text : api::warnings_of(kind, object, old))
     context.warnings->push_back(std::move(text));
 }
 
@@ -210,7 +211,7 @@ Result<Written> Registry::create_in(store::Transaction& transaction,
   INSULA_TRY_VOID(check_expressions(kind, object.get()));
   INSULA_TRY_VOID(write.check_security(transaction, object.get(), nullptr));
   INSULA_TRY_VOID(write.review.validate(transaction, subject));
-  warn(kind, object.get(), context);
+  warn(kind, object.get(), nullptr, context);
   INSULA_TRY_VOID(write.charge(transaction, {kind, object.get(), nullptr}));
   if (is_quota(kind))
     fill_quota_status(transaction, *static_cast<api::ResourceQuota*>(object.get()), true);
@@ -298,7 +299,7 @@ Result<> Registry::validate_change(const store::Transaction& transaction,
   if (write.subresource.empty() || write.subresource == "ephemeralcontainers") {
     INSULA_TRY_VOID(write.check_security(transaction, object.get(), present.get()));
   }
-  if (write.subresource.empty()) warn(kind, object.get(), write.context);
+  if (write.subresource.empty()) warn(kind, object.get(), present.get(), write.context);
   if (write.subresource == "ephemeralcontainers") {
     INSULA_TRY_VOID(admit_ephemeral_containers(transaction, kind, object.get(), present.get()));
   }

@@ -58,7 +58,7 @@ class Routes(unittest.TestCase):
         url = urllib.parse.urlsplit(platform.status["gateway"])
         self.assertEqual((address[0]["ip"], address[0]["ports"][0]["port"]), (url.hostname, url.port))
         shown = platform.kubectl("get", "ingress", "web", "-n", "team-a", "--no-headers").stdout.split()
-        self.assertEqual(shown[:4], ["web", "<none>", "www.example.com", url.hostname])
+        self.assertEqual(shown[:4], ["web", "insula", "www.example.com", url.hostname])
 
         with self.subTest("the annotation asks for a credential"):
             self.apply(ingress("team-a", "web", "www.example.com", annotations=AUTHENTICATED))

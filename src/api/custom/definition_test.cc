@@ -269,7 +269,7 @@ TEST(Definition, StaysRightWithWhatItHasAlready) {
   CustomResourceDefinition next = before;
   next.metadata.labels["a"] = "b";
   EXPECT_THAT(causes_of(check_update(*made.kind, &next, &before, "")), IsEmpty());
-  next.metadata.finalizers.emplace_back("mine");
+  next.metadata.finalizers.emplace_back("not qualified");
   EXPECT_THAT(causes_of(check_update(*made.kind, &next, &before, "")), SizeIs(1));
 }
 
@@ -278,7 +278,7 @@ TEST(Definition, WarnsOfVersionsThatNobodyConverts) {
       kAny, "",
       ", conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: "
       "{url: 'https://example.com'}}}"));
-  EXPECT_THAT(warnings_of(*made.kind, made.object.get()),
+  EXPECT_THAT(warnings_of(*made.kind, made.object.get(), nullptr),
               ElementsAre(HasSubstr("conversion webhooks are not called")));
 }
 

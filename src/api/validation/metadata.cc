@@ -91,17 +91,22 @@ void validate_owners(const std::vector<OwnerReference>& owners,
   }
 }
 
+bool is_standard_finalizer(std::string_view name) {
+  return name == kOrphanFinalizer || name == kForegroundFinalizer || name == "kubernetes";
+}
+
 /// `known` were there before: the server itself puts in some that nobody else could.
 void validate_finalizers(const std::vector<std::string>& finalizers,
                          const std::vector<std::string>& known,
+                         FinalizerRule rule,
                          const FieldPath& path,
                          FieldErrors& errors) {
   for (std::size_t i = 0; i < finalizers.size(); ++i) {
     const std::string& finalizer = finalizers[i];
     if (std::ranges::find(known, finalizer) != known.end()) continue;
     errors.invalid_each(path, finalizer, check_qualified_name(finalizer));
-    if (!finalizer.contains('/') && finalizer != kOrphanFinalizer &&
-        finalizer != kForegroundFinalizer && finalizer != "kubernetes") {
+    if (rule == FinalizerRule::kWithPath && !finalizer.contains('/') &&
+        !is_standard_finalizer(finalizer)) {
       errors.invalid(path.index(i), finalizer,
                      "name is neither a standard finalizer name nor is it fully qualified");
     }
@@ -150,20 +155,19 @@ ShownValue shown_time(const Time& time) {
 }
 
 void validate_created(const ObjectMeta& metadata,
-                      NameRule rule,
-                      Scope scope,
+                      const MetadataRules& rules,
                       const FieldPath& path,
                       FieldErrors& errors) {
   if (!metadata.generate_name.empty()) {
     errors.invalid_each(path.child("generateName"), metadata.generate_name,
-                        check_prefix(rule, metadata.generate_name));
+                        check_prefix(rules.name, metadata.generate_name));
   }
   if (metadata.name.empty()) {
     errors.required(path.child("name"), "name or generateName is required");
   } else {
-    errors.invalid_each(path.child("name"), metadata.name, check_name(rule, metadata.name));
+    errors.invalid_each(path.child("name"), metadata.name, check_name(rules.name, metadata.name));
   }
-  if (scope == Scope::kCluster) {
+  if (rules.scope == Scope::kCluster) {
     if (!metadata.namespace_.empty())
       errors.forbidden(path.child("namespace"), "not allowed on this type");
   } else if (metadata.namespace_.empty()) {
@@ -173,26 +177,41 @@ void validate_created(const ObjectMeta& metadata,
                         check_dns1123_label(metadata.namespace_));
   }
   validate_common(metadata, path, errors);
-  validate_finalizers(metadata.finalizers, {}, path.child("finalizers"), errors);
+  validate_finalizers(metadata.finalizers, {}, rules.finalizers, path.child("finalizers"), errors);
 }
 
 }  // namespace
 
 void validate_metadata(const ObjectMeta& metadata,
-                       NameRule rule,
-                       Scope scope,
+                       const MetadataRules& rules,
                        FieldErrors& errors) {
-  validate_created(metadata, rule, scope, FieldPath("metadata"), errors);
+  validate_created(metadata, rules, FieldPath("metadata"), errors);
+}
+
+std::vector<std::string> finalizer_warnings(const ObjectMeta& metadata, const ObjectMeta* old) {
+  std::set<std::string> added(metadata.finalizers.begin(), metadata.finalizers.end());
+  for (const std::string& known : old == nullptr ? std::vector<std::string>() : old->finalizers)
+    added.erase(known);
+  std::vector<std::string> texts;
+  for (const std::string& name : added) {
+    if (name.contains('/') || is_standard_finalizer(name)) continue;
+    texts.push_back(
+        fmt::format("metadata.finalizers: \"{}\": prefer a domain-qualified finalizer "
+                    "name {}to avoid accidental conflicts with other finalizer writers",
+                    name, name.contains('.') ? "including a path (/) " : ""));
+  }
+  return texts;
 }
 
 void validate_embedded_metadata(ObjectMeta metadata, const FieldPath& path, FieldErrors& errors) {
   if (metadata.name.empty()) metadata.name = "unnamed";
   const Scope scope = metadata.namespace_.empty() ? Scope::kCluster : Scope::kNamespaced;
-  validate_created(metadata, NameRule::kPathSegment, scope, path, errors);
+  validate_created(metadata, {.name = NameRule::kPathSegment, .scope = scope}, path, errors);
 }
 
 void validate_metadata_update(const ObjectMeta& metadata,
                               const ObjectMeta& old,
+                              FinalizerRule finalizers,
                               FieldErrors& errors) {
   const FieldPath path("metadata");
   if (old.deletion_timestamp) {
@@ -235,7 +254,8 @@ void validate_metadata_update(const ObjectMeta& metadata,
                    kFieldImmutable);
   }
   validate_common(metadata, path, errors);
-  validate_finalizers(metadata.finalizers, old.finalizers, path.child("finalizers"), errors);
+  validate_finalizers(metadata.finalizers, old.finalizers, finalizers, path.child("finalizers"),
+                      errors);
 }
 
 void validate_template_metadata(const ObjectMeta& metadata,

@@ -16,9 +16,20 @@ enum class Scope : std::uint8_t { kNamespaced, kCluster };
 
 inline constexpr std::size_t kAnnotationsMax = 256 << 10;  // bytes of all keys and values
 
+/// How finalizers are named: as in `example.com/what`, or, for custom objects, by any qualified
+/// name.
+enum class FinalizerRule : std::uint8_t { kWithPath, kQualified };
+
+/// What holds for the metadata of objects of a kind.
+struct MetadataRules {
+  NameRule name = NameRule::kDnsSubdomain;
+  Scope scope = Scope::kNamespaced;
+  FinalizerRule finalizers = FinalizerRule::kWithPath;
+};
+
 /// `metadata` of an object that is to be created. The name must be set; generateName alone is an
 /// error.
-void validate_metadata(const ObjectMeta& metadata, NameRule rule, Scope scope, FieldErrors& errors);
+void validate_metadata(const ObjectMeta& metadata, const MetadataRules& rules, FieldErrors& errors);
 
 /// `metadata` of an object inside of another one, which needs no name.
 void validate_embedded_metadata(ObjectMeta metadata, const FieldPath& path, FieldErrors& errors);
@@ -26,7 +37,13 @@ void validate_embedded_metadata(ObjectMeta metadata, const FieldPath& path, Fiel
 /// What may not change between `old` and `metadata`, and the rules on what may.
 void validate_metadata_update(const ObjectMeta& metadata,
                               const ObjectMeta& old,
+                              FinalizerRule finalizers,
                               FieldErrors& errors);
+
+/// Texts for Warning headers about finalizers of custom objects that `old`, which may be null, has
+/// not.
+[[nodiscard]] std::vector<std::string> finalizer_warnings(const ObjectMeta& metadata,
+                                                          const ObjectMeta* old);
 
 /// Labels and annotations of a template, which has no name.
 void validate_template_metadata(const ObjectMeta& metadata,
