@@ -245,10 +245,12 @@ Result<Object> Applier::change(const ConstObject& present) const {
     managers.update({kBeforeFirstApply, FieldWriter::Operation::kUpdate, kind_->api_version(), ""},
                     all, now);
   }
-  INSULA_TRY(Object object, decode(merged(live, managers, fields_)));
+  const json::Value next = merged(live, managers, fields_);
+  INSULA_TRY(Object object, decode(next));
   const bool status = writer_.subresource == "status";
   api::prepare_update(*kind_, object.get(), present.get(), status ? "status" : "");
-  const api::Comparison change = api::compare(schema, live, merge_form(*kind_, object.get()));
+  api::Comparison change = api::compare(schema, live, merge_form(*kind_, object.get()));
+  change.modified.unite(api::nulled_fields(schema, live, next));
   INSULA_TRY_VOID(settle_conflicts(live, managers, change));
   managers.apply(writer_, fields_, change, now);
   api::ObjectMeta& meta = kind_->metadata(object.get());

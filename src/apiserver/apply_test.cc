@@ -163,6 +163,22 @@ TEST_F(ApplyTest, FinalizersAreASet) {
   EXPECT_EQ(json::write(get(kMap)["metadata"]["finalizers"]), R"(["x/b"])");
 }
 
+TEST_F(ApplyTest, AnEmptyEntryTakesNothingFromOthers) {
+  apply(kMap, map(R"({"a":"b"})", R"(,"labels":{"x":"y"})"), "fieldManager=one");
+  const auto empty = apply(kMap, map("null", R"(,"labels":null)"), "fieldManager=two");
+  ASSERT_EQ(empty.status, 200) << empty.body;
+  EXPECT_EQ(json::write(get(kMap)["data"]), R"({"a":"b"})");
+  EXPECT_EQ(json::write(get(kMap)["metadata"]["labels"]), R"({"x":"y"})");
+  EXPECT_EQ(fields(kMap, "one"), R"({"f:data":{"f:a":{}},"f:metadata":{"f:labels":{"f:x":{}}}})");
+}
+
+TEST_F(ApplyTest, NullInPlaceOfAnothersValueIsAConflict) {
+  apply(kDeployment, deployment(kSpec), "fieldManager=one");
+  const auto refused = apply(kDeployment, deployment(R"({"selector":null})"), "fieldManager=two");
+  EXPECT_EQ(refused.status, 409) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr(".spec.selector"));
+}
+
 TEST_F(ApplyTest, SelectorsAreOwnedWhole) {
   apply(kDeployment, deployment(kSpec), "fieldManager=one");
   EXPECT_THAT(fields(kDeployment, "one"), HasSubstr(R"("f:selector":{})"));

@@ -239,12 +239,20 @@ class Comparer {
   bool parents_ = true;  // the objects that are compared are on both sides
 };
 
+/// Whether it is an object or list of parts with owners of their own, and has some.
+bool has_parts(MergeShape shape, const Value& value) {
+  if (is_object_shape(shape) && value.is_object()) return !value.as_object()->empty();
+  return is_list_shape(shape) && value.is_array() && !value.as_array()->empty();
+}
+
 class Merger {
  public:
   explicit Merger(const MergeSchema& schema) : schema_(schema) {}
 
   Value merge(const MergeType& type, Value live, const Value& config) {
-    const MergeShape shape = shape_of(type, config);
+    const MergeShape shape = shape_of(type, config.is_null() ? live : config);
+    // Nothing is asked for: an empty entry of a manifest (`data:`) takes nothing away.
+    if (config.is_null() && has_parts(shape, live)) return live;
     if (is_object_shape(shape) && live.is_object() && config.is_object()) {
       for (const auto& [name, value] : *config.as_object()) {
         Value* present = live.find(name);
@@ -336,6 +344,34 @@ class Remover {
   const MergeSchema& schema_;
 };
 
+/// What is null in `merged` and was not in `live`.
+FieldSet nulled_fields(const MergeSchema& schema,
+                       const MergeType& type,
+                       const Value& live,
+                       const Value& merged) {
+  if (merged.is_null()) return live.is_null() ? FieldSet() : FieldSet::leaf();
+  const MergeShape shape = shape_of(type, merged);
+  FieldSet out;
+  const auto add = [&out](const PathElement& at, FieldSet below) {
+    if (!below.empty()) out.add(at, std::move(below));
+  };
+  if (is_object_shape(shape) && live.is_object() && merged.is_object()) {
+    for (const auto& [name, value] : *merged.as_object()) {
+      if (const Value* before = live.find(name); before != nullptr)
+        add(PathElement::field(name),
+            nulled_fields(schema, member_or_any(schema, type, name), *before, value));
+    }
+  } else if (is_list_shape(shape) && live.is_array() && merged.is_array()) {
+    const ListItems old(schema, type, live.as_array()), now(schema, type, merged.as_array());
+    for (const ListItems::Item& item : now.items()) {
+      if (const ListItems::Item* before = old.find(item.at); before != nullptr)
+        add(item.at, nulled_fields(schema, schema.element(type), *before->values.front(),
+                                   *item.values.front()));
+    }
+  }
+  return out;
+}
+
 void add_atomic_fields(const MergeSchema& schema,
                        const MergeType& type,
                        const Value& value,
@@ -390,6 +426,10 @@ std::vector<std::string> atomic_fields(const MergeSchema& schema, const Value& v
 
 Comparison compare(const MergeSchema& schema, const Value& before, const Value& after) {
   return Comparer(schema).compare(schema.root(), &before, &after);
+}
+
+FieldSet nulled_fields(const MergeSchema& schema, const Value& live, const Value& merged) {
+  return nulled_fields(schema, schema.root(), live, merged);
 }
 
 Value merge(const MergeSchema& schema, Value live, const Value& config) {

@@ -38,8 +38,15 @@ struct Comparison {
                                  const json::Value& before,
                                  const json::Value& after);
 
+/// The fields that are null in `merged` and are something else in `live`: whoever set them is
+/// asked.
+[[nodiscard]] FieldSet nulled_fields(const MergeSchema& schema,
+                                     const json::Value& live,
+                                     const json::Value& merged);
+
 /// `live` with all that `config` sets. Elements of lists stand in the order of `config`; those that
-/// it does not list stay before the ones they stood before.
+/// it does not list stay before the ones they stood before. Null takes nothing away from what is
+/// merged part by part.
 /// Requires: field_set_of() takes `config`.
 [[nodiscard]] json::Value merge(const MergeSchema& schema,
                                 json::Value live,

@@ -161,6 +161,32 @@ TEST(Merge, KeepsWhatTheConfigurationDoesNotSay) {
       R"({"metadata":{"labels":{"a":"1","b":"2"}},"spec":{"nodeName":"n","containers":[{"name":"c","image":"j","tty":true}]}})");
 }
 
+TEST(Merge, NullTakesNothingAwayFromWhatIsMergedByParts) {
+  constexpr std::string_view kLive =
+      R"({"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c"}],"nodeSelector":{"x":"y"},)"
+      R"("nodeName":"n"}})";
+  for (const char* config :
+       {R"({"metadata":{"labels":null}})", R"({"spec":{"containers":null}})", R"({"spec":null})"})
+    EXPECT_EQ(merged(kLive, config), kLive) << config;
+  EXPECT_EQ(merged(R"({"spec":{"nodeSelector":{"x":"y"},"nodeName":"n"}})",
+                   R"({"spec":{"nodeSelector":null,"nodeName":null}})"),
+            R"({"spec":{"nodeSelector":null,"nodeName":null}})");
+  EXPECT_EQ(merged(R"({"metadata":{"labels":{"a":"b"}}})", R"({"metadata":{"labels":{"a":null}}})"),
+            R"({"metadata":{"labels":{"a":null}}})");
+}
+
+TEST(NulledFields, AreWhatSomebodySetAndTheConfigurationUnsets) {
+  const auto nulled = [](std::string_view live, std::string_view config) {
+    return write_fields_v1(nulled_fields(pods(), value(live), value(config)));
+  };
+  EXPECT_EQ(
+      nulled(R"({"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"},{"name":"d"}]}})",
+             R"({"spec":{"nodeName":null,"hostname":null,)"
+             R"("containers":[{"name":"c","image":null},{"name":"e","image":null}]}})"),
+      R"({"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{"f:image":{}}},"f:nodeName":{}}})");
+  EXPECT_EQ(nulled(R"({"spec":{"nodeName":null}})", R"({"spec":{"nodeName":null}})"), "{}");
+}
+
 TEST(Merge, AtomicValuesAreReplaced) {
   EXPECT_EQ(merged(R"({"spec":{"nodeSelector":{"a":"1"},"tolerations":[{"key":"k"}]}})",
                    R"({"spec":{"nodeSelector":{"b":"1"},"tolerations":[{"key":"l"}]}})"),
