@@ -9,6 +9,7 @@
 #include "api/codec.h"
 #include "api/gen/apps_v1.h"
 #include "api/gen/core_v1.h"
+#include "api/gen/flowcontrol_v1.h"
 #include "api/gen/insula_v1alpha1.h"
 #include "api/kind.h"
 #include "api/test_objects.h"
@@ -70,6 +71,20 @@ TEST(Strategy, CreationDropsStatusAndStartsTheGeneration) {
   EXPECT_EQ(pod.status.qos_class, "BestEffort");
   EXPECT_EQ(pod.metadata.generation, 1);
   EXPECT_TRUE(check_create(kind_of<Pod>(), &pod));
+}
+
+TEST(Strategy, AStatusOfSomeKindsChangesNoMetadata) {
+  FlowSchema old = read<FlowSchema>(R"({"metadata":{"name":"f","labels":{"a":"b"}}})");
+  FlowSchema now = old;
+  now.metadata.labels["c"] = "d";
+  now.metadata.finalizers = {"example.com/mine"};
+  now.metadata.managed_fields.emplace_back().manager = "m";
+  now.status.conditions.emplace_back().type = "Dangling";
+  prepare_update(kind_of<FlowSchema>(), &now, &old, "status");
+  EXPECT_EQ(now.metadata.labels, old.metadata.labels);
+  EXPECT_TRUE(now.metadata.finalizers.empty());
+  EXPECT_EQ(now.metadata.managed_fields.size(), 1U);
+  EXPECT_EQ(now.status.conditions.size(), 1U);
 }
 
 TEST(Strategy, AWriteToTheObjectKeepsTheStatus) {

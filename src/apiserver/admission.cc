@@ -70,8 +70,9 @@ struct Priority {
   }
 };
 
-/// That of a pod that names no class. Of several defaults the lowest holds, as in Kubernetes.
-Priority default_priority(const store::Transaction& transaction) {
+/// The class of pods that name none, or null. Of several the lowest holds, as in Kubernetes, where
+/// two servers may each take one.
+std::shared_ptr<const api::PriorityClass> default_class(const store::Transaction& transaction) {
   std::shared_ptr<const api::PriorityClass> found;
   transaction.scan(store_key(api::kind_of<api::PriorityClass>(), "", ""),
                    [&](const store::EntryPtr& entry) {
@@ -80,7 +81,26 @@ Priority default_priority(const store::Transaction& transaction) {
                      if (priority->global_default && lower) found = std::move(priority);
                      return true;
                    });
+  return found;
+}
+
+Priority default_priority(const store::Transaction& transaction) {
+  const auto found = default_class(transaction);
   return found ? Priority::of(*found) : Priority();
+}
+
+/// There is one default, which may change but not be joined by another.
+Result<> admit_default(const store::Transaction& transaction,
+                       const api::Kind& kind,
+                       const api::PriorityClass& object) {
+  if (!object.global_default) return {};
+  const auto present = default_class(transaction);
+  if (!present || present->metadata.name == object.metadata.name) return {};
+  return forbidden(
+      kind, object.metadata.name,
+      fmt::format("PriorityClass {} is already marked as default. Only one default can "
+                  "exist",
+                  present->metadata.name));
 }
 
 /// The classes that are stored, and the two that Kubernetes has built in.
@@ -281,6 +301,11 @@ Result<> admit_new(const store::Transaction& transaction,
                    AdmissionTimer& timer) {
   if (&kind == &api::kind_of<api::Pod>())
     return admit_pod(transaction, kind, *static_cast<api::Pod*>(object), timer);
+  if (&kind == &api::kind_of<api::PriorityClass>()) {
+    return timer.run(AdmissionPlugin::kPriority, [&] {
+      return admit_default(transaction, kind, *static_cast<api::PriorityClass*>(object));
+    });
+  }
   if (&kind == &api::kind_of<api::Ingress>()) {
     return timer.run(AdmissionPlugin::kDefaultIngressClass, [&]() -> Result<> {
       choose_ingress_class(transaction, *static_cast<api::Ingress*>(object));
@@ -322,13 +347,19 @@ Result<> admit_ephemeral_containers(const store::Transaction& transaction,
                                kEphemeralContainersMax, not_ended));
 }
 
-void admit_changed(const api::Kind& kind, void* object, const void* old) {
-  if (&kind != &api::kind_of<api::Pod>()) return;
+Result<> admit_changed(const store::Transaction& transaction,
+                       const api::Kind& kind,
+                       void* object,
+                       const void* old) {
+  if (&kind == &api::kind_of<api::PriorityClass>())
+    return admit_default(transaction, kind, *static_cast<api::PriorityClass*>(object));
+  if (&kind != &api::kind_of<api::Pod>()) return {};
   auto& pod = *static_cast<api::Pod*>(object);
   const api::PodSpec& before = static_cast<const api::Pod*>(old)->spec;
   tolerate_trouble(pod);
   if (!pod.spec.priority) pod.spec.priority = before.priority;
   if (!pod.spec.preemption_policy) pod.spec.preemption_policy = before.preemption_policy;
+  return {};
 }
 
 }  // namespace insula::apiserver

@@ -30,8 +30,11 @@ Result<> admit_new(const store::Transaction& transaction,
                    AdmissionTimer& timer);
 
 /// Completes a changed object from what it was: the tolerations and the priority of a pod that were
-/// left out come back.
-void admit_changed(const api::Kind& kind, void* object, const void* old);
+/// left out come back. Errors: kForbidden for a second default PriorityClass.
+[[nodiscard]] Result<> admit_changed(const store::Transaction& transaction,
+                                     const api::Kind& kind,
+                                     void* object,
+                                     const void* old);
 
 /// Refuses an ephemeral container more than may run at once in a tenant's pod, for no quota counts
 /// them. Errors: kForbidden.

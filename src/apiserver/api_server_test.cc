@@ -553,5 +553,22 @@ TEST(Deletion, LeavesTheDependentsOfTheOldestKindsUnlessItSaysOtherwise) {
   EXPECT_EQ(finalizers_after(R"({"propagationPolicy":"Background"})"), "null");
 }
 
+TEST(ApiServer, WhoIsInNoNamespaceIsInNoneWhateverIsSaid) {
+  TestServer server;
+  const std::string url = "/api/v1/nodes";
+  const std::string body = R"({"metadata":{"name":"n","namespace":"x"}})";
+  const auto made = server.send("POST", url, body);
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_TRUE(server.parsed(made)["metadata"]["namespace"].is_null());
+  const auto changed = server.send("PUT", url + "/n", body);
+  ASSERT_EQ(changed.status, 200) << changed.body;
+  EXPECT_TRUE(server.parsed(changed)["metadata"]["namespace"].is_null());
+  EXPECT_EQ(server
+                .send("PATCH", url + "/n", R"({"metadata":{"namespace":"y"}})",
+                      "application/merge-patch+json")
+                .status,
+            200);
+}
+
 }  // namespace
 }  // namespace insula::apiserver

@@ -56,7 +56,9 @@ Result<> check_name(std::string_view sent, std::string_view name) {
 
 Result<> check_place(const api::ObjectMeta& next, const api::ObjectMeta& present) {
   INSULA_TRY_VOID(check_name(next.name, present.name));
-  if (!next.namespace_.empty() && next.namespace_ != present.namespace_) return wrong_namespace();
+  const bool same = next.namespace_.empty() || next.namespace_ == present.namespace_;
+  // Who is in no namespace is in none whatever is said.
+  if (!same && !present.namespace_.empty()) return wrong_namespace();
   return {};
 }
 

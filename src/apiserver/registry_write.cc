@@ -156,8 +156,8 @@ Result<> Registry::prepare_new(store::Transaction& transaction,
   const Target& target = write.target;
   const api::Kind& kind = *target.kind;
   api::ObjectMeta& meta = kind.metadata(object.get());
-  if (kind.namespaced && meta.namespace_.empty()) meta.namespace_ = target.name_space;
-  if (meta.namespace_ != (kind.namespaced ? target.name_space : "")) return wrong_namespace();
+  if (!kind.namespaced || meta.namespace_.empty()) meta.namespace_ = target.name_space;
+  if (meta.namespace_ != target.name_space) return wrong_namespace();
   if (!meta.resource_version.empty())
     return fail(ErrorCode::kBadRequest,
                 "resourceVersion should not be set on objects to be created");
@@ -239,13 +239,14 @@ Result<Object> Registry::make_change(store::Transaction& transaction,
     INSULA_TRY(object, change(present));
     api::ObjectMeta& meta = kind.metadata(object.get());
     INSULA_TRY_VOID(check_place(meta, before));
-    if (meta.namespace_.empty()) meta.namespace_ = before.namespace_;
+    meta.namespace_ = before.namespace_;
     INSULA_TRY_VOID(check_version(target, meta, before));
   }
   kind.metadata(object.get()).resource_version = before.resource_version;
   if (target.subresource == "finalize") keep_all_but_finalizers(object.get(), present.get());
   if (!write.has_own_rules()) {
-    if (target.subresource.empty()) admit_changed(kind, object.get(), present.get());
+    if (target.subresource.empty())
+      INSULA_TRY_VOID(admit_changed(transaction, kind, object.get(), present.get()));
     api::prepare_update(kind, object.get(), present.get(), target.subresource);
     if (anew) write.ownership.changed(kind, object.get(), present.get());
     INSULA_TRY_VOID(assign_addresses(transaction, services_, kind, object.get()));

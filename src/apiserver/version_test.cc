@@ -158,15 +158,21 @@ TEST_F(VersionsTest, PodsGetThePriorityOfTheirClass) {
   const json::Value usual = pod("unnamed", "");
   EXPECT_EQ(usual["spec"]["priorityClassName"].text(), "usual");
   EXPECT_EQ(usual["spec"]["priority"].as_int64(), 10);
-  // Of several defaults the lowest holds, whenever it was made.
-  for (const auto& [name, value] : {std::pair{"lower", 5}, std::pair{"zlast", 7}}) {
-    const auto made = server_.send(
-        "POST", kClasses,
-        fmt::format(R"({{"metadata":{{"name":"{}"}},"value":{},"globalDefault":true}})", name,
-                    value));
-    EXPECT_EQ(made.status, 201) << made.body;
-  }
-  EXPECT_EQ(pod("of-many", "")["spec"]["priorityClassName"].text(), "lower");
+  const auto second = server_.send(
+      "POST", kClasses, R"({"metadata":{"name":"lower"},"value":5,"globalDefault":true})");
+  EXPECT_EQ(second.status, 403);
+  EXPECT_THAT(second.body, HasSubstr("PriorityClass usual is already marked as default. Only one "
+                                     "default can exist"));
+  const auto patched = [&](const std::string& name, bool is_default) {
+    return server_
+        .send("PATCH", std::string(kClasses) + "/" + name,
+              fmt::format(R"({{"globalDefault":{}}})", is_default), "application/merge-patch+json")
+        .status;
+  };
+  EXPECT_EQ(patched("high", true), 403);
+  EXPECT_EQ(patched("usual", true), 200);
+  EXPECT_EQ(patched("usual", false), 200);
+  EXPECT_EQ(patched("high", true), 200);
 }
 
 TEST_F(VersionsTest, AnIngressWithoutAClassGetsTheDefaultOne) {

@@ -33,7 +33,6 @@ void set_defaults(Job& object) {
   set_if_absent(spec.backoff_limit, spec.backoff_limit_per_index
                                         ? std::numeric_limits<std::int32_t>::max()
                                         : kBackoffLimit);
-  if (object.metadata.labels.empty()) object.metadata.labels = spec.template_.metadata.labels;
   set_if_absent(spec.completion_mode, "NonIndexed");
   set_if_absent(spec.suspend, false);
   set_if_absent(spec.pod_replacement_policy,

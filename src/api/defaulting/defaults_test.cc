@@ -119,6 +119,10 @@ const Default kTable[] = {
      "Always, "
      "enableServiceLinks: null, containers: [{imagePullPolicy: Always, resources: {requests: "
      "null}}]}}}"},
+    {"a template for the node's network",
+     "apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {hostNetwork: true, "
+     "containers: [{image: i, ports: [{containerPort: 80}]}]}}}",
+     "spec: {template: {spec: {containers: [{ports: [{protocol: TCP, hostPort: null}]}]}}}"},
     {"a Deployment of none", "apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 0}",
      "spec: {replicas: 0}"},
     {"a Deployment that stops first",

@@ -138,7 +138,6 @@ void set_pod_spec_defaults(PodSpec& spec, RequestsFromLimits requests) {
       set_container_defaults(container);
       if (requests == RequestsFromLimits::kYes) take_requests_from_limits(container.resources);
     }
-    if (spec.host_network) set_host_ports(*list);
   }
   for (EphemeralContainer& container : spec.ephemeral_containers) {
     set_container_defaults(container.ephemeral_container_common);
@@ -147,6 +146,11 @@ void set_pod_spec_defaults(PodSpec& spec, RequestsFromLimits requests) {
 
 void set_defaults(Pod& object) {
   set_pod_spec_defaults(object.spec, RequestsFromLimits::kYes);
+  // Not in templates, whose pods get them.
+  if (object.spec.host_network) {
+    set_host_ports(object.spec.init_containers);
+    set_host_ports(object.spec.containers);
+  }
   set_if_absent(object.spec.enable_service_links, true);
 }
 

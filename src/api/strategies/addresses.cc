@@ -24,7 +24,7 @@ constexpr KindStrategy kIPAddress{
 constexpr KindStrategy kServiceCIDR{
     .kind = kind_of<ServiceCIDR>,
     .prepare_for_create = erased::drop_status<ServiceCIDR>,
-    .prepare_for_update = erased::keep_other_half<ServiceCIDR>,
+    .prepare_for_update = erased::keep_all_but_half<ServiceCIDR>,
     .validate = erased::check<ServiceCIDR, validate>,
     .validate_update = erased::check_from<ServiceCIDR, validate_update>,
     .warnings =

@@ -39,7 +39,7 @@ constexpr KindStrategy kValidatingAdmissionPolicy{
     .kind = kind_of<ValidatingAdmissionPolicy>,
     .set_defaults = erased::change<ValidatingAdmissionPolicy, set_defaults>,
     .prepare_for_create = erased::drop_status<ValidatingAdmissionPolicy>,
-    .prepare_for_update = erased::keep_other_half<ValidatingAdmissionPolicy>,
+    .prepare_for_update = erased::keep_all_but_half<ValidatingAdmissionPolicy>,
     .spec_changed = erased::spec_changed<ValidatingAdmissionPolicy>,
     .validate = erased::check<ValidatingAdmissionPolicy, validate>,
     .columns = validating_admission_policy_columns,

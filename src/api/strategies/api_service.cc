@@ -54,6 +54,7 @@ void set_defaults(APIService& object) {
 void prepare_for_update(APIService& object, const APIService& old, std::string_view subresource) {
   if (subresource == "status") {
     object.spec = old.spec;
+    erased::keep_metadata(object.metadata, old.metadata);
     return;
   }
   object.status = old.status;

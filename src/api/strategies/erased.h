@@ -3,9 +3,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/field_errors.h"
+#include "api/gen/meta_v1.h"
 #include "api/strategy.h"
 
 /// Typed functions in the forms that KindStrategy wants. T is the kind's struct.
@@ -44,6 +46,13 @@ std::string text(const void* object) {
   return F(*static_cast<const T*>(object));
 }
 
+/// Undoes what a write changes in metadata, but for who owns which fields.
+inline void keep_metadata(ObjectMeta& now, const ObjectMeta& before) {
+  std::vector<ManagedFieldsEntry> owners = std::move(now.managed_fields);
+  now = before;
+  now.managed_fields = std::move(owners);
+}
+
 /// For kinds with spec and status: nobody writes both at once.
 template <class T>
 void keep_other_half(void* object, const void* old, std::string_view subresource) {
@@ -54,6 +63,14 @@ void keep_other_half(void* object, const void* old, std::string_view subresource
   } else {
     now.status = before.status;
   }
+}
+
+/// The same where a status does not change metadata either.
+template <class T>
+void keep_all_but_half(void* object, const void* old, std::string_view subresource) {
+  keep_other_half<T>(object, old, subresource);
+  if (subresource == "status")
+    keep_metadata(static_cast<T*>(object)->metadata, static_cast<const T*>(old)->metadata);
 }
 
 template <class T>

@@ -19,11 +19,9 @@ constexpr SelectableField kFields[] = {
      }},
 };
 
-/// Unless the user wants to choose the selector, pods carry the Job's uid and are found by it: no
-/// other object can lay hands on them. Conflicting labels of the user are for validation to refuse.
-void prepare_for_create(Job& object) {
-  object.status = {};
-  if (object.spec.manual_selector.value_or(false)) return;
+/// Pods carry the Job's uid and are found by it: no other object can lay hands on them. Conflicting
+/// labels of the user are for validation to refuse.
+void select_by_uid(Job& object) {
   auto& labels = object.spec.template_.metadata.labels;
   for (const char* key : {"job-name", "batch.kubernetes.io/job-name"})
     labels.emplace(key, object.metadata.name);
@@ -31,6 +29,21 @@ void prepare_for_create(Job& object) {
     labels.emplace(key, object.metadata.uid);
   object.spec.selector.ensure().match_labels.emplace("batch.kubernetes.io/controller-uid",
                                                      object.metadata.uid);
+}
+
+/// Without labels of its own a Job gets its template's, if there are any.
+void prepare_for_create(Job& object) {
+  object.status = {};
+  const auto& labels = object.spec.template_.metadata.labels;
+  const bool from_template = object.metadata.labels.empty() && !labels.empty();
+  if (!object.spec.manual_selector.value_or(false)) select_by_uid(object);
+  if (from_template) object.metadata.labels = labels;
+}
+
+void prepare_for_update(Job& object, const Job& old, std::string_view subresource) {
+  erased::keep_other_half<Job>(&object, &old, subresource);
+  if (subresource.empty() && object.metadata.labels.empty())
+    object.metadata.labels = object.spec.template_.metadata.labels;
 }
 
 std::vector<std::string> warnings(const void* object) {
@@ -42,7 +55,7 @@ constexpr KindStrategy kStrategy{
     .kind = kind_of<Job>,
     .set_defaults = erased::change<Job, set_defaults>,
     .prepare_for_create = erased::change<Job, prepare_for_create>,
-    .prepare_for_update = erased::keep_other_half<Job>,
+    .prepare_for_update = erased::change_from<Job, prepare_for_update>,
     .spec_changed = erased::spec_changed<Job>,
     .validate = erased::check<Job, validate>,
     .validate_update = erased::check_from<Job, validate_update>,

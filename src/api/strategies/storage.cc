@@ -83,7 +83,7 @@ constexpr KindStrategy kVolumeAttachment{
     .kind = kind_of<VolumeAttachment>,
     .set_defaults = erased::change<VolumeAttachment, set_defaults>,
     .prepare_for_create = erased::drop_status<VolumeAttachment>,
-    .prepare_for_update = erased::keep_other_half<VolumeAttachment>,
+    .prepare_for_update = erased::keep_all_but_half<VolumeAttachment>,
     .validate = erased::check<VolumeAttachment, validate>,
     .validate_update = erased::check_from<VolumeAttachment, validate_update>,
     .warnings =

@@ -25,6 +25,17 @@ std::string cron_job(const std::string& spec) {
          "}}, " + spec + "}";
 }
 
+TEST(Job, WithoutLabelsHasThoseOfItsPods) {
+  const std::string labelled =
+      "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x, uid: u}\nspec: {template: {metadata: "
+      "{labels: {a: b}}, spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}";
+  EXPECT_THAT(created(labelled).as<Job>().metadata.labels,
+              UnorderedElementsAre(Pair("a", "b"), Pair("batch.kubernetes.io/controller-uid", "u"),
+                                   Pair("batch.kubernetes.io/job-name", "x"),
+                                   Pair("controller-uid", "u"), Pair("job-name", "x")));
+  EXPECT_THAT(created(job("")).as<Job>().metadata.labels, IsEmpty());
+}
+
 TEST(Job, GetsASelectorThatNoOtherObjectHas) {
   const TestObject made = created(job(""));
   const Job& it = made.as<Job>();
