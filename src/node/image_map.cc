@@ -90,10 +90,13 @@ Result<ImageSource> parse_source(std::string_view text) {
 
 Result<std::string> normalized_image(std::string_view name) {
   if (name.empty()) return fail(ErrorCode::kInvalid, "the image name is empty");
-  if (name.size() > kNameBytesMax || !std::ranges::all_of(name, is_name_character) ||
-      name.front() == '/' || name.back() == '/' || name.back() == ':') {
+  const auto refuse = [name] {
     return fail(ErrorCode::kInvalid,
                 fmt::format("\"{}\" is not an image name", name.substr(0, kNameBytesMax)));
+  };
+  if (!std::ranges::all_of(name, is_name_character) || name.front() == '/' || name.back() == '/' ||
+      name.back() == ':') {
+    return refuse();
   }
   const std::size_t slash = name.find('/');
   const std::string_view first = name.substr(0, slash);
@@ -104,8 +107,10 @@ Result<std::string> normalized_image(std::string_view name) {
   if (!has_registry)
     out = (slash == std::string_view::npos ? "docker.io/library/" : "docker.io/") + out;
   const std::size_t last_slash = out.rfind('/');
-  const bool has_tag = out.find_first_of(":@", last_slash) != std::string::npos;
-  return has_tag ? out : out + ":latest";
+  if (out.find_first_of(":@", last_slash) == std::string::npos) out += ":latest";
+  // As a whole: its normal form is a name, too.
+  if (out.size() > kNameBytesMax) return refuse();
+  return out;
 }
 
 std::string ImageSource::text() const {

@@ -27,6 +27,14 @@ TEST(ImageName, RefusesWhatIsNone) {
     EXPECT_FALSE(normalized_image(bad)) << bad;
 }
 
+TEST(ImageName, IsBoundedAsAWhole) {
+  const auto longest = normalized_image(std::string(487, 'a'));
+  ASSERT_TRUE(longest);
+  EXPECT_EQ(longest->size(), 512U);
+  EXPECT_EQ(normalized_image(*longest).value(), *longest);
+  EXPECT_FALSE(normalized_image(std::string(488, 'a')));
+}
+
 TEST(ImageMap, KnowsTheSimulatorByAnySpellingOfItsName) {
   const ImageMap map;
   for (const char* name : {"insula/llm-sim", "insula/llm-sim:latest", "docker.io/insula/llm-sim"}) {
