@@ -250,7 +250,7 @@ Result<Object> Applier::change(const ConstObject& present) const {
   const bool status = writer_.subresource == "status";
   api::prepare_update(*kind_, object.get(), present.get(), status ? "status" : "");
   api::Comparison change = api::compare(schema, live, merge_form(*kind_, object.get()));
-  change.modified.unite(api::nulled_fields(schema, live, next));
+  change.modified.unite(api::rewritten_fields(schema, live, next));
   INSULA_TRY_VOID(settle_conflicts(live, managers, change));
   managers.apply(writer_, fields_, change, now);
   api::ObjectMeta& meta = kind_->metadata(object.get());

@@ -179,6 +179,26 @@ TEST_F(ApplyTest, NullInPlaceOfAnothersValueIsAConflict) {
   EXPECT_THAT(refused.body, HasSubstr(".spec.selector"));
 }
 
+TEST_F(ApplyTest, AListThatIsOwnedWholeIsWhoseItIsWritten) {
+  server_.send("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/a/roles",
+               R"({"metadata":{"name":"r"}})");
+  const std::string bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/a/rolebindings";
+  const std::string binding = bindings + "/b";
+  const auto body = [](std::string_view subjects) {
+    return fmt::format(
+        R"({{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{{"name":"b"}},{}
+            "roleRef":{{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"}}}})",
+        subjects);
+  };
+  const std::string bound = body(R"("subjects":[{"kind":"User","name":"u"}],)");
+  ASSERT_EQ(server_.send("POST", bindings, bound).status, 201);
+  EXPECT_EQ(apply(binding, bound, "fieldManager=two").status, 409) << "its defaults are not said";
+  ASSERT_EQ(apply(binding, bound, "fieldManager=two&force=true").status, 200);
+  EXPECT_EQ(apply(binding, bound, "fieldManager=two").status, 200);
+  ASSERT_EQ(apply(binding, body(""), "fieldManager=two").status, 200);
+  EXPECT_TRUE(get(binding)["subjects"].is_null());
+}
+
 TEST_F(ApplyTest, SelectorsAreOwnedWhole) {
   apply(kDeployment, deployment(kSpec), "fieldManager=one");
   EXPECT_THAT(fields(kDeployment, "one"), HasSubstr(R"("f:selector":{})"));

@@ -344,13 +344,14 @@ class Remover {
   const MergeSchema& schema_;
 };
 
-/// What is null in `merged` and was not in `live`.
-FieldSet nulled_fields(const MergeSchema& schema,
-                       const MergeType& type,
-                       const Value& live,
-                       const Value& merged) {
+/// See the header.
+FieldSet rewritten_fields(const MergeSchema& schema,
+                          const MergeType& type,
+                          const Value& live,
+                          const Value& merged) {
   if (merged.is_null()) return live.is_null() ? FieldSet() : FieldSet::leaf();
   const MergeShape shape = shape_of(type, merged);
+  if (shape == MergeShape::kAtomic) return live == merged ? FieldSet() : FieldSet::leaf();
   FieldSet out;
   const auto add = [&out](const PathElement& at, FieldSet below) {
     if (!below.empty()) out.add(at, std::move(below));
@@ -359,14 +360,14 @@ FieldSet nulled_fields(const MergeSchema& schema,
     for (const auto& [name, value] : *merged.as_object()) {
       if (const Value* before = live.find(name); before != nullptr)
         add(PathElement::field(name),
-            nulled_fields(schema, member_or_any(schema, type, name), *before, value));
+            rewritten_fields(schema, member_or_any(schema, type, name), *before, value));
     }
   } else if (is_list_shape(shape) && live.is_array() && merged.is_array()) {
     const ListItems old(schema, type, live.as_array()), now(schema, type, merged.as_array());
     for (const ListItems::Item& item : now.items()) {
       if (const ListItems::Item* before = old.find(item.at); before != nullptr)
-        add(item.at, nulled_fields(schema, schema.element(type), *before->values.front(),
-                                   *item.values.front()));
+        add(item.at, rewritten_fields(schema, schema.element(type), *before->values.front(),
+                                      *item.values.front()));
     }
   }
   return out;
@@ -428,8 +429,8 @@ Comparison compare(const MergeSchema& schema, const Value& before, const Value& 
   return Comparer(schema).compare(schema.root(), &before, &after);
 }
 
-FieldSet nulled_fields(const MergeSchema& schema, const Value& live, const Value& merged) {
-  return nulled_fields(schema, schema.root(), live, merged);
+FieldSet rewritten_fields(const MergeSchema& schema, const Value& live, const Value& merged) {
+  return rewritten_fields(schema, schema.root(), live, merged);
 }
 
 Value merge(const MergeSchema& schema, Value live, const Value& config) {

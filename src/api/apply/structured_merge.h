@@ -38,11 +38,11 @@ struct Comparison {
                                  const json::Value& before,
                                  const json::Value& after);
 
-/// The fields that are null in `merged` and are something else in `live`: whoever set them is
-/// asked.
-[[nodiscard]] FieldSet nulled_fields(const MergeSchema& schema,
-                                     const json::Value& live,
-                                     const json::Value& merged);
+/// The fields of `live` that `merged` has as null, or, where they have one owner as a whole, in
+/// other words, be it only that they lack what is filled in later: whoever set them is asked.
+[[nodiscard]] FieldSet rewritten_fields(const MergeSchema& schema,
+                                        const json::Value& live,
+                                        const json::Value& merged);
 
 /// `live` with all that `config` sets. Elements of lists stand in the order of `config`; those that
 /// it does not list stay before the ones they stood before. Null takes nothing away from what is

@@ -175,16 +175,23 @@ TEST(Merge, NullTakesNothingAwayFromWhatIsMergedByParts) {
             R"({"metadata":{"labels":{"a":null}}})");
 }
 
-TEST(NulledFields, AreWhatSomebodySetAndTheConfigurationUnsets) {
-  const auto nulled = [](std::string_view live, std::string_view config) {
-    return write_fields_v1(nulled_fields(pods(), value(live), value(config)));
+TEST(RewrittenFields, AreNullOrWholesInOtherWords) {
+  const auto rewritten = [](std::string_view live, std::string_view config) {
+    return write_fields_v1(rewritten_fields(pods(), value(live), value(config)));
   };
   EXPECT_EQ(
-      nulled(R"({"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"},{"name":"d"}]}})",
-             R"({"spec":{"nodeName":null,"hostname":null,)"
-             R"("containers":[{"name":"c","image":null},{"name":"e","image":null}]}})"),
+      rewritten(R"({"spec":{"nodeName":"n","containers":[{"name":"c","image":"i"},{"name":"d"}]}})",
+                R"({"spec":{"nodeName":null,"hostname":null,)"
+                R"("containers":[{"name":"c","image":null},{"name":"e","image":null}]}})"),
       R"({"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{"f:image":{}}},"f:nodeName":{}}})");
-  EXPECT_EQ(nulled(R"({"spec":{"nodeName":null}})", R"({"spec":{"nodeName":null}})"), "{}");
+  EXPECT_EQ(rewritten(R"({"spec":{"nodeName":null}})", R"({"spec":{"nodeName":null}})"), "{}");
+  constexpr std::string_view kTolerations =
+      R"({"spec":{"tolerations":[{"key":"a"}],"nodeName":"n"}})";
+  EXPECT_EQ(rewritten(kTolerations, kTolerations), "{}");
+  EXPECT_EQ(
+      rewritten(kTolerations,
+                R"({"spec":{"tolerations":[{"key":"a","effect":"NoSchedule"}],"nodeName":"m"}})"),
+      R"({"f:spec":{"f:tolerations":{}}})");
 }
 
 TEST(Merge, AtomicValuesAreReplaced) {
