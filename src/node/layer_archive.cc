@@ -211,9 +211,11 @@ class Unpacker {
     if (type == AE_IFDIR) return write_folder(entry, parent, base);
     if (plain_) return refuse(entry);
     if (type == AE_IFLNK) {
+      const char* target = archive_entry_symlink(entry);
+      if (target == nullptr)
+        return fail(ErrorCode::kInvalid, base + " is a symbolic link to nothing");
       unlinkat(parent, base.c_str(), 0);
-      if (symlinkat(archive_entry_symlink(entry), parent, base.c_str()) != 0)
-        return fail_errno("link " + base);
+      if (symlinkat(target, parent, base.c_str()) != 0) return fail_errno("link " + base);
       return set_owner(entry, parent, base);
     }
     if (type == AE_IFIFO) {
