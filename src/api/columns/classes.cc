@@ -11,7 +11,7 @@ constexpr Column kPriorityColumns[] = {
     {"Value", "integer", "", "The priority."},
     {"Global-Default", "boolean", "", "Whether pods without a class have this one."},
     kAgeColumn,
-    {"PreemptionPolicy", "string", "", "Whether less important pods may be evicted.", 1},
+    {"PreemptionPolicy", "string", "", "Whether less important pods may be evicted."},
 };
 
 constexpr Column kRuntimeColumns[] = {
