@@ -9,6 +9,8 @@ namespace {
 
 /// Quotes that are looked for: in a text of short strings it takes longer than parsing them.
 constexpr int kQuotesMax = 1024;
+/// Bytes that stay until nothing more is looked for, for the same reason.
+constexpr std::size_t kStayingMax = std::size_t{32} << 10U;
 
 /// Finds quotes, up to kQuotesMax.
 class Quotes {
@@ -54,23 +56,27 @@ bool is_name(std::string_view text, std::size_t at) {
 
 bool Outline::make(std::string_view body) {
   static_assert(kPadding >= simdjson::SIMDJSON_PADDING);
-  text_.clear();
+  copy_.clear();
   cuts_.clear();
-  std::size_t kept = 0;  // of the body: what is before is in text_, or left out
+  std::size_t kept = 0;  // of the body: what is before is in copy_, or left out
   Quotes quotes(body);
   for (;;) {
     const std::size_t open = quotes.next();
     const std::size_t close = quotes.next();
-    if (close == std::string_view::npos) break;
+    if (close == std::string_view::npos || copy_.size() + open - kept > kStayingMax) break;
     const std::size_t begin = open + 1;
     if (close - begin < long_from_ || is_name(body, close)) continue;
     if (!is_text(body.substr(begin, close - begin))) return false;
-    text_.append(body.substr(kept, begin - kept));
+    copy_.append(body.substr(kept, begin - kept));
     kept = close;
-    cuts_.push_back({.at = text_.size(), .removed = kept - text_.size()});
+    cuts_.push_back({.at = copy_.size(), .removed = kept - copy_.size()});
   }
-  text_.append(body.substr(kept));
-  text_.append(kPadding, ' ');
+  if (cuts_.empty()) {
+    text_ = body;
+    return true;
+  }
+  copy_.append(body.substr(kept)).append(kPadding, ' ');
+  text_ = std::string_view(copy_).substr(0, copy_.size() - kPadding);
   return true;
 }
 

@@ -19,14 +19,14 @@ class Outline {
   /// `long_from`: bytes of a string, as they are written, from which they are left out.
   explicit Outline(std::size_t long_from) : long_from_(long_from) {}
 
-  /// Makes that of `body`. False when a string that would be left out holds control characters or
-  /// is no UTF-8: it is no JSON.
+  /// Makes that of `body`, which must stay as it is. False when a string that would be left out
+  /// holds control characters or is no UTF-8: it is no JSON.
+  /// Requires: kPadding bytes behind `body` are readable memory.
   [[nodiscard]] bool make(std::string_view body);
 
-  /// Followed by kPadding readable bytes. Valid until the next call of make().
-  [[nodiscard]] std::string_view text() const {
-    return std::string_view(text_).substr(0, text_.size() - kPadding);
-  }
+  /// Followed by kPadding readable bytes. The body itself where there is nothing to leave out.
+  /// Valid until the next call of make().
+  [[nodiscard]] std::string_view text() const { return text_; }
 
   /// Where in the body the byte is that is at `offset` in text(). Requires: the next make() was not
   /// called.
@@ -37,12 +37,13 @@ class Outline {
 
  private:
   struct Cut {
-    std::size_t at;       // in text_: of the closing quote
+    std::size_t at;       // in text(): of the closing quote
     std::size_t removed;  // before it, by this cut and those before
   };
 
   std::size_t long_from_;
-  std::string text_;
+  std::string copy_;  // of what stays, and the padding
+  std::string_view text_;
   std::vector<Cut> cuts_;
 };
 

@@ -63,6 +63,18 @@ TEST(Outline, ATextOfShortStringsStaysAsItIs) {
   expect_places(body);
 }
 
+TEST(Outline, GivesUpWhereMuchStays) {
+  const std::string shorter(1000, 'x');
+  std::string body = "[\"first of them\"";
+  for (int i = 0; i < 40; ++i)
+    body += ",\"" + shorter + '"';
+  body += ",\"" + std::string(2000, 'y') + "\"]";
+  EXPECT_EQ(of(body, 1001), body) << "the long one comes too late";
+  expect_places(body);
+  EXPECT_EQ(of("[\"" + std::string(2000, 'y') + "\"," + body.substr(1), 1001),
+            "[\"\"," + body.substr(1));
+}
+
 TEST(Outline, KnowsWhereItsBytesAreInTheBody) {
   expect_places(R"({"a":"12345678","b":"1","c":["123456789","","1234567890"],"d":1})");
   expect_places(R"({"a":"12345678)");
