@@ -145,6 +145,7 @@ class Importer {
   void note_rest(const json::Object& config);
   void note_section(const json::Object& section, const std::string& where);
   void settle_weights();
+  void drop_unused_keys();
   api::TenantModel* find(const std::string& name);
 
   const LitellmOptions& options_;
@@ -220,6 +221,7 @@ Result<LitellmImport> Importer::run(const std::vector<json::Value>& documents) {
     add_fallbacks(object_of(config.find(section)), section);
   add_budgets(object_of(config.find(kSettings)));
   settle_weights();
+  drop_unused_keys();
   note_unpriced();
   note_rest(config);
   return std::move(out_);
@@ -508,6 +510,22 @@ void Importer::settle_weights() {
       model.backends[i].weight = static_cast<std::int32_t>(std::lround(std::max(scaled, 0.0)));
     }
   }
+}
+
+/// What was left out may have had a key.
+void Importer::drop_unused_keys() {
+  if (!out_.secret) return;
+  std::set<std::string> used;
+  for (const api::TenantModel& model : out_.tenant.spec.gateway.models) {
+    for (const api::TenantBackend& backend : model.backends) {
+      if (backend.provider && backend.provider->api_key_ref &&
+          backend.provider->api_key_ref->name == kSecretName)
+        used.insert(backend.provider->api_key_ref->key);
+    }
+  }
+  std::erase_if(out_.secret->data,
+                [&used](const auto& entry) { return !used.contains(entry.first); });
+  if (out_.secret->data.empty()) out_.secret.reset();
 }
 
 void Importer::note_section(const json::Object& section, const std::string& where) {

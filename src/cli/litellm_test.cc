@@ -108,6 +108,9 @@ router_settings:
                                         HasSubstr("model_list[2]: provider.headers[0].name"),
                                         HasSubstr("router_settings.model_group_alias.g h: name")));
   EXPECT_EQ(import.tenant.spec.gateway.models.size(), 1U);
+  ASSERT_TRUE(import.secret);
+  EXPECT_EQ(import.secret->data.size(), 1U) << "keys of what is left out are, too";
+  EXPECT_TRUE(import.secret->data.contains(provider(import, "f").api_key_ref->key));
 }
 
 TEST(LitellmProvider, KnowsWhereAModelIsServed) {
