@@ -7,10 +7,14 @@
 #include <gtest/gtest.h>
 
 #include "api/codec.h"
+#include "api/gen/admissionregistration_v1.h"
+#include "api/gen/apiregistration_v1.h"
 #include "api/gen/apps_v1.h"
 #include "api/gen/core_v1.h"
 #include "api/gen/flowcontrol_v1.h"
 #include "api/gen/insula_v1alpha1.h"
+#include "api/gen/networking_v1_addresses.h"
+#include "api/gen/storage_v1.h"
 #include "api/kind.h"
 #include "api/test_objects.h"
 
@@ -85,6 +89,28 @@ TEST(Strategy, AStatusOfSomeKindsChangesNoMetadata) {
   EXPECT_TRUE(now.metadata.finalizers.empty());
   EXPECT_EQ(now.metadata.managed_fields.size(), 1U);
   EXPECT_EQ(now.status.conditions.size(), 1U);
+}
+
+template <class T>
+void expect_status_keeps_metadata() {
+  T old;
+  old.metadata.name = "x";
+  T now = old;
+  now.metadata.labels["a"] = "b";
+  now.metadata.finalizers = {"example.com/mine"};
+  prepare_update(kind_of<T>(), &now, &old, "status");
+  EXPECT_EQ(now.metadata, old.metadata) << kind_of<T>().kind;
+  now.metadata.labels["a"] = "b";
+  prepare_update(kind_of<T>(), &now, &old, "");
+  EXPECT_EQ(now.metadata.labels.size(), 1U) << kind_of<T>().kind;
+}
+
+TEST(Strategy, NorDoesThatOfTheOthersOfThem) {
+  expect_status_keeps_metadata<APIService>();
+  expect_status_keeps_metadata<PriorityLevelConfiguration>();
+  expect_status_keeps_metadata<ServiceCIDR>();
+  expect_status_keeps_metadata<ValidatingAdmissionPolicy>();
+  expect_status_keeps_metadata<VolumeAttachment>();
 }
 
 TEST(Strategy, AWriteToTheObjectKeepsTheStatus) {

@@ -91,6 +91,18 @@ class RoutingControllerTest : public ::testing::Test {
     return list;
   }
 
+  /// Of the Gateway with one more listener, without TLS.
+  api::GatewayStatus status_with_plain_listener(std::int32_t port) {
+    api::Gateway made = *world_.get<api::Gateway>("a", "gw");
+    api::Listener& plain = made.spec.listeners.emplace_back();
+    plain.name = "plain";
+    plain.port = port;
+    plain.protocol = "HTTP";
+    world_.update(made);
+    world_.settle();
+    return gateway_status();
+  }
+
   api::GatewayStatus gateway_status() { return world_.get<api::Gateway>("a", "gw")->status; }
 
   std::vector<std::string> route_conditions() {
@@ -161,14 +173,7 @@ TEST_F(RoutingControllerTest, AGatewayIsProgrammedOnceItHasItsCertificate) {
 }
 
 TEST_F(RoutingControllerTest, SaysWhichListenersAreNotServed) {
-  api::Gateway made = *world_.get<api::Gateway>("a", "gw");
-  api::Listener& plain = made.spec.listeners.emplace_back();
-  plain.name = "plain";
-  plain.port = 80;
-  plain.protocol = "HTTP";
-  world_.update(made);
-  world_.settle();
-  const api::GatewayStatus status = gateway_status();
+  const api::GatewayStatus status = status_with_plain_listener(80);
   EXPECT_EQ(texts(status.conditions)[0], "Accepted=True ListenersNotValid");
   EXPECT_THAT(texts(status.listeners[1].conditions),
               ElementsAre("Accepted=False UnsupportedProtocol", "Programmed=False Invalid",
@@ -178,15 +183,7 @@ TEST_F(RoutingControllerTest, SaysWhichListenersAreNotServed) {
 }
 
 TEST_F(RoutingControllerTest, AGatewayOfConflictedListenersOnlyIsNotAccepted) {
-  api::Gateway made = *world_.get<api::Gateway>("a", "gw");
-  api::Listener& plain = made.spec.listeners.emplace_back();
-  plain.name = "plain";
-  plain.port = 8443;
-  plain.protocol = "HTTP";
-  world_.update(made);
-  world_.settle();
-  const api::GatewayStatus status = gateway_status();
-  EXPECT_THAT(texts(status.conditions),
+  EXPECT_THAT(texts(status_with_plain_listener(8443).conditions),
               ElementsAre("Accepted=False ListenersNotValid", "Programmed=False Invalid"));
 }
 
