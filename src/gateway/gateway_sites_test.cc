@@ -1,5 +1,6 @@
 // Hosts that are not the gateway's own: which requests go where, and what passes on the way.
 
+#include <algorithm>
 #include <string>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/testing/test_models.h"
+#include "http/scan.h"
 
 namespace insula::gateway {
 namespace {
@@ -152,6 +154,11 @@ TEST_F(GatewaySitesTest, RepliesHaveADate) {
   small_.headers = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
   const auto reply = get("www.example.com", "/a");
   EXPECT_EQ(reply.headers.get("date"), "Sun, 06 Nov 1994 08:49:37 GMT");
+  EXPECT_EQ(std::ranges::count_if(
+                reply.headers,
+                [](const auto& field) { return http::equals_ignoring_case(field.name, "date"); }),
+            1)
+      << "the server's own";
 }
 
 TEST_F(GatewaySitesTest, OnlyWhatMayBeDoneTwiceIsSentTwice) {
